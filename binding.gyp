@@ -1,0 +1,19 @@
+{
+  "target_defaults": {
+    "cflags_cc!": ["-fno-rtti", "-std=gnu++17"],
+    "cflags_cc": ["-std=gnu++20", "-Wall", "-Wextra", "-Werror=return-type", "-fno-exceptions"],
+    "defines": ["NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NAPI_VERSION=8"],
+    "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"]
+  },
+  "targets": [
+    {
+      "target_name": "vhost_user_scmi",
+      "sources": ["native/socket.cc", "native/memory_map.cc", "native/virtqueue.cc", "native/session.cc", "native/binding.cc"]
+    },
+    {
+      "target_name": "mock_front_end",
+      "sources": ["test/driver/syscalls.cc"],
+      "include_dirs": ["native"]
+    }
+  ]
+}

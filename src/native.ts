@@ -1,0 +1,128 @@
+/**
+ * The addon's typed surface, and its only import.
+ *
+ * Native code owns the vhost-user session, the rings, memory mappings, barriers and address checks; TypeScript owns the
+ * meaning of the bytes. They meet in one shared array per device, crossed once per batch:
+ *
+ *   kick → native takes up to BATCH_MAX chains → onBatch(count) → native publishes every reply, signals once
+ *
+ * Guest memory is lent as DataViews ("windows") over the mapping itself. A window lives until the next MEMORY event:
+ * native detaches it before it unmaps, so a stale view throws and never reads unmapped memory.
+ */
+import { createRequire } from 'node:module'
+
+/** Queue numbers of a virtio SCMI device (virtio 1.3 §5.17.2). */
+export const CMDQ = 0
+export const EVENTQ = 1
+
+/** Feature bits the device may offer (virtio 1.3 §5.17.3, §6). */
+export const VIRTIO_SCMI_F_P2A_CHANNELS = 0
+
+/** Chains in one batch, at most. */
+export const BATCH_MAX = 256
+
+/**
+ * `batch`, a Uint32Array of `BATCH_HEADER + (BATCH_MAX + 1) * ENTRY_WORDS` words: a header, one entry per message, and a
+ * last entry (EVENT_ENTRY) that `peekEvent` fills. The header's first 16 bytes are also seen through `times`.
+ */
+export const BATCH_HEADER = 8
+export const ENTRY_WORDS = 8
+export const EVENT_ENTRY = BATCH_HEADER + BATCH_MAX * ENTRY_WORDS
+
+/** Header word: how many messages the previous batch answered (weight of `times[TIME_SERVICE]`). */
+export const HEADER_PREVIOUS_COUNT = 4
+
+/** Words of an entry. Lengths and offsets are bytes; a window number indexes `windows()`; window 0 is scratch memory. */
+export const ENTRY_REQUEST_WINDOW = 0
+export const ENTRY_REQUEST_OFFSET = 1
+/** Readable bytes of the chain, all of them at the offset, unless more than MESSAGE_MAX: then only MESSAGE_MAX are. */
+export const ENTRY_REQUEST_LENGTH = 2
+export const ENTRY_REPLY_WINDOW = 3
+export const ENTRY_REPLY_OFFSET = 4
+/** Writable bytes at the reply offset, at most MESSAGE_MAX when the reply lies in scratch memory. 0 means none. */
+export const ENTRY_REPLY_CAPACITY = 5
+/** Set by onBatch: bytes written to the reply; becomes used.len. Native clamps it to the capacity. */
+export const ENTRY_WRITTEN = 6
+
+/** Bytes of one message that scratch memory holds, for chains whose parts do not lie in one piece of one window. */
+export const MESSAGE_MAX = 4096
+
+/** Indexes into `times`, a Float64Array. */
+/** CLOCK_MONOTONIC in microseconds when the batch was taken. */
+export const TIME_TAKEN = 0
+/** Nanoseconds from taking to publishing the previous batch. */
+export const TIME_SERVICE = 1
+
+/** What `onEvent` reports; `queue`, `value` and `text` carry what the comment says, else -1, 0 and ''. */
+export const NativeEvent = {
+  /** A front end is connected. */
+  CONNECTED: 0,
+  /** It is gone; `text` is the reason. All windows are detached, all rings stopped. */
+  DISCONNECTED: 1,
+  /** The memory table changed: call `windows()` again. */
+  MEMORY: 2,
+  /** Ring `queue` started; `value` 1 if it is fresh: base 0 and used.idx 0, so a new driver, not a resumed one. */
+  QUEUE_STARTED: 3,
+  /** Ring `queue` was stopped by the front end. */
+  QUEUE_STOPPED: 4,
+  /** Ring `queue` was stopped by us because the guest broke a rule; `text` says which, with indexes and addresses. */
+  QUEUE_FAULT: 5,
+  /** A request of the front end was refused; `text` names it and says why. */
+  REFUSED: 6,
+  /** The driver made event buffers available. */
+  EVENT_BUFFERS: 7,
+} as const
+export type NativeEvent = (typeof NativeEvent)[keyof typeof NativeEvent]
+
+export interface NativeOptions {
+  /** VIRTIO_SCMI_F_P2A_CHANNELS is offered (default true). */
+  events?: boolean
+  /** Bit numbers taken out of the offer, e.g. 28 (INDIRECT_DESC) or 29 (EVENT_IDX). */
+  withoutFeatures?: number[]
+  /** Offer VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS. Off by default: QEMU then sends no memory after a reconnect. */
+  memSlots?: boolean
+  /** Microseconds to watch the ring after work before sleeping; 0 sleeps at once. Default 50. */
+  pollUs?: number
+  /**
+   * Answer entries 0..count-1 of `batch`: read each request, write each reply, set ENTRY_WRITTEN. Must not throw, and
+   * must not call back into this device except `peekEvent` and `commitEvent`.
+   */
+  onBatch: (count: number) => void
+  onEvent: (event: NativeEvent, queue: number, value: number, text: string) => void
+}
+
+/** One virtio SCMI device: one socket, at most one front end at a time, one command queue, one event queue. */
+export interface NativeDevice {
+  readonly batch: Uint32Array
+  readonly times: Float64Array
+  /** Window 0 is scratch memory, the others the guest's memory, at most 1 GiB each. */
+  windows(): DataView[]
+  /** Binds and listens on a Unix socket. Throws an Error with `code` (EADDRINUSE, EACCES …) and a readable message. */
+  listen(path: string): void
+  /** Takes an inherited Unix socket, listening or connected (found out by SO_ACCEPTCONN). Throws if it is neither. */
+  adopt(fd: number): void
+  /** Connects to a listening front end; false if nobody listens there (ENOENT, ECONNREFUSED). Throws on other errors. */
+  dial(path: string): boolean
+  /**
+   * Looks at the next event buffer without taking it, and fills EVENT_ENTRY's reply words. Returns its capacity in bytes,
+   * or -1: no buffer is available or the event queue is not running.
+   */
+  peekEvent(): number
+  /** Returns the peeked buffer with `written` bytes to the driver and signals as the ring's rules ask. */
+  commitEvent(written: number): void
+  /** The feature bits of the last SET_FEATURES, as a number (all bits are below 2^53). */
+  features(): number
+  /** Rings, handles, mappings and sockets go; the object can't be used again. Never unlinks the socket file. */
+  close(): void
+}
+
+interface Addon {
+  Device: new (options: NativeOptions) => NativeDevice
+}
+
+const addon = createRequire(import.meta.url)('#native') as Addon
+
+/** Creates a device that nobody can reach yet: call `listen`, `adopt` or `dial` next. */
+export function createDevice(options: NativeOptions): NativeDevice {
+  return new addon.Device(options)
+}
