@@ -1,0 +1,78 @@
+/**
+ * One message in, one reply out: looks the command up, checks sizes, runs the handler, frames the reply. Knows no
+ * virtio; hot code, nothing here allocates.
+ */
+import { MESSAGE_MAX } from './native.js'
+import type { Agent } from './protocols/agent.js'
+import type { Command } from './protocols/protocol.js'
+import { COMMAND, HEADER_SIZE, messageIdOf, protocolIdOf, STATUS_SIZE, typeOf } from './wire/header.js'
+import type { MessageWriter, RequestReader } from './wire/message.js'
+import { COMMS_ERROR, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from './wire/status.js'
+
+const REPLY_MIN = HEADER_SIZE + STATUS_SIZE
+
+/** Longest payload taken, for commands of variable length: far above what any agent's transport carries. */
+export const PAYLOAD_MAX = MESSAGE_MAX - HEADER_SIZE
+
+/**
+ * Answers the request that `request` is opened on (`length` bytes, header included) into `reply` (`capacity` bytes).
+ * Returns the bytes written: 0 if the request has no header or the reply no room for header and status; such a command
+ * is not carried out.
+ */
+export function dispatch(
+  agent: Agent,
+  request: RequestReader,
+  length: number,
+  reply: MessageWriter,
+  capacity: number,
+): number {
+  if (length < HEADER_SIZE || capacity < REPLY_MIN) {
+    agent.unanswerable++
+    return 0
+  }
+  const header = request.u32()
+  request.header = header
+  reply.u32(header)
+  reply.u32(SUCCESS)
+  const status = execute(agent, header, request, length - HEADER_SIZE, reply, capacity - REPLY_MIN)
+  if (status !== SUCCESS) {
+    reply.rewind(HEADER_SIZE)
+    reply.s32(status)
+  }
+  return reply.written
+}
+
+function isLongerRequest(command: Command, payload: number): boolean {
+  return !command.requestFixed && payload > command.requestMin && payload <= PAYLOAD_MAX
+}
+
+/** The checks in the order that every command shares, then the handler; returns the status. */
+function execute(
+  agent: Agent,
+  header: number,
+  request: RequestReader,
+  payload: number,
+  reply: MessageWriter,
+  room: number,
+): number {
+  const protocol = agent.protocols[protocolIdOf(header)]
+  if (protocol === undefined) {
+    agent.unknownProtocol++
+    return NOT_SUPPORTED
+  }
+  const messageId = messageIdOf(header)
+  const command = protocol.commands[messageId]
+  let status: number
+  if (command === undefined) status = NOT_SUPPORTED
+  else if (typeOf(header) !== COMMAND) status = PROTOCOL_ERROR
+  else if (payload !== command.requestMin && !isLongerRequest(command, payload)) status = PROTOCOL_ERROR
+  else if (room < command.replyMin) status = COMMS_ERROR
+  else if (command.needsEvents && !agent.events.available) status = NOT_SUPPORTED
+  else {
+    status = command.handler(protocol.state, request, reply, protocol)
+    if (reply.overflow && status === SUCCESS) status = COMMS_ERROR
+  }
+  if (status === SUCCESS) protocol.succeeded[messageId]!++
+  else protocol.failed[messageId]!++
+  return status
+}

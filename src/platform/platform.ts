@@ -1,0 +1,40 @@
+/** The platform: its identity and the models of its resources, built from a checked configuration. Knows no bytes. */
+import type { PlatformConfig } from './config.js'
+import type { ResourceKind } from './resource.js'
+import { RealTime, type Time } from './time.js'
+
+export class Platform {
+  readonly config: PlatformConfig
+  readonly time: Time
+  readonly #models = new Map<string, unknown>()
+
+  /** Builds the models of all `kinds` that the configuration has a section for. */
+  constructor(config: PlatformConfig, kinds: readonly ResourceKind[], time: Time = new RealTime()) {
+    this.config = config
+    this.time = time
+    for (const kind of kinds) {
+      const section = config.sections[kind.section]
+      if (section !== undefined) this.#models.set(kind.section, kind.create(section, this))
+    }
+    for (const kind of kinds) {
+      const model = this.#models.get(kind.section)
+      if (model !== undefined) kind.link?.(model, this)
+    }
+  }
+
+  has(kind: ResourceKind): boolean {
+    return this.#models.has(kind.section)
+  }
+
+  /** The model of a kind. Throws if the platform file has no such section: check `has` first where that may be. */
+  model<Config, Model>(kind: ResourceKind<Config, Model>): Model {
+    const model = this.#models.get(kind.section)
+    if (model === undefined) throw new Error(`the platform has no ${kind.section}`)
+    return model as Model
+  }
+
+  /** The version that the platform file asks a protocol to announce, if it does. */
+  versionOf(protocolName: string): number | undefined {
+    return this.config.protocols[protocolName]?.version
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * An agent (one guest's SCMI driver) and its protocols: the version in force, the commands of that version, the state
+ * each protocol keeps for the agent. dispatch looks messages up here; protocols are declared in protocol.ts.
+ */
+import type { Platform } from '../platform/platform.js'
+import { delayedResponseTo, NOTIFICATION, packHeader } from '../wire/header.js'
+import { type AgentState, type Command, isServed, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from './protocol.js'
+
+/** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
+const IDS = 256
+
+/** The agent's side of the event queue. Both take the payload as 32-bit words. */
+export interface EventSink {
+  /** Whether the driver has an event queue at all (VIRTIO_SCMI_F_P2A_CHANNELS negotiated). */
+  readonly available: boolean
+  /** Queues a notification; may be dropped, and counted, when the driver offers no buffers for long. */
+  notify(header: number, words: number[]): void
+  /** Queues a delayed response; never dropped while the driver lives. */
+  respondLater(header: number, words: number[]): void
+}
+
+/** One protocol as one agent sees it. */
+export class AgentProtocol {
+  readonly protocol: Protocol
+  readonly agent: Agent
+  /** The version PROTOCOL_VERSION answers. */
+  readonly announced: number
+  /** The version that governs layouts: the announced one, or what the agent negotiated. */
+  version: number
+  /** The commands of that version by message id. */
+  commands: (Command | undefined)[]
+  state: AgentState
+  /** Messages answered, by message id: those with SUCCESS, and those with another status. */
+  readonly succeeded = new Float64Array(IDS)
+  readonly failed = new Float64Array(IDS)
+
+  constructor(protocol: Protocol, agent: Agent) {
+    this.protocol = protocol
+    this.agent = agent
+    this.announced = agent.platform.versionOf(protocol.name) ?? protocol.versions[protocol.versions.length - 1]!
+    this.version = this.announced
+    this.commands = protocol.commandsOf(this.announced)
+    this.state = protocol.attach(agent.platform, this)
+  }
+
+  /** The command with this id as discovery shows it: absent if this agent cannot use it. */
+  command(id: number): Command | undefined {
+    const command = this.commands[id]
+    return command?.needsEvents && !this.agent.events.available ? undefined : command
+  }
+
+  /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION); false if that version is not offered. */
+  negotiate(version: number): boolean {
+    if (version > this.announced || !this.protocol.versions.includes(version)) return false
+    const negotiateAgain = this.commands[NEGOTIATE_PROTOCOL_VERSION]
+    this.version = version
+    this.commands = this.protocol.commandsOf(version)
+    this.commands[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
+    return true
+  }
+
+  /** Sends a notification of this protocol to this agent. */
+  notify(eventId: number, words: number[]): void {
+    this.agent.events.notify(packHeader(this.protocol.id, eventId, NOTIFICATION, 0), words)
+  }
+
+  /** Sends the delayed response to the command whose header this is; `words` begin with the status. */
+  respondLater(header: number, words: number[]): void {
+    this.agent.events.respondLater(delayedResponseTo(header), words)
+  }
+
+  /** A new driver: everything the last one asked for is forgotten. */
+  restart(): void {
+    this.state.release()
+    this.version = this.announced
+    this.commands = this.protocol.commandsOf(this.announced)
+    this.state = this.protocol.attach(this.agent.platform, this)
+  }
+}
+
+export class Agent {
+  /** 1 and up; 0 is the platform. */
+  readonly id: number
+  readonly name: string
+  readonly platform: Platform
+  readonly events: EventSink
+  /** Protocols by protocol id; what is undefined is not served to this agent. */
+  readonly protocols: (AgentProtocol | undefined)[]
+  /** Messages to protocols that are not served. */
+  unknownProtocol = 0
+  /** Chains returned with length 0: no whole header in the request, or no room for header and status in the reply. */
+  unanswerable = 0
+
+  constructor(id: number, name: string, platform: Platform, events: EventSink, protocols: readonly Protocol[]) {
+    this.id = id
+    this.name = name
+    this.platform = platform
+    this.events = events
+    this.protocols = new Array(IDS).fill(undefined)
+    for (const protocol of protocols) {
+      if (isServed(protocol, this)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)
+    }
+  }
+
+  /** Forgets what the agent's last driver asked for: its subscriptions, votes, negotiated versions, pending commands. */
+  restart(): void {
+    for (const protocol of this.protocols) protocol?.restart()
+  }
+
+  /** Lets go of everything, for good. */
+  release(): void {
+    for (const protocol of this.protocols) protocol?.state.release()
+  }
+}

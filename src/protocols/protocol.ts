@@ -1,0 +1,168 @@
+/**
+ * How a protocol is declared: `defineProtocol`, `command`, `event`. One declaration drives dispatch, discovery
+ * (versions, message attributes), payload checks, traces, tests and the README's tables. The commands that every
+ * protocol has are written here, once.
+ */
+import type { Platform } from '../platform/platform.js'
+import type { ResourceKind } from '../platform/resource.js'
+import { type Field, sizeOf, u32 } from '../wire/fields.js'
+import type { MessageWriter, RequestReader } from '../wire/message.js'
+import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
+import type { Agent, AgentProtocol } from './agent.js'
+
+/** What one protocol keeps for one agent: its view of the resources, its subscriptions. Made anew for each driver. */
+export interface AgentState {
+  /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. */
+  release(): void
+}
+
+export interface CommandOptions<S> {
+  /** First protocol version that has this command in this layout; default: all. A later layout replaces an earlier one. */
+  since?: number
+  /** Answered with NOT_SUPPORTED, and absent from discovery, while the driver has no event queue. */
+  needsEvents?: boolean
+  /** Fields of the delayed response after its status, for commands that have one. */
+  delayed?: Field[]
+  /** Value of PROTOCOL_MESSAGE_ATTRIBUTES for this command; default 0. */
+  attributes?(state: S): number
+}
+
+export interface Command<S = AgentState> extends CommandOptions<S> {
+  id: number
+  name: string
+  request: Field[]
+  /** Fields after the status word. */
+  reply: Field[]
+  /** Payload bytes that are accepted: exactly `requestMin`, or at least that many if the request has a list. */
+  requestMin: number
+  requestFixed: boolean
+  /** Bytes of the reply after the status word that are always there. */
+  replyMin: number
+  since: number
+  /**
+   * Reads the request's fields in order, checks them, changes the platform, writes the reply's fields in order, and
+   * returns the status. With any other status than SUCCESS the reply carries the status alone, whatever was written.
+   */
+  handler(state: S, request: RequestReader, reply: MessageWriter, protocol: AgentProtocol): number
+}
+
+/** A notification. Its payload has no status word. */
+export interface Event {
+  id: number
+  name: string
+  fields: Field[]
+  since: number
+}
+
+export interface ProtocolDeclaration<S extends AgentState> {
+  /** Protocol id, 0x10 to 0xff. */
+  id: number
+  /** Name in the platform file, in logs and in traces. */
+  name: string
+  /** Versions that can be served, ascending, as major << 16 | minor. The last one is announced unless the file differs. */
+  versions: readonly number[]
+  /** First version with NEGOTIATE_PROTOCOL_VERSION; default: the last version. */
+  negotiateSince?: number
+  /** The section of the platform file that this protocol serves; without resources of it the protocol is not offered. */
+  resource?: ResourceKind
+  /** Builds what this protocol keeps for `agent`; called at start-up and whenever a new driver takes over. */
+  attach(platform: Platform, protocol: AgentProtocol): S
+  commands: Command<S>[]
+  events?: Event[]
+}
+
+export interface Protocol<S extends AgentState = AgentState> extends Required<ProtocolDeclaration<S>> {
+  /** Commands by message id, as they stand in a version. */
+  commandsOf(version: number): (Command<S> | undefined)[]
+}
+
+/** Declares a command. `request` are the fields after the header, `reply` those after the status word. */
+export function command<S>(
+  id: number,
+  name: string,
+  request: Field[],
+  reply: Field[],
+  handler: Command<S>['handler'],
+  options: CommandOptions<S> = {},
+): Command<S> {
+  const { min, fixed } = sizeOf(request)
+  return {
+    ...options,
+    id,
+    name,
+    request,
+    reply,
+    requestMin: min,
+    requestFixed: fixed,
+    replyMin: sizeOf(reply).min,
+    since: options.since ?? 0,
+    handler,
+  }
+}
+
+/** Declares a notification. */
+export function event(id: number, name: string, fields: Field[], since = 0): Event {
+  return { id, name, fields, since }
+}
+
+/** Messages that every protocol has (SCMI v3.2 §4.1.5 and §4.2.2.2 ff.). */
+export const PROTOCOL_VERSION = 0x0
+export const PROTOCOL_ATTRIBUTES = 0x1
+export const PROTOCOL_MESSAGE_ATTRIBUTES = 0x2
+export const NEGOTIATE_PROTOCOL_VERSION = 0x10
+
+function commonCommands(negotiateSince: number): Command[] {
+  return [
+    command(PROTOCOL_VERSION, 'PROTOCOL_VERSION', [], [u32('version')], (_state, _request, reply, protocol) => {
+      reply.u32(protocol.announced)
+      return SUCCESS
+    }),
+    command(
+      PROTOCOL_MESSAGE_ATTRIBUTES,
+      'PROTOCOL_MESSAGE_ATTRIBUTES',
+      [u32('message_id')],
+      [u32('attributes')],
+      (state, request, reply, protocol) => {
+        const command = protocol.command(request.u32())
+        if (!command) return NOT_FOUND
+        reply.u32(command.attributes?.(state) ?? 0)
+        return SUCCESS
+      },
+    ),
+    command(
+      NEGOTIATE_PROTOCOL_VERSION,
+      'NEGOTIATE_PROTOCOL_VERSION',
+      [u32('version')],
+      [],
+      (_state, request, _reply, protocol) => (protocol.negotiate(request.u32()) ? SUCCESS : NOT_SUPPORTED),
+      { since: negotiateSince },
+    ),
+  ]
+}
+
+/** Declares a protocol; `commands` are its own, PROTOCOL_ATTRIBUTES included, without the other common ones. */
+export function defineProtocol<S extends AgentState>(declaration: ProtocolDeclaration<S>): Protocol<S> {
+  const versions = declaration.versions
+  const negotiateSince = declaration.negotiateSince ?? versions[versions.length - 1]!
+  const commands = [...commonCommands(negotiateSince), ...declaration.commands] as Command<S>[]
+  return {
+    events: [],
+    resource: undefined as never,
+    ...declaration,
+    negotiateSince,
+    commands,
+    commandsOf(version) {
+      const table: (Command<S> | undefined)[] = []
+      for (const command of commands) {
+        const other = table[command.id]
+        if (command.since <= version && (!other || other.since <= command.since)) table[command.id] = command
+      }
+      return table
+    },
+  }
+}
+
+/** Whether `agent` is offered `protocol`: it has no resources of its own, or the platform has some. */
+export function isServed(protocol: Protocol, agent: Agent): boolean {
+  return !protocol.resource || agent.platform.has(protocol.resource)
+}

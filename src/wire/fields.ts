@@ -1,0 +1,162 @@
+/**
+ * The field vocabulary: payloads described as tables, for everything that is not hot. The dispatcher's size checks, the
+ * text of traces, the byte vectors of the tests and the README's tables all come from these declarations; handlers read
+ * and write the same bytes by hand (wire/message) and a test compares the two.
+ */
+
+export type Value = number | bigint | string | Values[]
+export interface Values {
+  [field: string]: Value
+}
+
+interface Scalar {
+  kind: 'u8' | 'u16' | 'u32' | 's32' | 'u64' | 's64'
+  name: string
+}
+interface Text {
+  kind: 'text'
+  name: string
+  size: number
+}
+/** As many entries as `count` says, from the fields before it; padded with zeros to a multiple of `align` bytes. */
+interface List {
+  kind: 'list'
+  name: string
+  entry: Field[]
+  count: (before: Values) => number
+  align: number
+}
+/** Fields that are there only if `when` says so, from the fields before them. */
+interface Optional {
+  kind: 'optional'
+  fields: Field[]
+  when: (before: Values) => boolean
+}
+export type Field = Scalar | Text | List | Optional
+
+const SIZES = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8, s64: 8 } as const
+
+export const u8 = (name: string): Field => ({ kind: 'u8', name })
+export const u16 = (name: string): Field => ({ kind: 'u16', name })
+export const u32 = (name: string): Field => ({ kind: 'u32', name })
+export const s32 = (name: string): Field => ({ kind: 's32', name })
+export const u64 = (name: string): Field => ({ kind: 'u64', name })
+export const s64 = (name: string): Field => ({ kind: 's64', name })
+/** A fixed-size, NUL-terminated, NUL-padded ASCII string; 16 bytes unless the spec says 64. */
+export const text = (name: string, size = 16): Field => ({ kind: 'text', name, size })
+export const list = (name: string, entry: Field[], count: (before: Values) => number, align = 1): Field => ({
+  kind: 'list',
+  name,
+  entry,
+  count,
+  align,
+})
+export const optional = (fields: Field[], when: (before: Values) => boolean): Field => ({
+  kind: 'optional',
+  fields,
+  when,
+})
+
+/** Bytes of the part that is always there, and whether that is all. */
+export function sizeOf(fields: Field[]): { min: number; fixed: boolean } {
+  let min = 0
+  let fixed = true
+  for (const field of fields) {
+    if (field.kind === 'list' || field.kind === 'optional') fixed = false
+    else min += field.kind === 'text' ? field.size : SIZES[field.kind]
+  }
+  return { min, fixed }
+}
+
+/** Reads `fields` from all of `bytes`. Throws RangeError if bytes are missing or left over. */
+export function decode(fields: Field[], bytes: DataView): Values {
+  const values: Values = {}
+  const end = decodeAt(fields, bytes, 0, values)
+  if (end !== bytes.byteLength) throw new RangeError(`${bytes.byteLength - end} bytes more than the fields describe`)
+  return values
+}
+
+function decodeAt(fields: Field[], bytes: DataView, start: number, values: Values): number {
+  let at = start
+  for (const field of fields) {
+    switch (field.kind) {
+      case 'optional':
+        if (field.when(values)) at = decodeAt(field.fields, bytes, at, values)
+        break
+      case 'list': {
+        const entries: Values[] = []
+        const first = at
+        for (let i = field.count(values); i > 0; i--) {
+          const entry: Values = {}
+          at = decodeAt(field.entry, bytes, at, entry)
+          entries.push(entry)
+        }
+        values[field.name] = entries
+        at = first + Math.ceil((at - first) / field.align) * field.align
+        break
+      }
+      case 'text': {
+        let text = ''
+        for (let i = 0; i < field.size; i++) {
+          const code = bytes.getUint8(at + i)
+          if (code === 0) break
+          text += String.fromCharCode(code)
+        }
+        values[field.name] = text
+        at += field.size
+        break
+      }
+      default:
+        values[field.name] = readScalar(field.kind, bytes, at)
+        at += SIZES[field.kind]
+    }
+  }
+  return at
+}
+
+function readScalar(kind: Scalar['kind'], bytes: DataView, at: number): number | bigint {
+  switch (kind) {
+    case 'u8':
+      return bytes.getUint8(at)
+    case 'u16':
+      return bytes.getUint16(at, true)
+    case 'u32':
+      return bytes.getUint32(at, true)
+    case 's32':
+      return bytes.getInt32(at, true)
+    case 'u64':
+      return bytes.getBigUint64(at, true)
+    case 's64':
+      return bytes.getBigInt64(at, true)
+  }
+}
+
+/** Writes `values` as `fields` describe them. Throws if a value is missing or of the wrong type. */
+export function encode(fields: Field[], values: Values): Uint8Array {
+  const bytes: number[] = []
+  encodeInto(fields, values, bytes)
+  return Uint8Array.from(bytes)
+}
+
+function encodeInto(fields: Field[], values: Values, bytes: number[]): void {
+  for (const field of fields) {
+    if (field.kind === 'optional') {
+      if (field.when(values)) encodeInto(field.fields, values, bytes)
+      continue
+    }
+    const value = values[field.name]
+    if (value === undefined) throw new TypeError(`no value for field ${field.name}`)
+    if (field.kind === 'list') {
+      if (!Array.isArray(value)) throw new TypeError(`${field.name} is not a list`)
+      const first = bytes.length
+      for (const entry of value) encodeInto(field.entry, entry, bytes)
+      while ((bytes.length - first) % field.align !== 0) bytes.push(0)
+    } else if (field.kind === 'text') {
+      const text = String(value)
+      for (let i = 0; i < field.size; i++) bytes.push(i < text.length ? text.charCodeAt(i) : 0)
+    } else {
+      let rest = BigInt.asUintN(64, BigInt(value as number | bigint))
+      for (let i = 0; i < SIZES[field.kind]; i++, rest >>= 8n) bytes.push(Number(rest & 0xffn))
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The one reader and the one writer of messages, both reused for every message: this is hot code (no allocation).
+ *
+ * The bytes are the guest's own memory and may change while they are read: read each word once, into a const, check the
+ * const. Field order is the caller's business; the tables in wire/fields describe the same bytes for cold code.
+ */
+
+const TWO_32 = 0x1_0000_0000
+
+/** Reads a request's words in order. dispatch has checked the length against the command's table before a handler runs. */
+export class RequestReader {
+  /** The message header of this request. */
+  header = 0
+  #view: DataView
+  #at = 0
+  #end = 0
+
+  constructor(view: DataView) {
+    this.#view = view
+  }
+
+  /** Points the reader at `length` bytes of `view`. */
+  open(view: DataView, offset: number, length: number): void {
+    this.#view = view
+    this.#at = offset
+    this.#end = offset + length
+  }
+
+  /** Bytes not read yet. */
+  get left(): number {
+    return this.#end - this.#at
+  }
+
+  u32(): number {
+    const value = this.#view.getUint32(this.#at, true)
+    this.#at += 4
+    return value
+  }
+
+  s32(): number {
+    const value = this.#view.getInt32(this.#at, true)
+    this.#at += 4
+    return value
+  }
+
+  /** Low word, then high word; exact below 2^53, which every quantity of SCMI is in practice. */
+  u64(): number {
+    const low = this.u32()
+    const high = this.u32()
+    return high * TWO_32 + low
+  }
+
+  /** Two's complement in two words; exact within ±2^53. */
+  s64(): number {
+    const low = this.u32()
+    const high = this.s32()
+    return high * TWO_32 + low
+  }
+}
+
+/**
+ * Writes a message's words in order and never past the buffer: a write that does not fit is left out and remembered in
+ * `overflow`, and so are all later ones.
+ */
+export class MessageWriter {
+  overflow = false
+  #view: DataView
+  #start = 0
+  #at = 0
+  #end = 0
+
+  constructor(view: DataView) {
+    this.#view = view
+  }
+
+  open(view: DataView, offset: number, capacity: number): void {
+    this.#view = view
+    this.#start = offset
+    this.#at = offset
+    this.#end = offset + capacity
+    this.overflow = false
+  }
+
+  /** Bytes written since `open`. */
+  get written(): number {
+    return this.#at - this.#start
+  }
+
+  /** How many entries of `size` bytes still fit: what a reply in several parts may hold. */
+  room(size: number): number {
+    return Math.floor((this.#end - this.#at) / size)
+  }
+
+  /** Gives up everything from byte `position` (counted from `open`) on. */
+  rewind(position: number): void {
+    this.#at = this.#start + position
+    this.overflow = false
+  }
+
+  u32(value: number): void {
+    if (this.#at + 4 > this.#end || this.overflow) {
+      this.overflow = true
+      return
+    }
+    this.#view.setUint32(this.#at, value, true)
+    this.#at += 4
+  }
+
+  /** Same bytes as u32; the name tells the reader that negative values are meant. */
+  s32(value: number): void {
+    this.u32(value)
+  }
+
+  u8(value: number): void {
+    if (this.#at + 1 > this.#end || this.overflow) {
+      this.overflow = true
+      return
+    }
+    this.#view.setUint8(this.#at, value)
+    this.#at += 1
+  }
+
+  u16(value: number): void {
+    if (this.#at + 2 > this.#end || this.overflow) {
+      this.overflow = true
+      return
+    }
+    this.#view.setUint16(this.#at, value, true)
+    this.#at += 2
+  }
+
+  /** A whole number from 0 to 2^53: low word, then high word. */
+  u64(value: number): void {
+    this.u32(value)
+    this.u32(Math.floor(value / TWO_32))
+  }
+
+  /** A whole number within ±2^53, two's complement in two words. setUint32 takes the low 32 bits of any integer. */
+  s64(value: number): void {
+    this.u64(value)
+  }
+
+  /** ASCII text, NUL-terminated and NUL-padded to `size` bytes: longer text is cut to `size - 1` characters. */
+  text(value: string, size: number): void {
+    const length = Math.min(value.length, size - 1)
+    for (let i = 0; i < size; i++) this.u8(i < length ? value.charCodeAt(i) : 0)
+  }
+}
