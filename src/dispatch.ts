@@ -2,10 +2,9 @@
  * One message in, one reply out: looks the command up, checks sizes, runs the handler, frames the reply. Knows no
  * virtio; hot code, nothing here allocates.
  */
-import { MESSAGE_MAX } from './native.js'
 import type { Agent } from './protocols/agent.js'
 import type { Command } from './protocols/protocol.js'
-import { COMMAND, HEADER_SIZE, messageIdOf, protocolIdOf, STATUS_SIZE, typeOf } from './wire/header.js'
+import { COMMAND, HEADER_SIZE, MESSAGE_MAX, messageIdOf, protocolIdOf, STATUS_SIZE, typeOf } from './wire/header.js'
 import type { MessageWriter, RequestReader } from './wire/message.js'
 import { COMMS_ERROR, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from './wire/status.js'
 

@@ -44,8 +44,8 @@ export const ENTRY_REPLY_CAPACITY = 5
 /** Set by onBatch: bytes written to the reply; becomes used.len. Native clamps it to the capacity. */
 export const ENTRY_WRITTEN = 6
 
-/** Bytes of one message that scratch memory holds, for chains whose parts do not lie in one piece of one window. */
-export const MESSAGE_MAX = 4096
+/** MESSAGE_MAX: bytes of one message that scratch memory holds, for chains that do not lie in one piece of one window. */
+export { MESSAGE_MAX } from './wire/header.js'
 
 /** Indexes into `times`, a Float64Array. */
 /** CLOCK_MONOTONIC in microseconds when the batch was taken. */

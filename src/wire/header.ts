@@ -6,6 +6,9 @@
 export const HEADER_SIZE = 4
 export const STATUS_SIZE = 4
 
+/** Longest message taken, header included: far above the 128 bytes of payload that Linux uses by default. */
+export const MESSAGE_MAX = 4096
+
 /** A command and its immediate response. */
 export const COMMAND = 0
 export const DELAYED_RESPONSE = 2
