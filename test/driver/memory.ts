@@ -1,0 +1,179 @@
+/**
+ * Guest memory as a front end shares it: regions of guest-physical addresses, each a part of a memory file, with its own
+ * front-end address. Knows nothing about rings. Parts of the files are mapped as they are touched, so a sparse file of
+ * many GiB costs nothing.
+ */
+import { closeSync, ftruncateSync } from 'node:fs'
+import type { WireRegion } from './protocol.js'
+import { sys } from './syscalls.js'
+
+const PAGE = 4096
+/** A region up to this size is mapped whole, a larger one in pieces of MAP_PIECE. */
+const MAP_WHOLE = 64 << 20
+const MAP_PIECE = 1 << 20
+
+export interface RegionSpec {
+  /** Guest-physical address of the first byte. */
+  guest: number
+  size: number
+  /** Where the first byte lies in its file; default: after the last region of the same file, one page apart. */
+  offset?: number
+  /** Front-end address; the default has no fixed distance from `guest`. */
+  user?: number
+  /** Regions with the same number share a file. Default 0. */
+  file?: number
+}
+
+export interface Region extends WireRegion {
+  guest: number
+  size: number
+  user: number
+  offset: number
+  fd: number
+}
+
+interface Mapping {
+  guest: number
+  length: number
+  buffer: ArrayBuffer
+  /** Offset of `guest` in the buffer. */
+  start: number
+}
+
+export class GuestMemory {
+  readonly regions: Region[] = []
+  private readonly files: number[] = []
+  private readonly mappings: Mapping[] = []
+  private next: number
+
+  constructor(specs: readonly RegionSpec[], { sealed = true } = {}) {
+    const ends: number[] = []
+    for (const [i, spec] of specs.entries()) {
+      const file = spec.file ?? 0
+      const offset = spec.offset ?? (ends[file] === undefined ? 0 : align(ends[file], PAGE) + PAGE)
+      ends[file] = Math.max(ends[file] ?? 0, offset + spec.size)
+      const user = spec.user ?? 0x7e00_0000_0000 + i * 0x10_0000_0000 + (spec.guest % 0x1000_0000)
+      this.regions.push({ guest: spec.guest, size: spec.size, user, offset, fd: file })
+    }
+    for (const [file, end] of ends.entries()) {
+      if (end !== undefined) this.files[file] = sys.memfd('guest', align(end, PAGE), sealed)
+    }
+    for (const r of this.regions) r.fd = this.files[r.fd]!
+    this.next = this.regions[0]!.guest
+  }
+
+  /** One region of `size` bytes at 1 GiB, as QEMU's `virt` machine has it. */
+  static flat(size = 4 << 20): GuestMemory {
+    return new GuestMemory([{ guest: 0x4000_0000, size }])
+  }
+
+  /** The regions' descriptors, in the order of the regions, as SET_MEM_TABLE wants them. */
+  get fds(): number[] {
+    return this.regions.map(r => r.fd)
+  }
+
+  regionOf(guest: number): Region {
+    const found = this.regions.find(r => guest >= r.guest && guest < r.guest + r.size)
+    if (!found) throw new Error(`no guest memory at 0x${guest.toString(16)}`)
+    return found
+  }
+
+  toUser(guest: number): number {
+    const r = this.regionOf(guest)
+    return r.user + (guest - r.guest)
+  }
+
+  /** Takes the next `length` bytes from the region where the last allocation, or `allocateFrom`, was. */
+  allocate(length: number, alignment = 16): number {
+    const at = align(this.next, alignment)
+    const r = this.regionOf(at)
+    if (at + length > r.guest + r.size) throw new Error('guest memory is full')
+    this.next = at + length
+    return at
+  }
+
+  allocateFrom(guest: number): void {
+    this.next = guest
+  }
+
+  /** A piece of guest memory that lies in one region, as a view on the shared file. */
+  view(guest: number, length: number): DataView {
+    const { buffer, start, guest: first } = this.mapping(guest, length)
+    return new DataView(buffer, start + (guest - first), length)
+  }
+
+  words16(guest: number, count: number): Uint16Array {
+    const view = this.view(guest, count * 2)
+    return new Uint16Array(view.buffer as ArrayBuffer, view.byteOffset, count)
+  }
+
+  words32(guest: number, count: number): Uint32Array {
+    const view = this.view(guest, count * 4)
+    return new Uint32Array(view.buffer as ArrayBuffer, view.byteOffset, count)
+  }
+
+  /** Writes bytes that may run over into the next region. */
+  write(guest: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const part = Math.min(bytes.length - done, this.roomAt(guest + done))
+      const view = this.view(guest + done, part)
+      new Uint8Array(view.buffer, view.byteOffset, part).set(bytes.subarray(done, done + part))
+      done += part
+    }
+  }
+
+  /** Reads bytes that may run over into the next region. */
+  read(guest: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      const part = Math.min(length - done, this.roomAt(guest + done))
+      const view = this.view(guest + done, part)
+      bytes.set(new Uint8Array(view.buffer, view.byteOffset, part), done)
+      done += part
+    }
+    return bytes
+  }
+
+  fill(guest: number, length: number, value: number): void {
+    this.write(guest, new Uint8Array(length).fill(value))
+  }
+
+  /** Cuts the file of the first region; only possible if the memory is not sealed. */
+  truncate(size: number): void {
+    ftruncateSync(this.regions[0]!.fd, size)
+  }
+
+  close(): void {
+    for (const { buffer } of this.mappings.splice(0)) sys.unmap(buffer)
+    for (const fd of this.files.splice(0)) if (fd !== undefined) closeSync(fd)
+  }
+
+  private roomAt(guest: number): number {
+    const r = this.regionOf(guest)
+    return Math.min(r.guest + r.size - guest, MAP_PIECE)
+  }
+
+  private mapping(guest: number, length: number): Mapping {
+    const covers = (m: Mapping) => guest >= m.guest && guest + length <= m.guest + m.length
+    const known = this.mappings.find(covers)
+    if (known) return known
+    const r = this.regionOf(guest)
+    if (guest + length > r.guest + r.size) throw new Error('a view lies in one region')
+    let first = r.guest
+    let end = r.guest + r.size
+    if (r.size > MAP_WHOLE) {
+      first = Math.max(first, guest - (guest % MAP_PIECE))
+      end = Math.min(end, align(guest + length, MAP_PIECE))
+    }
+    const fileOffset = r.offset + (first - r.guest)
+    const start = fileOffset % PAGE
+    const buffer = sys.map(r.fd, fileOffset - start, end - first + start)
+    const mapping = { guest: first, length: end - first, buffer, start }
+    this.mappings.push(mapping)
+    return mapping
+  }
+}
+
+function align(value: number, to: number): number {
+  return Math.ceil(value / to) * to
+}

@@ -1,0 +1,271 @@
+/**
+ * What most native tests stand on: a device that listens, a front end that is connected, guest memory and a driver, all
+ * in this process and on its one event loop. The device's onBatch answers a request with its bytes in reverse, which
+ * shows every byte of both directions. A rig checks at its end that nothing went wrong unnoticed and nothing leaked.
+ */
+import { closeSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import {
+  BATCH_HEADER,
+  createDevice,
+  ENTRY_REPLY_CAPACITY,
+  ENTRY_REPLY_OFFSET,
+  ENTRY_REPLY_WINDOW,
+  ENTRY_REQUEST_LENGTH,
+  ENTRY_REQUEST_OFFSET,
+  ENTRY_REQUEST_WINDOW,
+  ENTRY_WORDS,
+  ENTRY_WRITTEN,
+  EVENT_ENTRY,
+  MESSAGE_MAX,
+  type NativeDevice,
+  NativeEvent,
+  type NativeOptions,
+} from '../../src/native.js'
+import { Driver, type DriverOptions } from '../driver/driver.js'
+import { FrontEnd } from '../driver/front-end.js'
+import { GuestMemory, type RegionSpec } from '../driver/memory.js'
+import { Feature } from '../driver/protocol.js'
+import { driverOk, firstConnection, type StartOptions } from '../driver/qemu.js'
+import { difference, resources } from '../driver/resources.js'
+import { until } from '../driver/wait.js'
+
+export interface Happening {
+  event: NativeEvent
+  queue: number
+  value: number
+  text: string
+}
+
+export interface BackEndOptions extends Omit<NativeOptions, 'onBatch' | 'onEvent'> {
+  /** Called instead of the echo. */
+  onBatch?: (count: number, backEnd: BackEnd) => void
+  onEvent?: (happening: Happening, backEnd: BackEnd) => void
+}
+
+/** A device, and what it has reported. */
+export class BackEnd {
+  readonly device: NativeDevice
+  readonly batch: Uint32Array
+  windows: DataView[]
+  readonly happenings: Happening[] = []
+  /** Number of messages in each batch so far. */
+  readonly batches: number[] = []
+  /** Refusals and faults that no test has asked for yet. */
+  private surprises: Happening[] = []
+
+  constructor({ onBatch, onEvent, ...options }: BackEndOptions = {}) {
+    this.device = createDevice({
+      ...options,
+      onBatch: count => {
+        this.batches.push(count)
+        if (onBatch) onBatch(count, this)
+        else this.echo(count)
+      },
+      onEvent: (event, queue, value, text) => {
+        const happening = { event, queue, value, text }
+        this.happenings.push(happening)
+        if (event === NativeEvent.REFUSED || event === NativeEvent.QUEUE_FAULT) this.surprises.push(happening)
+        if (event === NativeEvent.MEMORY || event === NativeEvent.DISCONNECTED) this.windows = this.device.windows()
+        onEvent?.(happening, this)
+      },
+    })
+    this.batch = this.device.batch
+    this.windows = this.device.windows()
+  }
+
+  /** Answers each request with its bytes in reverse, as many as there is room for. */
+  echo(count: number): void {
+    const { batch, windows } = this
+    for (let i = 0, entry = BATCH_HEADER; i < count; i++, entry += ENTRY_WORDS) {
+      const from = windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
+      const to = windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
+      const start = batch[entry + ENTRY_REQUEST_OFFSET]!
+      const end = batch[entry + ENTRY_REPLY_OFFSET]!
+      const length = Math.min(batch[entry + ENTRY_REQUEST_LENGTH]!, MESSAGE_MAX)
+      const written = Math.min(length, batch[entry + ENTRY_REPLY_CAPACITY]!)
+      for (let k = 0; k < written; k++) to.setUint8(end + k, from.getUint8(start + length - 1 - k))
+      batch[entry + ENTRY_WRITTEN] = written
+    }
+  }
+
+  /** Sends one event if there is a buffer for it. Returns the buffer's capacity, or -1. */
+  sendEvent(bytes: Uint8Array): number {
+    const capacity = this.device.peekEvent()
+    if (capacity < 0) return capacity
+    const window = this.windows[this.batch[EVENT_ENTRY + ENTRY_REPLY_WINDOW]!]!
+    const offset = this.batch[EVENT_ENTRY + ENTRY_REPLY_OFFSET]!
+    const written = Math.min(bytes.length, capacity)
+    for (let k = 0; k < written; k++) window.setUint8(offset + k, bytes[k]!)
+    this.device.commitEvent(written)
+    return capacity
+  }
+
+  count(event: NativeEvent, queue?: number): number {
+    return this.happenings.filter(h => h.event === event && (queue === undefined || h.queue === queue)).length
+  }
+
+  /** Waits for a refusal or a fault, and takes it off the list of surprises. */
+  async expect(event: typeof NativeEvent.REFUSED | typeof NativeEvent.QUEUE_FAULT): Promise<Happening> {
+    const find = () => this.surprises.findIndex(h => h.event === event)
+    await until(
+      () => find() >= 0,
+      () => `${nameOf(event)}, only ${this.describe()}`,
+    )
+    return this.surprises.splice(find(), 1)[0]!
+  }
+
+  /** Refusals and faults since the last call; a test that calls this expects some. */
+  takeSurprises(): Happening[] {
+    return this.surprises.splice(0)
+  }
+
+  async seen(event: NativeEvent, times = 1): Promise<Happening> {
+    await until(
+      () => this.count(event) >= times,
+      () => `${nameOf(event)} × ${times}, only ${this.describe()}`,
+    )
+    return this.happenings.filter(h => h.event === event)[times - 1]!
+  }
+
+  describe(): string {
+    return this.happenings.map(h => `${nameOf(h.event)}(${h.queue}, ${h.value}, '${h.text}')`).join(', ') || 'nothing'
+  }
+}
+
+export const nameOf = (event: NativeEvent): string =>
+  Object.entries(NativeEvent).find(([, value]) => value === event)?.[0] ?? `event ${event}`
+
+export interface RigOptions extends BackEndOptions, DriverOptions {
+  memory?: readonly RegionSpec[]
+  sealed?: boolean
+  /** What the guest acknowledges; default: all that is offered, EVENT_IDX and INDIRECT as the driver uses them. */
+  features?: bigint
+}
+
+export interface Rig {
+  backEnd: BackEnd
+  device: NativeDevice
+  frontEnd: FrontEnd
+  memory: GuestMemory
+  driver: Driver
+  path: string
+  /** What the guest acknowledges. */
+  features: bigint
+  protocolFeatures: bigint
+  /** Says DRIVER_OK as QEMU does, with the rig's features, memory and queues. */
+  start(options?: Partial<StartOptions>): Promise<void>
+  /** Drops the connection and makes a new one, on which nothing has been said yet. */
+  reconnect(): Promise<FrontEnd>
+  /** Closes everything and waits until all is given back. Called by itself when the test is over. */
+  close(): Promise<void>
+}
+
+/** A directory for a socket, gone when the test is over. */
+export function socketPath(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'scmi-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return join(directory, 'socket')
+}
+
+/** Runs `use` and fails if this process holds more or less afterwards. */
+export async function withoutLeak<T>(use: () => Promise<T>): Promise<T> {
+  const before = resources()
+  const result = await use()
+  await until(
+    () => difference(before, resources()) === '',
+    () => `everything given back\n${difference(before, resources())}`,
+  )
+  return result
+}
+
+/** A device with a connected front end that has said nothing yet. */
+export async function connected(options: RigOptions = {}): Promise<Rig> {
+  const path = socketPath()
+  const before = resources()
+  const { memory: regions, sealed = true, size, eventSize, eventIdx, form, features, ...native } = options
+  const driverOptions: DriverOptions = {
+    ...(size === undefined ? {} : { size }),
+    ...(eventSize === undefined ? {} : { eventSize }),
+    ...(eventIdx === undefined ? {} : { eventIdx }),
+    ...(form === undefined ? {} : { form }),
+  }
+  const backEnd = new BackEnd(native)
+  backEnd.device.listen(path)
+  const memory = regions ? new GuestMemory(regions, { sealed }) : new GuestMemory([FLAT], { sealed })
+  const driver = new Driver(memory, driverOptions)
+  let over = false
+  const rig: Rig = {
+    backEnd,
+    device: backEnd.device,
+    frontEnd: FrontEnd.connect(path),
+    memory,
+    driver,
+    path,
+    features: features ?? guestFeatures(driverOptions),
+    protocolFeatures: 0n,
+    start: more =>
+      driverOk(rig.frontEnd, {
+        features: rig.features,
+        protocolFeatures: rig.protocolFeatures,
+        memory,
+        queues: driver.queues,
+        ...more,
+      }),
+    reconnect: async () => {
+      const gone = backEnd.count(NativeEvent.DISCONNECTED)
+      rig.frontEnd.close()
+      await backEnd.seen(NativeEvent.DISCONNECTED, gone + 1)
+      rig.frontEnd = FrontEnd.connect(path)
+      return rig.frontEnd
+    },
+    close: async () => {
+      if (over) return
+      over = true
+      rig.frontEnd.close()
+      backEnd.device.close()
+      for (const fd of driver.fds) closeSync(fd)
+      memory.close()
+      await until(
+        () => difference(before, resources()) === '',
+        () => `everything given back\n${difference(before, resources())}`,
+      )
+      const surprises = backEnd.takeSurprises()
+      if (surprises.length > 0) throw new Error(`not expected: ${backEnd.describe()}`)
+    },
+  }
+  onTestFinished(rig.close)
+  return rig
+}
+
+/** A device that has been through QEMU's first connection; the guest has done nothing yet. */
+export async function negotiated(options: RigOptions = {}): Promise<Rig> {
+  const rig = await connected(options)
+  rig.protocolFeatures = (await firstConnection(rig.frontEnd, rig.driver.queues)).protocolFeatures
+  return rig
+}
+
+/** A device whose guest has set DRIVER_OK. */
+export async function started(options: RigOptions = {}): Promise<Rig> {
+  const rig = await negotiated(options)
+  await rig.start()
+  return rig
+}
+
+export const FLAT: RegionSpec = { guest: 0x4000_0000, size: 16 << 20 }
+
+function guestFeatures({ eventIdx, form }: DriverOptions): bigint {
+  let bits = Feature.VERSION_1 | Feature.P2A_CHANNELS | Feature.PROTOCOL_FEATURES
+  if (eventIdx) bits |= Feature.EVENT_IDX
+  if (form !== undefined && form !== 'direct') bits |= Feature.INDIRECT_DESC
+  return bits
+}
+
+/** `length` bytes that differ from each other and, by `seed`, from those of another message. */
+export function pattern(length: number, seed = 0): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 7 + seed * 31 + (i >> 8) + 1) & 0xff)
+}
+
+export const reversed = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes).reverse()
