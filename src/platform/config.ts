@@ -1,8 +1,292 @@
-/** Placeholder of the real thing (coming): shapes only. */
+/**
+ * The platform file: YAML text to a checked configuration. Errors name file, line, column and field, and say what can be
+ * written instead. What the sections mean is the business of the resource kinds (resource.ts), which bring the schemas.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { errorCode } from '../errors.js'
+import { ConfigError } from './config-error.js'
+import { explain, type KnownKeys, type Problem } from './config-issues.js'
+import type { ResourceKind } from './resource.js'
+import { resourceName } from './units.js'
+
+export { ConfigError, type ConfigPath } from './config-error.js'
+
+/** What the loader needs to know of a protocol; protocol declarations have it. */
+export interface ProtocolInfo {
+  name: string
+  /** Versions it can be served in, ascending, as major << 16 | minor. */
+  versions: readonly number[]
+  commands: readonly { delayed?: unknown }[]
+}
+
+/** What the platform file says about one protocol. */
+export interface ProtocolConfig {
+  /** Version to announce, as major << 16 | minor. */
+  version?: number | undefined
+  /** Most asynchronous commands of one agent that may be under way at once. */
+  max_pending_async?: number | undefined
+}
+
+/** A device of the Base protocol's permission commands: names of resources that are granted or taken together. */
+export interface DeviceConfig {
+  name: string
+  /** Resource names by section. */
+  resources: Record<string, string[]>
+}
+
+/** The agent that the device serves. */
+export interface AgentConfig {
+  id: number
+  name: string
+  /** May change agents' permissions (Base protocol). */
+  trusted: boolean
+}
+
 export interface PlatformConfig {
   vendor: string
   subVendor: string
   implementationVersion: number
-  protocols: Record<string, { version?: number | undefined } | undefined>
+  description: string
+  /** Where pseudo-random values begin; the same seed gives the same values. */
+  seed: number
+  agent: AgentConfig
+  protocols: Record<string, ProtocolConfig | undefined>
+  devices: DeviceConfig[]
+  /** The parsed sections, each as its kind's schema returns it. */
   sections: Record<string, unknown>
+}
+
+const identity = (what: string) =>
+  z
+    .string()
+    .regex(/^[ -~]{0,15}$/, { error: ({ input }) => `${input} is not ${what}; write at most 15 ASCII characters` })
+
+function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
+  return z.strictObject({
+    vendor: identity('a vendor').describe(
+      'Vendor that BASE_DISCOVER_VENDOR answers; Linux switches on work-arounds for NXP and Qualcomm',
+    ),
+    sub_vendor: identity('a sub-vendor').default(''),
+    implementation_version: z.int().min(0).max(0xffff_ffff).default(0),
+    description: z.string().default(''),
+    seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Where pseudo-random values begin'),
+    agent: z
+      .strictObject({
+        name: identity('a name').default('guest'),
+        trusted: z.boolean().default(true).describe("May change agents' permissions (Base protocol)"),
+      })
+      .prefault({}),
+    protocols: z
+      .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
+      .default({}),
+    devices: z.array(deviceSchema(kinds)).default([]),
+  })
+}
+
+type PlatformFile = z.infer<ReturnType<typeof topSchema>> & Record<string, unknown>
+
+function platformSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]): z.ZodType<PlatformFile> {
+  const sections = Object.fromEntries(kinds.map(kind => [kind.section, kind.schema.optional()]))
+  return topSchema(protocols, kinds).extend(sections) as unknown as z.ZodType<PlatformFile>
+}
+
+function protocolSchema({ versions, commands }: ProtocolInfo): z.ZodType<ProtocolConfig> {
+  const schema = z.strictObject({ version: versionSchema(versions).optional() })
+  if (!commands.some(command => command.delayed)) return schema
+  return schema.extend({ max_pending_async: z.int().min(0).max(255).optional() })
+}
+
+const versionText = (version: number) => `${version >>> 16}.${version & 0xffff}`
+
+/** `3.1`, with or without quotes, or the version word 0x30001. */
+function versionSchema(versions: readonly number[]): z.ZodType<number> {
+  const texts = versions.map(versionText)
+  const notOne = (input: unknown) => `${input} is not a version that is served; choose one of ${texts.join(', ')}`
+  return z
+    .union([z.number(), z.string()], { error: ({ input }) => notOne(input) })
+    .meta({ enum: [...texts, ...texts.map(Number), ...versions] })
+    .transform((input, context) => {
+      const version = versions.find(v => v === input || Number(versionText(v)) === Number(input))
+      if (version === undefined) context.addIssue({ code: 'custom', message: notOne(input), input })
+      return version ?? 0
+    })
+}
+
+function deviceSchema(kinds: readonly ResourceKind[]) {
+  const names = z.array(z.string())
+  return z.strictObject({
+    name: resourceName,
+    resources: z.strictObject(Object.fromEntries(kinds.map(kind => [kind.section, names.default([])]))),
+  })
+}
+
+/** The JSON Schema of platform files, for editors. */
+export function platformJsonSchema(
+  protocols: readonly ProtocolInfo[],
+  kinds: readonly ResourceKind[],
+): z.core.JSONSchema.JSONSchema {
+  return z.toJSONSchema(platformSchema(protocols, kinds), { io: 'input' })
+}
+
+/** Directory of the platform files that come with the package. */
+function presetDirectory(): string {
+  const root = dirname(createRequire(import.meta.url).resolve('#root/package.json'))
+  return join(root, 'src/platform/presets')
+}
+
+/** Names of the presets, sorted. */
+export function presetNames(): string[] {
+  return readdirSync(presetDirectory())
+    .filter(file => file.endsWith('.yaml'))
+    .map(file => basename(file, '.yaml'))
+    .sort()
+}
+
+/**
+ * Reads and checks a platform file, and builds what it describes. A name without slash and dot is that of a preset.
+ * Throws ConfigError if the file can't be read or says something wrong; errors of `build` get their place in the file.
+ */
+export function loadPlatformConfig<T>(
+  fileOrPreset: string,
+  protocols: readonly ProtocolInfo[],
+  kinds: readonly ResourceKind[],
+  build: (config: PlatformConfig) => T,
+): T {
+  const isPreset = !/[./]/.test(fileOrPreset)
+  const file = isPreset ? join(presetDirectory(), `${fileOrPreset}.yaml`) : fileOrPreset
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const presets = presetNames().join(', ')
+    let problem = `can't be read (${errorCode(error)})`
+    if (errorCode(error) === 'ENOENT') {
+      problem = isPreset
+        ? `there is no such preset, only ${presets}; for a file write ./${fileOrPreset}`
+        : `there is no such file; presets are ${presets}`
+    }
+    throw new ConfigError([], problem, fileOrPreset)
+  }
+  return parsePlatformConfig(text, isPreset ? `${fileOrPreset}.yaml` : fileOrPreset, protocols, kinds, build)
+}
+
+/** The same from the text of a platform file; `fileName` is for errors. Throws ConfigError for its first problem. */
+export function parsePlatformConfig<T>(
+  text: string,
+  fileName: string,
+  protocols: readonly ProtocolInfo[],
+  kinds: readonly ResourceKind[],
+  build: (config: PlatformConfig) => T,
+): T {
+  const source = new Source(text, fileName)
+  const result = platformSchema(protocols, kinds).safeParse(source.data(), { reportInput: true })
+  if (!result.success) {
+    const known = platformJsonSchema(protocols, kinds) as KnownKeys
+    throw source.first(result.error.issues.flatMap(issue => explain(issue, known)))
+  }
+  try {
+    const config = configFrom(result.data, kinds)
+    checkDevices(config)
+    return build(config)
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.place !== undefined) throw error
+    throw source.error({ path: error.path, text: error.problem, place: 'value' })
+  }
+}
+
+function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): PlatformConfig {
+  const sections: Record<string, unknown> = {}
+  for (const { section } of kinds) if (file[section] !== undefined) sections[section] = file[section]
+  return {
+    vendor: file.vendor,
+    subVendor: file.sub_vendor,
+    implementationVersion: file.implementation_version,
+    description: file.description,
+    seed: file.seed,
+    agent: { id: 1, ...file.agent },
+    protocols: file.protocols,
+    devices: file.devices,
+    sections,
+  }
+}
+
+/** Devices name resources that exist. */
+function checkDevices(config: PlatformConfig): void {
+  config.devices.forEach((device, i) => {
+    for (const [section, names] of Object.entries(device.resources)) {
+      const resources = (config.sections[section] ?? []) as { name: string }[]
+      names.forEach((name, n) => {
+        if (resources.some(resource => resource.name === name)) return
+        throw new ConfigError(['devices', i, 'resources', section, n], `nothing in ${section} is named ${name}`)
+      })
+    }
+  })
+}
+
+/** The text of a platform file, and where in it things are. */
+class Source {
+  readonly #file: string
+  readonly #lines = new LineCounter()
+  readonly #document: Document
+
+  /** Throws ConfigError if the text is not YAML. */
+  constructor(text: string, file: string) {
+    this.#file = file
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false })
+    const problem = [...this.#document.errors, ...this.#document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0]
+    if (problem) throw new ConfigError([], problem.message, this.#place(problem.pos[0]))
+  }
+
+  data(): unknown {
+    return this.#document.toJS() ?? {}
+  }
+
+  error(problem: Problem): ConfigError {
+    const { position } = this.#find(problem)
+    // A missing key is shown as a problem of the map that lacks it.
+    const path = problem.place === 'missing' ? problem.path.slice(0, -1) : problem.path
+    return new ConfigError(path, problem.text, this.#place(position))
+  }
+
+  /** The problem that comes first in the text. */
+  first(problems: Problem[]): ConfigError {
+    const ranked = problems
+      .map(problem => ({ problem, order: this.#find(problem).order }))
+      .sort((a, b) => a.order - b.order)
+    return this.error(ranked[0]!.problem)
+  }
+
+  #place(offset: number): string {
+    const { line, col } = this.#lines.linePos(offset)
+    return `${this.#file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
+  }
+
+  /** Where to point at, and the offset to sort by: a key is known to be missing only at the end of its map. */
+  #find({ path, place }: Problem): { position: number; order: number } {
+    let node = this.#resolve(this.#document.contents)
+    let position = node?.range?.[0] ?? 0
+    for (const part of path) {
+      const pair = isMap(node)
+        ? node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part))
+        : undefined
+      const value = pair ? pair.value : isSeq(node) ? node.items[Number(part)] : undefined
+      const key = isNode(pair?.key) ? pair.key.range?.[0] : undefined
+      if (!pair && value === undefined) break
+      // An empty value has no place of its own worth pointing at.
+      const empty = !isNode(value) || (isScalar(value) && value.value === null && value.source === '')
+      position = (place === 'key' || empty ? key : value.range?.[0]) ?? position
+      node = isNode(value) ? this.#resolve(value) : null
+    }
+    const order = place === 'missing' ? (node?.range?.[1] ?? position) : position
+    return { position, order }
+  }
+
+  #resolve(node: unknown): Node | null {
+    const target = isAlias(node) ? node.resolve(this.#document) : node
+    return isNode(target) ? target : null
+  }
 }

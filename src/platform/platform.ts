@@ -1,5 +1,5 @@
 /** The platform: its identity and the models of its resources, built from a checked configuration. Knows no bytes. */
-import type { PlatformConfig } from './config.js'
+import { ConfigError, type PlatformConfig } from './config.js'
 import type { ResourceKind } from './resource.js'
 import { RealTime, type Time } from './time.js'
 
@@ -14,11 +14,15 @@ export class Platform {
     this.time = time
     for (const kind of kinds) {
       const section = config.sections[kind.section]
-      if (section !== undefined) this.#models.set(kind.section, kind.create(section, this))
+      if (section !== undefined)
+        this.#models.set(
+          kind.section,
+          inSection(kind, () => kind.create(section, this)),
+        )
     }
     for (const kind of kinds) {
       const model = this.#models.get(kind.section)
-      if (model !== undefined) kind.link?.(model, this)
+      if (model !== undefined) inSection(kind, () => kind.link?.(model, this))
     }
   }
 
@@ -36,5 +40,14 @@ export class Platform {
   /** The version that the platform file asks a protocol to announce, if it does. */
   versionOf(protocolName: string): number | undefined {
     return this.config.protocols[protocolName]?.version
+  }
+}
+
+/** Runs a step of a kind, whose errors carry paths within its section, and gives them the path from the top. */
+function inSection<T>(kind: ResourceKind, step: () => T): T {
+  try {
+    return step()
+  } catch (error) {
+    throw error instanceof ConfigError ? error.within(kind.section) : error
   }
 }

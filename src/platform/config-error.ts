@@ -1,0 +1,38 @@
+/** What the operator got wrong in a platform file: one problem, said in one line. */
+
+import { OperatorError } from '../errors.js'
+
+/** Keys and list positions from the top of the file, or of a section, down to a field. */
+export type ConfigPath = readonly (string | number)[]
+
+export class ConfigError extends OperatorError {
+  override name = 'ConfigError'
+  readonly path: ConfigPath
+  /** The problem and what to write instead, without place and field. */
+  readonly problem: string
+  /** `file:line:column`, once somebody who knows the text has added it. */
+  readonly place: string | undefined
+
+  /** `path` leads to the field; where a resource kind throws, it starts within the kind's section. */
+  constructor(path: ConfigPath, problem: string, place?: string) {
+    super([place, pathText(path), problem].filter(Boolean).join(': '))
+    this.path = path
+    this.problem = problem
+    this.place = place
+  }
+
+  /** The same error with its path from the top of the file. */
+  within(section: string): ConfigError {
+    return new ConfigError([section, ...this.path], this.problem)
+  }
+}
+
+/** `clocks[1].rate` */
+export function pathText(path: ConfigPath): string {
+  let text = ''
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`
+    else text += text === '' ? part : `.${part}`
+  }
+  return text
+}
