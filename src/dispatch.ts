@@ -27,6 +27,7 @@ export function dispatch(
 ): number {
   if (length < HEADER_SIZE || capacity < REPLY_MIN) {
     agent.unanswerable++
+    if (length >= HEADER_SIZE) agent.reportError(request.u32(), COMMS_ERROR)
     return 0
   }
   const header = request.u32()

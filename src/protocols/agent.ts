@@ -4,7 +4,8 @@
  */
 import type { Platform } from '../platform/platform.js'
 import { delayedResponseTo, NOTIFICATION, packHeader } from '../wire/header.js'
-import { type AgentState, type Command, isServed, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from './protocol.js'
+import { type AgentState, BASE, type Command, isServed, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from './protocol.js'
+import { Permissions } from './view.js'
 
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
 const IDS = 256
@@ -69,12 +70,17 @@ export class AgentProtocol {
     this.agent.events.respondLater(delayedResponseTo(header), words)
   }
 
-  /** A new driver: everything the last one asked for is forgotten. */
-  restart(): void {
+  /** Drops what the agent configured: subscriptions, votes, pending commands. */
+  reset(): void {
     this.state.release()
+    this.state = this.protocol.attach(this.agent.platform, this)
+  }
+
+  /** A new driver: what the last one configured and negotiated is forgotten. */
+  restart(): void {
     this.version = this.announced
     this.commands = this.protocol.commandsOf(this.announced)
-    this.state = this.protocol.attach(this.agent.platform, this)
+    this.reset()
   }
 }
 
@@ -84,6 +90,11 @@ export class Agent {
   readonly name: string
   readonly platform: Platform
   readonly events: EventSink
+  /** May change other agents' permissions (Base protocol). */
+  readonly trusted: boolean
+  readonly permissions = new Permissions()
+  /** All agents of the platform, this one among them. */
+  readonly peers: readonly Agent[]
   /** Protocols by protocol id; what is undefined is not served to this agent. */
   readonly protocols: (AgentProtocol | undefined)[]
   /** Messages to protocols that are not served. */
@@ -91,18 +102,38 @@ export class Agent {
   /** Chains returned with length 0: no whole header in the request, or no room for header and status in the reply. */
   unanswerable = 0
 
-  constructor(id: number, name: string, platform: Platform, events: EventSink, protocols: readonly Protocol[]) {
-    this.id = id
-    this.name = name
-    this.platform = platform
-    this.events = events
+  constructor(options: {
+    id: number
+    name: string
+    trusted: boolean
+    platform: Platform
+    events: EventSink
+    peers: readonly Agent[]
+    protocols: readonly Protocol[]
+  }) {
+    this.id = options.id
+    this.name = options.name
+    this.trusted = options.trusted
+    this.platform = options.platform
+    this.events = options.events
+    this.peers = options.peers
     this.protocols = new Array(IDS).fill(undefined)
-    for (const protocol of protocols) {
-      if (isServed(protocol, this)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)
+    for (const protocol of options.protocols) {
+      if (isServed(protocol, this.platform)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)
     }
   }
 
-  /** Forgets what the agent's last driver asked for: its subscriptions, votes, negotiated versions, pending commands. */
+  /** The protocols' views read the permissions anew. */
+  permissionsChanged(): void {
+    for (const protocol of this.protocols) protocol?.state.permissionsChanged?.()
+  }
+
+  /** Notifies the agent of a command whose status can't be returned, if it subscribed to that (BASE_ERROR_EVENT). */
+  reportError(header: number, status: number): void {
+    this.protocols[BASE]?.state.reportError?.(header, status)
+  }
+
+  /** A new driver runs in this agent: forgets what the last one asked for. Permissions stay, they are the agent's. */
   restart(): void {
     for (const protocol of this.protocols) protocol?.restart()
   }

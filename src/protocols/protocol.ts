@@ -8,12 +8,18 @@ import type { ResourceKind } from '../platform/resource.js'
 import { type Field, sizeOf, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
-import type { Agent, AgentProtocol } from './agent.js'
+import type { AgentProtocol } from './agent.js'
 
 /** What one protocol keeps for one agent: its view of the resources, its subscriptions. Made anew for each driver. */
 export interface AgentState {
   /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. */
   release(): void
+  /** The agent's permissions changed. */
+  permissionsChanged?(): void
+  /** Whether the agent may use none of the protocol's resources: then the protocol is not listed for it. */
+  readonly allDenied?: boolean
+  /** Base protocol: a command of this agent failed and its status could not be returned. */
+  reportError?(header: number, status: number): void
 }
 
 export interface CommandOptions<S> {
@@ -23,6 +29,8 @@ export interface CommandOptions<S> {
   needsEvents?: boolean
   /** Fields of the delayed response after its status, for commands that have one. */
   delayed?: Field[]
+  /** Bytes of the reply after the status that must fit; default: those that are always there. */
+  replyMin?: number
   /** Value of PROTOCOL_MESSAGE_ATTRIBUTES for this command; default 0. */
   attributes?(state: S): number
 }
@@ -36,7 +44,6 @@ export interface Command<S = AgentState> extends CommandOptions<S> {
   /** Payload bytes that are accepted: exactly `requestMin`, or at least that many if the request has a list. */
   requestMin: number
   requestFixed: boolean
-  /** Bytes of the reply after the status word that are always there. */
   replyMin: number
   since: number
   /**
@@ -94,7 +101,7 @@ export function command<S>(
     reply,
     requestMin: min,
     requestFixed: fixed,
-    replyMin: sizeOf(reply).min,
+    replyMin: options.replyMin ?? sizeOf(reply).min,
     since: options.since ?? 0,
     handler,
   }
@@ -104,6 +111,9 @@ export function command<S>(
 export function event(id: number, name: string, fields: Field[], since = 0): Event {
   return { id, name, fields, since }
 }
+
+/** The protocol that every platform has and that names the others. */
+export const BASE = 0x10
 
 /** Messages that every protocol has (SCMI v3.2 §4.1.5 and §4.2.2.2 ff.). */
 export const PROTOCOL_VERSION = 0x0
@@ -162,7 +172,7 @@ export function defineProtocol<S extends AgentState>(declaration: ProtocolDeclar
   }
 }
 
-/** Whether `agent` is offered `protocol`: it has no resources of its own, or the platform has some. */
-export function isServed(protocol: Protocol, agent: Agent): boolean {
-  return !protocol.resource || agent.platform.has(protocol.resource)
+/** Whether agents are offered `protocol`: it has no resources of its own, or the platform has some. */
+export function isServed(protocol: Protocol, platform: Platform): boolean {
+  return !protocol.resource || platform.has(protocol.resource)
 }

@@ -1,0 +1,223 @@
+/**
+ * START READING HERE. One virtio SCMI device: the native side hands over batches of messages, this file answers each
+ * through dispatch, and keeps the agent in step with the life of its driver (connect, start, reset, disconnect).
+ *
+ *   kick → native/binding → onBatch → dispatch → protocols/*.ts → reply in guest memory → used ring → call
+ */
+import { dispatch } from './dispatch.js'
+import type { Logger } from './log.js'
+import {
+  BATCH_HEADER,
+  CMDQ,
+  createDevice,
+  ENTRY_REPLY_CAPACITY,
+  ENTRY_REPLY_OFFSET,
+  ENTRY_REPLY_WINDOW,
+  ENTRY_REQUEST_LENGTH,
+  ENTRY_REQUEST_OFFSET,
+  ENTRY_REQUEST_WINDOW,
+  ENTRY_WORDS,
+  ENTRY_WRITTEN,
+  EVENTQ,
+  HEADER_PREVIOUS_COUNT,
+  type NativeDevice,
+  NativeEvent,
+  type NativeOptions,
+  TIME_SERVICE,
+  TIME_TAKEN,
+  VIRTIO_SCMI_F_P2A_CHANNELS,
+} from './native.js'
+import { EventQueue } from './notify.js'
+import type { Platform } from './platform/platform.js'
+import { Agent } from './protocols/agent.js'
+import type { Protocol } from './protocols/protocol.js'
+import { LatencyRecorder, protocolStats, type Stats } from './stats.js'
+import type { MessageObserver } from './trace.js'
+import { HEADER_SIZE, MESSAGE_MAX } from './wire/header.js'
+import { MessageWriter, RequestReader } from './wire/message.js'
+import { GENERIC_ERROR } from './wire/status.js'
+
+export interface DeviceOptions {
+  agent: { id: number; name: string; trusted: boolean }
+  /** All agents of the platform; the device adds its own. */
+  peers: Agent[]
+  platform: Platform
+  protocols: readonly Protocol[]
+  log: Logger
+  /** What the virtio device and the ring loop offer; see NativeOptions. */
+  native: Omit<NativeOptions, 'onBatch' | 'onEvent'>
+}
+
+/** What happens to a device's front end and driver. */
+export type DeviceChange = 'connected' | 'disconnected' | 'driver started' | 'driver stopped'
+
+export class Device {
+  readonly native: NativeDevice
+  readonly agent: Agent
+  readonly events: EventQueue
+  connected = false
+  /** Called on changes of the front end and the driver. */
+  onChange: ((change: DeviceChange) => void) | undefined
+  /** Sees every message; undefined costs nothing. */
+  observer: MessageObserver | undefined
+  readonly #log: Logger
+  readonly #latency = new LatencyRecorder()
+  readonly #request: RequestReader
+  readonly #reply: MessageWriter
+  #windows: readonly DataView[]
+  #internalErrors = 0
+
+  constructor(options: DeviceOptions) {
+    this.#log = options.log.child({ agent: options.agent.name })
+    this.native = createDevice({
+      ...options.native,
+      onBatch: count => this.#answer(count),
+      onEvent: (event, queue, value, text) => this.#onEvent(event, queue, value, text),
+    })
+    this.#windows = this.native.windows()
+    this.events = new EventQueue(this.native, () => this.#windows)
+    this.agent = new Agent({
+      ...options.agent,
+      platform: options.platform,
+      events: this.events,
+      peers: options.peers,
+      protocols: options.protocols,
+    })
+    options.peers.push(this.agent)
+    this.#request = new RequestReader(this.#windows[0]!)
+    this.#reply = new MessageWriter(this.#windows[0]!)
+  }
+
+  /** Answers a batch. Hot: allocates nothing, enters native code for nothing. */
+  #answer(count: number): void {
+    const { batch, times } = this.native
+    this.agent.platform.time.nowUs = times[TIME_TAKEN]!
+    if (batch[HEADER_PREVIOUS_COUNT] !== 0) this.#latency.record(times[TIME_SERVICE]!, batch[HEADER_PREVIOUS_COUNT]!)
+    const end = BATCH_HEADER + count * ENTRY_WORDS
+    for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
+      const length = batch[entry + ENTRY_REQUEST_LENGTH]!
+      const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
+      this.#request.open(
+        this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!,
+        batch[entry + ENTRY_REQUEST_OFFSET]!,
+        length,
+      )
+      this.#reply.open(this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!, batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
+      let written: number
+      try {
+        written = dispatch(this.agent, this.#request, length, this.#reply, capacity)
+      } catch (error) {
+        written = this.#handlerFailed(error)
+      }
+      batch[entry + ENTRY_WRITTEN] = written
+      if (this.observer) this.#observe(entry, written)
+    }
+  }
+
+  /** A bug of ours must not take the guest down: it gets GENERIC_ERROR, the first one is logged with its stack. */
+  #handlerFailed(error: unknown): number {
+    this.#internalErrors++
+    const header = this.#request.header
+    if (this.#internalErrors === 1) this.#log.error(error, `handler of message 0x${header.toString(16)} failed (a bug)`)
+    this.#reply.rewind(HEADER_SIZE)
+    this.#reply.s32(GENERIC_ERROR)
+    return this.#reply.written
+  }
+
+  #observe(entry: number, written: number): void {
+    const { batch } = this.native
+    const slice = (window: number, offset: number, length: number): DataView => {
+      const view = this.#windows[window]!
+      return new DataView(view.buffer, view.byteOffset + offset, length)
+    }
+    this.observer?.(
+      slice(
+        batch[entry + ENTRY_REQUEST_WINDOW]!,
+        batch[entry + ENTRY_REQUEST_OFFSET]!,
+        Math.min(batch[entry + ENTRY_REQUEST_LENGTH]!, MESSAGE_MAX),
+      ),
+      slice(batch[entry + ENTRY_REPLY_WINDOW]!, batch[entry + ENTRY_REPLY_OFFSET]!, written),
+    )
+  }
+
+  #onEvent(event: NativeEvent, queue: number, value: number, text: string): void {
+    const name = queue === CMDQ ? 'command queue' : 'event queue'
+    switch (event) {
+      case NativeEvent.CONNECTED:
+        this.connected = true
+        this.#log.info('front end connected')
+        this.onChange?.('connected')
+        break
+      case NativeEvent.DISCONNECTED:
+        this.connected = false
+        this.events.available = false
+        this.#windows = this.native.windows()
+        this.#log.info(`front end disconnected: ${text}`)
+        this.onChange?.('disconnected')
+        break
+      case NativeEvent.MEMORY:
+        this.#windows = this.native.windows()
+        this.#log.debug(`guest memory: ${this.#windows.length - 1} windows`)
+        break
+      case NativeEvent.QUEUE_STARTED:
+        this.#log.debug(`${name} started${value ? ', fresh' : ''}`)
+        this.#started(queue, value === 1)
+        break
+      case NativeEvent.QUEUE_STOPPED:
+        this.#log.debug(`${name} stopped`)
+        if (queue === CMDQ) this.onChange?.('driver stopped')
+        break
+      case NativeEvent.QUEUE_FAULT:
+        this.#log.error(`${name} stopped, the driver broke a rule: ${text}`)
+        break
+      case NativeEvent.REFUSED:
+        this.#log.warn(text)
+        break
+      case NativeEvent.EVENT_BUFFERS:
+        this.events.flush()
+        break
+    }
+  }
+
+  /**
+   * A fresh command queue means a new driver: the last one's subscriptions and votes are void. A resumed one (QEMU's
+   * `cont`, a reconnect) goes on with what it had.
+   */
+  #started(queue: number, fresh: boolean): void {
+    this.events.available = (this.native.features() & (1 << VIRTIO_SCMI_F_P2A_CHANNELS)) !== 0
+    if (queue === EVENTQ) {
+      this.events.flush()
+      return
+    }
+    if (fresh) {
+      this.events.clear()
+      this.agent.restart()
+    }
+    this.#log.info(fresh ? 'driver started' : 'driver resumed')
+    this.onChange?.('driver started')
+  }
+
+  stats(): Stats {
+    const protocols = protocolStats(this.agent)
+    return {
+      agent: this.agent.name,
+      messages: protocols.reduce(
+        (sum, protocol) => sum + protocol.succeeded + protocol.failed,
+        this.agent.unknownProtocol,
+      ),
+      protocols,
+      unknownProtocol: this.agent.unknownProtocol,
+      unanswerable: this.agent.unanswerable,
+      internalErrors: this.#internalErrors,
+      latencyNs: this.#latency.summary(),
+      notificationsSent: this.events.sent,
+      notificationsDropped: this.events.dropped,
+      notificationsWaiting: this.events.waiting,
+    }
+  }
+
+  close(): void {
+    this.agent.release()
+    this.native.close()
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The event queue's sending side for one agent: notifications and delayed responses wait here until the driver offers
+ * a buffer, and are written straight into it. Sent after the replies of the batch they arose in, so that no delayed
+ * response overtakes its command's reply.
+ */
+import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, EVENT_ENTRY, type NativeDevice } from './native.js'
+import type { EventSink } from './protocols/agent.js'
+
+/** Notifications kept for a driver that offers no buffers; the oldest make way (virtio 1.3 §5.17.6 allows drops). */
+const NOTIFICATIONS_MAX = 256
+
+interface PendingEvent {
+  header: number
+  words: number[]
+  /** A delayed response: must not be lost. */
+  mustDeliver: boolean
+}
+
+export class EventQueue implements EventSink {
+  available = false
+  /** Notifications and delayed responses handed to the driver. */
+  sent = 0
+  /** Notifications given up: no buffer for long, or one too small. */
+  dropped = 0
+  /** Told of each event that is handed to the driver, while anybody wants to know. */
+  onSent: ((header: number, words: number[]) => void) | undefined
+  readonly #native: NativeDevice
+  readonly #windows: () => readonly DataView[]
+  #pending: PendingEvent[] = []
+  #notifications = 0
+  #scheduled = false
+
+  constructor(native: NativeDevice, windows: () => readonly DataView[]) {
+    this.#native = native
+    this.#windows = windows
+  }
+
+  notify(header: number, words: number[]): void {
+    if (!this.available) {
+      this.dropped++
+      return
+    }
+    if (this.#notifications === NOTIFICATIONS_MAX) {
+      const oldest = this.#pending.findIndex(event => !event.mustDeliver)
+      this.#pending.splice(oldest, 1)
+      this.#notifications--
+      this.dropped++
+    }
+    this.#notifications++
+    this.#enqueue({ header, words, mustDeliver: false })
+  }
+
+  respondLater(header: number, words: number[]): void {
+    this.#enqueue({ header, words, mustDeliver: true })
+  }
+
+  /** Events waiting for buffers. */
+  get waiting(): number {
+    return this.#pending.length
+  }
+
+  /** A new driver: nothing that waits is for it. */
+  clear(): void {
+    this.#pending = []
+    this.#notifications = 0
+  }
+
+  #enqueue(event: PendingEvent): void {
+    this.#pending.push(event)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    process.nextTick(() => {
+      this.#scheduled = false
+      this.flush()
+    })
+  }
+
+  /** Hands what waits to the driver, in order, as far as its buffers go. */
+  flush(): void {
+    let done = 0
+    for (const event of this.#pending) {
+      const capacity = this.#native.peekEvent()
+      if (capacity < 0) break
+      const size = 4 + event.words.length * 4
+      // Linux posts 136 bytes, more than any event is long. A buffer that is too small stays for the next event: giving it
+      // back empty would make Linux parse its stale bytes.
+      if (size > capacity) this.dropped++
+      else this.#write(event, size)
+      if (!event.mustDeliver) this.#notifications--
+      done++
+    }
+    this.#pending.splice(0, done)
+  }
+
+  #write(event: PendingEvent, size: number): void {
+    const { batch } = this.#native
+    const view = this.#windows()[batch[EVENT_ENTRY + ENTRY_REPLY_WINDOW]!]!
+    const offset = batch[EVENT_ENTRY + ENTRY_REPLY_OFFSET]!
+    view.setUint32(offset, event.header, true)
+    for (let i = 0; i < event.words.length; i++) view.setUint32(offset + 4 + i * 4, event.words[i]!, true)
+    this.#native.commitEvent(size)
+    this.sent++
+    this.onSent?.(event.header, event.words)
+  }
+}

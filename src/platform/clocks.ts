@@ -1,0 +1,208 @@
+/** Clocks: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { ConfigError } from './config.js'
+import type { ResourceKind } from './resource.js'
+import { duration, frequency, resourceName } from './units.js'
+
+const permissionsSchema = z
+  .strictObject({
+    state: z.boolean().default(true),
+    parent: z.boolean().default(true),
+    rate: z.boolean().default(true),
+  })
+  .describe('What agents may change; the matching request is DENIED otherwise')
+
+const clockSchema = z.strictObject({
+  name: resourceName,
+  rates: z.array(frequency).min(1).optional().describe('All rates the clock can have'),
+  range: z
+    .strictObject({ min: frequency, max: frequency, step: frequency })
+    .optional()
+    .describe('Rates from min to max in steps'),
+  rate: frequency.optional().describe('Rate at start; default: the lowest'),
+  enabled: z.boolean().default(false).describe('Running at start, until an agent switches it off'),
+  critical: z.boolean().default(false).describe('Always running; agents may not switch it'),
+  permissions: permissionsSchema.prefault({}),
+  parents: z.array(z.string()).min(1).optional().describe('Names of the clocks it can be fed from'),
+  parent: z.string().optional().describe('Parent at start; default: the first'),
+  enable_delay: duration.default(0).describe('Time from switching on to a stable clock'),
+  duty_cycle: z.number().int().min(1).max(99).optional().describe('Percent; settable where given'),
+  phase: z.number().int().min(0).max(0xffff_ffff).optional().describe('Settable where given'),
+  oem: z
+    .record(
+      z.string().regex(/^(0x[89a-f][0-9a-f]|12[89]|1[3-9]\d|2[0-4]\d|25[0-5])$/i),
+      z.number().int().min(0).max(0xffff_ffff),
+    )
+    .optional()
+    .describe('Vendor configuration by type, 0x80 to 0xff'),
+  latency: duration.default(1000).describe('Time that an asynchronous rate change takes'),
+  notify: z.boolean().default(true).describe('Rate notifications are offered'),
+})
+
+const clocksSchema = z.array(clockSchema).min(1)
+type ClockConfig = z.infer<typeof clockSchema>
+
+/** Extended configuration types of CLOCK_CONFIG_SET (SCMI v3.2 §4.6.2.8); 0x80 and up are the vendor's. */
+export const DUTY_CYCLE = 1
+export const PHASE = 2
+
+export type Rounding = 'down' | 'up' | 'nearest'
+
+/** Vote of the boot firmware, which started the clock before any agent ran: the first agent to configure it ends it. */
+const BOOT = -1
+
+export class Clock {
+  readonly id: number
+  readonly name: string
+  /** Ascending rates in Hz, or undefined if the clock has a range. */
+  readonly rates: readonly number[] | undefined
+  /** In Hz; a list is described by its ends and step 0. */
+  readonly range: { min: number; max: number; step: number }
+  readonly critical: boolean
+  readonly permissions: { state: boolean; parent: boolean; rate: boolean }
+  readonly enableDelayUs: number
+  readonly latencyUs: number
+  readonly notifies: boolean
+  /** What the clock can be fed from; empty: it has no parents. */
+  parents: readonly Clock[] = []
+  parent: Clock | undefined
+  rateHz: number
+  /** Values by extended configuration type; a type without a value is not supported. */
+  readonly extended = new Map<number, number>()
+  readonly #votes = new Set<number>()
+
+  constructor(id: number, config: ClockConfig, at: (string | number)[]) {
+    this.id = id
+    this.name = config.name
+    if (config.rates && config.range) throw new ConfigError([...at, 'range'], 'give either rates or range, not both')
+    if (config.rates) {
+      this.rates = [...config.rates].sort((a, b) => a - b)
+      if (new Set(this.rates).size !== this.rates.length)
+        throw new ConfigError([...at, 'rates'], 'a rate is listed twice')
+      this.range = { min: this.rates[0]!, max: this.rates[this.rates.length - 1]!, step: 0 }
+    } else if (config.range) {
+      const { min, max, step } = config.range
+      if (max < min) throw new ConfigError([...at, 'range', 'max'], `max is below min; write at least ${min}`)
+      if (step < 1) throw new ConfigError([...at, 'range', 'step'], 'the step must be at least 1 Hz')
+      this.range = { min, max: min + Math.floor((max - min) / step) * step, step }
+    } else {
+      if (config.rate === undefined) throw new ConfigError(at, 'a clock needs one of rate (fixed), rates or range')
+      this.rates = [config.rate]
+      this.range = { min: config.rate, max: config.rate, step: 0 }
+    }
+    this.rateHz = config.rate ?? this.range.min
+    if (this.supportedRate(this.rateHz, 'nearest') !== this.rateHz) {
+      throw new ConfigError([...at, 'rate'], `${this.rateHz} Hz is not one of the clock's rates`)
+    }
+    this.critical = config.critical
+    this.permissions = { ...config.permissions, state: config.permissions.state && !config.critical }
+    this.enableDelayUs = config.enable_delay
+    this.latencyUs = config.latency
+    this.notifies = config.notify
+    if (config.duty_cycle !== undefined) this.extended.set(DUTY_CYCLE, config.duty_cycle)
+    if (config.phase !== undefined) this.extended.set(PHASE, config.phase)
+    for (const [type, value] of Object.entries(config.oem ?? {})) this.extended.set(Number(type), value)
+    if (config.enabled) this.#votes.add(BOOT)
+  }
+
+  get enabled(): boolean {
+    return this.critical || this.#votes.size > 0
+  }
+
+  /** Counts `agentId` among those who need the clock, or no more: it runs while anybody does. */
+  vote(agentId: number, needsClock: boolean): void {
+    this.#votes.delete(BOOT)
+    if (needsClock) this.#votes.add(agentId)
+    else this.#votes.delete(agentId)
+  }
+
+  /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
+  release(agentId: number): void {
+    this.#votes.delete(agentId)
+  }
+
+  /** The rate in Hz that a request for `rateHz` results in, or undefined if it lies outside what the clock can do. */
+  supportedRate(rateHz: number, rounding: Rounding): number | undefined {
+    const { min, max, step } = this.range
+    if (rateHz < min || rateHz > max) return undefined
+    let below: number
+    let above: number
+    if (this.rates) {
+      let i = this.rates.length - 1
+      while (this.rates[i]! > rateHz) i--
+      below = this.rates[i]!
+      above = below === rateHz ? below : this.rates[i + 1]!
+    } else {
+      below = min + Math.floor((rateHz - min) / step) * step
+      above = below === rateHz ? below : below + step
+    }
+    if (rounding === 'down') return below
+    if (rounding === 'up') return above
+    return rateHz - below <= above - rateHz ? below : above
+  }
+}
+
+interface ClockEvents {
+  /** A rate changed; `agentId` caused it, 0 is the platform. */
+  rateChanged: [clock: Clock, agentId: number]
+  /** `agentId` asked for a rate, whether or not it changes anything. */
+  rateRequested: [clock: Clock, agentId: number, rateHz: number]
+}
+
+export class Clocks extends EventEmitter<ClockEvents> {
+  readonly list: readonly Clock[]
+
+  constructor(configs: ClockConfig[]) {
+    super()
+    this.setMaxListeners(0)
+    this.list = configs.map((config, id) => new Clock(id, config, [id]))
+    const byName = new Map<string, Clock>()
+    for (const clock of this.list) {
+      if (byName.has(clock.name)) throw new ConfigError([clock.id, 'name'], `two clocks are named ${clock.name}`)
+      byName.set(clock.name, clock)
+    }
+    for (const clock of this.list) this.#connect(clock, configs[clock.id]!, byName)
+  }
+
+  #connect(clock: Clock, config: ClockConfig, byName: Map<string, Clock>): void {
+    clock.parents = (config.parents ?? []).map((name, i) => {
+      const parent = byName.get(name)
+      if (!parent || parent === clock) {
+        const others = [...byName.keys()].filter(other => other !== clock.name)
+        throw new ConfigError([clock.id, 'parents', i], `${name} is not another clock; there are ${others.join(', ')}`)
+      }
+      return parent
+    })
+    const name = config.parent ?? config.parents?.[0]
+    clock.parent = clock.parents.find(parent => parent.name === name)
+    if (name !== undefined && !clock.parent) {
+      throw new ConfigError([clock.id, 'parent'], `${name} is not among the clock's parents`)
+    }
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): Clock {
+    const clock = this.list.find(clock => clock.name === name)
+    if (!clock) throw new Error(`no clock is named ${name}; there are ${this.list.map(c => c.name).join(', ')}`)
+    return clock
+  }
+
+  /** Sets a rate that `supportedRate` gave; `agentId` 0 is the platform itself. */
+  setRate(clock: Clock, rateHz: number, agentId: number): void {
+    if (clock.rateHz === rateHz) return
+    clock.rateHz = rateHz
+    this.emit('rateChanged', clock, agentId)
+  }
+
+  /** Feeds `clock` from one of its parents. */
+  setParent(clock: Clock, parent: Clock): void {
+    clock.parent = parent
+  }
+}
+
+export const clocks: ResourceKind<ClockConfig[], Clocks> = {
+  section: 'clocks',
+  schema: clocksSchema,
+  create: config => new Clocks(config),
+}

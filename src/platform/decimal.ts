@@ -1,0 +1,43 @@
+/** Numbers as SCMI carries intervals and resolutions: a whole mantissa times a power of ten. Cold code. */
+
+/** mantissa × 10^exponent */
+export interface Decimal {
+  mantissa: number
+  exponent: number
+}
+
+/** Exponents are five bits wide, two's complement. */
+export const EXPONENT_MIN = -16
+export const EXPONENT_MAX = 15
+
+/**
+ * The same number with a mantissa of at most `max`, and an exponent no lower than it needs; whole numbers keep exponent 0.
+ * Rounds if the mantissa has too many digits.
+ */
+export function fitDecimal({ mantissa, exponent }: Decimal, max: number): Decimal {
+  const fitted = { mantissa, exponent }
+  while (fitted.mantissa > max || (fitted.exponent < 0 && fitted.mantissa % 10 === 0)) {
+    fitted.mantissa = Math.round(fitted.mantissa / 10)
+    fitted.exponent++
+  }
+  return fitted
+}
+
+/** `value` (0 or more) with a mantissa of at most `max`, or undefined if it has too many digits or is out of range. */
+export function toDecimal(value: number, max: number): Decimal | undefined {
+  const [digits, power] = value.toExponential().split('e') as [string, string]
+  const [whole, fraction = ''] = digits.split('.') as [string, string?]
+  const exact = { mantissa: Number(whole + fraction), exponent: Number(power) - fraction.length }
+  if (exact.exponent > 0) {
+    exact.mantissa = value
+    exact.exponent = 0
+  }
+  const fitted = fitDecimal(exact, max)
+  const inRange = fitted.exponent >= EXPONENT_MIN && fitted.exponent <= EXPONENT_MAX
+  return inRange && fitted.mantissa * 10 ** fitted.exponent === value * 1 ? fitted : sameDigits(fitted, exact, inRange)
+}
+
+function sameDigits(fitted: Decimal, exact: Decimal, inRange: boolean): Decimal | undefined {
+  const digits = (value: Decimal) => `${value.mantissa}`.replace(/0+$/, '')
+  return inRange && digits(fitted) === digits(exact) ? fitted : undefined
+}

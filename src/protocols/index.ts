@@ -1,0 +1,6 @@
+/** The protocols that are served, by ascending id: the only file that names them all. */
+import { base } from './base.js'
+import { clock } from './clock.js'
+import type { Protocol } from './protocol.js'
+
+export const protocols: readonly Protocol[] = [base, clock]

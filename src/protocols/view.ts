@@ -1,0 +1,74 @@
+/**
+ * One agent's view of the resources of one protocol, with what the Base protocol's permission commands took away
+ * (SCMI v3.2 §4.2.2.11 ff.). States of protocols with resources extend it.
+ */
+import { DENIED, NOT_FOUND } from '../wire/status.js'
+import type { AgentProtocol } from './agent.js'
+
+export class ResourceView<Resource extends { name: string }> {
+  /** The resources by id. */
+  readonly list: readonly Resource[]
+  /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
+  refusal = NOT_FOUND
+  protected readonly protocol: AgentProtocol
+  readonly #denied: Uint8Array
+
+  constructor(list: readonly Resource[], protocol: AgentProtocol) {
+    this.list = list
+    this.protocol = protocol
+    this.#denied = new Uint8Array(list.length)
+    this.permissionsChanged()
+  }
+
+  /** The agent whose view this is; votes and notifications carry its id. */
+  get agentId(): number {
+    return this.protocol.agent.id
+  }
+
+  /** The resource with this id, or undefined: then answer `refusal`. Hot code. */
+  find(id: number): Resource | undefined {
+    const resource = this.list[id]
+    if (resource === undefined) {
+      this.refusal = NOT_FOUND
+      return undefined
+    }
+    if (this.#denied[id] !== 0) {
+      this.refusal = DENIED
+      return undefined
+    }
+    return resource
+  }
+
+  /** Reads the agent's permissions anew. */
+  permissionsChanged(): void {
+    const { agent, protocol } = this.protocol
+    this.list.forEach((resource, id) => {
+      this.#denied[id] = agent.permissions.denies(protocol.id, resource.name) ? 1 : 0
+    })
+  }
+
+  /** Whether nothing is left for this agent: the protocol is then not listed for it. */
+  get allDenied(): boolean {
+    return this.#denied.every(denied => denied === 1)
+  }
+}
+
+/** Which resources an agent may not use. Kept over driver restarts: they belong to the agent, not to its driver. */
+export class Permissions {
+  readonly #denied = new Set<string>()
+
+  set(protocolId: number, resourceName: string, allowed: boolean): void {
+    const key = `${protocolId}/${resourceName}`
+    if (allowed) this.#denied.delete(key)
+    else this.#denied.add(key)
+  }
+
+  denies(protocolId: number, resourceName: string): boolean {
+    return this.#denied.has(`${protocolId}/${resourceName}`)
+  }
+
+  /** Back to the default: everything is allowed. */
+  reset(): void {
+    this.#denied.clear()
+  }
+}

@@ -1,0 +1,82 @@
+/** What one device has done so far: messages by protocol, the time each took, the events sent. */
+import { build, type Histogram } from 'hdr-histogram-js'
+import type { Agent } from './protocols/agent.js'
+
+/** Times above this many nanoseconds are counted as this: 10 s. */
+const LATENCY_MAX_NS = 10_000_000_000
+
+export interface MessageCount {
+  name: string
+  succeeded: number
+  failed: number
+}
+
+export interface ProtocolStats {
+  id: number
+  name: string
+  succeeded: number
+  failed: number
+  messages: MessageCount[]
+}
+
+export interface Stats {
+  agent: string
+  /** Commands answered, with any status. */
+  messages: number
+  protocols: ProtocolStats[]
+  /** Commands to protocols that are not served. */
+  unknownProtocol: number
+  /** Chains returned empty: no whole header, or no room for header and status. */
+  unanswerable: number
+  /** Handlers that threw: our own bugs. */
+  internalErrors: number
+  /** Nanoseconds from taking a command from the ring to publishing its reply. */
+  latencyNs: { p50: number; p99: number; p999: number; max: number }
+  notificationsSent: number
+  notificationsDropped: number
+  /** Notifications and delayed responses that wait for an event buffer. */
+  notificationsWaiting: number
+}
+
+/** Collects latencies, one record per batch; a batch's messages share its time. */
+export class LatencyRecorder {
+  readonly #histogram: Histogram = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: LATENCY_MAX_NS,
+    numberOfSignificantValueDigits: 2,
+    useWebAssembly: false,
+  })
+
+  /** Hot code: once per batch. */
+  record(serviceNs: number, messages: number): void {
+    this.#histogram.recordValueWithCount(Math.min(Math.max(1, serviceNs), LATENCY_MAX_NS), messages)
+  }
+
+  summary(): Stats['latencyNs'] {
+    const at = (percentile: number): number => this.#histogram.getValueAtPercentile(percentile)
+    return { p50: at(50), p99: at(99), p999: at(99.9), max: this.#histogram.maxValue }
+  }
+}
+
+/** Messages of one agent by protocol, most telling first: only what was used. */
+export function protocolStats(agent: Agent): ProtocolStats[] {
+  const stats: ProtocolStats[] = []
+  for (const served of agent.protocols) {
+    if (!served) continue
+    const names = new Map(served.protocol.commands.map(command => [command.id, command.name]))
+    const messages: MessageCount[] = []
+    served.succeeded.forEach((succeeded, id) => {
+      const failed = served.failed[id]!
+      if (succeeded + failed > 0) messages.push({ name: names.get(id) ?? `0x${id.toString(16)}`, succeeded, failed })
+    })
+    if (messages.length === 0) continue
+    stats.push({
+      id: served.protocol.id,
+      name: served.protocol.name,
+      succeeded: messages.reduce((sum, message) => sum + message.succeeded, 0),
+      failed: messages.reduce((sum, message) => sum + message.failed, 0),
+      messages,
+    })
+  }
+  return stats
+}
