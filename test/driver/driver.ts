@@ -2,6 +2,7 @@
  * A virtio SCMI driver (virtio 1.3 §5.17): two queues, buffers for messages, buffers for events. Knows no SCMI: a
  * message is bytes, and what answers them is up to the test.
  */
+import { closeSync } from 'node:fs'
 import type { GuestMemory } from './memory.js'
 import { type Chain, type Form, type Piece, Queue, type Used } from './queue.js'
 
@@ -64,8 +65,8 @@ export class Driver {
     return [this.cmdq, this.eventq]
   }
 
-  get fds(): number[] {
-    return this.queues.flatMap(queue => queue.fds)
+  close(): void {
+    for (const fd of this.queues.flatMap(queue => queue.fds)) closeSync(fd)
   }
 
   /** Zeroes both rings and forgets what was posted, as after a reset of the device. */

@@ -138,9 +138,9 @@ export class GuestMemory {
     this.write(guest, new Uint8Array(length).fill(value))
   }
 
-  /** Cuts the file of the first region; only possible if the memory is not sealed. */
-  truncate(size: number): void {
-    ftruncateSync(this.regions[0]!.fd, size)
+  /** Cuts a file; only possible if the memory is not sealed. */
+  truncate(size: number, file = 0): void {
+    ftruncateSync(this.files[file]!, size)
   }
 
   close(): void {

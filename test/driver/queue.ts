@@ -156,8 +156,9 @@ export class Queue {
       ...readable.map(p => ({ ...p, flags: 0 })),
       ...writable.map(p => ({ ...p, flags: Descriptor.WRITE })),
     ]
-    const direct = form === 'direct' ? pieces.length : form === 'mixed' ? 1 : 0
-    const used = this.takeDescriptors(form === 'direct' ? direct : direct + 1)
+    const direct =
+      form === 'direct' || (form === 'mixed' && pieces.length === 1) ? pieces.length : form === 'mixed' ? 1 : 0
+    const used = this.takeDescriptors(direct === pieces.length ? direct : direct + 1)
     const head = used[0]!
     for (let i = 0; i < used.length; i++) {
       const next = i + 1 < used.length ? Descriptor.NEXT : 0

@@ -3,7 +3,7 @@
  * in this process and on its one event loop. The device's onBatch answers a request with its bytes in reverse, which
  * shows every byte of both directions. A rig checks at its end that nothing went wrong unnoticed and nothing leaked.
  */
-import { closeSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -159,6 +159,8 @@ export interface Rig {
   start(options?: Partial<StartOptions>): Promise<void>
   /** Drops the connection and makes a new one, on which nothing has been said yet. */
   reconnect(): Promise<FrontEnd>
+  /** Closes `thing` when the rig is closed. */
+  own<T extends { close(): void }>(thing: T): T
   /** Closes everything and waits until all is given back. Called by itself when the test is over. */
   close(): Promise<void>
 }
@@ -196,6 +198,7 @@ export async function connected(options: RigOptions = {}): Promise<Rig> {
   backEnd.device.listen(path)
   const memory = regions ? new GuestMemory(regions, { sealed }) : new GuestMemory([FLAT], { sealed })
   const driver = new Driver(memory, driverOptions)
+  const owned: { close(): void }[] = [driver, memory]
   let over = false
   const rig: Rig = {
     backEnd,
@@ -214,6 +217,10 @@ export async function connected(options: RigOptions = {}): Promise<Rig> {
         queues: driver.queues,
         ...more,
       }),
+    own: thing => {
+      owned.push(thing)
+      return thing
+    },
     reconnect: async () => {
       const gone = backEnd.count(NativeEvent.DISCONNECTED)
       rig.frontEnd.close()
@@ -226,8 +233,7 @@ export async function connected(options: RigOptions = {}): Promise<Rig> {
       over = true
       rig.frontEnd.close()
       backEnd.device.close()
-      for (const fd of driver.fds) closeSync(fd)
-      memory.close()
+      for (const thing of owned) thing.close()
       await until(
         () => difference(before, resources()) === '',
         () => `everything given back\n${difference(before, resources())}`,

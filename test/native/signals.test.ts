@@ -1,0 +1,253 @@
+/** Who wakes whom: kicks, calls, their suppression with and without EVENT_IDX, and the descriptors they travel on. */
+import { closeSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { NativeEvent } from '../../src/native.js'
+import { passed } from '../driver/queue.js'
+import { sys } from '../driver/syscalls.js'
+import { Traffic } from '../driver/traffic.js'
+import { turns, until } from '../driver/wait.js'
+import { BackEnd, negotiated, pattern, type Rig, type RigOptions, started } from './rig.js'
+
+/** A rig whose first message is done: later ones signal only as the ring's rules say. */
+async function running(options: RigOptions): Promise<Rig> {
+  const rig = await started({ size: 64, ...options })
+  await rig.driver.exchange(pattern(8), 8)
+  rig.driver.cmdq.drainSignals()
+  return rig
+}
+
+/** Posts `count` messages at once, waits until they are used without asking for a signal, and counts the signals. */
+async function signalsFor({ driver }: Rig, count: number): Promise<number> {
+  const { cmdq } = driver
+  for (let i = 0; i < count; i++) driver.post(pattern(8), 8)
+  cmdq.publish()
+  await until(() => cmdq.usedIdx === cmdq.nextAvailable, 'the messages to be used')
+  await turns(5)
+  for (const used of cmdq.takeAll()) driver.answer(used)
+  return cmdq.drainSignals()
+}
+
+describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
+  describe('without EVENT_IDX', () => {
+    it('there is no signal while the driver says NO_INTERRUPT, one per batch when it does not', async () => {
+      const rig = await running({ pollUs })
+      const { cmdq } = rig.driver
+      cmdq.disableSignals()
+      for (let i = 1; i <= 8; i++) expect(await signalsFor(rig, i)).toBe(0)
+      cmdq.enableSignals()
+      for (let i = 1; i <= 8; i++) expect(await signalsFor(rig, i)).toBe(1)
+    })
+  })
+
+  describe('with EVENT_IDX', () => {
+    it('there is no signal while used_event is far away, one per batch when it is next', async () => {
+      const rig = await running({ pollUs, eventIdx: true })
+      const { cmdq } = rig.driver
+      cmdq.disableSignals()
+      for (let i = 1; i <= 8; i++) expect(await signalsFor(rig, i)).toBe(0)
+      for (let i = 1; i <= 8; i++) {
+        cmdq.enableSignals()
+        expect(await signalsFor(rig, i)).toBe(1)
+      }
+    })
+
+    it('there is exactly one signal: when used.idx passes used_event', async () => {
+      const rig = await running({ pollUs, eventIdx: true })
+      const { cmdq } = rig.driver
+      const event = (cmdq.nextUsed + 10) & 0xffff
+      cmdq.signalAfter(event)
+      for (const count of [4, 4, 2, 1, 4, 4]) {
+        const old = cmdq.nextUsed
+        expect(await signalsFor(rig, count)).toBe(passed(event, cmdq.nextUsed, old) ? 1 : 0)
+      }
+    })
+
+    it('NO_INTERRUPT in avail.flags means nothing, and used.flags stay 0', async () => {
+      const rig = await running({ pollUs, eventIdx: true })
+      const { cmdq } = rig.driver
+      Atomics.store(cmdq.available, 0, 1)
+      for (let i = 0; i < 5; i++) {
+        cmdq.signalAfter(cmdq.nextUsed)
+        expect(await signalsFor(rig, 3)).toBe(1)
+        expect(Atomics.load(cmdq.usedHeader, 0)).toBe(0)
+      }
+    })
+  })
+
+  it.each([true, false])('an idle device asks for the next kick: EVENT_IDX %s', async eventIdx => {
+    const rig = await running({ pollUs, eventIdx })
+    const { driver } = rig
+    for (let i = 0; i < 30; i++) {
+      await new Promise(resolve => setTimeout(resolve, 3))
+      driver.post(pattern(8), 8)
+      expect(driver.cmdq.publish()).toBe(true)
+      for (const used of await driver.cmdq.collect(1)) driver.answer(used)
+    }
+  })
+
+  it.each([true, false])(
+    'no message is lost, at whatever moment of the watch it comes: EVENT_IDX %s',
+    async eventIdx => {
+      const rig = await running({ pollUs, eventIdx })
+      const { driver } = rig
+      for (let i = 0; i < 200; i++) {
+        await driver.exchange(pattern(8), 8)
+        const end = performance.now() + ((i * 7) % 120) / 1000
+        while (performance.now() < end) await new Promise(setImmediate)
+      }
+    },
+  )
+
+  it('a kick is taken when the event loop sleeps', async () => {
+    let answered: () => void = () => {}
+    const rig = await started({
+      pollUs,
+      onBatch: (count, backEnd) => {
+        backEnd.echo(count)
+        answered()
+      },
+    })
+    for (let i = 0; i < 20; i++) {
+      const batch = new Promise<void>(resolve => {
+        answered = resolve
+      })
+      setTimeout(() => {
+        rig.driver.post(pattern(8), 8)
+        rig.driver.cmdq.publish()
+      }, 2)
+      await batch
+      for (const used of await rig.driver.cmdq.collect(1)) rig.driver.answer(used)
+    }
+  })
+
+  it('a driver that keeps the ring full does not keep the device from its socket', async () => {
+    const rig = await started({ pollUs, size: 256, form: 'indirect', eventIdx: true })
+    const traffic = new Traffic(rig.driver.cmdq, rig.memory, { indirect: true, limitMs: 10_000 })
+    const run = traffic.run(100_000)
+    let trips = 0
+    while (traffic.completed < 100_000) {
+      await rig.frontEnd.sync()
+      trips++
+    }
+    await run
+    expect(trips).toBeGreaterThan(10)
+  })
+})
+
+describe('call', () => {
+  it('a new descriptor is signalled once, because the last signals may have gone to the old one', async () => {
+    const rig = await running({})
+    const fresh = sys.eventfd()
+    rig.frontEnd.setCall(0, fresh)
+    await rig.frontEnd.sync()
+    expect(sys.readEvent(fresh)).toBe(1)
+    rig.driver.post(pattern(8), 8)
+    rig.driver.cmdq.publish()
+    await until(() => sys.readEvent(fresh) === 1, 'the signal on the new descriptor')
+    expect(rig.driver.cmdq.drainSignals()).toBe(0)
+    closeSync(fresh)
+  })
+
+  it('without a descriptor messages are answered all the same', async () => {
+    const rig = await running({})
+    rig.frontEnd.setCall(0, undefined)
+    await rig.frontEnd.sync()
+    rig.driver.cmdq.drainSignals()
+    expect(await signalsFor(rig, 3)).toBe(0)
+  })
+
+  it('a full eventfd does not stop the device', async () => {
+    const rig = await running({})
+    const { cmdq } = rig.driver
+    // The largest count an eventfd takes, 2^64 - 2, is not a safe integer; the nearest that is leaves it writable, so
+    // it is filled in doubling steps until a further signal would block.
+    for (let step = 2 ** 62; step >= 1; step /= 2) {
+      for (;;) {
+        try {
+          sys.writeEvent(cmdq.call, step)
+        } catch {
+          break
+        }
+      }
+    }
+    for (let i = 0; i < 4; i++) {
+      rig.driver.post(pattern(8), 8)
+      cmdq.publish()
+      await until(() => cmdq.usedIdx === cmdq.nextAvailable, 'the message to be used')
+    }
+    await rig.frontEnd.sync()
+    sys.readEvent(cmdq.call)
+  })
+
+  it('a pipe nobody reads does not stop the device, nor does one whose reader is gone', async () => {
+    const rig = await running({})
+    const { cmdq } = rig.driver
+    const [reader, writer] = sys.pipe()
+    rig.frontEnd.setCall(0, writer)
+    await rig.frontEnd.sync()
+    const answer = async () => {
+      rig.driver.post(pattern(8), 8)
+      cmdq.publish()
+      await until(() => cmdq.usedIdx === cmdq.nextAvailable, 'the message to be used')
+      for (const used of cmdq.takeAll()) rig.driver.answer(used)
+    }
+    for (let i = 0; i < 9000; i++) await answer()
+    closeSync(reader)
+    for (let i = 0; i < 3; i++) await answer()
+    closeSync(writer)
+  })
+})
+
+describe('kick', () => {
+  it('a new descriptor takes the place of the old one', async () => {
+    const rig = await running({})
+    const { cmdq } = rig.driver
+    const fresh = sys.eventfd()
+    rig.frontEnd.setKick(0, fresh)
+    await rig.frontEnd.sync()
+    rig.driver.post(pattern(8), 8)
+    cmdq.storeIdx(cmdq.nextAvailable)
+    sys.writeEvent(fresh, 1)
+    await cmdq.collect(1)
+    closeSync(fresh)
+  })
+
+  it('a descriptor that is readable before it is sent is not missed', async () => {
+    const rig = await negotiated()
+    rig.driver.post(pattern(8), 8)
+    rig.driver.cmdq.publish()
+    await rig.start()
+    await rig.driver.cmdq.collect(1)
+  })
+
+  it('kicks without messages cost nothing but a look', async () => {
+    const rig = await running({})
+    const { backEnd, driver } = rig
+    const batches = backEnd.batches.length
+    for (let i = 0; i < 2000; i++) {
+      driver.cmdq.kickNow()
+      if (i % 100 === 0) await turns(1)
+    }
+    await rig.frontEnd.sync()
+    expect(backEnd.batches.length).toBe(batches)
+    expect(driver.cmdq.drainSignals()).toBe(0)
+  })
+
+  it('a kick for a ring that was stopped is not taken', async () => {
+    const rig = await running({})
+    await rig.frontEnd.getBase(0)
+    rig.driver.cmdq.kickNow()
+    await turns()
+    expect(sys.readEvent(rig.driver.cmdq.kick)).toBe(1)
+  })
+})
+
+it('two devices in one process do not hear each other', async () => {
+  const one = await running({})
+  const other = await running({})
+  const before = other.backEnd.batches.length
+  for (let i = 0; i < 5; i++) await one.driver.exchange(pattern(8), 8)
+  expect(other.backEnd.batches.length).toBe(before)
+  expect(other.backEnd).toBeInstanceOf(BackEnd)
+  expect(other.backEnd.count(NativeEvent.CONNECTED)).toBe(1)
+})
