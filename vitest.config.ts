@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
+// .ci/run counts from this file; people read the default report.
+const report = process.env.SCMI_TEST_REPORT
+
 export default defineConfig({
   test: {
+    reporters: report ? ['default', 'json'] : ['default'],
+    ...(report ? { outputFile: { json: report } } : {}),
     include: ['test/**/*.test.ts'],
     // One process per file: files count their own descriptors and mappings, and a crash names its file.
     pool: 'forks',

@@ -1,0 +1,223 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { FrontEnd } from '../driver/front-end.js'
+import { Request } from '../driver/protocol.js'
+import { inFolder, RunningCommand, runCommand } from './command.js'
+
+const running: RunningCommand[] = []
+afterEach(() => {
+  for (const command of running.splice(0)) command.child.kill('SIGKILL')
+})
+function start(args: string[], fds: number[] = []): RunningCommand {
+  const command = new RunningCommand(args, fds)
+  running.push(command)
+  return command
+}
+
+/** Any answer to GET_FEATURES shows that a device is there. */
+async function answers(frontEnd: FrontEnd): Promise<boolean> {
+  const features = await frontEnd.ask(Request.GET_FEATURES, 8)
+  return (features.getBigUint64(0, true) & (1n << 32n)) !== 0n
+}
+
+function listening(path: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(path, () => resolve(server))
+  })
+}
+
+/** The descriptor of a socket of this process, for a child to inherit. */
+function descriptorOf(socket: Server | Socket): number {
+  return (socket as unknown as { _handle: { fd: number } })._handle.fd
+}
+
+describe('what it says', () => {
+  test('--help teaches, with examples and exit codes', async () => {
+    const { code, stdout } = await runCommand('--help')
+    expect(code).toBe(0)
+    for (const word of ['--socket-path', '--connect', '--fd', '--platform', '-chardev socket', 'Exit codes']) {
+      expect(stdout).toContain(word)
+    }
+  })
+
+  test('--version is the package version', async () => {
+    const { code, stdout } = await runCommand('--version')
+    expect([code, stdout.trim()]).toEqual([0, '0.1.0'])
+  })
+
+  test('--print-capabilities prints one JSON object whatever else is there', async () => {
+    const { code, stdout, stderr } = await runCommand('--nonsense', '--print-capabilities', '--fd', 'x')
+    expect([code, JSON.parse(stdout), stderr]).toEqual([0, { type: 'scmi', features: [] }, ''])
+  })
+
+  test.each([
+    { args: [], says: /give one of --socket-path, --connect or --fd/ },
+    { args: ['--nonsense'], says: /unknown option '--nonsense'/ },
+    { args: ['extra'], says: /too many arguments/ },
+    { args: ['--socket-path', 'a', '--connect', 'b'], says: /--socket-path.*cannot be used with.*--connect/ },
+    { args: ['--fd', '9', '--connect', 'b'], says: /cannot be used with/ },
+    { args: ['--fd', 'nine'], says: /Write a whole number/ },
+    { args: ['--fd', '99'], says: /--fd 99.*EBADF/ },
+    { args: ['--fd', '0'], says: /--fd 0: .*socket/ },
+    { args: ['--socket-path', 'x', '--log-level', 'loud'], says: /Allowed choices are silent, error/ },
+    { args: ['--socket-path', 'x', '--poll-us', '-1'], says: /Write a whole number/ },
+    { args: ['--socket-path', '/nowhere/x.sock'], says: /\/nowhere\/x\.sock: .*ENOENT/ },
+    { args: ['--socket-path', `/tmp/${'x'.repeat(120)}`], says: /too long/ },
+    {
+      args: ['--socket-path', 'x', '--platform', 'no-such-preset'],
+      says: /no-such-preset: there is no such preset, only .*demo/,
+    },
+    { args: ['--socket-path', 'x', '--platform', './none.yaml'], says: /none\.yaml: there is no such file/ },
+  ])('$args is refused in a line, with exit code 2', async ({ args, says }) => {
+    const { code, stdout, stderr } = await runCommand(...args)
+    expect(stderr).toMatch(says)
+    expect(stderr).not.toMatch(/\n\s+at /)
+    expect([code, stdout]).toEqual([2, ''])
+  })
+
+  test('a wrong platform file is told with file, line, field and what is allowed', () =>
+    inFolder(async folder => {
+      const file = join(folder, 'board.yaml')
+      writeFileSync(file, 'vendor: acme\nclocks:\n  - name: uart\n    rate: 24 MHzz\n')
+      const { code, stderr } = await runCommand('--socket-path', join(folder, 's'), '--platform', file)
+      expect(stderr.trim()).toBe(
+        `vhost-user-scmi: ${file}:4:11: clocks[0].rate: 24 MHzz is not a frequency; write a number of Hz or e.g. "24 MHz"`,
+      )
+      expect(code).toBe(2)
+    }))
+})
+
+describe('--socket-path', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it with exit code 0 and removes the socket file', signal =>
+    inFolder(async folder => {
+      const path = join(folder, 'scmi.sock')
+      const command = start(['--socket-path', path])
+      await command.said(/ready: accepting connections on .*scmi\.sock/)
+      const frontEnd = FrontEnd.connect(path)
+      expect(await answers(frontEnd)).toBe(true)
+      expect(await command.stop(signal)).toBe(0)
+      expect(existsSync(path)).toBe(false)
+      expect(command.stderr.match(/ready:/g)).toHaveLength(1)
+      frontEnd.close()
+    }),
+  )
+
+  test('ready is said at any log level, as JSON if asked', () =>
+    inFolder(async folder => {
+      const command = start(['--socket-path', join(folder, 's'), '--log-level', 'silent', '--json'])
+      await command.said(/ready/)
+      const lines = command.stderr
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line))
+      expect(lines).toEqual([expect.objectContaining({ msg: expect.stringMatching(/^ready: /) })])
+    }))
+
+  test('the socket file that a killed process left is replaced', () =>
+    inFolder(async folder => {
+      const path = join(folder, 's')
+      const first = start(['--socket-path', path])
+      await first.said(/ready/)
+      expect(await first.stop('SIGKILL')).toBe('SIGKILL')
+      expect(existsSync(path)).toBe(true)
+      const second = start(['--socket-path', path])
+      await second.said(/ready/)
+      const frontEnd = FrontEnd.connect(path)
+      expect(await answers(frontEnd)).toBe(true)
+      frontEnd.close()
+    }))
+
+  test('a path that a live back end serves is refused, and the live one stays', () =>
+    inFolder(async folder => {
+      const path = join(folder, 's')
+      const first = start(['--socket-path', path])
+      await first.said(/ready/)
+      const { code, stderr } = await runCommand('--socket-path', path)
+      expect([code, stderr]).toEqual([2, expect.stringContaining('is served by a running process')])
+      const frontEnd = FrontEnd.connect(path)
+      expect(await answers(frontEnd)).toBe(true)
+      frontEnd.close()
+    }))
+
+  test('a path that is no socket is refused and left alone', () =>
+    inFolder(async folder => {
+      const path = join(folder, 'precious')
+      writeFileSync(path, 'text')
+      const { code, stderr } = await runCommand('--socket-path', path)
+      expect([code, stderr]).toEqual([2, expect.stringContaining('exists and is not a socket')])
+      expect(existsSync(path)).toBe(true)
+    }))
+
+  test('a socket file that somebody else put there meanwhile is not removed', () =>
+    inFolder(async folder => {
+      const path = join(folder, 's')
+      const command = start(['--socket-path', path])
+      await command.said(/ready/)
+      const { unlinkSync } = await import('node:fs')
+      unlinkSync(path)
+      const other = await listening(path)
+      expect(await command.stop()).toBe(0)
+      expect(existsSync(path)).toBe(true)
+      other.close()
+    }))
+})
+
+describe('--fd', () => {
+  test('takes an inherited listening socket', () =>
+    inFolder(async folder => {
+      const path = join(folder, 's')
+      const server = await listening(path)
+      const command = start(['--fd', '3'], [descriptorOf(server)])
+      await command.said(/ready: accepting connections on fd 3/)
+      const frontEnd = FrontEnd.connect(path)
+      expect(await answers(frontEnd)).toBe(true)
+      frontEnd.close()
+      expect(await command.stop()).toBe(0)
+      server.close()
+    }))
+
+  test('takes an inherited connected socket', () =>
+    inFolder(async folder => {
+      const path = join(folder, 's')
+      const server = await listening(path)
+      const accepted = new Promise<Socket>(resolve => server.once('connection', resolve))
+      const frontEnd = FrontEnd.connect(path)
+      const socket = await accepted
+      socket.pause()
+      const command = start(['--fd', '3'], [descriptorOf(socket)])
+      await command.said(/ready/)
+      expect(await answers(frontEnd)).toBe(true)
+      frontEnd.close()
+      socket.destroy()
+      server.close()
+    }))
+})
+
+describe('--connect', () => {
+  /** The next front end whose socket the device dials: accepted here, spoken to raw. */
+  async function dialled(server: Server): Promise<Socket> {
+    return new Promise(resolve => server.once('connection', resolve))
+  }
+  const GET_FEATURES = Buffer.from([1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
+  const reply = (socket: Socket): Promise<Buffer> => new Promise(resolve => socket.once('data', resolve))
+
+  test('dials a front end that listens later, and again whenever it drops', () =>
+    inFolder(async folder => {
+      const path = join(folder, 's')
+      const command = start(['--connect', path])
+      await command.said(/ready: dialling/)
+      const server = await listening(path)
+      for (let round = 0; round < 3; round++) {
+        const socket = await dialled(server)
+        socket.write(GET_FEATURES)
+        expect((await reply(socket)).length).toBe(20)
+        socket.destroy()
+      }
+      expect(await command.stop()).toBe(0)
+      server.close()
+    }))
+})
