@@ -1,0 +1,196 @@
+/**
+ * Boots a guest against the device: makes what the machine needs (kernel, device tree, initramfs), starts the device
+ * and QEMU, and hands over a guest that answers. Whatever fails or is interrupted leaves nothing behind.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Channel } from './channel.js'
+import { type Device, type DeviceOptions, deviceLine, startDevice, viewPlatform } from './device.js'
+import { makeDeviceTree } from './device-tree.js'
+import { InterruptedError, LabError } from './errors.js'
+import { Guest } from './guest.js'
+import { type GuestFile, makeInitramfs } from './image.js'
+import { baseArguments, type Machine, parseMemory, qemuLine } from './machine.js'
+import { shellLine } from './process.js'
+import { type Progress, startProgress } from './progress.js'
+import { scmiSource } from './scmi-node.js'
+import { requireTools, toolsFor } from './tools.js'
+import { Vm } from './vm.js'
+
+export interface BootOptions {
+  /** Path of a kernel Image. */
+  kernel: string
+  /** Platform file or preset; null for a machine without the SCMI device. Default: the demo preset. */
+  platform?: string | null
+  /** Who listens: the device (QEMU dials; default), or QEMU (the device dials, and may be restarted). */
+  dials?: 'qemu' | 'device'
+  /** Further options of the device in this process. */
+  device?: DeviceOptions
+  /** Default 256M. */
+  memory?: string
+  /** Default 2. */
+  cpus?: number
+  /** Words for the kernel's command line. */
+  append?: string[]
+  /** Lets the kernel's SCMI drivers tell their own story on the console. */
+  driverDebug?: boolean
+  /** Further device tree source. */
+  deviceTreeSource?: string
+  /** Files to put into the guest. */
+  files?: GuestFile[]
+  qemuArguments?: string[]
+  /** How long the guest may take until it answers; default 60 s. */
+  limitMs?: number
+  signal?: AbortSignal
+  progress?: Progress
+}
+
+export const defaultPlatform = 'demo'
+const defaultLimitMs = 60_000
+const driverDebug = ['dyndbg="file drivers/firmware/arm_scmi/* +p"', 'ignore_loglevel']
+
+/** A machine that is ready to start, and what has to run beside it. */
+interface Plan {
+  machine: Machine
+  platform: string | null
+  reproduce: string[]
+}
+
+/** Boots a guest and resolves when it answers on its channel. */
+export async function boot(options: BootOptions): Promise<Guest> {
+  const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
+  const undo: (() => void)[] = [() => rmSync(folder, { recursive: true, force: true })]
+  const cleanup = () => {
+    for (const step of undo.splice(0).reverse()) step()
+  }
+  try {
+    const plan = await makePlan(options, join(folder, 'scmi.sock'), 'pipe')
+    const listener = await listen(join(folder, 'channel.sock'))
+    undo.push(() => listener.close())
+    const machine = { ...plan.machine, channel: listener.path }
+    const device = await startPlanned(plan, options)
+    if (device) undo.push(() => device.close())
+    const vm = new Vm(machine, plan.reproduce)
+    undo.push(() => vm.kill())
+    const channel = await greet(vm, listener, options)
+    return new Guest(vm, channel, device, cleanup)
+  } catch (error) {
+    cleanup()
+    throw error
+  }
+}
+
+/** Boots to a shell on this terminal; resolves when the user has left it. */
+export async function bootOnTerminal(options: BootOptions): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
+  let device: Device | undefined
+  let vm: Vm | undefined
+  const stop = () => vm?.kill('SIGTERM')
+  options.signal?.addEventListener('abort', stop)
+  try {
+    const plan = await makePlan(options, join(folder, 'scmi.sock'), 'terminal')
+    device = await startPlanned(plan, options)
+    if (options.signal?.aborted) throw new InterruptedError()
+    vm = new Vm(plan.machine, plan.reproduce)
+    const how = await vm.exited
+    if (options.signal?.aborted) throw new InterruptedError()
+    if (how !== 'QEMU exited with status 0') throw new LabError(how)
+  } finally {
+    options.signal?.removeEventListener('abort', stop)
+    device?.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The shell lines that do by hand what `bootOnTerminal` does; the device's comes first. */
+export async function bootLines(options: BootOptions, socketPath: string): Promise<{ device: string; vm: string }> {
+  const plan = await makePlan(options, socketPath, 'terminal')
+  return { device: plan.reproduce.join('\n'), vm: shellLine(qemuLine(plan.machine)) }
+}
+
+async function makePlan(options: BootOptions, socketPath: string, console: Machine['console']): Promise<Plan> {
+  requireTools(...toolsFor.boot)
+  if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
+  const platform = options.platform === undefined ? defaultPlatform : options.platform
+  const progress = options.progress ?? startProgress('boot')
+  const scmi = { path: socketPath, dials: options.dials ?? 'qemu' }
+  const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
+  const extra = options.qemuArguments ?? []
+  const source = platform === null ? '' : scmiSource(await viewPlatform(platform, options.device))
+  const [deviceTree, initramfs] = await Promise.all([
+    makeDeviceTree({
+      arguments: [...baseArguments(base), ...extra],
+      source: `${source}\n${options.deviceTreeSource ?? ''}`,
+      signal: options.signal,
+    }),
+    makeInitramfs(options.files ?? [], { signal: options.signal, progress }),
+  ])
+  progress.stop()
+  const terminal = console === 'terminal' ? terminalWords() : []
+  const debug = options.driverDebug ? driverDebug : []
+  const machine: Machine = {
+    ...base,
+    kernel: resolve(options.kernel),
+    initramfs,
+    deviceTree,
+    append: [...debug, ...terminal, ...(options.append ?? [])],
+    console,
+    extra,
+    ...(platform === null ? {} : { scmi }),
+  }
+  const reproduce = platform === null ? [] : [`${shellLine(deviceLine(platform, scmi))} &`]
+  return { machine, platform, reproduce }
+}
+
+/** Asks the guest's init for a shell that fits this terminal. */
+function terminalWords(): string[] {
+  const { rows, columns } = process.stdout
+  const size = rows && columns ? [`lab.rows=${rows}`, `lab.columns=${columns}`] : []
+  return ['lab.shell', ...size, ...(process.env.TERM ? [`lab.term=${process.env.TERM}`] : [])]
+}
+
+function startPlanned(plan: Plan, options: BootOptions): Promise<Device | undefined> {
+  if (plan.platform === null || !plan.machine.scmi) return Promise.resolve(undefined)
+  return startDevice(plan.platform, plan.machine.scmi, options.device)
+}
+
+interface Listener {
+  path: string
+  connected: Promise<Socket>
+  close(): void
+}
+
+/** Listens for QEMU's end of the guest channel: one connection. */
+async function listen(path: string): Promise<Listener> {
+  const server = createServer()
+  const connected = new Promise<Socket>(found => server.once('connection', found))
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail)
+    server.listen(path, done)
+  })
+  return { path, connected, close: () => void server.close() }
+}
+
+/** Waits until the guest says hello, unless it ends before, or the caller gives up. */
+async function greet(vm: Vm, listener: Listener, options: BootOptions): Promise<Channel> {
+  let channel: Channel | undefined
+  let isReady = false
+  void listener.connected.then(socket => {
+    listener.close()
+    channel = new Channel(socket, () => {
+      isReady = true
+      vm.poke()
+    })
+  })
+  const abort = () => vm.kill()
+  options.signal?.addEventListener('abort', abort)
+  try {
+    return await vm.waitFor("the guest's hello", options.limitMs ?? defaultLimitMs, () => isReady && channel)
+  } catch (error) {
+    throw options.signal?.aborted ? new InterruptedError() : error
+  } finally {
+    options.signal?.removeEventListener('abort', abort)
+  }
+}

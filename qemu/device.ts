@@ -1,0 +1,56 @@
+/**
+ * The seam to the device: the one module of the lab that starts it. The device's modules are loaded when they are
+ * needed, so that a kernel builds and a setup runs without the native addon.
+ */
+import type { ServeOptions, Server } from '../src/serve.js'
+import { LabError } from './errors.js'
+import type { DeviceSocket } from './machine.js'
+import type { ScmiView } from './scmi-node.js'
+
+export type Device = Server
+/** What the lab leaves to its caller. */
+export type DeviceOptions = Omit<ServeOptions, 'platform' | 'endpoint'>
+
+/** Starts the device in this process, on the socket of the machine. */
+export async function startDevice(
+  platform: string,
+  socket: DeviceSocket,
+  options: DeviceOptions = {},
+): Promise<Device> {
+  const { serve } = await import('../src/serve.js')
+  const endpoint = socket.dials === 'qemu' ? { socketPath: socket.path } : { connectPath: socket.path }
+  return asLabError(() => serve({ ...options, platform, endpoint }))
+}
+
+/** Looks at a platform without serving it, for the device tree. */
+export async function viewPlatform(name: string, options: DeviceOptions = {}): Promise<ScmiView> {
+  const [{ loadPlatform }, { isServed }, all] = await Promise.all([
+    import('../src/serve.js'),
+    import('../src/protocols/protocol.js'),
+    import('../src/protocols/index.js'),
+  ])
+  const candidates = options.protocols ?? all.protocols
+  return asLabError(async () => {
+    const platform = loadPlatform(name, candidates)
+    return { platform, protocols: candidates.filter(protocol => isServed(protocol, platform)) }
+  })
+}
+
+/** The shell line that starts the same device by hand. */
+export const deviceLine = (platform: string, socket: DeviceSocket): string[] => [
+  'vhost-user-scmi',
+  socket.dials === 'qemu' ? '--socket-path' : '--connect',
+  socket.path,
+  '--platform',
+  platform,
+]
+
+/** What the device calls the operator's fault is the same to the lab. */
+async function asLabError<T>(work: () => Promise<T>): Promise<T> {
+  const { OperatorError } = await import('../src/errors.js')
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof OperatorError ? new LabError(error.message) : error
+  }
+}

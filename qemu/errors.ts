@@ -1,0 +1,40 @@
+/**
+ * The two kinds of failure a user of the lab meets: something they can put right (one line, exit status 2), and
+ * something that went wrong while working (with the evidence, exit status 1).
+ */
+
+/** A wrong option, a missing tool, a file that is not there: told in a line, without a stack. */
+export class LabError extends Error {
+  override name = 'LabError'
+  readonly exitCode: number = 2
+}
+
+/** Work that failed although it was asked for correctly: a build, a download, a boot. */
+export class WorkError extends LabError {
+  override name = 'WorkError'
+  override readonly exitCode = 1
+}
+
+/** The user stopped the work. */
+export class InterruptedError extends LabError {
+  override name = 'InterruptedError'
+  override readonly exitCode = 130
+
+  constructor() {
+    super('interrupted')
+  }
+}
+
+/** The guest did not do what was asked of it; the message ends with the console's tail and a line that reproduces. */
+export class GuestError extends WorkError {
+  override name = 'GuestError'
+  readonly reason: GuestFailure
+
+  constructor(reason: GuestFailure, message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** `timeout`: one command took too long. `hang`: the guest itself no longer answers. */
+export type GuestFailure = 'exited' | 'panic' | 'hang' | 'timeout' | 'refused'

@@ -1,0 +1,108 @@
+/**
+ * The initramfs: Debian's static busybox for arm64, the lab's guest programs, and what a caller adds. Built without
+ * root, kept in the cache by the hash of its content.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { type CpioEntry, writeCpio } from './cpio.js'
+import { hash, writeWhole } from './files.js'
+import { withLock } from './lock.js'
+import { downloadPackage, findPackage, type PackageOptions, unpackPackage } from './packages.js'
+import { cachePath, labFile } from './paths.js'
+import { run } from './process.js'
+import { crossPrefix, requireTools, tools, toolsFor } from './tools.js'
+
+/** A file of the caller's for the guest. */
+export interface GuestFile {
+  /** Absolute path in the guest. */
+  path: string
+  content: Buffer | string
+  mode?: number
+}
+
+const compilerOptions = ['-static', '-O2', '-Wall', '-Wextra', '-s']
+const executable = 0o755
+
+/** Makes the initramfs and returns its path. */
+export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {
+  const [busybox, init, raw] = await Promise.all([
+    staticBusybox(options),
+    guestProgram('init', options),
+    guestProgram('scmi-raw', options),
+  ])
+  const program = (path: string, from: string): CpioEntry => ({
+    kind: 'file',
+    path,
+    mode: executable,
+    content: readFileSync(from),
+  })
+  const archive = writeCpio([
+    ...['dev', 'proc', 'sys', 'tmp', 'run', 'root', 'etc'].map(path => ({ kind: 'folder' as const, path })),
+    { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
+    { kind: 'link', path: 'sbin', target: 'bin' },
+    program('init', init),
+    program('bin/busybox', busybox),
+    program('bin/scmi-raw', raw),
+    { kind: 'link', path: 'bin/sh', target: 'busybox' },
+    { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
+    ...files.map(file => ({
+      kind: 'file' as const,
+      path: file.path.replace(/^\/+/, ''),
+      mode: file.mode ?? modeOf(file),
+      content: Buffer.from(file.content as string),
+    })),
+  ])
+  const path = cachePath('initramfs', `${hash(archive)}.cpio.gz`)
+  if (!existsSync(path)) writeWhole(path, gzipSync(archive))
+  return path
+}
+
+/** Scripts and programs are made executable. */
+function modeOf(file: GuestFile): number {
+  const start = Buffer.from(file.content as string)
+    .subarray(0, 4)
+    .toString('latin1')
+  return start.startsWith('#!') || start === '\x7fELF' ? executable : 0o644
+}
+
+/** Cross-compiles qemu/guest/NAME.c, unless that was done before with the same compiler. */
+async function guestProgram(name: string, options: PackageOptions): Promise<string> {
+  const source = labFile('guest', `${name}.c`)
+  requireTools('compiler')
+  const path = cachePath('guest', `${name}-${hash(readFileSync(source), compilerVersion(), compilerOptions.join(' '))}`)
+  if (existsSync(path)) return path
+  requireTools(...toolsFor.guestPrograms)
+  const partial = `${path}.${process.pid}.partial`
+  await run(`${crossPrefix}gcc`, [...compilerOptions, '-o', partial, source], { signal: options.signal })
+  renameSync(partial, path)
+  return path
+}
+
+let knownCompiler: string | undefined
+/** The cross compiler's first line of --version: which compiler made an output decides whether it is still good. */
+export function compilerVersion(): string {
+  knownCompiler ??= execFileSync(tools.compiler.command, ['--version'], { encoding: 'utf8' }).split('\n')[0]!
+  return knownCompiler
+}
+
+/** Debian's static busybox for arm64, out of its package. */
+async function staticBusybox(options: PackageOptions): Promise<string> {
+  const path = cachePath('guest', 'busybox')
+  const ready = () => existsSync(path) && statSync(path).size > 0
+  if (ready()) return path
+  return withLock(cachePath('guest', 'busybox.lock'), options, async () => {
+    if (ready()) return path
+    const folder = mkdtempSync(join(dirname(path), 'unpack-'))
+    try {
+      const deb = await downloadPackage(await findPackage('busybox-static', options), folder, options)
+      await unpackPackage(deb, join(folder, 'files'), options)
+      const found = ['usr/bin/busybox', 'bin/busybox'].map(name => join(folder, 'files', name)).find(existsSync)
+      renameSync(found ?? join(folder, 'files', 'busybox'), path)
+      return path
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+}

@@ -1,0 +1,97 @@
+/** The machine: QEMU's command line, made from a record, and nothing else. */
+import { LabError } from './errors.js'
+import { qemuCommand } from './tools.js'
+
+/** Where the SCMI device is: it listens and QEMU connects, or QEMU listens and the device dials. */
+export interface DeviceSocket {
+  path: string
+  dials: 'qemu' | 'device'
+}
+
+export interface Machine {
+  /** A size as QEMU writes it: 256M, 1G. */
+  memory: string
+  cpus: number
+  kernel: string
+  initramfs: string
+  deviceTree?: string
+  /** Words of the kernel's command line beside the console. */
+  append: string[]
+  /** `terminal`: shell and monitor on this terminal. `pipe`: the console's text on standard output. */
+  console: 'terminal' | 'pipe'
+  /** Socket of the guest channel, on which the host listens. */
+  channel?: string
+  scmi?: DeviceSocket
+  /** Further arguments, as the user wrote them. */
+  extra: string[]
+}
+
+/** Name of the guest channel's port; init.c looks for it. */
+const channelPort = 'lab.channel'
+
+const consoles: Record<Machine['console'], string[]> = {
+  terminal: ['-nographic'],
+  pipe: ['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
+}
+
+/** All words of QEMU's command line, the program included. */
+export function qemuLine(machine: Machine): string[] {
+  return [qemuCommand, ...qemuArguments(machine)]
+}
+
+export function qemuArguments(machine: Machine): string[] {
+  return [
+    ...baseArguments(machine),
+    ...consoles[machine.console],
+    '-no-reboot',
+    ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
+    ...(machine.deviceTree ? ['-dtb', machine.deviceTree] : []),
+    ...['-append', ['console=ttyAMA0', 'panic=-1', ...machine.append].join(' ')],
+    ...(machine.scmi ? scmiArguments(machine.scmi) : []),
+    ...(machine.channel ? channelArguments(machine.channel) : []),
+    ...machine.extra,
+  ]
+}
+
+/** What every machine of the lab is; guest memory is a shared memfd, which the device maps. */
+export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string[] {
+  return [
+    ...['-machine', 'virt,gic-version=3,memory-backend=mem', '-cpu', 'cortex-a57', '-smp', String(machine.cpus)],
+    ...['-m', machine.memory, '-object', `memory-backend-memfd,id=mem,size=${machine.memory},share=on`],
+    ...['-nic', 'none'],
+  ]
+}
+
+function scmiArguments(socket: DeviceSocket): string[] {
+  const server = socket.dials === 'device' ? ',server=on' : ''
+  return [
+    ...['-chardev', `socket,id=scmi,path=${escapeOption(socket.path)}${server}`],
+    ...['-device', 'vhost-user-scmi-pci,chardev=scmi,id=scmi-device'],
+  ]
+}
+
+function channelArguments(path: string): string[] {
+  return [
+    ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=channel,path=${escapeOption(path)}`],
+    ...['-device', `virtserialport,chardev=channel,name=${channelPort}`],
+  ]
+}
+
+/** In QEMU's option lists a comma is doubled. */
+const escapeOption = (text: string): string => text.replaceAll(',', ',,')
+
+/** Options that shape the device tree, and so matter to its dump; the others may open files and sockets. */
+const shaping = new Set(['-machine', '-M', '-cpu', '-smp', '-m', '-object', '-numa', '-global', '-accel'])
+
+export function shapingArguments(words: string[]): string[] {
+  return words.flatMap((word, index) => {
+    const name = word.replace(/^--/, '-')
+    return shaping.has(name) ? [name, words[index + 1]!] : []
+  })
+}
+
+/** Checks a memory size. The shared memory object and -m must agree, so there is one place to say it. */
+export function parseMemory(text: string): string {
+  if (!/^[1-9]\d{0,6}[MG]$/i.test(text)) throw new LabError(`memory "${text}": write a size such as 256M or 1G`)
+  return text.toUpperCase()
+}

@@ -1,0 +1,75 @@
+/**
+ * One line that says what is going on, on standard error: redrawn in place on a terminal, printed now and then
+ * elsewhere. Standard output stays free for results.
+ */
+import colors from 'picocolors'
+
+export interface Progress {
+  /** What is being done now; `fraction` (0 to 1) if it is known, `detail` such as the file at hand. */
+  update(step: string, fraction?: number, detail?: string): void
+  /** A line that stays. */
+  note(text: string): void
+  /** Ends the line; `text` stays with the time it took. */
+  done(text: string): void
+  /** Ends the line without a word: the error that follows says it all. */
+  stop(): void
+}
+
+const redrawMs = 100
+const plainMs = 10_000
+
+export const seconds = (ms: number): string =>
+  ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+
+/** A progress line titled `title`, such as "kernel 7.3". */
+export function startProgress(title: string, stream: NodeJS.WriteStream = process.stderr): Progress {
+  return stream.isTTY ? terminalProgress(title, stream) : plainProgress(title, stream)
+}
+
+function terminalProgress(title: string, stream: NodeJS.WriteStream): Progress {
+  const began = Date.now()
+  let line = ''
+  const draw = () => {
+    const text = `${title}: ${line}`.replace('%t', seconds(Date.now() - began))
+    stream.write(`\r\x1b[K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`)
+  }
+  const timer = setInterval(draw, redrawMs).unref()
+  const stop = () => {
+    clearInterval(timer)
+    stream.write('\r\x1b[K')
+  }
+  return {
+    update(step, fraction, detail = '') {
+      line = `${step}${percent(fraction)}, %t  ${detail}`
+    },
+    note(text) {
+      stream.write(`\r\x1b[K${title}: ${text}\n`)
+    },
+    done(text) {
+      stop()
+      stream.write(`${colors.green('✓')} ${title}: ${text} ${colors.dim(`(${seconds(Date.now() - began)})`)}\n`)
+    },
+    stop,
+  }
+}
+
+function plainProgress(title: string, stream: NodeJS.WriteStream): Progress {
+  const began = Date.now()
+  let lastStep = ''
+  let lastPrint = 0
+  return {
+    update(step, fraction, detail = '') {
+      const now = Date.now()
+      if (step === lastStep && now - lastPrint < plainMs) return
+      lastStep = step
+      lastPrint = now
+      stream.write(`${title}: ${step}${percent(fraction)}, ${seconds(now - began)} ${detail}`.trimEnd().concat('\n'))
+    },
+    note: text => void stream.write(`${title}: ${text}\n`),
+    done: text => void stream.write(`${title}: ${text} (${seconds(Date.now() - began)})\n`),
+    stop() {},
+  }
+}
+
+const percent = (fraction: number | undefined): string =>
+  fraction === undefined ? '' : ` ${Math.min(99, Math.floor(fraction * 100))} %`

@@ -1,0 +1,112 @@
+/**
+ * `scmi-lab setup`: installs what the lab needs from Debian, and says so. With everything in place it only looks.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { LabError, WorkError } from './errors.js'
+import { run } from './process.js'
+import { type Progress, startProgress } from './progress.js'
+import { fault, findProgram, requireTools, type ToolName, tools } from './tools.js'
+
+/** Releases whose own QEMU is too old, and where a newer one comes from. */
+const backports: Record<string, string> = { bookworm: 'bookworm-backports' }
+
+const sourcesFolder = '/etc/apt/sources.list.d'
+const aptOptions = ['-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=600', '-o', 'APT::Color=0']
+
+export async function setup(options: { signal?: AbortSignal; progress?: Progress } = {}): Promise<string[]> {
+  const wanting = (Object.keys(tools) as ToolName[]).filter(name => fault(name))
+  const packages = [...new Set(wanting.map(name => tools[name].package))]
+  if (packages.length === 0) return []
+  if (!findProgram('apt-get')) throw new LabError(`no apt-get here; install by other means: ${packages.join(' ')}`)
+
+  const codename = /^VERSION_CODENAME=(\S+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? ''
+  const suite = wanting.includes('qemu') ? backports[codename] : undefined
+  const rest = packages.filter(name => !suite || name !== tools.qemu.package)
+  const progress = options.progress ?? startProgress('setup')
+  const root = privileged(options.signal)
+  try {
+    if (suite) await addSuite(suite, progress, root)
+    progress.note(
+      `installing with apt-get: ${[...rest, ...(suite ? [`qemu-system-arm (from ${suite})`] : [])].join(' ')}`,
+    )
+    await refreshLists(progress, root)
+    if (suite) await install(['-t', suite, tools.qemu.package], progress, root)
+    if (rest.length) await install(rest, progress, root)
+    requireTools(...wanting)
+    progress.done(`${packages.length} packages installed`)
+    return packages
+  } catch (error) {
+    progress.stop()
+    throw error
+  }
+}
+
+type RunAsRoot = (words: string[], extra?: { stdin?: string; onLine?: (line: string) => void }) => Promise<string>
+
+/** Runs a command as root: directly, or through sudo, which may ask for a password on the terminal. */
+function privileged(signal: AbortSignal | undefined): RunAsRoot {
+  const isRoot = process.getuid?.() === 0
+  if (!isRoot && !findProgram('sudo')) throw new LabError('setup installs packages: run it as root, or install sudo')
+  const prefix = isRoot ? [] : ['sudo']
+  return (words, extra = {}) => {
+    const [command, ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C.UTF-8', ...words]
+    return run(command!, args, { ...extra, signal, keepTerminal: !isRoot, what: words.slice(0, 3).join(' ') })
+  }
+}
+
+/** Makes a suite known to apt, unless it is: one file of ours, named after the suite. */
+async function addSuite(suite: string, progress: Progress, root: RunAsRoot): Promise<void> {
+  const known = aptSources().some(text => text.split('\n').some(line => !line.startsWith('#') && line.includes(suite)))
+  if (known) return
+  const file = join(sourcesFolder, `${suite}.sources`)
+  progress.note(`adding ${file}, for a newer QEMU`)
+  const stanza = [
+    'Types: deb',
+    `URIs: ${debianMirror()}`,
+    `Suites: ${suite}`,
+    'Components: main',
+    `Signed-By: ${tools.keyring.file}`,
+  ]
+  await root(['tee', file], { stdin: `${stanza.join('\n')}\n` })
+}
+
+/** Fetches the package lists. A foreign source that fails is told, not fatal: what matters is whether install works. */
+async function refreshLists(progress: Progress, root: RunAsRoot): Promise<void> {
+  const onLine = (line: string) => progress.update('reading package lists', undefined, line)
+  await root(['apt-get', ...aptOptions, 'update'], { onLine }).catch(error => {
+    if (!(error instanceof WorkError)) throw error
+    progress.note(error.message)
+  })
+}
+
+async function install(packages: string[], progress: Progress, root: RunAsRoot): Promise<void> {
+  let total = 0
+  let steps = 0
+  const onLine = (line: string) => {
+    const counted = /(\d+) upgraded, (\d+) newly installed/.exec(line)
+    if (counted) total = 2 * (Number(counted[1]) + Number(counted[2]))
+    if (/^(Unpacking|Setting up) /.test(line)) steps += 1
+    progress.update('installing', total ? steps / total : undefined, line)
+  }
+  await root(['apt-get', ...aptOptions, 'install', '-y', '--no-install-recommends', ...packages], { onLine })
+}
+
+/** The texts of apt's own source lists. */
+export function aptSources(): string[] {
+  const folder = existsSync(sourcesFolder) ? readdirSync(sourcesFolder).map(name => join(sourcesFolder, name)) : []
+  const files = ['/etc/apt/sources.list', ...folder.filter(name => /\.(list|sources)$/.test(name))]
+  return files.filter(existsSync).map(name => readFileSync(name, 'utf8'))
+}
+
+/** The mirror this machine already uses for Debian itself, else Debian's own name for the nearest one. */
+export function debianMirror(sources: string[] = aptSources()): string {
+  const lines = sources.flatMap(text => text.split('\n')).filter(line => /^(deb |URIs:)/.test(line))
+  const addresses = lines
+    .flatMap(line => line.match(/[a-z]+:\/\/\S+/g) ?? [])
+    .map(address => address.replace(/\/+$/, ''))
+  return (
+    addresses.find(address => /^(https?|ftp|file|mirror\S*):.*\/debian$/.test(address)) ??
+    'http://deb.debian.org/debian'
+  )
+}

@@ -1,0 +1,122 @@
+/**
+ * The programs and files of other packages the lab stands on: how to see that one is there, and what installs it.
+ * Looking is cheap (no package manager is asked), so every command looks before it starts.
+ */
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { LabError } from './errors.js'
+
+interface Tool {
+  package: string
+  /** What it is for, to end the sentence "… is needed to". */
+  purpose: string
+  /** A program in PATH … */
+  command?: string
+  /** … or a file. */
+  file?: string
+  /** Programs older than this do not do. */
+  atLeast?: [major: number, minor: number]
+}
+
+export const crossPrefix = 'aarch64-linux-gnu-'
+export const qemuCommand = 'qemu-system-aarch64'
+
+export const tools = {
+  qemu: { command: qemuCommand, package: 'qemu-system-arm', purpose: 'boot a guest', atLeast: [8, 2] },
+  compiler: { command: `${crossPrefix}gcc`, package: 'gcc-aarch64-linux-gnu', purpose: 'build for arm64' },
+  libc: {
+    file: '/usr/aarch64-linux-gnu/lib/libc.a',
+    package: 'libc6-dev-arm64-cross',
+    purpose: 'build guest programs',
+  },
+  headers: {
+    file: '/usr/aarch64-linux-gnu/include/linux/errno.h',
+    package: 'linux-libc-dev-arm64-cross',
+    purpose: 'build guest programs',
+  },
+  dtc: { command: 'dtc', package: 'device-tree-compiler', purpose: 'add the SCMI node to the device tree' },
+  make: { command: 'make', package: 'make', purpose: 'build a kernel' },
+  hostCompiler: { command: 'gcc', package: 'gcc', purpose: "build the kernel's own tools" },
+  hostLibc: { file: '/usr/include/stdio.h', package: 'libc6-dev', purpose: "build the kernel's own tools" },
+  flex: { command: 'flex', package: 'flex', purpose: 'build a kernel' },
+  bison: { command: 'bison', package: 'bison', purpose: 'build a kernel' },
+  bc: { command: 'bc', package: 'bc', purpose: 'build a kernel' },
+  libelf: { file: '/usr/include/gelf.h', package: 'libelf-dev', purpose: 'build a kernel' },
+  openssl: { file: '/usr/include/openssl/opensslv.h', package: 'libssl-dev', purpose: 'build a kernel' },
+  perl: { command: 'perl', package: 'perl', purpose: 'build a kernel' },
+  python: { command: 'python3', package: 'python3', purpose: 'build a kernel' },
+  patch: { command: 'patch', package: 'patch', purpose: 'apply patches' },
+  xz: { command: 'xz', package: 'xz-utils', purpose: 'unpack kernel sources' },
+  tar: { command: 'tar', package: 'tar', purpose: 'unpack kernel sources' },
+  dpkg: { command: 'dpkg-deb', package: 'dpkg', purpose: 'unpack packages' },
+  apt: { command: 'apt-get', package: 'apt', purpose: 'fetch packages' },
+  cpio: { command: 'cpio', package: 'cpio', purpose: 'build a kernel' },
+  kmod: { command: 'depmod', package: 'kmod', purpose: 'build a kernel' },
+  keyring: {
+    file: '/usr/share/keyrings/debian-archive-keyring.gpg',
+    package: 'debian-archive-keyring',
+    purpose: "check Debian's signatures",
+  },
+} satisfies Record<string, Tool>
+
+export type ToolName = keyof typeof tools
+
+/** What each piece of work needs. */
+export const toolsFor = {
+  boot: ['qemu', 'dtc'],
+  guestPrograms: ['compiler', 'libc', 'headers'],
+  packages: ['apt', 'dpkg', 'tar', 'xz', 'keyring'],
+  kernel: [
+    ...(['compiler', 'make', 'hostCompiler', 'hostLibc', 'flex', 'bison', 'bc', 'libelf', 'openssl'] as const),
+    ...(['perl', 'python', 'cpio', 'kmod'] as const),
+  ],
+  patches: ['patch'],
+} satisfies Record<string, ToolName[]>
+
+/** Why a tool does not do, or undefined if it does. */
+export function fault(name: ToolName): string | undefined {
+  const tool: Tool = tools[name]
+  if (tool.file) return can(tool.file, constants.R_OK) ? undefined : `${tool.file} is missing`
+  const path = findProgram(tool.command!)
+  if (!path) return `${tool.command} is missing`
+  if (!tool.atLeast) return undefined
+  const found = programVersion(path)
+  const [major, minor] = tool.atLeast
+  if (found.major > major || (found.major === major && found.minor >= minor)) return undefined
+  return `${tool.command} ${found.text} is too old (${major}.${minor} or newer is needed)`
+}
+
+/** Refuses to go on, in one error, if any of these does not do. */
+export function requireTools(...names: ToolName[]): void {
+  const faults = names.flatMap(name => {
+    const text = fault(name)
+    return text ? [`${text}: package ${tools[name].package}, needed to ${tools[name].purpose}`] : []
+  })
+  if (faults.length === 0) return
+  throw new LabError(`${faults.join('\n')}\n"scmi-lab setup" installs ${faults.length === 1 ? 'it' : 'them'}.`)
+}
+
+/** Whether a file can be read (or run). */
+function can(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The program in PATH, or among the administrator's programs, which a user's PATH may lack. */
+export function findProgram(name: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
+  if (folders.length) folders.push('/usr/sbin', '/sbin')
+  return folders.map(folder => join(folder, name)).find(path => can(path, constants.X_OK))
+}
+
+function programVersion(path: string): { major: number; minor: number; text: string } {
+  const text = execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  const match = /version (\d+)\.(\d+)[^\s]*/.exec(text)
+  if (!match) throw new LabError(`${path} --version says "${text.split('\n')[0]}": no version in it`)
+  return { major: Number(match[1]), minor: Number(match[2]), text: match[0].slice('version '.length) }
+}
