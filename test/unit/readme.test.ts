@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { protocols } from '../../src/protocols/index.js'
+import type { Protocol } from '../../src/protocols/protocol.js'
+
+const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`
+
+function row({ id, name, versions, commands, events }: Protocol): string {
+  const ids = new Set(commands.map(command => command.id))
+  const delayed = new Set(commands.filter(command => command.delayed).map(command => command.id))
+  const cells = [`0x${id.toString(16)}`, name, versions.map(versionText).join(', '), ids.size, delayed.size, events.length]
+  return `| ${cells.join(' | ')} |`
+}
+
+test("README's table of protocols is what is declared", () => {
+  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+  const table = /<!-- protocols:.*-->\n([\s\S]*?)<!-- \/protocols -->/.exec(readme)?.[1]
+  const expected = [
+    '| id | protocol | versions | commands | with delayed response | notifications |',
+    '|---|---|---|---|---|---|',
+    ...protocols.map(row),
+    '',
+  ].join('\n')
+  expect(table).toBe(expected)
+})
