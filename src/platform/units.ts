@@ -9,16 +9,26 @@ interface Quantity {
   /** Size of each unit in the base unit. */
   units: Record<string, number>
   example: string
+  /** Whether it can be below zero. */
+  signed?: boolean
+  /** Whether a plain number will not do. */
+  unitNeeded?: boolean
 }
 
 /** A quantity as a whole number of its base unit, from a plain number or a text with a unit. */
-function quantity({ name, base, units, example }: Quantity): z.ZodType<number> {
-  const pattern = `^[0-9][0-9_]*(\\.[0-9]+)? ?(${Object.keys(units).join('|')})?$`
+function quantity({ name, base, units, example, signed, unitNeeded }: Quantity): z.ZodType<number> {
+  const sign = signed ? '-?' : ''
+  const pattern = `^${sign}[0-9][0-9_]*(\\.[0-9]+)? ?(${Object.keys(units).join('|')})${unitNeeded ? '' : '?'}$`
   const syntax = new RegExp(pattern)
-  const notOne = (input: unknown) => `${input} is not ${name}; write a number of ${base} or e.g. "${example}"`
+  const plain = unitNeeded ? '' : `a number of ${base} or `
+  const notOne = (input: unknown) => `${input} is not ${name}; write ${plain}e.g. "${example}"`
+  const text = z.string().meta({ pattern })
+  const number = signed ? z.number() : z.number().nonnegative()
   return z
-    .union([z.number().nonnegative(), z.string().meta({ pattern })], { error: issue => notOne(issue.input) })
-    .meta({ description: `A number of ${base}, or a number with a unit: ${Object.keys(units).join(', ')}` })
+    .union(unitNeeded ? [text] : [number, text], { error: issue => notOne(issue.input) })
+    .meta({
+      description: `${plain ? `A number of ${base}, or a` : 'A'} number with a unit: ${Object.keys(units).join(', ')}`,
+    })
     .transform((input, context) => {
       const match = syntax.exec(String(input))
       const exact = match
@@ -27,9 +37,9 @@ function quantity({ name, base, units, example }: Quantity): z.ZodType<number> {
       const value = Math.round(exact)
       let problem: string | undefined
       if (typeof input === 'string' && !match) problem = notOne(input)
-      else if (value > Number.MAX_SAFE_INTEGER) problem = `${input} is too much; at most 2^53 ${base}`
+      else if (Math.abs(value) > Number.MAX_SAFE_INTEGER) problem = `${input} is too much; at most 2^53 ${base}`
       // 0.032768 MHz is not exactly 32768 Hz in binary, 1.5 Hz is not meant.
-      else if (Math.abs(exact - value) > 1e-9 * value) problem = `${input} is not a whole number of ${base}`
+      else if (Math.abs(exact - value) > 1e-9 * Math.abs(value)) problem = `${input} is not a whole number of ${base}`
       if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, input })
       return value
     })
@@ -49,6 +59,24 @@ export const duration = quantity({
   base: 'microseconds',
   units: { us: 1, ms: 1e3, s: 1e6, min: 60e6, h: 3600e6 },
   example: '5 ms',
+})
+
+/** Microvolts; a plain number is microvolts. */
+export const voltage = quantity({
+  name: 'a voltage',
+  base: 'microvolts',
+  units: { uV: 1, mV: 1e3, V: 1e6 },
+  example: '900 mV',
+  signed: true,
+})
+
+/** Microwatts, always with a unit: plain numbers of power are in a unit that the resource names. */
+export const power = quantity({
+  name: 'a power',
+  base: 'microwatts',
+  units: { uW: 1, mW: 1e3, W: 1e6 },
+  example: '2.5 W',
+  unitNeeded: true,
 })
 
 /** The name of a resource: up to 63 characters; what exceeds 15 needs the extended name commands. */
