@@ -2,9 +2,10 @@
 /** `vhost-user-scmi`: parses arguments, starts the server, ends it on a signal. No logic. */
 import { createRequire } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Endpoint } from './endpoint.js'
 import { OperatorError } from './errors.js'
 import { createLogger, LOG_LEVELS, type LogLevel } from './log.js'
-import { type Endpoint, serve } from './serve.js'
+import { serve } from './serve.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -20,11 +21,20 @@ interface Options {
   json: boolean
   memSlots: boolean
   pollUs: number
+  agent: Record<string, Endpoint>
 }
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Write a whole number.')
   return Number(text)
+}
+
+/** Collects NAME=PATH options. */
+function agentEndpoint(text: string, others: Record<string, Endpoint>): Record<string, Endpoint> {
+  const [, name, socketPath] = /^([^=]+)=(.+)$/.exec(text) ?? []
+  if (name === undefined || socketPath === undefined) throw new InvalidArgumentError('Write NAME=PATH.')
+  if (others[name]) throw new InvalidArgumentError(`Agent ${name} has a socket already.`)
+  return { ...others, [name]: { socketPath } }
 }
 
 const program = new Command('vhost-user-scmi')
@@ -36,6 +46,11 @@ const program = new Command('vhost-user-scmi')
     new Option('--connect <path>', 'dial a QEMU that listens (server=on), again whenever it drops').conflicts('fd'),
   )
   .addOption(new Option('--fd <n>', 'use this inherited socket, listening or connected').argParser(wholeNumber))
+  .addOption(
+    new Option('--agent <name=path>', 'listen on this socket for this agent; once for each guest')
+      .argParser(agentEndpoint)
+      .default({}, 'one agent'),
+  )
   .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset (minimal, demo)', 'demo')
   .addOption(
     new Option('--log-level <level>', 'trace shows every message, decoded').choices(LOG_LEVELS).default('info'),
@@ -69,18 +84,24 @@ Exit codes: 0 stopped by a signal, 1 failed, 2 wrong option, file or path.`,
   .exitOverride()
   .action(run)
 
-function endpointOf(options: Options): Endpoint {
+function endpointOf(options: Options): Endpoint | undefined {
   if (options.socketPath !== undefined) return { socketPath: options.socketPath }
   if (options.connect !== undefined) return { connectPath: options.connect }
   if (options.fd !== undefined) return { fd: options.fd }
-  throw new OperatorError('give one of --socket-path, --connect or --fd (--help shows examples)')
+  return undefined
+}
+
+function describeEndpoint(endpoint: Endpoint): string {
+  if ('connectPath' in endpoint) return `dialling ${endpoint.connectPath}`
+  return `accepting connections on ${'fd' in endpoint ? `fd ${endpoint.fd}` : endpoint.socketPath}`
 }
 
 async function run(options: Options): Promise<void> {
   const endpoint = endpointOf(options)
   const log = createLogger({ level: options.logLevel, json: options.json })
   const server = await serve({
-    endpoint,
+    ...(endpoint ? { endpoint } : {}),
+    endpoints: options.agent,
     platform: options.platform,
     log,
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
@@ -92,11 +113,7 @@ async function run(options: Options): Promise<void> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   // Said at any log level: supervisors wait for it.
-  const where =
-    'fd' in endpoint ? `fd ${endpoint.fd}` : 'socketPath' in endpoint ? endpoint.socketPath : endpoint.connectPath
-  log
-    .child({}, { level: 'info' })
-    .info(`ready: ${'connectPath' in endpoint ? 'dialling' : 'accepting connections on'} ${where}`)
+  log.child({}, { level: 'info' }).info(`ready: ${server.endpoints.map(describeEndpoint).join(', ')}`)
 }
 
 async function main(): Promise<number | undefined> {

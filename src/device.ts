@@ -4,6 +4,7 @@
  *
  *   kick → native/binding → onBatch → dispatch → protocols/*.ts → reply in guest memory → used ring → call
  */
+import { EventEmitter } from 'node:events'
 import { dispatch } from './dispatch.js'
 import type { Logger } from './log.js'
 import {
@@ -28,6 +29,7 @@ import {
   VIRTIO_SCMI_F_P2A_CHANNELS,
 } from './native.js'
 import { EventQueue } from './notify.js'
+import type { AgentConfig } from './platform/config.js'
 import type { Platform } from './platform/platform.js'
 import { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
@@ -38,7 +40,7 @@ import { MessageWriter, RequestReader } from './wire/message.js'
 import { GENERIC_ERROR } from './wire/status.js'
 
 export interface DeviceOptions {
-  agent: { id: number; name: string; trusted: boolean }
+  agent: AgentConfig
   /** All agents of the platform; the device adds its own. */
   peers: Agent[]
   platform: Platform
@@ -51,13 +53,15 @@ export interface DeviceOptions {
 /** What happens to a device's front end and driver. */
 export type DeviceChange = 'connected' | 'disconnected' | 'driver started' | 'driver stopped'
 
-export class Device {
+interface DeviceEvents {
+  change: [change: DeviceChange]
+}
+
+export class Device extends EventEmitter<DeviceEvents> {
   readonly native: NativeDevice
   readonly agent: Agent
   readonly events: EventQueue
   connected = false
-  /** Called on changes of the front end and the driver. */
-  onChange: ((change: DeviceChange) => void) | undefined
   /** Sees every message; undefined costs nothing. */
   observer: MessageObserver | undefined
   readonly #log: Logger
@@ -68,6 +72,7 @@ export class Device {
   #internalErrors = 0
 
   constructor(options: DeviceOptions) {
+    super()
     this.#log = options.log.child({ agent: options.agent.name })
     this.native = createDevice({
       ...options.native,
@@ -77,7 +82,7 @@ export class Device {
     this.#windows = this.native.windows()
     this.events = new EventQueue(this.native, () => this.#windows)
     this.agent = new Agent({
-      ...options.agent,
+      config: options.agent,
       platform: options.platform,
       events: this.events,
       peers: options.peers,
@@ -146,14 +151,14 @@ export class Device {
       case NativeEvent.CONNECTED:
         this.connected = true
         this.#log.info('front end connected')
-        this.onChange?.('connected')
+        this.emit('change', 'connected')
         break
       case NativeEvent.DISCONNECTED:
         this.connected = false
         this.events.available = false
         this.#windows = this.native.windows()
         this.#log.info(`front end disconnected: ${text}`)
-        this.onChange?.('disconnected')
+        this.emit('change', 'disconnected')
         break
       case NativeEvent.MEMORY:
         this.#windows = this.native.windows()
@@ -165,7 +170,7 @@ export class Device {
         break
       case NativeEvent.QUEUE_STOPPED:
         this.#log.debug(`${name} stopped`)
-        if (queue === CMDQ) this.onChange?.('driver stopped')
+        if (queue === CMDQ) this.emit('change', 'driver stopped')
         break
       case NativeEvent.QUEUE_FAULT:
         this.#log.error(`${name} stopped, the driver broke a rule: ${text}`)
@@ -194,7 +199,7 @@ export class Device {
       this.agent.restart()
     }
     this.#log.info(fresh ? 'driver started' : 'driver resumed')
-    this.onChange?.('driver started')
+    this.emit('change', 'driver started')
   }
 
   stats(): Stats {

@@ -1,5 +1,6 @@
 /** The library: serve a platform from your own program. */
 export type { Device } from './device.js'
+export type { Endpoint } from './endpoint.js'
 export { OperatorError } from './errors.js'
 export { createLogger, type Logger, type LogLevel } from './log.js'
 export { Platform } from './platform/platform.js'
@@ -7,5 +8,5 @@ export type { ResourceKind } from './platform/resource.js'
 export { RealTime, type Time, VirtualTime } from './platform/time.js'
 export { protocols } from './protocols/index.js'
 export { type AgentState, command, defineProtocol, event, type Protocol } from './protocols/protocol.js'
-export { type Endpoint, loadPlatform, type ServeOptions, type Server, serve } from './serve.js'
+export { loadPlatform, type ServeOptions, type Server, serve } from './serve.js'
 export type { Stats } from './stats.js'

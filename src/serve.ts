@@ -1,33 +1,24 @@
-/** Puts the parts together: a platform, one device for its agent, and the socket that front ends use. */
+/** Puts the parts together: a platform, one device for each of its agents, and the sockets that front ends use. */
 import { Device } from './device.js'
-import { errorCode, OperatorError } from './errors.js'
+import { type Endpoint, OpenEndpoint } from './endpoint.js'
+import { OperatorError } from './errors.js'
 import { type Logger, silentLogger } from './log.js'
 import type { NativeOptions } from './native.js'
-import { loadPlatformConfig } from './platform/config.js'
+import { type AgentConfig, agentsOf, loadPlatformConfig } from './platform/config.js'
 import { Platform } from './platform/platform.js'
 import type { ResourceKind } from './platform/resource.js'
 import { RealTime, type Time } from './platform/time.js'
 import type { Agent } from './protocols/agent.js'
 import { protocols as allProtocols } from './protocols/index.js'
 import type { Protocol } from './protocols/protocol.js'
-import { claimSocketPath, releaseSocketPath, socketIdentity } from './socket-path.js'
 import type { Stats } from './stats.js'
 import { describeEvent, describeExchange } from './trace.js'
 
-/** How long a dialling device waits before it tries again. */
-const REDIAL_MS = 100
-
-/** Where front ends come from. */
-export type Endpoint =
-  /** Listen on this path; QEMU connects. */
-  | { socketPath: string }
-  /** QEMU listens on this path (`server=on`); dial it, and again whenever it drops. */
-  | { connectPath: string }
-  /** An inherited socket, listening or connected. */
-  | { fd: number }
-
 export interface ServeOptions {
-  endpoint: Endpoint
+  /** Of the platform's first agent; the only one, unless the platform file has more. */
+  endpoint?: Endpoint
+  /** Of agents by name. Names that the platform file lacks become agents that see everything. */
+  endpoints?: Record<string, Endpoint>
   /** A platform file, or the name of a preset. */
   platform: string
   log?: Logger
@@ -49,93 +40,90 @@ export function loadPlatform(
 
 export class Server {
   readonly platform: Platform
-  readonly device: Device
   readonly protocols: readonly Protocol[]
+  /** One for each agent, in the order of their ids. */
+  readonly devices: readonly Device[]
   readonly #log: Logger
-  readonly #endpoint: Endpoint
-  #socketIdentity: string | undefined
-  #redial: NodeJS.Timeout | undefined
+  readonly #endpoints: OpenEndpoint[] = []
 
   /** Use `serve`. */
-  constructor(platform: Platform, options: ServeOptions, log: Logger) {
-    this.#endpoint = options.endpoint
+  constructor(platform: Platform, agents: readonly AgentConfig[], options: ServeOptions, log: Logger) {
     this.#log = log
     this.platform = platform
     this.protocols = options.protocols ?? allProtocols
     const peers: Agent[] = []
-    this.device = new Device({
-      agent: platform.config.agent,
-      peers,
-      platform,
-      protocols: this.protocols,
-      log,
-      native: options.native ?? {},
-    })
-    if (log.isLevelEnabled('trace')) {
-      this.device.observer = (request, reply) => log.trace(describeExchange(this.protocols, request, reply))
-      this.device.events.onSent = (header, words) => log.trace(describeEvent(this.protocols, header, words))
+    this.devices = agents.map(
+      agent => new Device({ agent, peers, platform, protocols: this.protocols, log, native: options.native ?? {} }),
+    )
+    if (log.isLevelEnabled('trace')) this.#traceMessages()
+  }
+
+  /** Where each agent's front end comes from, in the same order. */
+  get endpoints(): Endpoint[] {
+    return this.#endpoints.map(open => open.endpoint)
+  }
+
+  /** The first agent's device: the one there is, on most platforms. */
+  get device(): Device {
+    return this.devices[0]!
+  }
+
+  #traceMessages(): void {
+    for (const device of this.devices) {
+      const log = this.#log.child({ agent: device.agent.name })
+      device.observer = (request, reply) => log.trace(describeExchange(this.protocols, request, reply))
+      device.events.onSent = (header, words) => log.trace(describeEvent(this.protocols, header, words))
     }
   }
 
-  /** Opens the endpoint. Throws OperatorError if that can't be done. */
-  async open(): Promise<void> {
-    const { native } = this.device
-    const endpoint = this.#endpoint
-    if ('fd' in endpoint) {
-      operatorsFault(`--fd ${endpoint.fd}`, () => native.adopt(endpoint.fd))
-    } else if ('connectPath' in endpoint) {
-      this.device.onChange = change => {
-        if (change === 'disconnected') this.#dial(endpoint.connectPath)
-      }
-      this.#dial(endpoint.connectPath)
-    } else {
-      await claimSocketPath(endpoint.socketPath)
-      operatorsFault(endpoint.socketPath, () => native.listen(endpoint.socketPath))
-      this.#socketIdentity = socketIdentity(endpoint.socketPath)
+  /** Opens the endpoints of `devices`. Throws OperatorError if one can't be used. */
+  async open(endpointOf: ReadonlyMap<string, Endpoint>): Promise<void> {
+    for (const device of this.devices) {
+      this.#endpoints.push(await OpenEndpoint.open(device, endpointOf.get(device.agent.name)!))
     }
   }
 
-  /** Dials until the front end listens. The first attempt's errors are the operator's; later ones are tried again. */
-  #dial(path: string): void {
-    this.#redial = undefined
-    if (operatorsFault(path, () => this.device.native.dial(path))) return
-    this.#redial = setTimeout(() => this.#dial(path), REDIAL_MS)
-  }
-
+  /** What each agent's device has done so far. */
   stats(): Stats[] {
-    return [this.device.stats()]
+    return this.devices.map(device => device.stats())
   }
 
-  /** Ends the connection, frees everything, removes the socket file. */
+  /** Ends all connections, frees everything, removes the socket files. */
   close(): void {
-    clearTimeout(this.#redial)
-    this.device.onChange = undefined
-    this.device.close()
-    if ('socketPath' in this.#endpoint) releaseSocketPath(this.#endpoint.socketPath, this.#socketIdentity)
+    for (const endpoint of this.#endpoints) endpoint.close()
+    for (const device of this.devices) device.close()
     this.#log.debug('closed')
   }
 }
 
-/** Runs `open`, turning a system error into one line for the operator. */
-function operatorsFault<T>(subject: string, open: () => T): T {
-  try {
-    return open()
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error
-    throw new OperatorError(`${subject}: ${(error as Error).message}`)
-  }
+/** The endpoint of each agent by name. Throws OperatorError if one has none. */
+function endpointsOf(agents: readonly AgentConfig[], options: ServeOptions): Map<string, Endpoint> {
+  return new Map(
+    agents.map((agent, i) => {
+      const fromFile = agent.socket === undefined ? undefined : { socketPath: agent.socket }
+      const endpoint = options.endpoints?.[agent.name] ?? (i === 0 ? options.endpoint : undefined) ?? fromFile
+      if (endpoint) return [agent.name, endpoint]
+      throw new OperatorError(
+        agents.length === 1
+          ? 'give one of --socket-path, --connect or --fd (--help shows examples)'
+          : `agent ${agent.name} has no socket; give --agent ${agent.name}=PATH, or "socket:" in the platform file`,
+      )
+    }),
+  )
 }
 
 /**
- * Serves a platform on a socket. Resolves when connections are accepted (or dialling has begun).
+ * Serves a platform. Resolves when connections are accepted (or dialling has begun) for every agent.
  * Throws OperatorError for a wrong platform file or an unusable endpoint.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const log = options.log ?? silentLogger()
   const platform = loadPlatform(options.platform, options.protocols, options.time)
-  const server = new Server(platform, options, log)
+  const agents = agentsOf(platform.config, Object.keys(options.endpoints ?? {}))
+  const endpoints = endpointsOf(agents, options)
+  const server = new Server(platform, agents, options, log)
   try {
-    await server.open()
+    await server.open(endpoints)
   } catch (error) {
     server.close()
     throw error

@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path'
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { errorCode } from '../errors.js'
-import { ConfigError } from './config-error.js'
+import { ConfigError, type ConfigPath } from './config-error.js'
 import { explain, type KnownKeys, type Problem } from './config-issues.js'
 import type { ResourceKind } from './resource.js'
 import { resourceName } from './units.js'
@@ -31,19 +31,27 @@ export interface ProtocolConfig {
   max_pending_async?: number | undefined
 }
 
+/** Names of resources by section of the platform file. */
+export type ResourceNames = Record<string, string[] | undefined>
+
 /** A device of the Base protocol's permission commands: names of resources that are granted or taken together. */
 export interface DeviceConfig {
   name: string
   /** Resource names by section. */
-  resources: Record<string, string[]>
+  resources: ResourceNames
 }
 
-/** The agent that the device serves. */
+/** One agent: a guest, on a socket of its own. */
 export interface AgentConfig {
+  /** 1 and up, in the order of the file; 0 is the platform. */
   id: number
   name: string
   /** May change agents' permissions (Base protocol). */
   trusted: boolean
+  /** Where its front end connects, unless the command line says it. */
+  socket: string | undefined
+  /** Names of the resources it sees, by section, in the order of its ids; a section that is left out is seen whole. */
+  resources: ResourceNames
 }
 
 export interface PlatformConfig {
@@ -53,7 +61,8 @@ export interface PlatformConfig {
   description: string
   /** Where pseudo-random values begin; the same seed gives the same values. */
   seed: number
-  agent: AgentConfig
+  /** As the file lists them; none is one that sees everything. */
+  agents: AgentConfig[]
   protocols: Record<string, ProtocolConfig | undefined>
   devices: DeviceConfig[]
   /** The parsed sections, each as its kind's schema returns it. */
@@ -74,12 +83,7 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
     implementation_version: z.int().min(0).max(0xffff_ffff).default(0),
     description: z.string().default(''),
     seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Where pseudo-random values begin'),
-    agent: z
-      .strictObject({
-        name: identity('a name').default('guest'),
-        trusted: z.boolean().default(true).describe("May change agents' permissions (Base protocol)"),
-      })
-      .prefault({}),
+    agents: z.array(agentSchema(kinds)).default([]),
     protocols: z
       .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
       .default({}),
@@ -116,11 +120,24 @@ function versionSchema(versions: readonly number[]): z.ZodType<number> {
     })
 }
 
-function deviceSchema(kinds: readonly ResourceKind[]) {
+/** Names of resources by section. */
+function resourcesSchema(kinds: readonly ResourceKind[]) {
   const names = z.array(z.string())
+  return z.strictObject(Object.fromEntries(kinds.map(kind => [kind.section, names.optional()])))
+}
+
+function deviceSchema(kinds: readonly ResourceKind[]) {
+  return z.strictObject({ name: resourceName, resources: resourcesSchema(kinds) })
+}
+
+function agentSchema(kinds: readonly ResourceKind[]) {
   return z.strictObject({
-    name: resourceName,
-    resources: z.strictObject(Object.fromEntries(kinds.map(kind => [kind.section, names.default([])]))),
+    name: identity('a name'),
+    trusted: z.boolean().default(true).describe("May change agents' permissions (Base protocol)"),
+    socket: z.string().optional().describe('Unix socket that its front end connects to'),
+    resources: resourcesSchema(kinds)
+      .prefault({})
+      .describe('What it sees, by section; a section left out is seen whole'),
   })
 }
 
@@ -190,7 +207,7 @@ export function parsePlatformConfig<T>(
   }
   try {
     const config = configFrom(result.data, kinds)
-    checkDevices(config)
+    checkNames(config)
     return build(config)
   } catch (error) {
     if (!(error instanceof ConfigError) || error.place !== undefined) throw error
@@ -207,24 +224,51 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
     implementationVersion: file.implementation_version,
     description: file.description,
     seed: file.seed,
-    agent: { id: 1, ...file.agent },
+    agents: file.agents.map((agent, i) => ({ ...agent, id: i + 1, socket: agent.socket })),
     protocols: file.protocols,
     devices: file.devices,
     sections,
   }
 }
 
-/** Devices name resources that exist. */
-function checkDevices(config: PlatformConfig): void {
+/**
+ * The agents to serve: those of the file and, under the names in `more`, others that see everything; without any, one.
+ * The first is trusted to set permissions if the file does not say who is.
+ */
+export function agentsOf(config: PlatformConfig, more: readonly string[] = []): AgentConfig[] {
+  const agents = [...config.agents]
+  const names = agents.length + more.length === 0 ? ['guest'] : more
+  for (const name of names) {
+    if (agents.some(agent => agent.name === name)) continue
+    const id = agents.length + 1
+    agents.push({ id, name, trusted: id === 1, socket: undefined, resources: {} })
+  }
+  return agents
+}
+
+/** Devices and agents name resources that exist, agents are told apart by their names. */
+function checkNames(config: PlatformConfig): void {
   config.devices.forEach((device, i) => {
-    for (const [section, names] of Object.entries(device.resources)) {
-      const resources = (config.sections[section] ?? []) as { name: string }[]
-      names.forEach((name, n) => {
-        if (resources.some(resource => resource.name === name)) return
-        throw new ConfigError(['devices', i, 'resources', section, n], `nothing in ${section} is named ${name}`)
-      })
+    checkResources(config, device.resources, ['devices', i, 'resources'])
+  })
+  config.agents.forEach((agent, i) => {
+    checkResources(config, agent.resources, ['agents', i, 'resources'])
+    if (config.agents.findIndex(other => other.name === agent.name) !== i) {
+      throw new ConfigError(['agents', i, 'name'], `two agents are named ${agent.name}`)
     }
   })
+}
+
+function checkResources(config: PlatformConfig, resources: ResourceNames, at: ConfigPath): void {
+  for (const [section, names] of Object.entries(resources)) {
+    const known = (config.sections[section] ?? []) as { name: string }[]
+    names?.forEach((name, i) => {
+      if (!known.some(resource => resource.name === name)) {
+        throw new ConfigError([...at, section, i], `nothing in ${section} is named ${name}`)
+      }
+      if (names.indexOf(name) !== i) throw new ConfigError([...at, section, i], `${name} is listed twice`)
+    })
+  }
 }
 
 /** The text of a platform file, and where in it things are. */

@@ -2,6 +2,7 @@
  * An agent (one guest's SCMI driver) and its protocols: the version in force, the commands of that version, the state
  * each protocol keeps for the agent. dispatch looks messages up here; protocols are declared in protocol.ts.
  */
+import type { AgentConfig, ResourceNames } from '../platform/config.js'
 import type { Platform } from '../platform/platform.js'
 import { delayedResponseTo, NOTIFICATION, packHeader } from '../wire/header.js'
 import { type AgentState, BASE, type Command, isServed, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from './protocol.js'
@@ -93,6 +94,8 @@ export class Agent {
   /** May change other agents' permissions (Base protocol). */
   readonly trusted: boolean
   readonly permissions = new Permissions()
+  /** Names of the resources it sees, by section of the platform file; a section that is left out is seen whole. */
+  readonly resources: ResourceNames
   /** All agents of the platform, this one among them. */
   readonly peers: readonly Agent[]
   /** Protocols by protocol id; what is undefined is not served to this agent. */
@@ -103,24 +106,29 @@ export class Agent {
   unanswerable = 0
 
   constructor(options: {
-    id: number
-    name: string
-    trusted: boolean
+    config: AgentConfig
     platform: Platform
     events: EventSink
     peers: readonly Agent[]
     protocols: readonly Protocol[]
   }) {
-    this.id = options.id
-    this.name = options.name
-    this.trusted = options.trusted
+    this.id = options.config.id
+    this.name = options.config.name
+    this.trusted = options.config.trusted
+    this.resources = options.config.resources
     this.platform = options.platform
     this.events = options.events
     this.peers = options.peers
     this.protocols = new Array(IDS).fill(undefined)
     for (const protocol of options.protocols) {
-      if (isServed(protocol, this.platform)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)
+      if (isServed(protocol, this.platform) && this.#sees(protocol))
+        this.protocols[protocol.id] = new AgentProtocol(protocol, this)
     }
+  }
+
+  /** A protocol with none of its resources for this agent is not served to it. */
+  #sees({ resource }: Protocol): boolean {
+    return !resource || this.resources[resource.section]?.length !== 0
   }
 
   /** The protocols' views read the permissions anew. */

@@ -1,4 +1,5 @@
 /** Base protocol, 0x10 (SCMI v3.2 §4.2), versions 1.0, 2.0 and 2.1: who is who, and who may use what. */
+import type { ResourceNames } from '../platform/config.js'
 import type { Platform } from '../platform/platform.js'
 import { list, s32, text, u8, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
@@ -107,7 +108,7 @@ function setProtocolPermissions(state: BaseState, request: RequestReader): numbe
 }
 
 /** Grants or takes the device's resources of one protocol. */
-function allow(agent: Agent, served: AgentProtocol, resources: Record<string, string[]>, allowed: boolean): void {
+function allow(agent: Agent, served: AgentProtocol, resources: ResourceNames, allowed: boolean): void {
   const section = served.protocol.resource?.section
   if (section === undefined) return
   for (const name of resources[section] ?? []) agent.permissions.set(served.protocol.id, name, allowed)

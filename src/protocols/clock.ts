@@ -70,22 +70,32 @@ class ClockState extends ResourceView<Clock> implements AgentState {
   }
 
   readonly #onChanged = (clock: Clock, agentId: number): void => {
-    if (this.#changed.has(clock)) this.protocol.notify(RATE_CHANGED, rateEvent(clock, agentId, clock.rateHz))
+    if (this.#changed.has(clock)) this.#notify(RATE_CHANGED, clock, agentId, clock.rateHz)
   }
 
   readonly #onRequested = (clock: Clock, agentId: number, rateHz: number): void => {
-    if (this.#requested.has(clock)) this.protocol.notify(RATE_CHANGE_REQUESTED, rateEvent(clock, agentId, rateHz))
+    if (this.#requested.has(clock)) this.#notify(RATE_CHANGE_REQUESTED, clock, agentId, rateHz)
+  }
+
+  #notify(eventId: number, clock: Clock, agentId: number, rateHz: number): void {
+    const id = this.idOf(clock)
+    if (id !== undefined) this.protocol.notify(eventId, [agentId, id, rateHz >>> 0, Math.floor(rateHz / TWO_32)])
   }
 
   /** Changes the rate after the clock's latency, then sends the delayed response if one is wanted. */
-  setRateLater(clock: Clock, rateHz: number, header: number, respond: boolean): void {
+  setRateLater(clock: Clock, id: number, rateHz: number, header: number, respond: boolean): void {
     const { protocol } = this
     const timer = protocol.agent.platform.time.after(clock.latencyUs, () => {
       this.pending.delete(timer)
       this.clocks.setRate(clock, rateHz, this.agentId)
-      if (respond) protocol.respondLater(header, [SUCCESS, clock.id, rateHz >>> 0, Math.floor(rateHz / TWO_32)])
+      if (respond) protocol.respondLater(header, [SUCCESS, id, rateHz >>> 0, Math.floor(rateHz / TWO_32)])
     })
     this.pending.add(timer)
+  }
+
+  /** Ids of the clocks that this one can be fed from, as far as this agent sees them. */
+  parentIds(clock: Clock): number[] {
+    return clock.parents.flatMap(parent => this.idOf(parent) ?? [])
   }
 
   release(): void {
@@ -96,21 +106,17 @@ class ClockState extends ResourceView<Clock> implements AgentState {
   }
 }
 
-function rateEvent(clock: Clock, agentId: number, rateHz: number): number[] {
-  return [agentId, clock.id, rateHz >>> 0, Math.floor(rateHz / TWO_32)]
-}
-
-function attributesOf(clock: Clock, version: number): number {
+function attributesOf(state: ClockState, clock: Clock, version: number): number {
   let attributes = clock.enabled ? ENABLED : 0
   if (version >= V2) {
     if (clock.notifies) attributes += RATE_CHANGED_NOTIFICATIONS + RATE_REQUESTED_NOTIFICATIONS
     attributes += extendedNameFlag(clock.name, EXTENDED_NAME)
   }
   if (version >= V3) {
-    const { state, parent, rate } = clock.permissions
-    if (clock.parents.length > 0) attributes += HAS_PARENTS
+    const { permissions } = clock
+    if (state.parentIds(clock).length > 0) attributes += HAS_PARENTS
     if (clock.extended.size > 0) attributes += EXTENDED_CONFIG
-    if (!(state && parent && rate)) attributes += RESTRICTED
+    if (!(permissions.state && permissions.parent && permissions.rate)) attributes += RESTRICTED
   }
   return attributes
 }
@@ -137,7 +143,8 @@ function describeRates(state: ClockState, request: RequestReader, reply: Message
 
 function setRate(state: ClockState, request: RequestReader, _reply: MessageWriter, protocol: AgentProtocol): number {
   const flags = request.u32()
-  const clock = state.find(request.u32())
+  const id = request.u32()
+  const clock = state.find(id)
   const wantedHz = request.u64()
   if (!clock) return state.refusal
   if (!clock.permissions.rate) return DENIED
@@ -150,7 +157,7 @@ function setRate(state: ClockState, request: RequestReader, _reply: MessageWrite
   if (rateHz === undefined) return INVALID_PARAMETERS
   if (asynchronous && state.pending.size >= state.maxPending) return BUSY
   state.clocks.emit('rateRequested', clock, state.agentId, wantedHz)
-  if (asynchronous) state.setRateLater(clock, rateHz, request.header, respond)
+  if (asynchronous) state.setRateLater(clock, id, rateHz, request.header, respond)
   else state.clocks.setRate(clock, rateHz, state.agentId)
   return SUCCESS
 }
@@ -215,12 +222,13 @@ function possibleParents(state: ClockState, request: RequestReader, reply: Messa
   const clock = state.find(request.u32())
   const skip = request.u32()
   if (!clock) return state.refusal
-  if (clock.parents.length === 0) return NOT_SUPPORTED
-  const left = clock.parents.length - skip
+  const parents = state.parentIds(clock)
+  if (parents.length === 0) return NOT_SUPPORTED
+  const left = parents.length - skip
   if (left <= 0) return OUT_OF_RANGE
   const returned = Math.min(left, reply.room(4) - 1, 0xff)
   reply.u32(((left - returned) << 24) | returned)
-  for (let i = 0; i < returned; i++) reply.u32(clock.parents[skip + i]!.id)
+  for (let i = 0; i < returned; i++) reply.u32(parents[skip + i]!)
   return SUCCESS
 }
 
@@ -254,7 +262,7 @@ export const clock = defineProtocol<ClockState>({
     command(0x3, 'CLOCK_ATTRIBUTES', CLOCK_ID, [u32('attributes'), text('name')], (state, request, reply) => {
       const clock = state.find(request.u32())
       if (!clock) return state.refusal
-      reply.u32(attributesOf(clock, V1))
+      reply.u32(attributesOf(state, clock, V1))
       reply.text(clock.name, SHORT_NAME_SIZE)
       return SUCCESS
     }),
@@ -266,7 +274,7 @@ export const clock = defineProtocol<ClockState>({
       (state, request, reply, protocol) => {
         const clock = state.find(request.u32())
         if (!clock) return state.refusal
-        reply.u32(attributesOf(clock, protocol.version))
+        reply.u32(attributesOf(state, clock, protocol.version))
         reply.text(clock.name, SHORT_NAME_SIZE)
         reply.u32(clock.enableDelayUs)
         return SUCCESS
@@ -339,8 +347,9 @@ export const clock = defineProtocol<ClockState>({
       (state, request, reply) => {
         const clock = state.find(request.u32())
         if (!clock) return state.refusal
-        if (!clock.parent) return NOT_SUPPORTED
-        reply.u32(clock.parent.id)
+        const parent = clock.parent && state.idOf(clock.parent)
+        if (parent === undefined) return NOT_SUPPORTED
+        reply.u32(parent)
         return SUCCESS
       },
       { since: V3 },

@@ -1,22 +1,26 @@
 /**
- * One agent's view of the resources of one protocol, with what the Base protocol's permission commands took away
- * (SCMI v3.2 §4.2.2.11 ff.). States of protocols with resources extend it.
+ * One agent's view of the resources of one protocol: those the platform file shows it, under ids of its own from 0 up,
+ * less what the Base protocol's permission commands took away (SCMI v3.2 §4.2.2.11 ff.). States of protocols with
+ * resources extend it. Ids on the wire are the view's: take them from `idOf`, never from the resource.
  */
 import { DENIED, NOT_FOUND } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 
 export class ResourceView<Resource extends { name: string }> {
-  /** The resources by id. */
+  /** The resources by this agent's ids. */
   readonly list: readonly Resource[]
   /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
   refusal = NOT_FOUND
   protected readonly protocol: AgentProtocol
   readonly #denied: Uint8Array
+  readonly #ids: ReadonlyMap<Resource, number>
 
-  constructor(list: readonly Resource[], protocol: AgentProtocol) {
-    this.list = list
+  /** `resources` are all the platform has. */
+  constructor(resources: readonly Resource[], protocol: AgentProtocol) {
+    this.list = visibleTo(protocol, resources)
     this.protocol = protocol
-    this.#denied = new Uint8Array(list.length)
+    this.#ids = new Map(this.list.map((resource, id) => [resource, id]))
+    this.#denied = new Uint8Array(this.list.length)
     this.permissionsChanged()
   }
 
@@ -39,6 +43,11 @@ export class ResourceView<Resource extends { name: string }> {
     return resource
   }
 
+  /** This agent's id of a resource, or undefined if it does not see it. */
+  idOf(resource: Resource): number | undefined {
+    return this.#ids.get(resource)
+  }
+
   /** Reads the agent's permissions anew. */
   permissionsChanged(): void {
     const { agent, protocol } = this.protocol
@@ -51,6 +60,14 @@ export class ResourceView<Resource extends { name: string }> {
   get allDenied(): boolean {
     return this.#denied.every(denied => denied === 1)
   }
+}
+
+function visibleTo<Resource extends { name: string }>(
+  { agent, protocol }: AgentProtocol,
+  resources: readonly Resource[],
+): readonly Resource[] {
+  const names = agent.resources[protocol.resource?.section ?? '']
+  return names?.flatMap(name => resources.filter(resource => resource.name === name)) ?? resources
 }
 
 /** Which resources an agent may not use. Kept over driver restarts: they belong to the agent, not to its driver. */

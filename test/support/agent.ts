@@ -1,6 +1,6 @@
 /** An agent without a transport: messages go straight to dispatch, events into a list. */
 import { dispatch } from '../../src/dispatch.js'
-import { parsePlatformConfig } from '../../src/platform/config.js'
+import { agentsOf, parsePlatformConfig } from '../../src/platform/config.js'
 import { Platform } from '../../src/platform/platform.js'
 import type { ResourceKind } from '../../src/platform/resource.js'
 import { VirtualTime } from '../../src/platform/time.js'
@@ -60,7 +60,7 @@ export function createTestAgent(
   const events = new RecordedEvents()
   events.available = options.events ?? true
   const peers: Agent[] = []
-  const agent = new Agent({ ...platform.config.agent, platform, events, peers, protocols })
+  const agent = new Agent({ config: agentsOf(platform.config)[0]!, platform, events, peers, protocols })
   peers.push(agent)
   return {
     agent,
