@@ -104,44 +104,57 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
   }
 }
 
-/** The shell lines that do by hand what `bootOnTerminal` does; the device's comes first. */
-export async function bootLines(options: BootOptions, socketPath: string): Promise<{ device: string; vm: string }> {
-  const plan = await makePlan(options, socketPath, 'terminal')
-  return { device: plan.reproduce.join('\n'), vm: shellLine(qemuLine(plan.machine)) }
+/** The command lines that do by hand what `bootOnTerminal` does; the device's, if there is one, comes first. */
+export async function bootLines(
+  options: BootOptions,
+  socketPath: string,
+): Promise<{ device: string[]; qemu: string[] }> {
+  const { machine, platform } = await makePlan(options, socketPath, 'terminal')
+  const device = machine.scmi && platform !== null ? deviceLine(platform, machine.scmi) : []
+  return { device, qemu: qemuLine(machine) }
 }
 
 async function makePlan(options: BootOptions, socketPath: string, console: Machine['console']): Promise<Plan> {
   requireTools(...toolsFor.boot)
   if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
   const platform = options.platform === undefined ? defaultPlatform : options.platform
-  const progress = options.progress ?? startProgress('boot')
   const scmi = { path: socketPath, dials: options.dials ?? 'qemu' }
   const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
-  const extra = options.qemuArguments ?? []
   const source = platform === null ? '' : scmiSource(await viewPlatform(platform, options.device))
-  const [deviceTree, initramfs] = await Promise.all([
-    makeDeviceTree({
-      arguments: [...baseArguments(base), ...extra],
-      source: `${source}\n${options.deviceTreeSource ?? ''}`,
-      signal: options.signal,
-    }),
-    makeInitramfs(options.files ?? [], { signal: options.signal, progress }),
-  ])
-  progress.stop()
+  const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
   const terminal = console === 'terminal' ? terminalWords() : []
   const debug = options.driverDebug ? driverDebug : []
   const machine: Machine = {
     ...base,
+    ...files,
     kernel: resolve(options.kernel),
-    initramfs,
-    deviceTree,
     append: [...debug, ...terminal, ...(options.append ?? [])],
     console,
-    extra,
+    extra: options.qemuArguments ?? [],
     ...(platform === null ? {} : { scmi }),
   }
   const reproduce = platform === null ? [] : [`${shellLine(deviceLine(platform, scmi))} &`]
   return { machine, platform, reproduce }
+}
+
+/** What the machine loads beside the kernel. */
+async function makeFiles(
+  base: Pick<Machine, 'memory' | 'cpus'>,
+  source: string,
+  options: BootOptions,
+): Promise<{ deviceTree: string; initramfs: string }> {
+  const progress = options.progress ?? startProgress('boot')
+  const { signal } = options
+  const words = [...baseArguments(base), ...(options.qemuArguments ?? [])]
+  try {
+    const [deviceTree, initramfs] = await Promise.all([
+      makeDeviceTree({ arguments: words, source, signal }),
+      makeInitramfs(options.files ?? [], { signal, progress }),
+    ])
+    return { deviceTree, initramfs }
+  } finally {
+    if (!options.progress) progress.stop()
+  }
 }
 
 /** Asks the guest's init for a shell that fits this terminal. */

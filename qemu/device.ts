@@ -2,9 +2,11 @@
  * The seam to the device: the one module of the lab that starts it. The device's modules are loaded when they are
  * needed, so that a kernel builds and a setup runs without the native addon.
  */
+import { join } from 'node:path'
 import type { ServeOptions, Server } from '../src/serve.js'
 import { LabError } from './errors.js'
 import type { DeviceSocket } from './machine.js'
+import { packageRoot } from './paths.js'
 import type { ScmiView } from './scmi-node.js'
 
 export type Device = Server
@@ -36,9 +38,10 @@ export async function viewPlatform(name: string, options: DeviceOptions = {}): P
   })
 }
 
-/** The shell line that starts the same device by hand. */
+/** The command line that starts the same device by hand. */
 export const deviceLine = (platform: string, socket: DeviceSocket): string[] => [
-  'vhost-user-scmi',
+  'node',
+  join(packageRoot, 'dist', 'src', 'cli.js'),
   socket.dials === 'qemu' ? '--socket-path' : '--connect',
   socket.path,
   '--platform',

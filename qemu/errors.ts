@@ -19,9 +19,12 @@ export class WorkError extends LabError {
 export class InterruptedError extends LabError {
   override name = 'InterruptedError'
   override readonly exitCode = 130
+  /** A child had to be killed: what it was writing may be half a file. */
+  readonly wasForced: boolean
 
-  constructor() {
+  constructor(wasForced = false) {
     super('interrupted')
+    this.wasForced = wasForced
   }
 }
 

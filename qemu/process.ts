@@ -66,7 +66,7 @@ export async function run(command: string, args: string[], options: RunOptions =
 
   try {
     const result = await ended
-    if (signal?.aborted) throw new InterruptedError()
+    if (signal?.aborted) throw new InterruptedError(result === 'SIGKILL')
     if (result !== 0) throw failure(command, result, tail, options)
     return output.length ? `${output.join('\n')}\n` : ''
   } catch (error) {

@@ -30,6 +30,7 @@ function terminalProgress(title: string, stream: NodeJS.WriteStream): Progress {
   const began = Date.now()
   let line = ''
   const draw = () => {
+    if (!line) return
     const text = `${title}: ${line}`.replace('%t', seconds(Date.now() - began))
     stream.write(`\r\x1b[K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`)
   }

@@ -1,0 +1,124 @@
+/**
+ * From a bare clone to a lab that runs: npm's packages, the native addon, the compiled TypeScript, Debian's packages.
+ * Plain JavaScript without dependencies, because it runs before there are any. Each step is one line, and a step with
+ * nothing to do says nothing.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const lastLines = 40
+const tickMs = 1000
+const oldestNode = 20
+
+const at = (...parts) => join(root, ...parts)
+
+/** Time of the last change, or 0 for what is not there. */
+const changed = path => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+
+/** Time of the last change among a folder's files. */
+function newest(folder, pattern) {
+  if (!existsSync(folder)) return 0
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter(entry => entry.isFile() && pattern.test(entry.name))
+  return Math.max(0, ...files.map(entry => changed(join(entry.parentPath ?? entry.path, entry.name))))
+}
+
+/** node-gyp finds the headers beside this Node, where official archives have them, without the network. */
+function environment() {
+  const prefix = dirname(dirname(process.execPath))
+  const hasHeaders = existsSync(join(prefix, 'include', 'node', 'node_api.h'))
+  if (!hasHeaders || process.env.npm_config_nodedir) return process.env
+  return { ...process.env, npm_config_nodedir: prefix }
+}
+
+/** Runs one step, showing its time; a step that fails ends everything with its last lines. */
+async function step(title, command, args) {
+  const began = Date.now()
+  const show = end => {
+    const line = `${title} ${((Date.now() - began) / 1000).toFixed(1)} s`
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}${end}`)
+    else if (end) process.stderr.write(`${line}${end}`)
+  }
+  const timer = setInterval(show, tickMs, '')
+  const child = spawn(command, args, { cwd: root, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', text => {
+      output += text
+    })
+  }
+  const status = await new Promise(resolve => {
+    child.on('error', error => {
+      output += error.message
+      resolve(1)
+    })
+    child.on('close', (code, signal) => resolve(code ?? signal))
+  })
+  clearInterval(timer)
+  show('\n')
+  if (status === 0) return
+  fail(`${title} failed (${status})\n${output.trimEnd().split('\n').slice(-lastLines).join('\n')}`)
+}
+
+function fail(message) {
+  console.error(`bootstrap: ${message}`)
+  process.exit(1)
+}
+
+function requirePrograms(...names) {
+  const missing = names.filter(name => spawnSync(name, ['--version'], { stdio: 'ignore' }).error)
+  if (missing.length) fail(`missing: ${missing.join(' ')}; on Debian: apt-get install g++ make python3`)
+}
+
+/** Installs npm's packages; that builds the addon and compiles, too. */
+async function installPackages() {
+  const installed = changed(at('node_modules', '.package-lock.json'))
+  if (installed > changed(at('package-lock.json'))) return
+  requirePrograms('g++', 'make', 'python3')
+  const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm']
+  await step('npm ci, with the native addon', npm[0], [...npm.slice(1), 'ci', '--no-audit', '--no-fund'])
+}
+
+async function buildAddon() {
+  const wanted = Math.max(
+    newest(at('native'), /\.(cc|h)$/),
+    newest(at('test'), /\.(cc|h)$/),
+    changed(at('binding.gyp')),
+  )
+  const built = ['vhost_user_scmi', 'mock_front_end'].map(name => changed(at('build', 'Release', `${name}.node`)))
+  if (Math.min(...built) > wanted) return
+  requirePrograms('g++', 'make', 'python3')
+  const gyp = at('node_modules', 'node-gyp', 'bin', 'node-gyp.js')
+  await step('native addon', process.execPath, [gyp, 'configure', 'build'])
+}
+
+async function compile() {
+  const sources = ['src', 'qemu', 'test'].map(folder => newest(at(folder), /\.ts$/))
+  const wanted = Math.max(...sources, changed(at('tsconfig.json')), changed(at('package.json')))
+  if (changed(at('dist', 'qemu', 'cli.js')) > wanted) return
+  await step('compiling TypeScript', at('node_modules', '.bin', 'tsc'), ['-p', '.'])
+}
+
+async function setUp() {
+  const [{ setup }, { LabError }] = await Promise.all([
+    import('../dist/qemu/setup.js'),
+    import('../dist/qemu/errors.js'),
+  ])
+  try {
+    await setup()
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error
+    fail(error.message)
+  }
+}
+
+if (Number(process.versions.node.split('.')[0]) < oldestNode) {
+  fail(`Node ${process.versions.node} is too old; ${oldestNode} or newer is needed`)
+}
+await installPackages()
+await buildAddon()
+await compile()
+await setUp()

@@ -1,0 +1,232 @@
+/**
+ * Builds a kernel Image for the guest, or finds it in the cache: one folder per hash of all that went in. Safe against
+ * a second build at the same time, and against any kind of end: what is in the cache is whole.
+ */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { InterruptedError, WorkError } from './errors.js'
+import { hash, writeWhole } from './files.js'
+import { compilerVersion } from './image.js'
+import { type Fragment, type LostOption, lostOptions, readFragments } from './kernel/config.js'
+import { type Patch, readPatch } from './kernel/patches.js'
+import { findSource, type KernelSource, type PreparedTree } from './kernel/source.js'
+import { withLock } from './lock.js'
+import { cachePath } from './paths.js'
+import { run } from './process.js'
+import { type Progress, startProgress } from './progress.js'
+import { crossPrefix, requireTools, toolsFor } from './tools.js'
+
+export interface KernelRequest {
+  /** A version Debian has, or the path of a source tree. */
+  source: string
+  patches?: string[]
+  fragments?: string[]
+  jobs?: number
+  /** Ask Debian for a newer version of the source package. */
+  update?: boolean
+}
+
+export interface BuildOptions {
+  signal?: AbortSignal | undefined
+  progress?: Progress
+}
+
+export interface Kernel {
+  /** Path of the Image. */
+  image: string
+  /** Path of its configuration. */
+  config: string
+  source: string
+  wasCached: boolean
+  seconds: number
+  lost: LostOption[]
+}
+
+/** Raised when the way a kernel is built changes, so that older ones are not taken for it. */
+const recipe = '1'
+/** Steps of a full build, for the first one's percentage; later ones know their own. */
+const usualSteps = 1640
+const image = 'arch/arm64/boot/Image'
+
+export async function buildKernel(request: KernelRequest, options: BuildOptions = {}): Promise<Kernel> {
+  const progress = options.progress ?? startProgress(`kernel ${request.source}`)
+  try {
+    const patches = (request.patches ?? []).map(readPatch)
+    const fragments = readFragments(request.fragments ?? [])
+    requireTools('compiler')
+    const work = { signal: options.signal, progress }
+    const source = await findSource(request.source, { ...work, update: request.update ?? false })
+    const parts = [...patches.map(patch => patch.text), '--', ...fragments.map(fragment => fragment.text)]
+    const home = cachePath('kernels', hash(recipe, source.id, compilerVersion(), ...parts))
+    const cached = readKernel(home)
+    if (cached) return tell(cached, progress)
+    requireTools(...toolsFor.kernel)
+    const onWait = () => progress.update(`another build of ${source.label} is running, waiting for it`)
+    return await withLock(source.lock, { signal: options.signal, onWait }, async lock => {
+      const finished = readKernel(home)
+      if (finished) return tell(finished, progress)
+      const job = { ...work, source, patches, fragments, home, lock, jobs: request.jobs ?? availableParallelism() }
+      return tell(await build(job), progress)
+    })
+  } catch (error) {
+    progress.stop()
+    throw error
+  }
+}
+
+interface BuildJob {
+  signal: AbortSignal | undefined
+  progress: Progress
+  source: KernelSource
+  patches: Patch[]
+  fragments: Fragment[]
+  /** Folder of the result. */
+  home: string
+  lock: number
+  jobs: number
+}
+
+/** A finished build of the cache: its record is the last thing written. */
+function readKernel(home: string): Kernel | undefined {
+  const record = join(home, 'build.json')
+  if (!existsSync(record)) return undefined
+  const { source, seconds, lost } = JSON.parse(readFileSync(record, 'utf8'))
+  return { image: join(home, 'Image'), config: join(home, 'config'), source, seconds, lost, wasCached: true }
+}
+
+function tell(kernel: Kernel, progress: Progress): Kernel {
+  for (const { name, wanted, got } of kernel.lost) progress.note(`${name}=${wanted} did not survive: it is ${got}`)
+  progress.done(kernel.wasCached ? `${kernel.source} is in the cache` : `${kernel.source} is built`)
+  return kernel
+}
+
+async function build(job: BuildJob): Promise<Kernel> {
+  const began = Date.now()
+  const log = `${job.home}.log`
+  rmSync(log, { force: true })
+  const prepared = await job.source.prepare(job.patches, job)
+  try {
+    startObjects(prepared.objects)
+    const lost = await configure(job, prepared, log)
+    await compile(job, prepared, log)
+    const partial = `${job.home}.partial`
+    rmSync(partial, { recursive: true, force: true })
+    mkdirSync(partial, { recursive: true })
+    copyFileSync(join(prepared.objects, image), join(partial, 'Image'))
+    copyFileSync(join(prepared.objects, '.config'), join(partial, 'config'))
+    renameSync(log, join(partial, 'build.log'))
+    const seconds = Math.round((Date.now() - began) / 1000)
+    const record = {
+      source: job.source.label,
+      id: job.source.id,
+      compiler: compilerVersion(),
+      patches: job.patches.map(patch => patch.path),
+      fragments: job.fragments.map(fragment => fragment.path),
+      seconds,
+      lost,
+    }
+    writeWhole(join(partial, 'build.json'), `${JSON.stringify(record, null, 2)}\n`)
+    rmSync(job.home, { recursive: true, force: true })
+    renameSync(partial, job.home)
+    return { ...readKernel(job.home)!, wasCached: false }
+  } finally {
+    prepared.discard()
+  }
+}
+
+/** In the objects' folder while make runs: found there later, it tells that make was killed and left half a file. */
+const runningMark = 'make-is-running'
+
+/** Objects of an earlier build are used again, unless that was killed. */
+function startObjects(objects: string): void {
+  if (existsSync(join(objects, runningMark))) rmSync(objects, { recursive: true })
+  mkdirSync(objects, { recursive: true })
+}
+
+async function configure(job: BuildJob, { tree, objects }: PreparedTree, log: string): Promise<LostOption[]> {
+  job.progress.update('configuring')
+  await make(job, objects, ['-C', tree, `O=${objects}`, '-s', 'allnoconfig'], log)
+  const config = join(objects, '.config')
+  const merge = join(tree, 'scripts', 'kconfig', 'merge_config.sh')
+  const files = job.fragments.map(fragment => fragment.path)
+  await run('sh', [merge, '-m', '-O', objects, config, ...files], {
+    cwd: tree,
+    env: environment(),
+    log,
+    signal: job.signal,
+  })
+  await make(job, objects, ['-C', tree, `O=${objects}`, '-s', 'olddefconfig'], log)
+  return lostOptions(job.fragments, readFileSync(config, 'utf8'))
+}
+
+async function compile(job: BuildJob, { tree, objects }: PreparedTree, log: string): Promise<void> {
+  const counter = join(objects, 'steps')
+  const isFresh = !existsSync(join(objects, image))
+  const total = existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : usualSteps
+  const step = isFresh ? 'compiling' : 'compiling what changed'
+  let steps = 0
+  job.progress.update(step, isFresh ? 0 : undefined)
+  const onLine = (line: string) => {
+    const file = /^ {2}[A-Z][A-Z0-9_ ]* +(\S+)$/.exec(line)?.[1]
+    if (!file) return
+    steps += 1
+    job.progress.update(step, isFresh ? steps / total : undefined, file)
+  }
+  await make(job, objects, ['-C', tree, `O=${objects}`, `-j${job.jobs}`, 'Image'], log, onLine)
+  if (isFresh) writeFileSync(counter, String(steps))
+}
+
+async function make(
+  job: BuildJob,
+  objects: string,
+  args: string[],
+  log: string,
+  onLine?: (line: string) => void,
+): Promise<void> {
+  const mark = join(objects, runningMark)
+  writeFileSync(mark, '')
+  let wasKilled = false
+  try {
+    await run('make', args, {
+      env: environment(),
+      hold: [job.lock],
+      log,
+      signal: job.signal,
+      ...(onLine ? { onLine } : {}),
+    })
+  } catch (error) {
+    wasKilled = error instanceof InterruptedError && error.wasForced
+    if (!(error instanceof WorkError)) throw error
+    throw new WorkError(`${job.source.label} does not build\n${compilerWords(log)}\nThe whole log: ${log}`)
+  } finally {
+    if (!wasKilled) rmSync(mark, { force: true })
+  }
+}
+
+const contextLines = 25
+
+/** The compiler's own words: from the first error on, or the log's end. Other jobs may have gone on after the error. */
+function compilerWords(log: string): string {
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
+  const first = lines.findIndex(line => /\berror\b:|undefined reference|\*\*\* /i.test(line))
+  const start = first < 0 ? lines.length - contextLines : first - 3
+  return lines.slice(Math.max(0, start), Math.max(0, start) + contextLines).join('\n')
+}
+
+/** A build that depends on nothing but its inputs: fixed names and times, nothing of an outer make. */
+function environment(): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(KBUILD_|KCONFIG_|MAKE|MFLAGS|O$|GREP_)/.test(name),
+  )
+  return {
+    ...Object.fromEntries(inherited),
+    ARCH: 'arm64',
+    CROSS_COMPILE: crossPrefix,
+    LC_ALL: 'C.UTF-8',
+    KBUILD_BUILD_USER: 'scmi-lab',
+    KBUILD_BUILD_HOST: 'scmi-lab',
+    KBUILD_BUILD_VERSION: '1',
+    KBUILD_BUILD_TIMESTAMP: 'Thu Jan 1 00:00:00 UTC 1970',
+  }
+}

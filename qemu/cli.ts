@@ -1,0 +1,175 @@
+#!/usr/bin/env node
+/** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
+
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import type { BootOptions } from './boot.js'
+import { LabError } from './errors.js'
+
+const EXIT_FAILURE = 1
+const EXIT_USAGE = 2
+
+interface BuildArguments {
+  source: string
+  patch: string[]
+  config: string[]
+  jobs?: number
+  update: boolean
+  json: boolean
+}
+
+interface BootArguments {
+  kernel: string
+  platform: string
+  memory: string
+  cpus: number
+  append: string[]
+  debug: boolean
+  printCommand: boolean
+  json: boolean
+}
+
+const stopping = new AbortController()
+const { signal } = stopping
+
+const collect = (value: string, before: string[]): string[] => [...before, value]
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Write a whole number from 1.')
+  return Number(text)
+}
+
+/** commander spreads a suggestion over a second line. */
+const oneLine = (text: string): string =>
+  text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
+
+const program = new Command('scmi-lab')
+  .description('Builds arm64 kernels and boots them in QEMU against the virtual SCMI platform. Needs no KVM.')
+  .configureOutput({
+    outputError: (text, write) => write(`scmi-lab: ${oneLine(text)} (see --help)\n`),
+  })
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+First steps:
+  scmi-lab setup             install QEMU, the cross compiler and the rest (root or sudo)
+  scmi-lab boot              boot a guest to a shell; builds Linux 7.3 the first time (about 5 minutes)
+  scmi-lab kernel build --source 6.12 --patch series.mbox
+                             build another kernel; prints the path of its Image
+
+Everything downloaded or built goes to ${'$XDG_CACHE_HOME'}/vhost-user-scmi (~/.cache/vhost-user-scmi).
+Exit codes: 0 done, 1 failed, 2 wrong option, file or missing tool, 130 interrupted.`,
+  )
+
+program
+  .command('setup')
+  .description('Install what the lab needs from Debian, and say what; does nothing if all is there.')
+  .option('--json', 'print the installed packages as JSON', false)
+  .action(async (options: { json: boolean }) => {
+    const { setup } = await import('./setup.js')
+    const packages = await setup({ signal })
+    if (options.json) console.log(JSON.stringify({ installed: packages }))
+    else if (packages.length === 0) console.error('setup: everything is there')
+  })
+
+const kernel = program.command('kernel').description('Kernels for the guest.')
+
+kernel
+  .command('build')
+  .description('Build an arm64 Image with all SCMI drivers, or find it in the cache; prints its path.')
+  .option('--source <7.3|7.2|6.12|path>', "a Debian kernel's version, or a source tree (never written to)", '7.3')
+  .option('--patch <file>', 'apply a patch: a diff, or a mail as the list shows it; repeatable', collect, [])
+  .option(
+    '--config <fragment>',
+    'merge a fragment of a kernel configuration; repeatable, the last one wins',
+    collect,
+    [],
+  )
+  .option('-j, --jobs <n>', 'compile this many files at once; default: one per core', count)
+  .option('--update', 'ask Debian for a newer version of the source package', false)
+  .option('--json', 'print path, configuration and lost options as JSON', false)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  scmi-lab kernel build
+  scmi-lab kernel build --source 6.12 --patch handles.patch --patch v1.mbox
+  scmi-lab kernel build --source ~/src/linux --config lockdep.config
+      a second build of the same tree compiles what changed
+  scmi-lab boot --kernel "$(scmi-lab kernel build --source ~/src/linux)"`,
+  )
+  .action(async (options: BuildArguments) => {
+    const { buildKernel } = await import('./build.js')
+    const { source, patch, config, jobs, update } = options
+    const request = { source, patches: patch, fragments: config, update, ...(jobs ? { jobs } : {}) }
+    const built = await buildKernel(request, { signal })
+    console.log(options.json ? JSON.stringify(built) : built.image)
+  })
+
+program
+  .command('boot')
+  .description('Start the device and a guest, with a shell on this terminal. Leave with "exit" or Ctrl-A X.')
+  .option('--kernel <image|version>', 'an Image, or a version that is built if need be', '7.3')
+  .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset (minimal, demo)', 'demo')
+  .option('--memory <size>', "the guest's memory: 256M, 1G", '256M')
+  .option('--cpus <n>', "the guest's CPUs", count, 2)
+  .option('--append <words>', "words for the kernel's command line; repeatable", collect, [])
+  .option('--debug', "show the SCMI drivers' debug messages", false)
+  .option('--print-command', "print QEMU's command line instead of booting", false)
+  .option('--json', 'with --print-command: print the words of both command lines as JSON', false)
+  .argument('[qemu-args...]', 'after --: further arguments for QEMU')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  scmi-lab boot
+  scmi-lab boot --platform board.yaml --debug
+  scmi-lab boot --kernel 6.12 -- -s -S          wait for a debugger on port 1234
+  scmi-lab boot --append "initcall_debug oops=panic"
+In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
+  )
+  .action(async (qemuArguments: string[], options: BootArguments) => {
+    const { bootFromArguments } = await import('./commands.js')
+    const { platform, memory, cpus, append, debug } = options
+    const settings: Omit<BootOptions, 'kernel'> = {
+      platform,
+      memory,
+      cpus,
+      append,
+      driverDebug: debug,
+      qemuArguments,
+      signal,
+    }
+    await bootFromArguments(options.kernel, settings, options)
+  })
+
+/** Ctrl-C and its like stop the work in order; a second one does not wait for it. */
+function stopOnSignals(): void {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (signal.aborted) process.exit(EXIT_FAILURE)
+      stopping.abort()
+    })
+  }
+}
+
+async function main(): Promise<number> {
+  stopOnSignals()
+  try {
+    await program.parseAsync()
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
+    if (error instanceof LabError) {
+      console.error(`scmi-lab: ${error.message}`)
+      return error.exitCode
+    }
+    console.error(error)
+    return EXIT_FAILURE
+  }
+}
+
+process.exitCode = await main()

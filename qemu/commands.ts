@@ -1,0 +1,38 @@
+/** What `scmi-lab boot` does with its arguments: find or build the kernel, then boot or print. */
+import { statSync } from 'node:fs'
+import { type BootOptions, bootLines, bootOnTerminal } from './boot.js'
+import { buildKernel } from './build.js'
+import { LabError } from './errors.js'
+import { debianKernels } from './kernel/source.js'
+import { shellLine } from './process.js'
+import { requireTools, toolsFor } from './tools.js'
+
+/** The socket in a printed command, where both sides find it. */
+const printedSocket = '/tmp/scmi.sock'
+
+export async function bootFromArguments(
+  kernel: string,
+  settings: Omit<BootOptions, 'kernel'>,
+  output: { printCommand: boolean; json: boolean },
+): Promise<void> {
+  if (output.json && !output.printCommand) throw new LabError('--json goes with --print-command')
+  requireTools(...toolsFor.boot)
+  const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
+  if (!output.printCommand) return bootOnTerminal(options)
+  const { device, qemu } = await bootLines(options, printedSocket)
+  if (output.json) return console.log(JSON.stringify({ device, qemu }))
+  console.error(`Start the device first:\n${shellLine(device)}\nThen QEMU:`)
+  console.log(shellLine(qemu))
+}
+
+/** A kernel's Image: a file as it is, a version built (or found in the cache). */
+export async function kernelImage(kernel: string, signal?: AbortSignal): Promise<string> {
+  if (debianKernels[kernel]) return (await buildKernel({ source: kernel }, { signal })).image
+  const stat = statSync(kernel, { throwIfNoEntry: false })
+  if (stat?.isFile()) return kernel
+  const known = Object.keys(debianKernels).join(', ')
+  const advice = stat
+    ? 'a folder; build it with "scmi-lab kernel build --source"'
+    : `no such file; versions are ${known}`
+  throw new LabError(`--kernel ${kernel}: ${advice}`)
+}
