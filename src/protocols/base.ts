@@ -60,7 +60,7 @@ function listProtocols(state: BaseState, request: RequestReader, reply: MessageW
   const ids = state.protocolIds()
   if (skip > ids.length) return INVALID_PARAMETERS
   // Ids are packed in words, so a word of room holds four.
-  const returned = Math.min(ids.length - skip, (reply.room(4) - 1) * 4)
+  const returned = Math.min(ids.length - skip, reply.room(4, 4) * 4)
   reply.u32(returned)
   for (let i = 0; i < Math.ceil(returned / 4) * 4; i++) reply.u8(i < returned ? ids[skip + i]! : 0)
   return SUCCESS

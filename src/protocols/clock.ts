@@ -135,7 +135,7 @@ function describeRates(state: ClockState, request: RequestReader, reply: Message
   }
   const left = clock.rates.length - index
   if (left <= 0) return OUT_OF_RANGE
-  const returned = Math.min(left, reply.room(8) - 1, 0xfff)
+  const returned = Math.min(left, reply.room(8, 4), 0xfff)
   reply.u32(((left - returned) << 16) | returned)
   for (let i = 0; i < returned; i++) reply.u64(clock.rates[index + i]!)
   return SUCCESS
@@ -226,7 +226,7 @@ function possibleParents(state: ClockState, request: RequestReader, reply: Messa
   if (parents.length === 0) return NOT_SUPPORTED
   const left = parents.length - skip
   if (left <= 0) return OUT_OF_RANGE
-  const returned = Math.min(left, reply.room(4) - 1, 0xff)
+  const returned = Math.min(left, reply.room(4, 4), 0xff)
   reply.u32(((left - returned) << 24) | returned)
   for (let i = 0; i < returned; i++) reply.u32(parents[skip + i]!)
   return SUCCESS

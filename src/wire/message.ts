@@ -86,9 +86,9 @@ export class MessageWriter {
     return this.#at - this.#start
   }
 
-  /** How many entries of `size` bytes still fit: what a reply in several parts may hold. */
-  room(size: number): number {
-    return Math.floor((this.#end - this.#at) / size)
+  /** How many entries of `size` bytes still fit after `before` other bytes: what a reply in several parts may hold. */
+  room(size: number, before = 0): number {
+    return Math.floor((this.#end - this.#at - before) / size)
   }
 
   /** Gives up everything from byte `position` (counted from `open`) on. */
