@@ -11,7 +11,7 @@ export const EXPONENT_MIN = -16
 export const EXPONENT_MAX = 15
 
 /**
- * The same number with a mantissa of at most `max`, and an exponent no lower than it needs; whole numbers keep exponent 0.
+ * The same number with a mantissa of at most `max` and without decimals it does not need; whole numbers keep exponent 0.
  * Rounds if the mantissa has too many digits.
  */
 export function fitDecimal({ mantissa, exponent }: Decimal, max: number): Decimal {
@@ -26,18 +26,9 @@ export function fitDecimal({ mantissa, exponent }: Decimal, max: number): Decima
 /** `value` (0 or more) with a mantissa of at most `max`, or undefined if it has too many digits or is out of range. */
 export function toDecimal(value: number, max: number): Decimal | undefined {
   const [digits, power] = value.toExponential().split('e') as [string, string]
-  const [whole, fraction = ''] = digits.split('.') as [string, string?]
-  const exact = { mantissa: Number(whole + fraction), exponent: Number(power) - fraction.length }
-  if (exact.exponent > 0) {
-    exact.mantissa = value
-    exact.exponent = 0
-  }
+  const decimals = digits.split('.')[1]?.length ?? 0
+  const exact = { mantissa: Number(digits.replace('.', '')), exponent: Number(power) - decimals }
   const fitted = fitDecimal(exact, max)
-  const inRange = fitted.exponent >= EXPONENT_MIN && fitted.exponent <= EXPONENT_MAX
-  return inRange && fitted.mantissa * 10 ** fitted.exponent === value * 1 ? fitted : sameDigits(fitted, exact, inRange)
-}
-
-function sameDigits(fitted: Decimal, exact: Decimal, inRange: boolean): Decimal | undefined {
-  const digits = (value: Decimal) => `${value.mantissa}`.replace(/0+$/, '')
-  return inRange && digits(fitted) === digits(exact) ? fitted : undefined
+  if (fitted.exponent < EXPONENT_MIN || fitted.exponent > EXPONENT_MAX) return undefined
+  return fitted.mantissa * 10 ** (fitted.exponent - exact.exponent) === exact.mantissa ? fitted : undefined
 }

@@ -2,5 +2,6 @@
 import { base } from './base.js'
 import { clock } from './clock.js'
 import type { Protocol } from './protocol.js'
+import { sensor } from './sensor.js'
 
-export const protocols: readonly Protocol[] = [base, clock]
+export const protocols: readonly Protocol[] = [base, clock, sensor]

@@ -18,12 +18,15 @@ interface Text {
   name: string
   size: number
 }
-/** As many entries as `count` says, from the fields before it; padded with zeros to a multiple of `align` bytes. */
+/**
+ * As many entries as `count` says, from the fields before it, or as the payload holds; padded with zeros to a multiple of
+ * `align` bytes.
+ */
 interface List {
   kind: 'list'
   name: string
   entry: Field[]
-  count: (before: Values) => number
+  count: ((before: Values) => number) | undefined
   align: number
 }
 /** Fields that are there only if `when` says so, from the fields before them. */
@@ -51,6 +54,8 @@ export const list = (name: string, entry: Field[], count: (before: Values) => nu
   count,
   align,
 })
+/** Entries up to the end of the payload. */
+export const rest = (name: string, entry: Field[]): Field => ({ kind: 'list', name, entry, count: undefined, align: 1 })
 export const optional = (fields: Field[], when: (before: Values) => boolean): Field => ({
   kind: 'optional',
   fields,
@@ -86,7 +91,8 @@ function decodeAt(fields: Field[], bytes: DataView, start: number, values: Value
       case 'list': {
         const entries: Values[] = []
         const first = at
-        for (let i = field.count(values); i > 0; i--) {
+        const count = field.count ? field.count(values) : Number.POSITIVE_INFINITY
+        for (let i = 0; i < count && (field.count || at < bytes.byteLength); i++) {
           const entry: Values = {}
           at = decodeAt(field.entry, bytes, at, entry)
           entries.push(entry)

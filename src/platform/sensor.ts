@@ -1,0 +1,263 @@
+/** One sensor: its axes, what agents configured, and the sampling that trip points and updates need. Knows no bytes. */
+import { ConfigError, type ConfigPath } from './config.js'
+import { type Decimal, toDecimal } from './decimal.js'
+import type { AxisConfig, AxisExtendedConfig, SensorConfig } from './sensor-config.js'
+import { createSource, type Source, type SourceContext, scaled, seedFor, toRaw } from './sources.js'
+import type { Time, Timer } from './time.js'
+import { type Interval, UpdateIntervals } from './update-intervals.js'
+
+/** Resolutions have a mantissa of 27 bits. */
+const RESOLUTION_MAX = 2 ** 27 - 1
+
+/** Readings that fit a delayed response or a notification in Linux' default buffers of 128 bytes of payload. */
+const EVENT_AXES_MAX = 7
+
+/** Crossings that a trip point reports; the bits are the wire's (SENSOR_TRIP_POINT_CONFIG). */
+export const TRIP_RISING = 1
+export const TRIP_FALLING = 2
+
+export interface TripPoint {
+  /** TRIP_RISING, TRIP_FALLING, both or 0. */
+  mode: number
+  /** Raw. */
+  value: number
+}
+
+/** What a sensor tells; both within a timer or within `set`. */
+export interface SensorListener {
+  /** The value reached or passed a configured trip point. */
+  tripPoint(sensor: Sensor, id: number, rising: boolean): void
+  /** An update interval is over. */
+  sample(sensor: Sensor): void
+}
+
+/** What the platform gives its sensors. */
+export interface SensorContext {
+  time: Time
+  /** The platform's seed. */
+  seed: number
+  listener: SensorListener
+}
+
+export interface Extended {
+  /** In the sensor's unit. */
+  resolution: Decimal
+  /** Raw. */
+  min: number
+  max: number
+}
+
+/** One axis; a sensor without axes has one that stands for the sensor. */
+export class Axis {
+  readonly name: string
+  readonly type: number
+  /** Power of ten: raw value × 10^scale is the value in the unit. */
+  readonly scale: number
+  readonly extended: Extended | undefined
+  readonly #source: Source
+  /** Raw value that was set in place of the source's, or NaN. */
+  #override = Number.NaN
+
+  constructor(name: string, type: number, extended: AxisExtendedConfig | undefined, at: SourceContext, source: Source) {
+    this.name = name
+    this.type = type
+    this.scale = at.scale
+    this.extended = extended && toExtended(extended, { ...at, path: [...at.path, 'extended'] })
+    this.#source = source
+  }
+
+  /** Raw value, a whole number within ±2^53. Hot code. */
+  read(nowUs: number): number {
+    const override = this.#override
+    return Number.isNaN(override) ? this.#source.read(nowUs) : override
+  }
+
+  /** Puts `value`, in the axis' unit, in place of the source's; undefined brings the source back. Throws RangeError. */
+  set(value: number | undefined): void {
+    const raw = value === undefined ? Number.NaN : scaled(value, this.scale)
+    if (value !== undefined && !Number.isSafeInteger(raw)) throw new RangeError(`${value} does not fit ${this.name}`)
+    this.#override = raw
+  }
+}
+
+function toExtended(config: AxisExtendedConfig, at: SourceContext): Extended {
+  const resolution = toDecimal(config.resolution, RESOLUTION_MAX)
+  if (!resolution) {
+    throw new ConfigError([...at.path, 'resolution'], `${config.resolution} has too many digits; at most 8 fit`)
+  }
+  return { resolution, min: toRaw(config.min, at, 'min'), max: toRaw(config.max, at, 'max') }
+}
+
+export class Sensor {
+  readonly name: string
+  readonly type: number
+  readonly scale: number
+  readonly axes: readonly Axis[]
+  /** Whether the sensor is described by axes; else it has exactly one. */
+  readonly multiAxis: boolean
+  readonly tripPoints: readonly TripPoint[]
+  readonly continuousUpdates: boolean
+  readonly intervals: UpdateIntervals
+  /** Timestamps count units of 10^exponent s; undefined: there are none. */
+  readonly timestampExponent: number | undefined
+  /** Asynchronous readings take this long; undefined: there are none. */
+  readonly latencyUs: number | undefined
+  /** Whether the descriptor has extended attributes. */
+  readonly extended: boolean
+  readonly powerMicrowatts: number
+  interval: Interval
+  enabled: boolean
+  timestampsEnabled = false
+  readonly #time: Time
+  readonly #listener: SensorListener
+  /** Timestamp units per microsecond, as a fraction of whole numbers. */
+  readonly #ticks: number
+  readonly #perUs: number
+  #watchers = 0
+  #timer: Timer | undefined
+  #dueUs = 0
+  /** What trip points compare the next value with. */
+  #last = 0
+
+  /** `position` is the sensor's in the sensors section, in which the paths of errors begin. Throws ConfigError. */
+  constructor(position: number, config: SensorConfig, context: SensorContext) {
+    const path: ConfigPath = [position]
+    this.name = config.name
+    this.type = config.type
+    this.scale = config.scale
+    this.multiAxis = config.axes !== undefined
+    this.axes = createAxes(path, config, context)
+    if (this.multiAxis && config.trip_points > 0) {
+      throw new ConfigError([...path, 'trip_points'], 'a sensor with axes has no trip points; leave them out')
+    }
+    const sendsEvents = (['continuous_updates', 'async'] as const).find(field => config[field])
+    if (sendsEvents && this.axes.length > EVENT_AXES_MAX) {
+      throw new ConfigError([...path, sendsEvents], `works with at most ${EVENT_AXES_MAX} axes: no more fit a message`)
+    }
+    this.tripPoints = Array.from({ length: config.trip_points }, () => ({ mode: 0, value: 0 }))
+    this.continuousUpdates = config.continuous_updates
+    this.intervals = new UpdateIntervals(config.update_intervals, config.update_interval, path)
+    this.interval = this.intervals.initial
+    this.timestampExponent = config.timestamps?.exponent
+    this.latencyUs = config.async?.latency
+    this.extended = config.extended !== undefined
+    this.powerMicrowatts = config.extended?.power ?? 0
+    this.enabled = config.enabled
+    this.#time = context.time
+    this.#listener = context.listener
+    const digits = -6 - (this.timestampExponent ?? -6)
+    this.#ticks = 10 ** Math.max(digits, 0)
+    this.#perUs = 10 ** Math.max(-digits, 0)
+  }
+
+  /** Raw value of an axis. Hot code. */
+  read(axis: number): number {
+    return this.axes[axis]!.read(this.#time.nowUs)
+  }
+
+  /** Time of a reading made now, in the sensor's units; 0 while timestamps are off. Hot code. */
+  timestamp(): number {
+    return this.timestampsEnabled ? Math.floor((this.#time.nowUs * this.#ticks) / this.#perUs) : 0
+  }
+
+  /**
+   * Sets an axis to `value`, in its unit, in place of its source; undefined brings the source back. Reports the trip points
+   * that this crosses. For callers on the host. Throws RangeError for values beyond 2^53 raw units.
+   */
+  set(value: number | undefined, axis = 0): void {
+    this.#time.refresh()
+    // Without sampling the last value is an old one.
+    if (!this.#timer) this.#last = this.read(0)
+    this.axes[axis]!.set(value)
+    if (this.enabled) this.#checkTripPoints()
+  }
+
+  /** What agents configure with SENSOR_CONFIG_SET. */
+  configure(enabled: boolean, timestamps: boolean, interval: Interval): void {
+    const restart = enabled !== this.enabled || interval.us !== this.interval.us
+    this.enabled = enabled
+    this.timestampsEnabled = timestamps
+    this.interval = interval
+    if (restart) this.#restartSampling()
+  }
+
+  /** Counts one more who wants samples or trip points; the sensor is sampled while anybody does. */
+  watch(): void {
+    if (this.#watchers++ === 0) this.#restartSampling()
+  }
+
+  unwatch(): void {
+    if (--this.#watchers === 0) this.#restartSampling()
+  }
+
+  #restartSampling(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (this.#watchers === 0 || !this.enabled) return
+    this.#last = this.read(0)
+    this.#dueUs = this.#time.nowUs
+    this.#scheduleSample()
+  }
+
+  /** Samples keep to their interval, whatever time the timers take; samples that are late are not made up for. */
+  #scheduleSample(): void {
+    const { nowUs } = this.#time
+    this.#dueUs = Math.max(this.#dueUs + this.interval.us, nowUs)
+    this.#timer = this.#time.after(this.#dueUs - nowUs, () => {
+      this.#scheduleSample()
+      this.#checkTripPoints()
+      this.#listener.sample(this)
+    })
+  }
+
+  /** A trip point is passed when the value reaches or crosses it (SCMI v3.2 §4.7.3.1). */
+  #checkTripPoints(): void {
+    const last = this.#last
+    const value = this.read(0)
+    this.#last = value
+    this.tripPoints.forEach((trip, id) => {
+      if (trip.mode & TRIP_RISING && last < trip.value && value >= trip.value) this.#listener.tripPoint(this, id, true)
+      if (trip.mode & TRIP_FALLING && last > trip.value && value <= trip.value)
+        this.#listener.tripPoint(this, id, false)
+    })
+  }
+}
+
+function createAxes(path: ConfigPath, config: SensorConfig, context: SensorContext): Axis[] {
+  const { axes, value, extended } = config
+  if ((axes === undefined) === (value === undefined)) throw new ConfigError(path, 'give either value or axes')
+  if (axes) {
+    const stray = (['resolution', 'min', 'max'] as const).find(field => extended?.[field] !== undefined)
+    if (stray) throw new ConfigError([...path, 'extended', stray], 'belongs to the axes of a sensor that has axes')
+    return axes.map((axis, i) => createAxis([...path, 'axes', i], { ...axis, value: axis.value }, config, context))
+  }
+  const self = {
+    name: config.name,
+    type: undefined,
+    scale: undefined,
+    value: value!,
+    extended: complete(path, extended),
+  }
+  return [createAxis(path, self, config, context)]
+}
+
+function createAxis(path: ConfigPath, axis: AxisConfig, sensor: SensorConfig, context: SensorContext): Axis {
+  const at: SourceContext = {
+    path,
+    scale: axis.scale ?? sensor.scale,
+    startUs: context.time.nowUs,
+    seed: seedFor(context.seed, `${sensor.name}/${axis.name}`),
+  }
+  const source = createSource(axis.value, { ...at, path: [...path, 'value'] })
+  return new Axis(axis.name, axis.type ?? sensor.type, axis.extended, at, source)
+}
+
+/** A sensor without axes describes its range itself, all of it or nothing. */
+function complete(path: ConfigPath, extended: SensorConfig['extended']): AxisExtendedConfig | undefined {
+  if (!extended) return undefined
+  const { resolution, min, max } = extended
+  if (resolution === undefined || min === undefined || max === undefined) {
+    throw new ConfigError([...path, 'extended'], 'needs resolution, min and max')
+  }
+  return { resolution, min, max }
+}

@@ -1,0 +1,115 @@
+/** What the Sensor protocol keeps for one agent: its subscriptions, and the readings it waits for. */
+import type { Sensor } from '../platform/sensor.js'
+import type { Sensors } from '../platform/sensors.js'
+import type { Timer } from '../platform/time.js'
+import { PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
+import type { AgentProtocol } from './agent.js'
+import type { AgentState } from './protocol.js'
+import { ResourceView } from './view.js'
+
+export const V1 = 0x10000
+export const V2 = 0x20000
+export const V3 = 0x30000
+export const V3_1 = 0x30001
+
+export const TRIP_POINT_EVENT = 0x0
+export const UPDATE = 0x1
+
+/** Readings under way at once for one agent, where the platform file does not say. */
+const PENDING_DEFAULT = 16
+/** Who causes the events of sensors: the platform. */
+const PLATFORM_ID = 0
+/** SENSOR_TRIP_POINT_EVENT */
+const RISING = 1 << 16
+const TWO_32 = 0x1_0000_0000
+
+export class SensorState extends ResourceView<Sensor> implements AgentState {
+  /** Most asynchronous readings that may be under way at once for this agent. */
+  readonly maxPending: number
+  readonly #sensors: Sensors
+  readonly #pending = new Set<Timer>()
+  /** Sensors whose trip points, and whose updates, the agent wants to hear of. */
+  readonly #tripPoints = new Set<Sensor>()
+  readonly #updates = new Set<Sensor>()
+
+  constructor(sensors: Sensors, maxPending: number | undefined, protocol: AgentProtocol) {
+    super(sensors.list, protocol)
+    this.#sensors = sensors
+    const anyAsync = this.list.some(sensor => sensor.latencyUs !== undefined)
+    this.maxPending = anyAsync ? (maxPending ?? PENDING_DEFAULT) : 0
+    sensors.on('tripPoint', this.#onTripPoint)
+    sensors.on('sample', this.#onSample)
+  }
+
+  /** Whether the agent can be sent delayed responses and notifications. */
+  get hasEvents(): boolean {
+    return this.protocol.agent.events.available
+  }
+
+  /** Whether this agent may ask for asynchronous readings of the sensor. */
+  canReadLater(sensor: Sensor): boolean {
+    return sensor.latencyUs !== undefined && this.maxPending > 0 && this.hasEvents
+  }
+
+  get busy(): boolean {
+    return this.#pending.size >= this.maxPending
+  }
+
+  subscribe(sensor: Sensor, eventId: number, on: boolean): void {
+    const subscribed = eventId === UPDATE ? this.#updates : this.#tripPoints
+    if (on === subscribed.has(sensor)) return
+    if (on) {
+      subscribed.add(sensor)
+      sensor.watch()
+    } else {
+      subscribed.delete(sensor)
+      sensor.unwatch()
+    }
+  }
+
+  /** Sends the delayed response to a READING_GET with this header, after the sensor's latency. */
+  readLater(sensor: Sensor, header: number): void {
+    const { protocol } = this
+    const id = this.idOf(sensor)!
+    const timer = protocol.agent.platform.time.after(sensor.latencyUs ?? 0, () => {
+      this.#pending.delete(timer)
+      // It may have been disabled in the meantime.
+      const words = sensor.enabled ? [SUCCESS, id, ...readingWords(sensor, protocol.version)] : [PROTOCOL_ERROR]
+      protocol.respondLater(header, words)
+    })
+    this.#pending.add(timer)
+  }
+
+  readonly #onTripPoint = (sensor: Sensor, trip: number, rising: boolean): void => {
+    if (!this.#tripPoints.has(sensor)) return
+    this.protocol.notify(TRIP_POINT_EVENT, [PLATFORM_ID, this.idOf(sensor)!, rising ? RISING | trip : trip])
+  }
+
+  readonly #onSample = (sensor: Sensor): void => {
+    if (!this.#updates.has(sensor)) return
+    this.protocol.notify(UPDATE, [PLATFORM_ID, this.idOf(sensor)!, ...readingWords(sensor, V2)])
+  }
+
+  release(): void {
+    this.#sensors.off('tripPoint', this.#onTripPoint)
+    this.#sensors.off('sample', this.#onSample)
+    for (const timer of this.#pending) timer.cancel()
+    this.#pending.clear()
+    for (const sensor of this.#tripPoints) sensor.unwatch()
+    for (const sensor of this.#updates) sensor.unwatch()
+    this.#tripPoints.clear()
+    this.#updates.clear()
+  }
+}
+
+/** A reading as it stands in delayed responses and notifications: one value in v1, a value and a time per axis since. */
+function readingWords(sensor: Sensor, version: number): number[] {
+  if (version < V2) return wordsOf(sensor.read(0))
+  const timestamp = wordsOf(sensor.timestamp())
+  return sensor.axes.flatMap((_, axis) => [...wordsOf(sensor.read(axis)), ...timestamp])
+}
+
+/** A whole number within ±2^53 as two words, two's complement, low word first; >>> 0 takes the low 32 bits of any. */
+function wordsOf(value: number): number[] {
+  return [value >>> 0, Math.floor(value / TWO_32) >>> 0]
+}

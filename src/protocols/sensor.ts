@@ -1,0 +1,238 @@
+/** Sensor management protocol, 0x15 (SCMI v3.2 §4.7), versions 1.0, 2.0, 3.0 and 3.1. */
+import type { Sensor } from '../platform/sensor.js'
+import { sensors } from '../platform/sensors.js'
+import { list, rest, s64, text, u8, u16, u32, u64 } from '../wire/fields.js'
+import type { MessageWriter, RequestReader } from '../wire/message.js'
+import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
+import { NAME_SIZE } from './names.js'
+import { command, defineProtocol, event } from './protocol.js'
+import {
+  AXES,
+  AXES_MIN,
+  AXIS_NAMES,
+  AXIS_NAMES_MIN,
+  describeAxes,
+  describeSensors,
+  exponentBits,
+  nameAxes,
+  SENSORS,
+  SENSORS_MIN,
+  SENSORS_V1,
+} from './sensor-description.js'
+import { SensorState, TRIP_POINT_EVENT, UPDATE, V1, V2, V3, V3_1 } from './sensor-state.js'
+
+/** SENSOR_READING_GET flags */
+const ASYNC = 1 << 0
+
+/** SENSOR_TRIP_POINT_CONFIG: all but mode (1:0) and id (11:4) is reserved. */
+const TRIP_RESERVED = ~0xff3
+
+/** SENSOR_LIST_UPDATE_INTERVALS */
+const SEGMENTED = 1 << 12
+const SEGMENTED_WORDS = 3
+
+/** sensor_config of SENSOR_CONFIG_GET and SET */
+const ENABLED = 1 << 0
+const TIMESTAMPS = 1 << 1
+const CONFIG_RESERVED = 0x1fc
+/** By the value of bits 10:9; 3 is reserved. */
+const ROUNDINGS = ['down', 'up', 'nearest'] as const
+
+function configureTripPoint(state: SensorState, request: RequestReader): number {
+  const sensor = state.find(request.u32())
+  const control = request.u32()
+  const value = request.s64()
+  if (!sensor) return state.refusal
+  if (control & TRIP_RESERVED) return INVALID_PARAMETERS
+  if (sensor.tripPoints.length === 0) return NOT_SUPPORTED
+  const trip = sensor.tripPoints[control >>> 4]
+  if (!trip) return INVALID_PARAMETERS
+  trip.mode = control & 0x3
+  trip.value = value
+  return SUCCESS
+}
+
+/** What both layouts of SENSOR_READING_GET check; `sensor` may be read now if the result is SUCCESS. Hot code. */
+function checkReading(state: SensorState, sensor: Sensor, flags: number): number {
+  if (flags & ~ASYNC) return INVALID_PARAMETERS
+  if (flags & ASYNC && !state.canReadLater(sensor)) return NOT_SUPPORTED
+  if (!sensor.enabled) return PROTOCOL_ERROR
+  return flags & ASYNC && state.busy ? BUSY : SUCCESS
+}
+
+/** v1: the value alone. */
+function readValue(state: SensorState, request: RequestReader, reply: MessageWriter): number {
+  const sensor = state.find(request.u32())
+  const flags = request.u32()
+  if (!sensor) return state.refusal
+  const status = checkReading(state, sensor, flags)
+  if (status !== SUCCESS) return status
+  if (flags & ASYNC) state.readLater(sensor, request.header)
+  else reply.s64(sensor.read(0))
+  return SUCCESS
+}
+
+/** v2 and up: a value and a timestamp for each axis. */
+function readAxes(state: SensorState, request: RequestReader, reply: MessageWriter): number {
+  const sensor = state.find(request.u32())
+  const flags = request.u32()
+  if (!sensor) return state.refusal
+  const status = checkReading(state, sensor, flags)
+  if (status !== SUCCESS) return status
+  if (flags & ASYNC) {
+    state.readLater(sensor, request.header)
+    return SUCCESS
+  }
+  const timestamp = sensor.timestamp()
+  for (let axis = 0; axis < sensor.axes.length; axis++) {
+    reply.s64(sensor.read(axis))
+    reply.u64(timestamp)
+  }
+  return SUCCESS
+}
+
+function listUpdateIntervals(state: SensorState, request: RequestReader, reply: MessageWriter): number {
+  const sensor = state.find(request.u32())
+  const index = request.u32()
+  if (!sensor) return state.refusal
+  const { entries, segmented } = sensor.intervals
+  const left = entries.length - index
+  if (left <= 0 || (segmented && index > 0)) return INVALID_PARAMETERS
+  // The three words of a segment belong together: if they do not fit, the writer overflows.
+  const returned = segmented ? SEGMENTED_WORDS : Math.min(left, reply.room(4) - 1, 0xfff)
+  reply.u32(((left - returned) << 16) | (segmented ? SEGMENTED : 0) | returned)
+  for (let i = index; i < index + returned; i++) {
+    const { mantissa, exponent } = entries[i]!
+    reply.u32((mantissa << 5) | exponentBits(exponent))
+  }
+  return SUCCESS
+}
+
+function configGet(state: SensorState, request: RequestReader, reply: MessageWriter): number {
+  const sensor = state.find(request.u32())
+  if (!sensor) return state.refusal
+  const { mantissa, exponent } = sensor.interval
+  const flags = (sensor.timestampsEnabled ? TIMESTAMPS : 0) | (sensor.enabled ? ENABLED : 0)
+  reply.u32((mantissa << 16) | (exponentBits(exponent) << 11) | flags)
+  return SUCCESS
+}
+
+/** An interval of 0 leaves the interval as it is; others are rounded to one the sensor has. */
+function configSet(state: SensorState, request: RequestReader): number {
+  const sensor = state.find(request.u32())
+  const config = request.u32()
+  if (!sensor) return state.refusal
+  const rounding = ROUNDINGS[(config >>> 9) & 0x3]
+  if (config & CONFIG_RESERVED || !rounding) return INVALID_PARAMETERS
+  const timestamps = (config & TIMESTAMPS) !== 0
+  if (timestamps && sensor.timestampExponent === undefined) return NOT_SUPPORTED
+  const wantedUs = microseconds(config >>> 16, (config << 16) >> 27)
+  const interval = wantedUs === 0 ? sensor.interval : sensor.intervals.choose(wantedUs, rounding)
+  if (!interval) return INVALID_PARAMETERS
+  sensor.configure((config & ENABLED) !== 0, timestamps, interval)
+  return SUCCESS
+}
+
+/** mantissa × 10^exponent seconds; exact whenever it is a whole number of microseconds. */
+function microseconds(mantissa: number, exponent: number): number {
+  const power = exponent + 6
+  return power < 0 ? mantissa / 10 ** -power : mantissa * 10 ** power
+}
+
+function subscribe(eventId: number) {
+  return (state: SensorState, request: RequestReader): number => {
+    const sensor = state.find(request.u32())
+    const enable = request.u32()
+    if (!sensor) return state.refusal
+    if (enable & ~1) return INVALID_PARAMETERS
+    if (eventId === UPDATE ? !sensor.continuousUpdates : sensor.tripPoints.length === 0) return NOT_SUPPORTED
+    state.subscribe(sensor, eventId, enable === 1)
+    return SUCCESS
+  }
+}
+
+function nameGet(state: SensorState, request: RequestReader, reply: MessageWriter): number {
+  const sensor = state.find(request.u32())
+  if (!sensor) return state.refusal
+  reply.u32(0)
+  reply.text(sensor.name, NAME_SIZE)
+  return SUCCESS
+}
+
+const SENSOR_ID = [u32('sensor_id')]
+const NOTIFY = [u32('sensor_id'), u32('notify_enable')]
+const AXIS_INDEX = [u32('sensor_id'), u32('axis_desc_index')]
+const READING_GET = [u32('sensor_id'), u32('flags')]
+// Empty in the answer to an asynchronous request: the reading is in the delayed response.
+const VALUE = rest('readings', [s64('value')])
+const READINGS = rest('readings', [s64('value'), u64('timestamp')])
+
+export const sensor = defineProtocol<SensorState>({
+  id: 0x15,
+  name: 'sensor',
+  versions: [V1, V2, V3, V3_1],
+  negotiateSince: V3_1,
+  resource: sensors,
+  attach: (platform, protocol) =>
+    new SensorState(platform.model(sensors), platform.config.protocols.sensor?.max_pending_async, protocol),
+  commands: [
+    command(
+      0x1,
+      'PROTOCOL_ATTRIBUTES',
+      [],
+      [
+        u16('num_sensors'),
+        u8('max_pending_async'),
+        u8('reserved'),
+        u32('sensor_reg_address_low'),
+        u32('sensor_reg_address_high'),
+        u32('sensor_reg_len'),
+      ],
+      (state, _request, reply) => {
+        reply.u16(state.list.length)
+        reply.u8(state.hasEvents ? state.maxPending : 0)
+        reply.u8(0)
+        // No shared memory with readings over virtio.
+        reply.u64(0)
+        reply.u32(0)
+        return SUCCESS
+      },
+    ),
+    command(0x3, 'SENSOR_DESCRIPTION_GET', [u32('desc_index')], SENSORS_V1, describeSensors, { replyMin: SENSORS_MIN }),
+    command(0x3, 'SENSOR_DESCRIPTION_GET', [u32('desc_index')], SENSORS, describeSensors, {
+      since: V2,
+      replyMin: SENSORS_MIN,
+    }),
+    command(0x4, 'SENSOR_TRIP_POINT_NOTIFY', NOTIFY, [], subscribe(TRIP_POINT_EVENT), { needsEvents: true }),
+    command(
+      0x5,
+      'SENSOR_TRIP_POINT_CONFIG',
+      [u32('sensor_id'), u32('trip_point_ev_ctrl'), s64('trip_point_val')],
+      [],
+      configureTripPoint,
+    ),
+    command(0x6, 'SENSOR_READING_GET', READING_GET, [VALUE], readValue, { delayed: [u32('sensor_id'), s64('value')] }),
+    command(0x6, 'SENSOR_READING_GET', READING_GET, [READINGS], readAxes, {
+      since: V2,
+      delayed: [u32('sensor_id'), READINGS],
+    }),
+    command(0x7, 'SENSOR_AXIS_DESCRIPTION_GET', AXIS_INDEX, AXES, describeAxes, { since: V2, replyMin: AXES_MIN }),
+    command(
+      0x8,
+      'SENSOR_LIST_UPDATE_INTERVALS',
+      [u32('sensor_id'), u32('index')],
+      [u32('flags'), list('intervals', [u32('interval')], v => Number(v.flags) & 0xfff)],
+      listUpdateIntervals,
+      { since: V2, replyMin: 8 },
+    ),
+    command(0x9, 'SENSOR_CONFIG_GET', SENSOR_ID, [u32('sensor_config')], configGet, { since: V2 }),
+    command(0xa, 'SENSOR_CONFIG_SET', [u32('sensor_id'), u32('sensor_config')], [], configSet, { since: V2 }),
+    command(0xb, 'SENSOR_CONTINUOUS_UPDATE_NOTIFY', NOTIFY, [], subscribe(UPDATE), { since: V2, needsEvents: true }),
+    command(0xc, 'SENSOR_NAME_GET', SENSOR_ID, [u32('flags'), text('name', NAME_SIZE)], nameGet, { since: V3 }),
+    command(0xd, 'SENSOR_AXIS_NAME_GET', AXIS_INDEX, AXIS_NAMES, nameAxes, { since: V3, replyMin: AXIS_NAMES_MIN }),
+  ],
+  events: [
+    event(TRIP_POINT_EVENT, 'SENSOR_TRIP_POINT_EVENT', [u32('agent_id'), u32('sensor_id'), u32('trip_point_desc')]),
+    event(UPDATE, 'SENSOR_UPDATE', [u32('agent_id'), u32('sensor_id'), READINGS], V2),
+  ],
+})
