@@ -77,17 +77,27 @@ export class FrontEnd {
     this.raw(join(header(request, flags, options.size ?? payload.length), payload), options.fds)
   }
 
-  /** The next frame from the back end, or 'closed' if there is none any more. */
-  async frame(what = 'a reply'): Promise<Reply | 'closed'> {
-    await until(() => this.pull() || this.frameLength() <= this.pending.length, what)
+  /** The next frame from the back end, 'closed' if there will be none, undefined if there is none yet. */
+  poll(): Reply | 'closed' | undefined {
+    if (this.frameLength() > this.pending.length) this.pull()
     const length = this.frameLength()
-    if (length > this.pending.length) return 'closed'
+    if (length > this.pending.length) return this.atEnd ? 'closed' : undefined
     const view = new DataView(this.pending.buffer, this.pending.byteOffset)
     const payload = this.pending.slice(HEADER_SIZE, length)
     const reply = { request: view.getUint32(0, true), flags: view.getUint32(4, true), payload, fds: this.pendingFds }
     this.pending = this.pending.slice(length)
     this.pendingFds = []
     return reply
+  }
+
+  /** Waits for the next frame, or the end. */
+  async frame(what = 'a reply'): Promise<Reply | 'closed'> {
+    let frame: Reply | 'closed' | undefined
+    await until(() => {
+      frame = this.poll()
+      return frame !== undefined
+    }, what)
+    return frame!
   }
 
   /** The reply to `request`, with exactly the header QEMU wants. */
@@ -203,9 +213,9 @@ export class FrontEnd {
     else this.send(request, u64s(index), { fds: [fd] })
   }
 
-  /** Takes what has arrived. Returns whether the stream is at its end. */
-  private pull(): boolean {
-    if (this.atEnd) return true
+  /** Takes what has arrived. */
+  private pull(): void {
+    if (this.atEnd) return
     let got: number
     try {
       got = sys.receive(this.socket, this.chunk, this.pendingFds)
@@ -216,7 +226,6 @@ export class FrontEnd {
     }
     if (got === 0) this.atEnd = true
     if (got > 0) this.pending = join(this.pending, this.chunk.subarray(0, got))
-    return this.atEnd
   }
 
   private frameLength(): number {

@@ -68,7 +68,7 @@ export class BackEnd {
         const happening = { event, queue, value, text }
         this.happenings.push(happening)
         if (event === NativeEvent.REFUSED || event === NativeEvent.QUEUE_FAULT) this.surprises.push(happening)
-        if (event === NativeEvent.MEMORY || event === NativeEvent.DISCONNECTED) this.windows = this.device.windows()
+        if (event === NativeEvent.MEMORY) this.windows = this.device.windows()
         onEvent?.(happening, this)
       },
     })
@@ -157,7 +157,7 @@ export interface Rig {
   protocolFeatures: bigint
   /** Says DRIVER_OK as QEMU does, with the rig's features, memory and queues. */
   start(options?: Partial<StartOptions>): Promise<void>
-  /** Drops the connection and makes a new one, on which nothing has been said yet. */
+  /** Drops the connection, if there is one, and makes a new one, on which nothing has been said yet. */
   reconnect(): Promise<FrontEnd>
   /** Closes `thing` when the rig is closed. */
   own<T extends { close(): void }>(thing: T): T
@@ -222,10 +222,11 @@ export async function connected(options: RigOptions = {}): Promise<Rig> {
       return thing
     },
     reconnect: async () => {
-      const gone = backEnd.count(NativeEvent.DISCONNECTED)
+      const connections = backEnd.count(NativeEvent.CONNECTED)
       rig.frontEnd.close()
-      await backEnd.seen(NativeEvent.DISCONNECTED, gone + 1)
+      await backEnd.seen(NativeEvent.DISCONNECTED, connections)
       rig.frontEnd = FrontEnd.connect(path)
+      await backEnd.seen(NativeEvent.CONNECTED, connections + 1)
       return rig.frontEnd
     },
     close: async () => {
@@ -243,6 +244,7 @@ export async function connected(options: RigOptions = {}): Promise<Rig> {
     },
   }
   onTestFinished(rig.close)
+  await backEnd.seen(NativeEvent.CONNECTED)
   return rig
 }
 

@@ -1,0 +1,480 @@
+/** Connections, deaths and methods: who may come when, what is left when they go, and what each call does in each state. */
+import { closeSync, existsSync, openSync, statSync, unlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createDevice, type NativeDevice, NativeEvent } from '../../src/native.js'
+import { Driver } from '../driver/driver.js'
+import { FrontEnd } from '../driver/front-end.js'
+import { GuestMemory } from '../driver/memory.js'
+import { Feature, Request } from '../driver/protocol.js'
+import { driverOk, firstConnection } from '../driver/qemu.js'
+import { memoryMappings } from '../driver/resources.js'
+import { sys } from '../driver/syscalls.js'
+import { Traffic } from '../driver/traffic.js'
+import { turns, until } from '../driver/wait.js'
+import { BackEnd, connected, pattern, reversed, socketPath, started, withoutLeak } from './rig.js'
+
+/** A whole conversation: first connection, DRIVER_OK, one message. */
+async function converse(frontEnd: FrontEnd): Promise<void> {
+  const memory = GuestMemory.flat()
+  const driver = new Driver(memory, { size: 16 })
+  await firstConnection(frontEnd, driver.queues)
+  await driverOk(frontEnd, { features: Feature.VERSION_1 | Feature.PROTOCOL_FEATURES, memory, queues: driver.queues })
+  expect((await driver.exchange(pattern(8), 8)).reply).toEqual(reversed(pattern(8)))
+  driver.close()
+  memory.close()
+}
+
+const closed = (device: NativeDevice) => onTestFinished(() => device.close())
+
+describe('ways to meet', () => {
+  it('listen: a front end connects', async () => {
+    const path = socketPath()
+    await withoutLeak(async () => {
+      const { device } = new BackEnd()
+      device.listen(path)
+      const frontEnd = FrontEnd.connect(path)
+      await converse(frontEnd)
+      frontEnd.close()
+      device.close()
+      expect(existsSync(path)).toBe(true)
+    })
+  })
+
+  it('dial: the device connects to a front end that listens, again and again', async () => {
+    const path = socketPath()
+    await withoutLeak(async () => {
+      const backEnd = new BackEnd()
+      const listener = sys.listen(path)
+      for (let i = 1; i <= 3; i++) {
+        expect(backEnd.device.dial(path)).toBe(true)
+        const frontEnd = new FrontEnd(sys.accept(listener))
+        await converse(frontEnd)
+        frontEnd.close()
+        await backEnd.seen(NativeEvent.DISCONNECTED, i)
+      }
+      backEnd.device.close()
+      closeSync(listener)
+    })
+  })
+
+  it('dial is false where nobody listens: no socket, and one whose listener is gone', async () => {
+    const path = socketPath()
+    await withoutLeak(async () => {
+      const { device } = new BackEnd()
+      expect(device.dial(path)).toBe(false)
+      closeSync(sys.listen(path))
+      expect(device.dial(path)).toBe(false)
+      device.close()
+    })
+  })
+
+  it('dial throws where it can not work', () => {
+    const { device } = new BackEnd()
+    closed(device)
+    expect(() => device.dial('x'.repeat(200))).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }))
+    expect(() => device.dial('/etc/passwd/x')).toThrow(expect.objectContaining({ code: 'ENOTDIR' }))
+  })
+
+  it('adopt takes a listening socket', async () => {
+    const path = socketPath()
+    const { device } = new BackEnd()
+    closed(device)
+    device.adopt(sys.listen(path))
+    const frontEnd = FrontEnd.connect(path)
+    await converse(frontEnd)
+    frontEnd.close()
+  })
+
+  it('adopt takes a connected socket, and says so when it ends', async () => {
+    await withoutLeak(async () => {
+      const [ours, theirs] = sys.socketPair()
+      const backEnd = new BackEnd()
+      backEnd.device.adopt(theirs)
+      const frontEnd = new FrontEnd(ours)
+      await converse(frontEnd)
+      frontEnd.close()
+      await backEnd.seen(NativeEvent.DISCONNECTED)
+      backEnd.device.close()
+    })
+  })
+
+  it('adopt takes a blocking socket without blocking on it', async () => {
+    const path = socketPath()
+    const listener = sys.listen(path)
+    const frontEnd = FrontEnd.connect(path)
+    const { device } = new BackEnd()
+    closed(device)
+    device.adopt(sys.accept(listener))
+    closeSync(listener)
+    frontEnd.raw(new Uint8Array([1, 0, 0]))
+    await turns()
+    frontEnd.raw(new Uint8Array([0, 1, 0, 0, 0, 0, 0, 0, 0]))
+    expect(await frontEnd.frame()).toMatchObject({ request: Request.GET_FEATURES })
+    frontEnd.close()
+  })
+
+  it('adopt throws for what is no Unix stream socket, and leaves it open', () => {
+    const { device } = new BackEnd()
+    closed(device)
+    const file = openSync('/dev/null', 'r')
+    const event = sys.eventfd()
+    const [reader, writer] = sys.pipe()
+    for (const fd of [file, event, reader, writer]) {
+      expect(() => device.adopt(fd)).toThrow(Error)
+      closeSync(fd)
+    }
+    for (const fd of [-1, 99_999]) expect(() => device.adopt(fd)).toThrow(Error)
+  })
+
+  it('listen throws an error with a code', async () => {
+    const path = socketPath()
+    await withoutLeak(async () => {
+      const one = new BackEnd().device
+      const other = new BackEnd().device
+      one.listen(path)
+      expect(() => other.listen(path)).toThrow(expect.objectContaining({ code: 'EADDRINUSE' }))
+      expect(() => other.listen('/nowhere/socket')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+      expect(() => other.listen('/etc/passwd/x')).toThrow(expect.objectContaining({ code: 'ENOTDIR' }))
+      expect(() => other.listen(`/${'x'.repeat(200)}`)).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }))
+      unlinkSync(path)
+      other.listen(path)
+      one.close()
+      other.close()
+      expect(statSync(path).isSocket()).toBe(true)
+    })
+  })
+})
+
+describe('one front end at a time', () => {
+  it('a second one gets no answer while the first is there, and the first does not notice', async () => {
+    const rig = await started()
+    const second = FrontEnd.connect(rig.path)
+    let answered = false
+    second.send(Request.GET_FEATURES)
+    const answer = second.frame().then(frame => {
+      answered = frame !== 'closed'
+      return frame
+    })
+    for (let i = 0; i < 10; i++) expect((await rig.driver.exchange(pattern(8, i), 8)).length).toBe(8)
+    expect(answered).toBe(false)
+    expect(rig.backEnd.count(NativeEvent.CONNECTED)).toBe(1)
+    rig.frontEnd.close()
+    await rig.backEnd.seen(NativeEvent.DISCONNECTED)
+    const outcome = await answer
+    if (outcome === 'closed') {
+      second.close()
+      rig.frontEnd = FrontEnd.connect(rig.path)
+      await rig.frontEnd.sync()
+    } else {
+      rig.frontEnd = second
+    }
+    rig.driver.reset()
+    await rig.start()
+    expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
+  })
+
+  it('a third and a fourth that came and went in the meantime do no harm', async () => {
+    const rig = await started()
+    for (let i = 0; i < 8; i++) FrontEnd.connect(rig.path).close()
+    expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
+    rig.frontEnd.close()
+    rig.frontEnd = FrontEnd.connect(rig.path)
+    await rig.frontEnd.sync()
+  })
+
+  it('CONNECTED and DISCONNECTED come in turn, with a reason', async () => {
+    const rig = await connected()
+    for (let i = 0; i < 3; i++) await rig.reconnect()
+    await rig.frontEnd.sync()
+    const { CONNECTED, DISCONNECTED } = NativeEvent
+    const order = rig.backEnd.happenings.map(h => h.event).filter(e => e === CONNECTED || e === DISCONNECTED)
+    expect(order).toEqual([CONNECTED, DISCONNECTED, CONNECTED, DISCONNECTED, CONNECTED, DISCONNECTED, CONNECTED])
+    for (const h of rig.backEnd.happenings) if (h.event === DISCONNECTED) expect(h.text).not.toBe('')
+  })
+})
+
+describe('many', () => {
+  it('a thousand connects leave nothing behind', async () => {
+    const path = socketPath()
+    await withoutLeak(async () => {
+      const backEnd = new BackEnd()
+      backEnd.device.listen(path)
+      for (let i = 1; i <= 1000; i++) {
+        const frontEnd = FrontEnd.connect(path)
+        if (i % 3 > 0) await frontEnd.sync()
+        if (i % 5 === 0) frontEnd.raw(new Uint8Array(i % 12))
+        frontEnd.close()
+        if (i % 10 === 0) await turns(3)
+      }
+      await until(() => {
+        const { CONNECTED, DISCONNECTED } = NativeEvent
+        return backEnd.count(CONNECTED) > 0 && backEnd.count(CONNECTED) === backEnd.count(DISCONNECTED)
+      }, 'the last connection to end')
+      const frontEnd = FrontEnd.connect(path)
+      await converse(frontEnd)
+      frontEnd.close()
+      backEnd.device.close()
+    })
+  })
+
+  it('a thousand devices leave nothing behind', async () => {
+    await withoutLeak(async () => {
+      for (let i = 0; i < 1000; i++) {
+        const [ours, theirs] = sys.socketPair()
+        const { device } = new BackEnd()
+        device.adopt(theirs)
+        if (i % 20 === 0) await converse(new FrontEnd(ours))
+        closeSync(ours)
+        if (i % 2 === 0) await turns(1)
+        device.close()
+      }
+    })
+  })
+
+  it('a front end killed in the middle of traffic, 200 times, leaves no descriptor and no mapping', async () => {
+    const path = socketPath()
+    await withoutLeak(async () => {
+      const backEnd = new BackEnd()
+      backEnd.device.listen(path)
+      const mappings = memoryMappings()
+      for (let i = 1; i <= 200; i++) {
+        const memory = GuestMemory.flat()
+        const driver = new Driver(memory, { size: 64 })
+        const frontEnd = FrontEnd.connect(path)
+        await firstConnection(frontEnd, driver.queues)
+        await driverOk(frontEnd, {
+          features: Feature.VERSION_1 | Feature.PROTOCOL_FEATURES,
+          memory,
+          queues: driver.queues,
+        })
+        const traffic = new Traffic(driver.cmdq, memory)
+        traffic.offerUpTo(traffic.depth)
+        // From here on another process is the front end: it holds the socket and makes messages until it is killed.
+        const { available, usedHeader, kick } = driver.cmdq
+        const child = sys.forkDriver(available, usedHeader, traffic.depth, kick)
+        frontEnd.close()
+        const answered = backEnd.batches.length
+        await until(() => backEnd.batches.length > answered + (i % 4), 'traffic')
+        if (i % 5 === 0) await turns(i % 7)
+        sys.killChild(child)
+        await backEnd.seen(NativeEvent.DISCONNECTED, i)
+        driver.close()
+        memory.close()
+        expect(memoryMappings()).toBe(mappings)
+      }
+      const faults = backEnd.takeSurprises()
+      expect(faults).toEqual([])
+      const frontEnd = FrontEnd.connect(path)
+      await converse(frontEnd)
+      frontEnd.close()
+      backEnd.device.close()
+    })
+  })
+
+  it('a front end that dies at any byte of the first connection leaves nothing behind', async () => {
+    const path = socketPath()
+    await withoutLeak(async () => {
+      const backEnd = new BackEnd()
+      backEnd.device.listen(path)
+      const memory = GuestMemory.flat(1 << 20)
+      const driver = new Driver(memory, { size: 8, eventSize: 8 })
+      const record = new Recorder()
+      const features = Feature.VERSION_1 | Feature.PROTOCOL_FEATURES
+      const first = FrontEnd.connect(path)
+      record.attach(first)
+      await firstConnection(first, driver.queues)
+      await driverOk(first, { features, memory, queues: driver.queues })
+      first.close()
+      for (let stop = 0; stop < record.length; stop++) {
+        const frontEnd = FrontEnd.connect(path)
+        record.replay(frontEnd, stop)
+        if (stop % 3 === 0) await turns(2)
+        frontEnd.close()
+      }
+      driver.close()
+      memory.close()
+      await turns()
+      backEnd.device.close()
+      expect(backEnd.takeSurprises()).toEqual([])
+    })
+  })
+})
+
+/** Keeps what a front end sends, to send it again in part. */
+class Recorder {
+  private readonly messages: { bytes: Uint8Array; fds: readonly number[] }[] = []
+
+  attach(frontEnd: FrontEnd): void {
+    const raw = frontEnd.raw.bind(frontEnd)
+    frontEnd.raw = (bytes, fds = []) => {
+      this.messages.push({ bytes, fds })
+      raw(bytes, fds)
+    }
+  }
+
+  get length(): number {
+    return this.messages.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  }
+
+  /** Sends the first `length` bytes; descriptors go with the first byte of their message. */
+  replay(frontEnd: FrontEnd, length: number): void {
+    for (const { bytes, fds } of this.messages) {
+      const part = bytes.subarray(0, length)
+      if (part.length > 0) frontEnd.raw(part, fds)
+      length -= part.length
+    }
+  }
+}
+
+describe('each method in each state', () => {
+  type Call = (device: NativeDevice) => unknown
+  const CALLS: Record<string, Call> = {
+    windows: device => device.windows(),
+    features: device => device.features(),
+    peekEvent: device => device.peekEvent(),
+    commitEvent: device => device.commitEvent(0),
+    listen: device => device.listen(socketPath()),
+    adopt: device => {
+      const [ours, theirs] = sys.socketPair()
+      onTestFinished(() => closeSync(ours))
+      try {
+        device.adopt(theirs)
+      } catch (error) {
+        closeSync(theirs)
+        throw error
+      }
+    },
+    dial: device => device.dial(`${tmpdir()}/no-such-socket`),
+    close: device => device.close(),
+  }
+  type Outcome = 'works' | 'throws' | ((value: unknown) => boolean)
+  const is = (expected: unknown) => (value: unknown) => value === expected
+  const some = (value: unknown) => Array.isArray(value) && value.length >= 1
+
+  const MATRIX: Record<string, Record<'fresh' | 'listening' | 'connected' | 'running' | 'closed', Outcome>> = {
+    windows: { fresh: some, listening: some, connected: some, running: some, closed: 'throws' },
+    features: { fresh: is(0), listening: is(0), connected: is(0), running: 'works', closed: 'throws' },
+    peekEvent: { fresh: is(-1), listening: is(-1), connected: is(-1), running: is(-1), closed: 'throws' },
+    commitEvent: { fresh: 'throws', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    listen: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    adopt: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    dial: { fresh: is(false), listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    close: { fresh: 'works', listening: 'works', connected: 'works', running: 'works', closed: 'works' },
+  }
+
+  const STATES: Record<string, () => Promise<NativeDevice>> = {
+    fresh: async () => new BackEnd().device,
+    listening: async () => {
+      const { device } = new BackEnd()
+      device.listen(socketPath())
+      return device
+    },
+    connected: async () => {
+      const rig = await connected()
+      await rig.frontEnd.sync()
+      return rig.device
+    },
+    running: async () => (await started()).device,
+    closed: async () => {
+      const { device } = new BackEnd()
+      device.close()
+      return device
+    },
+  }
+
+  const rows = Object.entries(MATRIX).flatMap(([method, outcomes]) =>
+    Object.entries(outcomes).map(([state, outcome]) => ({ method, state, outcome })),
+  )
+
+  it.each(rows)('$method, $state', async ({ method, state, outcome }) => {
+    const device = await STATES[state]!()
+    closed(device)
+    const call = CALLS[method]!
+    if (outcome === 'throws') expect(() => call(device)).toThrow(Error)
+    else if (outcome === 'works') call(device)
+    else expect(outcome(call(device))).toBe(true)
+  })
+
+  it('covers every method', () => {
+    const device = new BackEnd().device
+    closed(device)
+    const prototype = Object.getPrototypeOf(device)
+    const methods = Object.entries(Object.getOwnPropertyDescriptors(prototype))
+      .filter(([name, { value }]) => typeof value === 'function' && name !== 'constructor')
+      .map(([name]) => name)
+    expect(methods.sort()).toEqual(Object.keys(MATRIX).sort())
+  })
+
+  it('on another object is refused', () => {
+    const { device } = new BackEnd()
+    closed(device)
+    for (const method of Object.keys(MATRIX)) {
+      const borrowed = (device as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!
+      for (const other of [{}, new Map(), undefined, 1]) expect(() => borrowed.call(other, '')).toThrow(TypeError)
+    }
+  })
+
+  it('with the wrong arguments is refused', () => {
+    const { device } = new BackEnd()
+    closed(device)
+    const wrong = device as unknown as Record<string, (...args: unknown[]) => unknown>
+    for (const method of ['listen', 'dial', 'adopt', 'commitEvent']) {
+      for (const argument of [undefined, null, {}, Symbol('x')]) {
+        expect(() => wrong[method]!.call(device, argument), `${method} ${String(argument)}`).toThrow(Error)
+      }
+    }
+    expect(() => createDevice(undefined as never)).toThrow(TypeError)
+    expect(() => createDevice({} as never)).toThrow(TypeError)
+    expect(() => createDevice({ onBatch: () => {}, onEvent: 1 } as never)).toThrow(TypeError)
+  })
+})
+
+describe('close', () => {
+  it('in the middle of a conversation gives everything back and ends the connection', async () => {
+    const rig = await started()
+    rig.driver.postEventBuffers(4, 32)
+    for (let i = 0; i < 10; i++) rig.driver.post(pattern(8), 8)
+    rig.driver.cmdq.publish()
+    rig.device.close()
+    const used = rig.driver.cmdq.usedIdx
+    await rig.frontEnd.ended()
+    await turns()
+    expect(rig.driver.cmdq.usedIdx).toBe(used)
+  })
+
+  it('from onEvent is safe', async () => {
+    const rig = await connected({
+      onEvent: ({ event }, backEnd) => {
+        if (event === NativeEvent.QUEUE_STARTED) backEnd.device.close()
+      },
+    })
+    await expect(rig.start()).rejects.toThrow()
+  })
+
+  it.each(['QUEUE_FAULT', 'DISCONNECTED', 'CONNECTED', 'MEMORY', 'EVENT_BUFFERS', 'QUEUE_STOPPED'] as const)(
+    'from onEvent at %s is safe',
+    async name => {
+      const rig = await connected({
+        onEvent: ({ event }, backEnd) => {
+          if (event === NativeEvent[name]) backEnd.device.close()
+        },
+      })
+      const story = async () => {
+        await rig.start()
+        rig.driver.postEventBuffers(1, 32)
+        await turns()
+        await rig.frontEnd.getBase(0)
+        rig.driver.eventq.storeIdx(0x4000)
+        rig.driver.eventq.kickNow()
+        await turns()
+        await rig.frontEnd.sync()
+      }
+      await story().catch(() => {})
+      rig.frontEnd.close()
+      await until(() => rig.backEnd.count(NativeEvent[name]) > 0, name)
+      rig.backEnd.takeSurprises()
+      expect(() => rig.device.windows()).toThrow()
+    },
+  )
+})
