@@ -1,9 +1,10 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { FrontEnd } from '../driver/front-end.js'
 import { Request } from '../driver/protocol.js'
+import { sys } from '../driver/syscalls.js'
 import { inFolder, RunningCommand, runCommand } from './command.js'
 
 const running: RunningCommand[] = []
@@ -28,11 +29,6 @@ function listening(path: string): Promise<Server> {
     server.once('error', reject)
     server.listen(path, () => resolve(server))
   })
-}
-
-/** The descriptor of a socket of this process, for a child to inherit. */
-function descriptorOf(socket: Server | Socket): number {
-  return (socket as unknown as { _handle: { fd: number } })._handle.fd
 }
 
 describe('what it says', () => {
@@ -157,7 +153,6 @@ describe('--socket-path', () => {
       const path = join(folder, 's')
       const command = start(['--socket-path', path])
       await command.said(/ready/)
-      const { unlinkSync } = await import('node:fs')
       unlinkSync(path)
       const other = await listening(path)
       expect(await command.stop()).toBe(0)
@@ -167,33 +162,32 @@ describe('--socket-path', () => {
 })
 
 describe('--fd', () => {
+  // Raw descriptors: this process must not accept or read itself.
   test('takes an inherited listening socket', () =>
     inFolder(async folder => {
       const path = join(folder, 's')
-      const server = await listening(path)
-      const command = start(['--fd', '3'], [descriptorOf(server)])
+      const listener = sys.listen(path)
+      const command = start(['--fd', '3'], [listener])
       await command.said(/ready: accepting connections on fd 3/)
       const frontEnd = FrontEnd.connect(path)
       expect(await answers(frontEnd)).toBe(true)
       frontEnd.close()
       expect(await command.stop()).toBe(0)
-      server.close()
+      closeSync(listener)
     }))
 
   test('takes an inherited connected socket', () =>
     inFolder(async folder => {
       const path = join(folder, 's')
-      const server = await listening(path)
-      const accepted = new Promise<Socket>(resolve => server.once('connection', resolve))
+      const listener = sys.listen(path)
       const frontEnd = FrontEnd.connect(path)
-      const socket = await accepted
-      socket.pause()
-      const command = start(['--fd', '3'], [descriptorOf(socket)])
+      const socket = sys.accept(listener)
+      const command = start(['--fd', '3'], [socket])
       await command.said(/ready/)
+      closeSync(socket)
       expect(await answers(frontEnd)).toBe(true)
       frontEnd.close()
-      socket.destroy()
-      server.close()
+      closeSync(listener)
     }))
 })
 
