@@ -8,7 +8,23 @@
   "targets": [
     {
       "target_name": "vhost_user_scmi",
-      "sources": ["native/socket.cc", "native/memory_map.cc", "native/virtqueue.cc", "native/session.cc", "native/binding.cc"]
+      "sources": [
+        "native/sigbus.cc",
+        "native/mapping.cc",
+        "native/memory_map.cc",
+        "native/ring_error.cc",
+        "native/descriptor_chain.cc",
+        "native/inflight.cc",
+        "native/virtqueue.cc",
+        "native/vring.cc",
+        "native/batch.cc",
+        "native/socket.cc",
+        "native/session.cc",
+        "native/requests.cc",
+        "native/event_buffers.cc",
+        "native/pump.cc",
+        "native/binding.cc"
+      ]
     },
     {
       "target_name": "mock_front_end",

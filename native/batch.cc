@@ -1,0 +1,129 @@
+#include "batch.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace vhost_user_scmi {
+namespace {
+
+// Descriptors looked at in one batch, roughly. A driver may build chains of 1024 descriptors; 256 of them would keep
+// the event loop waiting.
+constexpr uint32_t VISITS_MAX = 4096;
+
+}  // namespace
+
+// Value-initialised: zeroed, so no reply can carry what the process did before.
+Batch::Batch() : shared_(std::make_shared<SharedMemory>()), slots_() {}
+
+Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory) {
+  Taken taken = {};
+  count_ = 0;
+  scatter_.clear();
+  for (uint32_t visits = 0; count_ < BATCH_MAX && visits < VISITS_MAX; visits += chain_.visited()) {
+    const Peek peek = queue.peek(memory, chain_);
+    taken.fault = peek == Peek::FAULT;
+    if (peek != Peek::CHAIN) break;
+    if (chain_.misordered()) {
+      // Nobody can say which bytes are the request and which the reply. Chains are used in the order they came, so
+      // this one waits until those before it are published.
+      if (count_ > 0) break;
+      queue.take(chain_);
+      queue.complete(chain_.head(), 0);
+      taken.returned = true;
+      continue;
+    }
+    fill(count_++, chain_, scatter_);
+    queue.take(chain_);
+  }
+  taken.count = count_;
+  return taken;
+}
+
+void Batch::publish(Virtqueue& queue) {
+  for (uint32_t i = 0; i < count_; i++) finish(i, shared_->entries[i].written, queue, scatter_);
+  count_ = 0;
+}
+
+Peek Batch::peek_event(Virtqueue& queue, const MemoryMap& memory, bool& returned) {
+  returned = false;
+  for (uint32_t visits = 0; visits < VISITS_MAX; visits += event_chain_.visited()) {
+    const Peek peek = queue.peek(memory, event_chain_);
+    if (peek != Peek::CHAIN) return peek;
+    // virtio 1.3 §5.17.6.2: event buffers are device-writable, and nothing else.
+    if (event_chain_.readable_bytes() == 0 && event_chain_.writable_bytes() > 0) {
+      event_scatter_.clear();
+      fill(BATCH_MAX, event_chain_, event_scatter_);
+      return Peek::CHAIN;
+    }
+    queue.take(event_chain_);
+    queue.complete(event_chain_.head(), 0);
+    returned = true;
+  }
+  return Peek::EMPTY;
+}
+
+void Batch::commit_event(Virtqueue& queue, uint32_t written) {
+  queue.take(event_chain_);
+  finish(BATCH_MAX, written, queue, event_scatter_);
+}
+
+void Batch::fill(uint32_t index, const DescriptorChain& chain, std::vector<Piece>& scatter) {
+  const auto scratch_offset = static_cast<uint32_t>(index * sizeof(SharedMemory::Message));
+  SharedMemory::Message& scratch = shared_->scratch[index];
+  Entry& entry = shared_->entries[index];
+  Slot& slot = slots_[index];
+  const auto scatter_begin = static_cast<uint32_t>(scatter.size());
+
+  entry = {
+      .request_window = SCRATCH_WINDOW,
+      .request_offset = scratch_offset + static_cast<uint32_t>(offsetof(SharedMemory::Message, request)),
+      .request_length = chain.readable_bytes(),
+      .reply_window = SCRATCH_WINDOW,
+      .reply_offset = scratch_offset + static_cast<uint32_t>(offsetof(SharedMemory::Message, reply)),
+      .reply_capacity = std::min(chain.writable_bytes(), MESSAGE_MAX),
+      .written = 0,
+      .reserved = 0,
+  };
+  const std::vector<Piece>& readable = chain.readable();
+  if (readable.size() == 1) {
+    entry.request_window = readable[0].window;
+    entry.request_offset = readable[0].offset;
+  } else {
+    uint32_t copied = 0;
+    for (const Piece& piece : readable) {
+      const uint32_t bytes = std::min(piece.length, MESSAGE_MAX - copied);
+      if (bytes == 0) break;
+      std::memcpy(scratch.request + copied, piece.host, bytes);
+      copied += bytes;
+    }
+  }
+  const std::vector<Piece>& writable = chain.writable();
+  if (writable.size() == 1) {
+    entry.reply_window = writable[0].window;
+    entry.reply_offset = writable[0].offset;
+    entry.reply_capacity = writable[0].length;
+  } else {
+    uint32_t kept = 0;
+    for (const Piece& piece : writable) {
+      if (kept >= MESSAGE_MAX) break;
+      scatter.push_back(piece);
+      kept += std::min(piece.length, MESSAGE_MAX);
+    }
+  }
+  slot = {chain.head(), entry.reply_capacity, scatter_begin, static_cast<uint32_t>(scatter.size())};
+}
+
+void Batch::finish(uint32_t index, uint32_t written, Virtqueue& queue, const std::vector<Piece>& scatter) {
+  const Slot& slot = slots_[index];
+  // The capacity is ours, not the shared word: JavaScript's mistake must not become a write beyond the buffer.
+  written = std::min(written, slot.capacity);
+  uint32_t copied = 0;
+  for (uint32_t i = slot.scatter_begin; i < slot.scatter_end && copied < written; i++) {
+    const uint32_t bytes = std::min(scatter[i].length, written - copied);
+    std::memcpy(scatter[i].host, shared_->scratch[index].reply + copied, bytes);
+    copied += bytes;
+  }
+  queue.complete(slot.head, written);
+}
+
+}  // namespace vhost_user_scmi

@@ -1,0 +1,585 @@
+// The addon's JavaScript face: class Device, as src/native.ts describes it. Owns what Node gives (handles of the event
+// loop, references, windows) and lends it to the parts that know virtio; the only file that includes napi.h.
+//
+// JavaScript runs in three places only: onBatch inside a visit of the pump, onEvent between two steps, and whatever
+// ticks and promises run when a turn ends. After each of the last two the device may be closed: `core_` is empty then.
+#include <errno.h>
+#include <fcntl.h>
+#include <napi.h>
+
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "batch.h"
+#include "event_buffers.h"
+#include "pump.h"
+#include "session.h"
+#include "text.h"
+#include "uv_handles.h"
+
+namespace vhost_user_scmi {
+namespace {
+
+// Messages handled in one turn of the loop; the rest waits in the socket, level-triggered.
+constexpr int MESSAGES_PER_TURN = 64;
+// For rings without a kick descriptor.
+constexpr uint64_t POLL_INTERVAL_MS = 1;
+// Until the listener is looked at again after accept failed, as with EMFILE.
+constexpr uint64_t ACCEPT_RETRY_MS = 1000;
+constexpr double WATCH_US_DEFAULT = 50;
+constexpr double WATCH_US_MAX = 1'000'000;
+
+constexpr uint64_t FEATURES = feature_bit(VIRTIO_F_INDIRECT_DESC) | feature_bit(VIRTIO_F_EVENT_IDX) |
+                              feature_bit(VHOST_USER_F_PROTOCOL_FEATURES) | feature_bit(VIRTIO_F_VERSION_1);
+constexpr uint64_t PROTOCOL_FEATURES =
+    feature_bit(VHOST_USER_PROTOCOL_F_MQ) | feature_bit(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+    feature_bit(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) | feature_bit(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
+    feature_bit(VHOST_USER_PROTOCOL_F_STATUS);
+
+bool is_integer(const Napi::Value& value, double min, double max) {
+  if (!value.IsNumber()) return false;
+  const double number = value.As<Napi::Number>().DoubleValue();
+  return std::trunc(number) == number && number >= min && number <= max;
+}
+
+// Reads options.<name>; throws a TypeError and returns false if it has the wrong type or value.
+class Options {
+ public:
+  explicit Options(const Napi::Value& value) : env_(value.Env()) {
+    if (value.IsObject()) {
+      object_ = value.As<Napi::Object>();
+    } else {
+      fail("the options must be an object");
+    }
+  }
+
+  bool boolean(const char* name, bool& out) {
+    const Napi::Value value = get(name);
+    if (value.IsEmpty() || value.IsUndefined()) return ok();
+    if (!value.IsBoolean()) return fail(text("options.%s must be true or false", name));
+    out = value.As<Napi::Boolean>();
+    return true;
+  }
+  bool integer(const char* name, double max, double& out) {
+    const Napi::Value value = get(name);
+    if (value.IsEmpty() || value.IsUndefined()) return ok();
+    if (!is_integer(value, 0, max)) return fail(text("options.%s must be an integer from 0 to %.0f", name, max));
+    out = value.As<Napi::Number>().DoubleValue();
+    return true;
+  }
+  // An array of bit numbers, as a mask.
+  bool bits(const char* name, uint64_t& out) {
+    const Napi::Value value = get(name);
+    if (value.IsEmpty() || value.IsUndefined()) return ok();
+    if (!value.IsArray()) return fail(text("options.%s must be an array of bit numbers", name));
+    const auto array = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); i++) {
+      const Napi::Value bit = array.Get(i);
+      if (bit.IsEmpty()) return ok();
+      if (!is_integer(bit, 0, 63)) return fail(text("options.%s[%u] must be a bit number from 0 to 63", name, i));
+      out |= feature_bit(bit.As<Napi::Number>().Uint32Value());
+    }
+    return true;
+  }
+  bool function(const char* name, Napi::FunctionReference& out) {
+    const Napi::Value value = get(name);
+    if (value.IsEmpty()) return ok();
+    if (!value.IsFunction()) return fail(text("options.%s must be a function", name));
+    out = Napi::Persistent(value.As<Napi::Function>());
+    return true;
+  }
+
+ private:
+  // Empty, with the exception pending, if a getter threw or there are no options.
+  Napi::Value get(const char* name) { return ok() ? Napi::Value(object_.Get(name)) : Napi::Value(); }
+  bool ok() { return !env_.IsExceptionPending(); }
+  bool fail(const std::string& message) {
+    Napi::TypeError::New(env_, message).ThrowAsJavaScriptException();
+    return false;
+  }
+
+  Napi::Env env_;
+  Napi::Object object_;
+};
+
+// An Error with a `code`, as Node's own system errors have.
+void throw_errno(Napi::Env env, int error, const std::string& what) {
+  const std::string code = uv_err_name(-error);
+  Napi::Error exception = Napi::Error::New(env, what + ": " + uv_strerror(-error) + " (" + code + ")");
+  exception.Set("code", Napi::String::New(env, code));
+  exception.ThrowAsJavaScriptException();
+}
+
+class Device final : public Napi::ObjectWrap<Device>, SessionHost, BatchHandler {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Device",
+                       {
+                           InstanceMethod<&Device::windows>("windows"),
+                           InstanceMethod<&Device::listen>("listen"),
+                           InstanceMethod<&Device::adopt>("adopt"),
+                           InstanceMethod<&Device::dial>("dial"),
+                           InstanceMethod<&Device::peek_event>("peekEvent"),
+                           InstanceMethod<&Device::commit_event>("commitEvent"),
+                           InstanceMethod<&Device::features>("features"),
+                           InstanceMethod<&Device::close>("close"),
+                       });
+  }
+
+  explicit Device(const Napi::CallbackInfo& info);
+  ~Device() override;
+
+ private:
+  // What exists until close().
+  struct Core {
+    Core(const SessionOptions& options, Device& device, uint64_t watch_ns)
+        : session(options, device), pump(session, batch, device, watch_ns), event_buffers(session, batch) {}
+    Batch batch;
+    Session session;
+    Pump pump;
+    EventBuffers event_buffers;
+  };
+
+  Napi::Value windows(const Napi::CallbackInfo& info);
+  Napi::Value listen(const Napi::CallbackInfo& info);
+  Napi::Value adopt(const Napi::CallbackInfo& info);
+  Napi::Value dial(const Napi::CallbackInfo& info);
+  Napi::Value peek_event(const Napi::CallbackInfo& info);
+  Napi::Value commit_event(const Napi::CallbackInfo& info);
+  Napi::Value features(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  // False, with an exception pending, if the method can't be called now.
+  bool open(const char* method, bool in_batch = false);
+  bool not_connected(const char* method);
+  std::optional<std::string> path_of(const Napi::CallbackInfo& info, const char* method);
+  void share_batch(Napi::Object self);
+
+  // SessionHost
+  bool watch_kick(unsigned queue, int fd) override;
+  void unwatch_kick(unsigned queue) override;
+  void unwatch_connection() override;
+  void detach_windows() override;
+  // BatchHandler
+  bool answer(uint32_t count) override;
+
+  template <typename Work>
+  void turn(Work work);
+  void flush_events();
+  void report(const Napi::Error& error);
+  void settle();
+  void wake();
+  void visit();
+  void on_listener();
+  void on_connection(int status, int events);
+  void on_kick(unsigned queue, int status);
+  void on_idle();
+  void on_interval();
+
+  void attach(Fd fd);
+  void dispose();
+  void forget_environment();
+  static void on_environment_end(napi_async_cleanup_hook_handle hook, void* device);
+
+  std::unique_ptr<Core> core_;
+  Napi::FunctionReference on_batch_;
+  Napi::FunctionReference on_event_;
+  std::optional<Napi::AsyncContext> context_;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+
+  Napi::Reference<Napi::ArrayBuffer> scratch_;
+  std::vector<Napi::Reference<Napi::ArrayBuffer>> lent_;
+  // Set while onBatch runs: the pump is on the stack, and no ring may change under it.
+  bool in_batch_ = false;
+  // What onBatch threw, until its batch is published.
+  Napi::Error batch_error_;
+  // The pump wants another visit.
+  bool visit_due_ = false;
+
+  Fd listener_;
+  std::optional<UvHandles> handles_;
+  UvHandles::Poll* listener_watch_ = nullptr;
+  UvHandles::Poll* connection_watch_ = nullptr;
+  int connection_events_ = 0;
+  UvHandles::Poll* kick_watch_[QUEUES] = {};
+  UvHandles::Idle* idle_ = nullptr;
+  UvHandles::Timer* interval_ = nullptr;
+  UvHandles::Timer* accept_retry_ = nullptr;
+};
+
+Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
+  bool events = true;
+  bool mem_slots = false;
+  uint64_t without = 0;
+  double watch_us = WATCH_US_DEFAULT;
+  Options options(info[0]);
+  if (!options.boolean("events", events) || !options.bits("withoutFeatures", without) ||
+      !options.boolean("memSlots", mem_slots) || !options.integer("pollUs", WATCH_US_MAX, watch_us) ||
+      !options.function("onBatch", on_batch_) || !options.function("onEvent", on_event_)) {
+    return;
+  }
+  uv_loop_t* loop;
+  if (napi_get_uv_event_loop(Env(), &loop) != napi_ok) {
+    Napi::Error::New(Env(), "there is no event loop").ThrowAsJavaScriptException();
+    return;
+  }
+  const SessionOptions offer = {
+      .features = (FEATURES | (events ? feature_bit(VIRTIO_SCMI_F_P2A_CHANNELS) : 0)) & ~without,
+      .protocol_features =
+          PROTOCOL_FEATURES | (mem_slots ? feature_bit(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) : 0),
+  };
+  core_ = std::make_unique<Core>(offer, *this, static_cast<uint64_t>(watch_us) * 1000);
+  context_.emplace(Env(), "vhost-user-scmi");
+  // libuv holds pointers into this object while handles are open, so it is not collected before.
+  handles_.emplace(
+      loop, [this] { Ref(); },
+      [this] {
+        forget_environment();
+        Unref();
+      });
+  share_batch(info.This().As<Napi::Object>());
+  napi_add_async_cleanup_hook(Env(), on_environment_end, this, &hook_);
+}
+
+Device::~Device() { forget_environment(); }
+
+// `batch`, `times` and window 0 lie over one block of memory, which lives until the last of their buffers is collected.
+void Device::share_batch(Napi::Object self) {
+  using Shared = std::shared_ptr<SharedMemory>;
+  const Shared& shared = core_->batch.shared();
+  const auto buffer = [&](void* data, size_t bytes) {
+    return Napi::ArrayBuffer::New(
+        Env(), data, bytes, [](Napi::Env, void*, Shared* owner) { delete owner; }, new Shared(shared));
+  };
+  const Napi::ArrayBuffer words = buffer(&shared->header, BATCH_WORDS * sizeof(uint32_t));
+  scratch_ = Napi::Persistent(buffer(shared->scratch, sizeof shared->scratch));
+  if (Env().IsExceptionPending()) return;
+  self.DefineProperties({
+      Napi::PropertyDescriptor::Value("batch", Napi::Uint32Array::New(Env(), BATCH_WORDS, words, 0), napi_enumerable),
+      Napi::PropertyDescriptor::Value("times", Napi::Float64Array::New(Env(), TIMES, words, 0), napi_enumerable),
+  });
+}
+
+bool Device::open(const char* method, bool in_batch) {
+  std::string reason;
+  if (!core_) {
+    reason = text("%s(): the device is closed", method);
+  } else if (in_batch_ && !in_batch) {
+    reason = text("%s() can't be called from onBatch", method);
+  }
+  if (!reason.empty()) Napi::Error::New(Env(), reason).ThrowAsJavaScriptException();
+  return reason.empty();
+}
+
+bool Device::not_connected(const char* method) {
+  if (!core_->session.connected()) return true;
+  throw_errno(Env(), EISCONN, text("%s(): a front end is connected already", method));
+  return false;
+}
+
+std::optional<std::string> Device::path_of(const Napi::CallbackInfo& info, const char* method) {
+  if (info[0].IsString()) return info[0].As<Napi::String>().Utf8Value();
+  Napi::TypeError::New(Env(), text("%s(): the path must be a string", method)).ThrowAsJavaScriptException();
+  return std::nullopt;
+}
+
+Napi::Value Device::windows(const Napi::CallbackInfo&) {
+  if (!open("windows")) return Env().Undefined();
+  if (lent_.empty()) {
+    for (const MemoryMap::Window& window : core_->session.memory().windows()) {
+      // Without a finalizer: the mapping is ours, and detached long before the buffer is collected.
+      const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(Env(), window.data, window.bytes);
+      if (Env().IsExceptionPending()) return Env().Undefined();
+      lent_.push_back(Napi::Persistent(buffer));
+    }
+  }
+  Napi::Array views = Napi::Array::New(Env(), 1 + lent_.size());
+  views.Set(SCRATCH_WINDOW, Napi::DataView::New(Env(), scratch_.Value()));
+  for (uint32_t i = 0; i < lent_.size(); i++) {
+    views.Set(SCRATCH_WINDOW + 1 + i, Napi::DataView::New(Env(), lent_[i].Value()));
+  }
+  return views;
+}
+
+Napi::Value Device::listen(const Napi::CallbackInfo& info) {
+  if (!open("listen")) return Env().Undefined();
+  const auto path = path_of(info, "listen");
+  if (!path) return Env().Undefined();
+  if (listener_) {
+    Napi::Error::New(Env(), "listen(): the device listens already").ThrowAsJavaScriptException();
+  } else if (const int error = listen_unix(*path, listener_)) {
+    throw_errno(Env(), error, text("can't listen on %s", path->c_str()));
+  } else {
+    settle();
+  }
+  return Env().Undefined();
+}
+
+Napi::Value Device::adopt(const Napi::CallbackInfo& info) {
+  if (!open("adopt")) return Env().Undefined();
+  if (!is_integer(info[0], 0, INT32_MAX)) {
+    Napi::TypeError::New(Env(), "adopt(): the file descriptor must be an integer").ThrowAsJavaScriptException();
+    return Env().Undefined();
+  }
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) {
+    throw_errno(Env(), errno, text("can't adopt file descriptor %d", fd));
+    return Env().Undefined();
+  }
+  const SocketKind kind = socket_kind(fd);
+  if (kind == SocketKind::NEITHER) {
+    throw_errno(Env(), ENOTSOCK, text("file descriptor %d is no Unix stream socket that listens or is connected", fd));
+  } else if (kind == SocketKind::LISTENING && listener_) {
+    Napi::Error::New(Env(), "adopt(): the device listens already").ThrowAsJavaScriptException();
+  } else if (kind == SocketKind::LISTENING || not_connected("adopt")) {
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (kind == SocketKind::LISTENING) {
+      listener_ = Fd(fd);
+    } else {
+      attach(Fd(fd));
+    }
+    settle();
+  }
+  return Env().Undefined();
+}
+
+Napi::Value Device::dial(const Napi::CallbackInfo& info) {
+  if (!open("dial")) return Env().Undefined();
+  const auto path = path_of(info, "dial");
+  if (!path || !not_connected("dial")) return Env().Undefined();
+  Fd fd;
+  const int error = connect_unix(*path, fd);
+  if (error == ENOENT || error == ECONNREFUSED) return Napi::Boolean::New(Env(), false);
+  if (error != 0) {
+    throw_errno(Env(), error, text("can't connect to %s", path->c_str()));
+    return Env().Undefined();
+  }
+  attach(std::move(fd));
+  settle();
+  return Napi::Boolean::New(Env(), true);
+}
+
+Napi::Value Device::peek_event(const Napi::CallbackInfo&) {
+  if (!open("peekEvent", true)) return Env().Undefined();
+  const int64_t capacity = core_->event_buffers.peek();
+  settle();
+  return Napi::Number::New(Env(), static_cast<double>(capacity));
+}
+
+Napi::Value Device::commit_event(const Napi::CallbackInfo& info) {
+  if (!open("commitEvent", true)) return Env().Undefined();
+  if (!is_integer(info[0], 0, UINT32_MAX)) {
+    Napi::TypeError::New(Env(), "commitEvent(): the length must be an integer").ThrowAsJavaScriptException();
+  } else if (!core_->event_buffers.commit(info[0].As<Napi::Number>().Uint32Value())) {
+    Napi::Error::New(Env(), "commitEvent(): no buffer was peeked, or its ring has stopped since")
+        .ThrowAsJavaScriptException();
+  }
+  settle();
+  return Env().Undefined();
+}
+
+Napi::Value Device::features(const Napi::CallbackInfo&) {
+  if (!open("features")) return Env().Undefined();
+  return Napi::Number::New(Env(), static_cast<double>(core_->session.features()));
+}
+
+Napi::Value Device::close(const Napi::CallbackInfo&) {
+  if (open("close")) dispose();
+  return Env().Undefined();
+}
+
+bool Device::watch_kick(unsigned queue, int fd) {
+  kick_watch_[queue] = handles_->poll(fd, UV_READABLE, [this, queue](int status, int) { on_kick(queue, status); });
+  return kick_watch_[queue] != nullptr;
+}
+
+void Device::unwatch_kick(unsigned queue) { UvHandles::close(kick_watch_[queue]); }
+
+void Device::unwatch_connection() { UvHandles::close(connection_watch_); }
+
+void Device::detach_windows() {
+  const Napi::HandleScope scope(Env());
+  for (const auto& buffer : lent_) {
+    // A view that outlived its mapping would read whatever comes to lie there.
+    if (napi_detach_arraybuffer(Env(), buffer.Value()) != napi_ok) {
+      Napi::Error::Fatal("vhost_user_scmi", "a window can't be detached from guest memory");
+    }
+  }
+  lent_.clear();
+}
+
+bool Device::answer(uint32_t count) {
+  const Napi::HandleScope scope(Env());
+  napi_value argument;
+  napi_value result;
+  napi_create_uint32(Env(), count, &argument);
+  in_batch_ = true;
+  // Not through a callback scope: ticks and promises run once per turn, not per batch.
+  const napi_status status = napi_call_function(Env(), Env().Undefined(), on_batch_.Value(), 1, &argument, &result);
+  in_batch_ = false;
+  if (status == napi_ok) return true;
+  // Nothing is pending if a worker is being terminated.
+  if (Env().IsExceptionPending()) batch_error_ = Env().GetAndClearPendingException();
+  return false;
+}
+
+// One turn of the event loop: `work`, then what JavaScript is to know, then ticks and promises.
+template <typename Work>
+void Device::turn(Work work) {
+  const Napi::HandleScope handle_scope(Env());
+  {
+    const Napi::CallbackScope callback_scope(Env(), *context_);
+    work();
+    flush_events();
+  }
+  if (core_) settle();
+}
+
+void Device::flush_events() {
+  while (core_ && core_->session.has_events()) {
+    const Napi::HandleScope scope(Env());
+    const Event event = core_->session.take_event();
+    const napi_value arguments[] = {
+        Napi::Number::New(Env(), static_cast<int>(event.kind)),
+        Napi::Number::New(Env(), event.queue),
+        Napi::Number::New(Env(), event.value),
+        Napi::String::New(Env(), event.text),
+    };
+    napi_value result;
+    if (napi_call_function(Env(), Env().Undefined(), on_event_.Value(), 4, arguments, &result) == napi_ok) continue;
+    if (!Env().IsExceptionPending()) return;
+    report(Env().GetAndClearPendingException());
+  }
+}
+
+// A callback threw, which is a bug of its owner: the process hears of it as of any uncaught exception.
+void Device::report(const Napi::Error& error) { napi_fatal_exception(Env(), error.Value()); }
+
+// Brings the handles in step with the state. Runs no JavaScript.
+void Device::settle() {
+  const Session& session = core_->session;
+  if (!idle_) {
+    idle_ = handles_->idle([this] { on_idle(); });
+    interval_ = handles_->timer([this] { on_interval(); });
+    accept_retry_ = handles_->timer([this] {
+      UvHandles::set_interval(accept_retry_, 0);
+      settle();
+    });
+  }
+  if (session.connected()) {
+    // One front end at a time: another one waits in the backlog.
+    UvHandles::close(listener_watch_);
+    const int events = UV_READABLE | (session.connection().wants_write() ? UV_WRITABLE : 0);
+    if (events != connection_events_) UvHandles::set_events(connection_watch_, connection_events_ = events);
+  } else if (listener_ && !listener_watch_ && !uv_is_active(reinterpret_cast<uv_handle_t*>(&accept_retry_->uv))) {
+    listener_watch_ = handles_->poll(listener_.get(), UV_READABLE, [this](int, int) { on_listener(); });
+  }
+  const bool polling = session.wants_polling(CMDQ) || session.wants_polling(EVENTQ);
+  UvHandles::set_interval(interval_, polling ? POLL_INTERVAL_MS : 0);
+  UvHandles::set_active(idle_, visit_due_ || session.has_events());
+}
+
+void Device::visit() {
+  visit_due_ = core_->pump.visit() == Pump::Next::CONTINUE;
+  if (!batch_error_.IsEmpty()) report(std::exchange(batch_error_, Napi::Error()));
+}
+
+void Device::on_listener() {
+  turn([this] {
+    Fd fd;
+    const int error = accept_unix(listener_.get(), fd);
+    if (error == 0) {
+      attach(std::move(fd));
+    } else if (error != EAGAIN && error != ECONNABORTED && error != EINTR) {
+      // Out of descriptors, most likely. The listener stays readable: looking at it at once again would be a busy loop.
+      UvHandles::close(listener_watch_);
+      UvHandles::set_interval(accept_retry_, ACCEPT_RETRY_MS);
+      core_->session.note(text("a front end can't be accepted: %s", uv_strerror(-error)));
+    }
+  });
+}
+
+void Device::on_connection(int status, int events) {
+  turn([=, this] {
+    if (status < 0) core_->session.disconnect(text("waiting on the socket failed: %s", uv_strerror(status)));
+    if (events & UV_WRITABLE) core_->session.flush_output();
+    for (int i = 0; i < MESSAGES_PER_TURN && core_ && core_->session.receive(); i++) flush_events();
+    if (!core_) return;
+    // A ring that started may hold messages whose kicks went to a former process.
+    if (core_->session.running(CMDQ) && core_->session.queue(CMDQ).available()) visit_due_ = true;
+  });
+}
+
+void Device::on_kick(unsigned queue, int status) {
+  turn([=, this] {
+    // After an error (an eventfd at its maximum is one to libuv) the handle is stopped; if it reads, it goes on.
+    if (core_->session.drain_kick(queue) && status < 0) UvHandles::set_events(kick_watch_[queue], UV_READABLE);
+    if (queue == CMDQ) {
+      visit();
+    } else {
+      core_->session.announce_event_buffers();
+    }
+  });
+}
+
+void Device::on_idle() {
+  turn([this] {
+    if (std::exchange(visit_due_, false)) visit();
+  });
+}
+
+void Device::on_interval() {
+  turn([this] {
+    Session& session = core_->session;
+    if (session.wants_polling(EVENTQ)) session.announce_event_buffers();
+    if (session.wants_polling(CMDQ)) visit();
+  });
+}
+
+void Device::attach(Fd fd) {
+  connection_events_ = UV_READABLE;
+  connection_watch_ = handles_->poll(fd.get(), connection_events_,
+                                     [this](int status, int events) { on_connection(status, events); });
+  core_->session.connect(std::move(fd));
+}
+
+void Device::dispose() {
+  core_->session.close();
+  core_.reset();
+  UvHandles::close(listener_watch_);
+  UvHandles::close(idle_);
+  UvHandles::close(interval_);
+  UvHandles::close(accept_retry_);
+  listener_.reset();
+  on_batch_.Reset();
+  on_event_.Reset();
+  scratch_.Reset();
+  if (handles_->empty()) forget_environment();
+}
+
+void Device::forget_environment() {
+  if (hook_ != nullptr) napi_remove_async_cleanup_hook(std::exchange(hook_, nullptr));
+}
+
+// The environment (a worker, or the process) ends. It waits until the hook is removed, that is until libuv has let go
+// of every handle.
+void Device::on_environment_end(napi_async_cleanup_hook_handle, void* data) {
+  auto* device = static_cast<Device*>(data);
+  if (device->core_) device->dispose();
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  exports.Set("Device", Device::define(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(vhost_user_scmi, initialize)
+
+}  // namespace vhost_user_scmi

@@ -1,0 +1,28 @@
+// The event queue's buffers, one at a time: look at the next, then fill and return it. None is held in between, so a
+// front end that stops the ring gets back the index of the first unused one.
+#pragma once
+
+#include <cstdint>
+
+#include "batch.h"
+#include "session.h"
+
+namespace vhost_user_scmi {
+
+class EventBuffers {
+ public:
+  EventBuffers(Session& session, Batch& batch) : session_(session), batch_(batch) {}
+
+  // Fills the batch's last entry. The buffer's capacity, or -1: none is available, or the queue does not run.
+  int64_t peek();
+  // Returns the buffer that peek() showed. False if there is none, or its ring is not what it was.
+  bool commit(uint32_t written);
+
+ private:
+  Session& session_;
+  Batch& batch_;
+  bool peeked_ = false;
+  uint64_t peeked_generation_ = 0;
+};
+
+}  // namespace vhost_user_scmi

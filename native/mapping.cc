@@ -1,0 +1,85 @@
+#include "mapping.h"
+
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "sigbus.h"
+
+namespace vhost_user_scmi {
+namespace {
+
+// Offsets, lengths and replacement pages of a hugetlbfs file are multiples of its huge page; elsewhere of a page.
+uint64_t page_size_of(int fd) {
+  struct statfs fs;
+  if (fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC) return static_cast<uint64_t>(fs.f_bsize);
+  return static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+const char* describe(MappingFault fault) {
+  switch (fault) {
+    case MappingFault::NONE: return "no fault";
+    case MappingFault::OFFSET_OVERFLOW: return "offset and size overflow";
+    case MappingFault::NOT_A_FILE: return "the descriptor is not a file that can be mapped";
+    case MappingFault::FILE_TOO_SHORT: return "the file ends before it";
+    case MappingFault::MMAP_FAILED: return "mmap failed";
+    case MappingFault::TOO_MANY_MAPPINGS: return "the process has too many mappings";
+  }
+  return "unknown fault";
+}
+
+Mapping::Mapping(Mapping&& other) noexcept { *this = std::move(other); }
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(begin_, other.begin_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(data_, other.data_);
+  std::swap(slot_, other.slot_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (begin_ == nullptr) return;
+  sigbus::unwatch(slot_);
+  munmap(begin_, bytes_);
+}
+
+MappingFault Mapping::map(int fd, uint64_t offset, uint64_t length) {
+  struct stat file;
+  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) return MappingFault::NOT_A_FILE;
+  uint64_t end;
+  if (__builtin_add_overflow(offset, length, &end) || end > INT64_MAX) return MappingFault::OFFSET_OVERFLOW;
+  if (end > static_cast<uint64_t>(file.st_size)) return MappingFault::FILE_TOO_SHORT;
+
+  const uint64_t page_size = page_size_of(fd);
+  const uint64_t start = offset & ~(page_size - 1);
+  const uint64_t bytes = (end - start + page_size - 1) & ~(page_size - 1);
+  // NORESERVE: the front end pays for this memory, and a sparse 8 GiB region must not be charged to us.
+  void* begin =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, static_cast<off_t>(start));
+  if (begin == MAP_FAILED) return MappingFault::MMAP_FAILED;
+  const int slot = sigbus::watch(begin, bytes, page_size);
+  if (slot < 0) {
+    munmap(begin, bytes);
+    return MappingFault::TOO_MANY_MAPPINGS;
+  }
+  // A core dump of the device is not the place for the guest's memory. Refusal is harmless.
+  madvise(begin, bytes, MADV_DONTDUMP);
+
+  Mapping old = std::move(*this);
+  begin_ = begin;
+  bytes_ = bytes;
+  data_ = static_cast<uint8_t*>(begin) + (offset - start);
+  slot_ = slot;
+  return MappingFault::NONE;
+}
+
+bool Mapping::broken() const { return slot_ >= 0 && sigbus::broken(slot_); }
+
+}  // namespace vhost_user_scmi

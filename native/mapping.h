@@ -1,0 +1,45 @@
+// One shared mapping of a file the front end sent: checked against the file's length, watched for truncation, unmapped
+// when it goes. Knows no addresses but its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vhost_user_scmi {
+
+enum class MappingFault : uint8_t {
+  NONE,
+  OFFSET_OVERFLOW,
+  NOT_A_FILE,
+  FILE_TOO_SHORT,
+  MMAP_FAILED,
+  TOO_MANY_MAPPINGS,
+};
+
+const char* describe(MappingFault fault);
+
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();
+
+  // Maps [offset, offset + length) of `fd` in front of anything this object held, which is unmapped only on success.
+  // The offset needs no alignment. `fd` can be closed afterwards.
+  MappingFault map(int fd, uint64_t offset, uint64_t length);
+
+  // The byte at `offset`.
+  uint8_t* data() const { return data_; }
+  explicit operator bool() const { return data_ != nullptr; }
+  // True once the file shrank below the mapping and a page had to be replaced: what is read here is no longer shared.
+  bool broken() const;
+
+ private:
+  void* begin_ = nullptr;
+  size_t bytes_ = 0;
+  uint8_t* data_ = nullptr;
+  int slot_ = -1;
+};
+
+}  // namespace vhost_user_scmi

@@ -1,0 +1,137 @@
+#include "memory_map.h"
+
+#include <algorithm>
+
+namespace vhost_user_scmi {
+namespace {
+
+// Callers have checked that neither sum overflows.
+bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) { return a < b + b_size && b < a + a_size; }
+
+bool overflows(uint64_t address, uint64_t size) { return address > UINT64_MAX - size; }
+
+}  // namespace
+
+const char* describe(MemoryError error) {
+  switch (error.fault) {
+    case MemoryFault::NONE: return "no fault";
+    case MemoryFault::SIZE_ZERO: return "its size is 0";
+    case MemoryFault::GUEST_ADDRESS_OVERFLOW: return "guest address and size overflow";
+    case MemoryFault::USER_ADDRESS_OVERFLOW: return "front-end address and size overflow";
+    case MemoryFault::GUEST_OVERLAP: return "it overlaps another region in guest addresses";
+    case MemoryFault::USER_OVERLAP: return "it overlaps another region in front-end addresses";
+    case MemoryFault::TOO_MANY_REGIONS: return "there are too many regions";
+    case MemoryFault::TOO_MUCH_MEMORY: return "all regions together exceed 1 TiB";
+    case MemoryFault::NO_SUCH_REGION: return "there is no such region";
+    case MemoryFault::NOT_MAPPED: return describe(error.mapping);
+  }
+  return "unknown fault";
+}
+
+MemoryError MemoryMap::add(const VhostUserMemoryRegion& region, int fd) {
+  if (regions_.size() == MEM_SLOTS_MAX) return {MemoryFault::TOO_MANY_REGIONS};
+  if (region.size == 0) return {MemoryFault::SIZE_ZERO};
+  if (overflows(region.guest_address, region.size)) return {MemoryFault::GUEST_ADDRESS_OVERFLOW};
+  if (overflows(region.user_address, region.size)) return {MemoryFault::USER_ADDRESS_OVERFLOW};
+  uint64_t total = region.size;
+  for (const Region& other : regions_) {
+    if (overlap(region.guest_address, region.size, other.wire.guest_address, other.wire.size)) {
+      return {MemoryFault::GUEST_OVERLAP};
+    }
+    if (overlap(region.user_address, region.size, other.wire.user_address, other.wire.size)) {
+      return {MemoryFault::USER_OVERLAP};
+    }
+    total += other.wire.size;  // at most 32 sizes, each within the budget but the newest: below it the sum is exact
+  }
+  if (region.size > MEMORY_BYTES_MAX || total > MEMORY_BYTES_MAX) return {MemoryFault::TOO_MUCH_MEMORY};
+
+  Mapping mapping;
+  const MappingFault fault = mapping.map(fd, region.mmap_offset, region.size);
+  if (fault != MappingFault::NONE) return {MemoryFault::NOT_MAPPED, fault};
+  regions_.push_back({region, std::move(mapping), 0});
+  number_windows();
+  return {};
+}
+
+MemoryError MemoryMap::remove(const VhostUserMemoryRegion& region) {
+  const size_t index = find(region);
+  if (index == regions_.size()) return {MemoryFault::NO_SUCH_REGION};
+  regions_.erase(regions_.begin() + static_cast<ptrdiff_t>(index));
+  number_windows();
+  return {};
+}
+
+bool MemoryMap::broken() const {
+  return std::any_of(regions_.begin(), regions_.end(), [](const Region& region) { return region.mapping.broken(); });
+}
+
+bool MemoryMap::translate(uint64_t address, uint32_t length, std::vector<Piece>& pieces) const {
+  while (length > 0) {
+    const Region* region = region_of(address);
+    if (region == nullptr) return false;
+    const uint64_t offset = address - region->wire.guest_address;
+    const uint64_t in_window = offset % WINDOW_BYTES;
+    const uint64_t available = std::min(region->wire.size - offset, WINDOW_BYTES - in_window);
+    const auto taken = static_cast<uint32_t>(std::min<uint64_t>(length, available));
+    pieces.push_back({
+        .host = region->mapping.data() + offset,
+        .length = taken,
+        .window = region->first_window + static_cast<uint32_t>(offset / WINDOW_BYTES),
+        .offset = static_cast<uint32_t>(in_window),
+    });
+    // Can't wrap: the piece ends inside a region, and no region reaches 2^64.
+    address += taken;
+    length -= taken;
+  }
+  return true;
+}
+
+uint8_t* MemoryMap::from_user(uint64_t address, uint64_t length) const {
+  for (const Region& region : regions_) {
+    if (address < region.wire.user_address) continue;
+    const uint64_t offset = address - region.wire.user_address;
+    if (offset < region.wire.size && length <= region.wire.size - offset) return region.mapping.data() + offset;
+  }
+  return nullptr;
+}
+
+std::vector<MemoryMap::Window> MemoryMap::windows() const {
+  std::vector<Window> windows;
+  for (const Region& region : regions_) {
+    for (uint64_t offset = 0; offset < region.wire.size; offset += WINDOW_BYTES) {
+      windows.push_back({region.mapping.data() + offset, std::min(region.wire.size - offset, WINDOW_BYTES)});
+    }
+  }
+  return windows;
+}
+
+size_t MemoryMap::find(const VhostUserMemoryRegion& region) const {
+  // vhost-user, REM_MEM_REG: guest address, size and user address identify a region; the offset does not.
+  const auto same = [&](const Region& other) {
+    return other.wire.guest_address == region.guest_address && other.wire.size == region.size &&
+           other.wire.user_address == region.user_address;
+  };
+  return static_cast<size_t>(std::find_if(regions_.begin(), regions_.end(), same) - regions_.begin());
+}
+
+const MemoryMap::Region* MemoryMap::region_of(uint64_t guest_address) const {
+  const auto covers = [=](const Region& region) {
+    // One comparison covers both ends: below the region the difference wraps to something larger than any size.
+    return guest_address - region.wire.guest_address < region.wire.size;
+  };
+  if (recent_ < regions_.size() && covers(regions_[recent_])) return &regions_[recent_];
+  const auto found = std::find_if(regions_.begin(), regions_.end(), covers);
+  if (found == regions_.end()) return nullptr;
+  recent_ = static_cast<size_t>(found - regions_.begin());
+  return &*found;
+}
+
+void MemoryMap::number_windows() {
+  uint32_t next = SCRATCH_WINDOW + 1;
+  for (Region& region : regions_) {
+    region.first_window = next;
+    next += static_cast<uint32_t>((region.wire.size + WINDOW_BYTES - 1) / WINDOW_BYTES);
+  }
+}
+
+}  // namespace vhost_user_scmi

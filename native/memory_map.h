@@ -1,0 +1,98 @@
+// The guest's memory as the front end described it: regions, their mappings, and both translations. Descriptors hold
+// guest-physical addresses; ring addresses are front-end virtual (vhost-user, "Ring addresses").
+//
+// Every range is translated whole or not at all. Knows nothing of rings, and nothing of who looks at the windows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "fd.h"
+#include "mapping.h"
+#include "vhost_user.h"
+
+namespace vhost_user_scmi {
+
+// JavaScript sees memory through windows of at most 1 GiB: offsets stay small integers, and Node limits the size of an
+// external ArrayBuffer. Window 0 is scratch memory; a region's windows are numbered from its `first_window`.
+inline constexpr uint64_t WINDOW_BYTES = uint64_t{1} << 30;
+inline constexpr uint32_t SCRATCH_WINDOW = 0;
+
+// vhost-user leaves the number of slots to the back end; QEMU asks for it with GET_MAX_MEM_SLOTS.
+inline constexpr uint32_t MEM_SLOTS_MAX = 32;
+// An address-space budget, so that sparse files can't exhaust it: 1024 windows.
+inline constexpr uint64_t MEMORY_BYTES_MAX = uint64_t{1} << 40;
+
+enum class MemoryFault : uint8_t {
+  NONE,
+  SIZE_ZERO,
+  GUEST_ADDRESS_OVERFLOW,
+  USER_ADDRESS_OVERFLOW,
+  GUEST_OVERLAP,
+  USER_OVERLAP,
+  TOO_MANY_REGIONS,
+  TOO_MUCH_MEMORY,
+  NO_SUCH_REGION,
+  NOT_MAPPED,  // see the MappingFault
+};
+
+struct MemoryError {
+  MemoryFault fault = MemoryFault::NONE;
+  MappingFault mapping = MappingFault::NONE;
+  explicit operator bool() const { return fault != MemoryFault::NONE; }
+};
+
+const char* describe(MemoryError error);
+
+// Bytes that lie in one piece, in one window.
+struct Piece {
+  uint8_t* host;
+  uint32_t length;
+  uint32_t window;
+  uint32_t offset;
+};
+
+class MemoryMap {
+ public:
+  // A failed call changes nothing. `fd` may be closed afterwards.
+  MemoryError add(const VhostUserMemoryRegion& region, int fd);
+  // Finds a region by addresses and size; unmaps it.
+  MemoryError remove(const VhostUserMemoryRegion& region);
+
+  bool empty() const { return regions_.empty(); }
+  bool contains(const VhostUserMemoryRegion& region) const { return find(region) != regions_.size(); }
+  // True if a file shrank under its mapping; the memory is then not usable until it is replaced.
+  bool broken() const;
+
+  // Appends the pieces of guest-physical [address, address + length), split where regions or windows end. False, with
+  // `pieces` in an unspecified longer state, if any byte is not guest memory.
+  bool translate(uint64_t address, uint32_t length, std::vector<Piece>& pieces) const;
+
+  // Front-end virtual [address, address + length) as a pointer, if it lies in one region; else nullptr.
+  uint8_t* from_user(uint64_t address, uint64_t length) const;
+
+  struct Window {
+    uint8_t* data;
+    size_t bytes;
+  };
+  // Windows 1, 2, …, in order.
+  std::vector<Window> windows() const;
+
+ private:
+  struct Region {
+    VhostUserMemoryRegion wire;
+    Mapping mapping;
+    uint32_t first_window;
+  };
+
+  size_t find(const VhostUserMemoryRegion& region) const;
+  const Region* region_of(uint64_t guest_address) const;
+  void number_windows();
+
+  std::vector<Region> regions_;
+  // The last region that translated: consecutive descriptors nearly always share one.
+  mutable size_t recent_ = 0;
+};
+
+}  // namespace vhost_user_scmi

@@ -1,0 +1,201 @@
+// One vhost-user device: the connection to a front end, what was negotiated, guest memory, and two rings. Requests come
+// in here; session.cc dispatches them and owns the one rule of when a reply is due, requests.cc holds what each does.
+//
+// Knows neither Node nor the event loop: what must happen outside is asked of the SessionHost, and what JavaScript is to
+// know is queued as events.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "inflight.h"
+#include "memory_map.h"
+#include "socket.h"
+#include "vring.h"
+
+namespace vhost_user_scmi {
+
+// virtio 1.3 §5.17.2.
+inline constexpr unsigned CMDQ = 0;
+inline constexpr unsigned EVENTQ = 1;
+inline constexpr unsigned QUEUES = 2;
+
+// NativeEvent in src/native.ts, number by number.
+enum class EventKind : uint8_t {
+  CONNECTED = 0,
+  DISCONNECTED = 1,
+  MEMORY = 2,
+  QUEUE_STARTED = 3,
+  QUEUE_STOPPED = 4,
+  QUEUE_FAULT = 5,
+  REFUSED = 6,
+  EVENT_BUFFERS = 7,
+};
+
+struct Event {
+  EventKind kind;
+  int queue = -1;
+  uint32_t value = 0;
+  std::string text;
+};
+
+// Every call is made while the session still owns the thing spoken of, and must not call back into the session.
+class SessionHost {
+ public:
+  // False if the descriptor can't be watched (a regular file).
+  virtual bool watch_kick(unsigned queue, int fd) = 0;
+  virtual void unwatch_kick(unsigned queue) = 0;
+  virtual void unwatch_connection() = 0;
+  // Guest memory is about to be unmapped: nobody may hold a pointer into it any more.
+  virtual void detach_windows() = 0;
+
+ protected:
+  ~SessionHost() = default;
+};
+
+struct SessionOptions {
+  uint64_t features;
+  uint64_t protocol_features;
+};
+
+class Session {
+ public:
+  Session(const SessionOptions& options, SessionHost& host) : options_(options), host_(host) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  bool connected() const { return connection_.has_value(); }
+  const Connection& connection() const { return *connection_; }
+  // Takes a front end. Nothing is known of it: after a reconnect it negotiates nothing again.
+  void connect(Fd fd);
+  // Leaves it, if there is one, and says so; the session is as new.
+  void disconnect(const std::string& reason);
+  // The same for good, without a word. The owner calls this while the host still works.
+  void close() { reset(); }
+  // Handles one message. False when there is none to handle: the socket is drained, or the connection is gone.
+  bool receive();
+  void flush_output();
+
+  bool running(unsigned queue) const { return vrings_[queue].queue.running(); }
+  Virtqueue& queue(unsigned queue) { return vrings_[queue].queue; }
+  const MemoryMap& memory() const { return memory_; }
+  uint64_t features() const { return features_; }
+  // A ring without a kick descriptor: it has to be looked at now and then.
+  bool wants_polling(unsigned queue) const { return running(queue) && !vrings_[queue].kick; }
+  // Changes whenever pointers into guest memory or chains looked at become void.
+  uint64_t generation() const { return generation_; }
+
+  // The kick descriptor is readable. False if it is of no use any more, and no longer watched.
+  bool drain_kick(unsigned queue);
+  // After completing chains: notifies the driver if it wants that.
+  void signal(unsigned queue);
+  // After touching guest memory: stops every ring if a file behind it shrank.
+  void check_memory();
+  // Stops a ring whose driver broke a rule (queue.error()).
+  void fault(unsigned queue);
+  // The driver made event buffers available: says so, once per call.
+  void announce_event_buffers();
+
+  // Tells JavaScript of something that went wrong outside the session, as REFUSED.
+  void note(std::string text) { emit(EventKind::REFUSED, -1, 0, std::move(text)); }
+  bool has_events() const { return !events_.empty(); }
+  Event take_event();
+
+ private:
+  // What a handler did. A text means refused.
+  struct Outcome {
+    enum Kind : uint8_t { DONE, REPLIED, REFUSED } kind;
+    std::string text;
+  };
+  using Handler = Outcome (Session::*)(Message&);
+  struct RequestRule;
+  static const RequestRule RULES[];
+
+  static Outcome done() { return {Outcome::DONE, {}}; }
+  static Outcome refused(std::string text) { return {Outcome::REFUSED, std::move(text)}; }
+  Outcome reply(const Message& message, const void* payload, uint32_t size, Fd fd = Fd());
+  Outcome reply(const Message& message, uint64_t value) { return reply(message, &value, sizeof value); }
+  static const RequestRule* rule_of(uint32_t request);
+  Outcome handle(const RequestRule* rule, Message& message);
+  void dispatch(Message& message);
+
+  // requests.cc, in the order of the request numbers.
+  Outcome get_features(Message&);
+  Outcome set_features(Message&);
+  Outcome set_owner(Message&);
+  Outcome reset_owner(Message&);
+  Outcome set_mem_table(Message&);
+  Outcome set_vring_num(Message&);
+  Outcome set_vring_addr(Message&);
+  Outcome set_vring_base(Message&);
+  Outcome get_vring_base(Message&);
+  Outcome set_vring_kick(Message&);
+  Outcome set_vring_call(Message&);
+  Outcome set_vring_err(Message&);
+  Outcome get_protocol_features(Message&);
+  Outcome set_protocol_features(Message&);
+  Outcome get_queue_num(Message&);
+  Outcome set_vring_enable(Message&);
+  Outcome get_inflight_fd(Message&);
+  Outcome set_inflight_fd(Message&);
+  Outcome reset_device(Message&);
+  Outcome get_max_mem_slots(Message&);
+  Outcome add_mem_reg(Message&);
+  Outcome rem_mem_reg(Message&);
+  Outcome set_status(Message&);
+  Outcome get_status(Message&);
+
+  // Why there is no such ring; empty if there is.
+  std::string no_such_ring(uint64_t index) const;
+  // The same, and why its set-up can't be changed.
+  std::string not_settable(uint64_t index) const;
+  // The payload and descriptor of SET_VRING_KICK, CALL and ERR, or why they make no sense.
+  std::string take_ring_fd(Message& message, unsigned& queue, Fd& fd) const;
+  std::string bad_inflight(const VhostUserInflight& inflight) const;
+
+  // Starts a ring that has everything it needs and does not run. Returns why it can't; empty if it runs or need not.
+  std::string try_start(unsigned queue);
+  // As a request's outcome.
+  Outcome start_or_refuse(unsigned queue);
+  void announce_start(unsigned queue);
+  // Stops a ring, keeping where it was.
+  void halt(unsigned queue);
+  // The same at the front end's wish, if it runs.
+  void stop(unsigned queue);
+  // Stops a ring for good, until GET_VRING_BASE.
+  void fault(unsigned queue, std::string reason);
+  void reset_rings();
+  template <typename Change>
+  void change_memory(Change change);
+  void emit(EventKind kind, int queue = -1, uint32_t value = 0, std::string text = {});
+  // Back to how a new connection finds it.
+  void reset();
+
+  const SessionOptions options_;
+  SessionHost& host_;
+  std::optional<Connection> connection_;
+  uint64_t features_ = 0;
+  uint8_t status_ = 0;
+  MemoryMap memory_;
+  InflightRegion inflight_;
+  std::array<Vring, QUEUES> vrings_;
+  uint64_t generation_ = 0;
+  // sigbus::replaced_pages() when no mapping of ours was broken.
+  uint64_t replaced_pages_seen_ = 0;
+  std::deque<Event> events_;
+};
+
+struct Session::RequestRule {
+  uint32_t request;
+  const char* name;
+  uint32_t size_min;
+  uint32_t size_max;
+  uint32_t fds_min;
+  uint32_t fds_max;
+  Handler handler;
+};
+
+}  // namespace vhost_user_scmi

@@ -1,0 +1,79 @@
+// The vhost-user socket: endpoints, and one connection's framing. Knows sizes, not meanings.
+//
+// Nothing here blocks: half a message stays where it is until the rest comes, and a reply that the peer does not read
+// waits in a small queue. Every descriptor received is owned at once, so each error path closes it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "fd.h"
+#include "vhost_user.h"
+
+namespace vhost_user_scmi {
+
+// Results: 0, or an errno with `out` untouched.
+int listen_unix(const std::string& path, Fd& out);
+int connect_unix(const std::string& path, Fd& out);
+// EAGAIN if nobody waits.
+int accept_unix(int listener, Fd& out);
+
+enum class SocketKind : uint8_t { LISTENING, CONNECTED, NEITHER };
+// What an inherited descriptor is, for a Unix stream socket; NEITHER for everything else.
+SocketKind socket_kind(int fd);
+
+// The longest payload a request of ours has is 264 bytes; more than this is not vhost-user.
+inline constexpr uint32_t PAYLOAD_MAX = 4096;
+// SET_MEM_TABLE brings 8. The kernel drops what does not fit, and says so.
+inline constexpr size_t MESSAGE_FDS_MAX = 32;
+
+struct Message {
+  VhostUserHeader header = {};
+  alignas(8) uint8_t payload[PAYLOAD_MAX];
+  std::vector<Fd> fds;
+
+  bool need_reply() const { return header.flags & VHOST_USER_NEED_REPLY_MASK; }
+};
+
+enum class Receive : uint8_t { MESSAGE, AGAIN, CLOSED };
+
+class Connection {
+ public:
+  explicit Connection(Fd fd) : fd_(std::move(fd)) {}
+  int fd() const { return fd_.get(); }
+
+  // MESSAGE: message() is whole, until the next call. CLOSED: the stream ended or framing broke, reason() says how.
+  Receive receive();
+  Message& message() { return message_; }
+
+  // False if the connection is of no use any more: reason() says why. A descriptor goes with the first byte.
+  bool reply(uint32_t request, const void* payload, uint32_t size, Fd fd = Fd());
+  // Sends what waits. Same result.
+  bool flush();
+  bool wants_write() const { return !output_.empty(); }
+
+  const std::string& reason() const { return reason_; }
+
+ private:
+  struct Output {
+    std::vector<uint8_t> bytes;
+    size_t sent = 0;
+    Fd fd;
+  };
+
+  Receive read_some(uint8_t* to, size_t wanted);
+  bool well_framed();
+  Receive closed(std::string reason);
+
+  Fd fd_;
+  Message message_;
+  // Bytes of the header and payload that have arrived.
+  size_t received_ = 0;
+  bool whole_ = false;
+  std::deque<Output> output_;
+  std::string reason_;
+};
+
+}  // namespace vhost_user_scmi

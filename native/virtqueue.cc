@@ -1,0 +1,143 @@
+#include "virtqueue.h"
+
+#include <atomic>
+#include <utility>
+
+namespace vhost_user_scmi {
+namespace {
+
+template <typename T>
+T load(const T* field) {
+  return __atomic_load_n(field, __ATOMIC_RELAXED);
+}
+
+template <typename T>
+void store(T* field, T value) {
+  __atomic_store_n(field, value, __ATOMIC_RELAXED);
+}
+
+// Pairs with the driver's barrier between writing the avail ring and avail.idx (§2.7.13.3): who sees the index sees
+// the ring entry, the descriptors and the request.
+uint16_t load_avail_idx(const VirtqAvail* avail) { return __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE); }
+
+// Pairs with the driver's acquire of used.idx (§2.7.14): who sees the index sees the used element and the reply.
+void store_used_idx(VirtqUsed* used, uint16_t idx) { __atomic_store_n(&used->idx, idx, __ATOMIC_RELEASE); }
+
+// §2.7.10.1, as the specification writes it: did the index step over `event` on its way from `old` to `now`?
+bool need_event(uint16_t event, uint16_t now, uint16_t old) {
+  return static_cast<uint16_t>(now - event - 1) < static_cast<uint16_t>(now - old);
+}
+
+}  // namespace
+
+RingError Virtqueue::start(const RingPointers& ring, uint16_t num, uint16_t base, uint64_t features,
+                           InflightQueue inflight) {
+  const uint16_t used_idx = load(&ring.used->idx);
+  resubmit_.clear();
+  resubmitted_ = 0;
+  if (inflight) {
+    // Everything answered is used; everything taken but not answered is in the list (vhost-user, "Inflight I/O").
+    resubmit_ = inflight.recover(num, used_idx);
+    base = static_cast<uint16_t>(used_idx + resubmit_.size());
+  }
+  if (static_cast<uint16_t>(base - used_idx) > num) {
+    return {.fault = RingFault::BASE_TOO_FAR, .index = base, .address = used_idx, .value = num};
+  }
+  ring_ = ring;
+  num_ = num;
+  next_avail_ = seen_avail_ = base;
+  next_used_ = decided_used_ = used_idx;
+  decided_ = false;
+  event_idx_ = features & feature_bit(VIRTIO_F_EVENT_IDX);
+  indirect_ = features & feature_bit(VIRTIO_F_INDIRECT_DESC);
+  error_ = {};
+  in_flight_.reset();
+  inflight_ = inflight;
+  enable_kicks();
+  return {};
+}
+
+void Virtqueue::stop() { ring_ = {}; }
+
+bool Virtqueue::available() const {
+  return resubmitted_ < resubmit_.size() || load_avail_idx(ring_.avail) != next_avail_;
+}
+
+Peek Virtqueue::peek(const MemoryMap& memory, DescriptorChain& chain) {
+  uint16_t head;
+  const bool again = resubmitted_ < resubmit_.size();
+  if (again) {
+    head = resubmit_[resubmitted_];
+  } else {
+    if (seen_avail_ == next_avail_) {
+      const uint16_t idx = load_avail_idx(ring_.avail);
+      if (static_cast<uint16_t>(idx - next_avail_) > num_) {
+        return fail(RingFault::AVAIL_IDX_JUMP, idx, 0, next_avail_, num_);
+      }
+      if (idx == next_avail_) return Peek::EMPTY;
+      seen_avail_ = idx;
+    }
+    // num is a power of two, so the index wraps with the mask.
+    const uint16_t slot = next_avail_ & (num_ - 1);
+    head = load(&ring_.avail->ring[slot]);
+    if (head >= num_) return fail(RingFault::HEAD_OUT_OF_RANGE, slot, head, 0, num_);
+    if (in_flight_.test(head)) return fail(RingFault::HEAD_IN_FLIGHT, slot, head, 0, 0);
+  }
+  error_ = chain.walk(ring_.desc, num_, head, indirect_, memory);
+  return error_ ? Peek::FAULT : Peek::CHAIN;
+}
+
+void Virtqueue::take(const DescriptorChain& chain) {
+  in_flight_.set(chain.head());
+  if (resubmitted_ < resubmit_.size()) {
+    resubmitted_++;
+  } else {
+    next_avail_++;
+  }
+  if (inflight_) inflight_.taken(chain.head());
+}
+
+void Virtqueue::complete(uint16_t head, uint32_t written) {
+  VirtqUsedElem* element = &ring_.used->ring[next_used_ & (num_ - 1)];
+  store(&element->id, uint32_t{head});
+  store(&element->len, written);
+  if (inflight_) inflight_.completing(head);
+  next_used_++;
+  // Per message, not per batch: a driver that polls used.idx goes on at once.
+  store_used_idx(ring_.used, next_used_);
+  if (inflight_) inflight_.completed(head, next_used_);
+  in_flight_.reset(head);
+}
+
+bool Virtqueue::needs_signal() {
+  const uint16_t old = std::exchange(decided_used_, next_used_);
+  if (old == next_used_) return false;
+  const bool first = !std::exchange(decided_, true);
+  // Full: our store of used.idx before our load of the driver's wish. Pairs with the driver's barrier between enabling
+  // notifications and looking at used.idx once more (§2.7.7.1, §2.7.10).
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!event_idx_) return !(load(&ring_.avail->flags) & VIRTQ_AVAIL_F_NO_INTERRUPT);
+  // At the first completion there is no `old` to compare with: the driver may have waited since before we started.
+  return first || need_event(load(used_event()), next_used_, old);
+}
+
+void Virtqueue::suppress_kicks() {
+  // With EVENT_IDX, avail_event simply stays behind: the driver kicks when it steps over it, once in 65536 entries.
+  if (!event_idx_) store(&ring_.used->flags, VIRTQ_USED_F_NO_NOTIFY);
+}
+
+bool Virtqueue::enable_kicks() {
+  store(&ring_.used->flags, uint16_t{0});  // §2.7.7.2: 0 under EVENT_IDX
+  if (event_idx_) store(avail_event(), next_avail_);
+  // Full: our wish before our look at avail.idx. Pairs with the driver's barrier between moving avail.idx and reading
+  // the wish (§2.7.13.4.1).
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return available();
+}
+
+Peek Virtqueue::fail(RingFault fault, uint32_t index, uint32_t head, uint64_t address, uint64_t value) {
+  error_ = {.fault = fault, .index = index, .head = head, .address = address, .value = value};
+  return Peek::FAULT;
+}
+
+}  // namespace vhost_user_scmi

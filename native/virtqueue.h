@@ -1,0 +1,81 @@
+// A running split virtqueue, seen from the device (virtio 1.3 §2.7): take available chains in order, publish them as
+// used in order, decide whether to notify, ask for kicks or not. Start reading here.
+//
+// `next_avail` and `next_used` are the device's own positions; avail.idx and used.idx are fields in guest memory. Owns
+// no event descriptor and calls nobody: it answers yes or no, and the session signals.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <vector>
+
+#include "descriptor_chain.h"
+#include "inflight.h"
+#include "memory_map.h"
+#include "ring_error.h"
+#include "virtio_ring.h"
+
+namespace vhost_user_scmi {
+
+struct RingPointers {
+  VirtqDesc* desc;
+  VirtqAvail* avail;
+  VirtqUsed* used;
+};
+
+enum class Peek : uint8_t { EMPTY, CHAIN, FAULT };
+
+class Virtqueue {
+ public:
+  // `ring` points to all parts of a ring of `num` entries, aligned; they stay mapped until stop(). The device goes on at
+  // `base`, except that an inflight region overrules it.
+  RingError start(const RingPointers& ring, uint16_t num, uint16_t base, uint64_t features, InflightQueue inflight);
+  void stop();
+  bool running() const { return ring_.desc != nullptr; }
+
+  // The driver has made something available. Cheap: one load.
+  bool available() const;
+  // Looks at the next chain without taking it. On FAULT error() says why; nothing was taken.
+  Peek peek(const MemoryMap& memory, DescriptorChain& chain);
+  // Takes the chain that peek() showed.
+  void take(const DescriptorChain& chain);
+  // Publishes a taken chain. Chains complete in the order they were taken (QEMU restarts a ring at used.idx).
+  void complete(uint16_t head, uint32_t written);
+  // After completing a batch: does the driver want to be notified? To be asked once per batch.
+  bool needs_signal();
+
+  void suppress_kicks();
+  // Asks for a kick at the next chain. True if something is available already, for which no kick will come.
+  bool enable_kicks();
+
+  const RingError& error() const { return error_; }
+  // The next entry of the avail ring to take: what GET_VRING_BASE answers.
+  uint16_t next_avail() const { return next_avail_; }
+  // Nothing ever happened on this ring: a new driver, not a resumed one.
+  bool fresh() const { return next_avail_ == 0 && next_used_ == 0; }
+
+ private:
+  uint16_t* used_event() const { return &ring_.avail->ring[num_]; }
+  uint16_t* avail_event() const { return reinterpret_cast<uint16_t*>(&ring_.used->ring[num_]); }
+  Peek fail(RingFault fault, uint32_t index, uint32_t head, uint64_t address, uint64_t value);
+
+  RingPointers ring_ = {};
+  uint16_t num_ = 0;
+  uint16_t next_avail_ = 0;
+  // avail.idx when it was last loaded by peek(): everything before it was released by the driver.
+  uint16_t seen_avail_ = 0;
+  uint16_t next_used_ = 0;
+  // next_used_ when the last notification was decided, and whether one was since start().
+  uint16_t decided_used_ = 0;
+  bool decided_ = false;
+  bool event_idx_ = false;
+  bool indirect_ = false;
+  RingError error_;
+  std::bitset<QUEUE_SIZE_MAX> in_flight_;
+  InflightQueue inflight_;
+  // Heads a former process left unanswered, answered before anything new.
+  std::vector<uint16_t> resubmit_;
+  size_t resubmitted_ = 0;
+};
+
+}  // namespace vhost_user_scmi
