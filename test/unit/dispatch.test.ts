@@ -8,6 +8,8 @@ vendor: acme
 devices: [{ name: uart, resources: { clocks: [uart] } }]
 clocks: [{ name: uart, rates: [24 MHz, 48 MHz], parents: [osc], duty_cycle: 50 }, { name: osc, rate: 24 MHz }]
 sensors: [{ name: soc, type: celsius, value: 40 }]
+voltages: [{ name: vdd, levels: [1 V, 1.1 V], async: {} }]
+powercaps: [{ name: pkg, cap_range: { min: 1 W, max: 9 W, step: 1 W }, power: 5 W, async: {} }]
 `
 const PROTOCOL_ERROR = -10
 const COMMS_ERROR = -7

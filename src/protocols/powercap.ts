@@ -1,0 +1,299 @@
+/** Powercap management protocol, 0x18 (SCMI v3.2 §4.10), versions 1.0 and 2.0. */
+import { type PowercapDomain, type Powercaps, powercaps, UNCAPPED } from '../platform/powercaps.js'
+import type { Timer } from '../platform/time.js'
+import { text, u32 } from '../wire/fields.js'
+import type { MessageWriter, RequestReader } from '../wire/message.js'
+import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import type { AgentProtocol } from './agent.js'
+import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
+import { type AgentState, command, defineProtocol, event } from './protocol.js'
+import { ResourceView } from './view.js'
+
+const V1 = 0x10000
+const V2 = 0x20000
+
+/** POWERCAP_DOMAIN_ATTRIBUTES. Bit 22, fast channels, is never set: they need memory that agent and platform share. */
+const CAP_NOTIFICATIONS = 2 ** 31
+const MEASUREMENT_NOTIFICATIONS = 1 << 30
+const ASYNC_CAP_SET = 1 << 29
+const EXTENDED_NAME = 1 << 28
+const CAP_CONFIGURABLE = 1 << 27
+const MONITORED = 1 << 26
+const PAI_CONFIGURABLE = 1 << 25
+const UNITS = { abstract: 0 << 23, microwatt: 1 << 23, milliwatt: 2 << 23 }
+
+/** POWERCAP_DOMAIN_ATTRIBUTES: the parent of a domain that has none. */
+const ROOT = 0xffff_ffff
+
+/** POWERCAP_CAP_SET flags */
+const NO_DELAYED_RESPONSE = 1 << 0
+const ASYNC = 1 << 1
+const CAP_SET_FLAGS = ASYNC | NO_DELAYED_RESPONSE
+
+const CAP_CHANGED = 0x0
+const MEASUREMENTS_CHANGED = 0x1
+
+/** Agent id of the platform itself, which is who measures. */
+const PLATFORM = 0
+
+/** The powers between which an agent wants no notification of measurements. */
+interface Thresholds {
+  low: number
+  high: number
+  /** Whether the last measurement was outside: the agent hears of it once. */
+  outside: boolean
+}
+
+class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
+  readonly powercaps: Powercaps
+  /** Most CAP_SETs that may be under way at once for this agent; with 0 none is offered. */
+  readonly maxPending: number
+  readonly pending = new Map<PowercapDomain, Timer>()
+  readonly #caps = new Set<PowercapDomain>()
+  readonly #measurements = new Map<PowercapDomain, Thresholds>()
+
+  constructor(powercaps: Powercaps, maxPending: number, protocol: AgentProtocol) {
+    super(powercaps.list, protocol)
+    this.powercaps = powercaps
+    this.maxPending = maxPending
+    powercaps.on('capChanged', this.#onCapChanged)
+    powercaps.on('measured', this.#onMeasured)
+  }
+
+  subscribeCap(domain: PowercapDomain, on: boolean): void {
+    if (on) this.#caps.add(domain)
+    else this.#caps.delete(domain)
+  }
+
+  /** Replaces the thresholds; undefined ends the subscription. */
+  subscribeMeasurements(domain: PowercapDomain, thresholds: Thresholds | undefined): void {
+    if (this.#measurements.delete(domain)) this.powercaps.unwatch(domain)
+    if (!thresholds) return
+    this.#measurements.set(domain, thresholds)
+    this.powercaps.watch(domain)
+  }
+
+  readonly #onCapChanged = (domain: PowercapDomain, agentId: number): void => {
+    const id = this.idOf(domain)
+    if (id === undefined || !this.#caps.has(domain)) return
+    this.protocol.notify(CAP_CHANGED, [agentId, id, this.capOf(domain), domain.paiUs])
+  }
+
+  readonly #onMeasured = (domain: PowercapDomain, power: number): void => {
+    const id = this.idOf(domain)
+    const thresholds = this.#measurements.get(domain)
+    if (id === undefined || !thresholds) return
+    const outside = power < thresholds.low || power > thresholds.high
+    if (outside && !thresholds.outside) this.protocol.notify(MEASUREMENTS_CHANGED, [PLATFORM, id, power])
+    thresholds.outside = outside
+  }
+
+  /** Id of the closest domain above that this agent sees. */
+  parentIdOf(domain: PowercapDomain): number {
+    for (let { parent } = domain; parent; parent = parent.parent) {
+      const id = this.idOf(parent)
+      if (id !== undefined) return id
+    }
+    return ROOT
+  }
+
+  /** The cap as it goes over the wire. 1.0 has no word for "not capped": the highest cap limits least. */
+  capOf({ cap, capRange }: PowercapDomain): number {
+    return cap === UNCAPPED && this.protocol.version < V2 ? capRange.max : cap
+  }
+
+  /** Not without an event queue: Linux uses the asynchronous form wherever it is offered. */
+  offersAsync({ latencyUs }: PowercapDomain): boolean {
+    return latencyUs !== undefined && this.maxPending > 0 && this.protocol.agent.events.available
+  }
+
+  /** Sets the cap after the domain's latency, then sends the delayed response. */
+  setCapLater(domain: PowercapDomain, id: number, cap: number, header: number): void {
+    const { protocol } = this
+    domain.changing = true
+    const timer = protocol.agent.platform.time.after(domain.latencyUs ?? 0, () => {
+      this.pending.delete(domain)
+      domain.changing = false
+      this.powercaps.setCap(domain, cap, this.agentId)
+      protocol.respondLater(header, [SUCCESS, id, cap])
+    })
+    this.pending.set(domain, timer)
+  }
+
+  release(): void {
+    this.powercaps.off('capChanged', this.#onCapChanged)
+    this.powercaps.off('measured', this.#onMeasured)
+    for (const domain of this.#measurements.keys()) this.powercaps.unwatch(domain)
+    this.#measurements.clear()
+    for (const [domain, timer] of this.pending) {
+      timer.cancel()
+      domain.changing = false
+    }
+    this.pending.clear()
+  }
+}
+
+function attributesOf(state: PowercapState, domain: PowercapDomain): number {
+  let attributes = UNITS[domain.unit] + extendedNameFlag(domain.name, EXTENDED_NAME)
+  if (domain.notifies) attributes += CAP_NOTIFICATIONS
+  if (domain.notifies && domain.source) attributes += MEASUREMENT_NOTIFICATIONS
+  if (state.offersAsync(domain)) attributes += ASYNC_CAP_SET
+  if (domain.capConfigurable) attributes += CAP_CONFIGURABLE
+  if (domain.source) attributes += MONITORED
+  if (domain.paiConfigurable) attributes += PAI_CONFIGURABLE
+  return attributes
+}
+
+function domainAttributes(state: PowercapState, request: RequestReader, reply: MessageWriter): number {
+  const domain = state.find(request.u32())
+  if (!domain) return state.refusal
+  const { paiRange, capRange } = domain
+  reply.u32(attributesOf(state, domain))
+  reply.text(domain.name, SHORT_NAME_SIZE)
+  reply.u32(paiRange.min)
+  reply.u32(paiRange.max)
+  reply.u32(paiRange.step)
+  reply.u32(capRange.min)
+  reply.u32(capRange.max)
+  reply.u32(capRange.step)
+  reply.u32(domain.sustainablePower)
+  reply.u32(domain.accuracy)
+  reply.u32(state.parentIdOf(domain))
+  return SUCCESS
+}
+
+function setCap(state: PowercapState, request: RequestReader, _reply: MessageWriter, protocol: AgentProtocol): number {
+  const id = request.u32()
+  const domain = state.find(id)
+  const flags = request.u32()
+  const cap = request.u32()
+  if (!domain) return state.refusal
+  if (!domain.permissions.cap) return DENIED
+  if (flags & ~CAP_SET_FLAGS) return INVALID_PARAMETERS
+  if (!domain.capConfigurable) return NOT_SUPPORTED
+  if (flags & ASYNC && !state.offersAsync(domain)) return NOT_SUPPORTED
+  const uncapped = cap === UNCAPPED && protocol.version >= V2
+  if (!uncapped && !domain.supportsCap(cap)) return OUT_OF_RANGE
+  // Who ignores the delayed response gets the cap at once: Linux sets caps so when it reads them back right after.
+  const later = (flags & ASYNC) !== 0 && (flags & NO_DELAYED_RESPONSE) === 0
+  if (domain.changing || (later && state.pending.size >= state.maxPending)) return BUSY
+  if (later) state.setCapLater(domain, id, cap, request.header)
+  else state.powercaps.setCap(domain, cap, state.agentId)
+  return SUCCESS
+}
+
+function setPai(state: PowercapState, request: RequestReader): number {
+  const domain = state.find(request.u32())
+  const flags = request.u32()
+  const us = request.u32()
+  if (!domain) return state.refusal
+  if (!domain.permissions.pai) return DENIED
+  if (flags !== 0) return INVALID_PARAMETERS
+  if (!domain.paiConfigurable) return NOT_SUPPORTED
+  if (!domain.supportsPai(us)) return OUT_OF_RANGE
+  state.powercaps.setPai(domain, us, state.agentId)
+  return SUCCESS
+}
+
+function capNotify(state: PowercapState, request: RequestReader): number {
+  const domain = state.find(request.u32())
+  const enable = request.u32()
+  if (!domain) return state.refusal
+  if (enable & ~1) return INVALID_PARAMETERS
+  if (!domain.notifies) return NOT_SUPPORTED
+  state.subscribeCap(domain, enable === 1)
+  return SUCCESS
+}
+
+function measurementsNotify(state: PowercapState, request: RequestReader): number {
+  const domain = state.find(request.u32())
+  const enable = request.u32()
+  const low = request.u32()
+  const high = request.u32()
+  if (!domain) return state.refusal
+  if (enable & ~1 || (enable === 1 && low > high)) return INVALID_PARAMETERS
+  if (!domain.notifies || !domain.source) return NOT_SUPPORTED
+  state.subscribeMeasurements(domain, enable === 1 ? { low, high, outside: false } : undefined)
+  return SUCCESS
+}
+
+const DOMAIN_ID = [u32('domain_id')]
+const RANGES = [
+  ...[u32('min_pai'), u32('max_pai'), u32('pai_step')],
+  ...[u32('min_power_cap'), u32('max_power_cap'), u32('power_cap_step')],
+]
+
+/** POWERCAP_DESCRIBE_FASTCHANNEL is left out: without fast channels it is NOT_SUPPORTED for every domain. */
+export const powercap = defineProtocol<PowercapState>({
+  id: 0x18,
+  name: 'powercap',
+  versions: [V1, V2],
+  resource: powercaps,
+  attach: (platform, protocol) => {
+    const maxPending = platform.config.protocols.powercap?.max_pending_async ?? Number.POSITIVE_INFINITY
+    return new PowercapState(platform.model(powercaps), maxPending, protocol)
+  },
+  commands: [
+    command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
+      reply.u32(state.list.length)
+      return SUCCESS
+    }),
+    command(
+      0x3,
+      'POWERCAP_DOMAIN_ATTRIBUTES',
+      DOMAIN_ID,
+      [u32('attributes'), text('name'), ...RANGES, u32('sustainable_power'), u32('accuracy'), u32('parent_id')],
+      domainAttributes,
+    ),
+    command(0x4, 'POWERCAP_CAP_GET', DOMAIN_ID, [u32('power_cap')], (state, request, reply) => {
+      const domain = state.find(request.u32())
+      if (!domain) return state.refusal
+      reply.u32(state.capOf(domain))
+      return SUCCESS
+    }),
+    command(0x5, 'POWERCAP_CAP_SET', [u32('domain_id'), u32('flags'), u32('power_cap')], [], setCap, {
+      delayed: [u32('domain_id'), u32('power_cap')],
+    }),
+    command(0x6, 'POWERCAP_PAI_GET', DOMAIN_ID, [u32('pai')], (state, request, reply) => {
+      const domain = state.find(request.u32())
+      if (!domain) return state.refusal
+      reply.u32(domain.paiUs)
+      return SUCCESS
+    }),
+    command(0x7, 'POWERCAP_PAI_SET', [u32('domain_id'), u32('flags'), u32('pai')], [], setPai),
+    command(
+      0x8,
+      'POWERCAP_DOMAIN_NAME_GET',
+      DOMAIN_ID,
+      [u32('flags'), text('name', NAME_SIZE)],
+      (state, request, reply) => {
+        const domain = state.find(request.u32())
+        if (!domain) return state.refusal
+        reply.u32(0)
+        reply.text(domain.name, NAME_SIZE)
+        return SUCCESS
+      },
+    ),
+    command(0x9, 'POWERCAP_MEASUREMENTS_GET', DOMAIN_ID, [u32('power'), u32('pai')], (state, request, reply) => {
+      const domain = state.find(request.u32())
+      if (!domain) return state.refusal
+      if (!domain.source) return NOT_SUPPORTED
+      reply.u32(state.powercaps.measure(domain))
+      reply.u32(domain.paiUs)
+      return SUCCESS
+    }),
+    command(0xa, 'POWERCAP_CAP_NOTIFY', [u32('domain_id'), u32('notify_enable')], [], capNotify, { needsEvents: true }),
+    command(
+      0xb,
+      'POWERCAP_MEASUREMENTS_NOTIFY',
+      [u32('domain_id'), u32('notify_enable'), u32('power_thresh_low'), u32('power_thresh_high')],
+      [],
+      measurementsNotify,
+      { needsEvents: true },
+    ),
+  ],
+  events: [
+    event(CAP_CHANGED, 'POWERCAP_CAP_CHANGED', [u32('agent_id'), u32('domain_id'), u32('power_cap'), u32('pai')]),
+    event(MEASUREMENTS_CHANGED, 'POWERCAP_MEASUREMENTS_CHANGED', [u32('agent_id'), u32('domain_id'), u32('power')]),
+  ],
+})
