@@ -36,3 +36,13 @@ export function pathText(path: ConfigPath): string {
   }
   return text
 }
+
+/** What was written in the file, as messages show it. */
+export function show(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing'
+  if (value === '') return 'empty text'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a map'
+  const text = String(value)
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text
+}

@@ -1,6 +1,6 @@
 /** Turns what zod found into sentences for the operator: what is wrong, and what can be written instead. */
 import type { z } from 'zod'
-import type { ConfigPath } from './config-error.js'
+import { type ConfigPath, show } from './config-error.js'
 
 type Issue = z.core.$ZodIssue
 
@@ -44,7 +44,7 @@ export function explain(issue: Issue, schema: KnownKeys, base: ConfigPath = []):
     return [{ path, text: `${path[path.length - 1]} is missing${missingHint(issue)}`, place: 'missing' }]
   }
   if (issue.code === 'invalid_union' && issue.message === 'Invalid input') return explainUnion(issue, schema, path)
-  return [{ path, text: sentence(issue), place: 'value' }]
+  return [{ path, text: sentence(issue), place: issue.code === 'invalid_key' ? 'key' : 'value' }]
 }
 
 /** A union is explained by the alternative that has the type of what was written, if there is just one. */
@@ -61,6 +61,7 @@ function sentence(issue: Issue): string {
   const input = show(issue.input)
   switch (issue.code) {
     case 'invalid_type':
+      if (issue.input === null) return `has no value; write ${wantedBy(issue)}`
       return `${input} is not ${wantedBy(issue)}`
     case 'invalid_value':
       return invalidValue(input, issue.values.map(String))
@@ -77,7 +78,7 @@ function sentence(issue: Issue): string {
 
 function limit(origin: string, input: string, number: string, length: string, bound: string): string {
   if (origin === 'string') return `${input} is too ${length}; ${bound} characters`
-  if (origin === 'array') return `the list is too ${length}; ${bound} entries`
+  if (origin === 'array') return `the list has too ${length === 'short' ? 'few' : 'many'} entries; ${bound}`
   return `${input} is too ${number}; ${bound}`
 }
 
@@ -101,8 +102,8 @@ function missingHint(issue: Issue): string {
 
 function unknownKey(key: string, known: string[]): string {
   const close = closest(key, known)
-  const hint = close === undefined ? '' : `did you mean ${close}? `
-  return `this key is not known here; ${hint}There can be ${known.join(', ')}`.replace('; There', '; there')
+  const hint = close === undefined ? 'known keys' : `did you mean ${close}? Known keys`
+  return `is not a known key; ${hint}: ${known.join(', ')}`
 }
 
 /** The keys that the map at `path` can have. */
@@ -119,14 +120,6 @@ function keysAt(schema: KnownKeys, path: ConfigPath): string[] {
 
 function alternatives(node: KnownKeys): KnownKeys[] {
   return node.anyOf ? node.anyOf.flatMap(alternatives) : [node]
-}
-
-function show(value: unknown): string {
-  if (value === null || value === undefined) return 'nothing'
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object') return 'a map'
-  const text = String(value)
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text
 }
 
 /** The candidate that looks most like `word`, if any looks like a slip of the finger. */

@@ -5,10 +5,21 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml'
 import { z } from 'zod'
 import { errorCode } from '../errors.js'
-import { ConfigError, type ConfigPath } from './config-error.js'
+import { ConfigError, type ConfigPath, show } from './config-error.js'
 import { explain, type KnownKeys, type Problem } from './config-issues.js'
 import type { ResourceKind } from './resource.js'
 import { resourceName } from './units.js'
@@ -72,7 +83,9 @@ export interface PlatformConfig {
 const identity = (what: string) =>
   z
     .string()
-    .regex(/^[ -~]{0,15}$/, { error: ({ input }) => `${input} is not ${what}; write at most 15 ASCII characters` })
+    .regex(/^[ -~]{0,15}$/, {
+      error: ({ input }) => `${show(input)} is not ${what}; write at most 15 ASCII characters`,
+    })
 
 function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
   return z.strictObject({
@@ -109,7 +122,7 @@ const versionText = (version: number) => `${version >>> 16}.${version & 0xffff}`
 /** `3.1`, with or without quotes, or the version word 0x30001. */
 function versionSchema(versions: readonly number[]): z.ZodType<number> {
   const texts = versions.map(versionText)
-  const notOne = (input: unknown) => `${input} is not a version that is served; choose one of ${texts.join(', ')}`
+  const notOne = (input: unknown) => `${show(input)} is not a version that is served; choose one of ${texts.join(', ')}`
   return z
     .union([z.number(), z.string()], { error: ({ input }) => notOne(input) })
     .meta({ enum: [...texts, ...texts.map(Number), ...versions] })
@@ -282,11 +295,31 @@ class Source {
     this.#file = file
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false })
     const problem = [...this.#document.errors, ...this.#document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0]
-    if (problem) throw new ConfigError([], problem.message, this.#place(problem.pos[0]))
+    if (problem) {
+      const several = problem.code === 'MULTIPLE_DOCS'
+      const text = several ? 'a platform file is one document; take out the ---' : problem.message
+      throw new ConfigError([], text, this.#place(problem.pos[0]))
+    }
+    visit(this.#document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(this.#document)) return
+        throw new ConfigError(
+          [],
+          `there is no &${alias.source} before *${alias.source}`,
+          this.#place(alias.range?.[0] ?? 0),
+        )
+      },
+    })
   }
 
+  /** Throws ConfigError for a file whose aliases multiply without measure. */
   data(): unknown {
-    return this.#document.toJS() ?? {}
+    try {
+      return this.#document.toJS() ?? {}
+    } catch (error) {
+      if (error instanceof ReferenceError) throw new ConfigError([], error.message, this.#place(0))
+      throw error
+    }
   }
 
   error(problem: Problem): ConfigError {

@@ -55,7 +55,11 @@ const waveformSchema = z
     sine: sineSchema.optional(),
     random_walk: randomWalkSchema.optional(),
   })
-  .refine(waveform => Object.keys(waveform).length === 1, { error: 'give one of ramp, sine, random_walk' })
+  .refine(waveform => Object.keys(waveform).length === 1, {
+    error: 'give one of ramp, sine, random_walk',
+    // Unknown keys are the better explanation.
+    when: ({ issues }) => issues.length === 0,
+  })
 
 /** A number is a constant. */
 export const sourceSchema = z.union([z.number(), waveformSchema])

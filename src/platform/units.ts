@@ -1,5 +1,6 @@
 /** Kinds of values in a platform file that YAML has no type for: frequencies, durations, names. */
 import { z } from 'zod'
+import { show } from './config-error.js'
 
 interface Quantity {
   /** With its article, as it stands in messages. */
@@ -21,7 +22,7 @@ function quantity({ name, base, units, example, signed, unitNeeded }: Quantity):
   const pattern = `^${sign}[0-9][0-9_]*(\\.[0-9]+)? ?(${Object.keys(units).join('|')})${unitNeeded ? '' : '?'}$`
   const syntax = new RegExp(pattern)
   const plain = unitNeeded ? '' : `a number of ${base} or `
-  const notOne = (input: unknown) => `${input} is not ${name}; write ${plain}e.g. "${example}"`
+  const notOne = (input: unknown) => `${show(input)} is not ${name}; write ${plain}e.g. "${example}"`
   const text = z.string().meta({ pattern })
   const number = signed ? z.number() : z.number().nonnegative()
   return z
@@ -82,4 +83,6 @@ export const power = quantity({
 /** The name of a resource: up to 63 characters; what exceeds 15 needs the extended name commands. */
 export const resourceName = z
   .string()
-  .regex(/^[ -~]{1,63}$/, { error: ({ input }) => `${input} is not a name; write 1 to 63 printable ASCII characters` })
+  .regex(/^[ -~]{1,63}$/, {
+    error: ({ input }) => `${show(input)} is not a name; write 1 to 63 printable ASCII characters`,
+  })

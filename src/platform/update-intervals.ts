@@ -53,7 +53,7 @@ export class UpdateIntervals {
     const firstUs = Array.isArray(config) ? config[0]! : config.min
     const initial = this.choose(initialUs ?? firstUs, 'nearest')
     if (initial === undefined || initial.us !== (initialUs ?? firstUs)) {
-      throw new ConfigError([...path, 'update_interval'], 'is not one of update_intervals')
+      throw new ConfigError([...path, 'update_interval'], `${initialUs} us is not one of update_intervals`)
     }
     this.initial = initial
   }

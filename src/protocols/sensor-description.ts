@@ -88,7 +88,7 @@ function writeSensor(reply: MessageWriter, state: SensorState, id: number, versi
 
 /** How many of `entries`, from `index` on, fit into the reply after the word that counts them. */
 function fitting<T>(reply: MessageWriter, entries: readonly T[], index: number, sizeOf: (entry: T) => number): number {
-  let room = reply.room(1) - FLAGS_SIZE
+  let room = reply.room(1, FLAGS_SIZE)
   let count = 0
   for (let i = index; i < entries.length && (room -= sizeOf(entries[i]!)) >= 0; i++) count++
   return count

@@ -99,7 +99,7 @@ function listUpdateIntervals(state: SensorState, request: RequestReader, reply: 
   const left = entries.length - index
   if (left <= 0 || (segmented && index > 0)) return INVALID_PARAMETERS
   // The three words of a segment belong together: if they do not fit, the writer overflows.
-  const returned = segmented ? SEGMENTED_WORDS : Math.min(left, reply.room(4) - 1, 0xfff)
+  const returned = segmented ? SEGMENTED_WORDS : Math.min(left, reply.room(4, 4), 0xfff)
   reply.u32(((left - returned) << 16) | (segmented ? SEGMENTED : 0) | returned)
   for (let i = index; i < index + returned; i++) {
     const { mantissa, exponent } = entries[i]!

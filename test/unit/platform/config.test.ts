@@ -1,0 +1,298 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import {
+  ConfigError,
+  loadPlatformConfig,
+  type PlatformConfig,
+  type ProtocolInfo,
+  parsePlatformConfig,
+  platformJsonSchema,
+  presetNames,
+} from '../../../src/platform/config.js'
+import { Platform } from '../../../src/platform/platform.js'
+import type { ResourceKind } from '../../../src/platform/resource.js'
+import { VirtualTime } from '../../../src/platform/time.js'
+import { duration, frequency, resourceName } from '../../../src/platform/units.js'
+import { protocols as allProtocols } from '../../../src/protocols/index.js'
+
+/** A kind that shows every sort of field. */
+const wheelSchema = z.strictObject({
+  name: resourceName,
+  speed: frequency,
+  wait: duration.default(0),
+  spokes: z.int().min(3).max(9).default(3),
+  colour: z.enum(['red', 'green']).optional(),
+  letter: z.enum([...'abcdefghijklm'].map(letter => letter.repeat(4))).optional(),
+  motor: z.union([z.number(), z.strictObject({ power: z.number(), spare: z.boolean().optional() })]).optional(),
+  tags: z.array(z.string()).min(1).max(2).optional(),
+  slots: z.record(z.string().regex(/^[a-z]$/), z.number()).optional(),
+  next: z.string().optional(),
+})
+const wheels: ResourceKind<z.infer<typeof wheelSchema>[], string[]> = {
+  section: 'wheels',
+  schema: z.array(wheelSchema),
+  create(config) {
+    const names = config.map(wheel => wheel.name)
+    config.forEach(({ next }, i) => {
+      if (next !== undefined && !names.includes(next)) throw new ConfigError([i, 'next'], `no wheel is named ${next}`)
+    })
+    return names
+  },
+  link(names) {
+    if (names.includes('loose')) throw new ConfigError([names.indexOf('loose')], 'is not connected')
+  },
+}
+const kinds = [wheels as ResourceKind]
+const protocols: ProtocolInfo[] = [
+  { name: 'wheel', versions: [0x10000, 0x20000, 0x20001], commands: [{ delayed: [] }] },
+  { name: 'quick', versions: [0x10000], commands: [{}] },
+]
+
+function build(text: string): Platform {
+  return parsePlatformConfig(text, 'a.yaml', protocols, kinds, config => new Platform(config, kinds, new VirtualTime()))
+}
+
+function parse(text: string): PlatformConfig {
+  return build(text).config
+}
+
+function errorOf(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return 'no error'
+}
+
+test('a file with everything', () => {
+  const config = parse(`
+vendor: acme
+sub_vendor: wheels
+implementation_version: 0x10203
+description: A cart
+seed: 7
+agents: [{ name: driver, trusted: false }]
+protocols: { wheel: { version: 2.0, max_pending_async: 9 }, quick: {} }
+devices: [{ name: axle, resources: { wheels: [left, right] } }]
+wheels:
+  - &wheel { name: left, speed: 1.2 kHz, wait: 5 ms }
+  - { name: right, speed: 7 }
+`)
+  expect(config).toMatchObject({
+    vendor: 'acme',
+    subVendor: 'wheels',
+    implementationVersion: 0x10203,
+    description: 'A cart',
+    seed: 7,
+    agents: [{ id: 1, name: 'driver', trusted: false }],
+    protocols: { wheel: { version: 0x20000, max_pending_async: 9 }, quick: {} },
+    devices: [{ name: 'axle', resources: { wheels: ['left', 'right'] } }],
+  })
+  expect(config.sections).toEqual({
+    wheels: [
+      { name: 'left', speed: 1200, wait: 5000, spokes: 3 },
+      { name: 'right', speed: 7, wait: 0, spokes: 3 },
+    ],
+  })
+})
+
+test('what a file may leave out', () => {
+  expect(parse('vendor: acme')).toEqual({
+    vendor: 'acme',
+    subVendor: '',
+    implementationVersion: 0,
+    description: '',
+    seed: 0,
+    agents: [],
+    protocols: {},
+    devices: [],
+    sections: {},
+  })
+})
+
+test.each([
+  ['2.1', 0x20001],
+  ['"2.1"', 0x20001],
+  ['2', 0x20000],
+  ['2.0', 0x20000],
+  ['0x20001', 0x20001],
+  ['131072', 0x20000],
+])('a version can be written %s', (text, version) => {
+  expect(parse(`{ vendor: a, protocols: { wheel: { version: ${text} } } }`).protocols.wheel?.version).toBe(version)
+})
+
+const KEYS = 'vendor, sub_vendor, implementation_version, description, seed, agents, protocols, devices, wheels'
+const WHEEL_KEYS = 'name, speed, wait, spokes, colour, letter, motor, tags, slots, next'
+const wheel = (fields: string) => `vendor: acme\nwheels:\n  - name: left\n    speed: 5\n    ${fields}`
+
+describe('errors say where and what', () => {
+  test.each([
+    // YAML
+    ['', 'a.yaml:1:1: vendor is missing; write text'],
+    ['# nothing\n', 'a.yaml:1:1: vendor is missing; write text'],
+    ['acme', 'a.yaml:1:1: acme is not a map'],
+    ['- acme', 'a.yaml:1:1: a list is not a map'],
+    ['vendor: acme\nvendor: b', 'a.yaml:2:1: Map keys must be unique'],
+    ['vendor: acme\nwheels: !metal []', 'a.yaml:2:9: Unresolved tag: !metal'],
+    ['vendor: *acme', 'a.yaml:1:9: there is no &acme before *acme'],
+    ['vendor: acme\n---\nvendor: b', 'a.yaml:2:1: a platform file is one document; take out the ---'],
+    // the top
+    ['vendor: 5', 'a.yaml:1:9: vendor: 5 is not text'],
+    ['vendor:', 'a.yaml:1:1: vendor: has no value; write text'],
+    [
+      'vendor: much_too_long_a_name',
+      'a.yaml:1:9: vendor: much_too_long_a_name is not a vendor; write at most 15 ASCII characters',
+    ],
+    ['vendor: acme\nwheel: []', `a.yaml:2:1: wheel: is not a known key; did you mean wheels? Known keys: ${KEYS}`],
+    ['vendor: acme\nspaceship: []', `a.yaml:2:1: spaceship: is not a known key; known keys: ${KEYS}`],
+    ['vendor: acme\nimplementation_version: 1.5', 'a.yaml:2:25: implementation_version: 1.5 is not a whole number'],
+    ['vendor: acme\nseed: -1', 'a.yaml:2:7: seed: -1 is too small; at least 0'],
+    // protocols
+    [
+      '{ vendor: a, protocols: { wheel: { version: 3.0 } } }',
+      'a.yaml:1:45: protocols.wheel.version: 3 is not a version that is served; choose one of 1.0, 2.0, 2.1',
+    ],
+    [
+      '{ vendor: a, protocols: { wheel: { version: [2] } } }',
+      'a.yaml:1:45: protocols.wheel.version: a list is not a version that is served; choose one of 1.0, 2.0, 2.1',
+    ],
+    [
+      '{ vendor: a, protocols: { whele: {} } }',
+      'a.yaml:1:27: protocols.whele: is not a known key; did you mean wheel? Known keys: wheel, quick',
+    ],
+    [
+      '{ vendor: a, protocols: { wheel: { max_pending_async: 256 } } }',
+      'a.yaml:1:55: protocols.wheel.max_pending_async: 256 is too large; at most 255',
+    ],
+    [
+      '{ vendor: a, protocols: { quick: { max_pending_async: 1 } } }',
+      'a.yaml:1:36: protocols.quick.max_pending_async: is not a known key; known keys: version',
+    ],
+    // names of resources
+    [
+      '{ vendor: a, devices: [{ name: d, resources: { wheels: [x] } }] }',
+      'a.yaml:1:57: devices[0].resources.wheels[0]: nothing in wheels is named x',
+    ],
+    // fields of a kind
+    ['vendor: acme\nwheels:\n  - speed: 5', 'a.yaml:3:5: wheels[0]: name is missing; write text'],
+    [
+      'vendor: acme\nwheels:\n  - nmae: x\n    speed: 5',
+      `a.yaml:3:5: wheels[0].nmae: is not a known key; did you mean name? Known keys: ${WHEEL_KEYS}`,
+    ],
+    [
+      'vendor: acme\nwheels:\n  - speed: 5\n    name: ä',
+      'a.yaml:4:11: wheels[0].name: ä is not a name; write 1 to 63 printable ASCII characters',
+    ],
+    [
+      'vendor: acme\nwheels:\n  - { name: "", speed: 5 }',
+      'a.yaml:3:13: wheels[0].name: empty text is not a name; write 1 to 63 printable ASCII characters',
+    ],
+    [
+      'vendor: acme\nwheels:\n  - name: x\n    speed: 24 MHzz',
+      'a.yaml:4:12: wheels[0].speed: 24 MHzz is not a frequency; write a number of Hz or e.g. "24 MHz"',
+    ],
+    [
+      'vendor: acme\nwheels:\n  - name: x\n    speed: [24 MHz]',
+      'a.yaml:4:12: wheels[0].speed: a list is not a frequency; write a number of Hz or e.g. "24 MHz"',
+    ],
+    [
+      'vendor: acme\nwheels:\n  - name: x\n    speed:',
+      'a.yaml:4:5: wheels[0].speed: nothing is not a frequency; write a number of Hz or e.g. "24 MHz"',
+    ],
+    [
+      wheel('wait: 3 parsec'),
+      'a.yaml:5:11: wheels[0].wait: 3 parsec is not a duration; write a number of microseconds or e.g. "5 ms"',
+    ],
+    [wheel('spokes: 2'), 'a.yaml:5:13: wheels[0].spokes: 2 is too small; at least 3'],
+    [wheel('spokes: 10'), 'a.yaml:5:13: wheels[0].spokes: 10 is too large; at most 9'],
+    [wheel('colour: blue'), 'a.yaml:5:13: wheels[0].colour: blue is not one of red, green'],
+    [wheel('letter: aaab'), 'a.yaml:5:13: wheels[0].letter: aaab is not known here; did you mean aaaa?'],
+    [
+      wheel('letter: z'),
+      'a.yaml:5:13: wheels[0].letter: z is not one of aaaa, bbbb, cccc, dddd, eeee, ffff, gggg, hhhh, iiii, jjjj, kkkk, llll, mmmm',
+    ],
+    [wheel('motor: fast'), 'a.yaml:5:12: wheels[0].motor: fast is not a number or a map'],
+    [wheel('motor: { power: high }'), 'a.yaml:5:21: wheels[0].motor.power: high is not a number'],
+    [wheel('motor: { spare: true }'), 'a.yaml:5:12: wheels[0].motor: power is missing; write a number'],
+    [
+      wheel('motor: { power: 1, spar: 1 }'),
+      'a.yaml:5:24: wheels[0].motor.spar: is not a known key; did you mean spare? Known keys: power, spare',
+    ],
+    [wheel('tags: []'), 'a.yaml:5:11: wheels[0].tags: the list has too few entries; at least 1'],
+    [wheel('tags: [a, b, c]'), 'a.yaml:5:11: wheels[0].tags: the list has too many entries; at most 2'],
+    [wheel('tags: 5'), 'a.yaml:5:11: wheels[0].tags: 5 is not a list'],
+    [wheel('tags: [1]'), 'a.yaml:5:12: wheels[0].tags[0]: 1 is not text'],
+    [wheel('slots: { A: 1 }'), 'a.yaml:5:14: wheels[0].slots.A: this key is not allowed here'],
+    // what only the kind can know
+    [wheel('next: right'), 'a.yaml:5:11: wheels[0].next: no wheel is named right'],
+    ['vendor: acme\nwheels:\n  - { name: loose, speed: 1 }', 'a.yaml:3:5: wheels[0]: is not connected'],
+    // the first of several, as they stand in the file
+    [
+      'wheels:\n  - { speed: x, name: 5 }\nvendor: 6\nsaed: 1',
+      'a.yaml:2:14: wheels[0].speed: x is not a frequency; write a number of Hz or e.g. "24 MHz"',
+    ],
+    ['vendro: acme\nseed: -1', `a.yaml:1:1: vendro: is not a known key; did you mean vendor? Known keys: ${KEYS}`],
+    // the value stands where the anchor is
+    [
+      'vendor: acme\nwheels:\n  - { name: &a x, speed: *a }',
+      'a.yaml:3:26: wheels[0].speed: x is not a frequency; write a number of Hz or e.g. "24 MHz"',
+    ],
+  ])('%j', (text, message) => {
+    expect(errorOf(() => build(text))).toBe(message)
+  })
+
+  test('aliases that multiply without measure are refused', () => {
+    const rows = [...'bcdefgh'].map(
+      (letter, i) => `${letter}: &${letter} [${'*'}${'abcdefgh'[i]}, *${'abcdefgh'[i]}, *${'abcdefgh'[i]}]`,
+    )
+    expect(errorOf(() => parse(['a: &a [1, 1, 1]', ...rows].join('\n')))).toMatch(/^a\.yaml:1:1: Excessive alias count/)
+  })
+
+  test('an error that is no ConfigError comes through as it is', () => {
+    const run = () =>
+      parsePlatformConfig('vendor: a', 'a.yaml', protocols, kinds, () => {
+        throw new TypeError('ours')
+      })
+    expect(run).toThrow(TypeError)
+  })
+})
+
+const allKinds = allProtocols.flatMap(({ resource }) => (resource ? [resource as ResourceKind] : []))
+
+describe('presets', () => {
+  test('minimal and demo are there', () => {
+    expect(presetNames()).toEqual(expect.arrayContaining(['demo', 'minimal']))
+  })
+
+  test.each(presetNames())('%s is a platform', name => {
+    const platform = loadPlatformConfig(
+      name,
+      allProtocols,
+      allKinds,
+      config => new Platform(config, allKinds, new VirtualTime()),
+    )
+    expect(platform.config.vendor).toBe('vhost-user-scmi')
+  })
+
+  const presets = presetNames().join(', ')
+  test.each([
+    ['nope', `nope: there is no such preset, only ${presets}; for a file write ./nope`],
+    ['./nope', `./nope: there is no such file; presets are ${presets}`],
+    ['nope.yaml', `nope.yaml: there is no such file; presets are ${presets}`],
+    ['/', `/: can't be read (EISDIR)`],
+  ])('no file: %s', (name, message) => {
+    expect(errorOf(() => loadPlatformConfig(name, protocols, kinds, config => config))).toBe(message)
+  })
+})
+
+test('the JSON Schema has the sections, their fields and the versions', () => {
+  const schema = platformJsonSchema(protocols, kinds)
+  const properties = schema.properties as Record<string, { items?: { properties?: object } }>
+  expect(schema.required).toEqual(['vendor'])
+  expect(Object.keys(properties)).toEqual(KEYS.split(', '))
+  expect(Object.keys(properties.wheels?.items?.properties ?? {})).toEqual(WHEEL_KEYS.split(', '))
+  expect(JSON.stringify(schema)).toContain('"enum":["1.0","2.0","2.1",1,2,2.1,65536,131072,131073]')
+  expect(() => platformJsonSchema(allProtocols, allKinds)).not.toThrow()
+})
