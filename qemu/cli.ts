@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { BootOptions } from './boot.js'
 import { LabError } from './errors.js'
+import { parseMemory } from './machine.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -36,6 +37,14 @@ const collect = (value: string, before: string[]): string[] => [...before, value
 function count(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Write a whole number from 1.')
   return Number(text)
+}
+
+function size(text: string): string {
+  try {
+    return parseMemory(text)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
 }
 
 /** commander spreads a suggestion over a second line. */
@@ -114,7 +123,7 @@ program
   .description('Start the device and a guest, with a shell on this terminal. Leave with "exit" or Ctrl-A X.')
   .option('--kernel <image|version>', 'an Image, or a version that is built if need be', '7.3')
   .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset (minimal, demo)', 'demo')
-  .option('--memory <size>', "the guest's memory: 256M, 1G", '256M')
+  .option('--memory <size>', "the guest's memory: 256M, 1G", size, '256M')
   .option('--cpus <n>', "the guest's CPUs", count, 2)
   .option('--append <words>', "words for the kernel's command line; repeatable", collect, [])
   .option('--debug', "show the SCMI drivers' debug messages", false)

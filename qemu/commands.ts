@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { type BootOptions, bootLines, bootOnTerminal } from './boot.js'
 import { buildKernel } from './build.js'
+import { viewPlatform } from './device.js'
 import { LabError } from './errors.js'
 import { debianKernels } from './kernel/source.js'
 import { shellLine } from './process.js'
@@ -17,6 +18,8 @@ export async function bootFromArguments(
 ): Promise<void> {
   if (output.json && !output.printCommand) throw new LabError('--json goes with --print-command')
   requireTools(...toolsFor.boot)
+  // Before minutes of building: a wrong platform file.
+  if (settings.platform) await viewPlatform(settings.platform)
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
   if (!output.printCommand) return bootOnTerminal(options)
   const { device, qemu } = await bootLines(options, printedSocket)

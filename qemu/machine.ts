@@ -92,6 +92,6 @@ export function shapingArguments(words: string[]): string[] {
 
 /** Checks a memory size. The shared memory object and -m must agree, so there is one place to say it. */
 export function parseMemory(text: string): string {
-  if (!/^[1-9]\d{0,6}[MG]$/i.test(text)) throw new LabError(`memory "${text}": write a size such as 256M or 1G`)
+  if (!/^[1-9]\d{0,6}[MG]$/i.test(text)) throw new LabError('Write a size such as 256M or 1G.')
   return text.toUpperCase()
 }

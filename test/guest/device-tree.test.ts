@@ -1,0 +1,71 @@
+/** The SCMI node in the device tree: what QEMU dumps, merged, and decompiled again by dtc. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { beforeAll, expect, test } from 'vitest'
+import { makeDeviceTree, mergeDeviceTree } from '../../qemu/device-tree.js'
+import { baseArguments, shapingArguments } from '../../qemu/machine.js'
+import { type ScmiView, scmiSource } from '../../qemu/scmi-node.js'
+
+const machine = baseArguments({ memory: '256M', cpus: 3 })
+const view = { protocols: [0x10, 0x14, 0x15, 0x12].map(id => ({ id })) } as unknown as ScmiView
+
+const decompile = (blob: Buffer): string =>
+  execFileSync('dtc', ['-q', '-I', 'dtb', '-O', 'dts'], { input: blob, encoding: 'utf8' })
+
+/** The text of a node, by its name. */
+function node(source: string, name: string): string {
+  const start = source.indexOf(`${name} {`)
+  expect(start, `${name} in the tree`).toBeGreaterThanOrEqual(0)
+  const indent = /[\t ]*$/.exec(source.slice(0, start))![0]
+  return source.slice(start, source.indexOf(`\n${indent}};`, start))
+}
+
+let merged: Buffer
+beforeAll(async () => {
+  merged = readFileSync(await makeDeviceTree({ arguments: machine, source: scmiSource(view) }))
+})
+
+test('the merged tree has the machine as QEMU describes it, and the SCMI node', () => {
+  const source = decompile(merged)
+  expect(source).toContain('compatible = "linux,dummy-virt"')
+  expect(source).toContain('cpu@2 {')
+  const scmi = node(source, 'scmi')
+  expect(scmi).toContain('compatible = "arm,scmi-virtio"')
+  expect(scmi).toContain('#address-cells = <0x01>')
+  expect(scmi).toContain('#size-cells = <0x00>')
+})
+
+test('each protocol but Base has a child with its id and its cells', () => {
+  const scmi = node(decompile(merged), 'scmi')
+  expect(scmi).not.toContain('protocol@10')
+  expect(node(scmi, 'protocol@14')).toMatch(/reg = <0x14>;[\s\S]*#clock-cells = <0x01>/)
+  expect(node(scmi, 'protocol@15')).toMatch(/reg = <0x15>;[\s\S]*#thermal-sensor-cells = <0x01>/)
+  expect(node(scmi, 'protocol@12')).toMatch(/reg = <0x12>/)
+})
+
+test('source may refer to the SCMI nodes by label and to the machine by path', async () => {
+  const consumer = '&{/cpus/cpu@0} { clocks = <&scmi_14 7>; };'
+  const blob = await mergeDeviceTree(merged, scmiSource(view) + consumer)
+  const source = decompile(blob)
+  const phandle = /phandle = <(0x[0-9a-f]+)>/.exec(node(source, 'protocol@14'))![1]
+  expect(node(source, 'cpu@0')).toContain(`clocks = <${phandle} 0x07>`)
+})
+
+test('source that does not compile is an error that shows it', async () => {
+  const broken = '/ { this is not; a tree'
+  await expect(mergeDeviceTree(merged, broken)).rejects.toThrow(
+    /does not merge[\s\S]*syntax error[\s\S]*this is not; a tree/,
+  )
+})
+
+test('the second time the tree comes from the cache; another machine has another one', async () => {
+  const options = { arguments: machine, source: scmiSource(view) }
+  const path = await makeDeviceTree(options)
+  expect(await makeDeviceTree({ ...options, arguments: [...machine, '-s'] })).toBe(path)
+  expect(await makeDeviceTree({ ...options, arguments: [...machine, '-smp', '4'] })).not.toBe(path)
+})
+
+test('arguments that open files or sockets do not reach the dump', () => {
+  const words = ['-smp', '4', '-qmp', 'unix:/x,server=on', '--machine', 'virtualization=on', '-S', '-m', '1G']
+  expect(shapingArguments(words)).toEqual(['-smp', '4', '-machine', 'virtualization=on', '-m', '1G'])
+})

@@ -1,0 +1,56 @@
+/** A source tree that looks like a kernel's to the build, and whose Image is the content of lib/numbers.txt. */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Each compilation adds a line to $LOG_OF_MAKE; with $HOLD set, it announces itself and then waits for that fifo.
+ * olddefconfig drops CONFIG_GONE, as Kconfig drops what has no such name.
+ */
+const makefile = `
+allnoconfig:
+	@printf '# CONFIG_B is not set\\n' > $(O)/.config
+olddefconfig:
+	@sed -i /CONFIG_GONE/d $(O)/.config
+mrproper:
+	@rm -rf .config include/config
+Image:
+	@echo built >> $(LOG_OF_MAKE)
+	@echo '  CC      lib/numbers.o'
+	@test -z "$(HOLD)" || cat "$(HOLD)"
+	@test ! -e lib/broken.c || { echo "lib/broken.c:3:1: error: expected ';'"; exit 1; }
+	@mkdir -p $(O)/arch/arm64/boot
+	@cp lib/numbers.txt $(O)/arch/arm64/boot/Image
+`
+
+const mergeConfig = `#!/bin/sh
+# merge_config.sh -m -O OBJECTS BASE FRAGMENT...
+shift 3
+base=$1
+shift
+cat "$@" >> "$base"
+`
+
+export const numbers = 'one\ntwo\nthree\nfour\nfive\n'
+
+export const numbersPatch = `--- a/lib/numbers.txt
++++ b/lib/numbers.txt
+@@ -1,5 +1,5 @@
+ one
+ two
+-three
++3
+ four
+ five
+`
+
+export function makeFakeKernel(folder: string): string {
+  const tree = join(folder, 'linux')
+  for (const name of ['arch/arm64', 'lib', 'scripts/kconfig']) mkdirSync(join(tree, name), { recursive: true })
+  writeFileSync(join(tree, 'Kconfig'), '')
+  writeFileSync(join(tree, 'Makefile'), makefile)
+  writeFileSync(join(tree, 'lib/numbers.txt'), numbers)
+  const script = join(tree, 'scripts/kconfig/merge_config.sh')
+  writeFileSync(script, mergeConfig)
+  chmodSync(script, 0o755)
+  return tree
+}

@@ -1,0 +1,147 @@
+/** The kernel build's promises, on a tree that builds in no time: cache, patches, locks, errors, interruption. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { buildKernel, type KernelRequest } from '../../qemu/build.js'
+import { startProgress } from '../../qemu/progress.js'
+import { makeFakeKernel, numbers, numbersPatch } from './fake-kernel.js'
+import { LabCommand } from './lab-command.js'
+
+let folder: string
+let tree: string
+let log: string
+const environment = { ...process.env }
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'scmi-lab-test-'))
+  tree = makeFakeKernel(folder)
+  log = join(folder, 'make.log')
+  process.env.XDG_CACHE_HOME = join(folder, 'cache')
+  process.env.LOG_OF_MAKE = log
+})
+afterEach(() => {
+  process.env = { ...environment }
+  rmSync(folder, { recursive: true })
+})
+
+const compilations = (): number => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0)
+const said: string[] = []
+const stream = { isTTY: false, write: (text: string) => said.push(text) } as unknown as NodeJS.WriteStream
+const build = (request: Partial<KernelRequest> = {}) =>
+  buildKernel({ source: tree, ...request }, { progress: startProgress('test', stream) })
+const patchFile = (): string => {
+  writeFileSync(join(folder, 'x.patch'), numbersPatch)
+  return join(folder, 'x.patch')
+}
+/** All finished kernels of the cache. */
+const kernels = (): string[] => {
+  const home = join(folder, 'cache', 'vhost-user-scmi', 'kernels')
+  return existsSync(home) ? readdirSync(home).filter(name => existsSync(join(home, name, 'Image'))) : []
+}
+
+test('the same request is built once; a changed source, patch or fragment is another kernel', async () => {
+  const first = await build()
+  expect(first.wasCached).toBe(false)
+  expect(readFileSync(first.image, 'utf8')).toBe(numbers)
+  expect(await build()).toMatchObject({ image: first.image, wasCached: true })
+  expect(compilations()).toBe(1)
+
+  const fragment = join(folder, 'extra.config')
+  writeFileSync(fragment, 'CONFIG_EXTRA=y\n')
+  const configured = await build({ fragments: [fragment] })
+  expect(readFileSync(configured.config, 'utf8')).toContain('CONFIG_EXTRA=y')
+  const patched = await build({ patches: [patchFile()] })
+  writeFileSync(join(tree, 'lib/numbers.txt'), 'changed\n')
+  const changed = await build()
+  expect(readFileSync(changed.image, 'utf8')).toBe('changed\n')
+  expect(new Set([first, configured, patched, changed].map(kernel => kernel.image)).size).toBe(4)
+})
+
+test('a patch changes the Image and not the source tree', async () => {
+  const { image } = await build({ patches: [patchFile()] })
+  expect(readFileSync(image, 'utf8')).toBe(numbers.replace('three', '3'))
+  expect(readFileSync(join(tree, 'lib/numbers.txt'), 'utf8')).toBe(numbers)
+})
+
+test('a tree that was built in place is cleaned in a copy, and stays as it is', async () => {
+  writeFileSync(join(tree, '.config'), 'CONFIG_MINE=y\n')
+  await build()
+  expect(readFileSync(join(tree, '.config'), 'utf8')).toBe('CONFIG_MINE=y\n')
+  expect(compilations()).toBe(1)
+})
+
+test('a tree under git is known by commit and changes, and git’s own files stay untouched', async () => {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', tree, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args])
+  git('init', '-q')
+  git('add', '.')
+  git('commit', '-q', '-m', 'one')
+  const index = readFileSync(join(tree, '.git/index'))
+  const first = await build()
+  writeFileSync(join(tree, 'lib/new.txt'), 'new')
+  expect((await build()).image).not.toBe(first.image)
+  rmSync(join(tree, 'lib/new.txt'))
+  expect((await build()).image).toBe(first.image)
+  expect(readFileSync(join(tree, '.git/index'))).toEqual(index)
+})
+
+test('a compiler error is shown with the log’s path, and leaves nothing in the cache', async () => {
+  writeFileSync(join(tree, 'lib/broken.c'), '')
+  const error: Error = await build().then(
+    () => expect.unreachable(),
+    (reason: Error) => reason,
+  )
+  expect(error.message).toContain("lib/broken.c:3:1: error: expected ';'")
+  const path = /The whole log: (.*)$/m.exec(error.message)![1]!
+  expect(readFileSync(path, 'utf8')).toContain("expected ';'")
+  expect(kernels()).toEqual([])
+  rmSync(join(tree, 'lib/broken.c'))
+  expect(readFileSync((await build()).image, 'utf8')).toBe(numbers)
+})
+
+test('an option that did not survive is told', async () => {
+  const fragment = join(folder, 'lost.config')
+  writeFileSync(fragment, 'CONFIG_GONE=y\n')
+  said.length = 0
+  const { lost } = await build({ fragments: [fragment] })
+  expect(lost).toEqual([{ name: 'CONFIG_GONE', wanted: 'y', got: 'n' }])
+  expect(said.join('')).toContain('CONFIG_GONE=y did not survive')
+})
+
+test('of two builds at once one compiles, the other waits and takes the result', async () => {
+  const both = await Promise.all([build(), build()])
+  expect(both[0].image).toBe(both[1].image)
+  expect(compilations()).toBe(1)
+})
+
+test('Ctrl-C ends a build with 130 and nothing half done; the next one builds', async () => {
+  const fifo = join(folder, 'hold')
+  execFileSync('mkfifo', [fifo])
+  const command = new LabCommand(['kernel', 'build', '--source', tree], { HOLD: fifo })
+  await command.said(/lib\/numbers\.o|compiling/)
+  command.child.kill('SIGINT')
+  expect(await command.ended).toBe(130)
+  expect(command.stdout).toBe('')
+  expect(kernels()).toEqual([])
+  expect((await build()).wasCached).toBe(false)
+  expect(kernels().length).toBe(1)
+})
+
+test('objects that a killed build left are not used', async () => {
+  const { image } = await build()
+  const trees = join(folder, 'cache', 'vhost-user-scmi', 'trees')
+  const objects = join(trees, readdirSync(trees).find(name => name.endsWith('-objects'))!)
+  writeFileSync(join(objects, 'make-is-running'), '')
+  writeFileSync(join(objects, 'half'), '')
+  rmSync(join(image, '..'), { recursive: true })
+  await build()
+  expect(existsSync(join(objects, 'half'))).toBe(false)
+})
+
+test('a source that is none is refused in one line', async () => {
+  mkdirSync(join(folder, 'empty'))
+  await expect(build({ source: join(folder, 'empty') })).rejects.toThrow('is no kernel source tree')
+  await expect(build({ source: '5.4' })).rejects.toThrow('--source 5.4: is no such folder; give 7.3, 7.2, 6.12')
+})
