@@ -1,9 +1,10 @@
 /** The protocols that are served, by ascending id: the only file that names them all. */
 import { base } from './base.js'
 import { clock } from './clock.js'
+import { perf } from './perf.js'
 import { powercap } from './powercap.js'
 import type { Protocol } from './protocol.js'
 import { sensor } from './sensor.js'
 import { voltage } from './voltage.js'
 
-export const protocols: readonly Protocol[] = [base, clock, sensor, voltage, powercap]
+export const protocols: readonly Protocol[] = [base, perf, clock, sensor, voltage, powercap]

@@ -10,6 +10,7 @@ clocks: [{ name: uart, rates: [24 MHz, 48 MHz], parents: [osc], duty_cycle: 50 }
 sensors: [{ name: soc, type: celsius, value: 40 }]
 voltages: [{ name: vdd, levels: [1 V, 1.1 V], async: {} }]
 powercaps: [{ name: pkg, cap_range: { min: 1 W, max: 9 W, step: 1 W }, power: 5 W, async: {} }]
+perf_domains: [{ name: cpu, levels: [{ level: 1, power: 1, frequency: 1 GHz }, { level: 2, power: 3, frequency: 2 GHz }] }]
 `
 const PROTOCOL_ERROR = -10
 const COMMS_ERROR = -7
