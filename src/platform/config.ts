@@ -220,7 +220,7 @@ export function parsePlatformConfig<T>(
   }
   try {
     const config = configFrom(result.data, kinds)
-    checkNames(config)
+    checkNames(config, kinds)
     return build(config)
   } catch (error) {
     if (!(error instanceof ConfigError) || error.place !== undefined) throw error
@@ -260,23 +260,31 @@ export function agentsOf(config: PlatformConfig, more: readonly string[] = []): 
 }
 
 /** Devices and agents name resources that exist, agents are told apart by their names. */
-function checkNames(config: PlatformConfig): void {
+function checkNames(config: PlatformConfig, kinds: readonly ResourceKind[]): void {
+  const known = new Map<string, string[]>()
+  for (const kind of kinds) {
+    const section = config.sections[kind.section]
+    if (section !== undefined) known.set(kind.section, kind.names?.(section) ?? namesOf(section))
+  }
   config.devices.forEach((device, i) => {
-    checkResources(config, device.resources, ['devices', i, 'resources'])
+    checkResources(known, device.resources, ['devices', i, 'resources'])
   })
   config.agents.forEach((agent, i) => {
-    checkResources(config, agent.resources, ['agents', i, 'resources'])
+    checkResources(known, agent.resources, ['agents', i, 'resources'])
     if (config.agents.findIndex(other => other.name === agent.name) !== i) {
       throw new ConfigError(['agents', i, 'name'], `two agents are named ${agent.name}`)
     }
   })
 }
 
-function checkResources(config: PlatformConfig, resources: ResourceNames, at: ConfigPath): void {
+function namesOf(section: unknown): string[] {
+  return Array.isArray(section) ? section.map((resource: { name: string }) => resource.name) : []
+}
+
+function checkResources(known: ReadonlyMap<string, string[]>, resources: ResourceNames, at: ConfigPath): void {
   for (const [section, names] of Object.entries(resources)) {
-    const known = (config.sections[section] ?? []) as { name: string }[]
     names?.forEach((name, i) => {
-      if (!known.some(resource => resource.name === name)) {
+      if (!known.get(section)?.includes(name)) {
         throw new ConfigError([...at, section, i], `nothing in ${section} is named ${name}`)
       }
       if (names.indexOf(name) !== i) throw new ConfigError([...at, section, i], `${name} is listed twice`)

@@ -14,6 +14,8 @@ export interface ResourceKind<Config = unknown, Model = unknown> {
    * Throws ConfigError for what a schema can't say.
    */
   create(config: Config, platform: Platform): Model
+  /** Names that agents and devices can list; default: those of the section's entries. */
+  names?(config: Config): string[]
   /** Connects this model with others; called once all models exist. */
   link?(model: Model, platform: Platform): void
 }
