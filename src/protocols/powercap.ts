@@ -40,8 +40,8 @@ const PLATFORM = 0
 interface Thresholds {
   low: number
   high: number
-  /** Whether the last measurement was outside: the agent hears of it once. */
-  outside: boolean
+  /** Where the last measurement was: 0 between them, -1 below, 1 above. The agent hears of leaving, not of staying. */
+  side: number
 }
 
 class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
@@ -83,9 +83,9 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
     const id = this.idOf(domain)
     const thresholds = this.#measurements.get(domain)
     if (id === undefined || !thresholds) return
-    const outside = power < thresholds.low || power > thresholds.high
-    if (outside && !thresholds.outside) this.protocol.notify(MEASUREMENTS_CHANGED, [PLATFORM, id, power])
-    thresholds.outside = outside
+    const side = power < thresholds.low ? -1 : power > thresholds.high ? 1 : 0
+    if (side !== 0 && side !== thresholds.side) this.protocol.notify(MEASUREMENTS_CHANGED, [PLATFORM, id, power])
+    thresholds.side = side
   }
 
   /** Id of the closest domain above that this agent sees. */
@@ -213,7 +213,7 @@ function measurementsNotify(state: PowercapState, request: RequestReader): numbe
   if (!domain) return state.refusal
   if (enable & ~1 || (enable === 1 && low > high)) return INVALID_PARAMETERS
   if (!domain.notifies || !domain.source) return NOT_SUPPORTED
-  state.subscribeMeasurements(domain, enable === 1 ? { low, high, outside: false } : undefined)
+  state.subscribeMeasurements(domain, enable === 1 ? { low, high, side: 0 } : undefined)
   return SUCCESS
 }
 
