@@ -72,6 +72,7 @@ export async function boot(options: BootOptions): Promise<Guest> {
     const machine = { ...plan.machine, channel: listener.path }
     const device = await startPlanned(plan, options)
     if (device) undo.push(() => device.close())
+    if (options.signal?.aborted) throw new InterruptedError()
     const vm = new Vm(machine, plan.reproduce)
     undo.push(() => vm.kill())
     const channel = await greet(vm, listener, options)

@@ -155,6 +155,14 @@ In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
     await bootFromArguments(options.kernel, settings, options)
   })
 
+program
+  .command('demo')
+  .description('Boot a guest on the demo platform and show both sides: clocks, sensors, a change, a notification.')
+  .action(async () => {
+    const { demo } = await import('./demo.js')
+    await demo({ signal })
+  })
+
 /** Ctrl-C and its like stop the work in order; a second one does not wait for it. */
 function stopOnSignals(): void {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -7,6 +7,8 @@ import type { Vm } from './vm.js'
 export interface RunLimits {
   /** The command is killed in the guest after this; default 30 s. */
   timeoutMs?: number
+  /** What the guest may take beyond that to kill the command and say so, before it counts as hung; default 15 s. */
+  graceMs?: number
 }
 
 export interface CommandResult {
@@ -23,8 +25,7 @@ export interface RawReply {
 }
 
 const defaultLimitMs = 30_000
-/** What the guest may take beyond a command's limit to kill it and say so, before it counts as hung. */
-const graceMs = 15_000
+const defaultGraceMs = 15_000
 const powerOffLimitMs = 15_000
 /** A frame's payload less the request's own numbers and a long path. */
 const chunkSize = 512 << 10
@@ -148,7 +149,7 @@ export class Guest {
     const hung = new Promise<never>((_, reject) => {
       const say = () =>
         reject(this.vm.failure(`the guest no longer answers; it was asked to ${kind} "${head}"`, 'hang'))
-      timer = setTimeout(say, limitMs + graceMs)
+      timer = setTimeout(say, limitMs + (limits.graceMs ?? defaultGraceMs))
     })
     try {
       return this.#judge(await Promise.race([ended, hung]), kind, head, limitMs)

@@ -21,7 +21,8 @@ export class Vm {
   #console = ''
   #stderr = ''
   #watchers = new Set<() => void>()
-  #isRunning = true
+  /** How QEMU ended, once it has. */
+  #ending: string | undefined
   #isDead = false
   #announceDeath!: () => void
   /** Resolves when QEMU is gone, with how it ended. */
@@ -40,9 +41,9 @@ export class Vm {
     this.exited = new Promise((resolve, reject) => {
       this.#child.on('error', error => reject(new WorkError(`cannot start ${qemuCommand}: ${error.message}`)))
       this.#child.on('close', (code, signal) => {
-        this.#isRunning = false
+        this.#ending = signal ? `QEMU was ended by ${signal}` : `QEMU exited with status ${code}`
         this.poke()
-        resolve(signal ? `QEMU was ended by ${signal}` : `QEMU exited with status ${code}`)
+        resolve(this.#ending)
       })
     })
     this.died = new Promise(resolve => {
@@ -59,7 +60,7 @@ export class Vm {
   }
 
   get isRunning(): boolean {
-    return this.#isRunning
+    return this.#ending === undefined
   }
 
   /** All the console has said so far. */
@@ -92,7 +93,7 @@ export class Vm {
       const watcher = () => {
         const found = look()
         if (found) finish(() => resolve(found))
-        else if (!this.#isRunning) finish(() => reject(this.failure(`${what} did not come before the guest ended`)))
+        else if (this.#ending) finish(() => reject(this.failure(`${what} did not come: ${this.#ending}`)))
         else if (this.#isDead) finish(() => reject(this.failure(`${what} did not come`)))
       }
       const late = () => finish(() => reject(this.failure(`${what} did not come within ${limitMs} ms`, 'hang')))
@@ -108,7 +109,7 @@ export class Vm {
 
   /** An error with what one needs to find out: the console's end, QEMU's words, the lines that reproduce. */
   failure(what: string, reason?: GuestFailure): GuestError {
-    const found = reason ?? (this.hasPanicked ? 'panic' : this.#isRunning ? 'hang' : 'exited')
+    const found = reason ?? (this.hasPanicked ? 'panic' : this.isRunning ? 'hang' : 'exited')
     const tail = this.#console.trimEnd().split('\n').slice(-tailLines).join('\n')
     const parts = [
       found === 'panic' ? `the guest's kernel panicked: ${what}` : what,

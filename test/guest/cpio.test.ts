@@ -22,7 +22,7 @@ test('cpio unpacks what was packed: contents, modes, links, and folders nobody n
     })
     expect(readFileSync(join(folder, 'init'), 'utf8')).toBe('#!/bin/sh\n')
     expect(lstatSync(join(folder, 'init')).mode & 0o777).toBe(0o755)
-    expect(readFileSync(join(folder, 'deep/er/odd'))).toEqual(Buffer.alloc(4099, 'x'))
+    expect(readFileSync(join(folder, 'deep/er/odd'), 'latin1')).toBe('x'.repeat(4099))
     expect(lstatSync(join(folder, 'nothing')).size).toBe(0)
     expect(readlinkSync(join(folder, 'deep/link'))).toBe('../init')
     expect(lstatSync(join(folder, 'empty')).isDirectory()).toBe(true)
@@ -39,6 +39,6 @@ test('a device node is listed with its numbers, and nobody has to be root to wri
 })
 
 test('equal files make an equal archive of whole blocks', () => {
-  expect(writeCpio(entries)).toEqual(writeCpio(entries))
+  expect(writeCpio(entries).equals(writeCpio(entries))).toBe(true)
   expect(writeCpio(entries).length % 512).toBe(0)
 })

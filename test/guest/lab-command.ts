@@ -28,6 +28,15 @@ export class LabCommand {
 
   /** Resolves once standard error has the pattern; rejects if the command ends first, or takes too long. */
   said(pattern: RegExp): Promise<void> {
+    return this.#find('stderr', pattern)
+  }
+
+  /** The same for standard output, which is a guest's console where the command boots one. */
+  heard(pattern: RegExp): Promise<void> {
+    return this.#find('stdout', pattern)
+  }
+
+  #find(where: 'stdout' | 'stderr', pattern: RegExp): Promise<void> {
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
         clearTimeout(timer)
@@ -35,9 +44,10 @@ export class LabCommand {
         settle()
       }
       const look = () => {
-        if (pattern.test(this.stderr)) finish(resolve)
+        if (pattern.test(this[where])) finish(resolve)
       }
-      const fail = (why: string) => finish(() => reject(new Error(`${why}: ${pattern} in\n${this.stderr}`)))
+      const fail = (why: string) =>
+        finish(() => reject(new Error(`${why}: ${pattern} in\n${this.stdout}${this.stderr}`)))
       const timer = setTimeout(fail, LIMIT_MS, `not within ${LIMIT_MS} ms`)
       this.#watchers.add(look)
       void this.ended.then(code => fail(`ended (${code}) before it said`))

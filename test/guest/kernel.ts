@@ -1,0 +1,12 @@
+/** The kernel that guest tests boot: from the cache, or built. The first build takes minutes. */
+import { buildKernel } from '../../qemu/build.js'
+import { defaultKernel } from '../../qemu/kernel/source.js'
+
+export const KERNEL_LIMIT_MS = 60 * 60_000
+
+let image: Promise<string> | undefined
+
+export function testKernel(): Promise<string> {
+  image ??= buildKernel({ source: defaultKernel }).then(kernel => kernel.image)
+  return image
+}
