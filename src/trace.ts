@@ -47,9 +47,12 @@ export function describeEvent(protocols: readonly Protocol[], header: number, wo
   const protocol = protocols.find(candidate => candidate.id === protocolIdOf(header))
   const bytes = new DataView(Uint32Array.from(words).buffer)
   if (typeOf(header) === NOTIFICATION) {
-    const event = protocol?.events.find(candidate => candidate.id === messageIdOf(header))
-    const text = describePayload(event ? [event.fields] : [], bytes)
-    return `${protocol?.name ?? hex(protocolIdOf(header))} ${event?.name ?? hex(messageIdOf(header))} ${text}`
+    const events = (protocol?.events ?? []).filter(candidate => candidate.id === messageIdOf(header))
+    const text = describePayload(
+      events.map(event => event.fields),
+      bytes,
+    )
+    return `${protocol?.name ?? hex(protocolIdOf(header))} ${events[0]?.name ?? hex(messageIdOf(header))} ${text}`
   }
   const command = protocol?.commands.find(candidate => candidate.id === messageIdOf(header))
   const kind = typeOf(header) === DELAYED_RESPONSE ? 'delayed response to ' : ''

@@ -2,9 +2,12 @@
 import { base } from './base.js'
 import { clock } from './clock.js'
 import { perf } from './perf.js'
+import { power } from './power.js'
 import { powercap } from './powercap.js'
 import type { Protocol } from './protocol.js'
+import { reset } from './reset.js'
 import { sensor } from './sensor.js'
+import { system } from './system.js'
 import { voltage } from './voltage.js'
 
-export const protocols: readonly Protocol[] = [base, perf, clock, sensor, voltage, powercap]
+export const protocols: readonly Protocol[] = [base, power, system, perf, clock, sensor, reset, voltage, powercap]

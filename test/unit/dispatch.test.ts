@@ -8,6 +8,9 @@ vendor: acme
 devices: [{ name: uart, resources: { clocks: [uart] } }]
 clocks: [{ name: uart, rates: [24 MHz, 48 MHz], parents: [osc], duty_cycle: 50 }, { name: osc, rate: 24 MHz }]
 sensors: [{ name: soc, type: celsius, value: 40 }]
+power_domains: [{ name: gpu }, { name: a_power_domain_with_a_name }]
+system: {}
+resets: [{ name: usb }]
 voltages: [{ name: vdd, levels: [1 V, 1.1 V], async: {} }]
 powercaps: [{ name: pkg, cap_range: { min: 1 W, max: 9 W, step: 1 W }, power: 5 W, async: {} }]
 perf_domains: [{ name: cpu, levels: [{ level: 1, power: 1, frequency: 1 GHz }, { level: 2, power: 3, frequency: 2 GHz }] }]
@@ -22,20 +25,18 @@ function statusOf(reply: Uint8Array): number {
 /** Every command of every protocol in every version. */
 const commands = protocols.flatMap(protocol =>
   protocol.versions.flatMap(version =>
-    protocol
-      .commandsOf(version)
-      .flatMap(command =>
-        command
-          ? [
-              {
-                protocol,
-                version,
-                command,
-                name: `${protocol.name} ${version >>> 16}.${version & 0xffff} ${command.name}`,
-              },
-            ]
-          : [],
-      ),
+    protocol.commandsOf(version).flatMap(command =>
+      command
+        ? [
+            {
+              protocol,
+              version,
+              command,
+              name: `${protocol.name} ${version >>> 16}.${version & 0xffff} ${command.name}`,
+            },
+          ]
+        : [],
+    ),
   ),
 )
 

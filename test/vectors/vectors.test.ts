@@ -92,7 +92,8 @@ function checkEvent(bytes: Uint8Array): void {
   const header = new DataView(bytes.buffer).getUint32(0, true)
   const protocol = protocols.find(protocol => protocol.id === protocolIdOf(header))!
   if (typeOf(header) === NOTIFICATION) {
-    const event = protocol.events.find(event => event.id === messageIdOf(header))!
+    const events = protocol.events.filter(event => event.id === messageIdOf(header))
+    const event = events.findLast(event => fits(event.fields, bytes.subarray(4)))!
     reencode(event.fields, bytes.subarray(4), event.name)
     shown.add(layoutKey(protocol, event.id, event.since, 'notification'))
   } else {

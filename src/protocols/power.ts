@@ -1,0 +1,187 @@
+/** Power domain management protocol, 0x11 (SCMI v3.2 §4.3), versions 1.0, 2.0, 3.0 and 3.1. */
+import { ON, type PowerDomain, type PowerDomains, powerDomains } from '../platform/power-domains.js'
+import type { Timer } from '../platform/time.js'
+import { text, u32 } from '../wire/fields.js'
+import type { RequestReader } from '../wire/message.js'
+import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
+import type { AgentProtocol } from './agent.js'
+import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
+import { type AgentState, command, defineProtocol, event } from './protocol.js'
+import { ResourceView } from './view.js'
+
+const V1 = 0x10000
+const V2 = 0x20000
+const V3 = 0x30000
+const V3_1 = 0x30001
+
+/** POWER_DOMAIN_ATTRIBUTES */
+const STATE_CHANGED_NOTIFICATIONS = 2 ** 31
+const ASYNC_STATE_SET = 1 << 30
+const SYNC_STATE_SET = 1 << 29
+const STATE_REQUESTED_NOTIFICATIONS = 1 << 28
+const EXTENDED_NAME = 1 << 27
+
+/** POWER_STATE_SET flags */
+const ASYNC = 1 << 0
+
+const STATE_CHANGED = 0x0
+const STATE_CHANGE_REQUESTED = 0x1
+
+class PowerState extends ResourceView<PowerDomain> implements AgentState {
+  readonly domains: PowerDomains
+  readonly #pending = new Map<PowerDomain, Timer>()
+  readonly #changed = new Set<PowerDomain>()
+  readonly #requested = new Set<PowerDomain>()
+
+  constructor(domains: PowerDomains, protocol: AgentProtocol) {
+    super(domains.list, protocol)
+    this.domains = domains
+    domains.on('stateChanged', this.#onChanged)
+    domains.on('stateRequested', this.#onRequested)
+  }
+
+  subscribe(domain: PowerDomain, eventId: number, on: boolean): void {
+    const subscribed = eventId === STATE_CHANGED ? this.#changed : this.#requested
+    if (on) subscribed.add(domain)
+    else subscribed.delete(domain)
+  }
+
+  readonly #onChanged = (domain: PowerDomain, agentId: number): void => {
+    if (this.#changed.has(domain)) this.protocol.notify(STATE_CHANGED, [agentId, domain.id, domain.state])
+  }
+
+  readonly #onRequested = (domain: PowerDomain, agentId: number, state: number): void => {
+    if (this.#requested.has(domain)) this.protocol.notify(STATE_CHANGE_REQUESTED, [agentId, domain.id, state])
+  }
+
+  /** Changes the state after the domain's latency. There is no delayed response: agents poll, or are notified. */
+  setStateLater(domain: PowerDomain, state: number): void {
+    domain.changing = true
+    const timer = this.protocol.agent.platform.time.after(domain.latencyUs ?? 0, () => {
+      this.#pending.delete(domain)
+      domain.changing = false
+      this.domains.setState(domain, state, this.agentId)
+    })
+    this.#pending.set(domain, timer)
+  }
+
+  release(): void {
+    this.domains.off('stateChanged', this.#onChanged)
+    this.domains.off('stateRequested', this.#onRequested)
+    for (const [domain, timer] of this.#pending) {
+      timer.cancel()
+      domain.changing = false
+    }
+    this.#pending.clear()
+    this.domains.release(this.agentId)
+  }
+}
+
+function attributesOf(domain: PowerDomain, version: number): number {
+  let attributes = (domain.latencyUs === undefined ? 0 : ASYNC_STATE_SET) + (domain.sync ? SYNC_STATE_SET : 0)
+  if (domain.notifies) attributes += STATE_CHANGED_NOTIFICATIONS
+  if (version >= V3) {
+    // Version 2.0 has these notifications too, but no bit that tells of them.
+    if (domain.notifies) attributes += STATE_REQUESTED_NOTIFICATIONS
+    attributes += extendedNameFlag(domain.name, EXTENDED_NAME)
+  }
+  return attributes
+}
+
+function setState(state: PowerState, request: RequestReader): number {
+  const flags = request.u32()
+  const domain = state.find(request.u32())
+  const wanted = request.u32()
+  if (!domain) return state.refusal
+  if (flags & ~ASYNC || !domain.supports(wanted)) return INVALID_PARAMETERS
+  const asynchronous = flags === ASYNC
+  if (asynchronous ? domain.latencyUs === undefined : !domain.sync) return NOT_SUPPORTED
+  if (domain.critical && wanted !== ON) return DENIED
+  if (domain.changing) return BUSY
+  state.domains.emit('stateRequested', domain, state.agentId, wanted)
+  if (asynchronous) state.setStateLater(domain, wanted)
+  else state.domains.setState(domain, wanted, state.agentId)
+  return SUCCESS
+}
+
+function subscribe(eventId: number) {
+  return (state: PowerState, request: RequestReader): number => {
+    const domain = state.find(request.u32())
+    const enable = request.u32()
+    if (!domain) return state.refusal
+    if (enable & ~1) return INVALID_PARAMETERS
+    if (!domain.notifies) return NOT_SUPPORTED
+    state.subscribe(domain, eventId, enable === 1)
+    return SUCCESS
+  }
+}
+
+const DOMAIN_ID = [u32('domain_id')]
+const NOTIFY = [u32('domain_id'), u32('notify_enable')]
+const STATE_EVENT = [u32('agent_id'), u32('domain_id'), u32('power_state')]
+
+export const power = defineProtocol<PowerState>({
+  id: 0x11,
+  name: 'power',
+  versions: [V1, V2, V3, V3_1],
+  resource: powerDomains,
+  attach: (platform, protocol) => new PowerState(platform.model(powerDomains), protocol),
+  commands: [
+    command(
+      0x1,
+      'PROTOCOL_ATTRIBUTES',
+      [],
+      [u32('attributes'), u32('statistics_address_low'), u32('statistics_address_high'), u32('statistics_len')],
+      (state, _request, reply) => {
+        reply.u32(state.list.length)
+        // The statistics live in memory that virtio does not share: there are none.
+        reply.u64(0)
+        reply.u32(0)
+        return SUCCESS
+      },
+    ),
+    command(
+      0x3,
+      'POWER_DOMAIN_ATTRIBUTES',
+      DOMAIN_ID,
+      [u32('attributes'), text('name')],
+      (state, request, reply, protocol) => {
+        const domain = state.find(request.u32())
+        if (!domain) return state.refusal
+        reply.u32(attributesOf(domain, protocol.version))
+        reply.text(domain.name, SHORT_NAME_SIZE)
+        return SUCCESS
+      },
+    ),
+    command(0x4, 'POWER_STATE_SET', [u32('flags'), u32('domain_id'), u32('power_state')], [], setState),
+    command(0x5, 'POWER_STATE_GET', DOMAIN_ID, [u32('power_state')], (state, request, reply) => {
+      const domain = state.find(request.u32())
+      if (!domain) return state.refusal
+      reply.u32(domain.state)
+      return SUCCESS
+    }),
+    command(0x6, 'POWER_STATE_NOTIFY', NOTIFY, [], subscribe(STATE_CHANGED), { needsEvents: true }),
+    command(0x7, 'POWER_STATE_CHANGE_REQUESTED_NOTIFY', NOTIFY, [], subscribe(STATE_CHANGE_REQUESTED), {
+      since: V2,
+      needsEvents: true,
+    }),
+    command(
+      0x8,
+      'POWER_DOMAIN_NAME_GET',
+      DOMAIN_ID,
+      [u32('flags'), text('name', NAME_SIZE)],
+      (state, request, reply) => {
+        const domain = state.find(request.u32())
+        if (!domain) return state.refusal
+        reply.u32(0)
+        reply.text(domain.name, NAME_SIZE)
+        return SUCCESS
+      },
+      { since: V3 },
+    ),
+  ],
+  events: [
+    event(STATE_CHANGED, 'POWER_STATE_CHANGED', STATE_EVENT),
+    event(STATE_CHANGE_REQUESTED, 'POWER_STATE_CHANGE_REQUESTED', STATE_EVENT, V2),
+  ],
+})
