@@ -42,7 +42,7 @@ export async function demo(options: { signal: AbortSignal }): Promise<void> {
     const server = serverOf(guest)
     const release = (await guest.check('uname -r')).trim()
     title(`Linux ${release} on arm64 probes a platform that is a YAML file (booted in ${seconds(Date.now() - began)})`)
-    for (const line of await scmiLog(guest)) say(colors.dim(line))
+    for (const { text } of await scmiLog(guest)) say(colors.dim(text))
     await showClocks(guest, server)
     await showSensors(guest, server)
     await showChange(guest, server)
@@ -112,10 +112,10 @@ async function showSensors(guest: Guest, server: Server): Promise<void> {
   for (const sensor of server.platform.model(sensors).list) {
     for (const [i, axis] of sensor.axes.entries()) {
       const reading = seen.get(axis.name) ?? seen.get(axis.name.toLowerCase())
-      const guestValue = reading ? formatValue(sensor, reading.value) : colors.dim('no Linux driver for this unit')
+      const guestValue = reading ? formatValue(sensor, reading.value) : colors.dim('no hwmon class')
       const path = reading ? colors.dim(reading.path.replace(/^\/sys\/(class|bus\/iio\/devices)\//, '')) : ''
       say(
-        `${axis.name.padEnd(18)}${formatValue(sensor, currentValue(server, sensor, i)).padStart(16)}${guestValue.padStart(18)}  ${path}`,
+        `${axis.name.padEnd(18)}${formatValue(sensor, currentValue(server, sensor, i)).padStart(16)}  ${guestValue.padStart(16)}  ${path}`,
       )
     }
   }
@@ -145,8 +145,9 @@ async function showNotification(guest: Guest, server: Server): Promise<void> {
   if (status !== 0) throw new WorkError(`CLOCK_RATE_NOTIFY was answered with status ${status}`)
   say(`the guest subscribes to ${cpu.name}'s rate; the platform sets it to 600 MHz`)
   model.setRate(cpu, 600e6, 0)
-  // The raw mode keeps notifications until somebody reads them.
-  const words = [...(await guest.check('scmi-raw -n')).matchAll(/^0x[0-9a-f]+/gm)].map(Number)
+  // The raw mode keeps notifications until somebody reads them, those of other protocols too.
+  const read = `until scmi-raw -n >/tmp/n && grep -q "of protocol 0x${CLOCK.toString(16)}" /tmp/n; do :; done; cat /tmp/n`
+  const words = [...(await guest.check(read)).matchAll(/^0x[0-9a-f]+/gm)].map(Number)
   const header = packHeader(CLOCK, RATE_CHANGED, NOTIFICATION, 0)
   say(`the guest's driver received ${describeEvent(server.protocols, header, words)} ${agree(words[2] === cpu.rateHz)}`)
 }

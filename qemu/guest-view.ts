@@ -57,9 +57,10 @@ export async function readIio(guest: Guest): Promise<GuestReading[]> {
   }))
 }
 
-/** The kernel's lines about SCMI, without those of the lab's own debug settings. */
-export async function scmiLog(guest: Guest): Promise<string[]> {
-  return (await guest.dmesg())
-    .split('\n')
-    .filter(line => /scmi/i.test(line) && !/Kernel command line|dyndbg/.test(line))
+/** What the kernel says about SCMI, debug messages left out. Levels are syslog's: 3 and below are errors, 4 warnings. */
+export async function scmiLog(guest: Guest): Promise<{ level: number; text: string }[]> {
+  const log = await guest.check('dmesg -r')
+  return [...log.matchAll(/^<(\d+)>(.*)$/gm)]
+    .map(([, priority, text]) => ({ level: Number(priority) & 7, text: text! }))
+    .filter(({ level, text }) => level < 7 && /scmi/i.test(text) && !/command line/i.test(text))
 }
