@@ -81,8 +81,6 @@ export const power = quantity({
 })
 
 /** The name of a resource: up to 63 characters; what exceeds 15 needs the extended name commands. */
-export const resourceName = z
-  .string()
-  .regex(/^[ -~]{1,63}$/, {
-    error: ({ input }) => `${show(input)} is not a name; write 1 to 63 printable ASCII characters`,
-  })
+export const resourceName = z.string().regex(/^[ -~]{1,63}$/, {
+  error: ({ input }) => `${show(input)} is not a name; write 1 to 63 printable ASCII characters`,
+})
