@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { clocks } from '../../../src/platform/clocks.js'
 import {
   ConfigError,
   loadPlatformConfig,
@@ -11,6 +12,7 @@ import {
 } from '../../../src/platform/config.js'
 import { Platform } from '../../../src/platform/platform.js'
 import type { ResourceKind } from '../../../src/platform/resource.js'
+import { sensors } from '../../../src/platform/sensors.js'
 import { VirtualTime } from '../../../src/platform/time.js'
 import { duration, frequency, resourceName } from '../../../src/platform/units.js'
 import { protocols as allProtocols } from '../../../src/protocols/index.js'
@@ -273,7 +275,7 @@ describe('presets', () => {
       allKinds,
       config => new Platform(config, allKinds, new VirtualTime()),
     )
-    expect(platform.config.vendor).toBe('vhost-user-scmi')
+    expect(platform.has(sensors as ResourceKind) || platform.has(clocks as ResourceKind)).toBe(true)
   })
 
   const presets = presetNames().join(', ')
