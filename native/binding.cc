@@ -154,7 +154,7 @@ class Device final : public Napi::ObjectWrap<Device>, SessionHost, BatchHandler 
 
   // False, with an exception pending, if the method can't be called now.
   bool open(const char* method, bool in_batch = false);
-  bool not_connected(const char* method);
+  bool out_of_reach(const char* method);
   std::optional<std::string> path_of(const Napi::CallbackInfo& info, const char* method);
   void share_batch(Napi::Object self);
 
@@ -274,9 +274,11 @@ bool Device::open(const char* method, bool in_batch) {
   return reason.empty();
 }
 
-bool Device::not_connected(const char* method) {
-  if (!core_->session.connected()) return true;
-  throw_errno(Env(), EISCONN, text("%s(): a front end is connected already", method));
+// One way to meet a front end at a time. False, with an exception pending, if there is one already.
+bool Device::out_of_reach(const char* method) {
+  if (!listener_ && !core_->session.connected()) return true;
+  const char* state = listener_ ? "the device listens" : "a front end is connected";
+  Napi::Error::New(Env(), text("%s(): %s already", method, state)).ThrowAsJavaScriptException();
   return false;
 }
 
@@ -307,10 +309,8 @@ Napi::Value Device::windows(const Napi::CallbackInfo&) {
 Napi::Value Device::listen(const Napi::CallbackInfo& info) {
   if (!open("listen")) return Env().Undefined();
   const auto path = path_of(info, "listen");
-  if (!path) return Env().Undefined();
-  if (listener_) {
-    Napi::Error::New(Env(), "listen(): the device listens already").ThrowAsJavaScriptException();
-  } else if (const int error = listen_unix(*path, listener_)) {
+  if (!path || !out_of_reach("listen")) return Env().Undefined();
+  if (const int error = listen_unix(*path, listener_)) {
     throw_errno(Env(), error, text("can't listen on %s", path->c_str()));
   } else {
     settle();
@@ -319,7 +319,7 @@ Napi::Value Device::listen(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Device::adopt(const Napi::CallbackInfo& info) {
-  if (!open("adopt")) return Env().Undefined();
+  if (!open("adopt") || !out_of_reach("adopt")) return Env().Undefined();
   if (!is_integer(info[0], 0, INT32_MAX)) {
     Napi::TypeError::New(Env(), "adopt(): the file descriptor must be an integer").ThrowAsJavaScriptException();
     return Env().Undefined();
@@ -333,25 +333,23 @@ Napi::Value Device::adopt(const Napi::CallbackInfo& info) {
   const SocketKind kind = socket_kind(fd);
   if (kind == SocketKind::NEITHER) {
     throw_errno(Env(), ENOTSOCK, text("file descriptor %d is no Unix stream socket that listens or is connected", fd));
-  } else if (kind == SocketKind::LISTENING && listener_) {
-    Napi::Error::New(Env(), "adopt(): the device listens already").ThrowAsJavaScriptException();
-  } else if (kind == SocketKind::LISTENING || not_connected("adopt")) {
-    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    if (kind == SocketKind::LISTENING) {
-      listener_ = Fd(fd);
-    } else {
-      attach(Fd(fd));
-    }
-    settle();
+    return Env().Undefined();
   }
+  fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (kind == SocketKind::LISTENING) {
+    listener_ = Fd(fd);
+  } else {
+    attach(Fd(fd));
+  }
+  settle();
   return Env().Undefined();
 }
 
 Napi::Value Device::dial(const Napi::CallbackInfo& info) {
   if (!open("dial")) return Env().Undefined();
   const auto path = path_of(info, "dial");
-  if (!path || !not_connected("dial")) return Env().Undefined();
+  if (!path || !out_of_reach("dial")) return Env().Undefined();
   Fd fd;
   const int error = connect_unix(*path, fd);
   if (error == ENOENT || error == ECONNREFUSED) return Napi::Boolean::New(Env(), false);
@@ -389,7 +387,7 @@ Napi::Value Device::features(const Napi::CallbackInfo&) {
 }
 
 Napi::Value Device::close(const Napi::CallbackInfo&) {
-  if (open("close")) dispose();
+  if (core_ && open("close")) dispose();
   return Env().Undefined();
 }
 

@@ -8,8 +8,9 @@ int64_t EventBuffers::peek() {
   peeked_ = false;
   if (!session_.running(EVENTQ)) return -1;
   Virtqueue& queue = session_.queue(EVENTQ);
-  bool returned;
-  const Peek peek = batch_.peek_event(queue, session_.memory(), returned);
+  bool returned = false;
+  Peek peek = queue.look();
+  if (peek == Peek::CHAIN) peek = batch_.peek_event(queue, session_.memory(), returned);
   if (returned) session_.signal(EVENTQ);
   session_.check_memory();
   if (peek == Peek::FAULT) session_.fault(EVENTQ);

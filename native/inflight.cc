@@ -89,8 +89,8 @@ Fd InflightRegion::create(uint16_t num_queues, uint16_t queue_size) {
   return fd;
 }
 
-MappingFault InflightRegion::map(int fd, uint64_t offset, uint16_t num_queues, uint16_t queue_size) {
-  const MappingFault fault = mapping_.map(fd, offset, bytes(num_queues, queue_size));
+MappingFault InflightRegion::map(int fd, uint64_t offset, uint64_t length, uint16_t num_queues, uint16_t queue_size) {
+  const MappingFault fault = mapping_.map(fd, offset, length);
   if (fault != MappingFault::NONE) return fault;
   num_queues_ = num_queues;
   queue_size_ = queue_size;

@@ -61,8 +61,8 @@ class InflightRegion {
   // A zeroed, sealed file of that size, for GET_INFLIGHT_FD.
   static Fd create(uint16_t num_queues, uint16_t queue_size);
 
-  // The offset must be a multiple of 64, as the parts are aligned to that.
-  MappingFault map(int fd, uint64_t offset, uint16_t num_queues, uint16_t queue_size);
+  // The offset must be a multiple of 64, as the parts are aligned to that; `length` holds bytes(num_queues, queue_size).
+  MappingFault map(int fd, uint64_t offset, uint64_t length, uint16_t num_queues, uint16_t queue_size);
   // The version of a part that is neither new (0) nor ours (1), if any.
   std::optional<uint16_t> foreign_version() const;
 

@@ -50,7 +50,10 @@ Pump::Next Pump::visit() {
         }
         continue;
       }
-      if (!queue.enable_kicks()) return Next::SLEEP;
+      const bool more = queue.enable_kicks();
+      // An empty ring may be one whose file was cut off: its zeros look like nothing to do.
+      session_.check_memory();
+      if (!more || !session_.running(CMDQ)) return Next::SLEEP;
       queue.suppress_kicks();
     }
     if (!serve()) return Next::CONTINUE;

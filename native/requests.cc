@@ -262,7 +262,8 @@ Session::Outcome Session::set_inflight_fd(Message& message) {
   }
   InflightRegion region;
   const int fd = message.fds[0].get();
-  const MappingFault fault = region.map(fd, inflight.mmap_offset, inflight.num_queues, inflight.queue_size);
+  const MappingFault fault =
+      region.map(fd, inflight.mmap_offset, inflight.mmap_size, inflight.num_queues, inflight.queue_size);
   if (fault != MappingFault::NONE) return refused(describe(fault));
   if (const auto version = region.foreign_version()) {
     return refused(text("the region has version %u, not 1", *version));

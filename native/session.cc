@@ -119,7 +119,11 @@ void Session::fault(unsigned queue) {
 }
 
 void Session::announce_event_buffers() {
-  if (running(EVENTQ) && queue(EVENTQ).available()) emit(EventKind::EVENT_BUFFERS);
+  if (!running(EVENTQ)) return;
+  const Peek seen = queue(EVENTQ).look();
+  check_memory();
+  if (seen == Peek::FAULT) fault(EVENTQ);
+  if (seen == Peek::CHAIN && running(EVENTQ)) emit(EventKind::EVENT_BUFFERS, EVENTQ);
 }
 
 Event Session::take_event() {

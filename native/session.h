@@ -96,7 +96,7 @@ class Session {
   void check_memory();
   // Stops a ring whose driver broke a rule (queue.error()).
   void fault(unsigned queue);
-  // The driver made event buffers available: says so, once per call.
+  // Says that there are event buffers, if there are.
   void announce_event_buffers();
 
   // Tells JavaScript of something that went wrong outside the session, as REFUSED.

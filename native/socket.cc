@@ -13,7 +13,6 @@ namespace {
 
 // Replies a peer may leave unread in our queue, on top of the socket's own buffer.
 constexpr size_t OUTPUT_MAX = 16;
-constexpr int BACKLOG = 16;
 
 int unix_address(const std::string& path, sockaddr_un& address) {
   if (path.empty() || path.find('\0') != std::string::npos) return EINVAL;
@@ -39,7 +38,7 @@ int listen_unix(const std::string& path, Fd& out) {
   if (const int error = unix_address(path, address)) return error;
   if (const int error = open_unix(fd)) return error;
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return errno;
-  if (listen(fd.get(), BACKLOG) != 0) return errno;
+  if (listen(fd.get(), SOMAXCONN) != 0) return errno;
   out = std::move(fd);
   return 0;
 }

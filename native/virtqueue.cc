@@ -63,20 +63,22 @@ bool Virtqueue::available() const {
   return resubmitted_ < resubmit_.size() || load_avail_idx(ring_.avail) != next_avail_;
 }
 
+Peek Virtqueue::look() {
+  const uint16_t idx = load_avail_idx(ring_.avail);
+  // §2.7.6: the driver has at most the whole ring ahead of us. More would send us round it for nothing.
+  if (static_cast<uint16_t>(idx - next_avail_) > num_) return fail(RingFault::AVAIL_IDX_JUMP, idx, 0, next_avail_, num_);
+  seen_avail_ = idx;
+  return pending() ? Peek::CHAIN : Peek::EMPTY;
+}
+
 Peek Virtqueue::peek(const MemoryMap& memory, DescriptorChain& chain) {
+  if (!pending()) {
+    if (const Peek seen = look(); seen != Peek::CHAIN) return seen;
+  }
   uint16_t head;
-  const bool again = resubmitted_ < resubmit_.size();
-  if (again) {
+  if (resubmitted_ < resubmit_.size()) {
     head = resubmit_[resubmitted_];
   } else {
-    if (seen_avail_ == next_avail_) {
-      const uint16_t idx = load_avail_idx(ring_.avail);
-      if (static_cast<uint16_t>(idx - next_avail_) > num_) {
-        return fail(RingFault::AVAIL_IDX_JUMP, idx, 0, next_avail_, num_);
-      }
-      if (idx == next_avail_) return Peek::EMPTY;
-      seen_avail_ = idx;
-    }
     // num is a power of two, so the index wraps with the mask.
     const uint16_t slot = next_avail_ & (num_ - 1);
     head = load(&ring_.avail->ring[slot]);

@@ -35,7 +35,9 @@ class Virtqueue {
 
   // The driver has made something available. Cheap: one load.
   bool available() const;
-  // Looks at the next chain without taking it. On FAULT error() says why; nothing was taken.
+  // The same with the index checked: CHAIN if there is something. On FAULT error() says why.
+  Peek look();
+  // Looks at the next chain without taking it. On FAULT nothing was taken.
   Peek peek(const MemoryMap& memory, DescriptorChain& chain);
   // Takes the chain that peek() showed.
   void take(const DescriptorChain& chain);
@@ -55,6 +57,8 @@ class Virtqueue {
   bool fresh() const { return next_avail_ == 0 && next_used_ == 0; }
 
  private:
+  // There is a chain that needs no look at avail.idx.
+  bool pending() const { return resubmitted_ < resubmit_.size() || seen_avail_ != next_avail_; }
   uint16_t* used_event() const { return &ring_.avail->ring[num_]; }
   uint16_t* avail_event() const { return reinterpret_cast<uint16_t*>(&ring_.used->ring[num_]); }
   Peek fail(RingFault fault, uint32_t index, uint32_t head, uint64_t address, uint64_t value);
@@ -62,7 +66,7 @@ class Virtqueue {
   RingPointers ring_ = {};
   uint16_t num_ = 0;
   uint16_t next_avail_ = 0;
-  // avail.idx when it was last loaded by peek(): everything before it was released by the driver.
+  // avail.idx when it was last loaded by look(): everything before it was released by the driver.
   uint16_t seen_avail_ = 0;
   uint16_t next_used_ = 0;
   // next_used_ when the last notification was decided, and whether one was since start().

@@ -69,7 +69,7 @@ export const NativeEvent = {
   QUEUE_FAULT: 5,
   /** A request of the front end was refused; `text` names it and says why. */
   REFUSED: 6,
-  /** The driver made event buffers available. */
+  /** The driver made event buffers available on ring `queue`. */
   EVENT_BUFFERS: 7,
 } as const
 export type NativeEvent = (typeof NativeEvent)[keyof typeof NativeEvent]
@@ -91,7 +91,12 @@ export interface NativeOptions {
   onEvent: (event: NativeEvent, queue: number, value: number, text: string) => void
 }
 
-/** One virtio SCMI device: one socket, at most one front end at a time, one command queue, one event queue. */
+/**
+ * One virtio SCMI device: one socket, at most one front end at a time, one command queue, one event queue.
+ *
+ * `listen`, `adopt` and `dial` throw while the device listens or has a front end. After `close`, every method throws but
+ * `close` itself. `onEvent` and `onBatch` are called from the event loop, never from within a method.
+ */
 export interface NativeDevice {
   readonly batch: Uint32Array
   readonly times: Float64Array
@@ -112,7 +117,10 @@ export interface NativeDevice {
   commitEvent(written: number): void
   /** The feature bits of the last SET_FEATURES, as a number (all bits are below 2^53). */
   features(): number
-  /** Rings, handles, mappings and sockets go; the object can't be used again. Never unlinks the socket file. */
+  /**
+   * Rings, handles, mappings and sockets go, silently; the object can't be used again. Never unlinks the socket file.
+   * Needed: an open device keeps the process alive while it listens or has a front end, and itself in memory.
+   */
   close(): void
 }
 
