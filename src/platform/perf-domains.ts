@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
+import { powerDomains } from './power-domains.js'
 import type { ResourceKind } from './resource.js'
 import { duration, frequency, resourceName } from './units.js'
 
@@ -317,4 +318,10 @@ export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
   section: 'perf_domains',
   schema: domainsSchema,
   create: config => new PerfDomains(config),
+  link({ list }, platform) {
+    const taken = platform.has(powerDomains) ? platform.model(powerDomains).list.map(({ name }) => name) : []
+    // Linux makes power domains of performance domains too, and has one name space for both.
+    const clash = list.find(({ name }) => taken.includes(name))
+    if (clash) throw new ConfigError([clash.id, 'name'], `a power domain is named ${clash.name} already`)
+  },
 }

@@ -2,6 +2,7 @@
 import { base } from './base.js'
 import { clock } from './clock.js'
 import { perf } from './perf.js'
+import { pinctrl } from './pinctrl.js'
 import { power } from './power.js'
 import { powercap } from './powercap.js'
 import type { Protocol } from './protocol.js'
@@ -10,4 +11,15 @@ import { sensor } from './sensor.js'
 import { system } from './system.js'
 import { voltage } from './voltage.js'
 
-export const protocols: readonly Protocol[] = [base, power, system, perf, clock, sensor, reset, voltage, powercap]
+export const protocols: readonly Protocol[] = [
+  base,
+  power,
+  system,
+  perf,
+  clock,
+  sensor,
+  reset,
+  voltage,
+  powercap,
+  pinctrl,
+]

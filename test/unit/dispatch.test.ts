@@ -14,6 +14,7 @@ resets: [{ name: usb }]
 voltages: [{ name: vdd, levels: [1 V, 1.1 V], async: {} }]
 powercaps: [{ name: pkg, cap_range: { min: 1 W, max: 9 W, step: 1 W }, power: 5 W, async: {} }]
 perf_domains: [{ name: cpu, levels: [{ level: 1, power: 1, frequency: 1 GHz }, { level: 2, power: 3, frequency: 2 GHz }] }]
+pinctrl: { pins: [{ name: p, configs: { slew_rate: 1 } }], groups: [{ name: g, pins: [p] }], functions: [{ name: f, groups: [g] }] }
 `
 const PROTOCOL_ERROR = -10
 const COMMS_ERROR = -7

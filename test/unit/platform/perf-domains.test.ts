@@ -109,3 +109,8 @@ test('two domains of one name, or with different units, are refused', () => {
     'perf_domains[1].power_unit: all domains have one unit, and a has milliwatt',
   )
 })
+
+test('a name that a power domain has is refused', () => {
+  const text = `vendor: acme\nperf_domains: [{ name: gpu, ${LEVELS}, ${X} }]\npower_domains: [{ name: gpu }]`
+  expect(() => createTestAgent(text)).toThrow('perf_domains[0].name: a power domain is named gpu already')
+})
