@@ -116,9 +116,9 @@ export class System extends EventEmitter<SystemEvents> {
     this.#deadline = undefined
   }
 
-  /** A driver of `agentId` runs. The first one finds the system powered up: it has just started. */
+  /** A driver of `agentId` may start. If one does, the system is up. */
   attach(agentId: number): void {
-    if (this.#agents.size === 0) this.state = POWER_UP
+    this.state = POWER_UP
     this.#agents.add(agentId)
   }
 

@@ -47,11 +47,16 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
   }
 
   readonly #onChanged = (domain: PowerDomain, agentId: number): void => {
-    if (this.#changed.has(domain)) this.protocol.notify(STATE_CHANGED, [agentId, domain.id, domain.state])
+    if (this.#changed.has(domain)) this.#notify(STATE_CHANGED, domain, agentId, domain.state)
   }
 
   readonly #onRequested = (domain: PowerDomain, agentId: number, state: number): void => {
-    if (this.#requested.has(domain)) this.protocol.notify(STATE_CHANGE_REQUESTED, [agentId, domain.id, state])
+    if (this.#requested.has(domain)) this.#notify(STATE_CHANGE_REQUESTED, domain, agentId, state)
+  }
+
+  #notify(eventId: number, domain: PowerDomain, agentId: number, state: number): void {
+    const id = this.idOf(domain)
+    if (id !== undefined) this.protocol.notify(eventId, [agentId, id, state])
   }
 
   /** Changes the state after the domain's latency. There is no delayed response: agents poll, or are notified. */

@@ -49,7 +49,8 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
   }
 
   readonly #onIssued = (domain: ResetDomain, agentId: number, state: number): void => {
-    if (this.#subscribed.has(domain)) this.protocol.notify(RESET_ISSUED, [agentId, domain.id, state])
+    const id = this.#subscribed.has(domain) ? this.idOf(domain) : undefined
+    if (id !== undefined) this.protocol.notify(RESET_ISSUED, [agentId, id, state])
   }
 
   /** Without an event queue the end could not be reported, and Linux would wait for it in vain. */
@@ -58,14 +59,14 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
   }
 
   /** Resets the domain after its latency, then sends the delayed response. */
-  resetLater(domain: ResetDomain, state: number, header: number): void {
+  resetLater(domain: ResetDomain, id: number, state: number, header: number): void {
     const { protocol } = this
     domain.resetting = true
     const timer = protocol.agent.platform.time.after(domain.latencyUs ?? 0, () => {
       this.pending.delete(domain)
       domain.resetting = false
       this.resets.reset(domain, state, this.agentId)
-      protocol.respondLater(header, [SUCCESS, domain.id])
+      protocol.respondLater(header, [SUCCESS, id])
     })
     this.pending.set(domain, timer)
   }
@@ -88,7 +89,8 @@ function attributesOf(state: ResetState, domain: ResetDomain, version: number): 
 }
 
 function issueReset(state: ResetState, request: RequestReader): number {
-  const domain = state.find(request.u32())
+  const id = request.u32()
+  const domain = state.find(id)
   const flags = request.u32()
   const wanted = request.u32()
   if (!domain) return state.refusal
@@ -97,7 +99,7 @@ function issueReset(state: ResetState, request: RequestReader): number {
   if (flags & ~RESET_FLAGS || (asynchronous && !autonomous) || !domain.supports(wanted)) return INVALID_PARAMETERS
   if (asynchronous ? !state.offersAsync(domain) : !autonomous && !domain.explicit) return NOT_SUPPORTED
   if (domain.resetting || (asynchronous && state.pending.size >= state.maxPending)) return BUSY
-  if (asynchronous) state.resetLater(domain, wanted, request.header)
+  if (asynchronous) state.resetLater(domain, id, wanted, request.header)
   else if (autonomous) state.resets.reset(domain, wanted, state.agentId)
   else if (flags & ASSERT) state.resets.assert(domain, wanted, state.agentId)
   else state.resets.deassert(domain, state.agentId)

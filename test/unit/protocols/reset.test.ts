@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import { COLD_RESET, resets } from '../../../src/platform/resets.js'
+import { packHeader } from '../../../src/wire/header.js'
+import { createTestAgent, message } from '../../support/agent.js'
+
+const PLATFORM = `
+vendor: acme
+resets:
+  - { name: usb }
+  - { name: gpu, async: { latency: 5 ms } }
+`
+const USB = 0
+const GPU = 1
+const DOMAIN_ATTRIBUTES = 0x3
+const RESET = 0x4
+const RESET_NOTIFY = 0x5
+const DEASSERT = 0
+const AUTONOMOUS = 1
+const ASSERT = 2
+const ASYNC = 5
+const SUCCESS = 0
+const NOT_SUPPORTED = -1
+const BUSY = -6
+
+function setUp(platformText = PLATFORM) {
+  const { agent, platform, time, events, exchange } = createTestAgent(platformText)
+  const model = platform.model(resets)
+  /** Status and words of the reply. */
+  const send = (id: number, ...words: number[]): number[] => [
+    ...new Int32Array(exchange(message(packHeader(0x16, id, 0, 1), ...words)).buffer).subarray(1),
+  ]
+  /** Events since the last call: id and type, then words. */
+  const told = (): number[][] =>
+    events.take().map(event => {
+      const [header = 0, ...words] = new Uint32Array(event.buffer)
+      return [header & 0x3ff, ...words]
+    })
+  return { agent, model, time, send, told }
+}
+
+test('the host sees what agents do to a line, and agents what the host does', () => {
+  const { model, send, told } = setUp()
+  const usb = model.named('usb')
+  send(RESET_NOTIFY, USB, 1)
+  send(RESET, USB, ASSERT, 0)
+  expect(usb.asserted).toBe(true)
+  send(RESET, USB, DEASSERT, 0)
+  expect(usb.asserted).toBe(false)
+  model.reset(usb, COLD_RESET, 0)
+  expect(told()).toEqual([
+    [0x300, 1, USB, 0],
+    [0x300, 0, USB, 0],
+  ])
+})
+
+test('a driver that goes takes its subscriptions and pending resets with it, not the state of the line', () => {
+  const { agent, model, time, send, told } = setUp()
+  send(RESET_NOTIFY, GPU, 1)
+  send(RESET, USB, ASSERT, 0)
+  send(RESET, GPU, ASYNC, 0)
+  expect(send(RESET, GPU, AUTONOMOUS, 0)).toEqual([BUSY])
+  agent.restart()
+  time.advance(5000)
+  expect(send(RESET, GPU, AUTONOMOUS, 0)).toEqual([SUCCESS])
+  expect(told()).toEqual([])
+  expect(model.named('usb').asserted).toBe(true)
+})
+
+test('nothing asynchronous is offered where none may be under way', () => {
+  const { send } = setUp(`${PLATFORM}\nprotocols: { reset: { max_pending_async: 0 } }`)
+  expect(send(DOMAIN_ATTRIBUTES, GPU).slice(0, 3)).toEqual([SUCCESS, 0x4000_0000, 5000])
+  expect(send(RESET, GPU, ASYNC, 0)).toEqual([NOT_SUPPORTED])
+})
+
+test('ids are those of the agent, in events too', () => {
+  const { time, send, told } = setUp(`${PLATFORM}\nagents: [{ name: guest, resources: { resets: [gpu] } }]`)
+  send(RESET_NOTIFY, 0, 1)
+  send(RESET, 0, ASYNC, 0)
+  time.advance(5000)
+  expect(told()).toEqual([
+    [0x300, 1, 0, 0],
+    [0x204, SUCCESS, 0],
+  ])
+})
