@@ -16,6 +16,6 @@ export default defineConfig({
         execArgv: ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'],
       },
     },
-    testTimeout: 20_000,
+    testTimeout: 30_000,
   },
 })

@@ -40,9 +40,11 @@ export interface Reply {
   fds: number[]
 }
 
+/** Where bytes arrive; shared, because they are copied out at once. */
+const chunk = new Uint8Array(65536)
+
 export class FrontEnd {
   readonly socket: number
-  private readonly chunk = new Uint8Array(65536)
   private pending = EMPTY
   private pendingFds: number[] = []
   private atEnd = false
@@ -218,14 +220,14 @@ export class FrontEnd {
     if (this.atEnd) return
     let got: number
     try {
-      got = sys.receive(this.socket, this.chunk, this.pendingFds)
+      got = sys.receive(this.socket, chunk, this.pendingFds)
     } catch (error) {
       // A peer that closes with unread data resets the connection; it is an end like the other.
       if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
       got = 0
     }
     if (got === 0) this.atEnd = true
-    if (got > 0) this.pending = join(this.pending, this.chunk.subarray(0, got))
+    if (got > 0) this.pending = join(this.pending, chunk.subarray(0, got))
   }
 
   private frameLength(): number {

@@ -41,7 +41,7 @@ export interface QueueOptions {
   at?: { descriptors?: number; available?: number; used?: number }
 }
 
-const TABLE_ENTRIES = 32
+const TABLE_ENTRIES = 64
 
 export class Queue {
   readonly index: number
@@ -164,7 +164,7 @@ export class Queue {
       const next = i + 1 < used.length ? Descriptor.NEXT : 0
       const piece = pieces[i]
       if (i < direct) this.descriptor(used[i]!, piece!.at, piece!.length, piece!.flags | next, used[i + 1] ?? 0)
-      else this.indirect(used[i]!, chain.table ?? this.tables + head * TABLE_ENTRIES * DESCRIPTOR_SIZE, pieces.slice(i))
+      else this.indirect(used[i]!, chain.table ?? this.tableOf(head, pieces.length), pieces.slice(i))
     }
     this.inChain[head] = used
     this.offer(head)
@@ -241,6 +241,11 @@ export class Queue {
 
   signal(what: string | (() => string) = 'a signal from the device'): Promise<void> {
     return until(() => this.drainSignals() > 0, what)
+  }
+
+  private tableOf(head: number, entries: number): number {
+    if (entries > TABLE_ENTRIES) throw new Error(`a table of ${entries} entries needs a place`)
+    return this.tables + head * TABLE_ENTRIES * DESCRIPTOR_SIZE
   }
 
   private takeDescriptors(count: number): number[] {

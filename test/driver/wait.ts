@@ -1,6 +1,6 @@
 /** Waiting for a condition, with a limit. Nothing here sleeps: the loop turns until the condition holds. */
 
-export const LIMIT_MS = 3000
+export const LIMIT_MS = 10_000
 
 /** Resolves when `condition` holds; rejects, naming `what`, when it still doesn't after `limitMs`. */
 export function until(condition: () => boolean, what: string | (() => string), limitMs = LIMIT_MS): Promise<void> {

@@ -3,14 +3,14 @@
  * signalled, nothing is written outside the rules, the other queue goes on, and after a reset the queue works again.
  */
 import { describe, expect, it } from 'vitest'
-import { NativeEvent } from '../../src/native.js'
+import { BATCH_HEADER, ENTRY_REQUEST_LENGTH, ENTRY_WRITTEN, NativeEvent } from '../../src/native.js'
 import { POISON } from '../driver/driver.js'
 import { Descriptor } from '../driver/protocol.js'
 import { writeDescriptor } from '../driver/queue.js'
 import { sys } from '../driver/syscalls.js'
 import { Traffic } from '../driver/traffic.js'
 import { turns, until } from '../driver/wait.js'
-import { FLAT, pattern, type Rig, type RigOptions, started } from './rig.js'
+import { FLAT, pattern, type Rig, type RigOptions, reversed, started } from './rig.js'
 
 const { NEXT, WRITE, INDIRECT } = Descriptor
 const GIB = 1 << 30
@@ -360,13 +360,17 @@ describe('an odd chain that breaks no ring', () => {
     expect((await rig.driver.exchange(new Uint8Array(0), 64)).length).toBe(0)
   })
 
-  it.each([1, 2, 3])('10: a request of %i bytes has no header: used.len is 0', async length => {
-    const rig = await started({ size: SIZE, onBatch: (count, backEnd) => backEnd.echo(count) })
-    const { head } = rig.driver.post(pattern(length), 64)
-    rig.driver.cmdq.publish()
-    const [used] = await rig.driver.cmdq.collect(1)
-    expect(used).toMatchObject({ head })
-    expect(used!.length).toBeLessThanOrEqual(length)
+  it.each([0, 1, 2, 3])('10: a request of %i bytes, which is no header, is delivered as it is', async length => {
+    let told: number | undefined
+    const rig = await started({
+      size: SIZE,
+      onBatch: (count, backEnd) => {
+        told = backEnd.batch[BATCH_HEADER + ENTRY_REQUEST_LENGTH]
+        backEnd.echo(count)
+      },
+    })
+    expect((await rig.driver.exchange(pattern(length), 64)).reply).toEqual(reversed(pattern(length)))
+    expect(told).toBe(length)
   })
 
   it('12: a request of 1 GiB is told in full and copied in part', async () => {
@@ -374,7 +378,7 @@ describe('an odd chain that breaks no ring', () => {
     const rig = await started({
       memory: [FLAT, { guest: 4 * GIB, size: 2 * GIB, file: 1 }],
       onBatch: (count, backEnd) => {
-        told = backEnd.batch[8 + 2]!
+        told = backEnd.batch[BATCH_HEADER + ENTRY_REQUEST_LENGTH]!
         backEnd.echo(count)
       },
     })
@@ -385,6 +389,33 @@ describe('an odd chain that breaks no ring', () => {
     const [used] = await cmdq.collect(1)
     expect(told).toBe(GIB)
     expect(used!.length).toBe(4096)
+  })
+
+  it.each([
+    { name: 'in one piece', writable: [10] },
+    { name: 'in pieces', writable: [3, 7] },
+  ])('13: an answer longer than the room for it is cut, $name', async ({ writable }) => {
+    const rig = await started({
+      onBatch: (count, backEnd) => {
+        backEnd.echo(count)
+        backEnd.batch[BATCH_HEADER + ENTRY_WRITTEN] = 0xffff_ffff
+      },
+    })
+    const replyAt = rig.memory.allocate(64)
+    rig.memory.fill(replyAt, 64, POISON)
+    expect((await rig.driver.exchange(pattern(10), 10, { writable, replyAt })).length).toBe(10)
+    expect(rig.memory.read(replyAt + 10, 54).every(byte => byte === POISON)).toBe(true)
+  })
+
+  it('14: the same head again and again, each time after it was used, is right', async () => {
+    const rig = await started({ size: SIZE })
+    const { cmdq } = rig.driver
+    const buffer = rig.memory.allocate(64)
+    for (let i = 1; i <= 3 * SIZE; i++) {
+      chain(rig, [buffer, 8, NEXT, 1], [buffer + 8, 8, WRITE, 0])
+      cmdq.kickNow()
+      await until(() => cmdq.usedIdx === i, 'the chain to be used')
+    }
   })
 
   it('15: a storm of kicks keeps nobody from the socket', async () => {

@@ -175,6 +175,8 @@ describe('a reconnect', () => {
     const first = await started()
     for (let i = 0; i < 5; i++) await first.driver.exchange(pattern(8, i), 8)
     const { memory, driver } = first
+    first.frontEnd.close()
+    await first.backEnd.seen(NativeEvent.DISCONNECTED)
     const second = await connected()
     await driverOk(second.frontEnd, {
       features: first.features,
@@ -183,7 +185,6 @@ describe('a reconnect', () => {
       queues: driver.queues,
       bases: driver.queues.map(queue => queue.usedIdx),
     })
-    first.frontEnd.close()
     expect((await driver.exchange(pattern(8, 7), 8)).reply).toEqual(reversed(pattern(8, 7)))
     expect(second.backEnd.batches).toEqual([1])
   })

@@ -295,7 +295,9 @@ describe('a memory file that shrinks', () => {
     rig.driver.post(pattern(8), 8, { requestAt: 8 * GIB + 2 * MIB, replyAt: 8 * GIB + 3 * MIB })
     rig.memory.truncate(PAGE, 1)
     rig.driver.cmdq.publish()
-    await rig.backEnd.expect(NativeEvent.QUEUE_FAULT)
+    // All memory is in doubt, so both rings stop.
+    for (const queue of [0, 1]) expect(await rig.backEnd.expect(NativeEvent.QUEUE_FAULT)).toMatchObject({ queue })
+    expect(rig.driver.cmdq.usedIdx).toBe(0)
     await rig.frontEnd.sync()
   })
 

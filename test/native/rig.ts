@@ -165,12 +165,12 @@ export interface Rig {
   close(): Promise<void>
 }
 
-/** A directory for a socket, gone when the test is over. */
-export function socketPath(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'scmi-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  return join(directory, 'socket')
-}
+const directory = mkdtempSync(join(tmpdir(), 'scmi-'))
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+let sockets = 0
+
+/** A path for a socket that nobody else has; gone when the process ends. */
+export const socketPath = (): string => join(directory, `${sockets++}`)
 
 /** Runs `use` and fails if this process holds more or less afterwards. */
 export async function withoutLeak<T>(use: () => Promise<T>): Promise<T> {
@@ -207,7 +207,7 @@ export async function connected(options: RigOptions = {}): Promise<Rig> {
     memory,
     driver,
     path,
-    features: features ?? guestFeatures(driverOptions),
+    features: features ?? guestFeatures(options),
     protocolFeatures: 0n,
     start: more =>
       driverOk(rig.frontEnd, {
@@ -262,10 +262,11 @@ export async function started(options: RigOptions = {}): Promise<Rig> {
   return rig
 }
 
-export const FLAT: RegionSpec = { guest: 0x4000_0000, size: 16 << 20 }
+export const FLAT: RegionSpec = { guest: 0x4000_0000, size: 4 << 20 }
 
-function guestFeatures({ eventIdx, form }: DriverOptions): bigint {
-  let bits = Feature.VERSION_1 | Feature.P2A_CHANNELS | Feature.PROTOCOL_FEATURES
+function guestFeatures({ eventIdx, form, events = true }: RigOptions): bigint {
+  let bits = Feature.VERSION_1 | Feature.PROTOCOL_FEATURES
+  if (events) bits |= Feature.P2A_CHANNELS
   if (eventIdx) bits |= Feature.EVENT_IDX
   if (form !== undefined && form !== 'direct') bits |= Feature.INDIRECT_DESC
   return bits

@@ -1,0 +1,252 @@
+/** What each method does in each state of a device, what happens when a callback misbehaves, and how a process ends. */
+import { spawnSync } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createDevice, type NativeDevice, NativeEvent } from '../../src/native.js'
+import { sys } from '../driver/syscalls.js'
+import { turns, until } from '../driver/wait.js'
+import { BackEnd, connected, pattern, reversed, socketPath, started } from './rig.js'
+
+const closed = (device: NativeDevice) => onTestFinished(() => device.close())
+
+describe('each method in each state', () => {
+  type Call = (device: NativeDevice) => unknown
+  const CALLS: Record<string, Call> = {
+    windows: device => device.windows(),
+    features: device => device.features(),
+    peekEvent: device => device.peekEvent(),
+    commitEvent: device => device.commitEvent(0),
+    listen: device => device.listen(socketPath()),
+    adopt: device => {
+      const [ours, theirs] = sys.socketPair()
+      onTestFinished(() => closeSync(ours))
+      try {
+        device.adopt(theirs)
+      } catch (error) {
+        closeSync(theirs)
+        throw error
+      }
+    },
+    dial: device => device.dial(`${tmpdir()}/no-such-socket`),
+    close: device => device.close(),
+  }
+  type Outcome = 'works' | 'throws' | ((value: unknown) => boolean)
+  const is = (expected: unknown) => (value: unknown) => value === expected
+  const some = (value: unknown) => Array.isArray(value) && value.length >= 1
+
+  const MATRIX: Record<string, Record<'fresh' | 'listening' | 'connected' | 'running' | 'closed', Outcome>> = {
+    windows: { fresh: some, listening: some, connected: some, running: some, closed: 'throws' },
+    features: { fresh: is(0), listening: is(0), connected: is(0), running: 'works', closed: 'throws' },
+    peekEvent: { fresh: is(-1), listening: is(-1), connected: is(-1), running: is(-1), closed: 'throws' },
+    commitEvent: { fresh: 'throws', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    listen: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    adopt: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    dial: { fresh: is(false), listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    close: { fresh: 'works', listening: 'works', connected: 'works', running: 'works', closed: 'works' },
+  }
+
+  const STATES: Record<string, () => Promise<NativeDevice>> = {
+    fresh: async () => new BackEnd().device,
+    listening: async () => {
+      const { device } = new BackEnd()
+      device.listen(socketPath())
+      return device
+    },
+    connected: async () => {
+      const rig = await connected()
+      await rig.frontEnd.sync()
+      return rig.device
+    },
+    running: async () => (await started()).device,
+    closed: async () => {
+      const { device } = new BackEnd()
+      device.close()
+      return device
+    },
+  }
+
+  const rows = Object.entries(MATRIX).flatMap(([method, outcomes]) =>
+    Object.entries(outcomes).map(([state, outcome]) => ({ method, state, outcome })),
+  )
+
+  it.each(rows)('$method, $state', async ({ method, state, outcome }) => {
+    const device = await STATES[state]!()
+    closed(device)
+    const call = CALLS[method]!
+    if (outcome === 'throws') expect(() => call(device)).toThrow(Error)
+    else if (outcome === 'works') call(device)
+    else expect(outcome(call(device))).toBe(true)
+  })
+
+  it('covers every method', () => {
+    const device = new BackEnd().device
+    closed(device)
+    const prototype = Object.getPrototypeOf(device)
+    const methods = Object.entries(Object.getOwnPropertyDescriptors(prototype))
+      .filter(([name, { value }]) => typeof value === 'function' && name !== 'constructor')
+      .map(([name]) => name)
+    expect(methods.sort()).toEqual(Object.keys(MATRIX).sort())
+  })
+
+  it('on another object is refused', () => {
+    const { device } = new BackEnd()
+    closed(device)
+    for (const method of Object.keys(MATRIX)) {
+      const borrowed = (device as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!
+      for (const other of [{}, new Map(), undefined, 1]) expect(() => borrowed.call(other, '')).toThrow(TypeError)
+    }
+  })
+
+  it('with the wrong arguments is refused', () => {
+    const { device } = new BackEnd()
+    closed(device)
+    const wrong = device as unknown as Record<string, (...args: unknown[]) => unknown>
+    for (const method of ['listen', 'dial', 'adopt', 'commitEvent']) {
+      for (const argument of [undefined, null, {}, Symbol('x')]) {
+        expect(() => wrong[method]!.call(device, argument), `${method} ${String(argument)}`).toThrow(Error)
+      }
+    }
+    expect(() => createDevice(undefined as never)).toThrow(TypeError)
+    expect(() => createDevice({} as never)).toThrow(TypeError)
+    expect(() => createDevice({ onBatch: () => {}, onEvent: 1 } as never)).toThrow(TypeError)
+  })
+})
+
+describe('close', () => {
+  it('in the middle of a conversation gives everything back and ends the connection', async () => {
+    const rig = await started()
+    rig.driver.postEventBuffers(4, 32)
+    for (let i = 0; i < 10; i++) rig.driver.post(pattern(8), 8)
+    rig.driver.cmdq.publish()
+    rig.backEnd.device.close()
+    const used = rig.driver.cmdq.usedIdx
+    await rig.frontEnd.ended()
+    await turns()
+    expect(rig.driver.cmdq.usedIdx).toBe(used)
+  })
+
+  it('from onEvent is safe', async () => {
+    const rig = await connected({
+      onEvent: ({ event }, backEnd) => {
+        if (event === NativeEvent.QUEUE_STARTED) backEnd.device.close()
+      },
+    })
+    await expect(rig.start()).rejects.toThrow()
+  })
+
+  it.each(['QUEUE_FAULT', 'DISCONNECTED', 'CONNECTED', 'MEMORY', 'EVENT_BUFFERS', 'QUEUE_STOPPED'] as const)(
+    'from onEvent at %s is safe',
+    async name => {
+      const rig = await connected({
+        onEvent: ({ event }, backEnd) => {
+          if (event === NativeEvent[name]) backEnd.device.close()
+        },
+      })
+      const story = async () => {
+        await rig.start()
+        rig.driver.postEventBuffers(1, 32)
+        await turns()
+        await rig.frontEnd.getBase(0)
+        rig.driver.eventq.storeIdx(0x4000)
+        rig.device.peekEvent()
+        await turns()
+        await rig.frontEnd.sync()
+      }
+      await story().catch(() => {})
+      rig.frontEnd.close()
+      await until(() => rig.backEnd.count(NativeEvent[name]) > 0, name)
+      rig.backEnd.takeSurprises()
+      expect(() => rig.device.windows()).toThrow()
+    },
+  )
+})
+
+describe('a callback that throws', () => {
+  /** Takes what the process would die of. */
+  function uncaught(): Error[] {
+    const errors: Error[] = []
+    const others = process.listeners('uncaughtException')
+    const take = (error: Error) => void errors.push(error)
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', take)
+    onTestFinished(() => {
+      process.off('uncaughtException', take)
+      for (const other of others) process.on('uncaughtException', other)
+    })
+    return errors
+  }
+
+  it('onBatch: the process hears of it, the batch is given back unanswered, the device goes on', async () => {
+    const errors = uncaught()
+    let broken = true
+    const rig = await started({
+      onBatch: (count, backEnd) => {
+        if (broken) throw new Error('broken')
+        backEnd.echo(count)
+      },
+    })
+    for (let i = 0; i < 3; i++) rig.driver.post(pattern(8, i), 8)
+    rig.driver.cmdq.publish()
+    const used = await rig.driver.cmdq.collect(3)
+    expect(used.map(u => rig.driver.answer(u).length)).toEqual([0, 0, 0])
+    expect(errors.map(error => error.message)).toEqual(['broken'])
+    broken = false
+    expect((await rig.driver.exchange(pattern(8), 8)).reply).toEqual(reversed(pattern(8)))
+  })
+
+  it('onEvent: the process hears of it, the device goes on', async () => {
+    const errors = uncaught()
+    const rig = await started({
+      onEvent: ({ event }) => {
+        if (event === NativeEvent.QUEUE_STARTED) throw new Error('broken')
+      },
+    })
+    expect(errors.map(error => error.message)).toEqual(['broken', 'broken'])
+    expect((await rig.driver.exchange(pattern(8), 8)).reply).toEqual(reversed(pattern(8)))
+  })
+
+  it.each(['windows', 'close', 'listen', 'adopt', 'dial'] as const)('%s() from onBatch is refused', async method => {
+    const messages: string[] = []
+    const rig = await started({
+      onBatch: (count, backEnd) => {
+        try {
+          ;(backEnd.device[method] as (argument: string) => unknown)('')
+        } catch (error) {
+          messages.push((error as Error).message)
+        }
+        backEnd.echo(count)
+      },
+    })
+    expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
+    expect(messages).toEqual([expect.stringContaining('onBatch')])
+  })
+})
+
+describe('a process', () => {
+  const LOAD = `const { Device } = require(process.cwd() + '/build/Release/vhost_user_scmi.node')`
+  const device = () =>
+    `${LOAD}; const device = new Device({ onBatch() {}, onEvent() {} }); device.listen('${socketPath()}')`
+  const run = (code: string) => spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', timeout: 20_000 })
+
+  it('ends by itself when its device is closed', () => {
+    expect(run(`${device()}; setTimeout(() => device.close(), 10)`)).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  it('lives while its device listens', () => {
+    const { stdout } = run(`${device()}; setTimeout(() => { console.log('alive'); process.exit() }, 50).unref()`)
+    expect(stdout).toBe('alive\n')
+  })
+
+  it.each(['process.exit(3)', 'setTimeout(() => process.exit(3), 10)'])('may end with an open device: %s', how => {
+    expect(run(`${device()}; ${how}`)).toMatchObject({ status: 3, stderr: '', signal: null })
+  })
+
+  it('may end a worker that has an open device', () => {
+    const worker = `${device()}; require('node:worker_threads').parentPort.postMessage('up')`
+    const code = `const { Worker } = require('node:worker_threads')
+      const worker = new Worker(${JSON.stringify(worker)}, { eval: true })
+      worker.on('message', () => worker.terminate().then(() => console.log('terminated')))`
+    expect(run(code)).toMatchObject({ stdout: 'terminated\n', status: 0, stderr: '' })
+  })
+})

@@ -1,0 +1,24 @@
+/** What hostile tests share: a refusal, and the proof that nothing is broken after it. */
+import { expect } from 'vitest'
+import { NativeEvent } from '../../src/native.js'
+import { pattern, type Rig, reversed } from './rig.js'
+
+/** Sends a request that must be refused, and checks that the session goes on. */
+export async function refuse(
+  rig: Rig,
+  request: number,
+  payload: Uint8Array,
+  fds: readonly number[] = [],
+): Promise<string> {
+  expect(await rig.frontEnd.acknowledge(request, payload, fds)).not.toBe(0n)
+  await rig.frontEnd.sync()
+  return (await rig.backEnd.expect(NativeEvent.REFUSED)).text
+}
+
+/** After whatever happened a guest can still start and be answered. */
+export async function stillServed(rig: Rig): Promise<void> {
+  for (const queue of rig.driver.queues) await rig.frontEnd.getBase(queue.index)
+  rig.driver.reset()
+  await rig.start()
+  expect((await rig.driver.exchange(pattern(8), 8)).reply).toEqual(reversed(pattern(8)))
+}
