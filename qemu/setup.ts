@@ -21,7 +21,8 @@ export async function setup(options: { signal?: AbortSignal; progress?: Progress
   if (!findProgram('apt-get')) throw new LabError(`no apt-get here; install by other means: ${packages.join(' ')}`)
 
   const codename = /^VERSION_CODENAME=(\S+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? ''
-  const suite = wanting.includes('qemu') ? backports[codename] : undefined
+  const newer = backports[codename]
+  const suite = wanting.includes('qemu') ? newer : undefined
   const rest = packages.filter(name => !suite || name !== tools.qemu.package)
   const progress = options.progress ?? startProgress('setup')
   const root = privileged(options.signal)
@@ -31,8 +32,9 @@ export async function setup(options: { signal?: AbortSignal; progress?: Progress
       `installing with apt-get: ${[...rest, ...(suite ? [`qemu-system-arm (from ${suite})`] : [])].join(' ')}`,
     )
     await refreshLists(progress, root)
-    if (suite) await install(['-t', suite, tools.qemu.package], progress, root)
-    if (rest.length) await install(rest, progress, root)
+    // In this order, so that only what QEMU asks for comes from the newer suite.
+    if (rest.length) await installSomehow(rest, newer && isKnown(newer) ? newer : undefined, progress, root)
+    if (suite) await install([`${tools.qemu.package}/${suite}`], progress, root)
     requireTools(...wanting)
     progress.done(`${packages.length} packages installed`)
     return packages
@@ -51,14 +53,21 @@ function privileged(signal: AbortSignal | undefined): RunAsRoot {
   const prefix = isRoot ? [] : ['sudo']
   return (words, extra = {}) => {
     const [command, ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C.UTF-8', ...words]
-    return run(command!, args, { ...extra, signal, keepTerminal: !isRoot, what: words.slice(0, 3).join(' ') })
+    return run(command!, args, {
+      ...extra,
+      signal,
+      keepTerminal: !isRoot,
+      what: words
+        .filter(word => /^[a-z]/.test(word))
+        .slice(0, 2)
+        .join(' '),
+    })
   }
 }
 
 /** Makes a suite known to apt, unless it is: one file of ours, named after the suite. */
 async function addSuite(suite: string, progress: Progress, root: RunAsRoot): Promise<void> {
-  const known = aptSources().some(text => text.split('\n').some(line => !line.startsWith('#') && line.includes(suite)))
-  if (known) return
+  if (isKnown(suite)) return
   const file = join(sourcesFolder, `${suite}.sources`)
   progress.note(`adding ${file}, for a newer QEMU`)
   const stanza = [
@@ -71,6 +80,10 @@ async function addSuite(suite: string, progress: Progress, root: RunAsRoot): Pro
   await root(['tee', file], { stdin: `${stanza.join('\n')}\n` })
 }
 
+/** Whether some source of apt's names the suite. */
+const isKnown = (suite: string): boolean =>
+  aptSources().some(text => text.split('\n').some(line => !line.startsWith('#') && line.includes(suite)))
+
 /** Fetches the package lists. A foreign source that fails is told, not fatal: what matters is whether install works. */
 async function refreshLists(progress: Progress, root: RunAsRoot): Promise<void> {
   const onLine = (line: string) => progress.update('reading package lists', undefined, line)
@@ -78,6 +91,22 @@ async function refreshLists(progress: Progress, root: RunAsRoot): Promise<void> 
     if (!(error instanceof WorkError)) throw error
     progress.note(error.message)
   })
+}
+
+/** Installs packages; on a machine that has some libraries of a newer suite, their companions must come from there. */
+async function installSomehow(
+  packages: string[],
+  newer: string | undefined,
+  progress: Progress,
+  root: RunAsRoot,
+): Promise<void> {
+  try {
+    await install(packages, progress, root)
+  } catch (error) {
+    if (!newer || !(error instanceof WorkError)) throw error
+    progress.note(`the release's own packages do not fit what is installed; trying ${newer}`)
+    await install(['-t', newer, ...packages], progress, root)
+  }
 }
 
 async function install(packages: string[], progress: Progress, root: RunAsRoot): Promise<void> {

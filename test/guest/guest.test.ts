@@ -1,6 +1,7 @@
 /** A guest that boots, does what it is told, and is told apart from one that does not. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type BootOptions, boot } from '../../qemu/boot.js'
 import { GuestError, InterruptedError } from '../../qemu/errors.js'
@@ -11,9 +12,13 @@ import { LabCommand } from './lab-command.js'
 const LIMIT_MS = 120_000
 
 let kernel: string
+/** All run folders of this file, and of the commands it starts, lie here. */
+const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-test-'))
 beforeAll(async () => {
+  process.env.TMPDIR = folder
   kernel = await testKernel()
 }, KERNEL_LIMIT_MS)
+afterAll(() => rmSync(folder, { recursive: true }))
 
 const bootGuest = (options: Partial<BootOptions> = {}): Promise<Guest> => boot({ kernel, platform: null, ...options })
 
@@ -24,7 +29,7 @@ const failure = (work: Promise<unknown>): Promise<GuestError> =>
     (error: GuestError) => error,
   )
 
-const runFolders = (): string[] => readdirSync(tmpdir()).filter(name => /^scmi-lab-[^t]/.test(name))
+const runFolders = (): string[] => readdirSync(folder)
 
 describe('one guest', () => {
   let guest: Guest
