@@ -24,6 +24,8 @@ export interface BootOptions {
   kernel: string
   /** Platform file or preset; null for a machine without the SCMI device. Default: the demo preset. */
   platform?: string | null
+  /** Socket of a device that somebody else runs with this platform; default: one is started in this process. */
+  socketPath?: string
   /** Who listens: the device (QEMU dials; default), or QEMU (the device dials, and may be restarted). */
   dials?: 'qemu' | 'device'
   /** Further options of the device in this process. */
@@ -66,7 +68,7 @@ export async function boot(options: BootOptions): Promise<Guest> {
     for (const step of undo.splice(0).reverse()) step()
   }
   try {
-    const plan = await makePlan(options, join(folder, 'scmi.sock'), 'pipe')
+    const plan = await makePlan(options, options.socketPath ?? join(folder, 'scmi.sock'), 'pipe')
     const listener = await listen(join(folder, 'channel.sock'))
     undo.push(() => listener.close())
     const machine = { ...plan.machine, channel: listener.path }
@@ -166,7 +168,7 @@ function terminalWords(): string[] {
 }
 
 function startPlanned(plan: Plan, options: BootOptions): Promise<Device | undefined> {
-  if (plan.platform === null || !plan.machine.scmi) return Promise.resolve(undefined)
+  if (plan.platform === null || !plan.machine.scmi || options.socketPath) return Promise.resolve(undefined)
   return startDevice(plan.platform, plan.machine.scmi, options.device)
 }
 

@@ -146,7 +146,7 @@ async function showNotification(guest: Guest, server: Server): Promise<void> {
   say(`the guest subscribes to ${cpu.name}'s rate; the platform sets it to 600 MHz`)
   model.setRate(cpu, 600e6, 0)
   // The raw mode keeps notifications until somebody reads them, those of other protocols too.
-  const read = `until scmi-raw -n >/tmp/n && grep -q "of protocol 0x${CLOCK.toString(16)}" /tmp/n; do :; done; cat /tmp/n`
+  const read = `until scmi-raw -n >/tmp/n && grep -q "notification 0x0${RATE_CHANGED} of protocol 0x${CLOCK.toString(16)}" /tmp/n; do :; done; cat /tmp/n`
   const words = [...(await guest.check(read)).matchAll(/^0x[0-9a-f]+/gm)].map(Number)
   const header = packHeader(CLOCK, RATE_CHANGED, NOTIFICATION, 0)
   say(`the guest's driver received ${describeEvent(server.protocols, header, words)} ${agree(words[2] === cpu.rateHz)}`)

@@ -7,6 +7,8 @@ export const KERNEL_LIMIT_MS = 60 * 60_000
 let image: Promise<string> | undefined
 
 export function testKernel(): Promise<string> {
-  image ??= buildKernel({ source: defaultKernel }).then(kernel => kernel.image)
+  // SCMI_TEST_KERNEL=IMAGE runs the guest tests on a kernel of the user.
+  const given = process.env.SCMI_TEST_KERNEL
+  image ??= given ? Promise.resolve(given) : buildKernel({ source: defaultKernel }).then(kernel => kernel.image)
   return image
 }
