@@ -16,6 +16,8 @@ export class Traffic {
   readonly depth: number
   offered = 0
   completed = 0
+  /** Turns of the event loop spent waiting. */
+  turns = 0
   private readonly length: number
   private readonly stride: number
   private readonly requests: DataView
@@ -115,7 +117,12 @@ export class Traffic {
   /** Turns the loop until the device signals; a lost signal is a failure, even if the answer is there. */
   private readonly wait = (): void => {
     if (this.queue.drainSignals() > 0) this.step()
-    else if (performance.now() < this.deadline) setImmediate(this.wait)
+    else if (performance.now() < this.deadline) this.waitOn()
     else this.failed!(new Error(`${this.completed} of ${this.target} answered, used.idx ${this.queue.usedIdx}`))
+  }
+
+  private waitOn(): void {
+    this.turns++
+    setImmediate(this.wait)
   }
 }

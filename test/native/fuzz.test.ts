@@ -23,7 +23,7 @@ import { turns } from '../driver/wait.js'
 import { fdsFor, MEMORY, ROWS } from './requests.js'
 import { type BackEnd, connected, pattern, type Rig, reversed, started } from './rig.js'
 
-const BUDGET_MS = 2500
+const BUDGET_MS = Number(process.env.FUZZ_MS ?? 2500)
 
 /** Runs `round` until the time is up; a failure names the seed of its round. */
 async function fuzz(what: string, round: (random: Random) => Promise<void>): Promise<void> {
