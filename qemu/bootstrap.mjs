@@ -4,7 +4,7 @@
  * nothing to do says nothing.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -102,6 +102,16 @@ async function compile() {
   await step('compiling TypeScript', at('node_modules', '.bin', 'tsc'), ['-p', '.'])
 }
 
+/** Puts the package's own commands where npx looks first; otherwise it would install the package a second time. */
+function linkCommands() {
+  const { bin } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
+  for (const [name, path] of Object.entries(bin)) {
+    chmodSync(at(path), 0o755)
+    const link = at('node_modules', '.bin', name)
+    if (!lstatSync(link, { throwIfNoEntry: false })) symlinkSync(join('..', '..', path), link)
+  }
+}
+
 async function setUp() {
   const [{ setup }, { LabError }] = await Promise.all([
     import('../dist/qemu/setup.js'),
@@ -121,4 +131,5 @@ if (Number(process.versions.node.split('.')[0]) < oldestNode) {
 await installPackages()
 await buildAddon()
 await compile()
+linkCommands()
 await setUp()

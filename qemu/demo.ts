@@ -33,7 +33,7 @@ const UNITS: Record<string, string> = {
   metre_per_second_squared: 'm/s²',
 }
 
-/** Boots a guest on the demo platform and tells its story. Throws if guest and platform disagree. */
+/** Boots a guest on the demo platform and tells its story. Throws WorkError if guest and platform disagree. */
 export async function demo(options: { signal: AbortSignal }): Promise<void> {
   const kernel = await kernelImage('7.3', options.signal)
   const began = Date.now()
@@ -51,6 +51,7 @@ export async function demo(options: { signal: AbortSignal }): Promise<void> {
   } finally {
     await guest.close()
   }
+  if (differences > 0) throw new WorkError(`platform and guest differ in ${differences} places`)
   title('Yours to try')
   say('npx scmi-lab boot                                     a shell in that guest')
   say(
@@ -68,8 +69,12 @@ function serverOf(guest: Guest): Server {
 const title = (text: string): void => console.log(`\n${colors.bold(text)}`)
 const say = (text: string): void => console.log(`  ${text}`)
 
+let differences = 0
+
 function agree(isSame: boolean): string {
-  return isSame ? colors.green('✓') : colors.red('✗ they differ')
+  if (isSame) return colors.green('✓')
+  differences++
+  return colors.red('✗ they differ')
 }
 
 function formatHz(rateHz: number): string {

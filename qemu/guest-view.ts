@@ -62,5 +62,5 @@ export async function scmiLog(guest: Guest): Promise<{ level: number; text: stri
   const log = await guest.check('dmesg -r')
   return [...log.matchAll(/^<(\d+)>(.*)$/gm)]
     .map(([, priority, text]) => ({ level: Number(priority) & 7, text: text! }))
-    .filter(({ level, text }) => level < 7 && /scmi/i.test(text) && !/command line/i.test(text))
+    .filter(({ level, text }) => level < 7 && /scmi/i.test(text) && !/command line|Linux version/i.test(text))
 }
