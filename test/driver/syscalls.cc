@@ -192,14 +192,17 @@ Napi::Value Receive(Args args) {
   return Napi::Number::New(args.Env(), static_cast<double>(got));
 }
 
-// forkDriver(available, used, heads, kick): a child process that offers `heads` chains again and again, as fast as the
-// device returns them, until it is killed. Both rings are Uint16Arrays in shared memory; word 1 is their idx.
+// forkDriver(available, used, heads, kick, mode): a child process that offers `heads` chains again and again, as fast as
+// the device returns them, until it is killed. Both rings are Uint16Arrays in shared memory; word 1 is their idx.
+// `mode` says when it kicks: 0 always, 1 when used.flags ask for it, 2 when avail_event does (the last word of `used`).
 // The child of a process with threads may only touch memory and make plain system calls, so it can do nothing else.
 Napi::Value ForkDriver(Args args) {
   uint16_t* const available = args[0].As<Napi::Uint16Array>().Data();
   const uint16_t* const used = args[1].As<Napi::Uint16Array>().Data();
+  const uint16_t* const avail_event = used + args[1].As<Napi::Uint16Array>().ElementLength() - 1;
   const uint16_t heads = static_cast<uint16_t>(Int(args, 2));
   const int kick = Int(args, 3);
+  const int mode = Int(args, 4);
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child != 0) return NumberOrFail(args.Env(), "fork", child);
@@ -207,10 +210,19 @@ Napi::Value ForkDriver(Args args) {
   if (getppid() != parent) _exit(1);
   const uint64_t one = 1;
   for (uint16_t index = __atomic_load_n(&available[1], __ATOMIC_RELAXED);;) {
-    // Acquire pairs with the device's release of used.idx; release pairs with its acquire of avail.idx.
+    // Acquire pairs with the device's release of used.idx.
     const uint16_t in_flight = static_cast<uint16_t>(index - __atomic_load_n(&used[1], __ATOMIC_ACQUIRE));
-    if (in_flight < heads) __atomic_store_n(&available[1], ++index, __ATOMIC_RELEASE);
-    if (write(kick, &one, sizeof one) < 0 && errno != EAGAIN) _exit(1);
+    const bool offer = in_flight < heads;
+    // Release pairs with the device's acquire of avail.idx.
+    if (offer) __atomic_store_n(&available[1], ++index, __ATOMIC_RELEASE);
+    bool wanted = mode == 0;
+    if (mode != 0 && offer) {
+      // Full: our avail.idx before our look at the device's wish (virtio 1.3 §2.7.13.4.1).
+      __atomic_thread_fence(__ATOMIC_SEQ_CST);
+      wanted = mode == 1 ? (__atomic_load_n(&used[0], __ATOMIC_RELAXED) & 1) == 0
+                         : __atomic_load_n(avail_event, __ATOMIC_RELAXED) == static_cast<uint16_t>(index - 1);
+    }
+    if (wanted && write(kick, &one, sizeof one) < 0 && errno != EAGAIN) _exit(1);
   }
 }
 

@@ -24,8 +24,11 @@ interface Syscalls {
   send(fd: number, bytes: Uint8Array, fds: readonly number[]): number
   /** Bytes received, 0 at the end of the stream, -1 if there are none yet. Descriptors are appended to `fds`. */
   receive(fd: number, into: Uint8Array, fds: number[]): number
-  /** A child process that offers `heads` chains for ever, as fast as they come back, and does nothing else. */
-  forkDriver(available: Uint16Array, used: Uint16Array, heads: number, kick: number): number
+  /**
+   * A child process that offers `heads` chains for ever, as fast as they come back, and does nothing else. `mode` says
+   * when it kicks: 0 always, 1 if used.flags ask for it, 2 if avail_event does, which is then the last word of `used`.
+   */
+  forkDriver(available: Uint16Array, used: Uint16Array, heads: number, kick: number, mode: 0 | 1 | 2): number
   /** Kills that child and waits until its descriptors are closed. */
   killChild(pid: number): void
 }

@@ -325,7 +325,7 @@ describe('an odd chain that breaks no ring', () => {
     const traffic = new Traffic(rig.driver.cmdq, rig.memory, { indirect: true })
     await traffic.run(1000)
     // A second process rewrites lengths while the device walks: forkDriver keeps offering, this one flips.
-    const child = sys.forkDriver(rig.driver.cmdq.available, rig.driver.cmdq.usedHeader, 64, rig.driver.cmdq.kick)
+    const child = sys.forkDriver(rig.driver.cmdq.available, rig.driver.cmdq.usedHeader, 64, rig.driver.cmdq.kick, 0)
     for (let i = 0; i < 2000; i++) {
       const tampered = rig.memory.view(rig.driver.cmdq.at.descriptors, 16 * 64)
       tampered.setUint32(16 * (i % 64) + 8, i % 3 === 0 ? 32 : 16, true)
@@ -420,7 +420,7 @@ describe('an odd chain that breaks no ring', () => {
 
   it('15: a storm of kicks keeps nobody from the socket', async () => {
     const rig = await started({ size: SIZE })
-    const child = sys.forkDriver(rig.driver.cmdq.available, rig.driver.cmdq.usedHeader, 0, rig.driver.cmdq.kick)
+    const child = sys.forkDriver(rig.driver.cmdq.available, rig.driver.cmdq.usedHeader, 0, rig.driver.cmdq.kick, 0)
     for (let i = 0; i < 50; i++) await rig.frontEnd.sync()
     sys.killChild(child)
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)

@@ -251,7 +251,7 @@ describe('many', () => {
         traffic.offerUpTo(traffic.depth)
         // From here on another process is the front end: it holds the socket and makes messages until it is killed.
         const { available, usedHeader, kick } = driver.cmdq
-        const child = sys.forkDriver(available, usedHeader, traffic.depth, kick)
+        const child = sys.forkDriver(available, usedHeader, traffic.depth, kick, 0)
         frontEnd.close()
         const answered = backEnd.batches.length
         await until(() => backEnd.batches.length > answered + (i % 4), 'traffic')

@@ -16,6 +16,7 @@ import { POISON } from '../driver/driver.js'
 import { Feature } from '../driver/protocol.js'
 import { stop } from '../driver/qemu.js'
 import type { Form } from '../driver/queue.js'
+import { openFds } from '../driver/resources.js'
 import { Traffic } from '../driver/traffic.js'
 import { turns, until } from '../driver/wait.js'
 import { negotiated, pattern, reversed, started } from './rig.js'
@@ -375,6 +376,18 @@ describe('start and stop', () => {
     for (let i = 0; i < 4; i++) driver.post(pattern(8), 8)
     driver.cmdq.publish()
     expect(await frontEnd.getBase(0)).toBe(3)
+  })
+
+  it('GET_VRING_BASE closes the kick and the call descriptor, and no other', async () => {
+    const { frontEnd, device } = await started({ size: 16 })
+    const eventfds = () => [...openFds().values()].filter(target => target.includes('eventfd')).length
+    const before = eventfds()
+    await frontEnd.getBase(0)
+    await until(
+      () => eventfds() === before - 2,
+      () => `${before} eventfds before, ${eventfds()} now`,
+    )
+    expect(device.peekEvent()).toBe(-1)
   })
 
   it('nothing is written to the ring after GET_VRING_BASE', async () => {

@@ -120,6 +120,35 @@ describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
     }
   })
 
+  it.each([true, false])(
+    'no message is lost to a driver on another core that kicks only when asked: EVENT_IDX %s',
+    async eventIdx => {
+      const rig = await started({ pollUs, size: 4, eventIdx })
+      const { cmdq } = rig.driver
+      const traffic = new Traffic(cmdq, rig.memory)
+      const used = rig.memory.words16(cmdq.at.used, 3 + 4 * cmdq.size)
+      // It has one message in flight at a time, so a lost one is the end of it.
+      const child = sys.forkDriver(cmdq.available, used, 1, cmdq.kick, eventIdx ? 2 : 1)
+      try {
+        expect(traffic.depth).toBe(2)
+        for (let round = 0; round < 60; round++) {
+          const before = cmdq.usedIdx
+          await until(
+            () => cmdq.usedIdx !== before,
+            () => `another message after ${before}`,
+          )
+          // Sometimes the loop is away for a while, and finds the device idle or in the middle of its watch.
+          const away = performance.now() + (round % 3) * 0.4
+          while (performance.now() < away);
+          await new Promise(resolve => setTimeout(resolve, round % 2))
+        }
+      } finally {
+        sys.killChild(child)
+      }
+      expect(rig.backEnd.takeSurprises()).toEqual([])
+    },
+  )
+
   it('a driver that keeps the ring full does not keep the device from its socket', async () => {
     const rig = await started({ pollUs, size: 256, form: 'indirect', eventIdx: true })
     const traffic = new Traffic(rig.driver.cmdq, rig.memory, { indirect: true, limitMs: 10_000 })
