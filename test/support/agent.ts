@@ -1,12 +1,11 @@
 /** An agent without a transport: messages go straight to dispatch, events into a list. */
 import { dispatch } from '../../src/dispatch.js'
-import { agentsOf, parsePlatformConfig } from '../../src/platform/config.js'
+import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../src/platform/config.js'
 import { Platform } from '../../src/platform/platform.js'
-import type { ResourceKind } from '../../src/platform/resource.js'
 import { VirtualTime } from '../../src/platform/time.js'
 import { Agent, type EventSink } from '../../src/protocols/agent.js'
 import { protocols as allProtocols } from '../../src/protocols/index.js'
-import type { Protocol } from '../../src/protocols/protocol.js'
+import { type Protocol, resourceKinds } from '../../src/protocols/protocol.js'
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'
 
 /** Linux's default reply buffer over virtio: header, status, 128 bytes. */
@@ -43,20 +42,34 @@ export interface TestAgent {
   exchange(message: Uint8Array, capacity?: number): Uint8Array
 }
 
+const parsedTexts = new Map<string, PlatformConfig>()
+
+/** Parsing and checking takes longer than all else, and tests build thousands of platforms from a few texts. */
+function parsedConfig(text: string, protocols: readonly Protocol[], kinds: ResourceKind[]): PlatformConfig {
+  const key = [text, ...protocols.map(protocol => protocol.name)].join('\n')
+  let config = parsedTexts.get(key)
+  if (!config) {
+    config = parsePlatformConfig(text, 'test.yaml', protocols, kinds, config => config)
+    parsedTexts.set(key, config)
+  }
+  return config
+}
+
 /** Builds a platform from the text of a platform file, and one agent on it. `versions` are announced by protocol name. */
 export function createTestAgent(
   platformText: string,
   options: { versions?: Record<string, number>; events?: boolean; protocols?: readonly Protocol[] } = {},
 ): TestAgent {
   const protocols = options.protocols ?? allProtocols
-  const kinds = protocols.flatMap(protocol => (protocol.resource ? [protocol.resource as ResourceKind] : []))
+  const kinds = resourceKinds(protocols)
   const time = new VirtualTime()
-  const platform = parsePlatformConfig(platformText, 'test.yaml', protocols, kinds, config => {
-    for (const [name, version] of Object.entries(options.versions ?? {})) {
-      config.protocols[name] = { ...config.protocols[name], version }
-    }
-    return new Platform(config, kinds, time)
-  })
+  const parsed = parsedConfig(platformText, protocols, kinds)
+  const announced = Object.entries(options.versions ?? {}).map(([name, version]) => [
+    name,
+    { ...parsed.protocols[name], version },
+  ])
+  const config = { ...parsed, protocols: { ...parsed.protocols, ...Object.fromEntries(announced) } }
+  const platform = new Platform(config, kinds, time)
   const events = new RecordedEvents()
   events.available = options.events ?? true
   const peers: Agent[] = []
