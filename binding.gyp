@@ -23,6 +23,7 @@
         "native/requests.cc",
         "native/event_buffers.cc",
         "native/pump.cc",
+        "native/event_loop.cc",
         "native/binding.cc"
       ]
     },

@@ -1,8 +1,5 @@
-// The addon's JavaScript face: class Device, as src/native.ts describes it. Owns what Node gives (handles of the event
-// loop, references, windows) and lends it to the parts that know virtio; the only file that includes napi.h.
-//
-// JavaScript runs in three places only: onBatch inside a visit of the pump, onEvent between two steps, and whatever
-// ticks and promises run when a turn ends. After each of the last two the device may be closed: `core_` is empty then.
+// The addon's JavaScript face: class Device, as src/native.ts describes it. Owns what only Node can give (references,
+// windows, callbacks) and lends it to the event loop; the only file that includes napi.h.
 #include <errno.h>
 #include <fcntl.h>
 #include <napi.h>
@@ -11,24 +8,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "batch.h"
-#include "event_buffers.h"
-#include "pump.h"
+#include "event_loop.h"
 #include "session.h"
 #include "text.h"
-#include "uv_handles.h"
 
 namespace vhost_user_scmi {
 namespace {
 
-// Messages handled in one turn of the loop; the rest waits in the socket, level-triggered.
-constexpr int MESSAGES_PER_TURN = 64;
-// For rings without a kick descriptor.
-constexpr uint64_t POLL_INTERVAL_MS = 1;
-// Until the listener is looked at again after accept failed, as with EMFILE.
-constexpr uint64_t ACCEPT_RETRY_MS = 1000;
 constexpr double WATCH_US_DEFAULT = 50;
 constexpr double WATCH_US_MAX = 1'000'000;
 
@@ -113,7 +103,7 @@ void throw_errno(Napi::Env env, int error, const std::string& what) {
   exception.ThrowAsJavaScriptException();
 }
 
-class Device final : public Napi::ObjectWrap<Device>, SessionHost, BatchHandler {
+class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Device",
@@ -133,16 +123,6 @@ class Device final : public Napi::ObjectWrap<Device>, SessionHost, BatchHandler 
   ~Device() override;
 
  private:
-  // What exists until close().
-  struct Core {
-    Core(const SessionOptions& options, Device& device, uint64_t watch_ns)
-        : session(options, device), pump(session, batch, device, watch_ns), event_buffers(session, batch) {}
-    Batch batch;
-    Session session;
-    Pump pump;
-    EventBuffers event_buffers;
-  };
-
   Napi::Value windows(const Napi::CallbackInfo& info);
   Napi::Value listen(const Napi::CallbackInfo& info);
   Napi::Value adopt(const Napi::CallbackInfo& info);
@@ -158,33 +138,21 @@ class Device final : public Napi::ObjectWrap<Device>, SessionHost, BatchHandler 
   std::optional<std::string> path_of(const Napi::CallbackInfo& info, const char* method);
   void share_batch(Napi::Object self);
 
-  // SessionHost
-  bool watch_kick(unsigned queue, int fd) override;
-  void unwatch_kick(unsigned queue) override;
-  void unwatch_connection() override;
-  void detach_windows() override;
-  // BatchHandler
+  // JavaScriptSide
   bool answer(uint32_t count) override;
+  void turn(const std::function<void()>& work) override;
+  void on_event(const Event& event) override;
+  void after_visit() override;
+  void detach_windows() override;
+  void handles_opened() override { Ref(); }
+  void handles_closed() override;
 
-  template <typename Work>
-  void turn(Work work);
-  void flush_events();
   void report(const Napi::Error& error);
-  void settle();
-  void wake();
-  void visit();
-  void on_listener();
-  void on_connection(int status, int events);
-  void on_kick(unsigned queue, int status);
-  void on_idle();
-  void on_interval();
-
-  void attach(Fd fd);
   void dispose();
   void forget_environment();
   static void on_environment_end(napi_async_cleanup_hook_handle hook, void* device);
 
-  std::unique_ptr<Core> core_;
+  std::optional<EventLoop> loop_;
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference on_event_;
   std::optional<Napi::AsyncContext> context_;
@@ -196,18 +164,6 @@ class Device final : public Napi::ObjectWrap<Device>, SessionHost, BatchHandler 
   bool in_batch_ = false;
   // What onBatch threw, until its batch is published.
   Napi::Error batch_error_;
-  // The pump wants another visit.
-  bool visit_due_ = false;
-
-  Fd listener_;
-  std::optional<UvHandles> handles_;
-  UvHandles::Poll* listener_watch_ = nullptr;
-  UvHandles::Poll* connection_watch_ = nullptr;
-  int connection_events_ = 0;
-  UvHandles::Poll* kick_watch_[QUEUES] = {};
-  UvHandles::Idle* idle_ = nullptr;
-  UvHandles::Timer* interval_ = nullptr;
-  UvHandles::Timer* accept_retry_ = nullptr;
 };
 
 Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
@@ -231,15 +187,8 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
       .protocol_features =
           PROTOCOL_FEATURES | (mem_slots ? feature_bit(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) : 0),
   };
-  core_ = std::make_unique<Core>(offer, *this, static_cast<uint64_t>(watch_us) * 1000);
+  loop_.emplace(loop, offer, static_cast<uint64_t>(watch_us) * 1000, static_cast<JavaScriptSide&>(*this));
   context_.emplace(Env(), "vhost-user-scmi");
-  // libuv holds pointers into this object while handles are open, so it is not collected before.
-  handles_.emplace(
-      loop, [this] { Ref(); },
-      [this] {
-        forget_environment();
-        Unref();
-      });
   share_batch(info.This().As<Napi::Object>());
   napi_add_async_cleanup_hook(Env(), on_environment_end, this, &hook_);
 }
@@ -249,7 +198,7 @@ Device::~Device() { forget_environment(); }
 // `batch`, `times` and window 0 lie over one block of memory, which lives until the last of their buffers is collected.
 void Device::share_batch(Napi::Object self) {
   using Shared = std::shared_ptr<SharedMemory>;
-  const Shared& shared = core_->batch.shared();
+  const Shared& shared = loop_->batch().shared();
   const auto buffer = [&](void* data, size_t bytes) {
     return Napi::ArrayBuffer::New(
         Env(), data, bytes, [](Napi::Env, void*, Shared* owner) { delete owner; }, new Shared(shared));
@@ -265,7 +214,7 @@ void Device::share_batch(Napi::Object self) {
 
 bool Device::open(const char* method, bool in_batch) {
   std::string reason;
-  if (!core_) {
+  if (loop_->closed()) {
     reason = text("%s(): the device is closed", method);
   } else if (in_batch_ && !in_batch) {
     reason = text("%s() can't be called from onBatch", method);
@@ -276,8 +225,8 @@ bool Device::open(const char* method, bool in_batch) {
 
 // One way to meet a front end at a time. False, with an exception pending, if there is one already.
 bool Device::out_of_reach(const char* method) {
-  if (!listener_ && !core_->session.connected()) return true;
-  const char* state = listener_ ? "the device listens" : "a front end is connected";
+  if (!loop_->listening() && !loop_->session().connected()) return true;
+  const char* state = loop_->listening() ? "the device listens" : "a front end is connected";
   Napi::Error::New(Env(), text("%s(): %s already", method, state)).ThrowAsJavaScriptException();
   return false;
 }
@@ -291,7 +240,7 @@ std::optional<std::string> Device::path_of(const Napi::CallbackInfo& info, const
 Napi::Value Device::windows(const Napi::CallbackInfo&) {
   if (!open("windows")) return Env().Undefined();
   if (lent_.empty()) {
-    for (const MemoryMap::Window& window : core_->session.memory().windows()) {
+    for (const MemoryMap::Window& window : loop_->session().memory().windows()) {
       // Without a finalizer: the mapping is ours, and detached long before the buffer is collected.
       const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(Env(), window.data, window.bytes);
       if (Env().IsExceptionPending()) return Env().Undefined();
@@ -310,10 +259,12 @@ Napi::Value Device::listen(const Napi::CallbackInfo& info) {
   if (!open("listen")) return Env().Undefined();
   const auto path = path_of(info, "listen");
   if (!path || !out_of_reach("listen")) return Env().Undefined();
-  if (const int error = listen_unix(*path, listener_)) {
+  Fd fd;
+  if (const int error = listen_unix(*path, fd)) {
     throw_errno(Env(), error, text("can't listen on %s", path->c_str()));
   } else {
-    settle();
+    loop_->listen_on(fd);
+    loop_->settle();
   }
   return Env().Undefined();
 }
@@ -335,14 +286,15 @@ Napi::Value Device::adopt(const Napi::CallbackInfo& info) {
     throw_errno(Env(), ENOTSOCK, text("file descriptor %d is no Unix stream socket that listens or is connected", fd));
     return Env().Undefined();
   }
+  Fd owned(fd);
+  if (kind == SocketKind::LISTENING ? !loop_->listen_on(owned) : !loop_->attach(owned)) {
+    owned.release();  // still the caller's
+    throw_errno(Env(), EEXIST, text("file descriptor %d is in use by this process", fd));
+    return Env().Undefined();
+  }
   fcntl(fd, F_SETFL, flags | O_NONBLOCK);
   fcntl(fd, F_SETFD, FD_CLOEXEC);
-  if (kind == SocketKind::LISTENING) {
-    listener_ = Fd(fd);
-  } else {
-    attach(Fd(fd));
-  }
-  settle();
+  loop_->settle();
   return Env().Undefined();
 }
 
@@ -357,15 +309,15 @@ Napi::Value Device::dial(const Napi::CallbackInfo& info) {
     throw_errno(Env(), error, text("can't connect to %s", path->c_str()));
     return Env().Undefined();
   }
-  attach(std::move(fd));
-  settle();
+  loop_->attach(fd);
+  loop_->settle();
   return Napi::Boolean::New(Env(), true);
 }
 
 Napi::Value Device::peek_event(const Napi::CallbackInfo&) {
   if (!open("peekEvent", true)) return Env().Undefined();
-  const int64_t capacity = core_->event_buffers.peek();
-  settle();
+  const int64_t capacity = loop_->event_buffers().peek();
+  loop_->settle();
   return Napi::Number::New(Env(), static_cast<double>(capacity));
 }
 
@@ -373,32 +325,23 @@ Napi::Value Device::commit_event(const Napi::CallbackInfo& info) {
   if (!open("commitEvent", true)) return Env().Undefined();
   if (!is_integer(info[0], 0, UINT32_MAX)) {
     Napi::TypeError::New(Env(), "commitEvent(): the length must be an integer").ThrowAsJavaScriptException();
-  } else if (!core_->event_buffers.commit(info[0].As<Napi::Number>().Uint32Value())) {
+  } else if (!loop_->event_buffers().commit(info[0].As<Napi::Number>().Uint32Value())) {
     Napi::Error::New(Env(), "commitEvent(): no buffer was peeked, or its ring has stopped since")
         .ThrowAsJavaScriptException();
   }
-  settle();
+  loop_->settle();
   return Env().Undefined();
 }
 
 Napi::Value Device::features(const Napi::CallbackInfo&) {
   if (!open("features")) return Env().Undefined();
-  return Napi::Number::New(Env(), static_cast<double>(core_->session.features()));
+  return Napi::Number::New(Env(), static_cast<double>(loop_->session().features()));
 }
 
 Napi::Value Device::close(const Napi::CallbackInfo&) {
-  if (core_ && open("close")) dispose();
+  if (!loop_->closed() && open("close")) dispose();
   return Env().Undefined();
 }
-
-bool Device::watch_kick(unsigned queue, int fd) {
-  kick_watch_[queue] = handles_->poll(fd, UV_READABLE, [this, queue](int status, int) { on_kick(queue, status); });
-  return kick_watch_[queue] != nullptr;
-}
-
-void Device::unwatch_kick(unsigned queue) { UvHandles::close(kick_watch_[queue]); }
-
-void Device::unwatch_connection() { UvHandles::close(connection_watch_); }
 
 void Device::detach_windows() {
   const Napi::HandleScope scope(Env());
@@ -426,138 +369,44 @@ bool Device::answer(uint32_t count) {
   return false;
 }
 
-// One turn of the event loop: `work`, then what JavaScript is to know, then ticks and promises.
-template <typename Work>
-void Device::turn(Work work) {
+void Device::turn(const std::function<void()>& work) {
   const Napi::HandleScope handle_scope(Env());
-  {
-    const Napi::CallbackScope callback_scope(Env(), *context_);
-    work();
-    flush_events();
-  }
-  if (core_) settle();
+  const Napi::CallbackScope callback_scope(Env(), *context_);
+  work();
 }
 
-void Device::flush_events() {
-  while (core_ && core_->session.has_events()) {
-    const Napi::HandleScope scope(Env());
-    const Event event = core_->session.take_event();
-    const napi_value arguments[] = {
-        Napi::Number::New(Env(), static_cast<int>(event.kind)),
-        Napi::Number::New(Env(), event.queue),
-        Napi::Number::New(Env(), event.value),
-        Napi::String::New(Env(), event.text),
-    };
-    napi_value result;
-    if (napi_call_function(Env(), Env().Undefined(), on_event_.Value(), 4, arguments, &result) == napi_ok) continue;
-    if (!Env().IsExceptionPending()) return;
-    report(Env().GetAndClearPendingException());
-  }
+void Device::on_event(const Event& event) {
+  const Napi::HandleScope scope(Env());
+  const napi_value arguments[] = {
+      Napi::Number::New(Env(), static_cast<int>(event.kind)),
+      Napi::Number::New(Env(), event.queue),
+      Napi::Number::New(Env(), event.value),
+      Napi::String::New(Env(), event.text),
+  };
+  napi_value result;
+  const napi_status status =
+      napi_call_function(Env(), Env().Undefined(), on_event_.Value(), 4, arguments, &result);
+  if (status != napi_ok && Env().IsExceptionPending()) report(Env().GetAndClearPendingException());
+}
+
+void Device::after_visit() {
+  if (!batch_error_.IsEmpty()) report(std::exchange(batch_error_, Napi::Error()));
+}
+
+void Device::handles_closed() {
+  Unref();
+  forget_environment();
 }
 
 // A callback threw, which is a bug of its owner: the process hears of it as of any uncaught exception.
 void Device::report(const Napi::Error& error) { napi_fatal_exception(Env(), error.Value()); }
 
-// Brings the handles in step with the state. Runs no JavaScript.
-void Device::settle() {
-  const Session& session = core_->session;
-  if (!idle_) {
-    idle_ = handles_->idle([this] { on_idle(); });
-    interval_ = handles_->timer([this] { on_interval(); });
-    accept_retry_ = handles_->timer([this] {
-      UvHandles::set_interval(accept_retry_, 0);
-      settle();
-    });
-  }
-  if (session.connected()) {
-    // One front end at a time: another one waits in the backlog.
-    UvHandles::close(listener_watch_);
-    const int events = UV_READABLE | (session.connection().wants_write() ? UV_WRITABLE : 0);
-    if (events != connection_events_) UvHandles::set_events(connection_watch_, connection_events_ = events);
-  } else if (listener_ && !listener_watch_ && !uv_is_active(reinterpret_cast<uv_handle_t*>(&accept_retry_->uv))) {
-    listener_watch_ = handles_->poll(listener_.get(), UV_READABLE, [this](int, int) { on_listener(); });
-  }
-  const bool polling = session.wants_polling(CMDQ) || session.wants_polling(EVENTQ);
-  UvHandles::set_interval(interval_, polling ? POLL_INTERVAL_MS : 0);
-  UvHandles::set_active(idle_, visit_due_ || session.has_events());
-}
-
-void Device::visit() {
-  visit_due_ = core_->pump.visit() == Pump::Next::CONTINUE;
-  if (!batch_error_.IsEmpty()) report(std::exchange(batch_error_, Napi::Error()));
-}
-
-void Device::on_listener() {
-  turn([this] {
-    Fd fd;
-    const int error = accept_unix(listener_.get(), fd);
-    if (error == 0) {
-      attach(std::move(fd));
-    } else if (error != EAGAIN && error != ECONNABORTED && error != EINTR) {
-      // Out of descriptors, most likely. The listener stays readable: looking at it at once again would be a busy loop.
-      UvHandles::close(listener_watch_);
-      UvHandles::set_interval(accept_retry_, ACCEPT_RETRY_MS);
-      core_->session.note(text("a front end can't be accepted: %s", uv_strerror(-error)));
-    }
-  });
-}
-
-void Device::on_connection(int status, int events) {
-  turn([=, this] {
-    if (status < 0) core_->session.disconnect(text("waiting on the socket failed: %s", uv_strerror(status)));
-    if (events & UV_WRITABLE) core_->session.flush_output();
-    for (int i = 0; i < MESSAGES_PER_TURN && core_ && core_->session.receive(); i++) flush_events();
-    if (!core_) return;
-    // A ring that started may hold messages whose kicks went to a former process.
-    if (core_->session.running(CMDQ) && core_->session.queue(CMDQ).available()) visit_due_ = true;
-  });
-}
-
-void Device::on_kick(unsigned queue, int status) {
-  turn([=, this] {
-    // After an error (an eventfd at its maximum is one to libuv) the handle is stopped; if it reads, it goes on.
-    if (core_->session.drain_kick(queue) && status < 0) UvHandles::set_events(kick_watch_[queue], UV_READABLE);
-    if (queue == CMDQ) {
-      visit();
-    } else {
-      core_->session.announce_event_buffers();
-    }
-  });
-}
-
-void Device::on_idle() {
-  turn([this] {
-    if (std::exchange(visit_due_, false)) visit();
-  });
-}
-
-void Device::on_interval() {
-  turn([this] {
-    Session& session = core_->session;
-    if (session.wants_polling(EVENTQ)) session.announce_event_buffers();
-    if (session.wants_polling(CMDQ)) visit();
-  });
-}
-
-void Device::attach(Fd fd) {
-  connection_events_ = UV_READABLE;
-  connection_watch_ = handles_->poll(fd.get(), connection_events_,
-                                     [this](int status, int events) { on_connection(status, events); });
-  core_->session.connect(std::move(fd));
-}
-
 void Device::dispose() {
-  core_->session.close();
-  core_.reset();
-  UvHandles::close(listener_watch_);
-  UvHandles::close(idle_);
-  UvHandles::close(interval_);
-  UvHandles::close(accept_retry_);
-  listener_.reset();
+  loop_->close();
   on_batch_.Reset();
   on_event_.Reset();
   scratch_.Reset();
-  if (handles_->empty()) forget_environment();
+  if (!loop_->has_handles()) forget_environment();
 }
 
 void Device::forget_environment() {
@@ -568,7 +417,7 @@ void Device::forget_environment() {
 // of every handle.
 void Device::on_environment_end(napi_async_cleanup_hook_handle, void* data) {
   auto* device = static_cast<Device*>(data);
-  if (device->core_) device->dispose();
+  if (!device->loop_->closed()) device->dispose();
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

@@ -1,5 +1,6 @@
 #include "sigbus.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -27,6 +28,7 @@ constinit std::atomic<uint64_t> replaced;
 struct sigaction previous;
 
 void handle(int signal, siginfo_t* info, void*) {
+  const int saved_errno = errno;
   const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
   // si_code > 0: raised by the kernel for an access. One sent by kill(2) carries no address of ours.
   for (int i = 0; info->si_code > 0 && i < SLOTS; i++) {
@@ -40,10 +42,12 @@ void handle(int signal, siginfo_t* info, void*) {
       // Read by the thread that faulted, after this handler returned to it: program order suffices.
       slots[i].broken.store(true, std::memory_order_relaxed);
       replaced.fetch_add(1, std::memory_order_relaxed);
+      errno = saved_errno;
       return;
     }
     break;
   }
+  errno = saved_errno;
   // Not ours: give the signal back to whoever had it. A faulting access repeats and arrives there; a sent signal
   // does not repeat, so it is raised again.
   sigaction(signal, &previous, nullptr);

@@ -1,7 +1,7 @@
 // The libuv handles of one device, opened and closed together. A handle's memory belongs to libuv until its close
 // callback has run, so handles live on the heap and the group tells when the last is gone.
 //
-// Included by binding.cc only: everything else runs without an event loop.
+// Included by event_loop.h only: everything below it runs without an event loop.
 #pragma once
 
 #include <uv.h>
@@ -69,11 +69,12 @@ class UvHandles {
     add();
     return handle;
   }
+  static bool active(const Timer* handle) { return uv_is_active(reinterpret_cast<const uv_handle_t*>(&handle->uv)); }
   // Calls every `ms`; 0 stops it. Does not restart one that runs.
   static void set_interval(Timer* handle, uint64_t ms) {
     if (ms == 0) {
       uv_timer_stop(&handle->uv);
-    } else if (!uv_is_active(reinterpret_cast<uv_handle_t*>(&handle->uv))) {
+    } else if (!active(handle)) {
       uv_timer_start(&handle->uv, [](uv_timer_t* uv) { self<uv_timer_t>(uv)->call(0, 0); }, ms, ms);
     }
   }

@@ -1,0 +1,166 @@
+#include "event_loop.h"
+
+#include <errno.h>
+
+#include <utility>
+
+#include "text.h"
+
+namespace vhost_user_scmi {
+namespace {
+
+// Messages handled in one turn; the rest waits in the socket, level-triggered.
+constexpr int MESSAGES_PER_TURN = 64;
+// For rings without a kick descriptor.
+constexpr uint64_t POLL_INTERVAL_MS = 1;
+// Until the listener is looked at again after accept failed, as with EMFILE.
+constexpr uint64_t ACCEPT_RETRY_MS = 1000;
+
+}  // namespace
+
+EventLoop::EventLoop(uv_loop_t* loop, const SessionOptions& options, uint64_t watch_ns, JavaScriptSide& js)
+    : js_(js),
+      core_(std::make_unique<Core>(options, static_cast<SessionHost&>(*this), js, watch_ns)),
+      handles_(loop, [this] { js_.handles_opened(); }, [this] { js_.handles_closed(); }) {}
+
+bool EventLoop::listen_on(Fd& fd) {
+  listener_ = std::move(fd);
+  if (watch_listener()) return true;
+  fd = std::move(listener_);
+  return false;
+}
+
+bool EventLoop::attach(Fd& fd) {
+  connection_events_ = UV_READABLE;
+  connection_watch_ = handles_.poll(fd.get(), connection_events_,
+                                    [this](int status, int events) { on_connection(status, events); });
+  if (connection_watch_ == nullptr) return false;
+  core_->session.connect(std::move(fd));
+  return true;
+}
+
+void EventLoop::settle() {
+  const Session& session = core_->session;
+  if (idle_ == nullptr) {
+    idle_ = handles_.idle([this] { on_idle(); });
+    interval_ = handles_.timer([this] { on_interval(); });
+    accept_retry_ = handles_.timer([this] {
+      UvHandles::set_interval(accept_retry_, 0);
+      settle();
+    });
+  }
+  if (session.connected()) {
+    // One front end at a time: another one waits in the backlog.
+    UvHandles::close(listener_watch_);
+    const int events = UV_READABLE | (session.connection().wants_write() ? UV_WRITABLE : 0);
+    if (events != connection_events_) UvHandles::set_events(connection_watch_, connection_events_ = events);
+  } else if (listener_ && listener_watch_ == nullptr && !UvHandles::active(accept_retry_)) {
+    watch_listener();
+  }
+  const bool polling = session.wants_polling(CMDQ) || session.wants_polling(EVENTQ);
+  UvHandles::set_interval(interval_, polling ? POLL_INTERVAL_MS : 0);
+  UvHandles::set_active(idle_, visit_due_ || session.has_events());
+}
+
+void EventLoop::close() {
+  core_->session.close();
+  core_.reset();
+  UvHandles::close(listener_watch_);
+  UvHandles::close(idle_);
+  UvHandles::close(interval_);
+  UvHandles::close(accept_retry_);
+  listener_.reset();
+}
+
+bool EventLoop::watch_kick(unsigned queue, int fd) {
+  kick_watch_[queue] = handles_.poll(fd, UV_READABLE, [this, queue](int status, int) { on_kick(queue, status); });
+  return kick_watch_[queue] != nullptr;
+}
+
+void EventLoop::unwatch_kick(unsigned queue) { UvHandles::close(kick_watch_[queue]); }
+
+void EventLoop::unwatch_connection() { UvHandles::close(connection_watch_); }
+
+// One turn of the loop: what JavaScript has yet to hear of, `work`, what it is to hear of that, ticks and promises.
+template <typename Work>
+void EventLoop::turn(Work work) {
+  js_.turn([&] {
+    flush_events();
+    if (closed()) return;
+    work();
+    flush_events();
+  });
+  if (!closed()) settle();
+}
+
+void EventLoop::flush_events() {
+  while (!closed() && core_->session.has_events()) js_.on_event(core_->session.take_event());
+}
+
+void EventLoop::visit() {
+  visit_due_ = core_->pump.visit() == Pump::Next::CONTINUE;
+  js_.after_visit();
+}
+
+bool EventLoop::watch_listener() {
+  listener_watch_ = handles_.poll(listener_.get(), UV_READABLE, [this](int, int) { on_listener(); });
+  return listener_watch_ != nullptr;
+}
+
+void EventLoop::on_listener() {
+  turn([this] {
+    Fd fd;
+    const int error = accept_unix(listener_.get(), fd);
+    if (error == 0) {
+      attach(fd);  // can't fail: nobody else knows this descriptor yet
+      return;
+    }
+    if (error == EAGAIN || error == ECONNABORTED || error == EINTR) return;
+    // Out of descriptors, most likely. The listener stays readable: looking at it at once again would be a busy loop.
+    UvHandles::close(listener_watch_);
+    UvHandles::set_interval(accept_retry_, ACCEPT_RETRY_MS);
+    core_->session.note(text("a front end can't be accepted: %s", uv_strerror(-error)));
+  });
+}
+
+void EventLoop::on_connection(int status, int events) {
+  turn([=, this] {
+    if (status < 0) core_->session.disconnect(text("waiting on the socket failed: %s", uv_strerror(status)));
+    if (events & UV_WRITABLE) core_->session.flush_output();
+    // Each message's events are heard of before the next is handled, so that JavaScript never lags behind memory.
+    for (int i = 0; i < MESSAGES_PER_TURN && !closed() && core_->session.receive(); i++) flush_events();
+    if (closed()) return;
+    // A ring that started may hold messages whose kicks went to a former process.
+    if (core_->session.running(CMDQ) && core_->session.queue(CMDQ).available()) visit_due_ = true;
+  });
+}
+
+void EventLoop::on_kick(unsigned queue, int status) {
+  turn([=, this] {
+    // Delivering an event may have closed the watch that called us.
+    if (kick_watch_[queue] == nullptr) return;
+    // After an error (an eventfd at its maximum is one to libuv) the handle is stopped; if it reads, it goes on.
+    if (core_->session.drain_kick(queue) && status < 0) UvHandles::set_events(kick_watch_[queue], UV_READABLE);
+    if (queue == CMDQ) {
+      visit();
+    } else {
+      core_->session.announce_event_buffers();
+    }
+  });
+}
+
+void EventLoop::on_idle() {
+  turn([this] {
+    if (std::exchange(visit_due_, false)) visit();
+  });
+}
+
+void EventLoop::on_interval() {
+  turn([this] {
+    Session& session = core_->session;
+    if (session.wants_polling(EVENTQ)) session.announce_event_buffers();
+    if (session.wants_polling(CMDQ)) visit();
+  });
+}
+
+}  // namespace vhost_user_scmi

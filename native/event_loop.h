@@ -1,0 +1,99 @@
+// A device on a libuv loop: watches its sockets and kick descriptors, and gives session, pump and JavaScript their turns.
+// Needs libuv, but not Node: what JavaScript has to do is asked of a JavaScriptSide.
+//
+// JavaScript runs in three places only: onBatch within a visit of the pump, onEvent between two steps, and whatever
+// ticks and promises run when a turn ends. After each of the last two the device may be closed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "batch.h"
+#include "event_buffers.h"
+#include "pump.h"
+#include "session.h"
+#include "uv_handles.h"
+
+namespace vhost_user_scmi {
+
+class JavaScriptSide : public BatchHandler {
+ public:
+  // Runs `work` so that it may call JavaScript; afterwards ticks and promises run.
+  virtual void turn(const std::function<void()>& work) = 0;
+  virtual void on_event(const Event& event) = 0;
+  // The batches of a visit are published: what onBatch threw can be reported.
+  virtual void after_visit() = 0;
+  // Guest memory is about to be unmapped.
+  virtual void detach_windows() = 0;
+  // The first handle opens, the last has closed: in between libuv points into this object.
+  virtual void handles_opened() = 0;
+  virtual void handles_closed() = 0;
+
+ protected:
+  ~JavaScriptSide() = default;
+};
+
+class EventLoop final : SessionHost {
+ public:
+  EventLoop(uv_loop_t* loop, const SessionOptions& options, uint64_t watch_ns, JavaScriptSide& js);
+
+  // Until closed() nothing but these may be called then.
+  bool closed() const { return core_ == nullptr; }
+  bool has_handles() const { return !handles_.empty(); }
+
+  Session& session() { return core_->session; }
+  Batch& batch() { return core_->batch; }
+  EventBuffers& event_buffers() { return core_->event_buffers; }
+
+  bool listening() const { return bool{listener_}; }
+  // Takes a listening or a connected socket. False, with `fd` untouched, if libuv watches it already for somebody else.
+  bool listen_on(Fd& fd);
+  bool attach(Fd& fd);
+  // Brings the handles in step with the state. To be called after anything that may change it; runs no JavaScript.
+  void settle();
+  void close();
+
+ private:
+  struct Core {
+    Core(const SessionOptions& options, SessionHost& host, JavaScriptSide& js, uint64_t watch_ns)
+        : session(options, host), pump(session, batch, js, watch_ns), event_buffers(session, batch) {}
+    Batch batch;
+    Session session;
+    Pump pump;
+    EventBuffers event_buffers;
+  };
+
+  bool watch_kick(unsigned queue, int fd) override;
+  void unwatch_kick(unsigned queue) override;
+  void unwatch_connection() override;
+  void detach_windows() override { js_.detach_windows(); }
+
+  template <typename Work>
+  void turn(Work work);
+  void flush_events();
+  void visit();
+  bool watch_listener();
+  void on_listener();
+  void on_connection(int status, int events);
+  void on_kick(unsigned queue, int status);
+  void on_idle();
+  void on_interval();
+
+  JavaScriptSide& js_;
+  std::unique_ptr<Core> core_;
+  UvHandles handles_;
+  Fd listener_;
+  // The pump wants another visit.
+  bool visit_due_ = false;
+  UvHandles::Poll* listener_watch_ = nullptr;
+  UvHandles::Poll* connection_watch_ = nullptr;
+  int connection_events_ = 0;
+  UvHandles::Poll* kick_watch_[QUEUES] = {};
+  // These three exist from the first settle() to close().
+  UvHandles::Idle* idle_ = nullptr;
+  UvHandles::Timer* interval_ = nullptr;
+  UvHandles::Timer* accept_retry_ = nullptr;
+};
+
+}  // namespace vhost_user_scmi
