@@ -1,7 +1,7 @@
 /** Clocks: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ConfigError } from './config.js'
+import { ConfigError, type ConfigPath } from './config.js'
 import type { ResourceKind } from './resource.js'
 import { duration, frequency, resourceName } from './units.js'
 
@@ -13,6 +13,8 @@ const permissionsSchema = z
   })
   .describe('What agents may change; the matching request is DENIED otherwise')
 
+const divisor = z.int().min(1).max(0xffff)
+
 const clockSchema = z.strictObject({
   name: resourceName,
   rates: z.array(frequency).min(1).optional().describe('All rates the clock can have'),
@@ -20,8 +22,15 @@ const clockSchema = z.strictObject({
     .strictObject({ min: frequency, max: frequency, step: frequency })
     .optional()
     .describe('Rates from min to max in steps'),
+  divider: z
+    .union([divisor, z.array(divisor).min(1)])
+    .optional()
+    .describe("Instead of rates: the parent's rate, divided by this; of several, agents choose one by the rate"),
   rate: frequency.optional().describe('Rate at start; default: the lowest'),
-  enabled: z.boolean().default(false).describe('Running at start, until an agent switches it off'),
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe('Running at start, until an agent switches it off; its parent runs whenever it does'),
   critical: z.boolean().default(false).describe('Always running; agents may not switch it'),
   permissions: permissionsSchema.prefault({}),
   parents: z.array(z.string()).min(1).optional().describe('Names of the clocks it can be fed from'),
@@ -49,16 +58,24 @@ export const PHASE = 2
 
 export type Rounding = 'down' | 'up' | 'nearest'
 
+function divided(rateHz: number, divider: number): number {
+  return Math.round(rateHz / divider)
+}
+
 /** Vote of the boot firmware, which started the clock before any agent ran: the first agent to configure it ends it. */
 const BOOT = -1
 
 export class Clock {
   readonly id: number
   readonly name: string
-  /** Ascending rates in Hz, or undefined if the clock has a range. */
-  readonly rates: readonly number[] | undefined
+  /** Ascending rates in Hz, or undefined if the clock has a range. With dividers they follow the parent's rate. */
+  rates: readonly number[] | undefined
   /** In Hz; a list is described by its ends and step 0. */
-  readonly range: { min: number; max: number; step: number }
+  range: { min: number; max: number; step: number }
+  /** Ascending; undefined: the clock has rates of its own. */
+  readonly dividers: readonly number[] | undefined
+  /** The one of them that is in use. */
+  divider = 1
   readonly critical: boolean
   readonly permissions: { state: boolean; parent: boolean; rate: boolean }
   readonly enableDelayUs: number
@@ -67,32 +84,22 @@ export class Clock {
   /** What the clock can be fed from; empty: it has no parents. */
   parents: readonly Clock[] = []
   parent: Clock | undefined
+  /** The clocks that could be fed from this one. */
+  children: readonly Clock[] = []
   rateHz: number
   /** Values by extended configuration type; a type without a value is not supported. */
   readonly extended = new Map<number, number>()
   readonly #votes = new Set<number>()
 
-  constructor(id: number, config: ClockConfig, at: (string | number)[]) {
+  constructor(id: number, config: ClockConfig, at: ConfigPath) {
     this.id = id
     this.name = config.name
-    if (config.rates && config.range) throw new ConfigError([...at, 'range'], 'give either rates or range, not both')
-    if (config.rates) {
-      this.rates = [...config.rates].sort((a, b) => a - b)
-      if (new Set(this.rates).size !== this.rates.length)
-        throw new ConfigError([...at, 'rates'], 'a rate is listed twice')
-      this.range = { min: this.rates[0]!, max: this.rates[this.rates.length - 1]!, step: 0 }
-    } else if (config.range) {
-      const { min, max, step } = config.range
-      if (max < min) throw new ConfigError([...at, 'range', 'max'], `max is below min; write at least ${min}`)
-      if (step < 1) throw new ConfigError([...at, 'range', 'step'], 'the step must be at least 1 Hz')
-      this.range = { min, max: min + Math.floor((max - min) / step) * step, step }
-    } else {
-      if (config.rate === undefined) throw new ConfigError(at, 'a clock needs one of rate (fixed), rates or range')
-      this.rates = [config.rate]
-      this.range = { min: config.rate, max: config.rate, step: 0 }
-    }
+    const { rates, range } = ownRates(config, at)
+    this.rates = rates
+    this.range = range
+    this.dividers = dividersOf(config, at)
     this.rateHz = config.rate ?? this.range.min
-    if (this.supportedRate(this.rateHz, 'nearest') !== this.rateHz) {
+    if (!this.dividers && this.supportedRate(this.rateHz, 'nearest') !== this.rateHz) {
       throw new ConfigError([...at, 'rate'], `${this.rateHz} Hz is not one of the clock's rates`)
     }
     this.critical = config.critical
@@ -106,8 +113,11 @@ export class Clock {
     if (config.enabled) this.#votes.add(BOOT)
   }
 
+  /** It runs while anybody needs it: an agent, the boot firmware, a clock that it feeds. */
   get enabled(): boolean {
-    return this.critical || this.#votes.size > 0
+    if (this.critical || this.#votes.size > 0) return true
+    for (const child of this.children) if (child.parent === this && child.enabled) return true
+    return false
   }
 
   /** Counts `agentId` among those who need the clock, or no more: it runs while anybody does. */
@@ -120,6 +130,28 @@ export class Clock {
   /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
   release(agentId: number): void {
     this.#votes.delete(agentId)
+  }
+
+  /** Takes a rate of its own, or the divider that comes closest to it. `Clocks` tells of it. */
+  setRate(rateHz: number): void {
+    if (this.dividers && this.parent) {
+      const { rateHz: parentHz } = this.parent
+      const distance = (divider: number) => Math.abs(divided(parentHz, divider) - rateHz)
+      this.divider = this.dividers.reduce((best, next) => (distance(next) < distance(best) ? next : best))
+      this.rateHz = divided(parentHz, this.divider)
+    } else {
+      this.rateHz = rateHz
+    }
+  }
+
+  /** Works out the rates anew that follow the parent's. `Clocks` tells of it. */
+  follow(): void {
+    if (!this.dividers || !this.parent) return
+    const { rateHz } = this.parent
+    const { rates, range } = listed(this.dividers.map(divider => divided(rateHz, divider)).reverse())
+    this.rates = rates
+    this.range = range
+    this.rateHz = divided(rateHz, this.divider)
   }
 
   /** The rate in Hz that a request for `rateHz` results in, or undefined if it lies outside what the clock can do. */
@@ -143,6 +175,41 @@ export class Clock {
   }
 }
 
+/** The rates of a clock that has its own; what stands in for them until the parent's rate is known, if it divides that. */
+function ownRates(config: ClockConfig, at: ConfigPath): Pick<Clock, 'rates' | 'range'> {
+  const { rates, range, rate } = config
+  if (rates && range) throw new ConfigError([...at, 'range'], 'give either rates or range, not both')
+  if (rates) {
+    const ascending = [...rates].sort((a, b) => a - b)
+    if (new Set(rates).size !== rates.length) throw new ConfigError([...at, 'rates'], 'a rate is listed twice')
+    return listed(ascending)
+  }
+  if (range) {
+    const { min, max, step } = range
+    if (max < min) throw new ConfigError([...at, 'range', 'max'], `max is below min; write at least ${min}`)
+    if (step < 1) throw new ConfigError([...at, 'range', 'step'], 'the step must be at least 1 Hz')
+    return { rates: undefined, range: { min, max: min + Math.floor((max - min) / step) * step, step } }
+  }
+  if (config.divider !== undefined) return listed([0])
+  if (rate === undefined) throw new ConfigError(at, 'a clock needs one of rate (fixed), rates, range or divider')
+  return listed([rate])
+}
+
+function listed(rates: readonly number[]): Pick<Clock, 'rates' | 'range'> {
+  return { rates, range: { min: rates[0]!, max: rates[rates.length - 1]!, step: 0 } }
+}
+
+/** Ascending. */
+function dividersOf({ divider, rates, range, parents }: ClockConfig, at: ConfigPath): number[] | undefined {
+  if (divider === undefined) return undefined
+  const path = [...at, 'divider']
+  if (rates || range) throw new ConfigError(path, 'a clock has either a divider or rates of its own, not both')
+  if (!parents) throw new ConfigError(path, 'divides the rate of a parent; name the clock it is fed from in parents')
+  const dividers = [divider].flat().sort((a, b) => a - b)
+  if (new Set(dividers).size !== dividers.length) throw new ConfigError(path, 'a divider is listed twice')
+  return dividers
+}
+
 interface ClockEvents {
   /** A rate changed; `agentId` caused it, 0 is the platform. */
   rateChanged: [clock: Clock, agentId: number]
@@ -163,6 +230,10 @@ export class Clocks extends EventEmitter<ClockEvents> {
       byName.set(clock.name, clock)
     }
     for (const clock of this.list) this.#connect(clock, configs[clock.id]!, byName)
+    for (const clock of this.list) {
+      if (isFedBy(clock, clock)) throw new ConfigError([clock.id, 'parents'], `${clock.name} is its own ancestor`)
+    }
+    for (const clock of this.list) if (!clock.dividers) this.#divide(clock, configs)
   }
 
   #connect(clock: Clock, config: ClockConfig, byName: Map<string, Clock>): void {
@@ -172,12 +243,31 @@ export class Clocks extends EventEmitter<ClockEvents> {
         const others = [...byName.keys()].filter(other => other !== clock.name)
         throw new ConfigError([clock.id, 'parents', i], `${name} is not another clock; there are ${others.join(', ')}`)
       }
+      parent.children = [...parent.children, clock]
       return parent
     })
     const name = config.parent ?? config.parents?.[0]
     clock.parent = clock.parents.find(parent => parent.name === name)
     if (name !== undefined && !clock.parent) {
       throw new ConfigError([clock.id, 'parent'], `${name} is not among the clock's parents`)
+    }
+  }
+
+  /** Gives the clocks that divide this one's rate theirs, and so on down the tree. */
+  #divide(parent: Clock, configs: readonly ClockConfig[]): void {
+    for (const clock of parent.children) {
+      if (!clock.dividers || clock.parent !== parent) continue
+      const rateHz = configs[clock.id]!.rate
+      clock.divider = clock.dividers[clock.dividers.length - 1]!
+      clock.follow()
+      if (rateHz !== undefined) {
+        const divider = clock.dividers.find(divider => divided(parent.rateHz, divider) === rateHz)
+        const message = `${rateHz} Hz is not one of the rates ${clock.rates?.join(', ')} that the divider gives`
+        if (divider === undefined) throw new ConfigError([clock.id, 'rate'], message)
+        clock.divider = divider
+        clock.follow()
+      }
+      this.#divide(clock, configs)
     }
   }
 
@@ -188,17 +278,39 @@ export class Clocks extends EventEmitter<ClockEvents> {
     return clock
   }
 
-  /** Sets a rate that `supportedRate` gave; `agentId` 0 is the platform itself. */
+  /** Sets a rate that `supportedRate` gave; `agentId` 0 is the platform itself. Clocks that divide it follow. */
   setRate(clock: Clock, rateHz: number, agentId: number): void {
-    if (clock.rateHz === rateHz) return
-    clock.rateHz = rateHz
-    this.emit('rateChanged', clock, agentId)
+    const before = clock.rateHz
+    clock.setRate(rateHz)
+    if (clock.rateHz !== before) this.#changed(clock, agentId)
   }
 
-  /** Feeds `clock` from one of its parents. */
-  setParent(clock: Clock, parent: Clock): void {
+  /** Feeds `clock` from one of its parents; `agentId` 0 is the platform itself. */
+  setParent(clock: Clock, parent: Clock, agentId: number): void {
     clock.parent = parent
+    this.#follow(clock, agentId)
   }
+
+  #changed(clock: Clock, agentId: number): void {
+    this.emit('rateChanged', clock, agentId)
+    for (const child of clock.children) if (child.parent === clock) this.#follow(child, agentId)
+  }
+
+  #follow(clock: Clock, agentId: number): void {
+    const before = clock.rateHz
+    clock.follow()
+    if (clock.rateHz !== before) this.#changed(clock, agentId)
+  }
+}
+
+/** Whether `clock` can be fed from `source`, directly or not; gives up where another clock is its own ancestor. */
+function isFedBy(clock: Clock, source: Clock, seen = new Set<Clock>()): boolean {
+  return clock.parents.some(parent => {
+    if (parent === source) return true
+    if (seen.has(parent)) return false
+    seen.add(parent)
+    return isFedBy(parent, source, seen)
+  })
 }
 
 export const clocks: ResourceKind<ClockConfig[], Clocks> = {

@@ -7,6 +7,7 @@ export class Platform {
   readonly config: PlatformConfig
   readonly time: Time
   readonly #models = new Map<string, unknown>()
+  readonly #closers: (() => void)[] = []
 
   /** Builds the models of all `kinds` that the configuration has a section for. */
   constructor(config: PlatformConfig, kinds: readonly ResourceKind[], time: Time = new RealTime()) {
@@ -22,7 +23,7 @@ export class Platform {
     }
     for (const kind of kinds) {
       const model = this.#models.get(kind.section)
-      if (model !== undefined) inSection(kind, () => kind.link?.(model, this))
+      if (model !== undefined) inSection(kind, () => kind.link?.(model, this, config.sections[kind.section]))
     }
   }
 
@@ -35,6 +36,16 @@ export class Platform {
     const model = this.#models.get(kind.section)
     if (model === undefined) throw new Error(`the platform has no ${kind.section}`)
     return model as Model
+  }
+
+  /** Lets a model end its timers with the platform. */
+  onClose(close: () => void): void {
+    this.#closers.push(close)
+  }
+
+  /** Ends what the platform does by itself. For its owner, when no agent uses it any more. */
+  close(): void {
+    for (const close of this.#closers.splice(0)) close()
   }
 
   /** The version that the platform file asks a protocol to announce, if it does. */

@@ -3,6 +3,7 @@
  * describes the kind is also the key under which the platform keeps the model, so look-ups are typed.
  */
 import type { z } from 'zod'
+import { ConfigError, type ConfigPath } from './config-error.js'
 import type { Platform } from './platform.js'
 
 export interface ResourceKind<Config = unknown, Model = unknown> {
@@ -16,6 +17,32 @@ export interface ResourceKind<Config = unknown, Model = unknown> {
   create(config: Config, platform: Platform): Model
   /** Names that agents and devices can list; default: those of the section's entries. */
   names?(config: Config): string[]
-  /** Connects this model with others; called once all models exist. */
-  link?(model: Model, platform: Platform): void
+  /** Connects this model with others, by the names in its section; called once all models exist. */
+  link?(model: Model, platform: Platform, config: Config): void
+}
+
+/** A kind whose resources have names. */
+export type NamedKind<Resource> = ResourceKind<unknown, { readonly list: readonly Resource[] }>
+
+/** The resource of `kind` with this name. Throws ConfigError, at `path`, that says which there are. */
+export function linked<Resource extends { name: string }>(
+  platform: Platform,
+  kind: NamedKind<Resource>,
+  name: string,
+  path: ConfigPath,
+): Resource {
+  const list = listOf(platform, kind)
+  const resource = list.find(resource => resource.name === name)
+  if (resource) return resource
+  throw new ConfigError(path, `${name} is not in ${kind.section}; ${thereAre(list)}`)
+}
+
+/** All resources of a kind; none if the platform file lacks its section. */
+export function listOf<Resource>(platform: Platform, kind: NamedKind<Resource>): readonly Resource[] {
+  return platform.has(kind) ? platform.model(kind).list : []
+}
+
+/** For errors about names: which ones there are. */
+export function thereAre(resources: readonly { name: string }[]): string {
+  return resources.length === 0 ? 'there are none' : `there are ${resources.map(({ name }) => name).join(', ')}`
 }

@@ -88,7 +88,8 @@ class ClockState extends ResourceView<Clock> implements AgentState {
     const timer = protocol.agent.platform.time.after(clock.latencyUs, () => {
       this.pending.delete(timer)
       this.clocks.setRate(clock, rateHz, this.agentId)
-      if (respond) protocol.respondLater(header, [SUCCESS, id, rateHz >>> 0, Math.floor(rateHz / TWO_32)])
+      // A parent may have changed in the meantime, and with it the rates that a divider gives.
+      if (respond) protocol.respondLater(header, [SUCCESS, id, clock.rateHz >>> 0, Math.floor(clock.rateHz / TWO_32)])
     })
     this.pending.add(timer)
   }
@@ -239,7 +240,7 @@ function parentSet(state: ClockState, request: RequestReader): number {
   if (clock.parents.length === 0) return NOT_SUPPORTED
   if (!clock.permissions.parent) return DENIED
   if (!clock.parents.includes(parent)) return INVALID_PARAMETERS
-  state.clocks.setParent(clock, parent)
+  state.clocks.setParent(clock, parent, state.agentId)
   return SUCCESS
 }
 
