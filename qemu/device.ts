@@ -26,15 +26,13 @@ export async function startDevice(
 
 /** Looks at a platform without serving it, for the device tree. */
 export async function viewPlatform(name: string, options: DeviceOptions = {}): Promise<ScmiView> {
-  const [{ loadPlatform }, { isServed }, all] = await Promise.all([
-    import('../src/serve.js'),
+  const [{ loadPlatform }, { isServed }] = await Promise.all([
+    import('../src/load.js'),
     import('../src/protocols/protocol.js'),
-    import('../src/protocols/index.js'),
   ])
-  const candidates = options.protocols ?? all.protocols
   return asLabError(async () => {
-    const platform = loadPlatform(name, candidates)
-    return { platform, protocols: candidates.filter(protocol => isServed(protocol, platform)) }
+    const { platform, protocols } = await loadPlatform(name, options)
+    return { platform, protocols: protocols.filter(protocol => isServed(protocol, platform)) }
   })
 }
 

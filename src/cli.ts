@@ -17,6 +17,7 @@ interface Options {
   connect?: string
   fd?: number
   platform: string
+  plugin: string[]
   logLevel: LogLevel
   json: boolean
   memSlots: boolean
@@ -52,6 +53,12 @@ const program = new Command('vhost-user-scmi')
       .default({}, 'one agent'),
   )
   .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset (minimal, demo)', 'demo')
+  .option(
+    '--plugin <file|name>',
+    "add a plug-in's protocols: an ES module, or one of the package; repeatable",
+    (plugin: string, others: string[]) => [...others, plugin],
+    [],
+  )
   .addOption(
     new Option('--log-level <level>', 'trace shows every message, decoded').choices(LOG_LEVELS).default('info'),
   )
@@ -103,6 +110,7 @@ async function run(options: Options): Promise<void> {
     ...(endpoint ? { endpoint } : {}),
     endpoints: options.agent,
     platform: options.platform,
+    plugins: options.plugin,
     log,
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })

@@ -2,19 +2,17 @@
 import { Device } from './device.js'
 import { type Endpoint, OpenEndpoint } from './endpoint.js'
 import { OperatorError } from './errors.js'
+import { type LoadedPlatform, type LoadOptions, loadPlatform } from './load.js'
 import { type Logger, silentLogger } from './log.js'
 import type { NativeOptions } from './native.js'
-import { type AgentConfig, agentsOf, loadPlatformConfig } from './platform/config.js'
-import { Platform } from './platform/platform.js'
-import type { ResourceKind } from './platform/resource.js'
-import { RealTime, type Time } from './platform/time.js'
+import { type AgentConfig, agentsOf } from './platform/config.js'
+import type { Platform } from './platform/platform.js'
 import type { Agent } from './protocols/agent.js'
-import { protocols as allProtocols } from './protocols/index.js'
 import type { Protocol } from './protocols/protocol.js'
 import type { Stats } from './stats.js'
 import { describeEvent, describeExchange } from './trace.js'
 
-export interface ServeOptions {
+export interface ServeOptions extends LoadOptions {
   /** Of the platform's first agent; the only one, unless the platform file has more. */
   endpoint?: Endpoint
   /** Of agents by name. Names that the platform file lacks become agents that see everything. */
@@ -22,20 +20,7 @@ export interface ServeOptions {
   /** A platform file, or the name of a preset. */
   platform: string
   log?: Logger
-  time?: Time
-  /** Protocols to serve; default: all. */
-  protocols?: readonly Protocol[]
   native?: Omit<NativeOptions, 'onBatch' | 'onEvent'>
-}
-
-/** Loads the platform file or preset with the sections that `protocols` know. Throws OperatorError (a ConfigError). */
-export function loadPlatform(
-  platform: string,
-  protocols: readonly Protocol[] = allProtocols,
-  time: Time = new RealTime(),
-): Platform {
-  const kinds = protocols.flatMap(protocol => (protocol.resource ? [protocol.resource as ResourceKind] : []))
-  return loadPlatformConfig(platform, protocols, kinds, config => new Platform(config, kinds, time))
 }
 
 export class Server {
@@ -47,13 +32,14 @@ export class Server {
   readonly #endpoints: OpenEndpoint[] = []
 
   /** Use `serve`. */
-  constructor(platform: Platform, agents: readonly AgentConfig[], options: ServeOptions, log: Logger) {
+  constructor(loaded: LoadedPlatform, agents: readonly AgentConfig[], options: ServeOptions, log: Logger) {
+    const { platform, protocols } = loaded
     this.#log = log
     this.platform = platform
-    this.protocols = options.protocols ?? allProtocols
+    this.protocols = protocols
     const peers: Agent[] = []
     this.devices = agents.map(
-      agent => new Device({ agent, peers, platform, protocols: this.protocols, log, native: options.native ?? {} }),
+      agent => new Device({ agent, peers, platform, protocols, log, native: options.native ?? {} }),
     )
     if (log.isLevelEnabled('trace')) this.#traceMessages()
   }
@@ -114,14 +100,14 @@ function endpointsOf(agents: readonly AgentConfig[], options: ServeOptions): Map
 
 /**
  * Serves a platform. Resolves when connections are accepted (or dialling has begun) for every agent.
- * Throws OperatorError for a wrong platform file or an unusable endpoint.
+ * Throws OperatorError for a wrong platform file or plug-in, or an unusable endpoint.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const log = options.log ?? silentLogger()
-  const platform = loadPlatform(options.platform, options.protocols, options.time)
-  const agents = agentsOf(platform.config, Object.keys(options.endpoints ?? {}))
+  const loaded = await loadPlatform(options.platform, options)
+  const agents = agentsOf(loaded.platform.config, Object.keys(options.endpoints ?? {}))
   const endpoints = endpointsOf(agents, options)
-  const server = new Server(platform, agents, options, log)
+  const server = new Server(loaded, agents, options, log)
   try {
     await server.open(endpoints)
   } catch (error) {

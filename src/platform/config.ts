@@ -2,25 +2,10 @@
  * The platform file: YAML text to a checked configuration. Errors name file, line, column and field, and say what can be
  * written instead. What the sections mean is the business of the resource kinds (resource.ts), which bring the schemas.
  */
-import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  visit,
-} from 'yaml'
 import { z } from 'zod'
-import { errorCode } from '../errors.js'
 import { ConfigError, type ConfigPath, show } from './config-error.js'
-import { explain, type KnownKeys, type Problem } from './config-issues.js'
+import { explain, type KnownKeys } from './config-issues.js'
+import { ConfigSource } from './config-source.js'
 import type { ResourceKind } from './resource.js'
 import { resourceName } from './units.js'
 
@@ -81,11 +66,9 @@ export interface PlatformConfig {
 }
 
 const identity = (what: string) =>
-  z
-    .string()
-    .regex(/^[ -~]{0,15}$/, {
-      error: ({ input }) => `${show(input)} is not ${what}; write at most 15 ASCII characters`,
-    })
+  z.string().regex(/^[ -~]{0,15}$/, {
+    error: ({ input }) => `${show(input)} is not ${what}; write at most 15 ASCII characters`,
+  })
 
 function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
   return z.strictObject({
@@ -101,6 +84,10 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
       .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
       .default({}),
     devices: z.array(deviceSchema(kinds)).default([]),
+    plugins: z
+      .array(z.string())
+      .default([])
+      .describe("Modules with vendors' protocols: files, relative to this one, or names of plug-ins of the package"),
   })
 }
 
@@ -162,57 +149,16 @@ export function platformJsonSchema(
   return z.toJSONSchema(platformSchema(protocols, kinds), { io: 'input' })
 }
 
-/** Directory of the platform files that come with the package. */
-function presetDirectory(): string {
-  const root = dirname(createRequire(import.meta.url).resolve('#root/package.json'))
-  return join(root, 'src/platform/presets')
-}
-
-/** Names of the presets, sorted. */
-export function presetNames(): string[] {
-  return readdirSync(presetDirectory())
-    .filter(file => file.endsWith('.yaml'))
-    .map(file => basename(file, '.yaml'))
-    .sort()
-}
-
 /**
- * Reads and checks a platform file, and builds what it describes. A name without slash and dot is that of a preset.
- * Throws ConfigError if the file can't be read or says something wrong; errors of `build` get their place in the file.
+ * Checks a platform file and builds what it describes. Throws ConfigError for its first problem; errors of `build` get
+ * their place in the file.
  */
-export function loadPlatformConfig<T>(
-  fileOrPreset: string,
+export function buildPlatform<T>(
+  source: ConfigSource,
   protocols: readonly ProtocolInfo[],
   kinds: readonly ResourceKind[],
   build: (config: PlatformConfig) => T,
 ): T {
-  const isPreset = !/[./]/.test(fileOrPreset)
-  const file = isPreset ? join(presetDirectory(), `${fileOrPreset}.yaml`) : fileOrPreset
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    const presets = presetNames().join(', ')
-    let problem = `can't be read (${errorCode(error)})`
-    if (errorCode(error) === 'ENOENT') {
-      problem = isPreset
-        ? `there is no such preset, only ${presets}; for a file write ./${fileOrPreset}`
-        : `there is no such file; presets are ${presets}`
-    }
-    throw new ConfigError([], problem, fileOrPreset)
-  }
-  return parsePlatformConfig(text, isPreset ? `${fileOrPreset}.yaml` : fileOrPreset, protocols, kinds, build)
-}
-
-/** The same from the text of a platform file; `fileName` is for errors. Throws ConfigError for its first problem. */
-export function parsePlatformConfig<T>(
-  text: string,
-  fileName: string,
-  protocols: readonly ProtocolInfo[],
-  kinds: readonly ResourceKind[],
-  build: (config: PlatformConfig) => T,
-): T {
-  const source = new Source(text, fileName)
   const result = platformSchema(protocols, kinds).safeParse(source.data(), { reportInput: true })
   if (!result.success) {
     const known = platformJsonSchema(protocols, kinds) as KnownKeys
@@ -226,6 +172,17 @@ export function parsePlatformConfig<T>(
     if (!(error instanceof ConfigError) || error.place !== undefined) throw error
     throw source.error({ path: error.path, text: error.problem, place: 'value' })
   }
+}
+
+/** The same from the text of a platform file; `fileName` is for errors. */
+export function parsePlatformConfig<T>(
+  text: string,
+  fileName: string,
+  protocols: readonly ProtocolInfo[],
+  kinds: readonly ResourceKind[],
+  build: (config: PlatformConfig) => T,
+): T {
+  return buildPlatform(new ConfigSource(text, fileName), protocols, kinds, build)
 }
 
 function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): PlatformConfig {
@@ -289,89 +246,5 @@ function checkResources(known: ReadonlyMap<string, string[]>, resources: Resourc
       }
       if (names.indexOf(name) !== i) throw new ConfigError([...at, section, i], `${name} is listed twice`)
     })
-  }
-}
-
-/** The text of a platform file, and where in it things are. */
-class Source {
-  readonly #file: string
-  readonly #lines = new LineCounter()
-  readonly #document: Document
-
-  /** Throws ConfigError if the text is not YAML. */
-  constructor(text: string, file: string) {
-    this.#file = file
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false })
-    const problem = [...this.#document.errors, ...this.#document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0]
-    if (problem) {
-      const several = problem.code === 'MULTIPLE_DOCS'
-      const text = several ? 'a platform file is one document; take out the ---' : problem.message
-      throw new ConfigError([], text, this.#place(problem.pos[0]))
-    }
-    visit(this.#document, {
-      Alias: (_, alias) => {
-        if (alias.resolve(this.#document)) return
-        throw new ConfigError(
-          [],
-          `there is no &${alias.source} before *${alias.source}`,
-          this.#place(alias.range?.[0] ?? 0),
-        )
-      },
-    })
-  }
-
-  /** Throws ConfigError for a file whose aliases multiply without measure. */
-  data(): unknown {
-    try {
-      return this.#document.toJS() ?? {}
-    } catch (error) {
-      if (error instanceof ReferenceError) throw new ConfigError([], error.message, this.#place(0))
-      throw error
-    }
-  }
-
-  error(problem: Problem): ConfigError {
-    const { position } = this.#find(problem)
-    // A missing key is shown as a problem of the map that lacks it.
-    const path = problem.place === 'missing' ? problem.path.slice(0, -1) : problem.path
-    return new ConfigError(path, problem.text, this.#place(position))
-  }
-
-  /** The problem that comes first in the text. */
-  first(problems: Problem[]): ConfigError {
-    const ranked = problems
-      .map(problem => ({ problem, order: this.#find(problem).order }))
-      .sort((a, b) => a.order - b.order)
-    return this.error(ranked[0]!.problem)
-  }
-
-  #place(offset: number): string {
-    const { line, col } = this.#lines.linePos(offset)
-    return `${this.#file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
-  }
-
-  /** Where to point at, and the offset to sort by: a key is known to be missing only at the end of its map. */
-  #find({ path, place }: Problem): { position: number; order: number } {
-    let node = this.#resolve(this.#document.contents)
-    let position = node?.range?.[0] ?? 0
-    for (const part of path) {
-      const pair = isMap(node)
-        ? node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part))
-        : undefined
-      const value = pair ? pair.value : isSeq(node) ? node.items[Number(part)] : undefined
-      const key = isNode(pair?.key) ? pair.key.range?.[0] : undefined
-      if (!pair && value === undefined) break
-      // An empty value has no place of its own worth pointing at.
-      const empty = !isNode(value) || (isScalar(value) && value.value === null && value.source === '')
-      position = (place === 'key' || empty ? key : value.range?.[0]) ?? position
-      node = isNode(value) ? this.#resolve(value) : null
-    }
-    const order = place === 'missing' ? (node?.range?.[1] ?? position) : position
-    return { position, order }
-  }
-
-  #resolve(node: unknown): Node | null {
-    const target = isAlias(node) ? node.resolve(this.#document) : node
-    return isNode(target) ? target : null
   }
 }

@@ -73,7 +73,7 @@ export class AgentProtocol {
 
   /** Drops what the agent configured: subscriptions, votes, pending commands. */
   reset(): void {
-    this.state.release()
+    this.state.release?.()
     this.state = this.protocol.attach(this.agent.platform, this)
   }
 
@@ -148,6 +148,6 @@ export class Agent {
 
   /** Lets go of everything, for good. */
   release(): void {
-    for (const protocol of this.protocols) protocol?.state.release()
+    for (const protocol of this.protocols) protocol?.state.release?.()
   }
 }

@@ -13,7 +13,7 @@ import type { AgentProtocol } from './agent.js'
 /** What one protocol keeps for one agent: its view of the resources, its subscriptions. Made anew for each driver. */
 export interface AgentState {
   /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. */
-  release(): void
+  release?(): void
   /** The agent's permissions changed. */
   permissionsChanged?(): void
   /** Whether the agent may use none of the protocol's resources: then the protocol is not listed for it. */
@@ -175,4 +175,10 @@ export function defineProtocol<S extends AgentState>(declaration: ProtocolDeclar
 /** Whether agents are offered `protocol`: it has no resources of its own, or the platform has some. */
 export function isServed(protocol: Protocol, platform: Platform): boolean {
   return !protocol.resource || platform.has(protocol.resource)
+}
+
+/** The kinds of resources that `protocols` serve, each once. */
+export function resourceKinds(protocols: readonly Protocol[]): ResourceKind[] {
+  const kinds = protocols.flatMap(({ resource }) => (resource ? [resource as ResourceKind] : []))
+  return [...new Set(kinds)]
 }

@@ -2,6 +2,7 @@
 import { dispatch } from '../../src/dispatch.js'
 import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../src/platform/config.js'
 import { Platform } from '../../src/platform/platform.js'
+import type { ResourceKind } from '../../src/platform/resource.js'
 import { VirtualTime } from '../../src/platform/time.js'
 import { Agent, type EventSink } from '../../src/protocols/agent.js'
 import { protocols as allProtocols } from '../../src/protocols/index.js'
@@ -75,21 +76,21 @@ export function createTestAgent(
   const peers: Agent[] = []
   const agent = new Agent({ config: agentsOf(platform.config)[0]!, platform, events, peers, protocols })
   peers.push(agent)
-  return {
-    agent,
-    platform,
-    time,
-    events,
-    exchange(message, capacity = LINUX_CAPACITY) {
-      const request = new RequestReader(new DataView(message.buffer, message.byteOffset, message.byteLength))
-      request.open(new DataView(message.buffer, message.byteOffset, message.byteLength), 0, message.byteLength)
-      const buffer = new Uint8Array(capacity + 8).fill(0xa5)
-      const reply = new MessageWriter(new DataView(buffer.buffer))
-      reply.open(new DataView(buffer.buffer), 0, capacity)
-      const written = dispatch(agent, request, message.byteLength, reply, capacity)
-      if (buffer.subarray(capacity).some(byte => byte !== 0xa5)) throw new Error('the reply ran over its buffer')
-      return buffer.slice(0, written)
-    },
+  return { agent, platform, time, events, exchange: exchangeWith(agent) }
+}
+
+/** Sends whole messages to an agent; a reply is empty if there is none. */
+export function exchangeWith(agent: Agent): TestAgent['exchange'] {
+  return (message, capacity = LINUX_CAPACITY) => {
+    const bytes = new DataView(message.buffer, message.byteOffset, message.byteLength)
+    const request = new RequestReader(bytes)
+    request.open(bytes, 0, message.byteLength)
+    const buffer = new Uint8Array(capacity + 8).fill(0xa5)
+    const reply = new MessageWriter(new DataView(buffer.buffer))
+    reply.open(new DataView(buffer.buffer), 0, capacity)
+    const written = dispatch(agent, request, message.byteLength, reply, capacity)
+    if (buffer.subarray(capacity).some(byte => byte !== 0xa5)) throw new Error('the reply ran over its buffer')
+    return buffer.slice(0, written)
   }
 }
 

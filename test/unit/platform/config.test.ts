@@ -1,21 +1,22 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { loadPlatform } from '../../../src/load.js'
 import { clocks } from '../../../src/platform/clocks.js'
 import {
   ConfigError,
-  loadPlatformConfig,
   type PlatformConfig,
   type ProtocolInfo,
   parsePlatformConfig,
   platformJsonSchema,
-  presetNames,
 } from '../../../src/platform/config.js'
 import { Platform } from '../../../src/platform/platform.js'
+import { presetNames } from '../../../src/platform/presets.js'
 import type { ResourceKind } from '../../../src/platform/resource.js'
 import { sensors } from '../../../src/platform/sensors.js'
 import { VirtualTime } from '../../../src/platform/time.js'
 import { duration, frequency, resourceName } from '../../../src/platform/units.js'
 import { protocols as allProtocols } from '../../../src/protocols/index.js'
+import { resourceKinds } from '../../../src/protocols/protocol.js'
 
 /** A kind that shows every sort of field. */
 const wheelSchema = z.strictObject({
@@ -125,7 +126,8 @@ test.each([
   expect(parse(`{ vendor: a, protocols: { wheel: { version: ${text} } } }`).protocols.wheel?.version).toBe(version)
 })
 
-const KEYS = 'vendor, sub_vendor, implementation_version, description, seed, agents, protocols, devices, wheels'
+const KEYS =
+  'vendor, sub_vendor, implementation_version, description, seed, agents, protocols, devices, plugins, wheels'
 const WHEEL_KEYS = 'name, speed, wait, spokes, colour, letter, motor, tags, slots, next'
 const wheel = (fields: string) => `vendor: acme\nwheels:\n  - name: left\n    speed: 5\n    ${fields}`
 
@@ -261,20 +263,13 @@ describe('errors say where and what', () => {
   })
 })
 
-const allKinds = allProtocols.flatMap(({ resource }) => (resource ? [resource as ResourceKind] : []))
-
 describe('presets', () => {
   test('minimal and demo are there', () => {
     expect(presetNames()).toEqual(expect.arrayContaining(['demo', 'minimal']))
   })
 
-  test.each(presetNames())('%s is a platform', name => {
-    const platform = loadPlatformConfig(
-      name,
-      allProtocols,
-      allKinds,
-      config => new Platform(config, allKinds, new VirtualTime()),
-    )
+  test.each(presetNames())('%s is a platform', async name => {
+    const { platform } = await loadPlatform(name, { time: new VirtualTime() })
     expect(platform.has(sensors as ResourceKind) || platform.has(clocks as ResourceKind)).toBe(true)
   })
 
@@ -284,8 +279,9 @@ describe('presets', () => {
     ['./nope', `./nope: there is no such file; presets are ${presets}`],
     ['nope.yaml', `nope.yaml: there is no such file; presets are ${presets}`],
     ['/', `/: can't be read (EISDIR)`],
-  ])('no file: %s', (name, message) => {
-    expect(errorOf(() => loadPlatformConfig(name, protocols, kinds, config => config))).toBe(message)
+  ])('no file: %s', async (name, message) => {
+    const error = await loadPlatform(name).catch((error: unknown) => error)
+    expect([error instanceof ConfigError, (error as Error).message]).toEqual([true, message])
   })
 })
 
@@ -296,5 +292,5 @@ test('the JSON Schema has the sections, their fields and the versions', () => {
   expect(Object.keys(properties)).toEqual(KEYS.split(', '))
   expect(Object.keys(properties.wheels?.items?.properties ?? {})).toEqual(WHEEL_KEYS.split(', '))
   expect(JSON.stringify(schema)).toContain('"enum":["1.0","2.0","2.1",1,2,2.1,65536,131072,131073]')
-  expect(() => platformJsonSchema(allProtocols, allKinds)).not.toThrow()
+  expect(() => platformJsonSchema(allProtocols, resourceKinds(allProtocols))).not.toThrow()
 })

@@ -1,15 +1,13 @@
 /** What byte vectors can't show of the Sensor protocol: lives of agents, views, exact numbers, cost. */
 import { describe, expect, test } from 'vitest'
 import { dispatch } from '../../../src/dispatch.js'
-import { agentsOf, loadPlatformConfig } from '../../../src/platform/config.js'
-import { Platform } from '../../../src/platform/platform.js'
-import type { ResourceKind } from '../../../src/platform/resource.js'
+import { loadPlatform } from '../../../src/load.js'
+import { agentsOf } from '../../../src/platform/config.js'
 import { sensorTypeName } from '../../../src/platform/sensor-types.js'
 import { sensors } from '../../../src/platform/sensors.js'
 import { VirtualTime } from '../../../src/platform/time.js'
 import { Agent } from '../../../src/protocols/agent.js'
 import { base } from '../../../src/protocols/base.js'
-import { protocols as allProtocols } from '../../../src/protocols/index.js'
 import { sensor } from '../../../src/protocols/sensor.js'
 import { decode, type Values } from '../../../src/wire/fields.js'
 import { packHeader } from '../../../src/wire/header.js'
@@ -285,14 +283,9 @@ describe('what Linux does', () => {
     }
   })
 
-  test('the demo platform has what hwmon and IIO look for', () => {
-    const kinds = allProtocols.flatMap(({ resource }) => (resource ? [resource as ResourceKind] : []))
-    const { list } = loadPlatformConfig(
-      'demo',
-      allProtocols,
-      kinds,
-      config => new Platform(config, kinds, new VirtualTime()),
-    ).model(sensors)
+  test('the demo platform has what hwmon and IIO look for', async () => {
+    const { platform } = await loadPlatform('demo', { time: new VirtualTime() })
+    const { list } = platform.model(sensors)
     const types = list.map(({ type }) => sensorTypeName(type))
     // Thermal zones are enabled by their position among the temperature sensors.
     expect(types.lastIndexOf('celsius')).toBe(types.filter(type => type === 'celsius').length - 1)

@@ -1,0 +1,67 @@
+/** From the name of a platform file or preset to the platform, with the protocols that its plug-ins add. */
+import { OperatorError } from './errors.js'
+import { buildPlatform } from './platform/config.js'
+import { ConfigError } from './platform/config-error.js'
+import { ConfigSource } from './platform/config-source.js'
+import { Platform } from './platform/platform.js'
+import { readPlatformText } from './platform/presets.js'
+import { RealTime, type Time } from './platform/time.js'
+import { loadPlugin, type Plugin, withPlugin } from './plugins.js'
+import { protocols as allProtocols } from './protocols/index.js'
+import { type Protocol, resourceKinds } from './protocols/protocol.js'
+
+export interface LoadOptions {
+  /** Protocols to serve besides those of plug-ins; default: all standard ones. */
+  protocols?: readonly Protocol[]
+  /** Plug-ins besides those that the platform file names; files are relative to the working directory. */
+  plugins?: readonly Plugin[]
+  time?: Time
+}
+
+export interface LoadedPlatform {
+  platform: Platform
+  /** Those that the platform file can speak of, whether or not the platform has resources for them. */
+  protocols: readonly Protocol[]
+}
+
+/** Loads a platform file or preset and the plug-ins. Throws OperatorError; a ConfigError if the file is to blame. */
+export async function loadPlatform(fileOrPreset: string, options: LoadOptions = {}): Promise<LoadedPlatform> {
+  const given = await addPlugins(options.protocols ?? allProtocols, options.plugins ?? [])
+  const { text, name, folder } = readPlatformText(fileOrPreset)
+  const source = new ConfigSource(text, name)
+  const protocols = await addPluginsOf(source, folder, given)
+  const kinds = resourceKinds(protocols)
+  const time = options.time ?? new RealTime()
+  return { platform: buildPlatform(source, protocols, kinds, config => new Platform(config, kinds, time)), protocols }
+}
+
+/** `protocols` and those of `plugins`. Throws OperatorError. */
+export async function addPlugins(
+  protocols: readonly Protocol[],
+  plugins: readonly Plugin[],
+): Promise<readonly Protocol[]> {
+  let all = protocols
+  for (const plugin of plugins) {
+    const added = typeof plugin === 'string' ? await loadPlugin(plugin) : [plugin].flat()
+    all = withPlugin(all, added, typeof plugin === 'string' ? plugin : 'plug-in')
+  }
+  return all
+}
+
+/** `protocols` and those of the plug-ins that the platform file names. Throws ConfigError. */
+async function addPluginsOf(
+  source: ConfigSource,
+  folder: string,
+  protocols: readonly Protocol[],
+): Promise<readonly Protocol[]> {
+  let all = protocols
+  for (const [i, plugin] of source.texts('plugins').entries()) {
+    try {
+      all = withPlugin(all, await loadPlugin(plugin, folder), plugin)
+    } catch (error) {
+      if (!(error instanceof OperatorError) || error instanceof ConfigError) throw error
+      throw source.error({ path: ['plugins', i], text: error.message, place: 'value' })
+    }
+  }
+  return all
+}

@@ -1,0 +1,105 @@
+/** The text of a platform file: YAML to plain data, and where in the text things are. Knows no sections. */
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml'
+import { ConfigError } from './config-error.js'
+import type { Problem } from './config-issues.js'
+
+/** The text of a platform file, and where in it things are. */
+export class ConfigSource {
+  readonly #file: string
+  readonly #lines = new LineCounter()
+  readonly #document: Document
+
+  /** Throws ConfigError if the text is not YAML. */
+  constructor(text: string, file: string) {
+    this.#file = file
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false })
+    const problem = [...this.#document.errors, ...this.#document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0]
+    if (problem) {
+      const several = problem.code === 'MULTIPLE_DOCS'
+      const text = several ? 'a platform file is one document; take out the ---' : problem.message
+      throw new ConfigError([], text, this.#place(problem.pos[0]))
+    }
+    visit(this.#document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(this.#document)) return
+        throw new ConfigError(
+          [],
+          `there is no &${alias.source} before *${alias.source}`,
+          this.#place(alias.range?.[0] ?? 0),
+        )
+      },
+    })
+  }
+
+  /** Throws ConfigError for a file whose aliases multiply without measure. */
+  data(): unknown {
+    try {
+      return this.#document.toJS() ?? {}
+    } catch (error) {
+      if (error instanceof ReferenceError) throw new ConfigError([], error.message, this.#place(0))
+      throw error
+    }
+  }
+
+  /** The list of texts at the top of the file under `key`; empty if that is anything else, which a schema tells. */
+  texts(key: string): string[] {
+    const list = (this.data() as Record<string, unknown>)[key]
+    return Array.isArray(list) && list.every(entry => typeof entry === 'string') ? list : []
+  }
+
+  error(problem: Problem): ConfigError {
+    const { position } = this.#find(problem)
+    // A missing key is shown as a problem of the map that lacks it.
+    const path = problem.place === 'missing' ? problem.path.slice(0, -1) : problem.path
+    return new ConfigError(path, problem.text, this.#place(position))
+  }
+
+  /** The problem that comes first in the text. */
+  first(problems: Problem[]): ConfigError {
+    const ranked = problems
+      .map(problem => ({ problem, order: this.#find(problem).order }))
+      .sort((a, b) => a.order - b.order)
+    return this.error(ranked[0]!.problem)
+  }
+
+  #place(offset: number): string {
+    const { line, col } = this.#lines.linePos(offset)
+    return `${this.#file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
+  }
+
+  /** Where to point at, and the offset to sort by: a key is known to be missing only at the end of its map. */
+  #find({ path, place }: Problem): { position: number; order: number } {
+    let node = this.#resolve(this.#document.contents)
+    let position = node?.range?.[0] ?? 0
+    for (const part of path) {
+      const pair = isMap(node)
+        ? node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part))
+        : undefined
+      const value = pair ? pair.value : isSeq(node) ? node.items[Number(part)] : undefined
+      const key = isNode(pair?.key) ? pair.key.range?.[0] : undefined
+      if (!pair && value === undefined) break
+      // An empty value has no place of its own worth pointing at.
+      const empty = !isNode(value) || (isScalar(value) && value.value === null && value.source === '')
+      position = (place === 'key' || empty ? key : value.range?.[0]) ?? position
+      node = isNode(value) ? this.#resolve(value) : null
+    }
+    const order = place === 'missing' ? (node?.range?.[1] ?? position) : position
+    return { position, order }
+  }
+
+  #resolve(node: unknown): Node | null {
+    const target = isAlias(node) ? node.resolve(this.#document) : node
+    return isNode(target) ? target : null
+  }
+}

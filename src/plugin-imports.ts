@@ -1,0 +1,21 @@
+/**
+ * Lets plug-ins import this package by its name wherever they lie, and gives them the very modules that serve: a second
+ * copy in a node_modules of their own would have ConfigError classes and the like of its own.
+ */
+import { register } from 'node:module'
+
+/** Runs in Node's loader, so it is given as text. */
+const loader = `
+let index
+export const initialize = url => { index = url }
+export const resolve = (specifier, context, next) =>
+  specifier === 'vhost-user-scmi' ? { url: index, shortCircuit: true } : next(specifier, context)
+`
+let registered = false
+
+/** To be called before a plug-in is imported. */
+export function resolveOwnName(): void {
+  if (registered) return
+  registered = true
+  register(`data:text/javascript,${encodeURIComponent(loader)}`, { data: new URL('./index.js', import.meta.url).href })
+}
