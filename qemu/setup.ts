@@ -32,9 +32,9 @@ export async function setup(options: { signal?: AbortSignal; progress?: Progress
       `installing with apt-get: ${[...rest, ...(suite ? [`qemu-system-arm (from ${suite})`] : [])].join(' ')}`,
     )
     await refreshLists(progress, root)
-    // In this order, so that only what QEMU asks for comes from the newer suite.
+    // In this order: QEMU's turn takes from the newer suite only what is not there yet.
     if (rest.length) await installSomehow(rest, newer && isKnown(newer) ? newer : undefined, progress, root)
-    if (suite) await install([`${tools.qemu.package}/${suite}`], progress, root)
+    if (suite) await install(['-t', suite, tools.qemu.package], progress, root)
     requireTools(...wanting)
     progress.done(`${packages.length} packages installed`)
     return packages
