@@ -4,7 +4,7 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { InterruptedError, WorkError } from './errors.js'
 import { hash, writeWhole } from './files.js'
 import { compilerVersion } from './image.js'
@@ -149,7 +149,12 @@ async function configure(job: BuildJob, { tree, objects }: PreparedTree, log: st
   await make(job, objects, ['-C', tree, `O=${objects}`, '-s', 'allnoconfig'], log)
   const config = join(objects, '.config')
   const merge = join(tree, 'scripts', 'kconfig', 'merge_config.sh')
-  const files = job.fragments.map(fragment => fragment.path)
+  // The texts that the hash is made of: the files may change while a build waits or runs.
+  const files = job.fragments.map(({ path, text }, index) => {
+    const file = join(objects, `${String(index).padStart(2, '0')}-${basename(path)}`)
+    writeFileSync(file, text)
+    return file
+  })
   await run('sh', [merge, '-m', '-O', objects, config, ...files], {
     cwd: tree,
     env: environment(),
