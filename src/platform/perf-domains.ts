@@ -1,13 +1,14 @@
 /**
  * Performance domains: their configuration, and their state with the rules that any agent's request must obey. Knows no
- * bytes. Clocks, voltages, power and temperature can follow a domain's level: it is told of by events.
+ * bytes. A clock, a voltage, power and temperature can follow a domain's level: see perf-supplies.ts and loads.ts.
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
-import { powerDomains } from './power-domains.js'
+import { connectSupplies } from './perf-supplies.js'
+import { type PowerDomain, powerDomains } from './power-domains.js'
 import type { ResourceKind } from './resource.js'
-import { duration, frequency, resourceName } from './units.js'
+import { duration, frequency, resourceName, voltage } from './units.js'
 
 const U32_MAX = 0xffff_ffff
 /** What Linux takes; 6.12 takes 32. */
@@ -26,6 +27,7 @@ const levelSchema = z.strictObject({
   power: z.int().min(1).max(U32_MAX).describe('Cost in the power unit; Linux makes no energy model with a cost of 0'),
   latency: atMost(LATENCY_MAX_US).default(50).describe('Longest time to get to this level'),
   frequency: frequency.optional().describe('Whole kHz; default: in proportion to the sustained level'),
+  voltage: voltage.optional().describe("What the level sets the domain's voltage domain to"),
   index: z.int().min(0).max(U32_MAX).optional().describe('For level indexing; default: the position, from 0'),
 })
 
@@ -36,6 +38,9 @@ const domainSchema = z.strictObject({
   level_indexing: z.boolean().default(false).describe('Levels are requested by index (version 4.0 and up)'),
   sustained_level: levelValue.optional().describe('Level that can be held for ever; default: the highest'),
   sustained_frequency: frequency.optional().describe('Frequency at that level; default: what the level says'),
+  clock: z.string().optional().describe('Name of the clock that the level sets, to its frequency'),
+  voltage: z.string().optional().describe('Name of the voltage domain that the level sets, to its voltage'),
+  power_domain: z.string().optional().describe('Name of the power domain it is in: it draws power while that is on'),
   rate_limit: atMost(RATE_LIMIT_MAX_US).default(0).describe('Shortest time between two requests; 0 is not told'),
   permissions: z
     .strictObject({ level: z.boolean().default(true), limits: z.boolean().default(true) })
@@ -53,7 +58,7 @@ const domainSchema = z.strictObject({
 })
 
 const domainsSchema = z.array(domainSchema).min(1)
-type DomainConfig = z.infer<typeof domainSchema>
+export type DomainConfig = z.infer<typeof domainSchema>
 
 export type PowerUnit = DomainConfig['power_unit']
 
@@ -66,6 +71,8 @@ export interface PerfLevel {
   readonly power: number
   readonly latencyUs: number
   readonly frequencyKhz: number
+  /** Microvolts that the domain's supply is set to. */
+  readonly microvolts: number | undefined
 }
 
 /** Bounds as level values; they need not be levels that the domain has. */
@@ -73,6 +80,8 @@ export interface Bounds {
   min?: number | undefined
   max?: number | undefined
 }
+
+const MICROWATTS_PER_MILLIWATT = 1000
 
 /** The platform, among those who set limits. */
 const PLATFORM = 0
@@ -94,7 +103,10 @@ export class PerfDomain {
   /** The limits in force: what all that were set have in common. */
   min: PerfLevel
   max: PerfLevel
-  readonly #bounds = new Map<number, Bounds>()
+  /** What it is switched with; undefined: it is always on. */
+  powerDomain: PowerDomain | undefined
+  /** By agent id; what parts of the platform set has them for keys. */
+  readonly #bounds = new Map<unknown, Bounds>()
 
   constructor(id: number, config: DomainConfig) {
     this.id = id
@@ -134,6 +146,17 @@ export class PerfDomain {
     return this.levels[this.levels.length - 1]!
   }
 
+  /** What it draws now; 0 if powers are abstract. */
+  get microwatts(): number {
+    return this.powerDomain?.isOn === false ? 0 : this.microwattsAt(this.level)
+  }
+
+  /** What it draws at a level; 0 if powers are abstract. */
+  microwattsAt({ power }: PerfLevel): number {
+    if (this.powerUnit === 'abstract') return 0
+    return this.powerUnit === 'milliwatt' ? power * MICROWATTS_PER_MILLIWATT : power
+  }
+
   /** The level with this index, or undefined. */
   withIndex(index: number): PerfLevel | undefined {
     for (const level of this.levels) if (level.index === index) return level
@@ -157,11 +180,11 @@ export class PerfDomain {
   }
 
   /**
-   * Replaces the bounds of `agentId` and works out the limits. Bounds between two levels allow no more than they say.
+   * Replaces the bounds that `holder`, an agent's id or a part of the platform, has set, and works out the limits. Bounds between two levels allow no more than they say.
    * Where bounds contradict each other the upper one holds: it is what keeps hardware cool.
    */
-  setBounds(agentId: number, bounds: Bounds): void {
-    this.#bounds.set(agentId, bounds)
+  setBounds(holder: unknown, bounds: Bounds): void {
+    this.#bounds.set(holder, bounds)
     let min = 0
     let max = U32_MAX
     for (const bounds of this.#bounds.values()) {
@@ -223,7 +246,7 @@ function sustainedOf(config: DomainConfig, at: ConfigPath): Sustained {
 /** The levels, ascending. Linux skips levels, indexes and, with indexing, frequencies that it has already seen. */
 function levelsOf(config: DomainConfig, sustained: Sustained, at: ConfigPath): PerfLevel[] {
   const sorted = [...config.levels].sort((a, b) => a.level - b.level)
-  const levels = sorted.map(({ level, power, latency, frequency, index }, position): PerfLevel => {
+  const levels = sorted.map(({ level, power, latency, frequency, voltage, index }, position): PerfLevel => {
     const hz = frequency ?? Math.round((sustained.khz * level) / sustained.level) * 1000
     const place = [...at, 'levels', config.levels.findIndex(other => other.level === level)]
     return {
@@ -231,6 +254,7 @@ function levelsOf(config: DomainConfig, sustained: Sustained, at: ConfigPath): P
       power,
       latencyUs: latency,
       frequencyKhz: toKhz(hz, [...place, 'frequency']),
+      microvolts: voltage,
       index: index ?? position,
     }
   })
@@ -292,22 +316,25 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
   /** Bounds the level on behalf of `agentId`; a bound that is left out stays as that agent last set it. */
   setLimits(domain: PerfDomain, { min, max }: Bounds, agentId: number): void {
     const before = domain.boundsOf(agentId)
-    this.#setBounds(domain, { min: min ?? before.min, max: max ?? before.max }, agentId)
+    this.#setBounds(domain, { min: min ?? before.min, max: max ?? before.max }, agentId, agentId)
   }
 
-  /** Bounds the level as hardware does, for heat or a weak supply; a bound that is left out is lifted. */
-  setPlatformLimits(domain: PerfDomain, bounds: Bounds): void {
-    this.#setBounds(domain, bounds, PLATFORM)
+  /**
+   * Bounds the level as hardware does, for heat or a weak supply; a bound that is left out is lifted. Each `holder`, some
+   * object that stands for the cause, has bounds of its own.
+   */
+  setPlatformLimits(domain: PerfDomain, bounds: Bounds, holder: unknown = PLATFORM): void {
+    this.#setBounds(domain, bounds, holder, PLATFORM)
   }
 
   /** Lifts the limits that `agentId` set. Levels stay as they are. */
   release(agentId: number): void {
-    for (const domain of this.list) this.#setBounds(domain, {}, agentId)
+    for (const domain of this.list) this.#setBounds(domain, {}, agentId, agentId)
   }
 
-  #setBounds(domain: PerfDomain, bounds: Bounds, agentId: number): void {
+  #setBounds(domain: PerfDomain, bounds: Bounds, holder: unknown, agentId: number): void {
     const { min, max } = domain
-    domain.setBounds(agentId, bounds)
+    domain.setBounds(holder, bounds)
     if (domain.min === min && domain.max === max) return
     this.emit('limitsChanged', domain, agentId)
     this.setLevel(domain, domain.within(domain.level), agentId)
@@ -318,10 +345,12 @@ export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
   section: 'perf_domains',
   schema: domainsSchema,
   create: config => new PerfDomains(config),
-  link({ list }, platform) {
+  link(model, platform, config) {
+    const { list } = model
     const taken = platform.has(powerDomains) ? platform.model(powerDomains).list.map(({ name }) => name) : []
     // Linux makes power domains of performance domains too, and has one name space for both.
     const clash = list.find(({ name }) => taken.includes(name))
     if (clash) throw new ConfigError([clash.id, 'name'], `a power domain is named ${clash.name} already`)
+    connectSupplies(model, config, platform)
   },
 }

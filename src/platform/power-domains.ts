@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
 import type { ResourceKind } from './resource.js'
-import { duration, resourceName } from './units.js'
+import { duration, power, resourceName } from './units.js'
 
 /** Power states as SCMI numbers them (v3.2 §4.3.2.5): [30] context is lost, [27:0] state id, all else zero. */
 export const ON = 0x0000_0000
@@ -33,6 +33,7 @@ const powerDomainSchema = z.strictObject({
     .optional()
     .describe('States between on and off, the one that needs most power first'),
   critical: z.boolean().default(false).describe('Always on; agents may not switch it off'),
+  power: power.optional().describe('What it draws while it is on, without the performance domains in it; default: 0'),
   parents: z
     .array(z.string())
     .min(1)
@@ -57,6 +58,8 @@ export class PowerDomain {
   /** Time that an asynchronous state change takes; undefined: there are none. */
   readonly latencyUs: number | undefined
   readonly notifies: boolean
+  /** Microwatts that it draws while it is on. */
+  readonly onMicrowatts: number
   /** State numbers by name, from the most to the least powered: on, the platform-defined ones, off. */
   readonly stateNames: ReadonlyMap<string, number>
   /** What this domain draws its power from. */
@@ -77,6 +80,7 @@ export class PowerDomain {
     this.sync = config.sync
     this.latencyUs = config.async?.latency
     this.notifies = config.notify
+    this.onMicrowatts = config.power ?? 0
     this.stateNames = statesOf(config, at)
     this.#states = [...this.stateNames.values()]
     const start = this.stateNames.get(config.state)
@@ -85,6 +89,15 @@ export class PowerDomain {
       throw new ConfigError([...at, 'state'], `${config.state} is not one of ${known}`)
     }
     if (start !== OFF) this.#votes.set(BOOT, start)
+  }
+
+  get isOn(): boolean {
+    return this.state === ON
+  }
+
+  /** What it draws now. */
+  get microwatts(): number {
+    return this.isOn ? this.onMicrowatts : 0
   }
 
   /** Whether the domain has this state. */

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
+import { connectPowercaps } from './power-limits.js'
 import type { ResourceKind } from './resource.js'
 import type { Time, Timer } from './time.js'
 import { duration, power, resourceName } from './units.js'
@@ -47,14 +48,18 @@ const powercapSchema = z.strictObject({
   sustainable_power: amount.default(0).describe('0: not specified'),
   accuracy: z.number().min(0).max(100).multipleOf(0.001).default(0).describe('Of measurements, in percent'),
   parent: z.string().optional().describe('Name of the domain that this one is part of'),
-  power: amount.optional().describe('What the domain draws; without it power is not monitored'),
+  power: amount.optional().describe('What the domain draws; without it and domains, power is not monitored'),
+  domains: z
+    .array(z.string())
+    .optional()
+    .describe('Names of the performance and power domains in it: it draws what they and its children draw'),
   permissions: permissionsSchema.prefault({}),
   async: asyncSchema.optional().describe('The cap can be set asynchronously'),
   notify: z.boolean().default(true).describe('Notifications of caps and, where monitored, of measurements are offered'),
 })
 
 const powercapsSchema = z.array(powercapSchema).min(1)
-type PowercapConfig = z.infer<typeof powercapSchema>
+export type PowercapConfig = z.infer<typeof powercapSchema>
 type Unit = PowercapConfig['unit']
 type Amount = z.infer<typeof amount>
 
@@ -151,11 +156,19 @@ export class PowercapDomain {
     if (!this.supportsPai(this.paiUs)) throw new ConfigError([...at, 'pai'], `${this.paiUs} us is not within pai_range`)
     this.sustainablePower = power(config.sustainable_power, 'sustainable_power')
     this.accuracy = Math.round(config.accuracy * 1000)
+    if (config.domains && config.power !== undefined) {
+      throw new ConfigError([...at, 'power'], 'give either power or domains, not both')
+    }
     const drawn = config.power === undefined ? undefined : power(config.power, 'power')
     this.source = drawn === undefined ? undefined : { read: () => drawn }
     this.permissions = config.permissions
     this.latencyUs = config.async?.latency
     this.notifies = config.notify
+  }
+
+  /** Its unit in microwatts; an abstract one has no such size. */
+  get unitMicrowatts(): number {
+    return this.unit === 'milliwatt' ? MICROWATTS_PER_MILLIWATT : 1
   }
 
   /** Whether the cap can be set at all; likewise the averaging interval. */
@@ -185,6 +198,8 @@ interface Watched {
 interface PowercapEvents {
   /** A cap or an averaging interval changed; `agentId` caused it, 0 is the platform. */
   capChanged: [domain: PowercapDomain, agentId: number]
+  /** The host let a domain draw another power. */
+  sourceChanged: [domain: PowercapDomain]
   /** The power of a domain that is watched was measured. */
   measured: [domain: PowercapDomain, power: number]
 }
@@ -236,6 +251,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
   bindPower(domain: PowercapDomain, source: PowerSource): void {
     domain.source = source
     this.#time.refresh()
+    this.emit('sourceChanged', domain)
     if (this.#watched.has(domain)) this.emit('measured', domain, this.measure(domain))
   }
 
@@ -295,4 +311,5 @@ export const powercaps: ResourceKind<PowercapConfig[], Powercaps> = {
   section: 'powercaps',
   schema: powercapsSchema,
   create: (config, platform) => new Powercaps(config, platform.time),
+  link: connectPowercaps,
 }

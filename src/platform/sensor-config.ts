@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { EXPONENT_MAX, EXPONENT_MIN } from './decimal.js'
 import { sensorType } from './sensor-types.js'
 import { sourceSchema } from './sources.js'
+import { throttleSchema } from './throttle.js'
 import { duration, resourceName } from './units.js'
 import { updateIntervalsSchema } from './update-intervals.js'
 
@@ -41,6 +42,7 @@ const sensorSchema = z.strictObject({
   value: sourceSchema.optional().describe("In the sensor's unit"),
   axes: z.array(axisSchema).min(1).max(AXES_MAX).optional().describe('Instead of value'),
   enabled: z.boolean().default(true).describe('At start; a disabled sensor can not be read'),
+  throttle: z.array(throttleSchema).min(1).optional().describe('What the platform does when the value is too high'),
   trip_points: z.int().min(0).max(TRIP_POINTS_MAX).default(0).describe('How many agents can configure'),
   continuous_updates: z.boolean().default(false).describe('SENSOR_UPDATE notifications are offered'),
   update_intervals: updateIntervalsSchema.prefault(['1 s']),

@@ -1,6 +1,7 @@
 /** One sensor: its axes, what agents configured, and the sampling that trip points and updates need. Knows no bytes. */
 import { ConfigError, type ConfigPath } from './config.js'
 import { type Decimal, toDecimal } from './decimal.js'
+import type { Platform } from './platform.js'
 import type { AxisConfig, AxisExtendedConfig, SensorConfig } from './sensor-config.js'
 import { createSource, type Source, type SourceContext, scaled, seedFor, toRaw } from './sources.js'
 import type { Time, Timer } from './time.js'
@@ -58,12 +59,17 @@ export class Axis {
   /** Raw value that was set in place of the source's, or NaN. */
   #override = Number.NaN
 
-  constructor(name: string, type: number, extended: AxisExtendedConfig | undefined, at: SourceContext, source: Source) {
+  constructor(name: string, extended: AxisExtendedConfig | undefined, at: SourceContext, source: Source) {
     this.name = name
-    this.type = type
+    this.type = at.type
     this.scale = at.scale
     this.extended = extended && toExtended(extended, { ...at, path: [...at.path, 'extended'] })
     this.#source = source
+  }
+
+  /** Finds the resources that its source measures. Throws ConfigError. */
+  bind(platform: Platform): void {
+    this.#source.bind?.(platform)
   }
 
   /** Raw value, a whole number within ±2^53. Hot code. */
@@ -129,6 +135,9 @@ export class Sensor {
     this.axes = createAxes(path, config, context)
     if (this.multiAxis && config.trip_points > 0) {
       throw new ConfigError([...path, 'trip_points'], 'a sensor with axes has no trip points; leave them out')
+    }
+    if (this.multiAxis && config.throttle) {
+      throw new ConfigError([...path, 'throttle'], 'works with a sensor that has a value, not axes')
     }
     const sendsEvents = (['continuous_updates', 'async'] as const).find(field => config[field])
     if (sendsEvents && this.axes.length > EVENT_AXES_MAX) {
@@ -245,11 +254,12 @@ function createAxis(path: ConfigPath, axis: AxisConfig, sensor: SensorConfig, co
   const at: SourceContext = {
     path,
     scale: axis.scale ?? sensor.scale,
+    type: axis.type ?? sensor.type,
     startUs: context.time.nowUs,
     seed: seedFor(context.seed, `${sensor.name}/${axis.name}`),
   }
   const source = createSource(axis.value, { ...at, path: [...path, 'value'] })
-  return new Axis(axis.name, axis.type ?? sensor.type, axis.extended, at, source)
+  return new Axis(axis.name, axis.extended, at, source)
 }
 
 /** A sensor without axes describes its range itself, all of it or nothing. */

@@ -4,6 +4,7 @@ import { ConfigError } from './config.js'
 import type { ResourceKind } from './resource.js'
 import { Sensor, type SensorListener } from './sensor.js'
 import { type SensorConfig, sensorsSchema } from './sensor-config.js'
+import { Throttle } from './throttle.js'
 import type { Time } from './time.js'
 
 interface SensorEvents {
@@ -44,4 +45,12 @@ export const sensors: ResourceKind<SensorConfig[], Sensors> = {
   section: 'sensors',
   schema: sensorsSchema,
   create: (config, platform) => new Sensors(config, platform.time, platform.config.seed),
+  link({ list }, platform, config) {
+    for (const { axes } of list) for (const axis of axes) axis.bind(platform)
+    config.forEach(({ throttle }, id) => {
+      for (const [i, trip] of throttle?.entries() ?? []) {
+        new Throttle(list[id]!, trip, platform, [id, 'throttle', i]).keep(platform)
+      }
+    })
+  },
 }

@@ -1,16 +1,21 @@
 /**
- * Where a sensor's values come from: constants, waveforms, random walks. All are functions of time alone, so that a
- * platform with the same file, seed and times of reading gives the same values again.
+ * Where a sensor's values come from: constants, waveforms, random walks, and other resources. All but the last are
+ * functions of time alone, so that a platform with the same file, seed and times of reading gives the same values again.
  */
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
+import type { Platform } from './platform.js'
+import { QUANTITY_UNITS, type Quantity, type QuantityKey, quantityKeys, quantityOf } from './quantities.js'
+import { sensorTypeName } from './sensor-types.js'
 import { duration } from './units.js'
 
 export interface Source {
   /** The raw value, a whole number within ±2^53. Times never decrease from call to call. Hot code: does not allocate. */
   read(nowUs: number): number
+  /** Finds the resources that it measures; called once all exist. Throws ConfigError. */
+  bind?(platform: Platform): void
 }
 
 /** What a source is built with. */
@@ -19,6 +24,8 @@ export interface SourceContext {
   path: ConfigPath
   /** Power of ten: raw value × 10^scale is the value in the sensor's unit. */
   scale: number
+  /** The sensor's unit. */
+  type: number
   /** When the platform started. */
   startUs: number
   /** For sources without a seed of their own. */
@@ -49,20 +56,21 @@ const randomWalkSchema = z
   })
   .describe('Every interval a random step of at most `step` up or down, between min and max')
 
-const waveformSchema = z
-  .strictObject({
-    ramp: rampSchema.optional(),
-    sine: sineSchema.optional(),
-    random_walk: randomWalkSchema.optional(),
-  })
-  .refine(waveform => Object.keys(waveform).length === 1, {
-    error: 'give one of ramp, sine, random_walk',
-    // Unknown keys are the better explanation.
-    when: ({ issues }) => issues.length === 0,
-  })
+const keys = {
+  ramp: rampSchema.optional(),
+  sine: sineSchema.optional(),
+  random_walk: randomWalkSchema.optional(),
+  ...quantityKeys,
+}
+
+const movingSchema = z.strictObject(keys).refine(moving => Object.keys(moving).length === 1, {
+  error: `give one of ${Object.keys(keys).join(', ')}`,
+  // Unknown keys are the better explanation.
+  when: ({ issues }) => issues.length === 0,
+})
 
 /** A number is a constant. */
-export const sourceSchema = z.union([z.number(), waveformSchema])
+export const sourceSchema = z.union([z.number(), movingSchema])
 export type SourceConfig = z.infer<typeof sourceSchema>
 
 /** Throws ConfigError for values that can't be sent as raw integers. */
@@ -70,7 +78,8 @@ export function createSource(config: SourceConfig, context: SourceContext): Sour
   if (typeof config === 'number') return new Constant(toRaw(config, context))
   if (config.ramp) return new Ramp(config.ramp, within(context, 'ramp'))
   if (config.sine) return new Sine(config.sine, within(context, 'sine'))
-  return new RandomWalk(config.random_walk!, within(context, 'random_walk'))
+  if (config.random_walk) return new RandomWalk(config.random_walk, within(context, 'random_walk'))
+  return new Measured(config, context)
 }
 
 function within(context: SourceContext, field: string): SourceContext {
@@ -185,6 +194,32 @@ class RandomWalk implements Source {
     if (next > this.#max) next = Math.max(this.#min, 2 * this.#max - next)
     else if (next < this.#min) next = Math.min(this.#max, 2 * this.#min - next)
     this.#position = next
+  }
+}
+
+/** A quantity of other resources. */
+class Measured implements Source {
+  readonly #config: Exclude<SourceConfig, number>
+  readonly #context: SourceContext
+  #quantity: Quantity | undefined
+
+  constructor(config: Exclude<SourceConfig, number>, context: SourceContext) {
+    this.#config = config
+    this.#context = context
+    const [key] = Object.keys(config) as [QuantityKey]
+    const unit = QUANTITY_UNITS[key]
+    if (sensorTypeName(context.type) === unit) return
+    const problem = `measures in ${unit}, the sensor in ${sensorTypeName(context.type)}`
+    throw new ConfigError([...context.path, key], problem)
+  }
+
+  bind(platform: Platform): void {
+    this.#quantity = quantityOf(this.#config, platform, this.#context.path)
+  }
+
+  read(nowUs: number): number {
+    const raw = scaled(this.#quantity?.read(nowUs) ?? 0, this.#context.scale)
+    return Math.min(Math.max(raw, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
   }
 }
 

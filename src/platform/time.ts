@@ -30,6 +30,8 @@ export class RealTime implements Time {
       this.refresh()
       run()
     }, delayUs / 1000)
+    // What a platform does by itself is no reason for the process to live on: its devices are.
+    timer.unref()
     return { cancel: () => clearTimeout(timer) }
   }
 }

@@ -12,7 +12,7 @@ import {
 const S = 1_000_000
 
 function source(config: unknown, { scale = 0, startUs = 0, seed = 1 } = {}): Source {
-  return createSource(sourceSchema.parse(config) as SourceConfig, { path: [0, 'value'], scale, startUs, seed })
+  return createSource(sourceSchema.parse(config) as SourceConfig, { path: [0, 'value'], scale, type: 0, startUs, seed })
 }
 
 /** Readings at the given seconds. */

@@ -1,0 +1,164 @@
+/** What sensors can measure of other resources: powers, rates, voltages, and the temperatures that powers lead to. */
+import { z } from 'zod'
+import { type Clock, clocks } from './clocks.js'
+import { ConfigError, type ConfigPath } from './config-error.js'
+import { domainLoads, type Load, loadNamed, onDomainPower } from './loads.js'
+import type { Platform } from './platform.js'
+import { type Powercaps, powercaps } from './powercaps.js'
+import { linked } from './resource.js'
+import { OFF, type VoltageDomain, voltages } from './voltages.js'
+
+const thermalSchema = z
+  .strictObject({
+    of: z.array(z.string()).min(1).describe('Names of the performance, power and powercap domains that heat it'),
+    resistance: z.number().positive().describe('Kelvin per watt'),
+    capacitance: z
+      .number()
+      .positive()
+      .describe('Joules per kelvin; times the resistance: its time constant in seconds'),
+    ambient: z.number().default(25).describe('Where it starts, and returns to without power; in degrees Celsius'),
+  })
+  .describe('The temperature of what dissipates power, by one thermal resistance and one capacitance')
+
+/** The keys of a sensor's value that bind it to other resources. */
+export const quantityKeys = {
+  power_of: z.string().optional().describe('Name of a performance, power or powercap domain; watts'),
+  rate_of: z.string().optional().describe('Name of a clock; hertz, 0 while it is off'),
+  voltage_of: z.string().optional().describe('Name of a voltage domain; volts, 0 while it is off'),
+  thermal: thermalSchema.optional(),
+}
+
+const quantitySchema = z.object(quantityKeys)
+export type QuantityConfig = z.infer<typeof quantitySchema>
+type ThermalConfig = z.infer<typeof thermalSchema>
+
+/** What each measures in, as sensor types are named. */
+export const QUANTITY_UNITS = { power_of: 'watt', rate_of: 'hertz', voltage_of: 'volt', thermal: 'celsius' } as const
+export type QuantityKey = keyof typeof QUANTITY_UNITS
+
+const MICRO = 1e6
+
+/** Something that can be measured at any time. */
+export interface Quantity {
+  /** In its unit. Times never decrease from call to call. Hot code: does not allocate. */
+  read(nowUs: number): number
+}
+
+/** What is measured, if `config` has one of the keys. Throws ConfigError for names, at their place within `path`. */
+export function quantityOf(config: QuantityConfig, platform: Platform, path: ConfigPath): Quantity | undefined {
+  const { power_of, rate_of, voltage_of, thermal } = config
+  if (power_of !== undefined) {
+    return new Power(loadNamed(platform, allLoads(platform), power_of, [...path, 'power_of']))
+  }
+  if (rate_of !== undefined) return new Rate(linked(platform, clocks, rate_of, [...path, 'rate_of']))
+  if (voltage_of !== undefined) return new Voltage(linked(platform, voltages, voltage_of, [...path, 'voltage_of']))
+  return thermal && new Thermal(thermal, platform, [...path, 'thermal'])
+}
+
+function allLoads(platform: Platform): Load[] {
+  const loads = domainLoads(platform)
+  if (!platform.has(powercaps)) return loads
+  const model = platform.model(powercaps)
+  const measured = model.list.filter(({ source, unit }) => source && unit !== 'abstract')
+  return [...loads, ...measured.map(domain => new PowercapLoad(model, domain.name))]
+}
+
+class PowercapLoad implements Load {
+  readonly name: string
+  readonly #model: Powercaps
+
+  constructor(model: Powercaps, name: string) {
+    this.#model = model
+    this.name = name
+  }
+
+  get microwatts(): number {
+    const domain = this.#model.named(this.name)
+    return this.#model.measure(domain) * domain.unitMicrowatts
+  }
+}
+
+class Power implements Quantity {
+  readonly #load: Load
+
+  constructor(load: Load) {
+    this.#load = load
+  }
+
+  read(): number {
+    return this.#load.microwatts / MICRO
+  }
+}
+
+class Rate implements Quantity {
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  read(): number {
+    return this.#clock.enabled ? this.#clock.rateHz : 0
+  }
+}
+
+class Voltage implements Quantity {
+  readonly #domain: VoltageDomain
+
+  constructor(domain: VoltageDomain) {
+    this.#domain = domain
+  }
+
+  read(): number {
+    return this.#domain.mode === OFF ? 0 : this.#domain.level / MICRO
+  }
+}
+
+/**
+ * A body with one thermal resistance R to its surroundings and one capacitance C. While the power P is constant it
+ * approaches ambient + R·P as exp(-t / RC): exact at any time, however often it is read, so nothing is integrated step by
+ * step. A change of power begins a new segment at the temperature reached.
+ */
+class Thermal implements Quantity {
+  readonly #loads: readonly Load[]
+  readonly #config: ThermalConfig
+  readonly #timeConstantUs: number
+  /** When the power last changed, the temperature then, and where it leads to. */
+  #sinceUs: number
+  #start: number
+  #end: number
+
+  constructor(config: ThermalConfig, platform: Platform, path: ConfigPath) {
+    const known = allLoads(platform)
+    this.#loads = config.of.map((name, i) => {
+      if (config.of.indexOf(name) !== i) throw new ConfigError([...path, 'of', i], `${name} is listed twice`)
+      return loadNamed(platform, known, name, [...path, 'of', i])
+    })
+    this.#config = config
+    this.#timeConstantUs = config.resistance * config.capacitance * MICRO
+    this.#sinceUs = platform.time.nowUs
+    this.#start = config.ambient
+    this.#end = this.#settled()
+    const changed = () => {
+      const end = this.#settled()
+      if (end === this.#end) return
+      // Whoever is on the host may change a level long after the last batch or timer.
+      platform.time.refresh()
+      this.#start = this.read(platform.time.nowUs)
+      this.#sinceUs = platform.time.nowUs
+      this.#end = end
+    }
+    onDomainPower(platform, changed)
+    if (platform.has(powercaps)) platform.model(powercaps).on('sourceChanged', changed)
+  }
+
+  /** Where the present power leads to. */
+  #settled(): number {
+    const microwatts = this.#loads.reduce((sum, load) => sum + load.microwatts, 0)
+    return this.#config.ambient + (this.#config.resistance * microwatts) / MICRO
+  }
+
+  read(nowUs: number): number {
+    return this.#end + (this.#start - this.#end) * Math.exp((this.#sinceUs - nowUs) / this.#timeConstantUs)
+  }
+}
