@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-/** `vhost-user-scmi`: parses arguments, starts the server, ends it on a signal. No logic. */
+/** `vhost-user-scmi`: parses arguments, starts the server, ends it on a signal. No logic; subcommands are in cli/. */
 import { createRequire } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addPlatformCommand, repeated } from './cli/platform.js'
 import type { Endpoint } from './endpoint.js'
 import { OperatorError } from './errors.js'
 import { createLogger, LOG_LEVELS, type LogLevel } from './log.js'
@@ -56,7 +57,7 @@ const program = new Command('vhost-user-scmi')
   .option(
     '--plugin <file|name>',
     "add a plug-in's protocols: an ES module, or one of the package; repeatable",
-    (plugin: string, others: string[]) => [...others, plugin],
+    repeated,
     [],
   )
   .addOption(
@@ -72,6 +73,8 @@ const program = new Command('vhost-user-scmi')
   .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
   .version(version)
   .allowExcessArguments(false)
+  // Options before a subcommand are the program's, those after it are the subcommand's.
+  .enablePositionalOptions()
   .showHelpAfterError('(--help shows all options and examples)')
   .addHelpText(
     'after',
@@ -86,10 +89,11 @@ Examples:
   vhost-user-scmi --connect /tmp/scmi.sock --platform board.yaml
       for a QEMU with -chardev socket,…,server=on: survives restarts of either side
 
-Exit codes: 0 stopped by a signal, 1 failed, 2 wrong option, file or path.`,
+Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or path.`,
   )
   .exitOverride()
   .action(run)
+addPlatformCommand(program)
 
 function endpointOf(options: Options): Endpoint | undefined {
   if (options.socketPath !== undefined) return { socketPath: options.socketPath }

@@ -146,7 +146,7 @@ export function platformJsonSchema(
   protocols: readonly ProtocolInfo[],
   kinds: readonly ResourceKind[],
 ): z.core.JSONSchema.JSONSchema {
-  return z.toJSONSchema(platformSchema(protocols, kinds), { io: 'input' })
+  return z.toJSONSchema(platformSchema(protocols, kinds), { io: 'input', target: 'draft-7' })
 }
 
 /**

@@ -130,6 +130,9 @@ export const base = defineProtocol<BaseState>({
   name: 'base',
   versions: [V1, V2, V2_1],
   attach: (platform, protocol) => new BaseState(platform, protocol),
+  show: ({ agent }) => ({
+    agents: agent.peers.map(({ id, name, trusted }) => ({ id, name, trusted, self: id === agent.id })),
+  }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
       reply.u32((state.agent.peers.length << 8) | state.protocolIds().length)

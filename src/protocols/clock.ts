@@ -255,6 +255,22 @@ export const clock = defineProtocol<ClockState>({
   resource: clocks,
   attach: (platform, protocol) =>
     new ClockState(platform.model(clocks), platform.config.protocols.clock?.max_pending_async ?? 0, protocol),
+  show: state => ({
+    clocks: state.list.map(({ name, enabled, rateHz, rates, range, parent }, id) => {
+      const [min_hz, max_hz, step_hz] = rates ? [] : [range.min, range.max, range.step]
+      return {
+        id,
+        name,
+        enabled,
+        rate_hz: rateHz,
+        rates_hz: rates,
+        min_hz,
+        max_hz,
+        step_hz,
+        parent: state.nameOf(parent),
+      }
+    }),
+  }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
       reply.u32((state.maxPending << 16) | state.list.length)

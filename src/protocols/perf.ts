@@ -208,6 +208,17 @@ export const perf = defineProtocol<PerfState>({
   versions: [V1, V2, V3, V4],
   resource: perfDomains,
   attach: (platform, protocol) => new PerfState(platform.model(perfDomains), protocol),
+  show: ({ list }) => ({
+    perf_domains: list.map(({ name, level, levels, min, max }, id) => ({
+      id,
+      name,
+      level: level.level,
+      frequency_hz: level.frequencyKhz * 1000,
+      levels: levels.map(({ level }) => level),
+      min_level: min.level,
+      max_level: max.level,
+    })),
+  }),
   commands: [
     command(
       0x1,

@@ -223,6 +223,13 @@ export const pinctrl = defineProtocol<PinctrlState>({
   versions: [V1],
   resource: pins,
   attach: (platform, protocol) => new PinctrlState(platform.model(pins), protocol),
+  show: ({ list, groups, functions }) => ({
+    pins: list.map((pin, id) => ({ id, name: pin.name, function: pin.function?.name })),
+    pin_groups: groups.map(({ name, pins }, id) => ({ id, name, pins: pins.map(pin => pin.name) })),
+    pin_functions: functions.map(({ name, groups, pins }, id) => {
+      return { id, name, groups: groups.map(group => group.name), pins: pins.map(pin => pin.name) }
+    }),
+  }),
   commands: [
     command(
       0x1,

@@ -131,6 +131,18 @@ export const power = defineProtocol<PowerState>({
   versions: [V1, V2, V3, V3_1],
   resource: powerDomains,
   attach: (platform, protocol) => new PowerState(platform.model(powerDomains), protocol),
+  show: view => ({
+    power_domains: view.list.map(({ name, state, stateNames, parents }, id) => {
+      const stateName = [...stateNames].find(([, number]) => number === state)?.[0]
+      return {
+        id,
+        name,
+        state: stateName,
+        states: [...stateNames.keys()],
+        parents: parents.flatMap(parent => view.nameOf(parent) ?? []),
+      }
+    }),
+  }),
   commands: [
     command(
       0x1,

@@ -233,6 +233,19 @@ export const powercap = defineProtocol<PowercapState>({
     const maxPending = platform.config.protocols.powercap?.max_pending_async ?? Number.POSITIVE_INFINITY
     return new PowercapState(platform.model(powercaps), maxPending, protocol)
   },
+  show: (view, nowUs) => ({
+    powercaps: view.list.map(({ name, unit, cap, capRange, source, paiUs, parent }, id) => ({
+      id,
+      name,
+      unit,
+      cap: cap === UNCAPPED ? 'none' : cap,
+      min_cap: capRange.min,
+      max_cap: capRange.max,
+      power: source?.read(nowUs),
+      averaged_us: paiUs,
+      parent: view.nameOf(parent),
+    })),
+  }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
       reply.u32(state.list.length)

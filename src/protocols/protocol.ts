@@ -61,6 +61,15 @@ export interface Event {
   since: number
 }
 
+/**
+ * What people see of one resource: values by name, without those that are undefined. Names of quantities end in their
+ * unit: `rate_hz`, `latency_us`.
+ */
+export type Row = Readonly<Record<string, string | number | boolean | readonly (string | number)[] | undefined>>
+
+/** Rows by what they are rows of, such as `clocks`. */
+export type Tables = Readonly<Record<string, readonly Row[]>>
+
 export interface ProtocolDeclaration<S extends AgentState> {
   /** Protocol id, 0x10 to 0xff. */
   id: number
@@ -74,6 +83,8 @@ export interface ProtocolDeclaration<S extends AgentState> {
   resource?: ResourceKind
   /** Builds what this protocol keeps for `agent`; called at start-up and whenever a new driver takes over. */
   attach(platform: Platform, protocol: AgentProtocol): S
+  /** The resources as the agent sees them, for people; default: ids and names. `nowUs` is the platform's time. */
+  show?(state: S, nowUs: number): Tables
   commands: Command<S>[]
   events?: Event[]
 }
@@ -158,6 +169,7 @@ export function defineProtocol<S extends AgentState>(declaration: ProtocolDeclar
   return {
     events: [],
     resource: undefined as never,
+    show: state => (declaration.resource ? namesIn(state, declaration.resource.section) : {}),
     ...declaration,
     negotiateSince,
     commands,
@@ -170,6 +182,12 @@ export function defineProtocol<S extends AgentState>(declaration: ProtocolDeclar
       return table
     },
   }
+}
+
+/** Ids and names of a view's resources. */
+function namesIn(state: object, section: string): Tables {
+  const list = 'list' in state && Array.isArray(state.list) ? state.list : []
+  return { [section]: list.map(({ name }: { name: string }, id) => ({ id, name })) }
 }
 
 /** Whether agents are offered `protocol`: it has no resources of its own, or the platform has some. */

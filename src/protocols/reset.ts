@@ -119,6 +119,9 @@ export const reset = defineProtocol<ResetState>({
       platform.config.protocols.reset?.max_pending_async ?? Number.POSITIVE_INFINITY,
       protocol,
     ),
+  show: ({ list }) => ({
+    resets: list.map(({ name, asserted, stateNames }, id) => ({ id, name, asserted, states: [...stateNames.keys()] })),
+  }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
       reply.u32(state.list.length)

@@ -99,6 +99,7 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
     for (const sensor of this.#updates) sensor.unwatch()
     this.#tripPoints.clear()
     this.#updates.clear()
+    for (const sensor of this.list) sensor.release(this.agentId)
   }
 }
 

@@ -1,5 +1,6 @@
 /** Sensor management protocol, 0x15 (SCMI v3.2 §4.7), versions 1.0, 2.0, 3.0 and 3.1. */
 import type { Sensor } from '../platform/sensor.js'
+import { sensorTypeName } from '../platform/sensor-types.js'
 import { sensors } from '../platform/sensors.js'
 import { list, rest, s64, text, u8, u16, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
@@ -45,10 +46,9 @@ function configureTripPoint(state: SensorState, request: RequestReader): number 
   if (!sensor) return state.refusal
   if (control & TRIP_RESERVED) return INVALID_PARAMETERS
   if (sensor.tripPoints.length === 0) return NOT_SUPPORTED
-  const trip = sensor.tripPoints[control >>> 4]
-  if (!trip) return INVALID_PARAMETERS
-  trip.mode = control & 0x3
-  trip.value = value
+  const trip = control >>> 4
+  if (trip >= sensor.tripPoints.length) return INVALID_PARAMETERS
+  sensor.configureTripPoint(trip, control & 0x3, value, state.agentId)
   return SUCCESS
 }
 
@@ -127,9 +127,9 @@ function configSet(state: SensorState, request: RequestReader): number {
   const timestamps = (config & TIMESTAMPS) !== 0
   if (timestamps && sensor.timestampExponent === undefined) return NOT_SUPPORTED
   const wantedUs = microseconds(config >>> 16, (config << 16) >> 27)
-  const interval = wantedUs === 0 ? sensor.interval : sensor.intervals.choose(wantedUs, rounding)
-  if (!interval) return INVALID_PARAMETERS
-  sensor.configure((config & ENABLED) !== 0, timestamps, interval)
+  const interval = wantedUs === 0 ? undefined : sensor.intervals.choose(wantedUs, rounding)
+  if (wantedUs !== 0 && !interval) return INVALID_PARAMETERS
+  sensor.configure((config & ENABLED) !== 0, timestamps, interval, state.agentId)
   return SUCCESS
 }
 
@@ -175,6 +175,19 @@ export const sensor = defineProtocol<SensorState>({
   resource: sensors,
   attach: (platform, protocol) =>
     new SensorState(platform.model(sensors), platform.config.protocols.sensor?.max_pending_async, protocol),
+  show: ({ list }, nowUs) => ({
+    sensors: list.map(({ name, type, axes, multiAxis, enabled }, id) => {
+      const values = axes.map(axis => Number((axis.read(nowUs) * 10 ** axis.scale).toPrecision(12)))
+      return {
+        id,
+        name,
+        value: multiAxis ? values : values[0],
+        unit: sensorTypeName(multiAxis ? (axes[0]?.type ?? type) : type),
+        axes: multiAxis ? axes.map(axis => axis.name) : undefined,
+        enabled,
+      }
+    }),
+  }),
   commands: [
     command(
       0x1,

@@ -85,6 +85,18 @@ export const system = defineProtocol<SystemPowerState>({
   versions: [V1, V2, V2_1],
   resource: systemKind,
   attach: (platform, protocol) => new SystemPowerState(platform.model(systemKind), protocol),
+  show: ({ system }) => ({
+    system: [
+      {
+        state: Object.entries(SystemState)
+          .find(([, state]) => state === system.state)?.[0]
+          .toLowerCase(),
+        warm_reset: system.supports(SystemState.WARM_RESET),
+        suspend: system.supports(SystemState.SUSPEND),
+        timeout_us: system.timeoutMs * 1000,
+      },
+    ],
+  }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (_state, _request, reply) => {
       reply.u32(0)

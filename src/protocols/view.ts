@@ -48,6 +48,11 @@ export class ResourceView<Resource extends { name: string }> {
     return this.#ids.get(resource)
   }
 
+  /** The name of a resource that this agent sees, for people. */
+  nameOf(resource: Resource | undefined): string | undefined {
+    return resource && this.idOf(resource) !== undefined ? resource.name : undefined
+  }
+
   /** Reads the agent's permissions anew. */
   permissionsChanged(): void {
     const { agent, protocol } = this.protocol

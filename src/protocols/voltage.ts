@@ -1,6 +1,6 @@
 /** Voltage domain management protocol, 0x17 (SCMI v3.2 §4.9), versions 1.0, 2.0 and 2.1. */
 import type { Timer } from '../platform/time.js'
-import { type VoltageDomain, type Voltages, voltages } from '../platform/voltages.js'
+import { OFF, ON, type VoltageDomain, type Voltages, voltages } from '../platform/voltages.js'
 import { list, s32, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
@@ -128,6 +128,13 @@ export const voltage = defineProtocol<VoltageState>({
     const maxPending = platform.config.protocols.voltage?.max_pending_async ?? Number.POSITIVE_INFINITY
     return new VoltageState(platform.model(voltages), maxPending, protocol)
   },
+  show: ({ list }) => ({
+    voltages: list.map(({ name, mode, level, levels, range }, id) => {
+      const [min_uv, max_uv, step_uv] = levels ? [] : [range.min, range.max, range.step]
+      const modeName = mode === ON ? 'on' : mode === OFF ? 'off' : mode
+      return { id, name, mode: modeName, level_uv: level, levels_uv: levels, min_uv, max_uv, step_uv }
+    }),
+  }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
       reply.u32(state.list.length)

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { addPlugins } from '../../../src/load.js'
+import { platformJsonSchema } from '../../../src/platform/config.js'
+import { pluginNames } from '../../../src/plugins.js'
+import { protocols as standard } from '../../../src/protocols/index.js'
+import { resourceKinds } from '../../../src/protocols/protocol.js'
+
+test('the schema for editors is up to date (npm run schema)', async () => {
+  const protocols = await addPlugins(standard, pluginNames())
+  const schema = platformJsonSchema(protocols, resourceKinds(protocols))
+  const kept = readFileSync(join(import.meta.dirname, '../../../src/platform/platform.schema.json'), 'utf8')
+  expect(kept).toBe(`${JSON.stringify(schema, undefined, 2)}\n`)
+})
