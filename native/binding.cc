@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <napi.h>
+#include <uv.h>
 
 #include <cmath>
 #include <memory>
@@ -243,7 +244,10 @@ Napi::Value Device::windows(const Napi::CallbackInfo&) {
     for (const MemoryMap::Window& window : loop_->session().memory().windows()) {
       // Without a finalizer: the mapping is ours, and detached long before the buffer is collected.
       const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(Env(), window.data, window.bytes);
-      if (Env().IsExceptionPending()) return Env().Undefined();
+      if (Env().IsExceptionPending()) {
+        detach_windows();  // all or none
+        return Env().Undefined();
+      }
       lent_.push_back(Napi::Persistent(buffer));
     }
   }

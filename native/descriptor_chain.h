@@ -19,8 +19,10 @@ inline constexpr uint16_t QUEUE_SIZE_MAX = 1024;
 
 class DescriptorChain {
  public:
-  // `table` has `num` descriptors, head < num. Reuses this object's storage, so a walk allocates only while that grows.
-  RingError walk(const VirtqDesc* table, uint16_t num, uint16_t head, bool indirect_allowed, const MemoryMap& memory);
+  // `table` has `num` descriptors, head < num. False if the chain breaks a rule: error() says which. Reuses this object's
+  // storage, so a walk allocates only while that grows.
+  bool walk(const VirtqDesc* table, uint16_t num, uint16_t head, bool indirect_allowed, const MemoryMap& memory);
+  const RingError& error() const { return error_; }
 
   uint16_t head() const { return head_; }
   const std::vector<Piece>& readable() const { return readable_; }
@@ -34,9 +36,10 @@ class DescriptorChain {
   uint32_t visited() const { return visited_; }
 
  private:
-  RingError fail(RingFault fault, uint64_t address = 0, uint64_t value = 0) const;
-  RingError enter_indirect(const VirtqDesc& descriptor, uint16_t num, bool allowed, const MemoryMap& memory);
-  RingError add(const VirtqDesc& descriptor, const MemoryMap& memory);
+  bool fail(RingFault fault, uint64_t address = 0, uint64_t value = 0);
+  bool enter_indirect(const VirtqDesc& descriptor, uint16_t num, bool allowed, const MemoryMap& memory);
+  bool copy_table(const VirtqDesc& descriptor, const MemoryMap& memory);
+  bool add(const VirtqDesc& descriptor, const MemoryMap& memory);
 
   uint16_t head_ = 0;
   uint16_t index_ = 0;
@@ -47,6 +50,7 @@ class DescriptorChain {
   uint32_t writable_bytes_ = 0;
   std::vector<Piece> readable_;
   std::vector<Piece> writable_;
+  RingError error_;
   std::array<VirtqDesc, QUEUE_SIZE_MAX> indirect_;
 };
 

@@ -49,7 +49,7 @@ MemoryError MemoryMap::add(const VhostUserMemoryRegion& region, int fd) {
   const MappingFault fault = mapping.map(fd, region.mmap_offset, region.size);
   if (fault != MappingFault::NONE) return {MemoryFault::NOT_MAPPED, fault};
   regions_.push_back({region, std::move(mapping), 0});
-  number_windows();
+  changed();
   return {};
 }
 
@@ -57,7 +57,7 @@ MemoryError MemoryMap::remove(const VhostUserMemoryRegion& region) {
   const size_t index = find(region);
   if (index == regions_.size()) return {MemoryFault::NO_SUCH_REGION};
   regions_.erase(regions_.begin() + static_cast<ptrdiff_t>(index));
-  number_windows();
+  changed();
   return {};
 }
 
@@ -69,16 +69,11 @@ bool MemoryMap::translate(uint64_t address, uint32_t length, std::vector<Piece>&
   while (length > 0) {
     const Region* region = region_of(address);
     if (region == nullptr) return false;
+    recent_ = {region->wire.guest_address, region->wire.size, region->mapping.data(), region->first_window};
     const uint64_t offset = address - region->wire.guest_address;
-    const uint64_t in_window = offset % WINDOW_BYTES;
-    const uint64_t available = std::min(region->wire.size - offset, WINDOW_BYTES - in_window);
+    const uint64_t available = std::min(region->wire.size - offset, WINDOW_BYTES - offset % WINDOW_BYTES);
     const auto taken = static_cast<uint32_t>(std::min<uint64_t>(length, available));
-    pieces.push_back({
-        .host = region->mapping.data() + offset,
-        .length = taken,
-        .window = region->first_window + static_cast<uint32_t>(offset / WINDOW_BYTES),
-        .offset = static_cast<uint32_t>(in_window),
-    });
+    translate_whole(address, taken, pieces.emplace_back());
     // Can't wrap: the piece ends inside a region, and no region reaches 2^64.
     address += taken;
     length -= taken;
@@ -116,17 +111,14 @@ size_t MemoryMap::find(const VhostUserMemoryRegion& region) const {
 
 const MemoryMap::Region* MemoryMap::region_of(uint64_t guest_address) const {
   const auto covers = [=](const Region& region) {
-    // One comparison covers both ends: below the region the difference wraps to something larger than any size.
-    return guest_address - region.wire.guest_address < region.wire.size;
+    return guest_address - region.wire.guest_address < region.wire.size;  // wraps below the region
   };
-  if (recent_ < regions_.size() && covers(regions_[recent_])) return &regions_[recent_];
   const auto found = std::find_if(regions_.begin(), regions_.end(), covers);
-  if (found == regions_.end()) return nullptr;
-  recent_ = static_cast<size_t>(found - regions_.begin());
-  return &*found;
+  return found == regions_.end() ? nullptr : &*found;
 }
 
-void MemoryMap::number_windows() {
+void MemoryMap::changed() {
+  recent_ = {};
   uint32_t next = SCRATCH_WINDOW + 1;
   for (Region& region : regions_) {
     region.first_window = next;

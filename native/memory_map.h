@@ -65,6 +65,8 @@ class MemoryMap {
   // True if a file shrank under its mapping; the memory is then not usable until it is replaced.
   bool broken() const;
 
+  // Guest-physical [address, address + length) as one piece, if it is one. False says nothing: translate() decides.
+  bool translate_whole(uint64_t address, uint32_t length, Piece& piece) const;
   // Appends the pieces of guest-physical [address, address + length), split where regions or windows end. False, with
   // `pieces` in an unspecified longer state, if any byte is not guest memory.
   bool translate(uint64_t address, uint32_t length, std::vector<Piece>& pieces) const;
@@ -88,11 +90,33 @@ class MemoryMap {
 
   size_t find(const VhostUserMemoryRegion& region) const;
   const Region* region_of(uint64_t guest_address) const;
-  void number_windows();
+  // After every change of regions_.
+  void changed();
 
   std::vector<Region> regions_;
-  // The last region that translated: consecutive descriptors nearly always share one.
-  mutable size_t recent_ = 0;
+  // The region that translated last: consecutive descriptors nearly always share one. Size 0: none.
+  struct Recent {
+    uint64_t guest_address = 0;
+    uint64_t size = 0;
+    uint8_t* host = nullptr;
+    uint32_t first_window = 0;
+  };
+  mutable Recent recent_;
 };
+
+// Inline: most descriptors end here.
+inline bool MemoryMap::translate_whole(uint64_t address, uint32_t length, Piece& piece) const {
+  // Below the region the difference wraps to something larger than any size.
+  const uint64_t offset = address - recent_.guest_address;
+  const uint64_t in_window = offset % WINDOW_BYTES;
+  if (offset >= recent_.size || length > recent_.size - offset || length > WINDOW_BYTES - in_window) return false;
+  piece = {
+      .host = recent_.host + offset,
+      .length = length,
+      .window = recent_.first_window + static_cast<uint32_t>(offset / WINDOW_BYTES),
+      .offset = static_cast<uint32_t>(in_window),
+  };
+  return true;
+}
 
 }  // namespace vhost_user_scmi

@@ -85,8 +85,9 @@ Peek Virtqueue::peek(const MemoryMap& memory, DescriptorChain& chain) {
     if (head >= num_) return fail(RingFault::HEAD_OUT_OF_RANGE, slot, head, 0, num_);
     if (in_flight_.test(head)) return fail(RingFault::HEAD_IN_FLIGHT, slot, head, 0, 0);
   }
-  error_ = chain.walk(ring_.desc, num_, head, indirect_, memory);
-  return error_ ? Peek::FAULT : Peek::CHAIN;
+  if (chain.walk(ring_.desc, num_, head, indirect_, memory)) return Peek::CHAIN;
+  error_ = chain.error();
+  return Peek::FAULT;
 }
 
 void Virtqueue::take(const DescriptorChain& chain) {
