@@ -70,6 +70,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   readonly #reply: MessageWriter
   #windows: readonly DataView[]
   #internalErrors = 0
+  #forgotten = false
 
   constructor(options: DeviceOptions) {
     super()
@@ -198,8 +199,18 @@ export class Device extends EventEmitter<DeviceEvents> {
       this.events.clear()
       this.agent.restart()
     }
+    if (this.#forgotten && !fresh) this.#log.warn('the driver resumes, but what it held was released meanwhile')
+    this.#forgotten = false
     this.#log.info(fresh ? 'driver started' : 'driver resumed')
     this.emit('change', 'driver started')
+  }
+
+  /** The front end is gone for good, and the guest with it: what its driver held and asked for is void. */
+  forgetDriver(): void {
+    this.#forgotten = true
+    this.events.clear()
+    this.agent.restart()
+    this.#log.info('released what the driver held')
   }
 
   stats(): Stats {

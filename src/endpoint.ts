@@ -1,10 +1,14 @@
 /** Where a device's front ends come from, and keeping that open: listen, dial and redial, or an inherited socket. */
 import type { Device, DeviceChange } from './device.js'
 import { errorCode, OperatorError } from './errors.js'
+import type { Timer } from './platform/time.js'
 import { claimSocketPath, releaseSocketPath, socketIdentity } from './socket-path.js'
 
 /** How long a dialling device waits before it tries again. */
 const REDIAL_MS = 100
+
+/** How long a listening device keeps what a driver holds after its front end has gone. */
+export const RELEASE_AFTER_MS = 1000
 
 export type Endpoint =
   /** Listen on this path; QEMU connects. */
@@ -20,20 +24,23 @@ export class OpenEndpoint {
   readonly endpoint: Endpoint
   #socketIdentity: string | undefined
   #redial: NodeJS.Timeout | undefined
+  readonly #releaseAfterMs: number
+  #release: Timer | undefined
 
-  private constructor(device: Device, endpoint: Endpoint) {
+  private constructor(device: Device, endpoint: Endpoint, releaseAfterMs: number) {
     this.#device = device
     this.endpoint = endpoint
+    this.#releaseAfterMs = releaseAfterMs
   }
 
   /** Resolves when connections are accepted, or dialling has begun. Throws OperatorError if that can't be. */
-  static async open(device: Device, endpoint: Endpoint): Promise<OpenEndpoint> {
-    const open = new OpenEndpoint(device, endpoint)
+  static async open(device: Device, endpoint: Endpoint, releaseAfterMs = RELEASE_AFTER_MS): Promise<OpenEndpoint> {
+    const open = new OpenEndpoint(device, endpoint, releaseAfterMs)
     const { native } = device
+    device.on('change', open.#onChange)
     if ('fd' in endpoint) {
       operatorsFault(`--fd ${endpoint.fd}`, () => native.adopt(endpoint.fd))
     } else if ('connectPath' in endpoint) {
-      device.on('change', open.#onChange)
       open.#dial(endpoint.connectPath)
     } else {
       await claimSocketPath(endpoint.socketPath)
@@ -44,7 +51,23 @@ export class OpenEndpoint {
   }
 
   readonly #onChange = (change: DeviceChange): void => {
-    if (change === 'disconnected' && 'connectPath' in this.endpoint) this.#dial(this.endpoint.connectPath)
+    if (change === 'connected') this.#release?.cancel()
+    if (change !== 'disconnected') return
+    if ('connectPath' in this.endpoint) this.#dial(this.endpoint.connectPath)
+    else this.#releaseLater()
+  }
+
+  /**
+   * A front end that connects to a listening socket takes its guest with it when it goes: what that guest held must not
+   * stay switched on for ever. Only a QEMU told to reconnect comes back, at once, and resumes its rings: it finds its state
+   * within this time. A device that dials never gives up its guest's state: QEMU has the listening end just so that the
+   * connection can drop under a running guest, which knows nothing of it and resumes whenever we get through. Should a
+   * new QEMU answer instead, then its driver starts a fresh ring, which releases what the last one held.
+   */
+  #releaseLater(): void {
+    this.#release?.cancel()
+    const { time } = this.#device.agent.platform
+    this.#release = time.after(this.#releaseAfterMs * 1000, () => this.#device.forgetDriver())
   }
 
   /** Dials until the front end listens. */
@@ -53,10 +76,11 @@ export class OpenEndpoint {
     this.#redial = setTimeout(() => this.#dial(path), REDIAL_MS)
   }
 
-  /** Ends dialling, and removes the socket file; the device itself is closed by its owner. */
+  /** Ends dialling and waiting, and removes the socket file; the device itself is closed by its owner. */
   close(): void {
     this.#device.off('change', this.#onChange)
     clearTimeout(this.#redial)
+    this.#release?.cancel()
     if ('socketPath' in this.endpoint) releaseSocketPath(this.endpoint.socketPath, this.#socketIdentity)
   }
 }

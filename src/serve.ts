@@ -20,6 +20,8 @@ export interface ServeOptions extends LoadOptions {
   /** A platform file, or the name of a preset. */
   platform: string
   log?: Logger
+  /** Milliseconds for which a listening device keeps what a driver holds after its front end has gone; default 1000. */
+  releaseAfterMs?: number
   native?: Omit<NativeOptions, 'onBatch' | 'onEvent'>
 }
 
@@ -29,6 +31,7 @@ export class Server {
   /** One for each agent, in the order of their ids. */
   readonly devices: readonly Device[]
   readonly #log: Logger
+  readonly #releaseAfterMs: number | undefined
   readonly #endpoints: OpenEndpoint[] = []
 
   /** Use `serve`. */
@@ -37,6 +40,7 @@ export class Server {
     this.#log = log
     this.platform = platform
     this.protocols = protocols
+    this.#releaseAfterMs = options.releaseAfterMs
     const peers: Agent[] = []
     this.devices = agents.map(
       agent => new Device({ agent, peers, platform, protocols, log, native: options.native ?? {} }),
@@ -65,7 +69,8 @@ export class Server {
   /** Opens the endpoints of `devices`. Throws OperatorError if one can't be used. */
   async open(endpointOf: ReadonlyMap<string, Endpoint>): Promise<void> {
     for (const device of this.devices) {
-      this.#endpoints.push(await OpenEndpoint.open(device, endpointOf.get(device.agent.name)!))
+      const endpoint = endpointOf.get(device.agent.name)!
+      this.#endpoints.push(await OpenEndpoint.open(device, endpoint, this.#releaseAfterMs))
     }
   }
 
@@ -78,6 +83,7 @@ export class Server {
   close(): void {
     for (const endpoint of this.#endpoints) endpoint.close()
     for (const device of this.devices) device.close()
+    this.platform.close()
     this.#log.debug('closed')
   }
 }

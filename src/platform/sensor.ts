@@ -22,6 +22,16 @@ export interface TripPoint {
   mode: number
   /** Raw. */
   value: number
+  /** Who configured it; 0 is the platform. */
+  agentId: number
+}
+
+/** What one agent configured. */
+interface Wishes {
+  enabled: boolean
+  timestamps: boolean
+  /** Undefined: any will do. */
+  interval: Interval | undefined
 }
 
 /** What a sensor tells; both within a timer or within `set`. */
@@ -111,9 +121,12 @@ export class Sensor {
   /** Whether the descriptor has extended attributes. */
   readonly extended: boolean
   readonly powerMicrowatts: number
+  /** What all agents' configurations come to; without any, the start values. */
   interval: Interval
   enabled: boolean
   timestampsEnabled = false
+  readonly #enabledAtStart: boolean
+  readonly #wishes = new Map<number, Wishes>()
   readonly #time: Time
   readonly #listener: SensorListener
   /** Timestamp units per microsecond, as a fraction of whole numbers. */
@@ -143,7 +156,7 @@ export class Sensor {
     if (sendsEvents && this.axes.length > EVENT_AXES_MAX) {
       throw new ConfigError([...path, sendsEvents], `works with at most ${EVENT_AXES_MAX} axes: no more fit a message`)
     }
-    this.tripPoints = Array.from({ length: config.trip_points }, () => ({ mode: 0, value: 0 }))
+    this.tripPoints = Array.from({ length: config.trip_points }, () => ({ mode: 0, value: 0, agentId: 0 }))
     this.continuousUpdates = config.continuous_updates
     this.intervals = new UpdateIntervals(config.update_intervals, config.update_interval, path)
     this.interval = this.intervals.initial
@@ -152,6 +165,7 @@ export class Sensor {
     this.extended = config.extended !== undefined
     this.powerMicrowatts = config.extended?.power ?? 0
     this.enabled = config.enabled
+    this.#enabledAtStart = config.enabled
     this.#time = context.time
     this.#listener = context.listener
     const digits = -6 - (this.timestampExponent ?? -6)
@@ -181,12 +195,38 @@ export class Sensor {
     if (this.enabled) this.#checkTripPoints()
   }
 
-  /** What agents configure with SENSOR_CONFIG_SET. */
-  configure(enabled: boolean, timestamps: boolean, interval: Interval): void {
-    const restart = enabled !== this.enabled || interval.us !== this.interval.us
+  /**
+   * What `agentId` configures; 0 is the platform itself. The sensor is enabled and takes timestamps while anybody wants
+   * it, at the shortest interval that anybody wants; an undefined one leaves the agent's as it is.
+   */
+  configure(enabled: boolean, timestamps: boolean, interval: Interval | undefined, agentId = 0): void {
+    const before = this.#wishes.get(agentId)
+    this.#wishes.set(agentId, { enabled, timestamps, interval: interval ?? before?.interval })
+    this.#settle()
+  }
+
+  /** Has trip point `id` report crossings of a raw value, or none if `mode` is 0; `agentId` 0 is the platform itself. */
+  configureTripPoint(id: number, mode: number, value: number, agentId: number): void {
+    Object.assign(this.tripPoints[id]!, { mode, value, agentId })
+  }
+
+  /** Forgets what `agentId` configured. */
+  release(agentId: number): void {
+    this.#wishes.delete(agentId)
+    for (const trip of this.tripPoints) if (trip.agentId === agentId) trip.mode = 0
+    this.#settle()
+  }
+
+  #settle(): void {
+    const wishes = [...this.#wishes.values()]
+    const enabled = wishes.length === 0 ? this.#enabledAtStart : wishes.some(wish => wish.enabled)
+    const interval = wishes.reduce<Interval | undefined>((shortest, { interval }) => {
+      return interval && (!shortest || interval.us < shortest.us) ? interval : shortest
+    }, undefined)
+    const restart = enabled !== this.enabled || (interval ?? this.intervals.initial).us !== this.interval.us
     this.enabled = enabled
-    this.timestampsEnabled = timestamps
-    this.interval = interval
+    this.timestampsEnabled = wishes.some(wish => wish.timestamps)
+    this.interval = interval ?? this.intervals.initial
     if (restart) this.#restartSampling()
   }
 
