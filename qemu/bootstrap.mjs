@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const lastLines = 40
+const shownLines = 25
 const tickMs = 1000
 const oldestNode = 20
 
@@ -60,7 +60,14 @@ async function step(title, command, args) {
   clearInterval(timer)
   show('\n')
   if (status === 0) return
-  fail(`${title} failed (${status})\n${output.trimEnd().split('\n').slice(-lastLines).join('\n')}`)
+  fail(`${title} failed (${status})\n${excerpt(output)}`)
+}
+
+/** The start of an output, where npm names the error, and its end, where compilers do. */
+function excerpt(output) {
+  const lines = output.trimEnd().split('\n')
+  if (lines.length <= 2 * shownLines) return lines.join('\n')
+  return [...lines.slice(0, shownLines), '…', ...lines.slice(-shownLines)].join('\n')
 }
 
 function fail(message) {

@@ -217,11 +217,21 @@ describe('the end of a guest', () => {
 })
 
 describe('scmi-lab boot', () => {
+  const commands: LabCommand[] = []
+  const start = (...args: ConstructorParameters<typeof LabCommand>): LabCommand => {
+    const command = new LabCommand(...args)
+    commands.push(command)
+    return command
+  }
+  afterEach(() => {
+    for (const command of commands.splice(0)) command.child.kill()
+  })
+
   test(
     '--print-command prints one line that a shell takes apart into the same words',
     async () => {
       const args = ['boot', '--kernel', kernel, '--append', "a='b c'", '--print-command']
-      const command = new LabCommand([...args, '--', '-name', 'it is'])
+      const command = start([...args, '--', '-name', 'it is'])
       expect(await command.ended).toBe(0)
       expect(command.stdout.trimEnd().split('\n').length).toBe(1)
       expect(command.stdout).toMatch(/^qemu-system-aarch64 -machine virt,.* -name 'it is'\n$/)
@@ -235,11 +245,35 @@ describe('scmi-lab boot', () => {
     'ends QEMU and device on %s',
     async signal => {
       const before = runFolders()
-      const command = new LabCommand(['boot', '--kernel', kernel])
+      const command = start(['boot', '--kernel', kernel])
       await command.heard(/Leave with "exit"/)
       command.child.kill(signal)
       expect(await command.ended).toBe(130)
       expect(runFolders()).toEqual(before)
+    },
+    LIMIT_MS,
+  )
+
+  test.each([
+    ['"exit"', 'exit\n'],
+    ['Ctrl-A X', '\x01x'],
+    ['"poweroff"', 'poweroff\n'],
+  ])(
+    'gives a shell with job control, and ends with 0 on %s',
+    async (_, last) => {
+      const command = start(['boot', '--kernel', kernel], { TERM: 'vt100' }, 'terminal')
+      const prompt = (after: string) => command.heard(new RegExp(`${after}[\\s\\S]*guest:~# `))
+      await prompt('Leave with')
+      // Said by the very process that Ctrl-C is meant for.
+      command.type("sh -c 'echo $TERM on $(tty); exec sleep 1000'\n")
+      await command.heard(/vt100 on \/dev\/ttyAMA0/)
+      command.type('\x03')
+      await prompt('\\^C')
+      command.type('scmi-raw 0x10 0x0\n')
+      await prompt('status 0 \\(SUCCESS\\)')
+      command.type(last)
+      expect(await command.ended).toBe(0)
+      expect(runFolders()).toEqual([])
     },
     LIMIT_MS,
   )

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { shellLine } from '../../qemu/process.js'
 
 const CLI = join(import.meta.dirname, '../../dist/qemu/cli.js')
 const LIMIT_MS = 60_000
@@ -15,11 +16,14 @@ export class LabCommand {
   readonly ended: Promise<number | NodeJS.Signals>
   readonly #watchers = new Set<() => void>()
 
-  constructor(args: string[], env: NodeJS.ProcessEnv = {}) {
+  /** `terminal`: the command runs on a terminal of its own, and `type` types there. */
+  constructor(args: string[], env: NodeJS.ProcessEnv = {}, where: 'pipes' | 'terminal' = 'pipes') {
     if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run build`)
-    this.child = spawn(process.execPath, [CLI, ...args], {
+    const words = [process.execPath, CLI, ...args]
+    const [program, ...rest] = where === 'pipes' ? words : ['script', '-qec', shellLine(words), '/dev/null']
+    this.child = spawn(program!, rest, {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [where === 'pipes' ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     this.child.stdout!.setEncoding('utf8').on('data', text => this.#take('stdout', text))
     this.child.stderr!.setEncoding('utf8').on('data', text => this.#take('stderr', text))
@@ -34,6 +38,10 @@ export class LabCommand {
   /** The same for standard output, which is a guest's console where the command boots one. */
   heard(pattern: RegExp): Promise<void> {
     return this.#find('stdout', pattern)
+  }
+
+  type(text: string): void {
+    this.child.stdin!.write(text)
   }
 
   #find(where: 'stdout' | 'stderr', pattern: RegExp): Promise<void> {
