@@ -3,7 +3,7 @@
  * process that holds the descriptor, so a killed build leaves nothing to clean up.
  */
 
-import { spawn } from 'node:child_process'
+import { type StdioOptions, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { InterruptedError, WorkError } from './errors.js'
 
@@ -28,7 +28,9 @@ export async function withLock<T>(
 /** flock(1) locks the open file it inherits, which is ours: the lock stays when the program has ended. */
 function flock(file: number, args: string[], signal: AbortSignal | undefined): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const child = spawn('flock', ['-x', ...args, '3'], { stdio: ['ignore', 'ignore', 'ignore', file], signal })
+    // In a group of its own: Ctrl-C on the terminal reaches it through the signal alone.
+    const stdio: StdioOptions = ['ignore', 'ignore', 'ignore', file]
+    const child = spawn('flock', ['-x', ...args, '3'], { stdio, signal, detached: true })
     child.on('error', error => reject(signal?.aborted ? new InterruptedError() : error))
     child.on('close', code => resolve(code === 0))
   })
