@@ -17,7 +17,9 @@ const VENDOR_FIRST = 0x80
 const PROTOCOL_LAST = 0xff
 
 /** The plug-ins of this package, by name. */
-const bundled: Readonly<Record<string, () => Promise<object>>> = {}
+const bundled: Readonly<Record<string, () => Promise<object>>> = {
+  imx: () => import('./plugins/imx/index.js'),
+}
 
 /** Names of the plug-ins of this package, sorted. */
 export function pluginNames(): string[] {

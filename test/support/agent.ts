@@ -4,13 +4,17 @@ import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../src/pl
 import { Platform } from '../../src/platform/platform.js'
 import type { ResourceKind } from '../../src/platform/resource.js'
 import { VirtualTime } from '../../src/platform/time.js'
+import imx from '../../src/plugins/imx/index.js'
 import { Agent, type EventSink } from '../../src/protocols/agent.js'
-import { protocols as allProtocols } from '../../src/protocols/index.js'
+import { protocols as standard } from '../../src/protocols/index.js'
 import { type Protocol, resourceKinds } from '../../src/protocols/protocol.js'
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'
 
 /** Linux's default reply buffer over virtio: header, status, 128 bytes. */
 export const LINUX_CAPACITY = 136
+
+/** All that the package has, plug-ins too. */
+export const everyProtocol: readonly Protocol[] = [...standard, ...imx]
 
 /** Keeps what the agent would be sent. */
 export class RecordedEvents implements EventSink {
@@ -61,7 +65,7 @@ export function createTestAgent(
   platformText: string,
   options: { versions?: Record<string, number>; events?: boolean; protocols?: readonly Protocol[] } = {},
 ): TestAgent {
-  const protocols = options.protocols ?? allProtocols
+  const protocols = options.protocols ?? everyProtocol
   const kinds = resourceKinds(protocols)
   const time = new VirtualTime()
   const parsed = parsedConfig(platformText, protocols, kinds)

@@ -3,17 +3,19 @@
  * events are compared, and every message is decoded by the protocol's field tables and encoded again.
  *
  * A step: `send` the bytes, expect `reply` (or `unanswered: true`), into a buffer of `capacity` bytes (default: Linux's);
- * `advance` moves time by microseconds; `events` are then all messages on the event queue, in order. `version` announces
+ * `advance` moves time by microseconds; `call` is what happens on the host: a method of a section's model and its arguments,
+ * of which `{ named: … }` is a resource; `events` are then all messages on the event queue, in order. `version` announces
  * another version of the protocol, `events: false` on the vector takes the event queue away.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { protocols } from '../../src/protocols/index.js'
+import type { Platform } from '../../src/platform/platform.js'
+import type { ResourceKind } from '../../src/platform/resource.js'
 import type { Command, Protocol } from '../../src/protocols/protocol.js'
 import { decode, encode, type Field } from '../../src/wire/fields.js'
 import { COMMAND, DELAYED_RESPONSE, messageIdOf, NOTIFICATION, protocolIdOf, typeOf } from '../../src/wire/header.js'
-import { createTestAgent, fromHex, hex, LINUX_CAPACITY } from '../support/agent.js'
+import { createTestAgent, fromHex, hex, LINUX_CAPACITY, everyProtocol as protocols } from '../support/agent.js'
 
 interface Step {
   send?: string
@@ -21,6 +23,7 @@ interface Step {
   unanswered?: boolean
   capacity?: number
   advance?: number
+  call?: [section: string, method: string, ...args: unknown[]]
   events?: string[]
 }
 interface Vector {
@@ -55,7 +58,13 @@ for (const file of files) {
   describe(protocol.name, () => {
     test.each(vectors)('$name', vector => {
       const versions = vector.version === undefined ? {} : { [protocol.name]: vector.version }
-      const { agent, time, events, exchange } = createTestAgent(platform, { versions, events: vector.events ?? true })
+      const {
+        agent,
+        platform: built,
+        time,
+        events,
+        exchange,
+      } = createTestAgent(platform, { versions, events: vector.events ?? true })
       for (const step of vector.steps) {
         if (step.send !== undefined) {
           const request = fromHex(step.send)
@@ -67,6 +76,7 @@ for (const file of files) {
           expect(hex(reply)).toBe(step.unanswered ? '' : hex(fromHex(step.reply ?? '')))
           if (served && command) checkTables(served.protocol, command, request, reply)
         }
+        if (step.call) call(built, ...step.call)
         if (step.advance !== undefined) time.advance(step.advance)
         if (step.events !== undefined) {
           const sent = events.take()
@@ -76,6 +86,15 @@ for (const file of files) {
       }
     })
   })
+}
+
+type Model = Record<string, (...args: unknown[]) => unknown>
+
+function call(platform: Platform, section: string, method: string, ...args: unknown[]): void {
+  const kind = protocols.find(protocol => protocol.resource?.section === section)?.resource
+  const model = platform.model(kind as ResourceKind<unknown, Model>)
+  const isNamed = (arg: unknown): arg is { named: string } => typeof arg === 'object' && arg !== null && 'named' in arg
+  model[method]?.(...args.map(arg => (isNamed(arg) ? model.named?.(arg.named) : arg)))
 }
 
 function checkTables(protocol: Protocol, command: Command, request: Uint8Array, reply: Uint8Array): void {

@@ -1,0 +1,109 @@
+/** What an i.MX keeps on battery: real-time clocks, registers, and the button that switches it on. Knows no bytes. */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { ConfigError } from '../../platform/config-error.js'
+import type { ResourceKind } from '../../platform/resource.js'
+import type { Time } from '../../platform/time.js'
+import { requireImx, word } from './reasons.js'
+import { Rtc, rtcSchema } from './rtc.js'
+
+const permissionsSchema = z
+  .strictObject({
+    registers: z.boolean().default(true),
+    button: z.boolean().default(true),
+  })
+  .describe('What agents may do: write registers, be notified of the button; DENIED otherwise')
+
+/** The number of clocks has 8 bits, and so have their ids in notifications; that of registers has 16. */
+const batteryBackedSchema = z.strictObject({
+  rtcs: z.array(rtcSchema).max(0xff).default([]),
+  registers: z
+    .union([z.int().min(0).max(0xffff), z.array(word).max(0xffff)])
+    .default(0)
+    .describe('How many general-purpose registers there are, or their values at start'),
+  button: z.boolean().default(false).describe('The button is held down at start'),
+  permissions: permissionsSchema.prefault({}),
+})
+
+type BatteryBackedConfig = z.infer<typeof batteryBackedSchema>
+
+interface BatteryBackedEvents {
+  /** The time that `agentId` asked to be told of has come. */
+  alarm: [rtc: Rtc, agentId: number]
+  /** The seconds of a clock began at 0 again. */
+  rollover: [rtc: Rtc]
+  /** A clock's time was set; `agentId` did it, 0 is the platform. */
+  updated: [rtc: Rtc, agentId: number]
+  /** The button was pressed. */
+  pressed: []
+}
+
+export class BatteryBacked extends EventEmitter<BatteryBackedEvents> {
+  readonly list: readonly Rtc[]
+  readonly registers: Uint32Array
+  readonly permissions: { registers: boolean; button: boolean }
+  /** Whether the button is held down. */
+  buttonDown: boolean
+
+  constructor(config: BatteryBackedConfig, time: Time) {
+    super()
+    this.setMaxListeners(0)
+    const listener = {
+      alarm: (rtc: Rtc, agentId: number) => this.emit('alarm', rtc, agentId),
+      rollover: (rtc: Rtc) => this.emit('rollover', rtc),
+    }
+    this.list = config.rtcs.map((rtc, id) => new Rtc(id, rtc, time, listener, ['rtcs', id]))
+    for (const { id, name } of this.list) {
+      if (this.list.findIndex(rtc => rtc.name === name) !== id) {
+        throw new ConfigError(['rtcs', id, 'name'], `two clocks are named ${name}`)
+      }
+    }
+    this.registers =
+      typeof config.registers === 'number' ? new Uint32Array(config.registers) : Uint32Array.from(config.registers)
+    this.permissions = config.permissions
+    this.buttonDown = config.button
+  }
+
+  /** A clock by name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): Rtc {
+    const rtc = this.list.find(rtc => rtc.name === name)
+    if (!rtc) throw new Error(`no clock is named ${name}; there are ${this.list.map(r => r.name).join(', ')}`)
+    return rtc
+  }
+
+  /** Sets a clock, in seconds or in ticks; false if that is too much. `agentId` 0 is the platform itself. */
+  setTime(rtc: Rtc, value: number, unit: 'seconds' | 'ticks', agentId: number): boolean {
+    if (!(unit === 'ticks' ? rtc.setTicks(value) : rtc.setSeconds(value))) return false
+    this.emit('updated', rtc, agentId)
+    return true
+  }
+
+  /** Presses the button, until `release`. */
+  press(): void {
+    if (this.buttonDown) return
+    this.buttonDown = true
+    this.emit('pressed')
+  }
+
+  /** Lets go of the button. The hardware tells nobody: agents look. */
+  release(): void {
+    this.buttonDown = false
+  }
+
+  /** Ends all timers. */
+  close(): void {
+    for (const rtc of this.list) rtc.close()
+  }
+}
+
+export const batteryBacked: ResourceKind<BatteryBackedConfig, BatteryBacked> = {
+  section: 'imx_bbm',
+  schema: batteryBackedSchema,
+  create(config, platform) {
+    requireImx(platform)
+    const model = new BatteryBacked(config, platform.time)
+    platform.onClose(() => model.close())
+    return model
+  },
+  names: ({ rtcs }) => rtcs.map(({ name }) => name),
+}

@@ -1,0 +1,129 @@
+/** CPUs of an i.MX: their configuration, and their state. Knows no bytes. */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { ConfigError } from '../../platform/config-error.js'
+import type { ResourceKind } from '../../platform/resource.js'
+import { requireImx, shortName } from './reasons.js'
+
+const permissionsSchema = z
+  .strictObject({ control: z.boolean().default(true) })
+  .describe('What agents may do: start, stop and set up; the matching request is DENIED otherwise')
+
+/** By name, as CPU_INFO_GET numbers them. */
+export const RunMode = { start: 0, hold: 1, stop: 2, sleep: 3 } as const
+export type RunMode = keyof typeof RunMode
+
+/** By name, as CPU_SLEEP_MODE_SET numbers them. */
+export const SleepMode = { run: 0, wait: 1, stop: 2, suspend: 3 } as const
+export type SleepMode = keyof typeof SleepMode
+
+const cpuSchema = z.strictObject({
+  name: shortName,
+  run_mode: z.enum(['start', 'hold', 'stop', 'sleep']).default('stop').describe('At start'),
+  sleep_mode: z.enum(['run', 'wait', 'stop', 'suspend']).default('run').describe('At start'),
+  reset_vector: z
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .default(0)
+    .describe('Address where it begins, until an agent sets another'),
+  vector_table: z.boolean().default(false).describe('It begins at what a vector table says, whose address is set'),
+  permissions: permissionsSchema.prefault({}),
+})
+
+/** The number of CPUs has 16 bits. */
+const cpusSchema = z.array(cpuSchema).min(1).max(0xffff)
+type CpuConfig = z.infer<typeof cpuSchema>
+
+/** Whether the address of a CPU is that of code, or of a vector table; and for which occasions it is set. */
+export interface VectorUse {
+  table: boolean
+  /** When its logical machine boots. */
+  boot: boolean
+  /** When it is started. */
+  start: boolean
+  /** When it comes back from sleep. */
+  resume: boolean
+}
+
+export class Cpu {
+  readonly id: number
+  readonly name: string
+  readonly vectorTable: boolean
+  readonly permissions: { control: boolean }
+  runMode: RunMode
+  sleepMode: SleepMode
+  /** Addresses by occasion. */
+  readonly vectors: { boot: number; start: number; resume: number }
+
+  constructor(id: number, config: CpuConfig) {
+    this.id = id
+    this.name = config.name
+    this.vectorTable = config.vector_table
+    this.permissions = config.permissions
+    this.runMode = config.run_mode
+    this.sleepMode = config.sleep_mode
+    this.vectors = { boot: config.reset_vector, start: config.reset_vector, resume: config.reset_vector }
+  }
+}
+
+interface CpuEvents {
+  /** It was started or stopped; `agentId` did it, 0 is the platform. */
+  runModeChanged: [cpu: Cpu, agentId: number]
+}
+
+export class Cpus extends EventEmitter<CpuEvents> {
+  readonly list: readonly Cpu[]
+
+  constructor(configs: CpuConfig[]) {
+    super()
+    this.setMaxListeners(0)
+    this.list = configs.map((config, id) => new Cpu(id, config))
+    for (const { id, name } of this.list) {
+      if (this.list.findIndex(cpu => cpu.name === name) !== id) {
+        throw new ConfigError([id, 'name'], `two CPUs are named ${name}`)
+      }
+    }
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): Cpu {
+    const cpu = this.list.find(cpu => cpu.name === name)
+    if (!cpu) throw new Error(`no CPU is named ${name}; there are ${this.list.map(c => c.name).join(', ')}`)
+    return cpu
+  }
+
+  /** Starts it at its start address, which it will resume at, too. */
+  start(cpu: Cpu, agentId: number): void {
+    cpu.vectors.resume = cpu.vectors.start
+    this.#run(cpu, 'start', agentId)
+  }
+
+  stop(cpu: Cpu, agentId: number): void {
+    this.#run(cpu, 'stop', agentId)
+  }
+
+  /** Sets where it begins; false if it does not take addresses of this sort. */
+  setVector(cpu: Cpu, address: number, use: VectorUse): boolean {
+    if (use.table !== cpu.vectorTable) return false
+    if (use.boot) cpu.vectors.boot = address
+    if (use.start) cpu.vectors.start = address
+    if (use.resume) cpu.vectors.resume = address
+    return true
+  }
+
+  #run(cpu: Cpu, mode: RunMode, agentId: number): void {
+    if (cpu.runMode === mode) return
+    cpu.runMode = mode
+    this.emit('runModeChanged', cpu, agentId)
+  }
+}
+
+export const cpus: ResourceKind<CpuConfig[], Cpus> = {
+  section: 'imx_cpus',
+  schema: cpusSchema,
+  create(config, platform) {
+    requireImx(platform)
+    return new Cpus(config)
+  },
+}

@@ -1,0 +1,203 @@
+/**
+ * Logical machines of an i.MX: their configuration, and their state with the rules that any agent's request must obey.
+ * Some run agents of this platform; the others are make-believe, and do what they are asked for after a while. Knows no
+ * bytes.
+ */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { ConfigError } from '../../platform/config-error.js'
+import type { Platform } from '../../platform/platform.js'
+import type { ResourceKind } from '../../platform/resource.js'
+import type { Time, Timer } from '../../platform/time.js'
+import { duration } from '../../platform/units.js'
+import { type Reasons, reasonSchema, requestedBy, requireImx, shortName } from './reasons.js'
+
+const permissionsSchema = z
+  .strictObject({
+    manage: z.boolean().default(true),
+    notify: z.boolean().default(true),
+  })
+  .describe('What other machines may do: start and stop it, be notified; the matching request is DENIED otherwise')
+
+/** By name, as LMM_ATTRIBUTES numbers them. */
+export const LmState = { off: 0, on: 1, suspended: 2, powered: 3 } as const
+export type LmState = keyof typeof LmState
+
+const lmSchema = z.strictObject({
+  name: shortName,
+  state: z.enum(['off', 'on', 'suspended', 'powered']).default('on').describe('State at start'),
+  agents: z.array(z.string()).default([]).describe('Names of the agents that run in it'),
+  default: z.boolean().default(false).describe('Agents that no machine names run in this one; else in the first'),
+  latency: duration.default(100_000).describe('Time that it takes to do what it is asked for'),
+  error: z.int().min(-0x8000_0000).max(0x7fff_ffff).default(0).describe('Last error status'),
+  boot_reason: reasonSchema.optional().describe("Default: the system's"),
+  shutdown_reason: reasonSchema.optional().describe("Default: the system's"),
+  permissions: permissionsSchema.prefault({}),
+})
+
+/** Ids have four bits in reasons, and Linux takes no more. */
+const LMS_MAX = 16
+
+const lmsSchema = z.array(lmSchema).min(1).max(LMS_MAX)
+type LmConfig = z.infer<typeof lmSchema>
+
+export class Lm {
+  readonly id: number
+  readonly name: string
+  /** Names of the agents that run in it. */
+  readonly agents: readonly string[]
+  /** Whether it runs agents of this platform, so that it is not for us to say what it does. */
+  readonly hasAgents: boolean
+  readonly latencyUs: number
+  readonly error: number
+  readonly permissions: { manage: boolean; notify: boolean }
+  state: LmState
+  /** Why it booted and shut down, if that has reasons of its own. */
+  readonly reasons: Reasons
+
+  constructor(id: number, config: LmConfig) {
+    this.id = id
+    this.name = config.name
+    this.agents = config.agents
+    this.hasAgents = config.default || config.agents.length > 0
+    this.latencyUs = config.latency
+    this.error = config.error
+    this.permissions = config.permissions
+    this.state = config.state
+    this.reasons = { boot: config.boot_reason, shutdown: config.shutdown_reason }
+  }
+}
+
+/** What happens to a machine. */
+export type LmChange = 'boot' | 'shutdown' | 'suspend' | 'wake'
+/** What a machine can be asked to do by itself. */
+export type LmRequest = 'shutdown' | 'reset' | 'suspend' | 'wake'
+
+interface LmEvents {
+  /** `by` is the machine that caused it; undefined: the platform. */
+  changed: [lm: Lm, change: LmChange, by: Lm | undefined]
+  /** A machine that runs agents is asked to do something; whoever runs it calls the method of that name when it is done. */
+  requested: [lm: Lm, request: LmRequest, by: Lm | undefined]
+}
+
+export class Lms extends EventEmitter<LmEvents> {
+  readonly list: readonly Lm[]
+  readonly #default: Lm
+  readonly #time: Time
+  /** Machines that are about to do what they were asked for. */
+  readonly #pending = new Map<Lm, Timer>()
+
+  constructor(configs: LmConfig[], time: Time) {
+    super()
+    this.setMaxListeners(0)
+    this.#time = time
+    this.list = configs.map((config, id) => new Lm(id, config))
+    const taken = new Set<string>()
+    configs.forEach(({ name, agents, default: isDefault }, id) => {
+      if (this.list.findIndex(lm => lm.name === name) !== id) {
+        throw new ConfigError([id, 'name'], `two logical machines are named ${name}`)
+      }
+      agents.forEach((agent, i) => {
+        if (taken.has(agent)) throw new ConfigError([id, 'agents', i], `${agent} runs in another machine already`)
+        taken.add(agent)
+      })
+      if (isDefault && configs.findIndex(config => config.default) !== id) {
+        throw new ConfigError([id, 'default'], 'another machine is the default already')
+      }
+    })
+    this.#default =
+      this.list[
+        Math.max(
+          configs.findIndex(config => config.default),
+          0,
+        )
+      ]!
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): Lm {
+    const lm = this.list.find(lm => lm.name === name)
+    if (!lm) throw new Error(`no logical machine is named ${name}; there are ${this.list.map(l => l.name).join(', ')}`)
+    return lm
+  }
+
+  /** The machine that an agent runs in. */
+  ofAgent(name: string): Lm {
+    return this.list.find(lm => lm.agents.includes(name)) ?? this.#default
+  }
+
+  /** Gives it power, so that it can be loaded; a machine that has it stays as it is. */
+  powerOn(lm: Lm): void {
+    if (lm.state === 'off') lm.state = 'powered'
+  }
+
+  /** Starts it; one that runs, or sleeps, stays as it is. */
+  boot(lm: Lm, by?: Lm): void {
+    if (lm.state === 'on' || lm.state === 'suspended') return
+    lm.reasons.boot = requestedBy(by?.id)
+    this.#become(lm, 'on', 'boot', by)
+  }
+
+  shutdown(lm: Lm, by?: Lm): void {
+    if (lm.state === 'off') return
+    lm.reasons.shutdown = requestedBy(by?.id)
+    this.#become(lm, 'off', 'shutdown', by)
+  }
+
+  /** Shuts it down and boots it, for the same reason. */
+  reset(lm: Lm, by?: Lm): void {
+    this.shutdown(lm, by)
+    this.boot(lm, by)
+  }
+
+  suspend(lm: Lm, by?: Lm): void {
+    if (lm.state === 'on') this.#become(lm, 'suspended', 'suspend', by)
+  }
+
+  wake(lm: Lm, by?: Lm): void {
+    if (lm.state === 'suspended') this.#become(lm, 'on', 'wake', by)
+  }
+
+  /** Asks a machine to do something by itself. Only the latest request counts. */
+  request(lm: Lm, request: LmRequest, by?: Lm): void {
+    this.#pending.get(lm)?.cancel()
+    if (lm.hasAgents) {
+      this.emit('requested', lm, request, by)
+      return
+    }
+    const timer = this.#time.after(lm.latencyUs, () => {
+      this.#pending.delete(lm)
+      this[request](lm, by)
+    })
+    this.#pending.set(lm, timer)
+  }
+
+  /** Ends the platform's part: nothing is done any more. */
+  close(): void {
+    for (const timer of this.#pending.values()) timer.cancel()
+    this.#pending.clear()
+  }
+
+  #become(lm: Lm, state: LmState, change: LmChange, by: Lm | undefined): void {
+    this.#pending.get(lm)?.cancel()
+    this.#pending.delete(lm)
+    lm.state = state
+    this.emit('changed', lm, change, by)
+  }
+}
+
+/** The reasons of a machine; of one whose own are not known, the system's. */
+export function reasonsOf(lm: Lm, system: Reasons): Reasons {
+  return { boot: lm.reasons.boot ?? system.boot, shutdown: lm.reasons.shutdown ?? system.shutdown }
+}
+
+export const lms: ResourceKind<LmConfig[], Lms> = {
+  section: 'imx_lms',
+  schema: lmsSchema,
+  create(config, platform: Platform) {
+    requireImx(platform)
+    const model = new Lms(config, platform.time)
+    platform.onClose(() => model.close())
+    return model
+  },
+}

@@ -1,0 +1,160 @@
+/**
+ * What else an i.MX System Manager knows: controls of the device and of the board, and how things are: build, board,
+ * silicon, reset reasons, log. What the platform file leaves out is not supported. Knows no bytes.
+ */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
+import type { ResourceKind } from '../../platform/resource.js'
+import { type Reasons, reasonSchema, requireImx, shortName, word } from './reasons.js'
+
+/** What fits a message of 128 bytes beside id and count, and what Linux takes. */
+const VALUES_MAX = 30
+
+const words = (max: number) => z.array(word).max(max)
+
+const permissionsSchema = z
+  .strictObject({
+    set: z.boolean().default(true),
+    notify: z.boolean().default(true),
+  })
+  .describe('What agents may do: set it and start its actions, be notified; DENIED otherwise')
+
+const controlSchema = z.strictObject({
+  name: shortName,
+  value: z
+    .union([word, words(VALUES_MAX).min(1)])
+    .default(0)
+    .describe('Value at start: a word, or several'),
+  actions: z
+    .record(z.string().regex(/^(0x[0-9a-f]{1,8}|\d{1,10})$/i), words(VALUES_MAX))
+    .default({})
+    .describe('What actions return, by their number'),
+  permissions: permissionsSchema.prefault({}),
+})
+
+const shortText = z
+  .string()
+  .regex(/^[ -~]*$/)
+  .max(15)
+
+/** Log words that are left have 12 bits. */
+const LOG_MAX = 0xfff
+const BOARD_CONTROLS_MAX = 0xff
+/** Ids of board controls begin there. */
+const DEVICE_CONTROLS_MAX = 0x8000
+const REASONS_MAX = 0xff
+
+const miscSchema = z.strictObject({
+  device_controls: z.array(controlSchema).max(DEVICE_CONTROLS_MAX).default([]),
+  board_controls: z.array(controlSchema).max(BOARD_CONTROLS_MAX).default([]),
+  reasons: z.array(shortName).max(REASONS_MAX).default([]).describe('Names of reset reasons, by number'),
+  boot_reason: reasonSchema.optional().describe('Why the system booted'),
+  shutdown_reason: reasonSchema.optional().describe('Why the system shut down before'),
+  build: z
+    .strictObject({ number: word, commit: word, date: shortText.default(''), time: shortText.default('') })
+    .optional()
+    .describe('Of the System Manager'),
+  config: z
+    .strictObject({ name: shortText, mode: word.default(0) })
+    .optional()
+    .describe('Of the System Manager'),
+  board: z.strictObject({ name: shortText, attributes: word.default(0) }).optional(),
+  silicon: z
+    .strictObject({ name: shortText, device_id: word, revision: word.default(0), part_number: word.default(0) })
+    .optional(),
+  rom_passover: words(VALUES_MAX).optional().describe('Words that the boot ROM left'),
+  log: words(LOG_MAX).optional().describe('Words of the system log'),
+})
+
+type ControlConfig = z.infer<typeof controlSchema>
+type MiscConfig = z.infer<typeof miscSchema>
+
+export class Control {
+  readonly name: string
+  readonly values: Uint32Array
+  readonly permissions: { set: boolean; notify: boolean }
+  /** Words that actions return, by number. */
+  readonly actions: ReadonlyMap<number, readonly number[]>
+
+  constructor(config: ControlConfig) {
+    this.name = config.name
+    this.values = Uint32Array.from([config.value].flat())
+    this.permissions = config.permissions
+    this.actions = new Map(Object.entries(config.actions).map(([action, words]) => [Number(action), words]))
+  }
+}
+
+interface MiscEvents {
+  /** A control's value was set; `agentId` did it, 0 is the platform. */
+  changed: [control: Control, agentId: number]
+  /** An action on a control was started. */
+  action: [control: Control, action: number, args: readonly number[], agentId: number]
+  /** Something happened to a control; what the flags mean is its own business. */
+  happened: [control: Control, flags: number]
+}
+
+export class Misc extends EventEmitter<MiscEvents> {
+  readonly deviceControls: readonly Control[]
+  readonly boardControls: readonly Control[]
+  readonly reasonNames: readonly string[]
+  /** The system's. */
+  readonly reasons: Reasons
+  readonly build: MiscConfig['build']
+  readonly config: MiscConfig['config']
+  readonly board: MiscConfig['board']
+  readonly silicon: MiscConfig['silicon']
+  readonly romPassover: readonly number[] | undefined
+  /** Words of the system log; undefined: there is none. */
+  log: readonly number[] | undefined
+
+  constructor(config: MiscConfig) {
+    super()
+    this.setMaxListeners(0)
+    const names = new Set<string>()
+    const control = (config: ControlConfig, at: ConfigPath) => {
+      if (names.has(config.name)) throw new ConfigError([...at, 'name'], `two controls are named ${config.name}`)
+      names.add(config.name)
+      return new Control(config)
+    }
+    this.deviceControls = config.device_controls.map((entry, i) => control(entry, ['device_controls', i]))
+    this.boardControls = config.board_controls.map((entry, i) => control(entry, ['board_controls', i]))
+    this.reasonNames = config.reasons
+    this.reasons = { boot: config.boot_reason, shutdown: config.shutdown_reason }
+    this.build = config.build
+    this.config = config.config
+    this.board = config.board
+    this.silicon = config.silicon
+    this.romPassover = config.rom_passover
+    this.log = config.log
+  }
+
+  /** A control by name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): Control {
+    const all = [...this.deviceControls, ...this.boardControls]
+    const control = all.find(control => control.name === name)
+    if (!control) throw new Error(`no control is named ${name}; there are ${all.map(c => c.name).join(', ')}`)
+    return control
+  }
+
+  /** Sets as many words as the control has; `agentId` 0 is the platform itself. */
+  set(control: Control, values: ArrayLike<number>, agentId: number): void {
+    control.values.set(values)
+    this.emit('changed', control, agentId)
+  }
+
+  /** Something happened to a control: agents that want to know of one of these flags are notified. */
+  happen(control: Control, flags: number): void {
+    this.emit('happened', control, flags)
+  }
+}
+
+export const misc: ResourceKind<MiscConfig, Misc> = {
+  section: 'imx_misc',
+  schema: miscSchema,
+  create(config, platform) {
+    requireImx(platform)
+    return new Misc(config)
+  },
+  names: ({ device_controls, board_controls }) => [...device_controls, ...board_controls].map(({ name }) => name),
+}

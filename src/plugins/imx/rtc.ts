@@ -1,0 +1,176 @@
+/** A real-time clock of the battery-backed module: it counts with the platform's time. Knows no bytes. */
+import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
+import type { Time, Timer } from '../../platform/time.js'
+import { shortName } from './reasons.js'
+
+const permissionsSchema = z
+  .strictObject({
+    time: z.boolean().default(true),
+    alarm: z.boolean().default(true),
+    notify: z.boolean().default(true),
+  })
+  .describe('What agents may set and be told; the matching request is DENIED otherwise')
+
+export const rtcSchema = z.strictObject({
+  name: shortName,
+  time: z
+    .union([z.int().min(0).max(Number.MAX_SAFE_INTEGER), z.literal('now')])
+    .default(0)
+    .describe("Seconds since 1970 at start; now: the host's time"),
+  seconds_width: z.int().min(1).max(53).default(32).describe('Bits of the seconds; then it begins at 0 again'),
+  ticks_width: z.int().min(0).max(53).default(47).describe('Bits of the time in ticks, as agents are told'),
+  ticks_per_second: z.int().min(1).max(0xffff).default(32768),
+  battery_low: z.boolean().default(false),
+  lost: z.boolean().default(false).describe('The time was lost, until it is set'),
+  permissions: permissionsSchema.prefault({}),
+})
+
+export type RtcConfig = z.infer<typeof rtcSchema>
+
+const US_PER_S = 1_000_000
+/** Timers of Node take no more than 24 days: longer waits are made of these. */
+const WAIT_MAX_US = 3600 * US_PER_S
+
+/** Where a clock reports to. */
+export interface RtcListener {
+  /** The time that `agentId` asked to be told of has come. */
+  alarm(rtc: Rtc, agentId: number): void
+  /** The seconds began at 0 again. */
+  rollover(rtc: Rtc): void
+}
+
+export class Rtc {
+  readonly id: number
+  readonly name: string
+  readonly secondsWidth: number
+  readonly ticksWidth: number
+  readonly ticksPerSecond: number
+  readonly permissions: { time: boolean; alarm: boolean; notify: boolean }
+  batteryLow: boolean
+  /** The time was lost, and not set since. */
+  lost: boolean
+  readonly #time: Time
+  readonly #listener: RtcListener
+  /** Ticks after which the count is 0 again. */
+  readonly #period: number
+  /** The count at `#sinceUs`. */
+  #ticks: number
+  #sinceUs: number
+  /** In seconds, by agent id. */
+  readonly #alarms = new Map<number, number>()
+  /** How many want to know of roll-overs. */
+  #watchers = 0
+  #rolloverAtUs = Number.POSITIVE_INFINITY
+  #timer: Timer | undefined
+
+  constructor(id: number, config: RtcConfig, time: Time, listener: RtcListener, at: ConfigPath) {
+    this.id = id
+    this.name = config.name
+    this.secondsWidth = config.seconds_width
+    this.ticksWidth = config.ticks_width
+    this.ticksPerSecond = config.ticks_per_second
+    this.permissions = config.permissions
+    this.batteryLow = config.battery_low
+    this.lost = config.lost
+    this.#time = time
+    this.#listener = listener
+    this.#period = 2 ** this.secondsWidth * this.ticksPerSecond
+    if (this.#period > Number.MAX_SAFE_INTEGER) {
+      throw new ConfigError([...at, 'seconds_width'], 'the time in ticks has more than 53 bits')
+    }
+    const seconds = config.time === 'now' ? Math.floor(Date.now() / 1000) : config.time
+    if (!this.#holds(seconds)) throw new ConfigError([...at, 'time'], `${seconds} s do not fit seconds_width`)
+    this.#ticks = seconds * this.ticksPerSecond
+    this.#sinceUs = time.nowUs
+  }
+
+  /** The time in ticks. */
+  get ticks(): number {
+    return (this.#ticks + this.#ticksSince()) % this.#period
+  }
+
+  /** The time in seconds. */
+  get seconds(): number {
+    return Math.floor(this.ticks / this.ticksPerSecond)
+  }
+
+  /** Sets the time in ticks; false if that is too much. */
+  setTicks(ticks: number): boolean {
+    if (ticks >= this.#period) return false
+    this.#ticks = ticks
+    this.#sinceUs = this.#time.nowUs
+    this.lost = false
+    this.#plan()
+    return true
+  }
+
+  /** Sets the time in seconds; false if that is too much. */
+  setSeconds(seconds: number): boolean {
+    return this.setTicks(seconds * this.ticksPerSecond)
+  }
+
+  /** Tells `agentId` once when it is `seconds`, at once if that is past; undefined: no more. False if it is too much. */
+  setAlarm(agentId: number, seconds: number | undefined): boolean {
+    if (seconds === undefined) this.#alarms.delete(agentId)
+    else if (this.#holds(seconds)) this.#alarms.set(agentId, seconds)
+    else return false
+    this.#plan()
+    return true
+  }
+
+  /** Counts one more, or one less, who wants to know of roll-overs. */
+  watchRollover(wanted: boolean): void {
+    this.#watchers += wanted ? 1 : -1
+    this.#plan()
+  }
+
+  /** Ends all timers. */
+  close(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  #holds(seconds: number): boolean {
+    return seconds < 2 ** this.secondsWidth
+  }
+
+  #ticksSince(): number {
+    return Math.floor(((this.#time.nowUs - this.#sinceUs) * this.ticksPerSecond) / US_PER_S)
+  }
+
+  /** When the count, had it no end, reaches `ticks`. */
+  #reachesUs(ticks: number): number {
+    return this.#sinceUs + Math.ceil(((ticks - this.#ticks) * US_PER_S) / this.ticksPerSecond)
+  }
+
+  /** Sets the timer for what comes first. */
+  #plan(): void {
+    this.close()
+    const next = this.#periodStart() + this.#period
+    this.#rolloverAtUs = this.#watchers > 0 ? this.#reachesUs(next) : Number.POSITIVE_INFINITY
+    const dueUs = Math.min(this.#rolloverAtUs, ...[...this.#alarms.values()].map(seconds => this.#alarmAtUs(seconds)))
+    if (dueUs === Number.POSITIVE_INFINITY) return
+    const waitUs = Math.min(Math.max(dueUs - this.#time.nowUs, 0), WAIT_MAX_US)
+    this.#timer = this.#time.after(waitUs, () => this.#onTimer())
+  }
+
+  #onTimer(): void {
+    const { nowUs } = this.#time
+    const rolledOver = nowUs >= this.#rolloverAtUs
+    const due = [...this.#alarms].filter(([, seconds]) => nowUs >= this.#alarmAtUs(seconds))
+    for (const [agentId] of due) this.#alarms.delete(agentId)
+    this.#plan()
+    for (const [agentId] of due) this.#listener.alarm(this, agentId)
+    if (rolledOver) this.#listener.rollover(this)
+  }
+
+  #alarmAtUs(seconds: number): number {
+    return this.#reachesUs(this.#periodStart() + seconds * this.ticksPerSecond)
+  }
+
+  /** Count, had it no end, of the last roll-over. */
+  #periodStart(): number {
+    return Math.floor((this.#ticks + this.#ticksSince()) / this.#period) * this.#period
+  }
+}
