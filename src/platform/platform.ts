@@ -21,9 +21,11 @@ export class Platform {
           inSection(kind, () => kind.create(section, this)),
         )
     }
-    for (const kind of kinds) {
-      const model = this.#models.get(kind.section)
-      if (model !== undefined) inSection(kind, () => kind.link?.(model, this, config.sections[kind.section]))
+    for (const step of ['link', 'observe'] as const) {
+      for (const kind of kinds) {
+        const model = this.#models.get(kind.section)
+        if (model !== undefined) inSection(kind, () => kind[step]?.(model, this, config.sections[kind.section]))
+      }
     }
   }
 

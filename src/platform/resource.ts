@@ -19,6 +19,8 @@ export interface ResourceKind<Config = unknown, Model = unknown> {
   names?(config: Config): string[]
   /** Connects this model with others, by the names in its section; called once all models exist. */
   link?(model: Model, platform: Platform, config: Config): void
+  /** The same for what looks at other models only; called once all are linked. */
+  observe?(model: Model, platform: Platform, config: Config): void
 }
 
 /** A kind whose resources have names. */

@@ -45,7 +45,7 @@ export const sensors: ResourceKind<SensorConfig[], Sensors> = {
   section: 'sensors',
   schema: sensorsSchema,
   create: (config, platform) => new Sensors(config, platform.time, platform.config.seed),
-  link({ list }, platform, config) {
+  observe({ list }, platform, config) {
     for (const { axes } of list) for (const axis of axes) axis.bind(platform)
     config.forEach(({ throttle }, id) => {
       for (const [i, trip] of throttle?.entries() ?? []) {

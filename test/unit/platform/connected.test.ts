@@ -339,3 +339,10 @@ test.each([
 ])('a sensor refuses %s', (_, text, problem) => {
   expect(() => load(text)).toThrow(problem)
 })
+
+test('a sensor may measure a powercap domain that measures others', () => {
+  const { platform } = load(`${PERF.replace('power: 1', 'power: 2000')}${cap('domains: [cpu]')}${thermal('c')}`)
+  // It begins to warm at once, though nothing has changed yet.
+  const soc = platform.model(sensors).named('s').axes[0]!
+  expect([soc.read(0), soc.read(100e6)]).toEqual([25, 27])
+})
