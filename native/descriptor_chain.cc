@@ -112,7 +112,14 @@ bool DescriptorChain::add(const VirtqDesc& descriptor, const MemoryMap& memory) 
 }
 
 bool DescriptorChain::fail(RingFault fault, uint64_t address, uint64_t value) {
-  error_ = {.fault = fault, .index = index_, .head = head_, .address = address, .value = value, .indirect = in_indirect_};
+  error_ = {
+      .fault = fault,
+      .index = index_,
+      .head = head_,
+      .address = address,
+      .value = value,
+      .indirect = in_indirect_,
+  };
   return false;
 }
 

@@ -19,8 +19,8 @@ inline constexpr uint16_t QUEUE_SIZE_MAX = 1024;
 
 class DescriptorChain {
  public:
-  // `table` has `num` descriptors, head < num. False if the chain breaks a rule: error() says which. Reuses this object's
-  // storage, so a walk allocates only while that grows.
+  // `table` has `num` descriptors, head < num. False if the chain breaks a rule: error() says which. Reuses this
+  // object's storage, so a walk allocates only while that grows.
   bool walk(const VirtqDesc* table, uint16_t num, uint16_t head, bool indirect_allowed, const MemoryMap& memory);
   const RingError& error() const { return error_; }
 

@@ -1,5 +1,5 @@
-// A device on a libuv loop: watches its sockets and kick descriptors, and gives session, pump and JavaScript their turns.
-// Needs libuv, but not Node: what JavaScript has to do is asked of a JavaScriptSide.
+// A device on a libuv loop: watches its sockets and kick descriptors, and gives session, pump and JavaScript their
+// turns. Needs libuv, but not Node: what JavaScript has to do is asked of a JavaScriptSide.
 //
 // JavaScript runs in three places only: onBatch within a visit of the pump, onEvent between two steps, and whatever
 // ticks and promises run when a turn ends. After each of the last two the device may be closed.

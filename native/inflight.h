@@ -1,8 +1,8 @@
 // The inflight region (vhost-user, "Inflight I/O tracking"): a file that the front end keeps for us, in which a later
 // process finds which requests this one had taken but not answered.
 //
-// The front end can write it at any time, so no field of it is trusted: indexes are checked on every use, and sizes come
-// from the message that brought it. This device answers one request at a time, so a "last batch" is a single entry.
+// The front end can write it at any time, so no field of it is trusted: indexes are checked on every use, and sizes
+// come from the message that brought it. Requests are published one by one, so a "last batch" is a single entry.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,8 @@ class InflightRegion {
   // A zeroed, sealed file of that size, for GET_INFLIGHT_FD.
   static Fd create(uint16_t num_queues, uint16_t queue_size);
 
-  // The offset must be a multiple of 64, as the parts are aligned to that; `length` holds bytes(num_queues, queue_size).
+  // The offset must be a multiple of 64, as the parts are aligned to that, and `length` at least
+  // bytes(num_queues, queue_size).
   MappingFault map(int fd, uint64_t offset, uint64_t length, uint16_t num_queues, uint16_t queue_size);
   // The version of a part that is neither new (0) nor ours (1), if any.
   std::optional<uint16_t> foreign_version() const;

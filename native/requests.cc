@@ -1,5 +1,5 @@
-// What each front-end request does (vhost-user, "Front-end message types"), in the order of their numbers, and the table
-// that names their sizes. Handlers validate, act, and return an outcome; session.cc turns that into a reply.
+// What each front-end request does (vhost-user, "Front-end message types"), in the order of their numbers, and the
+// table that names their sizes. Handlers validate, act, and return an outcome; session.cc turns that into a reply.
 #include <fcntl.h>
 
 #include <bit>
@@ -145,7 +145,8 @@ Session::Outcome Session::set_vring_addr(Message& message) {
     // Every start resolves them anew; looking now tells the front end which request is wrong.
     RingPointers ignored;
     const uint32_t num = vring.num != 0 ? vring.num : 1;
-    if (std::string reason = resolve(address, num, memory_, ignored); !reason.empty()) return refused(std::move(reason));
+    std::string reason = resolve(address, num, memory_, ignored);
+    if (!reason.empty()) return refused(std::move(reason));
   }
   vring.address = address;
   vring.has_address = true;

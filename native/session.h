@@ -1,8 +1,8 @@
 // One vhost-user device: the connection to a front end, what was negotiated, guest memory, and two rings. Requests come
 // in here; session.cc dispatches them and owns the one rule of when a reply is due, requests.cc holds what each does.
 //
-// Knows neither Node nor the event loop: what must happen outside is asked of the SessionHost, and what JavaScript is to
-// know is queued as events.
+// Knows neither Node nor the event loop: what must happen outside is asked of the SessionHost, and what JavaScript is
+// to know is queued as events.
 #pragma once
 
 #include <array>

@@ -124,7 +124,8 @@ Receive Connection::read_some(uint8_t* to, size_t wanted) {
     }
   }
   if ((header.msg_flags & MSG_CTRUNC) || message_.fds.size() > MESSAGE_FDS_MAX) {
-    return closed(text("a message came with more than %zu file descriptors", MESSAGE_FDS_MAX));
+    return closed(text("file descriptors of a message were lost: more than %zu came, or this process has too many open",
+                       MESSAGE_FDS_MAX));
   }
   if (got == 0) {
     return closed(text("the front end closed the connection%s", received_ == 0 ? "" : " within a message"));

@@ -45,7 +45,7 @@ class UvHandles {
   // To be repeated after an error, which stops the handle.
   static void set_events(Poll* handle, int events) {
     uv_poll_start(&handle->uv, events,
-                  [](uv_poll_t* uv, int status, int events) { self<uv_poll_t>(uv)->call(status, events); });
+                  [](uv_poll_t* uv, int status, int seen) { self<uv_poll_t>(uv)->call(status, seen); });
   }
 
   Idle* idle(std::function<void()> call) {

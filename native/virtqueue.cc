@@ -23,7 +23,7 @@ uint16_t load_avail_idx(const VirtqAvail* avail) { return __atomic_load_n(&avail
 // Pairs with the driver's acquire of used.idx (§2.7.14): who sees the index sees the used element and the reply.
 void store_used_idx(VirtqUsed* used, uint16_t idx) { __atomic_store_n(&used->idx, idx, __ATOMIC_RELEASE); }
 
-// §2.7.10.1, as the specification writes it: did the index step over `event` on its way from `old` to `now`?
+// §2.7.7.2, as vring_need_event() in the specification's header: did the index step over `event` from `old` to `now`?
 bool need_event(uint16_t event, uint16_t now, uint16_t old) {
   return static_cast<uint16_t>(now - event - 1) < static_cast<uint16_t>(now - old);
 }
@@ -66,7 +66,8 @@ bool Virtqueue::available() const {
 Peek Virtqueue::look() {
   const uint16_t idx = load_avail_idx(ring_.avail);
   // §2.7.6: the driver has at most the whole ring ahead of us. More would send us round it for nothing.
-  if (static_cast<uint16_t>(idx - next_avail_) > num_) return fail(RingFault::AVAIL_IDX_JUMP, idx, 0, next_avail_, num_);
+  const auto ahead = static_cast<uint16_t>(idx - next_avail_);
+  if (ahead > num_) return fail(RingFault::AVAIL_IDX_JUMP, idx, 0, next_avail_, num_);
   seen_avail_ = idx;
   return pending() ? Peek::CHAIN : Peek::EMPTY;
 }
@@ -117,7 +118,7 @@ bool Virtqueue::needs_signal() {
   if (old == next_used_) return false;
   const bool first = !std::exchange(decided_, true);
   // Full: our store of used.idx before our load of the driver's wish. Pairs with the driver's barrier between enabling
-  // notifications and looking at used.idx once more (§2.7.7.1, §2.7.10).
+  // notifications and looking at used.idx once more (§2.7.14).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!event_idx_) return !(load(&ring_.avail->flags) & VIRTQ_AVAIL_F_NO_INTERRUPT);
   // At the first completion there is no `old` to compare with: the driver may have waited since before we started.
@@ -130,7 +131,7 @@ void Virtqueue::suppress_kicks() {
 }
 
 bool Virtqueue::enable_kicks() {
-  store(&ring_.used->flags, uint16_t{0});  // §2.7.7.2: 0 under EVENT_IDX
+  store(&ring_.used->flags, uint16_t{0});  // §2.7.10.2: always 0 under EVENT_IDX
   if (event_idx_) store(avail_event(), next_avail_);
   // Full: our wish before our look at avail.idx. Pairs with the driver's barrier between moving avail.idx and reading
   // the wish (§2.7.13.4.1).

@@ -27,8 +27,8 @@ enum class Peek : uint8_t { EMPTY, CHAIN, FAULT };
 
 class Virtqueue {
  public:
-  // `ring` points to all parts of a ring of `num` entries, aligned; they stay mapped until stop(). The device goes on at
-  // `base`, except that an inflight region overrules it.
+  // `ring` points to all parts of a ring of `num` entries, aligned; they stay mapped until stop(). The device goes on
+  // at `base`, except that an inflight region overrules it.
   RingError start(const RingPointers& ring, uint16_t num, uint16_t base, uint64_t features, InflightQueue inflight);
   void stop();
   bool running() const { return ring_.desc != nullptr; }

@@ -61,13 +61,16 @@ export const NativeEvent = {
   DISCONNECTED: 1,
   /** The memory table changed: call `windows()` again. */
   MEMORY: 2,
-  /** Ring `queue` started; `value` 1 if it is fresh: base 0 and used.idx 0, so a new driver, not a resumed one. */
+  /**
+   * Ring `queue` started: it is set up and enabled. `value` 1 if it is fresh: base 0 and used.idx 0, so a new driver, not
+   * a resumed one. A ring that goes on over new memory says nothing: MEMORY does.
+   */
   QUEUE_STARTED: 3,
-  /** Ring `queue` was stopped by the front end. */
+  /** Ring `queue` was stopped or disabled by the front end. */
   QUEUE_STOPPED: 4,
   /** Ring `queue` was stopped by us because the guest broke a rule; `text` says which, with indexes and addresses. */
   QUEUE_FAULT: 5,
-  /** A request of the front end was refused; `text` names it and says why. */
+  /** A request of the front end was refused, or something it gave us is of no use; `text` names it and says why. */
   REFUSED: 6,
   /** The driver made event buffers available on ring `queue`. */
   EVENT_BUFFERS: 7,
@@ -81,11 +84,13 @@ export interface NativeOptions {
   withoutFeatures?: number[]
   /** Offer VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS. Off by default: QEMU then sends no memory after a reconnect. */
   memSlots?: boolean
-  /** Microseconds to watch the ring after work before sleeping; 0 sleeps at once. Default 50. */
+  /** Microseconds to watch the ring after work before sleeping; 0 sleeps at once. Default 50, at most 1,000,000. */
   pollUs?: number
   /**
-   * Answer entries 0..count-1 of `batch`: read each request, write each reply, set ENTRY_WRITTEN. Must not throw, and
-   * must not call back into this device except `peekEvent` and `commitEvent`.
+   * Answer entries 0..count-1 of `batch`: read each request, write each reply, set ENTRY_WRITTEN, which is 0 before. Must
+   * not throw (the batch is published all the same, then the error is uncaught), and must not call back into this device
+   * except `peekEvent` and `commitEvent`. Chains with a readable part behind a writable one never come here: they are
+   * given back with used.len 0.
    */
   onBatch: (count: number) => void
   onEvent: (event: NativeEvent, queue: number, value: number, text: string) => void
