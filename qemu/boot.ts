@@ -12,7 +12,7 @@ import { makeDeviceTree } from './device-tree.js'
 import { InterruptedError, LabError } from './errors.js'
 import { Guest } from './guest.js'
 import { type GuestFile, makeInitramfs } from './image.js'
-import { baseArguments, type Machine, parseMemory, qemuLine } from './machine.js'
+import { baseArguments, type Machine, parseMemory, printedSocket, qemuLine } from './machine.js'
 import { shellLine } from './process.js'
 import { type Progress, startProgress } from './progress.js'
 import { scmiSource } from './scmi-node.js'
@@ -136,7 +136,7 @@ async function makePlan(options: BootOptions, socketPath: string, console: Machi
     extra: options.qemuArguments ?? [],
     ...(platform === null ? {} : { scmi }),
   }
-  const reproduce = platform === null ? [] : [`${shellLine(deviceLine(platform, scmi))} &`]
+  const reproduce = platform === null ? [] : [`${shellLine(deviceLine(platform, { ...scmi, path: printedSocket }))} &`]
   return { machine, platform, reproduce }
 }
 

@@ -5,11 +5,9 @@ import { buildKernel } from './build.js'
 import { viewPlatform } from './device.js'
 import { LabError } from './errors.js'
 import { debianKernels } from './kernel/source.js'
+import { printedSocket } from './machine.js'
 import { shellLine } from './process.js'
 import { requireTools, toolsFor } from './tools.js'
-
-/** The socket in a printed command, where both sides find it. */
-const printedSocket = '/tmp/scmi.sock'
 
 export async function bootFromArguments(
   kernel: string,

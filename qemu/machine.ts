@@ -26,6 +26,9 @@ export interface Machine {
   extra: string[]
 }
 
+/** The device's socket in lines made for people, where both sides find it. */
+export const printedSocket = '/tmp/scmi.sock'
+
 /** Name of the guest channel's port; init.c looks for it. */
 const channelPort = 'lab.channel'
 

@@ -1,7 +1,7 @@
 /** One QEMU process: its console's text, its end, and the line that starts the same machine by hand. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { GuestError, type GuestFailure, WorkError } from './errors.js'
-import { type Machine, qemuArguments, qemuLine } from './machine.js'
+import { type Machine, printedSocket, qemuArguments, qemuLine } from './machine.js'
 import { shellLine } from './process.js'
 import { qemuCommand } from './tools.js'
 
@@ -123,7 +123,8 @@ export class Vm {
   /** Shell lines that start this machine on a terminal. */
   reproduction(): string {
     const { channel: _, ...rest } = this.machine
-    const machine: Machine = { ...rest, console: 'terminal', append: [...rest.append, 'lab.shell'] }
+    const scmi = rest.scmi ? { scmi: { ...rest.scmi, path: printedSocket } } : {}
+    const machine: Machine = { ...rest, ...scmi, console: 'terminal', append: [...rest.append, 'lab.shell'] }
     return [...this.#reproduce, shellLine(qemuLine(machine))].join('\n')
   }
 
