@@ -1,0 +1,188 @@
+/**
+ * A million random messages for every protocol, on a platform with all that there is. A failure names the message and the
+ * seed; FUZZ_SEED repeats it.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../src/platform/config.js'
+import { Platform } from '../../src/platform/platform.js'
+import { VirtualTime } from '../../src/platform/time.js'
+import { Agent, type AgentProtocol } from '../../src/protocols/agent.js'
+import { protocols } from '../../src/protocols/index.js'
+import { type Command, type Protocol, resourceKinds } from '../../src/protocols/protocol.js'
+import { voltage } from '../../src/protocols/voltage.js'
+import { stateDigest } from '../support/digest.js'
+import { CheckedEvents, RandomMessages, type Shape } from '../support/random-messages.js'
+
+const MESSAGES = 1_000_000
+const BATCHES = 20
+/** Time goes on between so many messages, by up to so much. */
+const MESSAGES_AT_ONCE = 500
+const STEP_MAX_US = 20_000
+/** Half a minute of CPU in all; the machine may be busy. */
+const LIMIT_MS = 300_000
+
+const preset = readFileSync(join(import.meta.dirname, '../../src/platform/presets/everything.yaml'), 'utf8')
+/** Another agent, and devices to grant and take, where the preset has none. */
+const PEOPLE = `
+agents: [{ name: first }, { name: second, trusted: true }]
+devices:
+  - { name: serial, resources: { clocks: [clk_uart], resets: [rst_uart], pinctrl: [pin_uart_tx] } }
+  - { name: gpu, resources: { power_domains: [pd_gpu], perf_domains: [perf_gpu], voltages: [vdd_gpu] } }
+`
+const kinds = resourceKinds(protocols)
+const config = parsePlatformConfig(preset + PEOPLE, 'everything.yaml', protocols, kinds, config => config)
+
+const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
+console.info(`random messages: FUZZ_SEED=${seed}`)
+
+/** Counts what is set off, which a refused command must not do. */
+class CountingTime extends VirtualTime {
+  timers = 0
+
+  override after(delayUs: number, run: () => void): ReturnType<VirtualTime['after']> {
+    this.timers++
+    return super.after(delayUs, run)
+  }
+}
+
+const shapes: fc.Arbitrary<Shape> = fc.record({
+  strangeIds: fc.constantFrom(0, 10, 100),
+  strangeLengths: fc.constantFrom(0, 50, 500),
+  strangeWords: fc.constantFrom(0, 20, 300),
+  strangeRooms: fc.constantFrom(0, 50, 800),
+})
+
+interface Batch {
+  seed: number
+  shape: Shape
+  version: number
+  /** Whether the driver has an event queue. */
+  events: boolean
+  messages: number
+}
+
+/** Sends a batch to a platform of its own. Returns what the protocol counted. */
+function send(protocol: Protocol, { seed, shape, version, events, messages }: Batch): AgentProtocol {
+  const time = new CountingTime()
+  const announced: PlatformConfig['protocols'] = {
+    ...config.protocols,
+    [protocol.name]: { ...config.protocols[protocol.name], version },
+  }
+  const platform = new Platform({ ...config, protocols: announced }, kinds, time)
+  const served = protocols.map(other => (other.id === protocol.id ? protocol : other))
+  const sink = new CheckedEvents(served)
+  sink.available = events
+  const peers: Agent[] = []
+  for (const agent of agentsOf(config)) {
+    peers.push(new Agent({ config: agent, platform, events: sink, peers, protocols: served }))
+  }
+  const [agent] = peers as [Agent]
+  const under = agent.protocols[protocol.id]
+  if (!under) throw new Error(`${protocol.name} is not served`)
+  const digest = () => Math.imul(stateDigest(platform, peers), 31) ^ time.timers
+  const random = new RandomMessages({ agent, served: under, events: sink, digest, seed, shape })
+  for (let sent = 0; sent < messages; sent += MESSAGES_AT_ONCE) {
+    random.send(MESSAGES_AT_ONCE)
+    time.advance(seed % STEP_MAX_US)
+  }
+  return under
+}
+
+describe('any message is answered as the spec frames it, and a refused one changes nothing', () => {
+  test.each(protocols.map(protocol => ({ protocol, name: protocol.name })))(
+    '$name',
+    async ({ protocol }) => {
+      const succeeded = new Set<string>()
+      const refused = new Set<string>()
+      const { versions, commands } = protocol
+      let batches = 0
+      const run = async (seed: number, shape: Shape): Promise<void> => {
+        const version = versions[batches % versions.length]!
+        // Each version with and without: half of a million is enough of each.
+        const events = Math.floor(batches++ / versions.length) % 2 === 0
+        const counted = send(protocol, { seed, shape, version, events, messages: MESSAGES / BATCHES })
+        for (const { id, name } of commands) {
+          if (counted.succeeded[id]! > 0) succeeded.add(name)
+          if (counted.failed[id]! > 0) refused.add(name)
+        }
+        // The runner wants to hear of its worker now and then.
+        await new Promise(setImmediate)
+      }
+      await fc.assert(fc.asyncProperty(fc.nat(), shapes, run), { numRuns: BATCHES, seed, endOnFailure: true })
+      // Or the messages were not random enough to mean anything.
+      const names = [...new Set(commands.map(({ name }) => name))].sort()
+      expect([...succeeded].sort()).toEqual(names)
+      expect([...refused].sort()).toEqual(names)
+    },
+    LIMIT_MS,
+  )
+})
+
+describe('what these messages find', () => {
+  const SHAPE: Shape = { strangeIds: 10, strangeLengths: 50, strangeWords: 20, strangeRooms: 50 }
+  type Handler = Command['handler']
+
+  /** The Voltage protocol with one command's handler wrapped. */
+  function broken(name: string, wrap: (handler: Handler) => Handler): Protocol {
+    const breakIt = (command: Command | undefined) =>
+      command?.name === name ? { ...command, handler: wrap(command.handler) } : command
+    return { ...voltage, commandsOf: version => voltage.commandsOf(version).map(breakIt as never) } as Protocol
+  }
+
+  test.each<[string, string, (handler: Handler) => Handler, string]>([
+    [
+      'a handler that throws',
+      'VOLTAGE_LEVEL_GET',
+      () => () => {
+        throw new Error('boom')
+      },
+      'boom',
+    ],
+    [
+      'a word too many',
+      'VOLTAGE_LEVEL_GET',
+      handler => (state, request, reply, protocol) => {
+        const status = handler(state, request, reply, protocol)
+        reply.u32(0)
+        return status
+      },
+      'answered with 16 bytes instead of 12',
+    ],
+    [
+      'a count that is not that of the entries',
+      'VOLTAGE_DESCRIBE_LEVELS',
+      () => (_state, _request, reply) => {
+        reply.u32(2)
+        reply.u32(1)
+        return 0
+      },
+      'Offset is outside the bounds',
+    ],
+    ['a status that is none', 'VOLTAGE_LEVEL_GET', () => () => -12, 'status -12'],
+    [
+      'a change before a refusal',
+      'VOLTAGE_LEVEL_SET',
+      handler => (state, request, reply, protocol) => {
+        const { list } = state as unknown as { list: { level: number }[] }
+        list[0]!.level++
+        return handler(state, request, reply, protocol)
+      },
+      'refused, and yet it changed something',
+    ],
+    [
+      'an event before a refusal',
+      'VOLTAGE_CONFIG_SET',
+      handler => (state, request, reply, protocol) => {
+        protocol.agent.protocols[0x14]?.notify(0, [0, 0, 0, 0])
+        return handler(state, request, reply, protocol)
+      },
+      'refused, and yet it told of something',
+    ],
+  ])('%s', (_, name, wrap, problem) => {
+    const batch = { seed, shape: SHAPE, version: 0x20001, events: true, messages: 20_000 }
+    expect(() => send(broken(name, wrap), batch)).toThrow(problem)
+  })
+})
