@@ -4,11 +4,12 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { consumerModule, consumerSource, copyConsumerSource } from './consumers.js'
 import { InterruptedError, WorkError } from './errors.js'
 import { hash, writeWhole } from './files.js'
 import { compilerVersion } from './image.js'
-import { type Fragment, type LostOption, lostOptions, readFragments } from './kernel/config.js'
+import { type Fragment, type LostOption, lostOptions, parseConfig, readFragments } from './kernel/config.js'
 import { type Patch, readPatch } from './kernel/patches.js'
 import { findSource, type KernelSource, type PreparedTree } from './kernel/source.js'
 import { withLock } from './lock.js'
@@ -41,10 +42,12 @@ export interface Kernel {
   wasCached: boolean
   seconds: number
   lost: LostOption[]
+  /** Whether the lab's consumer module is beside the Image. */
+  hasConsumers: boolean
 }
 
 /** Raised when the way a kernel is built changes, so that older ones are not taken for it. */
-const recipe = '1'
+const recipe = '2'
 /** Steps of a full build, for the first one's percentage; later ones know their own. */
 const usualSteps = 1640
 const image = 'arch/arm64/boot/Image'
@@ -57,7 +60,8 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
     requireTools('compiler')
     const work = { signal: options.signal, progress }
     const source = await findSource(request.source, { ...work, update: request.update ?? false })
-    const parts = [...patches.map(patch => patch.text), '--', ...fragments.map(fragment => fragment.text)]
+    const textOf = ({ text }: { text: string }): string => text
+    const parts = [...patches.map(textOf), '--', ...fragments.map(textOf), '--', ...consumerSource()]
     const home = cachePath('kernels', hash(recipe, source.id, compilerVersion(), ...parts))
     const cached = readKernel(home)
     if (cached) return tell(cached, progress)
@@ -92,11 +96,23 @@ function readKernel(home: string): Kernel | undefined {
   const record = join(home, 'build.json')
   if (!existsSync(record)) return undefined
   const { source, seconds, lost } = JSON.parse(readFileSync(record, 'utf8'))
-  return { image: join(home, 'Image'), config: join(home, 'config'), source, seconds, lost, wasCached: true }
+  const hasConsumers = existsSync(join(home, consumerModule))
+  return {
+    image: join(home, 'Image'),
+    config: join(home, 'config'),
+    source,
+    seconds,
+    lost,
+    hasConsumers,
+    wasCached: true,
+  }
 }
 
 function tell(kernel: Kernel, progress: Progress): Kernel {
   for (const { name, wanted, got } of kernel.lost) progress.note(`${name}=${wanted} did not survive: it is ${got}`)
+  if (!kernel.hasConsumers) {
+    progress.note(`without the lab's consumer module; ${join(dirname(kernel.image), 'build.log')} says why`)
+  }
   progress.done(kernel.wasCached ? `${kernel.source} is in the cache` : `${kernel.source} is built`)
   return kernel
 }
@@ -110,11 +126,13 @@ async function build(job: BuildJob): Promise<Kernel> {
     startObjects(prepared.objects)
     const lost = await configure(job, prepared, log)
     await compile(job, prepared, log)
+    const consumers = await compileConsumers(job, prepared, log)
     const partial = `${job.home}.partial`
     rmSync(partial, { recursive: true, force: true })
     mkdirSync(partial, { recursive: true })
     copyFileSync(join(prepared.objects, image), join(partial, 'Image'))
     copyFileSync(join(prepared.objects, '.config'), join(partial, 'config'))
+    if (consumers) copyFileSync(consumers, join(partial, consumerModule))
     renameSync(log, join(partial, 'build.log'))
     const seconds = Math.round((Date.now() - began) / 1000)
     const record = {
@@ -180,6 +198,32 @@ async function compile(job: BuildJob, { tree, objects }: PreparedTree, log: stri
   }
   await make(job, objects, ['-C', tree, `O=${objects}`, `-j${job.jobs}`, 'Image'], log, onLine)
   if (isFresh) writeFileSync(counter, String(steps))
+}
+
+/**
+ * Compiles the lab's consumer module against the kernel, and returns its path. A kernel without modules goes without,
+ * and so does one whose interfaces the module does not know: it boots all the same.
+ */
+async function compileConsumers(
+  job: BuildJob,
+  { tree, objects }: PreparedTree,
+  log: string,
+): Promise<string | undefined> {
+  if (parseConfig(readFileSync(join(objects, '.config'), 'utf8')).get('CONFIG_MODULES') !== 'y') return undefined
+  job.progress.update('compiling the consumer module')
+  const folder = join(objects, 'lab-consumer')
+  copyConsumerSource(folder)
+  const base = ['-C', tree, `O=${objects}`]
+  try {
+    await make(job, objects, [...base, 'modules_prepare'], log)
+    const symbols = `KBUILD_EXTRA_SYMBOLS=${join(objects, 'vmlinux.symvers')}`
+    await make(job, objects, [...base, `M=${folder}`, symbols, 'modules'], log)
+    return join(folder, consumerModule)
+  } catch (error) {
+    if (!(error instanceof WorkError)) throw error
+    job.progress.note(error.message)
+    return undefined
+  }
 }
 
 async function make(

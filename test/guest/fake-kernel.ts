@@ -20,6 +20,11 @@ Image:
 	@test ! -e lib/broken.c || { echo "lib/broken.c:3:1: error: expected ';'"; exit 1; }
 	@mkdir -p $(O)/arch/arm64/boot
 	@cp lib/numbers.txt $(O)/arch/arm64/boot/Image
+modules_prepare:
+	@:
+modules:
+	@test ! -e lib/other-interface || { echo "consumer.c:1:1: error: unknown type"; exit 1; }
+	@cp $(M)/consumer.c $(M)/lab-consumer.ko
 `
 
 const mergeConfig = `#!/bin/sh

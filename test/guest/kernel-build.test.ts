@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { buildKernel, type KernelRequest } from '../../qemu/build.js'
 import { startProgress } from '../../qemu/progress.js'
@@ -63,6 +63,21 @@ test('a patch changes the Image and not the source tree', async () => {
   const { image } = await build({ patches: [patchFile()] })
   expect(readFileSync(image, 'utf8')).toBe(numbers.replace('three', '3'))
   expect(readFileSync(join(tree, 'lib/numbers.txt'), 'utf8')).toBe(numbers)
+})
+
+test('the lab’s consumer module is beside the Image, unless the kernel’s interfaces do not fit it', async () => {
+  const first = await build()
+  expect(first.hasConsumers).toBe(true)
+  expect(existsSync(join(dirname(first.image), 'lab-consumer.ko'))).toBe(true)
+  writeFileSync(join(tree, 'lib/other-interface'), '')
+  said.length = 0
+  const without = await build()
+  expect(without.hasConsumers).toBe(false)
+  expect(readFileSync(without.image, 'utf8')).toBe(numbers)
+  expect(said.join('')).toContain('consumer.c:1:1: error: unknown type')
+  expect((await build()).hasConsumers).toBe(false)
+  expect(said.at(-1)).toContain('is in the cache')
+  expect(said.join('')).toContain("without the lab's consumer module; ")
 })
 
 test('a tree that was built in place is cleaned in a copy, and stays as it is', async () => {
