@@ -7,6 +7,7 @@ import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Channel } from './channel.js'
+import { consumerFiles } from './consumers.js'
 import { type Device, type DeviceOptions, deviceLine, startDevice, viewPlatform } from './device.js'
 import { makeDeviceTree } from './device-tree.js'
 import { InterruptedError, LabError } from './errors.js'
@@ -123,7 +124,7 @@ async function makePlan(options: BootOptions, socketPath: string, console: Machi
   const platform = options.platform === undefined ? defaultPlatform : options.platform
   const scmi = { path: socketPath, dials: options.dials ?? 'qemu' }
   const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
-  const source = platform === null ? '' : scmiSource(await viewPlatform(platform, options.device))
+  const source = platform === null ? '' : scmiSource(await viewPlatform(platform, options.device), base)
   const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
   const terminal = console === 'terminal' ? terminalWords() : []
   const debug = options.driverDebug ? driverDebug : []
@@ -152,7 +153,7 @@ async function makeFiles(
   try {
     const [deviceTree, initramfs] = await Promise.all([
       makeDeviceTree({ arguments: words, source, signal }),
-      makeInitramfs(options.files ?? [], { signal, progress }),
+      makeInitramfs([...consumerFiles(options.kernel), ...(options.files ?? [])], { signal, progress }),
     ])
     return { deviceTree, initramfs }
   } finally {

@@ -3,22 +3,35 @@
  * a client driver of the guest use it. Adding a protocol's view is one entry in the table below.
  */
 import type { Platform } from '../src/platform/platform.js'
+import {
+  clockConsumers,
+  perfConsumers,
+  powerConsumers,
+  regulatorConsumers,
+  regulators,
+  resetConsumers,
+} from './device-tree/consumers.js'
+import { cpuNodes, thermalZones } from './device-tree/cpus.js'
+import { pinConsumers, pinStates } from './device-tree/pins.js'
+import type { TreeView } from './device-tree/view.js'
 
 /** One protocol in the device tree; both parts are device tree source. */
 export interface ProtocolNode {
   /** Inside `protocol@NN { reg = <0xNN>; … }`, which carries the label `scmi_NN`. */
-  body: string | ((platform: Platform) => string)
+  body: string | ((view: TreeView) => string)
   /** Further top-level source, such as consumers: `/ { … };` or `&{/cpus/cpu@0} { … };`. */
-  consumers?(platform: Platform): string
+  consumers?(view: TreeView): string
 }
 
 /** By protocol id. A protocol without an entry gets a node with its `reg` alone, which is what the core asks for. */
 export const protocolNodes: Record<number, ProtocolNode> = {
-  17: { body: '#power-domain-cells = <1>;' },
-  19: { body: '#power-domain-cells = <1>;' },
-  20: { body: '#clock-cells = <1>;' },
-  21: { body: '#thermal-sensor-cells = <1>;' },
-  22: { body: '#reset-cells = <1>;' },
+  17: { body: '#power-domain-cells = <1>;', consumers: powerConsumers },
+  19: { body: '#power-domain-cells = <1>;', consumers: view => `${cpuNodes(view)}\n${perfConsumers(view)}` },
+  20: { body: '#clock-cells = <1>;', consumers: clockConsumers },
+  21: { body: '#thermal-sensor-cells = <1>;', consumers: thermalZones },
+  22: { body: '#reset-cells = <1>;', consumers: resetConsumers },
+  23: { body: regulators, consumers: regulatorConsumers },
+  25: { body: pinStates, consumers: pinConsumers },
 }
 
 /** Base is the SCMI node itself, not a child of it. */
@@ -31,15 +44,16 @@ export interface ScmiView {
 }
 
 /** The source to append to the machine's device tree. */
-export function scmiSource(view: ScmiView): string {
-  const ids = view.protocols.map(protocol => protocol.id).filter(id => id !== BASE)
+export function scmiSource({ platform, protocols }: ScmiView, { cpus }: { cpus: number }): string {
+  const view = { platform, cpus }
+  const ids = protocols.map(protocol => protocol.id).filter(id => id !== BASE)
   const children = ids.map(id => {
     const hex = id.toString(16)
     const body = protocolNodes[id]?.body ?? ''
-    const source = typeof body === 'string' ? body : body(view.platform)
+    const source = typeof body === 'string' ? body : body(view)
     return `scmi_${hex}: protocol@${hex} { reg = <0x${hex}>; ${source} };`
   })
   const node = ['compatible = "arm,scmi-virtio"; #address-cells = <1>; #size-cells = <0>;', ...children].join('\n')
-  const consumers = ids.map(id => protocolNodes[id]?.consumers?.(view.platform) ?? '')
+  const consumers = ids.map(id => protocolNodes[id]?.consumers?.(view) ?? '')
   return [`/ { firmware { scmi: scmi {\n${node}\n}; }; };`, ...consumers].filter(Boolean).join('\n')
 }

@@ -64,6 +64,12 @@ export class Setting {
     if (!this.allows(this.value)) throw new ConfigError([...at, 'value'], `${value} is not a value that it can have`)
   }
 
+  /** The ends of what it can have; 0 and 1 where that may be anything. */
+  get bounds(): { lowest: number; highest: number } {
+    if (this.#values) return { lowest: Math.min(...this.#values), highest: Math.max(...this.#values) }
+    return { lowest: this.#range?.min ?? 0, highest: this.#range?.max ?? 1 }
+  }
+
   allows(value: number): boolean {
     if (this.#values) return this.#values.includes(value)
     return !this.#range || (value >= this.#range.min && value <= this.#range.max)

@@ -2,12 +2,18 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
+import { viewPlatform } from '../../qemu/device.js'
+import { cpuDomains } from '../../qemu/device-tree/cpus.js'
 import { makeDeviceTree, mergeDeviceTree } from '../../qemu/device-tree.js'
 import { baseArguments, shapingArguments } from '../../qemu/machine.js'
 import { type ScmiView, scmiSource } from '../../qemu/scmi-node.js'
 
 const machine = baseArguments({ memory: '256M', cpus: 3 })
-const view = { protocols: [0x10, 0x14, 0x15, 0x12].map(id => ({ id })) } as unknown as ScmiView
+const view = {
+  protocols: [0x10, 0x14, 0x15, 0x12].map(id => ({ id })),
+  platform: { has: () => false },
+} as unknown as ScmiView
+const ours = scmiSource(view, { cpus: 3 })
 
 const decompile = (blob: Buffer): string =>
   execFileSync('dtc', ['-q', '-I', 'dtb', '-O', 'dts'], { input: blob, encoding: 'utf8' })
@@ -22,7 +28,7 @@ function node(source: string, name: string): string {
 
 let merged: Buffer
 beforeAll(async () => {
-  merged = readFileSync(await makeDeviceTree({ arguments: machine, source: scmiSource(view) }))
+  merged = readFileSync(await makeDeviceTree({ arguments: machine, source: ours }))
 })
 
 test('the merged tree has the machine as QEMU describes it, and the SCMI node', () => {
@@ -45,7 +51,7 @@ test('each protocol but Base has a child with its id and its cells', () => {
 
 test('source may refer to the SCMI nodes by label and to the machine by path', async () => {
   const consumer = '&{/cpus/cpu@0} { clocks = <&scmi_14 7>; };'
-  const blob = await mergeDeviceTree(merged, scmiSource(view) + consumer)
+  const blob = await mergeDeviceTree(merged, ours + consumer)
   const source = decompile(blob)
   const phandle = /phandle = <(0x[0-9a-f]+)>/.exec(node(source, 'protocol@14'))![1]
   expect(node(source, 'cpu@0')).toContain(`clocks = <${phandle} 0x07>`)
@@ -59,7 +65,7 @@ test('source that does not compile is an error that shows it', async () => {
 })
 
 test('the second time the tree comes from the cache; another machine has another one', async () => {
-  const options = { arguments: machine, source: scmiSource(view) }
+  const options = { arguments: machine, source: ours }
   const path = await makeDeviceTree(options)
   expect(await makeDeviceTree({ ...options, arguments: [...machine, '-s'] })).toBe(path)
   expect(await makeDeviceTree({ ...options, arguments: [...machine, '-smp', '4'] })).not.toBe(path)
@@ -68,4 +74,39 @@ test('the second time the tree comes from the cache; another machine has another
 test('arguments that open files or sockets do not reach the dump', () => {
   const words = ['-smp', '4', '-qmp', 'unix:/x,server=on', '--machine', 'virtualization=on', '-S', '-m', '1G']
   expect(shapingArguments(words)).toEqual(['-smp', '4', '-machine', 'virtualization=on', '-m', '1G'])
+})
+
+test('the preset everything: CPUs share the domains that are named after them, and each resource has a consumer', async () => {
+  const view = await viewPlatform('everything')
+  expect(cpuDomains({ platform: view.platform, cpus: 4 })).toEqual([0, 0, 1, 1])
+  expect(cpuDomains({ platform: view.platform, cpus: 1 })).toEqual([0])
+  const source = decompile(await mergeDeviceTree(merged, scmiSource(view, { cpus: 3 })))
+  expect(node(source, 'cpu@2')).toMatch(/power-domain-names = "perf"/)
+  const labels = [...node(source, 'scmi-lab').matchAll(/label = "(.*)"/g)].map(([, label]) => label)
+  for (const label of ['clk_uart', 'vdd_gpu', 'rst_dsp', 'pd_soc', 'perf_memory', 'grp_i2c', 'pin_led']) {
+    expect(labels).toContain(label)
+  }
+  // Linux has no way to ask for what it offers.
+  expect(labels).not.toContain('pd_modem')
+  // What agents may not set, Linux must not try to.
+  expect(node(source, 'regulator@4')).not.toContain('microvolt')
+})
+
+test('an agent that sees part of the platform has its own ids in its guest', async () => {
+  const { platform, protocols } = await viewPlatform('everything')
+  const agent = {
+    id: 1,
+    name: 'guest',
+    trusted: false,
+    socket: undefined,
+    resources: { clocks: ['clk_uart', 'clk_xtal'] },
+  }
+  const limited = {
+    config: { ...platform.config, agents: [agent] },
+    has: platform.has.bind(platform),
+    model: platform.model.bind(platform),
+  }
+  const source = scmiSource({ platform: limited as unknown as typeof platform, protocols }, { cpus: 3 })
+  expect(source).toMatch(/label = "clk_uart"; clocks = <&scmi_14 0>, <&scmi_14 1>; clock-names = "clock", "clk_xtal";/)
+  expect(source).not.toContain('clk_display_pixel')
 })

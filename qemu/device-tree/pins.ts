@@ -1,0 +1,107 @@
+/**
+ * Pin states: for each group one for each function it can have, and for groups and pins two with the lowest and the
+ * highest value of all that can be configured. The node of a state is below the protocol's, its consumer selects it.
+ */
+import { type PinTarget, pins } from '../../src/platform/pins.js'
+import { consumer, consumers } from './consumers.js'
+import { quoted, type TreeView } from './view.js'
+
+const flag = (property: string) => (): string => `${property};`
+const value =
+  (property: string) =>
+  (value: number): string =>
+    `${property} = <${value}>;`
+const either =
+  (off: string, on: string) =>
+  (value: number): string =>
+    `${value === 0 ? off : on};`
+
+/** Configuration types (SCMI v3.2 §4.11.1) in Linux' terms; other types Linux cannot set from a device tree. */
+const properties: Record<number, (value: number) => string> = {
+  1: flag('bias-bus-hold'),
+  2: flag('bias-disable'),
+  3: flag('bias-high-impedance'),
+  4: value('bias-pull-up'),
+  5: value('bias-pull-pin-default'),
+  6: value('bias-pull-down'),
+  7: flag('drive-open-drain'),
+  8: flag('drive-open-source'),
+  9: flag('drive-push-pull'),
+  10: value('drive-strength'),
+  11: value('input-debounce'),
+  12: either('input-disable', 'input-enable'),
+  15: value('input-schmitt'),
+  16: either('low-power-disable', 'low-power-enable'),
+  17: either('output-disable', 'output-enable'),
+  18: either('output-low', 'output-high'),
+  19: value('power-source'),
+  20: value('slew-rate'),
+}
+
+interface PinState {
+  name: string
+  label: string
+  body: string
+}
+
+interface PinUser {
+  kind: 'pin-group' | 'pin'
+  id: number
+  target: PinTarget
+  states: PinState[]
+}
+
+function configStates(label: string, target: PinTarget): PinState[] {
+  const states = (
+    [
+      ['lowest', 0],
+      ['highest', 1],
+    ] as const
+  ).map(([name, end]) => {
+    const body = target.types.flatMap(type => {
+      const settings = target.settings(type) ?? []
+      const [first] = settings
+      const write = properties[type]
+      if (!first || !write || settings.some(({ readOnly }) => readOnly)) return []
+      const wanted = end === 0 ? first.bounds.lowest : first.bounds.highest
+      return settings.every(setting => setting.allows(wanted)) ? [write(wanted)] : []
+    })
+    return { name, label: `${label}_${name}`, body: body.join(' ') }
+  })
+  return states.filter(({ body }) => body !== '')
+}
+
+/** Whoever has at least one state. */
+function pinUsers({ platform }: TreeView): PinUser[] {
+  if (!platform.has(pins)) return []
+  const model = platform.model(pins)
+  const groups = model.groups.map((target, id): PinUser => {
+    const label = `scmi_group_${id}`
+    const functions = model.functions.flatMap((fn, i) =>
+      target.canHave(fn) ? [{ name: fn.name, label: `${label}_${i}`, body: `function = ${quoted(fn.name)};` }] : [],
+    )
+    return { kind: 'pin-group', id, target, states: [...functions, ...configStates(label, target)] }
+  })
+  const single = model.list.map(
+    (target, id): PinUser => ({ kind: 'pin', id, target, states: configStates(`scmi_pin_${id}`, target) }),
+  )
+  return [...groups, ...single].filter(({ states }) => states.length > 0)
+}
+
+/** Inside the protocol's node. */
+export const pinStates = (view: TreeView): string =>
+  pinUsers(view)
+    .flatMap(({ kind, target, states }) => {
+      const target_ = `${kind === 'pin' ? 'pins' : 'groups'} = ${quoted(target.name)};`
+      return states.map(({ label, body }) => `${label}: ${label.replaceAll('_', '-')} { ${target_} ${body} };`)
+    })
+    .join('\n')
+
+export const pinConsumers = (view: TreeView): string =>
+  consumers(
+    pinUsers(view).map(({ kind, id, target, states }) => {
+      const names = states.map(({ name }) => quoted(name)).join(', ')
+      const numbered = states.map(({ label }, i) => `pinctrl-${i} = <&${label}>;`).join(' ')
+      return consumer(kind, id, target.name, `pinctrl-names = ${names}; ${numbered}`)
+    }),
+  )

@@ -1,0 +1,26 @@
+/** What the writers of device tree source look at: the platform as the guest's agent sees it, and the machine. */
+import type { Platform } from '../../src/platform/platform.js'
+import type { ResourceKind } from '../../src/platform/resource.js'
+
+export interface TreeView {
+  platform: Platform
+  /** How many CPUs the machine has. */
+  cpus: number
+}
+
+/**
+ * The resources of a section with the ids that the guest uses: those of the platform's first agent, which is the one a
+ * guest of the lab is. Empty if the platform has none.
+ */
+export function seen<Config, Resource extends { name: string }>(
+  { platform }: TreeView,
+  kind: ResourceKind<Config, { list: readonly Resource[] }>,
+): readonly Resource[] {
+  if (!platform.has(kind as ResourceKind)) return []
+  const { list } = platform.model(kind)
+  const names = platform.config.agents[0]?.resources[kind.section]
+  return names?.flatMap(name => list.filter(resource => resource.name === name)) ?? list
+}
+
+/** A string of device tree source. */
+export const quoted = (text: string): string => `"${text.replaceAll(/[\\"]/g, character => `\\${character}`)}"`
