@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { boot } from '../../qemu/boot.js'
 import type { Guest } from '../../qemu/guest.js'
+import { nextNotification } from '../../qemu/guest-view/drivers.js'
 import { readClocks, readHwmon, readIio, scmiLog } from '../../qemu/guest-view.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { sensors } from '../../src/platform/sensors.js'
@@ -22,13 +23,6 @@ beforeAll(async () => {
   server = guest.device!
 }, KERNEL_LIMIT_MS)
 afterAll(() => guest?.close(), LIMIT_MS)
-
-/** The next notification of this kind that the guest's driver received, as payload words. */
-async function notification(protocol: number, id: number): Promise<number[]> {
-  const wanted = `notification 0x0${id} of protocol 0x${protocol.toString(16)}`
-  const text = await guest.check(`until scmi-raw -n >/tmp/n && grep -q "${wanted}" /tmp/n; do :; done; cat /tmp/n`)
-  return [...text.matchAll(/^0x[0-9a-f]+/gm)].map(Number)
-}
 
 test('the kernel names the platform, and no scmi driver warns', async () => {
   const log = await scmiLog(guest)
@@ -76,7 +70,7 @@ test('a rate that the platform changes is told to the guest that subscribed', as
   const cpu = model.named('cpu')
   expect((await guest.scmi(CLOCK, 0x9, [cpu.id, 1])).status).toBe(SUCCESS)
   model.setRate(cpu, 408e6, 0)
-  expect(await notification(CLOCK, RATE_CHANGED)).toEqual([0, cpu.id, 408e6, 0])
+  expect(await nextNotification(guest, CLOCK, RATE_CHANGED)).toEqual([0, cpu.id, 408e6, 0])
 })
 
 test('every sensor that Linux has a class for reads its value, in its unit', async () => {
@@ -135,7 +129,7 @@ test('a value that crosses a trip point is told to the guest', async () => {
   expect((await guest.scmi(SENSOR, 0x5, [id, RISING, 60_000, 0])).status).toBe(SUCCESS)
   expect((await guest.scmi(SENSOR, 0x4, [id, 1])).status).toBe(SUCCESS)
   soc.set(70)
-  const events = await notification(SENSOR, TRIP_POINT_EVENT)
+  const events = await nextNotification(guest, SENSOR, TRIP_POINT_EVENT)
   expect(events).toEqual([0, id, 1 << 16])
   soc.set(undefined)
 })
