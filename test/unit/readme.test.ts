@@ -1,20 +1,31 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parsePlatformConfig } from '../../src/platform/config.js'
+import { Platform } from '../../src/platform/platform.js'
+import { VirtualTime } from '../../src/platform/time.js'
 import { protocols } from '../../src/protocols/index.js'
-import type { Protocol } from '../../src/protocols/protocol.js'
+import { type Protocol, resourceKinds } from '../../src/protocols/protocol.js'
 
 const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`
 
 function row({ id, name, versions, commands, events }: Protocol): string {
   const ids = new Set(commands.map(command => command.id))
   const delayed = new Set(commands.filter(command => command.delayed).map(command => command.id))
-  const cells = [`0x${id.toString(16)}`, name, versions.map(versionText).join(', '), ids.size, delayed.size, events.length]
+  const cells = [
+    `0x${id.toString(16)}`,
+    name,
+    versions.map(versionText).join(', '),
+    ids.size,
+    delayed.size,
+    events.length,
+  ]
   return `| ${cells.join(' | ')} |`
 }
 
+const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+
 test("README's table of protocols is what is declared", () => {
-  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
   const table = /<!-- protocols:.*-->\n([\s\S]*?)<!-- \/protocols -->/.exec(readme)?.[1]
   const expected = [
     '| id | protocol | versions | commands | with delayed response | notifications |',
@@ -23,4 +34,15 @@ test("README's table of protocols is what is declared", () => {
     '',
   ].join('\n')
   expect(table).toBe(expected)
+})
+
+test("README's platform files describe platforms", () => {
+  const files = [...readme.matchAll(/```yaml\n(vendor: [\s\S]*?)```/g)].map(([, text]) => text!)
+  expect(files.length).toBeGreaterThan(1)
+  const kinds = resourceKinds(protocols)
+  for (const text of files) {
+    const build = () =>
+      parsePlatformConfig(text, 'README', protocols, kinds, c => new Platform(c, kinds, new VirtualTime()))
+    expect(build).not.toThrow()
+  }
 })
