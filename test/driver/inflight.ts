@@ -84,11 +84,20 @@ export class InflightQueue {
     return this.view.getUint16(14, true)
   }
 
+  set usedIdx(value: number) {
+    this.view.setUint16(14, value, true)
+  }
+
   setEntry(head: number, fields: { inflight: number; next?: number; counter: number }): void {
     const at = HEADER + ENTRY * head
     this.view.setUint8(at, fields.inflight)
     this.view.setUint16(at + 6, fields.next ?? 0, true)
     this.view.setBigUint64(at + 8, BigInt(fields.counter), true)
+  }
+
+  /** The entry that was completed before this one. */
+  next(head: number): number {
+    return this.view.getUint16(HEADER + ENTRY * head + 6, true)
   }
 
   /** Heads in flight, in the order they were taken. */

@@ -124,6 +124,31 @@ describe('after a crash', () => {
     expect(await frontEnd.getBase(0)).toBe(COUNT)
   })
 
+  it('between used.idx and its note, a new process answers nothing again', async () => {
+    const first = await negotiated({ size: SIZE })
+    const region = await track(first)
+    await first.start()
+    let last = 0
+    for (let i = 0; i < 5; i++) {
+      last = first.driver.post(pattern(8, i), 8).head
+      first.driver.cmdq.publish()
+      for (const used of await first.driver.cmdq.collect(1)) first.driver.answer(used)
+    }
+    // The device stores used.idx first, then clears the entry and notes the index: undo the latter two.
+    const left = first.own(InflightRegion.copy(region.snapshot(), 2, SIZE))
+    left.queue(0).setEntry(last, { inflight: 1, next: left.queue(0).next(last), counter: 5 })
+    left.queue(0).usedIdx = 4
+    const second = await connected({ size: SIZE })
+    second.memory.write(second.memory.regions[0]!.guest, first.memory.read(first.memory.regions[0]!.guest, 1 << 20))
+    expect(await left.set(second.frontEnd)).toBe(0n)
+    await second.start({ bases: [5, 0] })
+    await second.frontEnd.sync()
+    expect(second.backEnd.batches).toEqual([])
+    expect(second.driver.cmdq.usedIdx).toBe(5)
+    expect(left.queue(0).inFlight).toEqual([])
+    expect(await second.frontEnd.getBase(0)).toBe(5)
+  })
+
   it('a completion that was published but not noted is not answered again', async () => {
     const rig = await connected({ size: SIZE })
     const { driver, frontEnd } = rig
