@@ -81,8 +81,8 @@ Session::Outcome Session::set_features(Message& message) {
   if (features & feature_bit(VHOST_USER_F_PROTOCOL_FEATURES)) return done();
   // "Ring states": without this bit there is no SET_VRING_ENABLE, and rings start enabled. With it they stay as they
   // are.
+  for (Vring& vring : vrings_) vring.enabled = true;
   for (unsigned queue = 0; queue < QUEUES; queue++) {
-    vrings_[queue].enabled = true;
     if (Outcome outcome = start_or_refuse(queue); outcome.kind != Outcome::DONE) return outcome;
   }
   return done();
