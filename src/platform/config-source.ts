@@ -13,12 +13,16 @@ import {
 } from 'yaml'
 import { ConfigError } from './config-error.js'
 import type { Problem } from './config-issues.js'
+import { Repeats } from './repeats.js'
 
 /** The text of a platform file, and where in it things are. */
 export class ConfigSource {
   readonly #file: string
   readonly #lines = new LineCounter()
   readonly #document: Document
+  readonly #repeats = new Repeats()
+  /** As plain data, with all entries written out, once somebody has asked for it. */
+  #data: unknown
 
   /** Throws ConfigError if the text is not YAML. */
   constructor(text: string, file: string) {
@@ -42,11 +46,14 @@ export class ConfigSource {
     })
   }
 
-  /** Throws ConfigError for a file whose aliases multiply without measure. */
+  /** What the text says. Throws ConfigError for a file whose aliases or repeats multiply without measure. */
   data(): unknown {
+    if (this.#data !== undefined) return this.#data
     try {
-      return this.#document.toJS() ?? {}
+      this.#data = this.#repeats.expand(this.#document.toJS() ?? {})
+      return this.#data
     } catch (error) {
+      if (error instanceof ConfigError) throw this.error({ path: error.path, text: error.problem, place: 'value' })
       if (error instanceof ReferenceError) throw new ConfigError([], error.message, this.#place(0))
       throw error
     }
@@ -82,7 +89,7 @@ export class ConfigSource {
   #find({ path, place }: Problem): { position: number; order: number } {
     let node = this.#resolve(this.#document.contents)
     let position = node?.range?.[0] ?? 0
-    for (const part of path) {
+    for (const part of this.#repeats.origin(this.#data, path)) {
       const pair = isMap(node)
         ? node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part))
         : undefined

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath, show } from './config-error.js'
 import { explain, type KnownKeys } from './config-issues.js'
 import { ConfigSource } from './config-source.js'
+import { repeatJsonSchema } from './repeats.js'
 import type { ResourceKind } from './resource.js'
 import { resourceName } from './units.js'
 
@@ -146,7 +147,22 @@ export function platformJsonSchema(
   protocols: readonly ProtocolInfo[],
   kinds: readonly ResourceKind[],
 ): z.core.JSONSchema.JSONSchema {
+  const schema = fileJsonSchema(protocols, kinds)
+  allowRepeats(schema)
+  return schema
+}
+
+/** Of what a file says when entries that stand for many are written out. */
+function fileJsonSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
   return z.toJSONSchema(platformSchema(protocols, kinds), { io: 'input', target: 'draft-7' })
+}
+
+/** Maps in lists can have a `repeat`. */
+function allowRepeats(node: unknown): void {
+  if (typeof node !== 'object' || node === null) return
+  const { items } = node as { items?: { properties?: Record<string, unknown> } }
+  for (const child of Object.values(node)) allowRepeats(child)
+  if (items?.properties) items.properties.repeat = repeatJsonSchema
 }
 
 /**
@@ -161,7 +177,7 @@ export function buildPlatform<T>(
 ): T {
   const result = platformSchema(protocols, kinds).safeParse(source.data(), { reportInput: true })
   if (!result.success) {
-    const known = platformJsonSchema(protocols, kinds) as KnownKeys
+    const known = fileJsonSchema(protocols, kinds) as KnownKeys
     throw source.first(result.error.issues.flatMap(issue => explain(issue, known)))
   }
   try {

@@ -290,7 +290,7 @@ test('the JSON Schema has the sections, their fields and the versions', () => {
   const properties = schema.properties as Record<string, { items?: { properties?: object } }>
   expect(schema.required).toEqual(['vendor'])
   expect(Object.keys(properties)).toEqual(KEYS.split(', '))
-  expect(Object.keys(properties.wheels?.items?.properties ?? {})).toEqual(WHEEL_KEYS.split(', '))
+  expect(Object.keys(properties.wheels?.items?.properties ?? {})).toEqual([...WHEEL_KEYS.split(', '), 'repeat'])
   expect(JSON.stringify(schema)).toContain('"enum":["1.0","2.0","2.1",1,2,2.1,65536,131072,131073]')
   expect(() => platformJsonSchema(allProtocols, resourceKinds(allProtocols))).not.toThrow()
 })

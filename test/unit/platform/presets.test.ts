@@ -1,0 +1,68 @@
+/** What the presets promise in their first lines. */
+import { expect, test } from 'vitest'
+import { loadPlatform } from '../../../src/load.js'
+import { clocks } from '../../../src/platform/clocks.js'
+import { perfDomains } from '../../../src/platform/perf-domains.js'
+import { powerDomains } from '../../../src/platform/power-domains.js'
+import { presetNames } from '../../../src/platform/presets.js'
+import { listOf } from '../../../src/platform/resource.js'
+import { sensors } from '../../../src/platform/sensors.js'
+import { VirtualTime } from '../../../src/platform/time.js'
+
+const load = async (name: string) => (await loadPlatform(name, { time: new VirtualTime() })).platform
+
+test('large has 1,000 clocks, 500 sensors, 256 power domains, in a tree', async () => {
+  const platform = await load('large')
+  const counts = [platform.model(clocks), platform.model(sensors), platform.model(powerDomains)].map(
+    ({ list }) => list.length,
+  )
+  expect(counts).toEqual([1000, 500, 256])
+  expect(
+    platform
+      .model(clocks)
+      .named('dev_899')
+      .parents.map(({ name }) => name),
+  ).toEqual(['bus_59', 'xtal'])
+  expect(
+    platform
+      .model(powerDomains)
+      .named('device_239')
+      .parents.map(({ name }) => name),
+  ).toEqual(['cluster_14'])
+})
+
+test('imx95 numbers things as the chip does', async () => {
+  const platform = await load('imx95')
+  const ids = (list: readonly { name: string }[], ...names: string[]) =>
+    names.map(name => list.findIndex(resource => resource.name === name))
+  const clockIds = ids(
+    platform.model(clocks).list,
+    'osc24m',
+    'ldbpll',
+    'adc',
+    'lpuart1',
+    'disp1pix',
+    'usdhc3',
+    'gpu_cgc',
+  )
+  expect(clockIds).toEqual([2, 38, 41, 52, 80, 160, 174])
+  expect(ids(platform.model(powerDomains).list, 'a55c0', 'display', 'wakeup')).toEqual([5, 13, 22])
+  expect(ids(platform.model(perfDomains).list, 'a55', 'disp')).toEqual([8, 12])
+  expect(ids(platform.model(sensors).list, 'temp_ana', 'temp_a55')).toEqual([0, 1])
+})
+
+test('juno sets rates and voltages by its operating points', async () => {
+  const platform = await load('juno')
+  const domains = platform.model(perfDomains)
+  const big = domains.named('BIG_CPU')
+  domains.setLevel(big, big.highest, 0)
+  expect(platform.model(clocks).named('BIG_CLK').rateHz).toBe(1_200_000_000)
+  expect(platform.model(sensors).named('VOLT_BIG').read(0)).toBe(1000)
+})
+
+test.each(presetNames())('%s: names are unique where Linux has one name space for all', async name => {
+  const platform = await load(name)
+  const clockNames = listOf(platform, clocks).map(({ name }) => name)
+  const genpdNames = [...listOf(platform, powerDomains), ...listOf(platform, perfDomains)].map(({ name }) => name)
+  for (const names of [clockNames, genpdNames]) expect(new Set(names).size).toBe(names.length)
+})
