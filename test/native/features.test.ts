@@ -28,6 +28,12 @@ describe('features', () => {
     expect(await frontEnd.features()).toBe(all & ~feature)
   })
 
+  it('taken out do not keep messages from being answered', async () => {
+    const rig = await started({ withoutFeatures: [28, 29] })
+    const readable = [1, 3, 8]
+    expect((await rig.driver.exchange(pattern(12), 12, { readable })).reply).toEqual(reversed(pattern(12)))
+  })
+
   it('are the same on every question and every connection', async () => {
     const rig = await negotiated()
     const first = await rig.frontEnd.features()
