@@ -4,8 +4,9 @@ import { type Clock, clocks } from './clocks.js'
 import { ConfigError, type ConfigPath } from './config-error.js'
 import { domainLoads, type Load, loadNamed, onDomainPower } from './loads.js'
 import type { Platform } from './platform.js'
-import { type Powercaps, powercaps } from './powercaps.js'
+import { type PowercapDomain, type Powercaps, powercaps } from './powercaps.js'
 import { linked } from './resource.js'
+import { scaled } from './scaled.js'
 import { OFF, type VoltageDomain, voltages } from './voltages.js'
 
 const thermalSchema = z
@@ -40,8 +41,11 @@ const MICRO = 1e6
 
 /** Something that can be measured at any time. */
 export interface Quantity {
-  /** In its unit. Times never decrease from call to call. Hot code: does not allocate. */
-  read(nowUs: number): number
+  /**
+   * What it shows in its unit, × 10^-scale, as a whole number. Times never decrease from call to call. Hot code: does not
+   * allocate, which numbers with decimals would.
+   */
+  read(nowUs: number, scale: number): number
 }
 
 /** What is measured, if `config` has one of the keys. Throws ConfigError for names, at their place within `path`. */
@@ -60,21 +64,22 @@ function allLoads(platform: Platform): Load[] {
   if (!platform.has(powercaps)) return loads
   const model = platform.model(powercaps)
   const measured = model.list.filter(({ source, unit }) => source && unit !== 'abstract')
-  return [...loads, ...measured.map(domain => new PowercapLoad(model, domain.name))]
+  return [...loads, ...measured.map(domain => new PowercapLoad(model, domain))]
 }
 
 class PowercapLoad implements Load {
   readonly name: string
   readonly #model: Powercaps
+  readonly #domain: PowercapDomain
 
-  constructor(model: Powercaps, name: string) {
+  constructor(model: Powercaps, domain: PowercapDomain) {
+    this.name = domain.name
     this.#model = model
-    this.name = name
+    this.#domain = domain
   }
 
   get microwatts(): number {
-    const domain = this.#model.named(this.name)
-    return this.#model.measure(domain) * domain.unitMicrowatts
+    return this.#model.measure(this.#domain) * this.#domain.unitMicrowatts
   }
 }
 
@@ -85,8 +90,8 @@ class Power implements Quantity {
     this.#load = load
   }
 
-  read(): number {
-    return this.#load.microwatts / MICRO
+  read(_nowUs: number, scale: number): number {
+    return scaled(this.#load.microwatts / MICRO, scale)
   }
 }
 
@@ -97,8 +102,8 @@ class Rate implements Quantity {
     this.#clock = clock
   }
 
-  read(): number {
-    return this.#clock.enabled ? this.#clock.rateHz : 0
+  read(_nowUs: number, scale: number): number {
+    return this.#clock.enabled ? scaled(this.#clock.rateHz, scale) : 0
   }
 }
 
@@ -109,8 +114,8 @@ class Voltage implements Quantity {
     this.#domain = domain
   }
 
-  read(): number {
-    return this.#domain.mode === OFF ? 0 : this.#domain.level / MICRO
+  read(_nowUs: number, scale: number): number {
+    return this.#domain.mode === OFF ? 0 : scaled(this.#domain.level / MICRO, scale)
   }
 }
 
@@ -144,7 +149,7 @@ class Thermal implements Quantity {
       if (end === this.#end) return
       // Whoever is on the host may change a level long after the last batch or timer.
       platform.time.refresh()
-      this.#start = this.read(platform.time.nowUs)
+      this.#start = this.#at(platform.time.nowUs)
       this.#sinceUs = platform.time.nowUs
       this.#end = end
     }
@@ -158,7 +163,12 @@ class Thermal implements Quantity {
     return this.#config.ambient + (this.#config.resistance * microwatts) / MICRO
   }
 
-  read(nowUs: number): number {
+  read(nowUs: number, scale: number): number {
+    return scaled(this.#at(nowUs), scale)
+  }
+
+  /** In degrees Celsius. */
+  #at(nowUs: number): number {
     return this.#end + (this.#start - this.#end) * Math.exp((this.#sinceUs - nowUs) / this.#timeConstantUs)
   }
 }

@@ -2,8 +2,9 @@
 import { ConfigError, type ConfigPath } from './config.js'
 import { type Decimal, toDecimal } from './decimal.js'
 import type { Platform } from './platform.js'
+import { scaled } from './scaled.js'
 import type { AxisConfig, AxisExtendedConfig, SensorConfig } from './sensor-config.js'
-import { createSource, type Source, type SourceContext, scaled, seedFor, toRaw } from './sources.js'
+import { createSource, type Source, type SourceContext, seedFor, toRaw } from './sources.js'
 import type { Time, Timer } from './time.js'
 import { type Interval, UpdateIntervals } from './update-intervals.js'
 

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { Platform } from './platform.js'
 import { QUANTITY_UNITS, type Quantity, type QuantityKey, quantityKeys, quantityOf } from './quantities.js'
+import { scaled } from './scaled.js'
 import { sensorTypeName } from './sensor-types.js'
 import { duration } from './units.js'
 
@@ -92,11 +93,6 @@ export function toRaw(value: number, context: Pick<SourceContext, 'path' | 'scal
   if (Math.abs(raw) <= Number.MAX_SAFE_INTEGER) return raw
   const path = field === undefined ? context.path : [...context.path, field]
   throw new ConfigError(path, `${value} × 10^${-context.scale} exceeds 2^53; take a larger scale`)
-}
-
-/** `value` × 10^-scale, rounded; the sum turns -0 into 0. */
-export function scaled(value: number, scale: number): number {
-  return Math.round(scale <= 0 ? value * 10 ** -scale : value / 10 ** scale) + 0
 }
 
 class Constant implements Source {
@@ -201,11 +197,13 @@ class RandomWalk implements Source {
 class Measured implements Source {
   readonly #config: Exclude<SourceConfig, number>
   readonly #context: SourceContext
+  readonly #scale: number
   #quantity: Quantity | undefined
 
   constructor(config: Exclude<SourceConfig, number>, context: SourceContext) {
     this.#config = config
     this.#context = context
+    this.#scale = context.scale
     const [key] = Object.keys(config) as [QuantityKey]
     const unit = QUANTITY_UNITS[key]
     if (sensorTypeName(context.type) === unit) return
@@ -218,7 +216,7 @@ class Measured implements Source {
   }
 
   read(nowUs: number): number {
-    const raw = scaled(this.#quantity?.read(nowUs) ?? 0, this.#context.scale)
+    const raw = this.#quantity?.read(nowUs, this.#scale) ?? 0
     return Math.min(Math.max(raw, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
   }
 }

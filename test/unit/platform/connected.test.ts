@@ -346,3 +346,33 @@ test('a sensor may measure a powercap domain that measures others', () => {
   const soc = platform.model(sensors).named('s').axes[0]!
   expect([soc.read(0), soc.read(100e6)]).toEqual([25, 27])
 })
+
+test('reading sensors of other resources allocates nothing', () => {
+  const { platform, time } = load(`${SUPPLIES}${PERF.replace('power: 1', 'power: 2000')}${cap('domains: [cpu]')}
+sensors:
+  - { name: t, type: celsius, scale: -3, value: { thermal: { of: [c], resistance: 3, capacitance: 10 } } }
+  - { name: p, type: watt, scale: -6, value: { power_of: c } }
+  - { name: f, type: hertz, value: { rate_of: cpu_bus } }
+  - { name: u, type: volt, scale: -3, value: { voltage_of: vdd_cpu } }
+`)
+  const { list } = platform.model(sensors)
+  const last = new Int32Array(4)
+  const read = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      time.nowUs += 10
+      last[i & 3] = list[i & 3]!.read(0)
+    }
+  }
+  read(300_000)
+  expect(last.every(value => value > 0)).toBe(true)
+  const { gc } = globalThis
+  if (!gc) throw new Error('run with --expose-gc')
+  // The compiler may still be at work in the first rounds.
+  const grown = Array.from({ length: 5 }, () => {
+    gc()
+    const before = process.memoryUsage().heapUsed
+    read(500_000)
+    return process.memoryUsage().heapUsed - before
+  })
+  expect(Math.min(...grown)).toBeLessThan(500_000)
+})

@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../../src/platform/config.js'
-import {
-  createSource,
-  type Source,
-  type SourceConfig,
-  scaled,
-  seedFor,
-  sourceSchema,
-} from '../../../src/platform/sources.js'
+import { scaled } from '../../../src/platform/scaled.js'
+import { createSource, type Source, type SourceConfig, seedFor, sourceSchema } from '../../../src/platform/sources.js'
 
 const S = 1_000_000
 
