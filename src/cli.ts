@@ -6,6 +6,7 @@ import { addPlatformCommand, repeated } from './cli/platform.js'
 import type { Endpoint } from './endpoint.js'
 import { OperatorError } from './errors.js'
 import { createLogger, LOG_LEVELS, type LogLevel } from './log.js'
+import { presetNames } from './platform/presets.js'
 import { serve } from './serve.js'
 
 const EXIT_FAILURE = 1
@@ -53,7 +54,11 @@ const program = new Command('vhost-user-scmi')
       .argParser(agentEndpoint)
       .default({}, 'one agent'),
   )
-  .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset (minimal, demo)', 'demo')
+  .option(
+    '--platform <file|preset>',
+    `the platform to serve: a YAML file, or a preset (${presetNames().join(', ')})`,
+    'demo',
+  )
   .option(
     '--plugin <file|name>',
     "add a plug-in's protocols: an ES module, or one of the package; repeatable",
