@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addPlatformCommand, repeated } from './cli/platform.js'
 import type { Endpoint } from './endpoint.js'
-import { OperatorError } from './errors.js'
+import { errorCode, OperatorError } from './errors.js'
 import { createLogger, LOG_LEVELS, type LogLevel } from './log.js'
 import { presetNames } from './platform/presets.js'
 import { serve } from './serve.js'
@@ -59,11 +59,10 @@ const program = new Command('vhost-user-scmi')
     `the platform to serve: a YAML file, or a preset (${presetNames().join(', ')})`,
     'demo',
   )
-  .option(
-    '--plugin <file|name>',
-    "add a plug-in's protocols: an ES module, or one of the package; repeatable",
-    repeated,
-    [],
+  .addOption(
+    new Option('--plugin <file|name>', "add a plug-in's protocols: an ES module, or one of the package; repeatable")
+      .argParser(repeated)
+      .default([], 'none'),
   )
   .addOption(
     new Option('--log-level <level>', 'trace shows every message, decoded').choices(LOG_LEVELS).default('info'),
@@ -153,4 +152,9 @@ async function main(): Promise<number | undefined> {
   }
 }
 
+// Who reads may have seen enough: `platform show large | head`.
+process.stdout.on('error', error => {
+  if (errorCode(error) !== 'EPIPE') throw error
+  process.exit()
+})
 process.exitCode = await main()
