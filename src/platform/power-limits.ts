@@ -134,8 +134,10 @@ class PowerLimit {
   /** What draws most is limited first; what is limited already gets what all else leaves. */
   #look(): void {
     const model = this.#platform.model(perfDomains)
-    const { cap, unitMicrowatts } = this.#powercap
-    const capMicrowatts = cap === UNCAPPED ? Number.POSITIVE_INFINITY : cap * unitMicrowatts
+    const { cap, unitMicrowatts, source } = this.#powercap
+    // A power that the host sets instead does not fall with the levels: limiting them would be in vain.
+    const isCapped = cap !== UNCAPPED && source instanceof DomainPower
+    const capMicrowatts = isCapped ? cap * unitMicrowatts : Number.POSITIVE_INFINITY
     for (const domain of [...this.#domains].sort((a, b) => b.microwatts - a.microwatts)) {
       const total = microwattsOf(this.#powercap, this.#time.nowUs)
       const exceeds = total > capMicrowatts && domain.microwatts > 0

@@ -198,6 +198,21 @@ powercaps:
     ])
   })
 
+  test('counts what the host sets of a child, and limits nothing for a power of its own that the host sets', () => {
+    const { platform, level, cap, state, advance } = setUp()
+    const caps = platform.model(powercaps)
+    level('cpu', 4)
+    level('gpu', 2)
+    // 500 + 4000 mW and what the host says of the gpu: 1.5 W are left to the cpu.
+    cap('soc', 8000)
+    caps.setPower(caps.named('cap_gpu'), 6000)
+    advance()
+    expect(state()[0]).toEqual([1, 1])
+    caps.setPower(caps.named('soc'), 20_000)
+    advance()
+    expect(state()[0]).toEqual([1, 4])
+  })
+
   test('tells agents of limits and levels, as the platform', () => {
     const { level, send, events, advance } = setUp()
     expect(send(0x13, 0x9, 0, 1)).toBe(0)
