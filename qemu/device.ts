@@ -24,15 +24,17 @@ export async function startDevice(
   return asLabError(() => serve({ ...options, platform, endpoint }))
 }
 
-/** Looks at a platform without serving it, for the device tree. */
+/** Looks at a platform as its first agent does, without serving it: for the device tree. */
 export async function viewPlatform(name: string, options: DeviceOptions = {}): Promise<ScmiView> {
-  const [{ loadPlatform }, { isServed }] = await Promise.all([
+  const [{ loadPlatform }, { agentsOf }, { isServed }] = await Promise.all([
     import('../src/load.js'),
+    import('../src/platform/config.js'),
     import('../src/protocols/protocol.js'),
   ])
   return asLabError(async () => {
     const { platform, protocols } = await loadPlatform(name, options)
-    return { platform, protocols: protocols.filter(protocol => isServed(protocol, platform)) }
+    const agent = agentsOf(platform.config)[0]!
+    return { platform, protocols: protocols.filter(protocol => isServed(protocol, platform, agent)) }
   })
 }
 

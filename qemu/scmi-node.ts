@@ -32,6 +32,8 @@ export const protocolNodes: Record<number, ProtocolNode> = {
   22: { body: '#reset-cells = <1>;', consumers: resetConsumers },
   23: { body: regulators, consumers: regulatorConsumers },
   25: { body: pinStates, consumers: pinConsumers },
+  // NXP's battery-backed module: what its button means, KEY_POWER. Linux warns where it has to guess.
+  129: { body: 'linux,code = <116>;' },
 }
 
 /** Base is the SCMI node itself, not a child of it. */

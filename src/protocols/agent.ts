@@ -121,14 +121,8 @@ export class Agent {
     this.peers = options.peers
     this.protocols = new Array(IDS).fill(undefined)
     for (const protocol of options.protocols) {
-      if (isServed(protocol, this.platform) && this.#sees(protocol))
-        this.protocols[protocol.id] = new AgentProtocol(protocol, this)
+      if (isServed(protocol, this.platform, this)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)
     }
-  }
-
-  /** A protocol with none of its resources for this agent is not served to it. */
-  #sees({ resource }: Protocol): boolean {
-    return !resource || this.resources[resource.section]?.length !== 0
   }
 
   /** The protocols' views read the permissions anew. */

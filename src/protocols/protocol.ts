@@ -3,6 +3,7 @@
  * (versions, message attributes), payload checks, traces, tests and the README's tables. The commands that every
  * protocol has are written here, once.
  */
+import type { AgentConfig } from '../platform/config.js'
 import type { Platform } from '../platform/platform.js'
 import type { ResourceKind } from '../platform/resource.js'
 import { type Field, sizeOf, u32 } from '../wire/fields.js'
@@ -190,9 +191,9 @@ function namesIn(state: object, section: string): Tables {
   return { [section]: list.map(({ name }: { name: string }, id) => ({ id, name })) }
 }
 
-/** Whether agents are offered `protocol`: it has no resources of its own, or the platform has some. */
-export function isServed(protocol: Protocol, platform: Platform): boolean {
-  return !protocol.resource || platform.has(protocol.resource)
+/** Whether an agent is offered `protocol`: it has no resources of its own, or the agent sees some of the platform's. */
+export function isServed({ resource }: Protocol, platform: Platform, agent: Pick<AgentConfig, 'resources'>): boolean {
+  return !resource || (platform.has(resource) && agent.resources[resource.section]?.length !== 0)
 }
 
 /** The kinds of resources that `protocols` serve, each once. */
