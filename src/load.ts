@@ -1,4 +1,5 @@
 /** From the name of a platform file or preset to the platform, with the protocols that its plug-ins add. */
+import { stringify } from 'yaml'
 import { OperatorError } from './errors.js'
 import { buildPlatform } from './platform/config.js'
 import { ConfigError } from './platform/config-error.js'
@@ -18,16 +19,38 @@ export interface LoadOptions {
   time?: Time
 }
 
+/** A platform written in a program: what a platform file says, as an object. */
+export interface PlatformDefinition {
+  /** The platform file's text that says the same. */
+  readonly text: string
+}
+
+/**
+ * Makes a platform of an object with the keys of a platform file. It is checked when it is served, as a file is; errors
+ * name the field, and the line of the YAML text it amounts to. Files that it names lie in the working directory.
+ */
+export function definePlatform(definition: Record<string, unknown>): PlatformDefinition {
+  return { text: stringify(definition) }
+}
+
+function readDefinition(platform: string | PlatformDefinition): { text: string; name: string; folder: string } {
+  if (typeof platform === 'string') return readPlatformText(platform)
+  return { text: platform.text, name: 'definePlatform', folder: process.cwd() }
+}
+
 export interface LoadedPlatform {
   platform: Platform
   /** Those that the platform file can speak of, whether or not the platform has resources for them. */
   protocols: readonly Protocol[]
 }
 
-/** Loads a platform file or preset and the plug-ins. Throws OperatorError; a ConfigError if the file is to blame. */
-export async function loadPlatform(fileOrPreset: string, options: LoadOptions = {}): Promise<LoadedPlatform> {
+/** Loads a platform file, preset or definition, and the plug-ins. Throws OperatorError; a ConfigError if the file is to blame. */
+export async function loadPlatform(
+  fileOrPreset: string | PlatformDefinition,
+  options: LoadOptions = {},
+): Promise<LoadedPlatform> {
   const given = await addPlugins(options.protocols ?? allProtocols, options.plugins ?? [])
-  const { text, name, folder } = readPlatformText(fileOrPreset)
+  const { text, name, folder } = readDefinition(fileOrPreset)
   const source = new ConfigSource(text, name)
   const protocols = await addPluginsOf(source, folder, given)
   const kinds = resourceKinds(protocols)

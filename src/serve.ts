@@ -2,7 +2,7 @@
 import { Device } from './device.js'
 import { type Endpoint, OpenEndpoint } from './endpoint.js'
 import { OperatorError } from './errors.js'
-import { type LoadedPlatform, type LoadOptions, loadPlatform } from './load.js'
+import { type LoadedPlatform, type LoadOptions, loadPlatform, type PlatformDefinition } from './load.js'
 import { type Logger, silentLogger } from './log.js'
 import type { NativeOptions } from './native.js'
 import { type AgentConfig, agentsOf } from './platform/config.js'
@@ -17,8 +17,8 @@ export interface ServeOptions extends LoadOptions {
   endpoint?: Endpoint
   /** Of agents by name. Names that the platform file lacks become agents that see everything. */
   endpoints?: Record<string, Endpoint>
-  /** A platform file, or the name of a preset. */
-  platform: string
+  /** A platform file, the name of a preset, or what `definePlatform` made. */
+  platform: string | PlatformDefinition
   log?: Logger
   /** Milliseconds for which a listening device keeps what a driver holds after its front end has gone; default 1000. */
   releaseAfterMs?: number

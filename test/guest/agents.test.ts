@@ -1,0 +1,91 @@
+/** Two real guests on one platform: what one does, the other hears of, is kept from, or survives. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { boot } from '../../qemu/boot.js'
+import { nextNotification } from '../../qemu/guest-view/drivers.js'
+import { clocks } from '../../src/platform/clocks.js'
+import { serve } from '../../src/serve.js'
+import { until } from '../driver/wait.js'
+import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
+import { inFolder } from './lab-command.js'
+
+const LIMIT_MS = 180_000
+const WAIT_MS = 30_000
+const BASE = 0x10
+const CLOCK = 0x14
+const SUCCESS = 0
+const DENIED = -3
+
+/** The second guest sees two clocks only, under ids of its own. */
+const PLATFORM = `
+vendor: acme
+agents:
+  - { name: first, trusted: true }
+  - { name: second, trusted: false, resources: { clocks: [bus, shared] } }
+devices: [{ name: bus, resources: { clocks: [bus] } }]
+clocks:
+  - { name: shared, rates: [10 MHz, 20 MHz] }
+  - { name: private, rate: 1 MHz }
+  - { name: bus, rates: [100 MHz, 200 MHz] }
+`
+
+let kernel: string
+beforeAll(async () => {
+  kernel = await testKernel()
+}, KERNEL_LIMIT_MS)
+
+test(
+  'rates, permissions, votes, and the end of one guest',
+  () =>
+    inFolder(async folder => {
+      const platform = join(folder, 'two.yaml')
+      writeFileSync(platform, PLATFORM)
+      const paths = { first: join(folder, 'first.sock'), second: join(folder, 'second.sock') }
+      const endpoints = { first: { socketPath: paths.first }, second: { socketPath: paths.second } }
+      const server = await serve({ platform, endpoints, releaseAfterMs: 100 })
+      const start = (socketPath: string) => boot({ kernel, platform, socketPath, cpus: 1 })
+      const [first, second] = await Promise.all([start(paths.first), start(paths.second)])
+      try {
+        const model = server.platform.model(clocks)
+        const shared = model.named('shared')
+        // Ids of each guest: its view, in the order of the platform file.
+        const [ofFirst, ofSecond] = [
+          { shared: 0, bus: 2 },
+          { bus: 0, shared: 1 },
+        ]
+
+        // One sets a rate, the other, which subscribed, hears of it under its own id, and who did it.
+        expect((await second.scmi(CLOCK, 0x9, [ofSecond.shared, 1])).status).toBe(SUCCESS)
+        expect((await first.scmi(CLOCK, 0x5, [0, ofFirst.shared, 20e6, 0])).status).toBe(SUCCESS)
+        expect(await nextNotification(second, CLOCK, 0x0)).toEqual([1, ofSecond.shared, 20e6, 0])
+
+        // The trusted guest takes a device from the other, who may not do the same.
+        expect((await second.scmi(BASE, 0x9, [1, 0, 0])).status).toBe(DENIED)
+        expect((await first.scmi(BASE, 0x9, [2, 0, 0])).status).toBe(SUCCESS)
+        expect((await second.scmi(CLOCK, 0x6, [ofSecond.bus])).status).toBe(DENIED)
+        expect((await first.scmi(CLOCK, 0x6, [ofFirst.bus])).words).toEqual([100e6, 0])
+
+        // Both need the clock; it runs until neither does.
+        for (const [guest, id] of [
+          [first, ofFirst.shared],
+          [second, ofSecond.shared],
+        ] as const) {
+          expect((await guest.scmi(CLOCK, 0x7, [id, 1, 0])).status).toBe(SUCCESS)
+        }
+        expect((await first.scmi(CLOCK, 0x7, [ofFirst.shared, 0, 0])).status).toBe(SUCCESS)
+        expect(shared.enabled).toBe(true)
+
+        // What only the killed guest held goes; the other works on.
+        expect((await first.scmi(CLOCK, 0x7, [ofFirst.bus, 1, 0])).status).toBe(SUCCESS)
+        await second.kill()
+        await until(() => !shared.enabled, 'the killed guest’s vote to go', WAIT_MS)
+        expect(model.named('bus').enabled).toBe(true)
+        expect((await first.scmi(CLOCK, 0x6, [ofFirst.shared])).words).toEqual([20e6, 0])
+      } finally {
+        await Promise.all([first.kill(), second.kill()])
+        server.close()
+      }
+    }),
+  LIMIT_MS,
+)

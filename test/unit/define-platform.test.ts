@@ -1,0 +1,16 @@
+import { definePlatform, loadPlatform } from 'vhost-user-scmi'
+import { expect, test } from 'vitest'
+import { clocks } from '../../src/platform/clocks.js'
+
+test('a platform defined in a program is that of a file that says the same', async () => {
+  const { platform } = await loadPlatform(
+    definePlatform({ vendor: 'acme', clocks: [{ name: 'uart', rate: '24 MHz' }] }),
+  )
+  expect(platform.config.vendor).toBe('acme')
+  expect(platform.model(clocks).named('uart').rateHz).toBe(24e6)
+})
+
+test('what it says wrong is told as of a file', async () => {
+  const wrong = loadPlatform(definePlatform({ vendor: 'acme', clocks: [{ name: 'uart', rate: 'fast' }] }))
+  await expect(wrong).rejects.toThrow(/^definePlatform:4:11: clocks\[0\]\.rate: fast is not a frequency/)
+})
