@@ -7,7 +7,7 @@ import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS 
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
-import { ResourceView } from './view.js'
+import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
 const V2 = 0x20000
@@ -320,20 +320,7 @@ export const clock = defineProtocol<ClockState>({
     command(0x7, 'CLOCK_CONFIG_SET', [u32('clock_id'), u32('attributes'), u32('extended_config_val')], [], configSet, {
       since: V3,
     }),
-    command(
-      0x8,
-      'CLOCK_NAME_GET',
-      CLOCK_ID,
-      [u32('flags'), text('name', NAME_SIZE)],
-      (state, request, reply) => {
-        const clock = state.find(request.u32())
-        if (!clock) return state.refusal
-        reply.u32(0)
-        reply.text(clock.name, NAME_SIZE)
-        return SUCCESS
-      },
-      { since: V2 },
-    ),
+    command(0x8, 'CLOCK_NAME_GET', CLOCK_ID, [u32('flags'), text('name', NAME_SIZE)], answerName, { since: V2 }),
     command(0x9, 'CLOCK_RATE_NOTIFY', NOTIFY, [], subscribe(RATE_CHANGED), { since: V2, needsEvents: true }),
     command(0xa, 'CLOCK_RATE_CHANGE_REQUESTED_NOTIFY', NOTIFY, [], subscribe(RATE_CHANGE_REQUESTED), {
       since: V2,

@@ -16,7 +16,7 @@ import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
-import { ResourceView } from './view.js'
+import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
 const V2 = 0x20000
@@ -278,20 +278,9 @@ export const perf = defineProtocol<PerfState>({
     }),
     command(0x9, 'PERFORMANCE_NOTIFY_LIMITS', NOTIFY, [], subscribe(LIMITS_CHANGED), { needsEvents: true }),
     command(0xa, 'PERFORMANCE_NOTIFY_LEVEL', NOTIFY, [], subscribe(LEVEL_CHANGED), { needsEvents: true }),
-    command(
-      0xc,
-      'PERFORMANCE_DOMAIN_NAME_GET',
-      DOMAIN_ID,
-      [u32('flags'), text('name', NAME_SIZE)],
-      (state, request, reply) => {
-        const domain = state.find(request.u32())
-        if (!domain) return state.refusal
-        reply.u32(0)
-        reply.text(domain.name, NAME_SIZE)
-        return SUCCESS
-      },
-      { since: V3 },
-    ),
+    command(0xc, 'PERFORMANCE_DOMAIN_NAME_GET', DOMAIN_ID, [u32('flags'), text('name', NAME_SIZE)], answerName, {
+      since: V3,
+    }),
   ],
   events: [
     event(LIMITS_CHANGED, 'PERFORMANCE_LIMITS_CHANGED', [

@@ -7,7 +7,7 @@ import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wir
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
-import { ResourceView } from './view.js'
+import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
 const V2 = 0x20000
@@ -182,20 +182,9 @@ export const power = defineProtocol<PowerState>({
       since: V2,
       needsEvents: true,
     }),
-    command(
-      0x8,
-      'POWER_DOMAIN_NAME_GET',
-      DOMAIN_ID,
-      [u32('flags'), text('name', NAME_SIZE)],
-      (state, request, reply) => {
-        const domain = state.find(request.u32())
-        if (!domain) return state.refusal
-        reply.u32(0)
-        reply.text(domain.name, NAME_SIZE)
-        return SUCCESS
-      },
-      { since: V3 },
-    ),
+    command(0x8, 'POWER_DOMAIN_NAME_GET', DOMAIN_ID, [u32('flags'), text('name', NAME_SIZE)], answerName, {
+      since: V3,
+    }),
   ],
   events: [
     event(STATE_CHANGED, 'POWER_STATE_CHANGED', STATE_EVENT),

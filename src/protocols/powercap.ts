@@ -7,7 +7,7 @@ import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS 
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
-import { ResourceView } from './view.js'
+import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
 const V2 = 0x20000
@@ -274,19 +274,7 @@ export const powercap = defineProtocol<PowercapState>({
       return SUCCESS
     }),
     command(0x7, 'POWERCAP_PAI_SET', [u32('domain_id'), u32('flags'), u32('pai')], [], setPai),
-    command(
-      0x8,
-      'POWERCAP_DOMAIN_NAME_GET',
-      DOMAIN_ID,
-      [u32('flags'), text('name', NAME_SIZE)],
-      (state, request, reply) => {
-        const domain = state.find(request.u32())
-        if (!domain) return state.refusal
-        reply.u32(0)
-        reply.text(domain.name, NAME_SIZE)
-        return SUCCESS
-      },
-    ),
+    command(0x8, 'POWERCAP_DOMAIN_NAME_GET', DOMAIN_ID, [u32('flags'), text('name', NAME_SIZE)], answerName),
     command(0x9, 'POWERCAP_MEASUREMENTS_GET', DOMAIN_ID, [u32('power'), u32('pai')], (state, request, reply) => {
       const domain = state.find(request.u32())
       if (!domain) return state.refusal

@@ -7,7 +7,7 @@ import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
-import { ResourceView } from './view.js'
+import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
 const V3 = 0x30000
@@ -160,20 +160,9 @@ export const reset = defineProtocol<ResetState>({
       },
       { needsEvents: true },
     ),
-    command(
-      0x6,
-      'RESET_DOMAIN_NAME_GET',
-      DOMAIN_ID,
-      [u32('flags'), text('name', NAME_SIZE)],
-      (state, request, reply) => {
-        const domain = state.find(request.u32())
-        if (!domain) return state.refusal
-        reply.u32(0)
-        reply.text(domain.name, NAME_SIZE)
-        return SUCCESS
-      },
-      { since: V3 },
-    ),
+    command(0x6, 'RESET_DOMAIN_NAME_GET', DOMAIN_ID, [u32('flags'), text('name', NAME_SIZE)], answerName, {
+      since: V3,
+    }),
   ],
   events: [event(RESET_ISSUED, 'RESET_ISSUED', [u32('agent_id'), u32('domain_id'), u32('reset_state')])],
 })

@@ -3,8 +3,10 @@
  * less what the Base protocol's permission commands took away (SCMI v3.2 §4.2.2.11 ff.). States of protocols with
  * resources extend it. Ids on the wire are the view's: take them from `idOf`, never from the resource.
  */
-import { DENIED, NOT_FOUND } from '../wire/status.js'
+import type { MessageWriter, RequestReader } from '../wire/message.js'
+import { DENIED, NOT_FOUND, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
+import { NAME_SIZE } from './names.js'
 
 export class ResourceView<Resource extends { name: string }> {
   /** The resources by this agent's ids. */
@@ -73,6 +75,19 @@ function visibleTo<Resource extends { name: string }>(
 ): readonly Resource[] {
   const names = agent.resources[protocol.resource?.section ?? '']
   return names?.flatMap(name => resources.filter(resource => resource.name === name)) ?? resources
+}
+
+/** The handler of the *_NAME_GET commands: flags, which are reserved, and the whole name of the resource asked for. */
+export function answerName(
+  state: ResourceView<{ name: string }>,
+  request: RequestReader,
+  reply: MessageWriter,
+): number {
+  const resource = state.find(request.u32())
+  if (!resource) return state.refusal
+  reply.u32(0)
+  reply.text(resource.name, NAME_SIZE)
+  return SUCCESS
 }
 
 /** Which resources an agent may not use. Kept over driver restarts: they belong to the agent, not to its driver. */

@@ -7,7 +7,7 @@ import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS 
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { type AgentState, command, defineProtocol } from './protocol.js'
-import { ResourceView } from './view.js'
+import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
 const V2 = 0x20000
@@ -180,19 +180,8 @@ export const voltage = defineProtocol<VoltageState>({
       reply.s32(domain.level)
       return SUCCESS
     }),
-    command(
-      0x9,
-      'VOLTAGE_DOMAIN_NAME_GET',
-      DOMAIN_ID,
-      [u32('flags'), text('name', NAME_SIZE)],
-      (state, request, reply) => {
-        const domain = state.find(request.u32())
-        if (!domain) return state.refusal
-        reply.u32(0)
-        reply.text(domain.name, NAME_SIZE)
-        return SUCCESS
-      },
-      { since: V2 },
-    ),
+    command(0x9, 'VOLTAGE_DOMAIN_NAME_GET', DOMAIN_ID, [u32('flags'), text('name', NAME_SIZE)], answerName, {
+      since: V2,
+    }),
   ],
 })
