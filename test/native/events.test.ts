@@ -195,6 +195,18 @@ describe('event buffers', () => {
     }
   })
 
+  it.each([true, false])('are announced though nobody looked after the last was used: EVENT_IDX %s', async eventIdx => {
+    const rig = await started({ eventIdx })
+    for (let i = 0; i < 5; i++) {
+      const before = rig.backEnd.count(NativeEvent.EVENT_BUFFERS)
+      rig.driver.postEventBuffers(1, 32)
+      await rig.backEnd.seen(NativeEvent.EVENT_BUFFERS, before + 1)
+      expect(rig.device.peekEvent()).toBe(32)
+      rig.device.commitEvent(4)
+      rig.driver.events()
+    }
+  })
+
   it('may be filled at once when they are announced', async () => {
     let left = 10
     const rig = await started({

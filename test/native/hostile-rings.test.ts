@@ -72,6 +72,18 @@ describe('14 to 16: a ring in an impossible place', () => {
     await stillServed(rig)
   })
 
+  it.each([
+    { name: 'as the front end sees it', region: { user: 0x7000_0000_0008, offset: 0 }, misalignedBy: 8 },
+    { name: 'as it lies in the file', region: { user: 0x7000_0000_0000, offset: 8 }, misalignedBy: 0 },
+  ])('15: a descriptor table that is misaligned only $name', async ({ region, misalignedBy }) => {
+    const rig = await negotiated({ memory: [{ guest: FLAT.guest, size: FLAT.size, ...region }] })
+    await shareMemory(rig.frontEnd, rig.memory)
+    rig.frontEnd.setNum(0, 64)
+    const addresses = right(rig)
+    expect(addresses.descriptors % 16).toBe(misalignedBy)
+    await refuse(rig, Request.SET_VRING_ADDR, vringAddress(0, addresses))
+  })
+
   it.each([1, 2, 4, 0x8000_0000])('16: flags 0x%x', async flags => {
     const rig = await negotiated()
     await shareMemory(rig.frontEnd, rig.memory)

@@ -188,6 +188,21 @@ describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
     },
   )
 
+  it('a driver on another core that never rests does not keep the device from its socket', async () => {
+    const rig = await started({ pollUs, size: 64 })
+    const { cmdq } = rig.driver
+    const { depth } = new Traffic(cmdq, rig.memory)
+    const child = sys.forkDriver(cmdq.available, cmdq.usedHeader, depth, cmdq.kick, 0)
+    try {
+      await until(() => rig.backEnd.batches.length > 0, 'traffic')
+      for (let i = 0; i < 20; i++) await rig.frontEnd.sync()
+      const before = cmdq.usedIdx
+      await until(() => cmdq.usedIdx !== before, 'more traffic')
+    } finally {
+      sys.killChild(child)
+    }
+  })
+
   it('a driver that keeps the ring full does not keep the device from its socket', async () => {
     const rig = await started({ pollUs, size: 256, form: 'indirect', eventIdx: true })
     const traffic = new Traffic(rig.driver.cmdq, rig.memory, { indirect: true, limitMs: 10_000 })
