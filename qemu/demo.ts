@@ -1,12 +1,12 @@
 /** `scmi-lab demo`: the whole project in one screen, against a live guest. */
 import colors from 'picocolors'
+import { MessageDecoder, messageText } from '../src/messages.js'
 import { clocks } from '../src/platform/clocks.js'
 import type { Sensor } from '../src/platform/sensor.js'
 import { sensorTypeName } from '../src/platform/sensor-types.js'
 import { sensors } from '../src/platform/sensors.js'
 import type { Server } from '../src/serve.js'
 import type { Stats } from '../src/stats.js'
-import { describeEvent } from '../src/trace.js'
 import { NOTIFICATION, packHeader } from '../src/wire/header.js'
 import { boot } from './boot.js'
 import { kernelImage } from './commands.js'
@@ -154,7 +154,8 @@ async function showNotification(guest: Guest, server: Server): Promise<void> {
   const read = `until scmi-raw -n >/tmp/n && grep -q "notification 0x0${RATE_CHANGED} of protocol 0x${CLOCK.toString(16)}" /tmp/n; do :; done; cat /tmp/n`
   const words = [...(await guest.check(read)).matchAll(/^0x[0-9a-f]+/gm)].map(Number)
   const header = packHeader(CLOCK, RATE_CHANGED, NOTIFICATION, 0)
-  say(`the guest's driver received ${describeEvent(server.protocols, header, words)} ${agree(words[2] === cpu.rateHz)}`)
+  const event = new MessageDecoder(server.protocols).event(new DataView(Uint32Array.of(header, ...words).buffer))
+  say(`the guest's driver received ${event && messageText(event)} ${agree(words[2] === cpu.rateHz)}`)
 }
 
 async function showTraffic(guest: Guest, server: Server): Promise<void> {

@@ -34,8 +34,8 @@ import type { Platform } from './platform/platform.js'
 import { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
 import { LatencyRecorder, protocolStats, type Stats } from './stats.js'
-import type { MessageObserver } from './trace.js'
-import { HEADER_SIZE, MESSAGE_MAX } from './wire/header.js'
+import type { DeviceTap, Tap } from './tap.js'
+import { HEADER_SIZE } from './wire/header.js'
 import { MessageWriter, RequestReader } from './wire/message.js'
 import { GENERIC_ERROR } from './wire/status.js'
 
@@ -46,6 +46,8 @@ export interface DeviceOptions {
   platform: Platform
   protocols: readonly Protocol[]
   log: Logger
+  /** Where this device's messages can be seen. */
+  tap: Tap
   /** What the virtio device and the ring loop offer; see NativeOptions. */
   native: Omit<NativeOptions, 'onBatch' | 'onEvent'>
 }
@@ -62,9 +64,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   readonly agent: Agent
   readonly events: EventQueue
   connected = false
-  /** Sees every message; undefined costs nothing. */
-  observer: MessageObserver | undefined
   readonly #log: Logger
+  readonly #tap: DeviceTap
   readonly #latency = new LatencyRecorder()
   readonly #request: RequestReader
   readonly #reply: MessageWriter
@@ -81,7 +82,8 @@ export class Device extends EventEmitter<DeviceEvents> {
       onEvent: (event, queue, value, text) => this.#onEvent(event, queue, value, text),
     })
     this.#windows = this.native.windows()
-    this.events = new EventQueue(this.native, () => this.#windows)
+    this.#tap = options.tap.attach(this.native.times)
+    this.events = new EventQueue(this.native, () => this.#windows, this.#tap)
     this.agent = new Agent({
       config: options.agent,
       platform: options.platform,
@@ -100,24 +102,40 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.agent.platform.time.nowUs = times[TIME_TAKEN]!
     if (batch[HEADER_PREVIOUS_COUNT] !== 0) this.#latency.record(times[TIME_SERVICE]!, batch[HEADER_PREVIOUS_COUNT]!)
     const end = BATCH_HEADER + count * ENTRY_WORDS
+    if (this.#tap.active) this.#answerTapped(end)
+    else for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) this.#answerOne(entry)
+  }
+
+  #answerTapped(end: number): void {
+    const { batch } = this.native
+    this.#tap.begin()
     for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
-      const length = batch[entry + ENTRY_REQUEST_LENGTH]!
-      const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
-      this.#request.open(
-        this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!,
-        batch[entry + ENTRY_REQUEST_OFFSET]!,
-        length,
-      )
-      this.#reply.open(this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!, batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
-      let written: number
-      try {
-        written = dispatch(this.agent, this.#request, length, this.#reply, capacity)
-      } catch (error) {
-        written = this.#handlerFailed(error)
-      }
-      batch[entry + ENTRY_WRITTEN] = written
-      if (this.observer) this.#observe(entry, written)
+      const request = this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
+      this.#tap.command(request, batch[entry + ENTRY_REQUEST_OFFSET]!, batch[entry + ENTRY_REQUEST_LENGTH]!)
+      this.#answerOne(entry)
+      const reply = this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
+      this.#tap.reply(reply, batch[entry + ENTRY_REPLY_OFFSET]!, batch[entry + ENTRY_WRITTEN]!)
     }
+  }
+
+  /** Answers the message of a batch's entry. */
+  #answerOne(entry: number): void {
+    const { batch } = this.native
+    const length = batch[entry + ENTRY_REQUEST_LENGTH]!
+    const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
+    this.#request.open(
+      this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!,
+      batch[entry + ENTRY_REQUEST_OFFSET]!,
+      length,
+    )
+    this.#reply.open(this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!, batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
+    let written: number
+    try {
+      written = dispatch(this.agent, this.#request, length, this.#reply, capacity)
+    } catch (error) {
+      written = this.#handlerFailed(error)
+    }
+    batch[entry + ENTRY_WRITTEN] = written
   }
 
   /** A bug of ours must not take the guest down: it gets GENERIC_ERROR, the first one is logged with its stack. */
@@ -128,22 +146,6 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.#reply.rewind(HEADER_SIZE)
     this.#reply.s32(GENERIC_ERROR)
     return this.#reply.written
-  }
-
-  #observe(entry: number, written: number): void {
-    const { batch } = this.native
-    const slice = (window: number, offset: number, length: number): DataView => {
-      const view = this.#windows[window]!
-      return new DataView(view.buffer, view.byteOffset + offset, length)
-    }
-    this.observer?.(
-      slice(
-        batch[entry + ENTRY_REQUEST_WINDOW]!,
-        batch[entry + ENTRY_REQUEST_OFFSET]!,
-        Math.min(batch[entry + ENTRY_REQUEST_LENGTH]!, MESSAGE_MAX),
-      ),
-      slice(batch[entry + ENTRY_REPLY_WINDOW]!, batch[entry + ENTRY_REPLY_OFFSET]!, written),
-    )
   }
 
   #onEvent(event: NativeEvent, queue: number, value: number, text: string): void {

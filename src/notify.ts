@@ -4,7 +4,9 @@
  * response overtakes its command's reply.
  */
 import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, EVENT_ENTRY, type NativeDevice } from './native.js'
+import { monotonicUs } from './platform/time.js'
 import type { EventSink } from './protocols/agent.js'
+import type { DeviceTap } from './tap.js'
 
 /** Notifications kept for a driver that offers no buffers; the oldest make way (virtio 1.3 §5.17.6 allows drops). */
 const NOTIFICATIONS_MAX = 256
@@ -22,17 +24,17 @@ export class EventQueue implements EventSink {
   sent = 0
   /** Notifications given up: no buffer for long, or one too small. */
   dropped = 0
-  /** Told of each event that is handed to the driver, while anybody wants to know. */
-  onSent: ((header: number, words: number[]) => void) | undefined
   readonly #native: NativeDevice
   readonly #windows: () => readonly DataView[]
+  readonly #tap: DeviceTap
   #pending: PendingEvent[] = []
   #notifications = 0
   #scheduled = false
 
-  constructor(native: NativeDevice, windows: () => readonly DataView[]) {
+  constructor(native: NativeDevice, windows: () => readonly DataView[], tap: DeviceTap) {
     this.#native = native
     this.#windows = windows
+    this.#tap = tap
   }
 
   notify(header: number, words: number[]): void {
@@ -98,8 +100,8 @@ export class EventQueue implements EventSink {
     const offset = batch[EVENT_ENTRY + ENTRY_REPLY_OFFSET]!
     view.setUint32(offset, event.header, true)
     for (let i = 0; i < event.words.length; i++) view.setUint32(offset + 4 + i * 4, event.words[i]!, true)
+    if (this.#tap.active) this.#tap.event(monotonicUs(), view, offset, size)
     this.#native.commitEvent(size)
     this.sent++
-    this.onSent?.(event.header, event.words)
   }
 }

@@ -4,13 +4,14 @@ import { type Endpoint, OpenEndpoint } from './endpoint.js'
 import { OperatorError } from './errors.js'
 import { type LoadedPlatform, type LoadOptions, loadPlatform, type PlatformDefinition } from './load.js'
 import { type Logger, silentLogger } from './log.js'
+import { MessageDecoder, messageText } from './messages.js'
 import type { NativeOptions } from './native.js'
 import { type AgentConfig, agentsOf } from './platform/config.js'
 import type { Platform } from './platform/platform.js'
 import type { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
 import type { Stats } from './stats.js'
-import { describeEvent, describeExchange } from './trace.js'
+import { Tap, type TapListener } from './tap.js'
 
 export interface ServeOptions extends LoadOptions {
   /** Of the platform's first agent; the only one, unless the platform file has more. */
@@ -30,6 +31,8 @@ export class Server {
   readonly protocols: readonly Protocol[]
   /** One for each agent, in the order of their ids. */
   readonly devices: readonly Device[]
+  /** Shows all messages of all devices. */
+  readonly tap = new Tap()
   readonly #log: Logger
   readonly #releaseAfterMs: number | undefined
   readonly #endpoints: OpenEndpoint[] = []
@@ -43,9 +46,9 @@ export class Server {
     this.#releaseAfterMs = options.releaseAfterMs
     const peers: Agent[] = []
     this.devices = agents.map(
-      agent => new Device({ agent, peers, platform, protocols, log, native: options.native ?? {} }),
+      agent => new Device({ agent, peers, platform, protocols, log, tap: this.tap, native: options.native ?? {} }),
     )
-    if (log.isLevelEnabled('trace')) this.#traceMessages()
+    if (log.isLevelEnabled('trace')) this.tap.listen(this.#logMessages())
   }
 
   /** Where each agent's front end comes from, in the same order. */
@@ -58,11 +61,18 @@ export class Server {
     return this.devices[0]!
   }
 
-  #traceMessages(): void {
-    for (const device of this.devices) {
-      const log = this.#log.child({ agent: device.agent.name })
-      device.observer = (request, reply) => log.trace(describeExchange(this.protocols, request, reply))
-      device.events.onSent = (header, words) => log.trace(describeEvent(this.protocols, header, words))
+  #logMessages(): TapListener {
+    const decoder = new MessageDecoder(this.protocols)
+    const logs = this.devices.map(device => this.#log.child({ agent: device.agent.name }))
+    return records => {
+      while (records.next()) {
+        const message = decoder.record(records)
+        const text = message
+          ? messageText(message)
+          : `a message of ${records.requestLength} bytes, too short for a header`
+        logs[records.device]!.trace(text)
+      }
+      if (records.dropped > 0) this.#log.warn(`${records.dropped} messages came too fast to be shown`)
     }
   }
 
@@ -81,6 +91,7 @@ export class Server {
 
   /** Ends all connections, frees everything, removes the socket files. */
   close(): void {
+    this.tap.flush()
     for (const endpoint of this.#endpoints) endpoint.close()
     for (const device of this.devices) device.close()
     this.platform.close()

@@ -13,6 +13,9 @@ export interface Time {
   after(delayUs: number, run: () => void): Timer
 }
 
+/** CLOCK_MONOTONIC in microseconds: what process.hrtime is on Linux, and the clock that the addon stamps batches with. */
+export const monotonicUs = (): number => Number(process.hrtime.bigint()) / 1000
+
 export class RealTime implements Time {
   nowUs = 0
 
@@ -20,9 +23,8 @@ export class RealTime implements Time {
     this.refresh()
   }
 
-  /** process.hrtime is CLOCK_MONOTONIC on Linux, the clock that the addon stamps batches with. */
   refresh(): void {
-    this.nowUs = Number(process.hrtime.bigint() / 1000n)
+    this.nowUs = monotonicUs()
   }
 
   after(delayUs: number, run: () => void): Timer {

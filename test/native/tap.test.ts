@@ -1,0 +1,167 @@
+/** The tap on a server's messages: all of them, as they were, with their times, and nothing while nobody listens. */
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { definePlatform } from '../../src/load.js'
+import { MessageDecoder, messageText } from '../../src/messages.js'
+import { clocks } from '../../src/platform/clocks.js'
+import { monotonicUs } from '../../src/platform/time.js'
+import { type Server, serve } from '../../src/serve.js'
+import { Tap } from '../../src/tap.js'
+import { MESSAGE_MAX } from '../../src/wire/header.js'
+import { FrontEnd } from '../driver/front-end.js'
+import { CAPACITY, Guest } from '../driver/guest.js'
+import { until } from '../driver/wait.js'
+import { socketPath } from './rig.js'
+
+const CLOCK = 0x14
+const RATE_SET = 0x5
+const RATE_GET = 0x6
+const RATE_NOTIFY = 0x9
+const platform = definePlatform({
+  vendor: 'acme',
+  protocols: { clock: { max_pending_async: 1 } },
+  clocks: [{ name: 'cpu', rates: [600e6, 900e6], latency: '1 ms' }],
+})
+
+async function connected(): Promise<{ server: Server; guest: Guest }> {
+  const path = socketPath()
+  const server = await serve({ endpoint: { socketPath: path }, platform })
+  const guest = new Guest()
+  onTestFinished(() => {
+    guest.close()
+    server.close()
+  })
+  await guest.connect(FrontEnd.connect(path))
+  return { server, guest }
+}
+
+/** One line for each message from now on, and their times. */
+function listen(server: Server): { lines: string[]; times: number[][]; stop(): void } {
+  const decoder = new MessageDecoder(server.protocols)
+  const lines: string[] = []
+  const times: number[][] = []
+  const stop = server.tap.listen(records => {
+    while (records.next()) {
+      lines.push(messageText(decoder.record(records)!))
+      times.push([records.arrivedUs, records.answeredUs])
+    }
+  })
+  return { lines, times, stop }
+}
+
+describe('the tap', () => {
+  it('shows commands, replies, notifications and delayed responses in order', async () => {
+    const { server, guest } = await connected()
+    guest.driver.postEventBuffers(4, CAPACITY)
+    const { lines } = listen(server)
+    await guest.send(CLOCK, RATE_NOTIFY, 0, 1)
+    await guest.send(CLOCK, RATE_SET, 1, 0, 900e6, 0)
+    await until(() => lines.length === 4, 'four messages')
+    server.platform.model(clocks).setRate(server.platform.model(clocks).named('cpu'), 600e6, 0)
+    await until(() => lines.length === 5, 'a notification')
+    expect(lines).toEqual([
+      'clock CLOCK_RATE_NOTIFY #1 {clock_id: 0, notify_enable: 1} → SUCCESS',
+      'clock CLOCK_RATE_SET #1 {flags: 1, clock_id: 0, rate: 900000000} → SUCCESS',
+      expect.stringMatching(/^clock CLOCK_RATE_CHANGED/),
+      'delayed response to clock CLOCK_RATE_SET #1 SUCCESS {clock_id: 0, rate: 900000000}',
+      expect.stringMatching(/^clock CLOCK_RATE_CHANGED .*rate: 600000000/),
+    ])
+  })
+
+  it('times each message between what the driver saw before and after', async () => {
+    const { server, guest } = await connected()
+    const { times, stop } = listen(server)
+    const around: number[] = [monotonicUs()]
+    for (let i = 0; i < 20; i++) {
+      await guest.send(CLOCK, RATE_GET, 0)
+      around.push(monotonicUs())
+    }
+    stop()
+    expect(times).toHaveLength(20)
+    times.forEach(([arrived, answered], i) => {
+      expect(arrived).toBeGreaterThan(around[i]!)
+      expect(answered).toBeGreaterThan(arrived!)
+      expect(answered).toBeLessThan(around[i + 1]!)
+    })
+  })
+
+  it('is off while nobody listens, and each listener sees all from its first to its last', async () => {
+    const { server, guest } = await connected()
+    expect(server.tap.active).toBe(false)
+    await guest.send(CLOCK, RATE_GET, 0)
+    const first = listen(server)
+    await guest.send(CLOCK, RATE_GET, 0)
+    const second = listen(server)
+    await guest.send(CLOCK, RATE_GET, 0)
+    first.stop()
+    await guest.send(CLOCK, RATE_GET, 0)
+    second.stop()
+    expect([first.lines.length, second.lines.length, server.tap.active]).toEqual([2, 2, false])
+  })
+
+  it('shows what was sent, though the reply has overwritten it since', async () => {
+    const { server, guest } = await connected()
+    const { lines, stop } = listen(server)
+    const at = guest.memory.allocate(CAPACITY)
+    const bytes = new Uint8Array(Uint32Array.of((CLOCK << 10) | RATE_GET, 0).buffer)
+    // The reply's header goes where the clock's id is.
+    const { head } = guest.driver.post(bytes, 16, { requestAt: at, replyAt: at + 4 })
+    guest.memory.write(at, bytes) // which posting the reply's buffer has overwritten
+    guest.driver.cmdq.publish()
+    expect((await guest.driver.cmdq.collect(1))[0]!.head).toBe(head)
+    stop()
+    expect(lines).toEqual(['clock CLOCK_RATE_GET #0 {clock_id: 0} → NOT_FOUND'])
+  })
+})
+
+describe('the buffer', () => {
+  const view = new DataView(Uint8Array.from({ length: 2 * MESSAGE_MAX }, (_, i) => i & 0xff).buffer)
+
+  it.each([0, 1, 2, 3, 4, 5, 136, MESSAGE_MAX, MESSAGE_MAX + 1])('keeps %i bytes at any offset', length => {
+    for (const offset of [0, 1, 2, 3]) {
+      const tap = new Tap()
+      const seen: unknown[] = []
+      tap.listen(records => {
+        while (records.next()) {
+          const { request, reply, requestLength, replyLength } = records
+          seen.push([requestLength, bytesOf(request), replyLength, bytesOf(reply)])
+        }
+      })
+      const device = tap.attach(new Float64Array(2))
+      device.begin()
+      device.command(view, offset, length)
+      device.reply(view, offset + 7, length)
+      tap.flush()
+      const kept = Math.min(length, MESSAGE_MAX)
+      const from = (start: number) => new Uint8Array(view.buffer, start, kept)
+      expect(seen).toEqual([[length, Array.from(from(offset)), length, Array.from(from(offset + 7))]])
+    }
+  })
+
+  it('counts what finds no room, and goes on afterwards', () => {
+    const tap = new Tap()
+    let seen = 0
+    let dropped = 0
+    tap.listen(records => {
+      while (records.next()) seen++
+      dropped += records.dropped
+    })
+    const device = tap.attach(new Float64Array(2))
+    const SENT = 100_000
+    for (let i = 0; i < SENT; i++) {
+      device.begin()
+      device.command(view, 0, 136)
+      device.reply(view, 0, 136)
+    }
+    tap.flush()
+    expect(dropped).toBeGreaterThan(0)
+    expect(seen + dropped).toBe(SENT)
+    expect(tap.dropped).toBe(dropped)
+    device.begin()
+    device.command(view, 0, 136)
+    device.reply(view, 0, 136)
+    tap.flush()
+    expect(seen + dropped).toBe(SENT + 1)
+  })
+})
+
+const bytesOf = (bytes: DataView): number[] => [...new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)]
