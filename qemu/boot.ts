@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { Channel } from './channel.js'
 import { consumerFiles } from './consumers.js'
 import { type Device, type DeviceOptions, deviceLine, startDevice, viewPlatform } from './device.js'
@@ -13,24 +13,40 @@ import { makeDeviceTree } from './device-tree.js'
 import { InterruptedError, LabError } from './errors.js'
 import { Guest } from './guest.js'
 import { type GuestFile, makeInitramfs } from './image.js'
-import { baseArguments, type Machine, parseMemory, printedSocket, qemuLine } from './machine.js'
+import { baseArguments, type Machine, parseMemory, printedSocket, qemuLine, type ScmiDevice } from './machine.js'
 import { shellLine } from './process.js'
 import { type Progress, startProgress } from './progress.js'
+import { Qmp } from './qmp.js'
 import { scmiSource } from './scmi-node.js'
 import { requireTools, toolsFor } from './tools.js'
 import { Vm } from './vm.js'
 
-export interface BootOptions {
-  /** Path of a kernel Image. */
-  kernel: string
-  /** Platform file or preset; null for a machine without the SCMI device. Default: the demo preset. */
-  platform?: string | null
+/** An SCMI device of the machine. */
+export interface DeviceRequest {
   /** Socket of a device that somebody else runs with this platform; default: one is started in this process. */
   socketPath?: string
   /** Who listens: the device (QEMU dials; default), or QEMU (the device dials, and may be restarted). */
   dials?: 'qemu' | 'device'
   /** Further options of the device in this process. */
   device?: DeviceOptions
+  /** Default pci. */
+  bus?: 'pci' | 'mmio'
+  /** It can be plugged and unplugged while the guest runs; PCI only. */
+  hasSlot?: boolean
+  /** There when the machine starts (default); else it has a slot, for Guest.plug. */
+  isPlugged?: boolean
+}
+
+/** What is said here of the SCMI device holds for the one there is, unless `scmi` lists them. */
+export interface BootOptions extends DeviceRequest {
+  /** Path of a kernel Image. */
+  kernel: string
+  /** Platform file or preset; null for a machine without the SCMI device. Default: the demo preset. */
+  platform?: string | null
+  /** Every SCMI device of the machine; default: one. All have the same platform, each its own copy. */
+  scmi?: DeviceRequest[]
+  /** The SCMI nodes of the device tree, each with these further properties as source; default: one without. */
+  nodes?: string[]
   /** Default 256M. */
   memory?: string
   /** Default 2. */
@@ -44,6 +60,8 @@ export interface BootOptions {
   /** Files to put into the guest. */
   files?: GuestFile[]
   qemuArguments?: string[]
+  /** Called with each device of this process before the machine starts. */
+  onDevice?: (device: Device, index: number) => void
   /** How long the guest may take until it answers; default 60 s. */
   limitMs?: number
   signal?: AbortSignal
@@ -59,6 +77,7 @@ interface Plan {
   machine: Machine
   platform: string | null
   reproduce: string[]
+  requests: DeviceRequest[]
 }
 
 /** Boots a guest and resolves when it answers on its channel. */
@@ -69,17 +88,20 @@ export async function boot(options: BootOptions): Promise<Guest> {
     for (const step of undo.splice(0).reverse()) step()
   }
   try {
-    const plan = await makePlan(options, options.socketPath ?? join(folder, 'scmi.sock'), 'pipe')
+    const plan = await makePlan(options, folder, 'pipe')
     const listener = await listen(join(folder, 'channel.sock'))
     undo.push(() => listener.close())
-    const machine = { ...plan.machine, channel: listener.path }
-    const device = await startPlanned(plan, options)
-    if (device) undo.push(() => device.close())
+    const machine = { ...plan.machine, channel: listener.path, qmp: join(folder, 'qmp.sock') }
+    const devices = await startPlanned(plan)
+    undo.push(() => closeAll(devices))
+    for (const [index, device] of devices.entries()) options.onDevice?.(device, index)
     if (options.signal?.aborted) throw new InterruptedError()
     const vm = new Vm(machine, plan.reproduce)
     undo.push(() => vm.kill())
     const channel = await greet(vm, listener, options)
-    return new Guest(vm, channel, device, cleanup)
+    const qmp = await Qmp.connect(machine.qmp)
+    undo.push(() => qmp.close())
+    return new Guest({ vm, channel, qmp, devices, cleanup })
   } catch (error) {
     cleanup()
     throw error
@@ -89,13 +111,13 @@ export async function boot(options: BootOptions): Promise<Guest> {
 /** Boots to a shell on this terminal; resolves when the user has left it. */
 export async function bootOnTerminal(options: BootOptions): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
-  let device: Device | undefined
+  let devices: Device[] = []
   let vm: Vm | undefined
   const stop = () => vm?.kill('SIGTERM')
   options.signal?.addEventListener('abort', stop)
   try {
-    const plan = await makePlan(options, join(folder, 'scmi.sock'), 'terminal')
-    device = await startPlanned(plan, options)
+    const plan = await makePlan(options, folder, 'terminal')
+    devices = await startPlanned(plan)
     if (options.signal?.aborted) throw new InterruptedError()
     vm = new Vm(plan.machine, plan.reproduce)
     const how = await vm.exited
@@ -103,28 +125,29 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
     if (how !== 'QEMU exited with status 0') throw new LabError(how)
   } finally {
     options.signal?.removeEventListener('abort', stop)
-    device?.close()
+    closeAll(devices)
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /** The command lines that do by hand what `bootOnTerminal` does; the device's, if there is one, comes first. */
-export async function bootLines(
-  options: BootOptions,
-  socketPath: string,
-): Promise<{ device: string[]; qemu: string[] }> {
-  const { machine, platform } = await makePlan(options, socketPath, 'terminal')
-  const device = machine.scmi && platform !== null ? deviceLine(platform, machine.scmi) : []
+export async function bootLines(options: BootOptions): Promise<{ device: string[]; qemu: string[] }> {
+  const { machine, platform } = await makePlan(options, null, 'terminal')
+  const [first] = machine.scmi
+  const device = first && platform !== null ? deviceLine(platform, first) : []
   return { device, qemu: qemuLine(machine) }
 }
 
-async function makePlan(options: BootOptions, socketPath: string, console: Machine['console']): Promise<Plan> {
+/** `folder`: where sockets are; null for those that are printed. */
+async function makePlan(options: BootOptions, folder: string | null, console: Machine['console']): Promise<Plan> {
   requireTools(...toolsFor.boot)
   if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
   const platform = options.platform === undefined ? defaultPlatform : options.platform
-  const scmi = { path: socketPath, dials: options.dials ?? 'qemu' }
+  const requests = platform === null ? [] : (options.scmi ?? [options])
+  const scmi = requests.map((request, index) => planDevice(request, index, folder))
   const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
-  const source = platform === null ? '' : scmiSource(await viewPlatform(platform, options.device), base)
+  const view = platform === null ? undefined : await viewPlatform(platform, options.device)
+  const source = view ? scmiSource(view, base, options.nodes) : ''
   const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
   const terminal = console === 'terminal' ? terminalWords() : []
   const debug = options.driverDebug ? driverDebug : []
@@ -135,10 +158,23 @@ async function makePlan(options: BootOptions, socketPath: string, console: Machi
     append: [...debug, ...terminal, ...(options.append ?? [])],
     console,
     extra: options.qemuArguments ?? [],
-    ...(platform === null ? {} : { scmi }),
+    scmi,
   }
-  const reproduce = platform === null ? [] : [`${shellLine(deviceLine(platform, { ...scmi, path: printedSocket }))} &`]
-  return { machine, platform, reproduce }
+  const lines = scmi.map((device, index) => deviceLine(platform!, { ...device, path: printedSocket(index) }))
+  return { machine, platform, reproduce: lines.map(words => `${shellLine(words)} &`), requests }
+}
+
+function planDevice(request: DeviceRequest, index: number, folder: string | null): ScmiDevice {
+  const printed = printedSocket(index)
+  const isPlugged = request.isPlugged ?? true
+  return {
+    id: basename(printed, '.sock'),
+    path: folder === null ? printed : (request.socketPath ?? join(folder, basename(printed))),
+    dials: request.dials ?? 'qemu',
+    bus: request.bus ?? 'pci',
+    hasSlot: request.hasSlot ?? !isPlugged,
+    isPlugged,
+  }
 }
 
 /** What the machine loads beside the kernel. */
@@ -168,9 +204,22 @@ function terminalWords(): string[] {
   return ['lab.shell', ...size, ...(process.env.TERM ? [`lab.term=${process.env.TERM}`] : [])]
 }
 
-function startPlanned(plan: Plan, options: BootOptions): Promise<Device | undefined> {
-  if (plan.platform === null || !plan.machine.scmi || options.socketPath) return Promise.resolve(undefined)
-  return startDevice(plan.platform, plan.machine.scmi, options.device)
+/** Starts the devices that nobody else runs, in the order of the machine's. */
+async function startPlanned({ platform, machine, requests }: Plan): Promise<Device[]> {
+  const devices: Device[] = []
+  try {
+    for (const [index, { socketPath, device }] of requests.entries()) {
+      if (!socketPath) devices.push(await startDevice(platform!, machine.scmi[index]!, device))
+    }
+    return devices
+  } catch (error) {
+    closeAll(devices)
+    throw error
+  }
+}
+
+function closeAll(devices: Device[]): void {
+  for (const device of devices) device.close()
 }
 
 interface Listener {

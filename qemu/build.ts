@@ -9,7 +9,7 @@ import { consumerModule, consumerSource, copyConsumerSource } from './consumers.
 import { InterruptedError, WorkError } from './errors.js'
 import { hash, writeWhole } from './files.js'
 import { compilerVersion } from './image.js'
-import { type Fragment, type LostOption, lostOptions, parseConfig, readFragments } from './kernel/config.js'
+import { type Fragment, type LostOption, lostOptions, parseConfig, plain, readFragments } from './kernel/config.js'
 import { type Patch, readPatch } from './kernel/patches.js'
 import { findSource, type KernelSource, type PreparedTree } from './kernel/source.js'
 import { withLock } from './lock.js'
@@ -22,6 +22,8 @@ export interface KernelRequest {
   /** A version Debian has, or the path of a source tree. */
   source: string
   patches?: string[]
+  /** Kind of kernel: plain (default), or the name of a fragment in kernel/variants. */
+  variant?: string
   fragments?: string[]
   jobs?: number
   /** Ask Debian for a newer version of the source package. */
@@ -56,7 +58,7 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
   const progress = options.progress ?? startProgress(`kernel ${request.source}`)
   try {
     const patches = (request.patches ?? []).map(readPatch)
-    const fragments = readFragments(request.fragments ?? [])
+    const fragments = readFragments(request.variant ?? plain, request.fragments ?? [])
     requireTools('compiler')
     const work = { signal: options.signal, progress }
     const source = await findSource(request.source, { ...work, update: request.update ?? false })

@@ -29,6 +29,14 @@ interface BootArguments {
   json: boolean
 }
 
+interface RunCommandArguments {
+  kernel: string[]
+  patch: string[]
+  variant: string[]
+  jobs?: number
+  scenarios?: string
+}
+
 const stopping = new AbortController()
 const { signal } = stopping
 
@@ -153,6 +161,34 @@ In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
       signal,
     }
     await bootFromArguments(options.kernel, settings, options)
+  })
+
+program
+  .command('list')
+  .description('List scenarios: what a kernel is tried with.')
+  .argument('[name|tag...]', 'only those with this name, group or tag')
+  .option('--scenarios <folder>', "scenarios of your own, instead of the lab's")
+  .option('--json', 'print names, summaries and tags as JSON', false)
+  .action(async (words: string[], options: { json: boolean; scenarios?: string }) => {
+    const { listScenarios } = await import('./runner/commands.js')
+    await listScenarios(words, options)
+  })
+
+program
+  .command('run')
+  .description('Run scenarios on kernels and say which path of the transport works.')
+  .argument('[name|tag...]', 'only those with this name, group or tag')
+  .option('--kernel <version|tree|image>', 'a kernel to try; repeatable (default: 7.3)', collect, [])
+  .option('--patch <file>', 'apply a patch to each kernel before it is built; repeatable', collect, [])
+  .option('--variant <name>', 'a kind of kernel to build; repeatable (default: plain)', collect, [])
+  .option('--jobs <n>', 'run this many guests at once; default: one per core', count)
+  .option('--scenarios <folder>', "scenarios of your own, instead of the lab's")
+  .action(async (words: string[], options: RunCommandArguments) => {
+    const { runFromArguments } = await import('./runner/commands.js')
+    const { kernel, patch, variant, ...rest } = options
+    const kernels = kernel.length ? kernel : ['7.3']
+    const variants = variant.length ? variant : ['plain']
+    await runFromArguments(words, { ...rest, kernels, patches: patch, variants }, signal)
   })
 
 program

@@ -5,7 +5,6 @@ import { buildKernel } from './build.js'
 import { viewPlatform } from './device.js'
 import { LabError } from './errors.js'
 import { debianKernels } from './kernel/source.js'
-import { printedSocket } from './machine.js'
 import { shellLine } from './process.js'
 import { requireTools, toolsFor } from './tools.js'
 
@@ -20,7 +19,7 @@ export async function bootFromArguments(
   if (settings.platform) await viewPlatform(settings.platform)
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
   if (!output.printCommand) return bootOnTerminal(options)
-  const { device, qemu } = await bootLines(options, printedSocket)
+  const { device, qemu } = await bootLines(options)
   if (output.json) return console.log(JSON.stringify({ device, qemu }))
   console.error(`Start the device first:\n${shellLine(device)}\nThen QEMU:`)
   console.log(shellLine(qemu))

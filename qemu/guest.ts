@@ -2,6 +2,8 @@
 import type { Channel, Ending, JobKind } from './channel.js'
 import type { Device } from './device.js'
 import { GuestError } from './errors.js'
+import { scmiDriver, slotOf } from './machine.js'
+import type { Qmp } from './qmp.js'
 import type { Vm } from './vm.js'
 
 export interface RunLimits {
@@ -27,21 +29,34 @@ export interface RawReply {
 const defaultLimitMs = 30_000
 const defaultGraceMs = 15_000
 const powerOffLimitMs = 15_000
+const unplugLimitMs = 60_000
 /** A frame's payload less the request's own numbers and a long path. */
 const chunkSize = 512 << 10
 
+interface GuestParts {
+  vm: Vm
+  channel: Channel
+  qmp: Qmp
+  devices: readonly Device[]
+  /** Ends what runs beside the guest, and removes its files. */
+  cleanup: () => void
+}
+
 export class Guest {
   readonly vm: Vm
-  /** The device in this process, if the guest has one. */
-  readonly device: Device | undefined
+  /** Commands to its QEMU. */
+  readonly qmp: Qmp
+  /** The devices in this process, in the machine's order. */
+  readonly devices: readonly Device[]
   readonly #channel: Channel
   readonly #cleanup: () => void
   #isClosing = false
 
   /** Use `boot`. */
-  constructor(vm: Vm, channel: Channel, device: Device | undefined, cleanup: () => void) {
+  constructor({ vm, channel, qmp, devices, cleanup }: GuestParts) {
     this.vm = vm
-    this.device = device
+    this.qmp = qmp
+    this.devices = devices
     this.#channel = channel
     this.#cleanup = cleanup
     void vm.exited.then(
@@ -49,6 +64,11 @@ export class Guest {
       error => channel.fail(error),
     )
     void vm.died.then(() => channel.fail(vm.failure('it stays as it is', 'panic')))
+  }
+
+  /** The first of the devices in this process: the one there is, in most machines. */
+  get device(): Device | undefined {
+    return this.devices[0]
   }
 
   /** All the console has said so far. */
@@ -113,6 +133,27 @@ export class Guest {
   waitForConsole(pattern: RegExp, limitMs = defaultLimitMs): Promise<RegExpExecArray> {
     const fresh = new RegExp(pattern.source, pattern.flags.replace('g', ''))
     return this.vm.waitFor(`${pattern} on the console`, limitMs, () => fresh.exec(this.vm.console))
+  }
+
+  /** Plugs an SCMI device into its slot; resolves when QEMU has done so, which is before the guest has seen it. */
+  async plug(index = 0): Promise<void> {
+    const { id, bus, path } = this.vm.machine.scmi[index]!
+    const addr = { type: 'unix', data: { path } }
+    await this.qmp.execute('chardev-add', { id, backend: { type: 'socket', data: { addr, server: false } } })
+    await this.qmp.execute('device_add', { driver: scmiDriver[bus], id, chardev: id, bus: slotOf(id) })
+  }
+
+  /**
+   * Unplugs an SCMI device in order, as its slot's button does; resolves when the device is gone. The guest would give
+   * the user five seconds to think again (pciehp_ctrl.c), so its slot is switched off at once.
+   */
+  async unplug(index = 0): Promise<void> {
+    const { id } = this.vm.machine.scmi[index]!
+    const deleted = this.qmp.event('DEVICE_DELETED', unplugLimitMs, ({ device }) => device === id)
+    await this.qmp.execute('device_del', { id })
+    await this.check(`echo 0 >/sys/bus/pci/slots/${index + 1}/power`, { timeoutMs: unplugLimitMs })
+    await deleted
+    await this.qmp.execute('chardev-remove', { id })
   }
 
   /** Powers the guest off, and ends the device. */

@@ -67,8 +67,17 @@ function modeOf(file: GuestFile): number {
   return start.startsWith('#!') || start === '\x7fELF' ? executable : 0o644
 }
 
+/** Programs being made now, so that guests that boot at the same time make each once. */
+const making = new Map<string, Promise<string>>()
+
+function guestProgram(name: string, options: PackageOptions): Promise<string> {
+  const made = making.get(name) ?? compileProgram(name, options).finally(() => making.delete(name))
+  making.set(name, made)
+  return made
+}
+
 /** Cross-compiles qemu/guest/NAME.c, unless that was done before with the same compiler. */
-async function guestProgram(name: string, options: PackageOptions): Promise<string> {
+async function compileProgram(name: string, options: PackageOptions): Promise<string> {
   const source = labFile('guest', `${name}.c`)
   requireTools('compiler')
   const path = cachePath('guest', `${name}-${hash(readFileSync(source), compilerVersion(), compilerOptions.join(' '))}`)

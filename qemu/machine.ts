@@ -8,6 +8,17 @@ export interface DeviceSocket {
   dials: 'qemu' | 'device'
 }
 
+/** An SCMI device of the machine. */
+export interface ScmiDevice extends DeviceSocket {
+  /** QEMU's name for it, and for its socket. */
+  id: string
+  bus: 'pci' | 'mmio'
+  /** Has a slot of its own, so that it can be plugged and unplugged while the guest runs; PCI only. */
+  hasSlot: boolean
+  /** There when the machine starts. */
+  isPlugged: boolean
+}
+
 export interface Machine {
   /** A size as QEMU writes it: 256M, 1G. */
   memory: string
@@ -21,13 +32,15 @@ export interface Machine {
   console: 'terminal' | 'pipe'
   /** Socket of the guest channel, on which the host listens. */
   channel?: string
-  scmi?: DeviceSocket
+  scmi: ScmiDevice[]
+  /** Socket on which QEMU takes commands (QMP). */
+  qmp?: string
   /** Further arguments, as the user wrote them. */
   extra: string[]
 }
 
-/** The device's socket in lines made for people, where both sides find it. */
-export const printedSocket = '/tmp/scmi.sock'
+/** The sockets of devices in lines made for people, where both sides find them. */
+export const printedSocket = (index = 0): string => `/tmp/scmi${index === 0 ? '' : `-${index}`}.sock`
 
 /** Name of the guest channel's port; init.c looks for it. */
 const channelPort = 'lab.channel'
@@ -50,7 +63,8 @@ export function qemuArguments(machine: Machine): string[] {
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
     ...(machine.deviceTree ? ['-dtb', machine.deviceTree] : []),
     ...['-append', ['console=ttyAMA0', 'panic=-1', ...machine.append].join(' ')],
-    ...(machine.scmi ? scmiArguments(machine.scmi) : []),
+    ...machine.scmi.flatMap(scmiArguments),
+    ...(machine.qmp ? ['-qmp', `unix:${escapeOption(machine.qmp)},server=on,wait=off`] : []),
     ...(machine.channel ? channelArguments(machine.channel) : []),
     ...machine.extra,
   ]
@@ -65,13 +79,27 @@ export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string
   ]
 }
 
-function scmiArguments(socket: DeviceSocket): string[] {
-  const server = socket.dials === 'device' ? ',server=on' : ''
+function scmiArguments(device: ScmiDevice, index: number): string[] {
+  const { id, bus, path, dials, hasSlot, isPlugged } = device
+  const slot = hasSlot ? ['-device', `pcie-root-port,id=${slotOf(id)},chassis=${index + 1},slot=${index + 1}`] : []
+  if (!isPlugged) return slot
+  const server = dials === 'device' ? ',server=on' : ''
+  // QEMU's mmio transports are of the legacy kind unless told otherwise, and the device is not.
+  const modern = bus === 'mmio' ? ['-global', 'virtio-mmio.force-legacy=false'] : []
+  const where = hasSlot ? `,bus=${slotOf(id)}` : ''
   return [
-    ...['-chardev', `socket,id=scmi,path=${escapeOption(socket.path)}${server}`],
-    ...['-device', 'vhost-user-scmi-pci,chardev=scmi,id=scmi-device'],
+    ...slot,
+    ...modern,
+    ...['-chardev', `socket,id=${id},path=${escapeOption(path)}${server}`],
+    ...['-device', `${scmiDriver[bus]},chardev=${id},id=${id}${where}`],
   ]
 }
+
+/** QEMU's name for the device on each bus. */
+export const scmiDriver: Record<ScmiDevice['bus'], string> = { pci: 'vhost-user-scmi-pci', mmio: 'vhost-user-scmi' }
+
+/** The root port of a device that has a slot. */
+export const slotOf = (id: string): string => `${id}-slot`
 
 function channelArguments(path: string): string[] {
   return [

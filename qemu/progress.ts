@@ -9,6 +9,8 @@ export interface Progress {
   update(step: string, fraction?: number, detail?: string): void
   /** A line that stays. */
   note(text: string): void
+  /** Makes room for output of others: the line comes back with the next redraw. */
+  clear(): void
   /** Ends the line; `text` stays with the time it took. */
   done(text: string): void
   /** Ends the line without a word: the error that follows says it all. */
@@ -46,6 +48,9 @@ function terminalProgress(title: string, stream: NodeJS.WriteStream): Progress {
     note(text) {
       stream.write(`\r\x1b[K${title}: ${text}\n`)
     },
+    clear() {
+      stream.write('\r\x1b[K')
+    },
     done(text) {
       stop()
       stream.write(`${colors.green('✓')} ${title}: ${text} ${colors.dim(`(${seconds(Date.now() - began)})`)}\n`)
@@ -67,6 +72,7 @@ function plainProgress(title: string, stream: NodeJS.WriteStream): Progress {
       stream.write(`${title}: ${step}${percent(fraction)}, ${seconds(now - began)} ${detail}`.trimEnd().concat('\n'))
     },
     note: text => void stream.write(`${title}: ${text}\n`),
+    clear() {},
     done: text => void stream.write(`${title}: ${text} (${seconds(Date.now() - began)})\n`),
     stop() {},
   }

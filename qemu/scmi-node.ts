@@ -45,17 +45,32 @@ export interface ScmiView {
   protocols: readonly { id: number }[]
 }
 
-/** The source to append to the machine's device tree. */
-export function scmiSource({ platform, protocols }: ScmiView, { cpus }: { cpus: number }): string {
+/**
+ * The source to append to the machine's device tree: one node for each of `nodes`, with these further properties. The
+ * consumers use the first; the others are there to be probed.
+ */
+export function scmiSource(
+  { platform, protocols }: ScmiView,
+  { cpus }: { cpus: number },
+  nodes: readonly string[] = [''],
+): string {
   const view = { platform, cpus }
   const ids = protocols.map(protocol => protocol.id).filter(id => id !== BASE)
-  const children = ids.map(id => {
-    const hex = id.toString(16)
-    const body = protocolNodes[id]?.body ?? ''
-    const source = typeof body === 'string' ? body : body(view)
-    return `scmi_${hex}: protocol@${hex} { reg = <0x${hex}>; ${source} };`
+  const sources = nodes.map((properties, index) => {
+    const children = ids.map(id => protocolNode(id, view, index === 0))
+    const body = ['compatible = "arm,scmi-virtio"; #address-cells = <1>; #size-cells = <0>;', properties, ...children]
+    const name = index === 0 ? 'scmi: scmi' : `scmi-${index}`
+    return `/ { firmware { ${name} {\n${body.filter(Boolean).join('\n')}\n}; }; };`
   })
-  const node = ['compatible = "arm,scmi-virtio"; #address-cells = <1>; #size-cells = <0>;', ...children].join('\n')
-  const consumers = ids.map(id => protocolNodes[id]?.consumers?.(view) ?? '')
-  return [`/ { firmware { scmi: scmi {\n${node}\n}; }; };`, ...consumers].filter(Boolean).join('\n')
+  const consumers = nodes.length === 0 ? [] : ids.map(id => protocolNodes[id]?.consumers?.(view) ?? '')
+  return [...sources, ...consumers].filter(Boolean).join('\n')
+}
+
+/** A protocol's node; labels, by which consumers refer to it, are there once. */
+function protocolNode(id: number, view: TreeView, isFirst: boolean): string {
+  const hex = id.toString(16)
+  const body = protocolNodes[id]?.body ?? ''
+  const source = typeof body === 'string' ? body : body(view)
+  const node = `protocol@${hex} { reg = <0x${hex}>;`
+  return isFirst ? `scmi_${hex}: ${node} ${source} };` : `${node} };`
 }

@@ -25,6 +25,8 @@ export class Vm {
   #ending: string | undefined
   #isDead = false
   #announceDeath!: () => void
+  /** Told what the console says, as it comes. */
+  onText: ((text: string) => void) | undefined
   /** Resolves when QEMU is gone, with how it ended. */
   readonly exited: Promise<string>
   /** Resolves when the kernel has panicked and stays so. A kernel that reboots after a panic ends QEMU instead. */
@@ -122,9 +124,9 @@ export class Vm {
 
   /** Shell lines that start this machine on a terminal. */
   reproduction(): string {
-    const { channel: _, ...rest } = this.machine
-    const scmi = rest.scmi ? { scmi: { ...rest.scmi, path: printedSocket } } : {}
-    const machine: Machine = { ...rest, ...scmi, console: 'terminal', append: [...rest.append, 'lab.shell'] }
+    const { channel: _, qmp: __, ...rest } = this.machine
+    const scmi = rest.scmi.map((device, index) => ({ ...device, path: printedSocket(index) }))
+    const machine: Machine = { ...rest, scmi, console: 'terminal', append: [...rest.append, 'lab.shell'] }
     return [...this.#reproduce, shellLine(qemuLine(machine))].join('\n')
   }
 
@@ -136,6 +138,7 @@ export class Vm {
   #take(text: string): void {
     const seen = Math.max(0, this.#console.length - panicEnd.source.length)
     this.#console += text.replaceAll('\r', '')
+    this.onText?.(text)
     if (panicEnd.test(this.#console.slice(seen))) {
       this.#isDead = true
       this.#announceDeath()

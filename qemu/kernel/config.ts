@@ -1,6 +1,6 @@
 /** The kernel's configuration: allnoconfig and fragments, merged by the kernel's own script, then compared. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { LabError } from '../errors.js'
 import { labFile } from '../paths.js'
 
@@ -9,11 +9,23 @@ export interface Fragment {
   text: string
 }
 
-/** The lab's own fragments, then the user's, which win. */
-export function readFragments(extra: string[]): Fragment[] {
+export const plain = 'plain'
+const variantFolder = labFile('kernel', 'variants')
+const configSuffix = '.config'
+
+/** Kinds of kernel: plain, and one for each fragment of the folder `variants`, which it adds. */
+export function variants(): string[] {
+  const files = readdirSync(variantFolder).filter(name => name.endsWith(configSuffix))
+  return [plain, ...files.map(name => basename(name, configSuffix)).sort()]
+}
+
+/** The lab's own fragments, then the variant's, then the user's, which win. */
+export function readFragments(variant: string, extra: string[]): Fragment[] {
+  if (!variants().includes(variant)) throw new LabError(`--variant ${variant}: give ${variants().join(', ')}`)
   const folder = labFile('kernel')
-  const own = readdirSync(folder).filter(name => name.endsWith('.config'))
-  return [...own.sort().map(name => join(folder, name)), ...extra].map(path => {
+  const own = readdirSync(folder).filter(name => name.endsWith(configSuffix))
+  const ofVariant = variant === plain ? [] : [join(variantFolder, `${variant}${configSuffix}`)]
+  return [...own.sort().map(name => join(folder, name)), ...ofVariant, ...extra].map(path => {
     if (!existsSync(path)) throw new LabError(`--config ${path}: there is no such file`)
     return { path, text: readFileSync(path, 'utf8') }
   })

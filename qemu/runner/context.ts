@@ -1,0 +1,141 @@
+/**
+ * What a scenario works with: its guest and the guest file's functions, QEMU, the devices, and expectations. An
+ * expectation says what the kernel must do and why; the first that is not met ends the scenario.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect, isDeepStrictEqual } from 'node:util'
+import type { Device as ScmiDevice } from '../../src/device.js'
+import type { Device } from '../device.js'
+import { WorkError } from '../errors.js'
+import type { Guest, RunLimits } from '../guest.js'
+import { shellLine } from '../process.js'
+import type { Qmp } from '../qmp.js'
+import type { Slots } from './slots.js'
+
+/** Paths in the guest of the functions for all scenarios, and of the scenario's own. */
+export const guestLibrary = '/lib/lab.sh'
+export const guestScenario = '/lib/scenario.sh'
+
+/** How often a condition is looked at. */
+const LOOK_MS = 20
+
+export interface Expectation<T> {
+  /** Why the kernel must do so: the function of the driver, or the section of the specification. */
+  because: string
+  /** Finds out what is. */
+  got: () => T | Promise<T>
+  /** What must be: an equal value, a pattern in a text, or a test. */
+  is: T | RegExp | ((got: T) => boolean)
+  /** Looks again until it is so, for this long; default: once. */
+  withinMs?: number
+}
+
+/** What the kernel did not do, and why it should have. */
+export class UnmetExpectation extends WorkError {
+  override name = 'UnmetExpectation'
+  readonly what: string
+  readonly because: string
+  readonly said: string
+
+  constructor(what: string, because: string, said: string) {
+    super(`${what}: ${said}`)
+    this.what = what
+    this.because = because
+    this.said = said
+  }
+}
+
+export interface ContextParts {
+  guest: Guest
+  slots: Slots
+  /** Whether each device is plugged in, in the machine's order. */
+  plugged: boolean[]
+  onStep: (text: string) => void
+}
+
+export class Context {
+  readonly guest: Guest
+  readonly #slots: Slots
+  readonly plugged: boolean[]
+  readonly #onStep: (text: string) => void
+
+  constructor({ guest, slots, plugged, onStep }: ContextParts) {
+    this.guest = guest
+    this.#slots = slots
+    this.plugged = plugged
+    this.#onStep = onStep
+  }
+
+  get qmp(): Qmp {
+    return this.guest.qmp
+  }
+
+  /** The servers of the machine's devices: platform and device of each. */
+  get servers(): readonly Device[] {
+    return this.guest.devices
+  }
+
+  /** The only server. */
+  get server(): Device {
+    return this.servers[0]!
+  }
+
+  /** The only device, with its stats. */
+  get device(): ScmiDevice {
+    return this.server.device
+  }
+
+  /** Says what comes now: to people, and in the guest's log, so that its lines can be put into place. */
+  async step(text: string): Promise<void> {
+    this.#onStep(text)
+    await this.guest.writeFile('/dev/kmsg', `lab: ${text}\n`)
+  }
+
+  /** Runs a function of the guest file, or of lab.sh; resolves with what it printed. A status other than 0 is an error. */
+  async call(name: string, args: (string | number)[] = [], limits: RunLimits = {}): Promise<string> {
+    const line = shellLine([name, ...args.map(String)])
+    return (await this.guest.check(`. ${guestLibrary}; . ${guestScenario}; ${line}`, limits)).trim()
+  }
+
+  /** The same for a function that may fail: resolves with its exit status. */
+  async status(name: string, args: (string | number)[] = [], limits: RunLimits = {}): Promise<number> {
+    const line = shellLine([name, ...args.map(String)])
+    return (await this.guest.run(`. ${guestLibrary}; . ${guestScenario}; ${line}`, limits)).status
+  }
+
+  async expect<T>(what: string, { because, got, is, withinMs = 0 }: Expectation<T>): Promise<T> {
+    const deadline = performance.now() + withinMs
+    for (;;) {
+      const value = await got()
+      if (meets(value, is)) return value
+      if (performance.now() >= deadline) {
+        const late = withinMs > 0 ? ` after ${withinMs} ms` : ''
+        throw new UnmetExpectation(what, because, `got ${inspect(value)}${late}, wanted ${inspect(is)}`)
+      }
+      await sleep(LOOK_MS)
+    }
+  }
+
+  /** Plugs in a device of the machine that has a slot. */
+  async plug(index = 0): Promise<void> {
+    await this.guest.plug(index)
+    this.plugged[index] = true
+  }
+
+  /** Unplugs a device in order; resolves when guest and QEMU have let go of it. */
+  async unplug(index = 0): Promise<void> {
+    await this.guest.unplug(index)
+    this.plugged[index] = false
+  }
+
+  /** Waits for something that leaves the guest idle, such as a timeout in it: others run meanwhile. */
+  idle<T>(work: () => Promise<T>): Promise<T> {
+    return this.#slots.spare(work)
+  }
+}
+
+function meets<T>(value: T, is: Expectation<T>['is']): boolean {
+  if (is instanceof RegExp) return typeof value === 'string' && is.test(value)
+  if (typeof is === 'function') return (is as (got: T) => boolean)(value)
+  return isDeepStrictEqual(value, is)
+}

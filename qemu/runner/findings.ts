@@ -1,0 +1,51 @@
+/**
+ * The record of what kernels are known to do wrong: `NAME.findings.yaml` beside a scenario. Each finding says for which
+ * kernels which expectations fail, what one sees, and what in the driver's source is the cause.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import semver from 'semver'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { LabError } from '../errors.js'
+import type { TestKernel } from './kernels.js'
+
+const findingSchema = z.array(
+  z.strictObject({
+    /** Linux releases, as a range of semantic versions. */
+    kernels: z.string().refine(range => semver.validRange(range) !== null, 'is no range of versions, such as ">=7.2"'),
+    /** Only with these variants; default: with each. */
+    variants: z.array(z.string()).optional(),
+    /** Only with a patch whose file name or subject has this text. */
+    patched: z.string().optional(),
+    /** Only without such a patch. */
+    unpatched: z.string().optional(),
+    /** The expectations that are not met: all of them, and no other. */
+    fails: z.array(z.string()).min(1),
+    symptom: z.string(),
+    cause: z.string(),
+  }),
+)
+
+export type Finding = z.infer<typeof findingSchema>[number]
+
+/** Reads a record; empty if there is none. Throws LabError with file and field. */
+export function readFindings(path: string): Finding[] {
+  if (!existsSync(path)) return []
+  const { data, error } = findingSchema.safeParse(parse(readFileSync(path, 'utf8')))
+  if (data) return data
+  const [issue] = error.issues
+  throw new LabError(`${path}: ${issue!.path.join('.')}: ${issue!.message}`)
+}
+
+/** The finding that is about this kernel. */
+export function findingFor(findings: readonly Finding[], kernel: TestKernel): Finding | undefined {
+  const release = semver.coerce(kernel.release)!
+  const hasPatch = (text: string): boolean => kernel.patches.some(patch => patch.includes(text))
+  return findings.find(
+    ({ kernels, variants, patched, unpatched }) =>
+      semver.satisfies(release, kernels) &&
+      (variants?.includes(kernel.variant) ?? true) &&
+      (patched === undefined || hasPatch(patched)) &&
+      (unpatched === undefined || !hasPatch(unpatched)),
+  )
+}

@@ -1,0 +1,44 @@
+/** How many guests run at once. A scenario that only waits gives its slot away meanwhile. */
+
+export class Slots {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  /** Waits for a slot, before others if `isUrgent`. */
+  async take(isUrgent = false): Promise<void> {
+    if (this.#free > 0) {
+      this.#free--
+      return
+    }
+    await new Promise<void>(resolve => (isUrgent ? this.#waiting.unshift(resolve) : this.#waiting.push(resolve)))
+  }
+
+  give(): void {
+    const next = this.#waiting.shift()
+    if (next) next()
+    else this.#free++
+  }
+
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    await this.take()
+    try {
+      return await work()
+    } finally {
+      this.give()
+    }
+  }
+
+  /** For the holder of a slot: does without it while `work` waits for something that needs no CPU. */
+  async spare<T>(work: () => Promise<T>): Promise<T> {
+    this.give()
+    try {
+      return await work()
+    } finally {
+      await this.take(true)
+    }
+  }
+}

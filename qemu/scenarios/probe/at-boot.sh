@@ -1,0 +1,1 @@
+vendor() { cat $CORE/arm-scmi*/vendor_id; }
