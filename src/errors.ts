@@ -3,6 +3,20 @@ export class OperatorError extends Error {
   override name = 'OperatorError'
 }
 
+/** Why a request to a running platform was not carried out; the names are gRPC's. */
+export type Refusal = 'NOT_FOUND' | 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION' | 'ALREADY_EXISTS'
+
+/** A request to a running platform that can't be carried out. The text says what is wrong and what to do. */
+export class RequestError extends OperatorError {
+  override name = 'RequestError'
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal, message: string) {
+    super(message)
+    this.refusal = refusal
+  }
+}
+
 /** The `code` of a system error (ENOENT, ECONNREFUSED …), or undefined if it is no such error. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

@@ -2,14 +2,33 @@
 export { z } from 'zod'
 export type { Device } from './device.js'
 export type { Endpoint } from './endpoint.js'
-export { OperatorError } from './errors.js'
+export { OperatorError, RequestError } from './errors.js'
 export { definePlatform, type LoadedPlatform, type LoadOptions, loadPlatform, type PlatformDefinition } from './load.js'
 export { createLogger, type Logger, type LogLevel } from './log.js'
 export { ConfigError } from './platform/config-error.js'
 export { Platform } from './platform/platform.js'
+export {
+  flagProperty,
+  numberProperty,
+  onEvents,
+  type Property,
+  type ResourceGroup,
+  textProperty,
+} from './platform/property.js'
 export type { ResourceKind } from './platform/resource.js'
 export { RealTime, type Time, type Timer, VirtualTime } from './platform/time.js'
-export { duration, frequency, power, resourceName, voltage } from './platform/units.js'
+export {
+  duration,
+  frequency,
+  HERTZ,
+  power,
+  resourceName,
+  SECONDS,
+  type Unit,
+  VOLTS,
+  voltage,
+  WATTS,
+} from './platform/units.js'
 export type { Plugin } from './plugins.js'
 export type { Agent, AgentProtocol } from './protocols/agent.js'
 export { protocols } from './protocols/index.js'

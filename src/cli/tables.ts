@@ -1,27 +1,11 @@
 /** Rows of values as a table for people: quantities in handy units, columns that say nothing left out. */
+import { formatQuantity, HERTZ, SECONDS, type Unit, VOLTS } from '../platform/units.js'
 import type { Row } from '../protocols/protocol.js'
 
 type Cell = Row[string]
 
-/** Units by the ending of a value's name: sizes in the base unit, descending. */
-const UNITS: Record<string, [name: string, size: number][]> = {
-  hz: [
-    ['GHz', 1e9],
-    ['MHz', 1e6],
-    ['kHz', 1e3],
-    ['Hz', 1],
-  ],
-  us: [
-    ['s', 1e6],
-    ['ms', 1e3],
-    ['us', 1],
-  ],
-  uv: [
-    ['V', 1e6],
-    ['mV', 1e3],
-    ['uV', 1],
-  ],
-}
+/** Units by the ending of a value's name, which says the smallest size that the unit is printed in. */
+const UNITS: Record<string, Unit> = { hz: HERTZ, us: SECONDS, uv: VOLTS }
 
 /** Longer lists are cut in the middle. */
 const LISTED = 6
@@ -56,15 +40,11 @@ function cellText(name: string, cell: Cell): string {
   if (cell === undefined) return ''
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no'
   if (typeof cell === 'string') return cell
-  if (typeof cell === 'number') return quantityText(cell, UNITS[unitOf(name)])
+  if (typeof cell === 'number') {
+    const unit = UNITS[unitOf(name)]
+    return unit ? formatQuantity(cell / unit.one, unit) : String(cell)
+  }
   const texts = cell.map(entry => cellText(name, entry))
   if (texts.length <= LISTED) return texts.join(', ')
   return `${texts.slice(0, LISTED - 2).join(', ')} … ${texts[texts.length - 1]} (${texts.length})`
-}
-
-/** `24 MHz`; a plain number if there are no units. */
-function quantityText(value: number, units: [string, number][] | undefined): string {
-  if (!units) return String(value)
-  const [name, size] = units.find(([, size]) => Math.abs(value) >= size) ?? units[units.length - 1] ?? ['', 1]
-  return `${Number((value / size).toPrecision(12))} ${name}`
 }

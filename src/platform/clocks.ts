@@ -1,6 +1,7 @@
 /** Clocks: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { clockProperties } from './clock-properties.js'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { ResourceKind } from './resource.js'
 import { duration, frequency, resourceName } from './units.js'
@@ -317,4 +318,5 @@ export const clocks: ResourceKind<ClockConfig[], Clocks> = {
   section: 'clocks',
   schema: clocksSchema,
   create: config => new Clocks(config),
+  properties: clockProperties,
 }

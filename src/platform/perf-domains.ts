@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
+import { perfProperties } from './perf-properties.js'
 import { connectSupplies } from './perf-supplies.js'
 import { type PowerDomain, powerDomains } from './power-domains.js'
 import type { ResourceKind } from './resource.js'
@@ -345,6 +346,7 @@ export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
   section: 'perf_domains',
   schema: domainsSchema,
   create: config => new PerfDomains(config),
+  properties: perfProperties,
   link(model, platform, config) {
     const { list } = model
     const taken = platform.has(powerDomains) ? platform.model(powerDomains).list.map(({ name }) => name) : []

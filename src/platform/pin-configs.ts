@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 
 /** Configuration types by number (SCMI v3.2 §4.11.1, table of pin configuration types). */
-const TYPE_NAMES = [
+export const TYPE_NAMES = [
   'default bias_bus_hold bias_disable bias_high_impedance bias_pull_up bias_pull_default bias_pull_down',
   'drive_open_drain drive_open_source drive_push_pull drive_strength input_debounce input_mode pull_mode',
   'input_value input_schmitt low_power_mode output_mode output_value power_source slew_rate',
@@ -47,8 +47,10 @@ export class Setting {
   readonly type: number
   value: number
   readonly readOnly: boolean
-  readonly #values: readonly number[] | undefined
-  readonly #range: { min: number; max: number } | undefined
+  /** All it can have; undefined: see the range. */
+  readonly values: readonly number[] | undefined
+  /** What it can have; undefined: anything. */
+  readonly range: { min: number; max: number } | undefined
 
   constructor(type: number, config: SettingConfig, at: ConfigPath) {
     const { value, values, range, read_only } = typeof config === 'number' ? { value: config } : config
@@ -58,21 +60,21 @@ export class Setting {
     }
     this.type = type
     this.readOnly = read_only ?? type === INPUT_VALUE
-    this.#values = values
-    this.#range = range
+    this.values = values
+    this.range = range
     this.value = value ?? values?.[0] ?? range?.min ?? 0
     if (!this.allows(this.value)) throw new ConfigError([...at, 'value'], `${value} is not a value that it can have`)
   }
 
   /** The ends of what it can have; 0 and 1 where that may be anything. */
   get bounds(): { lowest: number; highest: number } {
-    if (this.#values) return { lowest: Math.min(...this.#values), highest: Math.max(...this.#values) }
-    return { lowest: this.#range?.min ?? 0, highest: this.#range?.max ?? 1 }
+    if (this.values) return { lowest: Math.min(...this.values), highest: Math.max(...this.values) }
+    return { lowest: this.range?.min ?? 0, highest: this.range?.max ?? 1 }
   }
 
   allows(value: number): boolean {
-    if (this.#values) return this.#values.includes(value)
-    return !this.#range || (value >= this.#range.min && value <= this.#range.max)
+    if (this.values) return this.values.includes(value)
+    return !this.range || (value >= this.range.min && value <= this.range.max)
   }
 }
 

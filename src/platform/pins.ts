@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import { pinConfigsSchema, type Setting, settingsOf } from './pin-configs.js'
+import { pinProperties } from './pin-properties.js'
 import type { ResourceKind } from './resource.js'
 import { resourceName } from './units.js'
 
@@ -252,5 +253,6 @@ export const pins: ResourceKind<PinctrlConfig, Pins> = {
   section: 'pinctrl',
   schema: pinctrlSchema,
   create: config => new Pins(config),
+  properties: pinProperties,
   names: ({ pins }) => pins.map(({ name }) => name),
 }

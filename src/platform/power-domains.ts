@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
+import { powerProperties } from './power-properties.js'
 import type { ResourceKind } from './resource.js'
 import { duration, power, resourceName } from './units.js'
 
@@ -235,4 +236,5 @@ export const powerDomains: ResourceKind<PowerDomainConfig[], PowerDomains> = {
   section: 'power_domains',
   schema: powerDomainsSchema,
   create: config => new PowerDomains(config),
+  properties: powerProperties,
 }

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import { connectPowercaps } from './power-limits.js'
+import { powercapProperties } from './powercap-properties.js'
 import type { ResourceKind } from './resource.js'
 import type { Time, Timer } from './time.js'
 import { duration, power, resourceName } from './units.js'
@@ -312,4 +313,5 @@ export const powercaps: ResourceKind<PowercapConfig[], Powercaps> = {
   schema: powercapsSchema,
   create: (config, platform) => new Powercaps(config, platform.time),
   link: connectPowercaps,
+  properties: powercapProperties,
 }

@@ -7,6 +7,7 @@ import type { Platform } from './platform.js'
 import { type PowercapDomain, type Powercaps, powercaps } from './powercaps.js'
 import { linked } from './resource.js'
 import { scaled } from './scaled.js'
+import type { Time } from './time.js'
 import { OFF, type VoltageDomain, voltages } from './voltages.js'
 
 const thermalSchema = z
@@ -46,6 +47,17 @@ export interface Quantity {
    * allocate, which numbers with decimals would.
    */
   read(nowUs: number, scale: number): number
+  /** What has the temperature, if that is what it shows. */
+  readonly body?: Body
+}
+
+/** Something that gets warm; in degrees Celsius. */
+export interface Body {
+  readonly ambient: number
+  temperature(nowUs: number): number
+  /** Heats or cools it at once; from there it goes on to where ambient and power lead. */
+  setTemperature(degrees: number): void
+  setAmbient(degrees: number): void
 }
 
 /** What is measured, if `config` has one of the keys. Throws ConfigError for names, at their place within `path`. */
@@ -124,9 +136,12 @@ class Voltage implements Quantity {
  * approaches ambient + R·P as exp(-t / RC): exact at any time, however often it is read, so nothing is integrated step by
  * step. A change of power begins a new segment at the temperature reached.
  */
-class Thermal implements Quantity {
+class Thermal implements Quantity, Body {
+  readonly body = this
+  ambient: number
   readonly #loads: readonly Load[]
-  readonly #config: ThermalConfig
+  readonly #time: Time
+  readonly #resistance: number
   readonly #timeConstantUs: number
   /** When the power last changed, the temperature then, and where it leads to. */
   #sinceUs: number
@@ -139,36 +154,51 @@ class Thermal implements Quantity {
       if (config.of.indexOf(name) !== i) throw new ConfigError([...path, 'of', i], `${name} is listed twice`)
       return loadNamed(platform, known, name, [...path, 'of', i])
     })
-    this.#config = config
+    this.ambient = config.ambient
+    this.#time = platform.time
+    this.#resistance = config.resistance
     this.#timeConstantUs = config.resistance * config.capacitance * MICRO
     this.#sinceUs = platform.time.nowUs
     this.#start = config.ambient
     this.#end = this.#settled()
-    const changed = () => {
-      const end = this.#settled()
-      if (end === this.#end) return
-      // Whoever is on the host may change a level long after the last batch or timer.
-      platform.time.refresh()
-      this.#start = this.#at(platform.time.nowUs)
-      this.#sinceUs = platform.time.nowUs
-      this.#end = end
-    }
-    onDomainPower(platform, changed)
-    if (platform.has(powercaps)) platform.model(powercaps).on('sourceChanged', changed)
+    onDomainPower(platform, this.#changed)
+    if (platform.has(powercaps)) platform.model(powercaps).on('sourceChanged', this.#changed)
+  }
+
+  readonly #changed = (): void => {
+    if (this.#settled() !== this.#end) this.#begin()
+  }
+
+  /** Begins a new segment, at `start` or the temperature reached. */
+  #begin(start?: number): void {
+    // Whoever is on the host may change something long after the last batch or timer.
+    this.#time.refresh()
+    const { nowUs } = this.#time
+    this.#start = start ?? this.temperature(nowUs)
+    this.#sinceUs = nowUs
+    this.#end = this.#settled()
+  }
+
+  setTemperature(degrees: number): void {
+    this.#begin(degrees)
+  }
+
+  setAmbient(degrees: number): void {
+    this.ambient = degrees
+    this.#changed()
   }
 
   /** Where the present power leads to. */
   #settled(): number {
     const microwatts = this.#loads.reduce((sum, load) => sum + load.microwatts, 0)
-    return this.#config.ambient + (this.#config.resistance * microwatts) / MICRO
+    return this.ambient + (this.#resistance * microwatts) / MICRO
   }
 
   read(nowUs: number, scale: number): number {
-    return scaled(this.#at(nowUs), scale)
+    return scaled(this.temperature(nowUs), scale)
   }
 
-  /** In degrees Celsius. */
-  #at(nowUs: number): number {
+  temperature(nowUs: number): number {
     return this.#end + (this.#start - this.#end) * Math.exp((this.#sinceUs - nowUs) / this.#timeConstantUs)
   }
 }

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
+import { resetProperties } from './reset-properties.js'
 import type { ResourceKind } from './resource.js'
 import { duration, resourceName } from './units.js'
 
@@ -131,4 +132,5 @@ export const resets: ResourceKind<ResetConfig[], Resets> = {
   section: 'resets',
   schema: resetsSchema,
   create: config => new Resets(config),
+  properties: resetProperties,
 }

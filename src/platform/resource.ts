@@ -5,6 +5,7 @@
 import type { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config-error.js'
 import type { Platform } from './platform.js'
+import type { ResourceGroup } from './property.js'
 
 export interface ResourceKind<Config = unknown, Model = unknown> {
   /** Key in the platform file, such as `clocks`. */
@@ -21,6 +22,8 @@ export interface ResourceKind<Config = unknown, Model = unknown> {
   link?(model: Model, platform: Platform, config: Config): void
   /** The same for what looks at other models only; called once all are linked. */
   observe?(model: Model, platform: Platform, config: Config): void
+  /** What the host sees of the resources and can change; default: nothing. */
+  properties?(model: Model, platform: Platform): ResourceGroup[]
 }
 
 /** A kind whose resources have names. */

@@ -4,3 +4,8 @@
 export function scaled(value: number, scale: number): number {
   return Math.round(scale <= 0 ? value * 10 ** -scale : value / 10 ** scale) + 0
 }
+
+/** The value that a whole number stands for. */
+export function unscaled(raw: number, scale: number): number {
+  return scale <= 0 ? raw / 10 ** -scale : raw * 10 ** scale
+}

@@ -2,6 +2,7 @@
 import { ConfigError, type ConfigPath } from './config.js'
 import { type Decimal, toDecimal } from './decimal.js'
 import type { Platform } from './platform.js'
+import type { Body } from './quantities.js'
 import { scaled } from './scaled.js'
 import type { AxisConfig, AxisExtendedConfig, SensorConfig } from './sensor-config.js'
 import { createSource, type Source, type SourceContext, seedFor, toRaw } from './sources.js'
@@ -81,6 +82,11 @@ export class Axis {
   /** Finds the resources that its source measures. Throws ConfigError. */
   bind(platform: Platform): void {
     this.#source.bind?.(platform)
+  }
+
+  /** What has the temperature that it shows, if it shows one that power leads to. */
+  get body(): Body | undefined {
+    return this.#source.body
   }
 
   /** Raw value, a whole number within ±2^53. Hot code. */
@@ -189,10 +195,15 @@ export class Sensor {
    * that this crosses. For callers on the host. Throws RangeError for values beyond 2^53 raw units.
    */
   set(value: number | undefined, axis = 0): void {
+    this.disturb(() => this.axes[axis]!.set(value))
+  }
+
+  /** Runs `change`, which changes what the sensor shows, and reports the trip points that this crosses. */
+  disturb(change: () => void): void {
     this.#time.refresh()
     // Without sampling the last value is an old one.
     if (!this.#timer) this.#last = this.read(0)
-    this.axes[axis]!.set(value)
+    change()
     if (this.enabled) this.#checkTripPoints()
   }
 

@@ -4,6 +4,7 @@ import { ConfigError } from './config.js'
 import type { ResourceKind } from './resource.js'
 import { Sensor, type SensorListener } from './sensor.js'
 import { type SensorConfig, sensorsSchema } from './sensor-config.js'
+import { sensorProperties } from './sensor-properties.js'
 import { Throttle } from './throttle.js'
 import type { Time } from './time.js'
 
@@ -45,6 +46,7 @@ export const sensors: ResourceKind<SensorConfig[], Sensors> = {
   section: 'sensors',
   schema: sensorsSchema,
   create: (config, platform) => new Sensors(config, platform.time, platform.config.seed),
+  properties: sensorProperties,
   observe({ list }, platform, config) {
     for (const { axes } of list) for (const axis of axes) axis.bind(platform)
     config.forEach(({ throttle }, id) => {

@@ -7,7 +7,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { Platform } from './platform.js'
-import { QUANTITY_UNITS, type Quantity, type QuantityKey, quantityKeys, quantityOf } from './quantities.js'
+import { type Body, QUANTITY_UNITS, type Quantity, type QuantityKey, quantityKeys, quantityOf } from './quantities.js'
 import { scaled } from './scaled.js'
 import { sensorTypeName } from './sensor-types.js'
 import { duration } from './units.js'
@@ -17,6 +17,8 @@ export interface Source {
   read(nowUs: number): number
   /** Finds the resources that it measures; called once all exist. Throws ConfigError. */
   bind?(platform: Platform): void
+  /** What has the temperature that it measures, once it is bound. */
+  readonly body?: Body | undefined
 }
 
 /** What a source is built with. */
@@ -213,6 +215,10 @@ class Measured implements Source {
 
   bind(platform: Platform): void {
     this.#quantity = quantityOf(this.#config, platform, this.#context.path)
+  }
+
+  get body(): Body | undefined {
+    return this.#quantity?.body
   }
 
   read(nowUs: number): number {

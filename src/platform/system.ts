@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { ConfigError } from './config.js'
 import type { Platform } from './platform.js'
 import type { ResourceKind } from './resource.js'
+import { systemProperties } from './system-properties.js'
 import type { Time, Timer } from './time.js'
 import { duration } from './units.js'
 
@@ -133,4 +134,5 @@ export const system: ResourceKind<SystemConfig, System> = {
   section: 'system',
   schema: systemSchema,
   create: (config, platform: Platform) => new System(config, platform.time),
+  properties: systemProperties,
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { ResourceKind } from './resource.js'
 import { duration, resourceName, voltage } from './units.js'
+import { voltageProperties } from './voltage-properties.js'
 
 /** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 the implementation's. */
 export const OFF = 0
@@ -185,4 +186,5 @@ export const voltages: ResourceKind<VoltageConfig[], Voltages> = {
   section: 'voltages',
   schema: voltagesSchema,
   create: config => new Voltages(config),
+  properties: voltageProperties,
 }

@@ -143,6 +143,6 @@ test('quantities are shown in handy units, long lists cut, silent columns left o
   expect(tableLines(rows)).toEqual([
     'ID  NAME  RATE        WAIT    LEVEL    ON   LIST',
     '0   a     32.768 kHz  1.5 ms  -900 mV  yes  1, 2, 3, 4 … 7 (7)',
-    '1   bb    1.2 GHz     0 us    1.05 V   no',
+    '1   bb    1.2 GHz     0 s     1.05 V   no',
   ])
 })

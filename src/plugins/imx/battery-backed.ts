@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import type { Time } from '../../platform/time.js'
+import { batteryBackedProperties } from './properties.js'
 import { requireImx, word } from './reasons.js'
 import { Rtc, rtcSchema } from './rtc.js'
 
@@ -99,6 +100,7 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> {
 export const batteryBacked: ResourceKind<BatteryBackedConfig, BatteryBacked> = {
   section: 'imx_bbm',
   schema: batteryBackedSchema,
+  properties: batteryBackedProperties,
   create(config, platform) {
     requireImx(platform)
     const model = new BatteryBacked(config, platform.time)

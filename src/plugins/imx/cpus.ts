@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
 import type { ResourceKind } from '../../platform/resource.js'
+import { cpuProperties } from './properties.js'
 import { requireImx, shortName } from './reasons.js'
 
 const permissionsSchema = z
@@ -122,6 +123,7 @@ export class Cpus extends EventEmitter<CpuEvents> {
 export const cpus: ResourceKind<CpuConfig[], Cpus> = {
   section: 'imx_cpus',
   schema: cpusSchema,
+  properties: cpuProperties,
   create(config, platform) {
     requireImx(platform)
     return new Cpus(config)

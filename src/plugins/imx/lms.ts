@@ -10,6 +10,7 @@ import type { Platform } from '../../platform/platform.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import type { Time, Timer } from '../../platform/time.js'
 import { duration } from '../../platform/units.js'
+import { lmProperties } from './properties.js'
 import { type Reasons, reasonSchema, requestedBy, requireImx, shortName } from './reasons.js'
 
 const permissionsSchema = z
@@ -194,6 +195,7 @@ export function reasonsOf(lm: Lm, system: Reasons): Reasons {
 export const lms: ResourceKind<LmConfig[], Lms> = {
   section: 'imx_lms',
   schema: lmsSchema,
+  properties: lmProperties,
   create(config, platform: Platform) {
     requireImx(platform)
     const model = new Lms(config, platform.time)

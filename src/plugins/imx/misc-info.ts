@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
 import type { ResourceKind } from '../../platform/resource.js'
+import { miscProperties } from './properties.js'
 import { type Reasons, reasonSchema, requireImx, shortName, word } from './reasons.js'
 
 /** What fits a message of 128 bytes beside id and count, and what Linux takes. */
@@ -152,6 +153,7 @@ export class Misc extends EventEmitter<MiscEvents> {
 export const misc: ResourceKind<MiscConfig, Misc> = {
   section: 'imx_misc',
   schema: miscSchema,
+  properties: miscProperties,
   create(config, platform) {
     requireImx(platform)
     return new Misc(config)

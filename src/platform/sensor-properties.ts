@@ -1,0 +1,60 @@
+/** What the host sees of sensors, and can change as hardware does: values, and the heat around what they measure. */
+import { RequestError } from '../errors.js'
+import type { Platform } from './platform.js'
+import { flagProperty, numberProperty, onEvents, type Property, type ResourceGroup } from './property.js'
+import { unscaled } from './scaled.js'
+import type { Axis, Sensor } from './sensor.js'
+import { sensorTypeName } from './sensor-types.js'
+import type { Sensors } from './sensors.js'
+import type { Time } from './time.js'
+import { measuredUnit, SECONDS } from './units.js'
+
+const US_PER_S = 1e6
+
+export function sensorProperties(model: Sensors, { time }: Platform): ResourceGroup[] {
+  const resources = model.list.map(sensor => ({
+    name: sensor.name,
+    ...(sensor.multiAxis ? {} : { main: 'value' }),
+    of: sensor,
+    properties: [
+      ...sensor.axes.map((axis, i) => value(sensor, axis, i, time)),
+      ...sensor.axes.flatMap(axis => heat(sensor, axis, time)),
+      flagProperty('enabled', 'It can be read', { read: () => sensor.enabled }),
+      numberProperty('update_interval', 'Time between samples', SECONDS, { read: () => sensor.interval.us / US_PER_S }),
+    ],
+  }))
+  return [{ kind: 'sensor', resources, watch: onEvents(model, 'sample', 'tripPoint') }]
+}
+
+function value(sensor: Sensor, axis: Axis, i: number, time: Time): Property {
+  const name = sensor.multiAxis ? axis.name : 'value'
+  const set = (value: number | undefined): void => {
+    try {
+      sensor.set(value, i)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new RequestError('INVALID_ARGUMENT', error.message)
+    }
+  }
+  return numberProperty(name, 'What it shows; set: until it is auto again', measuredUnit(sensorTypeName(axis.type)), {
+    read: () => unscaled(axis.read(time.nowUs), axis.scale),
+    set,
+    word: { name: 'auto', set: () => set(undefined) },
+  })
+}
+
+/** Of sensors that show the temperature of what dissipates power. */
+function heat(sensor: Sensor, { body }: Axis, time: Time): Property[] {
+  if (!body) return []
+  const celsius = measuredUnit('celsius')
+  return [
+    numberProperty('temperature', 'Of what it measures; it goes on from what is set', celsius, {
+      read: () => body.temperature(time.nowUs),
+      set: degrees => sensor.disturb(() => body.setTemperature(degrees)),
+    }),
+    numberProperty('ambient', 'Temperature of the surroundings', celsius, {
+      read: () => body.ambient,
+      set: degrees => sensor.disturb(() => body.setAmbient(degrees)),
+    }),
+  ]
+}
