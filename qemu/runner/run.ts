@@ -58,7 +58,7 @@ export async function runScenario(entry: Entry, kernel: TestKernel, options: Run
   let guest: Guest | undefined
   try {
     onStep('boot')
-    guest = await bootFor(entry, kernel, wires, began, options.signal)
+    guest = await bootFor(entry, kernel, wires, options.signal)
     failures.push(...(await play(entry, guest, wires, { ...options, onStep })))
   } catch (error) {
     if (options.signal.aborted) throw new InterruptedError()
@@ -75,12 +75,11 @@ async function bootFor(
   { scenario, guestScript }: Entry,
   kernel: TestKernel,
   wires: Wire[],
-  began: number,
   signal: AbortSignal,
 ): Promise<Guest> {
   const { devices = [{}], nodes, deviceTreeSource, append, cpus, qemuArguments } = scenario.machine ?? {}
   const scmi = devices.map(needs => {
-    const wire = new Wire(began)
+    const wire = new Wire()
     wires.push(wire)
     return { ...needs, device: { ...needs.device, log: wire.log } }
   })

@@ -1,74 +1,69 @@
-/** What a device saw and said during a scenario: the last messages, decoded on demand, and the guest's violations. */
+/** What a device saw and said during a scenario: the last messages, decoded when asked for, and the guest's violations. */
 import pino, { type Logger } from 'pino'
-import { describeEvent, describeExchange } from '../../src/trace.js'
-import { HEADER_SIZE } from '../../src/wire/header.js'
+import { MessageDecoder, messageText } from '../../src/messages.js'
+import type { TapRecords } from '../../src/tap-records.js'
 import { PROTOCOL_ERROR } from '../../src/wire/status.js'
 import type { Device } from '../device.js'
 
 /** Messages that are kept for the evidence. */
 const TAIL = 60
 
-const PINO_WARN = 40
-
-interface WireMessage {
-  atMs: number
-  describe(): string
+interface KeptMessage {
+  /** CLOCK_MONOTONIC. */
+  answeredUs: number
+  isEvent: boolean
+  request: DataView
+  reply: DataView
 }
 
-const copy = (view: DataView): DataView => {
-  const bytes = new Uint8Array(view.byteLength)
-  bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
-  return new DataView(bytes.buffer)
-}
+/** Views of the tap's records are valid only while its listener runs. */
+const copy = ({ buffer, byteOffset, byteLength }: DataView): DataView =>
+  new DataView(buffer.slice(byteOffset, byteOffset + byteLength))
+
+const nowUs = (): number => Number(process.hrtime.bigint() / 1000n)
 
 export class Wire {
   /** Takes what the device logs; every warning is about something that the guest or QEMU did wrong. */
   readonly log: Logger
   /** What the guest did against the rules, in the device's words. */
   readonly violations: string[] = []
-  readonly #tail: WireMessage[] = []
-  readonly #beganMs: number
-  #messages = 0
+  /** Messages seen so far. */
+  messages = 0
+  readonly #tail: KeptMessage[] = []
+  readonly #beganUs = nowUs()
+  #decoder: MessageDecoder | undefined
 
-  constructor(beganMs: number) {
-    this.#beganMs = beganMs
-    this.log = pino(
-      { level: 'warn', base: null },
-      {
-        write: (line: string) => {
-          const { level, msg } = JSON.parse(line) as { level: number; msg: string }
-          if (level >= PINO_WARN) this.violations.push(msg)
-        },
-      },
-    )
+  constructor() {
+    const write = (line: string) => void this.violations.push((JSON.parse(line) as { msg: string }).msg)
+    this.log = pino({ level: 'warn', base: null }, { write })
   }
 
-  /** Messages seen. */
-  get messages(): number {
-    return this.#messages
-  }
-
-  watch({ device, protocols }: Device): void {
-    device.observer = (request, reply) => {
-      const [asked, answered] = [copy(request), copy(reply)]
-      const describe = () => describeExchange(protocols, asked, answered)
-      this.#keep(describe)
-      const isShort = answered.byteLength < HEADER_SIZE + 4
-      if (!isShort && answered.getInt32(HEADER_SIZE, true) === PROTOCOL_ERROR) this.violations.push(describe())
-    }
-    device.events.onSent = (header, words) => this.#keep(() => describeEvent(protocols, header, words))
+  watch({ tap, protocols }: Device): void {
+    this.#decoder = new MessageDecoder(protocols)
+    tap.listen(records => {
+      while (records.next()) this.#keep(records)
+    })
   }
 
   /** The last messages, a line each, with the seconds since the guest was started. */
   tail(): string[] {
-    return this.#tail.map(
-      ({ atMs, describe }) => `${((atMs - this.#beganMs) / 1000).toFixed(3).padStart(8)} ${describe()}`,
-    )
+    return this.#tail.map(kept => {
+      const seconds = (kept.answeredUs - this.#beganUs) / 1e6
+      return `${seconds.toFixed(3).padStart(8)} ${this.#describe(kept)}`
+    })
   }
 
-  #keep(describe: () => string): void {
-    this.#messages++
-    this.#tail.push({ atMs: Date.now(), describe })
+  #keep({ answeredUs, isEvent, request, reply }: TapRecords): void {
+    const kept = { answeredUs, isEvent, request: copy(request), reply: copy(reply) }
+    this.messages++
+    this.#tail.push(kept)
     if (this.#tail.length > TAIL) this.#tail.shift()
+    const isRefused = !isEvent && reply.byteLength >= 8 && reply.getInt32(4, true) === PROTOCOL_ERROR
+    if (isRefused) this.violations.push(this.#describe(kept))
+  }
+
+  #describe({ isEvent, request, reply }: KeptMessage): string {
+    const message = isEvent ? this.#decoder!.event(reply) : this.#decoder!.command(request, reply)
+    return message ? messageText(message) : `a message of ${request.byteLength} bytes, too short for a header`
   }
 }
