@@ -72,7 +72,6 @@ function execute(
     status = command.handler(protocol.state, request, reply, protocol)
     if (reply.overflow && status === SUCCESS) status = COMMS_ERROR
   }
-  if (status === SUCCESS) protocol.succeeded[messageId]!++
-  else protocol.failed[messageId]!++
+  protocol.counts.answered(messageId, status)
   return status
 }

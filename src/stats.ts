@@ -1,14 +1,21 @@
 /** What one device has done so far: messages by protocol, the time each took, the events sent. */
 import { build, type Histogram } from 'hdr-histogram-js'
 import type { Agent } from './protocols/agent.js'
+import type { Latency } from './protocols/counts.js'
+import { SUCCESS, statusName } from './wire/status.js'
 
 /** Times above this many nanoseconds are counted as this: 10 s. */
 const LATENCY_MAX_NS = 10_000_000_000
 
 export interface MessageCount {
+  id: number
   name: string
   succeeded: number
   failed: number
+  /** How often it was answered with each status, by the status's name. */
+  statuses: Record<string, number>
+  /** From taking a command from the ring to publishing its reply; one command of each batch is timed. */
+  latency: Latency
 }
 
 export interface ProtocolStats {
@@ -58,6 +65,8 @@ export class LatencyRecorder {
   }
 }
 
+const statusText = (status: number | undefined): string => (status === undefined ? 'OTHER' : statusName(status))
+
 /** Messages of one agent by protocol, most telling first: only what was used. */
 export function protocolStats(agent: Agent): ProtocolStats[] {
   const stats: ProtocolStats[] = []
@@ -65,10 +74,19 @@ export function protocolStats(agent: Agent): ProtocolStats[] {
     if (!served) continue
     const names = new Map(served.protocol.commands.map(command => [command.id, command.name]))
     const messages: MessageCount[] = []
-    served.succeeded.forEach((succeeded, id) => {
-      const failed = served.failed[id]!
-      if (succeeded + failed > 0) messages.push({ name: names.get(id) ?? `0x${id.toString(16)}`, succeeded, failed })
-    })
+    for (const id of served.counts.messageIds) {
+      const statuses = served.counts.statuses(id)
+      const all = statuses.reduce((sum, { count }) => sum + count, 0)
+      const succeeded = statuses.find(({ status }) => status === SUCCESS)?.count ?? 0
+      messages.push({
+        id,
+        name: names.get(id) ?? `0x${id.toString(16)}`,
+        succeeded,
+        failed: all - succeeded,
+        statuses: Object.fromEntries(statuses.map(({ status, count }) => [statusText(status), count])),
+        latency: served.counts.latency(id),
+      })
+    }
     if (messages.length === 0) continue
     stats.push({
       id: served.protocol.id,

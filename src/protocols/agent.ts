@@ -4,7 +4,8 @@
  */
 import type { AgentConfig, ResourceNames } from '../platform/config.js'
 import type { Platform } from '../platform/platform.js'
-import { delayedResponseTo, NOTIFICATION, packHeader } from '../wire/header.js'
+import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../wire/header.js'
+import { MessageCounts } from './counts.js'
 import { type AgentState, BASE, type Command, isServed, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from './protocol.js'
 import { Permissions } from './view.js'
 
@@ -32,9 +33,8 @@ export class AgentProtocol {
   /** The commands of that version by message id. */
   commands: (Command | undefined)[]
   state: AgentState
-  /** Messages answered, by message id: those with SUCCESS, and those with another status. */
-  readonly succeeded = new Float64Array(IDS)
-  readonly failed = new Float64Array(IDS)
+  /** What it answered, and how long that took. */
+  readonly counts: MessageCounts
 
   constructor(protocol: Protocol, agent: Agent) {
     this.protocol = protocol
@@ -42,6 +42,7 @@ export class AgentProtocol {
     this.announced = agent.platform.versionOf(protocol.name) ?? protocol.versions[protocol.versions.length - 1]!
     this.version = this.announced
     this.commands = protocol.commandsOf(this.announced)
+    this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
     this.state = protocol.attach(agent.platform, this)
   }
 
@@ -123,6 +124,11 @@ export class Agent {
     for (const protocol of options.protocols) {
       if (isServed(protocol, this.platform, this)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)
     }
+  }
+
+  /** A command with this header was answered after `ns`. Hot code. */
+  took(header: number, ns: number): void {
+    this.protocols[protocolIdOf(header)]?.counts.took(messageIdOf(header), ns)
   }
 
   /** The protocols' views read the permissions anew. */

@@ -9,7 +9,7 @@ const TWO_32 = 0x1_0000_0000
 
 /** Reads a request's words in order. dispatch has checked the length against the command's table before a handler runs. */
 export class RequestReader {
-  /** The message header of this request. */
+  /** The message header of this request, once dispatch has read it. */
   header = 0
   #view: DataView
   #at = 0
@@ -21,6 +21,7 @@ export class RequestReader {
 
   /** Points the reader at `length` bytes of `view`. */
   open(view: DataView, offset: number, length: number): void {
+    this.header = 0
     this.#view = view
     this.#at = offset
     this.#end = offset + length

@@ -107,7 +107,13 @@ describe('framing', () => {
     exchange(message(packHeader(0x14, 6, 0, 1), 99))
     exchange(message(packHeader(0x77, 6, 0, 1), 99))
     const clock = agent.protocols[0x14]!
-    expect([clock.succeeded[6], clock.failed[6], agent.unknownProtocol]).toEqual([2, 1, 1])
+    expect([clock.counts.statuses(6), agent.unknownProtocol]).toEqual([
+      [
+        { status: 0, count: 2 },
+        { status: -4, count: 1 },
+      ],
+      1,
+    ])
   })
 })
 

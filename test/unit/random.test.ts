@@ -13,6 +13,7 @@ import { Agent, type AgentProtocol } from '../../src/protocols/agent.js'
 import { protocols } from '../../src/protocols/index.js'
 import { type Command, type Protocol, resourceKinds } from '../../src/protocols/protocol.js'
 import { voltage } from '../../src/protocols/voltage.js'
+import { SUCCESS } from '../../src/wire/status.js'
 import { stateDigest } from '../support/digest.js'
 import { CheckedEvents, RandomMessages, type Shape } from '../support/random-messages.js'
 
@@ -105,8 +106,7 @@ describe('any message is answered as the spec frames it, and a refused one chang
         const events = Math.floor(batches++ / versions.length) % 2 === 0
         const counted = send(protocol, { seed, shape, version, events, messages: MESSAGES / BATCHES })
         for (const { id, name } of commands) {
-          if (counted.succeeded[id]! > 0) succeeded.add(name)
-          if (counted.failed[id]! > 0) refused.add(name)
+          for (const { status } of counted.counts.statuses(id)) (status === SUCCESS ? succeeded : refused).add(name)
         }
         // The runner wants to hear of its worker now and then.
         await new Promise(setImmediate)
