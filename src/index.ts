@@ -17,18 +17,8 @@ export {
 } from './platform/property.js'
 export type { ResourceKind } from './platform/resource.js'
 export { RealTime, type Time, type Timer, VirtualTime } from './platform/time.js'
-export {
-  duration,
-  frequency,
-  HERTZ,
-  power,
-  resourceName,
-  SECONDS,
-  type Unit,
-  VOLTS,
-  voltage,
-  WATTS,
-} from './platform/units.js'
+export { HERTZ, SECONDS, type Unit, VOLTS, WATTS } from './platform/unit-text.js'
+export { duration, frequency, power, resourceName, voltage } from './platform/units.js'
 export type { Plugin } from './plugins.js'
 export type { Agent, AgentProtocol } from './protocols/agent.js'
 export { protocols } from './protocols/index.js'

@@ -1,5 +1,5 @@
 /** Rows of values as a table for people: quantities in handy units, columns that say nothing left out. */
-import { formatQuantity, HERTZ, SECONDS, type Unit, VOLTS } from '../platform/units.js'
+import { formatQuantity, HERTZ, SECONDS, type Unit, VOLTS } from '../platform/unit-text.js'
 import type { Row } from '../protocols/protocol.js'
 
 type Cell = Row[string]

@@ -10,7 +10,7 @@ import {
   type ResourceGroup,
   textProperty,
 } from './property.js'
-import { HERTZ, PERCENT } from './units.js'
+import { HERTZ, PERCENT } from './unit-text.js'
 
 const U32_MAX = 0xffff_ffff
 

@@ -2,7 +2,7 @@
 import { RequestError } from '../errors.js'
 import type { Bounds, PerfDomain, PerfDomains } from './perf-domains.js'
 import { numberProperty, onEvents, PLATFORM_AGENT, type Property, type ResourceGroup } from './property.js'
-import { HERTZ, WATTS } from './units.js'
+import { HERTZ, WATTS } from './unit-text.js'
 
 const MICRO = 1e6
 const HZ_PER_KHZ = 1000

@@ -9,7 +9,7 @@ import {
   type ResourceGroup,
   textProperty,
 } from './property.js'
-import { WATTS } from './units.js'
+import { WATTS } from './unit-text.js'
 
 const MICRO = 1e6
 

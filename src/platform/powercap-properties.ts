@@ -1,7 +1,7 @@
 /** What the host sees of powercap domains, and can change as hardware does: what they draw, and their caps. */
 import { type PowercapDomain, type Powercaps, UNCAPPED } from './powercaps.js'
 import { numberProperty, onEvents, PLATFORM_AGENT, type Property, type Range, type ResourceGroup } from './property.js'
-import { SECONDS, WATTS } from './units.js'
+import { SECONDS, WATTS } from './unit-text.js'
 
 const MICRO = 1e6
 

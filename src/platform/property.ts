@@ -5,7 +5,7 @@
  */
 import type { EventEmitter } from 'node:events'
 import { RequestError } from '../errors.js'
-import { formatQuantity, parseQuantity, spellingsOf, type Unit } from './units.js'
+import { formatQuantity, parseQuantity, spellingsOf, type Unit } from './unit-text.js'
 
 /** Who changes what the host sets: the platform itself. */
 export const PLATFORM_AGENT = 0

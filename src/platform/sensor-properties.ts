@@ -7,7 +7,7 @@ import type { Axis, Sensor } from './sensor.js'
 import { sensorTypeName } from './sensor-types.js'
 import type { Sensors } from './sensors.js'
 import type { Time } from './time.js'
-import { measuredUnit, SECONDS } from './units.js'
+import { measuredUnit, SECONDS } from './unit-text.js'
 
 const US_PER_S = 1e6
 

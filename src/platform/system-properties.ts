@@ -1,7 +1,7 @@
 /** What the host sees of the system as a whole; transitions are asked for with `System.request`. */
 import { numberProperty, onEvents, type ResourceGroup, textProperty } from './property.js'
 import { type System, SystemState } from './system.js'
-import { SECONDS } from './units.js'
+import { SECONDS } from './unit-text.js'
 
 const MS_PER_S = 1000
 

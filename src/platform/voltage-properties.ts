@@ -8,7 +8,7 @@ import {
   type ResourceGroup,
   textProperty,
 } from './property.js'
-import { VOLTS } from './units.js'
+import { VOLTS } from './unit-text.js'
 import { OFF, ON, type VoltageDomain, type Voltages } from './voltages.js'
 
 const MICRO = 1e6

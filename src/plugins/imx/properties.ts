@@ -9,7 +9,7 @@ import {
   type ResourceGroup,
   textProperty,
 } from '../../platform/property.js'
-import { SECONDS } from '../../platform/units.js'
+import { SECONDS } from '../../platform/unit-text.js'
 import type { BatteryBacked } from './battery-backed.js'
 import type { Cpus, RunMode } from './cpus.js'
 import { type Lm, type LmRequest, LmState, type Lms } from './lms.js'
