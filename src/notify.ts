@@ -11,6 +11,9 @@ import type { DeviceTap } from './tap.js'
 /** Notifications kept for a driver that offers no buffers; the oldest make way (virtio 1.3 §5.17.6 allows drops). */
 const NOTIFICATIONS_MAX = 256
 
+/** Delayed responses kept: the driver's tokens have 10 bits, so it can't tell more apart. */
+const RESPONSES_MAX = 1024
+
 interface PendingEvent {
   header: number
   words: number[]
@@ -54,6 +57,10 @@ export class EventQueue implements EventSink {
 
   respondLater(header: number, words: number[]): void {
     this.#enqueue({ header, words, mustDeliver: true })
+  }
+
+  get congested(): boolean {
+    return this.#pending.length - this.#notifications >= RESPONSES_MAX
   }
 
   /** Events waiting for buffers. */

@@ -134,7 +134,7 @@ async function show(file: string, options: Options): Promise<void> {
 }
 
 /** Takes what it is sent: nobody reads it. */
-const noEvents: EventSink = { available: true, notify() {}, respondLater() {} }
+const noEvents: EventSink = { available: true, congested: false, notify() {}, respondLater() {} }
 
 function agentNamed({ platform, protocols }: LoadedPlatform, name: string | undefined): Agent {
   const peers: Agent[] = []

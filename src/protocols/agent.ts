@@ -16,6 +16,8 @@ const IDS = 256
 export interface EventSink {
   /** Whether the driver has an event queue at all (VIRTIO_SCMI_F_P2A_CHANNELS negotiated). */
   readonly available: boolean
+  /** The driver has left so many delayed responses lying that there must be no more. */
+  readonly congested: boolean
   /** Queues a notification; may be dropped, and counted, when the driver offers no buffers for long. */
   notify(header: number, words: number[]): void
   /** Queues a delayed response; never dropped while the driver lives. */

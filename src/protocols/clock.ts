@@ -1,11 +1,11 @@
 /** Clock management protocol, 0x14 (SCMI v3.2 §4.6), versions 1.0, 2.0 and 3.0. */
 import { type Clock, type Clocks, clocks, DUTY_CYCLE, type Rounding } from '../platform/clocks.js'
-import type { Timer } from '../platform/time.js'
 import { list, text, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
+import { PendingCommands } from './pending.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
@@ -47,18 +47,26 @@ const RATE_CHANGE_REQUESTED = 0x1
 
 const TWO_32 = 0x1_0000_0000
 
+/** A rate that is set later. */
+interface RateSet {
+  id: number
+  rateHz: number
+  header: number
+  /** Whether a delayed response is wanted. */
+  respond: boolean
+}
+
 class ClockState extends ResourceView<Clock> implements AgentState {
   readonly clocks: Clocks
-  /** Most RATE_SETs that may be under way at once for this agent; 0 and 1 mean that Linux never asks for any. */
-  readonly maxPending: number
-  readonly pending = new Set<Timer>()
+  /** RATE_SETs under way; with a maximum of 0 or 1 Linux never asks for any. */
+  readonly pending: PendingCommands<RateSet>
   readonly #changed = new Set<Clock>()
   readonly #requested = new Set<Clock>()
 
   constructor(clocks: Clocks, maxPending: number, protocol: AgentProtocol) {
     super(clocks.list, protocol)
     this.clocks = clocks
-    this.maxPending = maxPending
+    this.pending = new PendingCommands(protocol, { max: maxPending, finish: this.#setRate })
     clocks.on('rateChanged', this.#onChanged)
     clocks.on('rateRequested', this.#onRequested)
   }
@@ -82,16 +90,12 @@ class ClockState extends ResourceView<Clock> implements AgentState {
     if (id !== undefined) this.protocol.notify(eventId, [agentId, id, rateHz >>> 0, Math.floor(rateHz / TWO_32)])
   }
 
-  /** Changes the rate after the clock's latency, then sends the delayed response if one is wanted. */
-  setRateLater(clock: Clock, id: number, rateHz: number, header: number, respond: boolean): void {
-    const { protocol } = this
-    const timer = protocol.agent.platform.time.after(clock.latencyUs, () => {
-      this.pending.delete(timer)
-      this.clocks.setRate(clock, rateHz, this.agentId)
-      // A parent may have changed in the meantime, and with it the rates that a divider gives.
-      if (respond) protocol.respondLater(header, [SUCCESS, id, clock.rateHz >>> 0, Math.floor(clock.rateHz / TWO_32)])
-    })
-    this.pending.add(timer)
+  readonly #setRate = ({ id, rateHz, header, respond }: RateSet): void => {
+    const clock = this.list[id]!
+    this.clocks.setRate(clock, rateHz, this.agentId)
+    // A parent may have changed in the meantime, and with it the rates that a divider gives.
+    if (!respond) return
+    this.protocol.respondLater(header, [SUCCESS, id, clock.rateHz >>> 0, Math.floor(clock.rateHz / TWO_32)])
   }
 
   /** Ids of the clocks that this one can be fed from, as far as this agent sees them. */
@@ -102,7 +106,7 @@ class ClockState extends ResourceView<Clock> implements AgentState {
   release(): void {
     this.clocks.off('rateChanged', this.#onChanged)
     this.clocks.off('rateRequested', this.#onRequested)
-    for (const timer of this.pending) timer.cancel()
+    this.pending.cancel()
     for (const clock of this.list) clock.release(this.agentId)
   }
 }
@@ -152,13 +156,13 @@ function setRate(state: ClockState, request: RequestReader, _reply: MessageWrite
   if (flags & ~RATE_SET_FLAGS) return INVALID_PARAMETERS
   const asynchronous = (flags & ASYNC) !== 0
   const respond = (flags & NO_DELAYED_RESPONSE) === 0
-  if (asynchronous && (state.maxPending === 0 || (respond && !protocol.agent.events.available))) return NOT_SUPPORTED
+  if (asynchronous && (state.pending.max === 0 || (respond && !protocol.agent.events.available))) return NOT_SUPPORTED
   const rounding: Rounding = flags & ROUND_AUTO ? 'nearest' : flags & ROUND_UP ? 'up' : 'down'
   const rateHz = clock.supportedRate(wantedHz, rounding)
   if (rateHz === undefined) return INVALID_PARAMETERS
-  if (asynchronous && state.pending.size >= state.maxPending) return BUSY
+  if (asynchronous && state.pending.busy) return BUSY
   state.clocks.emit('rateRequested', clock, state.agentId, wantedHz)
-  if (asynchronous) state.setRateLater(clock, id, rateHz, request.header, respond)
+  if (asynchronous) state.pending.start({ id, rateHz, header: request.header, respond }, clock.latencyUs)
   else state.clocks.setRate(clock, rateHz, state.agentId)
   return SUCCESS
 }
@@ -273,7 +277,7 @@ export const clock = defineProtocol<ClockState>({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32((state.maxPending << 16) | state.list.length)
+      reply.u32((state.pending.max << 16) | state.list.length)
       return SUCCESS
     }),
     command(0x3, 'CLOCK_ATTRIBUTES', CLOCK_ID, [u32('attributes'), text('name')], (state, request, reply) => {

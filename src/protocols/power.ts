@@ -1,11 +1,11 @@
 /** Power domain management protocol, 0x11 (SCMI v3.2 §4.3), versions 1.0, 2.0, 3.0 and 3.1. */
 import { ON, type PowerDomain, type PowerDomains, powerDomains } from '../platform/power-domains.js'
-import type { Timer } from '../platform/time.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
+import { PendingCommands } from './pending.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
@@ -29,13 +29,20 @@ const STATE_CHANGE_REQUESTED = 0x1
 
 class PowerState extends ResourceView<PowerDomain> implements AgentState {
   readonly domains: PowerDomains
-  readonly #pending = new Map<PowerDomain, Timer>()
+  /** Changes under way. There are no delayed responses: agents poll, or are notified. */
+  readonly pending: PendingCommands<{ id: number; state: number }>
   readonly #changed = new Set<PowerDomain>()
   readonly #requested = new Set<PowerDomain>()
 
   constructor(domains: PowerDomains, protocol: AgentProtocol) {
     super(domains.list, protocol)
     this.domains = domains
+    this.pending = new PendingCommands(protocol, {
+      mark: ({ id }, underWay) => {
+        this.list[id]!.changing = underWay
+      },
+      finish: ({ id, state }) => domains.setState(this.list[id]!, state, this.agentId),
+    })
     domains.on('stateChanged', this.#onChanged)
     domains.on('stateRequested', this.#onRequested)
   }
@@ -59,25 +66,10 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
     if (id !== undefined) this.protocol.notify(eventId, [agentId, id, state])
   }
 
-  /** Changes the state after the domain's latency. There is no delayed response: agents poll, or are notified. */
-  setStateLater(domain: PowerDomain, state: number): void {
-    domain.changing = true
-    const timer = this.protocol.agent.platform.time.after(domain.latencyUs ?? 0, () => {
-      this.#pending.delete(domain)
-      domain.changing = false
-      this.domains.setState(domain, state, this.agentId)
-    })
-    this.#pending.set(domain, timer)
-  }
-
   release(): void {
     this.domains.off('stateChanged', this.#onChanged)
     this.domains.off('stateRequested', this.#onRequested)
-    for (const [domain, timer] of this.#pending) {
-      timer.cancel()
-      domain.changing = false
-    }
-    this.#pending.clear()
+    this.pending.cancel()
     this.domains.release(this.agentId)
   }
 }
@@ -95,7 +87,8 @@ function attributesOf(domain: PowerDomain, version: number): number {
 
 function setState(state: PowerState, request: RequestReader): number {
   const flags = request.u32()
-  const domain = state.find(request.u32())
+  const id = request.u32()
+  const domain = state.find(id)
   const wanted = request.u32()
   if (!domain) return state.refusal
   if (flags & ~ASYNC || !domain.supports(wanted)) return INVALID_PARAMETERS
@@ -104,7 +97,7 @@ function setState(state: PowerState, request: RequestReader): number {
   if (domain.critical && wanted !== ON) return DENIED
   if (domain.changing) return BUSY
   state.domains.emit('stateRequested', domain, state.agentId, wanted)
-  if (asynchronous) state.setStateLater(domain, wanted)
+  if (asynchronous) state.pending.start({ id, state: wanted }, domain.latencyUs ?? 0)
   else state.domains.setState(domain, wanted, state.agentId)
   return SUCCESS
 }

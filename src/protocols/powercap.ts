@@ -1,11 +1,11 @@
 /** Powercap management protocol, 0x18 (SCMI v3.2 §4.10), versions 1.0 and 2.0. */
 import { type PowercapDomain, type Powercaps, powercaps, UNCAPPED } from '../platform/powercaps.js'
-import type { Timer } from '../platform/time.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
+import { PendingCommands } from './pending.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
@@ -44,18 +44,33 @@ interface Thresholds {
   side: number
 }
 
+/** A cap that is set later. */
+interface CapSet {
+  id: number
+  cap: number
+  header: number
+}
+
 class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
   readonly powercaps: Powercaps
-  /** Most CAP_SETs that may be under way at once for this agent; with 0 none is offered. */
-  readonly maxPending: number
-  readonly pending = new Map<PowercapDomain, Timer>()
+  /** CAP_SETs under way; with a maximum of 0 none is offered. */
+  readonly pending: PendingCommands<CapSet>
   readonly #caps = new Set<PowercapDomain>()
   readonly #measurements = new Map<PowercapDomain, Thresholds>()
 
   constructor(powercaps: Powercaps, maxPending: number, protocol: AgentProtocol) {
     super(powercaps.list, protocol)
     this.powercaps = powercaps
-    this.maxPending = maxPending
+    this.pending = new PendingCommands(protocol, {
+      max: maxPending,
+      mark: ({ id }, underWay) => {
+        this.list[id]!.changing = underWay
+      },
+      finish: ({ id, cap, header }) => {
+        powercaps.setCap(this.list[id]!, cap, this.agentId)
+        protocol.respondLater(header, [SUCCESS, id, cap])
+      },
+    })
     powercaps.on('capChanged', this.#onCapChanged)
     powercaps.on('measured', this.#onMeasured)
   }
@@ -104,20 +119,7 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
 
   /** Not without an event queue: Linux uses the asynchronous form wherever it is offered. */
   offersAsync({ latencyUs }: PowercapDomain): boolean {
-    return latencyUs !== undefined && this.maxPending > 0 && this.protocol.agent.events.available
-  }
-
-  /** Sets the cap after the domain's latency, then sends the delayed response. */
-  setCapLater(domain: PowercapDomain, id: number, cap: number, header: number): void {
-    const { protocol } = this
-    domain.changing = true
-    const timer = protocol.agent.platform.time.after(domain.latencyUs ?? 0, () => {
-      this.pending.delete(domain)
-      domain.changing = false
-      this.powercaps.setCap(domain, cap, this.agentId)
-      protocol.respondLater(header, [SUCCESS, id, cap])
-    })
-    this.pending.set(domain, timer)
+    return latencyUs !== undefined && this.pending.max > 0 && this.protocol.agent.events.available
   }
 
   release(): void {
@@ -125,11 +127,7 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
     this.powercaps.off('measured', this.#onMeasured)
     for (const domain of this.#measurements.keys()) this.powercaps.unwatch(domain)
     this.#measurements.clear()
-    for (const [domain, timer] of this.pending) {
-      timer.cancel()
-      domain.changing = false
-    }
-    this.pending.clear()
+    this.pending.cancel()
   }
 }
 
@@ -176,8 +174,8 @@ function setCap(state: PowercapState, request: RequestReader, _reply: MessageWri
   if (!uncapped && !domain.supportsCap(cap)) return OUT_OF_RANGE
   // Who ignores the delayed response gets the cap at once: Linux sets caps so when it reads them back right after.
   const later = (flags & ASYNC) !== 0 && (flags & NO_DELAYED_RESPONSE) === 0
-  if (domain.changing || (later && state.pending.size >= state.maxPending)) return BUSY
-  if (later) state.setCapLater(domain, id, cap, request.header)
+  if (domain.changing || (later && state.pending.busy)) return BUSY
+  if (later) state.pending.start({ id, cap, header: request.header }, domain.latencyUs ?? 0)
   else state.powercaps.setCap(domain, cap, state.agentId)
   return SUCCESS
 }

@@ -1,11 +1,11 @@
 /** Reset domain management protocol, 0x16 (SCMI v3.2 §4.8), versions 1.0, 3.0 and 3.1. */
 import { type ResetDomain, type Resets, resets } from '../platform/resets.js'
-import type { Timer } from '../platform/time.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
+import { PendingCommands } from './pending.js'
 import { type AgentState, command, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
@@ -29,17 +29,32 @@ const LATENCY_UNKNOWN = 0xffff_ffff
 
 const RESET_ISSUED = 0x0
 
+/** A reset that is carried out later. */
+interface LaterReset {
+  id: number
+  state: number
+  header: number
+}
+
 class ResetState extends ResourceView<ResetDomain> implements AgentState {
   readonly resets: Resets
-  /** Most asynchronous resets that may be under way at once for this agent. */
-  readonly maxPending: number
-  readonly pending = new Map<ResetDomain, Timer>()
+  /** Asynchronous resets under way. */
+  readonly pending: PendingCommands<LaterReset>
   readonly #subscribed = new Set<ResetDomain>()
 
   constructor(resets: Resets, maxPending: number, protocol: AgentProtocol) {
     super(resets.list, protocol)
     this.resets = resets
-    this.maxPending = maxPending
+    this.pending = new PendingCommands(protocol, {
+      max: maxPending,
+      mark: ({ id }, underWay) => {
+        this.list[id]!.resetting = underWay
+      },
+      finish: ({ id, state, header }) => {
+        resets.reset(this.list[id]!, state, this.agentId)
+        protocol.respondLater(header, [SUCCESS, id])
+      },
+    })
     resets.on('issued', this.#onIssued)
   }
 
@@ -55,29 +70,12 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
 
   /** Without an event queue the end could not be reported, and Linux would wait for it in vain. */
   offersAsync({ latencyUs }: ResetDomain): boolean {
-    return latencyUs !== undefined && this.maxPending > 0 && this.protocol.agent.events.available
-  }
-
-  /** Resets the domain after its latency, then sends the delayed response. */
-  resetLater(domain: ResetDomain, id: number, state: number, header: number): void {
-    const { protocol } = this
-    domain.resetting = true
-    const timer = protocol.agent.platform.time.after(domain.latencyUs ?? 0, () => {
-      this.pending.delete(domain)
-      domain.resetting = false
-      this.resets.reset(domain, state, this.agentId)
-      protocol.respondLater(header, [SUCCESS, id])
-    })
-    this.pending.set(domain, timer)
+    return latencyUs !== undefined && this.pending.max > 0 && this.protocol.agent.events.available
   }
 
   release(): void {
     this.resets.off('issued', this.#onIssued)
-    for (const [domain, timer] of this.pending) {
-      timer.cancel()
-      domain.resetting = false
-    }
-    this.pending.clear()
+    this.pending.cancel()
   }
 }
 
@@ -98,8 +96,8 @@ function issueReset(state: ResetState, request: RequestReader): number {
   const asynchronous = (flags & ASYNC) !== 0
   if (flags & ~RESET_FLAGS || (asynchronous && !autonomous) || !domain.supports(wanted)) return INVALID_PARAMETERS
   if (asynchronous ? !state.offersAsync(domain) : !autonomous && !domain.explicit) return NOT_SUPPORTED
-  if (domain.resetting || (asynchronous && state.pending.size >= state.maxPending)) return BUSY
-  if (asynchronous) state.resetLater(domain, id, wanted, request.header)
+  if (domain.resetting || (asynchronous && state.pending.busy)) return BUSY
+  if (asynchronous) state.pending.start({ id, state: wanted, header: request.header }, domain.latencyUs ?? 0)
   else if (autonomous) state.resets.reset(domain, wanted, state.agentId)
   else if (flags & ASSERT) state.resets.assert(domain, wanted, state.agentId)
   else state.resets.deassert(domain, state.agentId)

@@ -1,9 +1,9 @@
 /** What the Sensor protocol keeps for one agent: its subscriptions, and the readings it waits for. */
 import type { Sensor } from '../platform/sensor.js'
 import type { Sensors } from '../platform/sensors.js'
-import type { Timer } from '../platform/time.js'
 import { PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
+import { PendingCommands } from './pending.js'
 import type { AgentState } from './protocol.js'
 import { ResourceView } from './view.js'
 
@@ -23,11 +23,16 @@ const PLATFORM_ID = 0
 const RISING = 1 << 16
 const TWO_32 = 0x1_0000_0000
 
+/** A reading that is answered later. */
+interface Reading {
+  id: number
+  header: number
+}
+
 export class SensorState extends ResourceView<Sensor> implements AgentState {
-  /** Most asynchronous readings that may be under way at once for this agent. */
-  readonly maxPending: number
+  /** Asynchronous readings under way. */
+  readonly pending: PendingCommands<Reading>
   readonly #sensors: Sensors
-  readonly #pending = new Set<Timer>()
   /** Sensors whose trip points, and whose updates, the agent wants to hear of. */
   readonly #tripPoints = new Set<Sensor>()
   readonly #updates = new Set<Sensor>()
@@ -36,7 +41,8 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
     super(sensors.list, protocol)
     this.#sensors = sensors
     const anyAsync = this.list.some(sensor => sensor.latencyUs !== undefined)
-    this.maxPending = anyAsync ? (maxPending ?? PENDING_DEFAULT) : 0
+    const max = anyAsync ? (maxPending ?? PENDING_DEFAULT) : 0
+    this.pending = new PendingCommands(protocol, { max, finish: this.#respond })
     sensors.on('tripPoint', this.#onTripPoint)
     sensors.on('sample', this.#onSample)
   }
@@ -48,11 +54,7 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
 
   /** Whether this agent may ask for asynchronous readings of the sensor. */
   canReadLater(sensor: Sensor): boolean {
-    return sensor.latencyUs !== undefined && this.maxPending > 0 && this.hasEvents
-  }
-
-  get busy(): boolean {
-    return this.#pending.size >= this.maxPending
+    return sensor.latencyUs !== undefined && this.pending.max > 0 && this.hasEvents
   }
 
   subscribe(sensor: Sensor, eventId: number, on: boolean): void {
@@ -69,15 +71,15 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
 
   /** Sends the delayed response to a READING_GET with this header, after the sensor's latency. */
   readLater(sensor: Sensor, header: number): void {
+    this.pending.start({ id: this.idOf(sensor)!, header }, sensor.latencyUs ?? 0)
+  }
+
+  readonly #respond = ({ id, header }: Reading): void => {
     const { protocol } = this
-    const id = this.idOf(sensor)!
-    const timer = protocol.agent.platform.time.after(sensor.latencyUs ?? 0, () => {
-      this.#pending.delete(timer)
-      // It may have been disabled in the meantime.
-      const words = sensor.enabled ? [SUCCESS, id, ...readingWords(sensor, protocol.version)] : [PROTOCOL_ERROR]
-      protocol.respondLater(header, words)
-    })
-    this.#pending.add(timer)
+    const sensor = this.list[id]!
+    // It may have been disabled in the meantime.
+    const words = sensor.enabled ? [SUCCESS, id, ...readingWords(sensor, protocol.version)] : [PROTOCOL_ERROR]
+    protocol.respondLater(header, words)
   }
 
   readonly #onTripPoint = (sensor: Sensor, trip: number, rising: boolean): void => {
@@ -93,8 +95,7 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
   release(): void {
     this.#sensors.off('tripPoint', this.#onTripPoint)
     this.#sensors.off('sample', this.#onSample)
-    for (const timer of this.#pending) timer.cancel()
-    this.#pending.clear()
+    this.pending.cancel()
     for (const sensor of this.#tripPoints) sensor.unwatch()
     for (const sensor of this.#updates) sensor.unwatch()
     this.#tripPoints.clear()

@@ -57,7 +57,7 @@ function checkReading(state: SensorState, sensor: Sensor, flags: number): number
   if (flags & ~ASYNC) return INVALID_PARAMETERS
   if (flags & ASYNC && !state.canReadLater(sensor)) return NOT_SUPPORTED
   if (!sensor.enabled) return PROTOCOL_ERROR
-  return flags & ASYNC && state.busy ? BUSY : SUCCESS
+  return flags & ASYNC && state.pending.busy ? BUSY : SUCCESS
 }
 
 /** v1: the value alone. */
@@ -203,7 +203,7 @@ export const sensor = defineProtocol<SensorState>({
       ],
       (state, _request, reply) => {
         reply.u16(state.list.length)
-        reply.u8(state.hasEvents ? state.maxPending : 0)
+        reply.u8(state.hasEvents ? state.pending.max : 0)
         reply.u8(0)
         // No shared memory with readings over virtio.
         reply.u64(0)

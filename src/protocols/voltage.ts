@@ -1,11 +1,11 @@
 /** Voltage domain management protocol, 0x17 (SCMI v3.2 §4.9), versions 1.0, 2.0 and 2.1. */
-import type { Timer } from '../platform/time.js'
 import { OFF, ON, type VoltageDomain, type Voltages, voltages } from '../platform/voltages.js'
 import { list, s32, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
+import { PendingCommands } from './pending.js'
 import { type AgentState, command, defineProtocol } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
@@ -23,42 +23,40 @@ const SEGMENT = 1 << 12
 /** VOLTAGE_LEVEL_SET flags, v2 and up */
 const ASYNC = 1 << 0
 
+/** A level that is set later. */
+interface LevelSet {
+  id: number
+  level: number
+  header: number
+}
+
 class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
   readonly voltages: Voltages
-  /** Most LEVEL_SETs that may be under way at once for this agent; with 0 none is offered. */
-  readonly maxPending: number
-  readonly pending = new Map<VoltageDomain, Timer>()
+  /** LEVEL_SETs under way; with a maximum of 0 none is offered. */
+  readonly pending: PendingCommands<LevelSet>
 
   constructor(voltages: Voltages, maxPending: number, protocol: AgentProtocol) {
     super(voltages.list, protocol)
     this.voltages = voltages
-    this.maxPending = maxPending
+    this.pending = new PendingCommands(protocol, {
+      max: maxPending,
+      mark: ({ id }, underWay) => {
+        this.list[id]!.changing = underWay
+      },
+      finish: ({ id, level, header }) => {
+        voltages.setLevel(this.list[id]!, level, this.agentId)
+        protocol.respondLater(header, [SUCCESS, id, level])
+      },
+    })
   }
 
   /** Not without an event queue: Linux uses the asynchronous form wherever it is offered. */
   offersAsync({ latencyUs }: VoltageDomain): boolean {
-    return latencyUs !== undefined && this.maxPending > 0 && this.protocol.agent.events.available
-  }
-
-  /** Changes the level after the domain's latency, then sends the delayed response. */
-  setLevelLater(domain: VoltageDomain, id: number, level: number, header: number): void {
-    const { protocol } = this
-    domain.changing = true
-    const timer = protocol.agent.platform.time.after(domain.latencyUs ?? 0, () => {
-      this.pending.delete(domain)
-      domain.changing = false
-      this.voltages.setLevel(domain, level, this.agentId)
-      protocol.respondLater(header, [SUCCESS, id, level])
-    })
-    this.pending.set(domain, timer)
+    return latencyUs !== undefined && this.pending.max > 0 && this.protocol.agent.events.available
   }
 
   release(): void {
-    for (const [domain, timer] of this.pending) {
-      timer.cancel()
-      domain.changing = false
-    }
-    this.pending.clear()
+    this.pending.cancel()
     this.voltages.release(this.agentId)
   }
 }
@@ -110,8 +108,8 @@ function setLevel(state: VoltageState, request: RequestReader, _reply: MessageWr
   const asynchronous = (flags & ASYNC) !== 0
   if (asynchronous && !state.offersAsync(domain)) return NOT_SUPPORTED
   if (!domain.supportsLevel(level)) return OUT_OF_RANGE
-  if (domain.changing || (asynchronous && state.pending.size >= state.maxPending)) return BUSY
-  if (asynchronous) state.setLevelLater(domain, id, level, request.header)
+  if (domain.changing || (asynchronous && state.pending.busy)) return BUSY
+  if (asynchronous) state.pending.start({ id, level, header: request.header }, domain.latencyUs ?? 0)
   else state.voltages.setLevel(domain, level, state.agentId)
   return SUCCESS
 }

@@ -1,33 +1,49 @@
 /** A guest without a machine: front end, memory and driver on a served platform. Its messages are SCMI. */
 import { packHeader } from '../../src/wire/header.js'
-import { Driver } from './driver.js'
+import { Driver, type DriverOptions } from './driver.js'
 import type { FrontEnd } from './front-end.js'
-import { GuestMemory } from './memory.js'
+import { FLAT, GuestMemory, type RegionSpec } from './memory.js'
 import { Feature } from './protocol.js'
 import { driverOk, firstConnection } from './qemu.js'
 
 /** Linux's buffers: header, status, 128 bytes. */
 export const CAPACITY = 136
-const FEATURES = Feature.VERSION_1 | Feature.PROTOCOL_FEATURES | Feature.P2A_CHANNELS
+
+export interface GuestOptions extends DriverOptions {
+  memory?: readonly RegionSpec[]
+  sealed?: boolean
+}
 
 /** One guest: its memory and driver outlive its connections. */
 export class Guest {
-  readonly memory = GuestMemory.flat()
-  readonly driver = new Driver(this.memory, { size: 16, eventSize: 16 })
-  #frontEnd: FrontEnd | undefined
+  readonly memory: GuestMemory
+  readonly driver: Driver
+  readonly features: bigint
+  /** While it is connected. */
+  frontEnd: FrontEnd | undefined
+  #closed = false
+
+  constructor({ memory = [FLAT], sealed = true, ...driver }: GuestOptions = {}) {
+    this.memory = new GuestMemory(memory, { sealed })
+    this.driver = new Driver(this.memory, { size: 16, eventSize: 16, ...driver })
+    let features = Feature.VERSION_1 | Feature.PROTOCOL_FEATURES | Feature.P2A_CHANNELS
+    if (driver.form && driver.form !== 'direct') features |= Feature.INDIRECT_DESC
+    if (driver.eventIdx) features |= Feature.EVENT_IDX
+    this.features = features
+  }
 
   /** `bases` are given by a front end that resumes its rings. */
   async connect(frontEnd: FrontEnd, bases?: readonly number[]): Promise<void> {
-    const { memory, driver } = this
-    this.#frontEnd = frontEnd
+    const { memory, driver, features } = this
+    this.frontEnd = frontEnd
     const { protocolFeatures } = await firstConnection(frontEnd, driver.queues)
-    const queues = driver.queues
-    await driverOk(frontEnd, { features: FEATURES, protocolFeatures, memory, queues, ...(bases ? { bases } : {}) })
+    const { queues } = driver
+    await driverOk(frontEnd, { features, protocolFeatures, memory, queues, ...(bases ? { bases } : {}) })
   }
 
   disconnect(): void {
-    this.#frontEnd?.close()
-    this.#frontEnd = undefined
+    this.frontEnd?.close()
+    this.frontEnd = undefined
   }
 
   /** Status and words of the reply. */
@@ -37,7 +53,14 @@ export class Guest {
     return [...new Int32Array(reply.slice(4).buffer)]
   }
 
+  /** The words of the events that have arrived, header first, oldest first. */
+  events(): number[][] {
+    return this.driver.events().map(event => [...new Uint32Array(event.slice().buffer)])
+  }
+
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.disconnect()
     this.driver.close()
     this.memory.close()

@@ -24,6 +24,9 @@ export interface RegionSpec {
   file?: number
 }
 
+/** One region at 1 GiB, as QEMU's `virt` machine has it. */
+export const FLAT: RegionSpec = { guest: 0x4000_0000, size: 4 << 20 }
+
 export interface Region extends WireRegion {
   guest: number
   size: number
@@ -62,9 +65,9 @@ export class GuestMemory {
     this.next = this.regions[0]!.guest
   }
 
-  /** One region of `size` bytes at 1 GiB, as QEMU's `virt` machine has it. */
-  static flat(size = 4 << 20): GuestMemory {
-    return new GuestMemory([{ guest: 0x4000_0000, size }])
+  /** FLAT, with `size` bytes. */
+  static flat(size = FLAT.size): GuestMemory {
+    return new GuestMemory([{ ...FLAT, size }])
   }
 
   /** The regions' descriptors, in the order of the regions, as SET_MEM_TABLE wants them. */

@@ -192,10 +192,33 @@ Napi::Value Receive(Args args) {
   return Napi::Number::New(args.Env(), static_cast<double>(got));
 }
 
+// Forks a child that runs `work` for ever and dies with this process. The child of a process with threads may only touch
+// memory and make plain system calls, so `work` can do nothing else.
+template <typename Work>
+Napi::Value ForkWorker(Napi::Env env, Work work) {
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child != 0) return NumberOrFail(env, "fork", child);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  for (;;) work();
+}
+
+// forkFlip(words, at, one, other): a child process that stores one value and the other in a word of shared memory, in
+// turn, as fast as it can: what a guest does on another processor while the device looks.
+Napi::Value ForkFlip(Args args) {
+  uint32_t* const word = args[0].As<Napi::Uint32Array>().Data() + Int(args, 1);
+  const uint32_t one = args[2].As<Napi::Number>().Uint32Value();
+  const uint32_t other = args[3].As<Napi::Number>().Uint32Value();
+  return ForkWorker(args.Env(), [=] {
+    __atomic_store_n(word, one, __ATOMIC_RELAXED);
+    __atomic_store_n(word, other, __ATOMIC_RELAXED);
+  });
+}
+
 // forkDriver(available, used, heads, kick, mode): a child process that offers `heads` chains again and again, as fast as
 // the device returns them, until it is killed. Both rings are Uint16Arrays in shared memory; word 1 is their idx.
 // `mode` says when it kicks: 0 always, 1 when used.flags ask for it, 2 when avail_event does (the last word of `used`).
-// The child of a process with threads may only touch memory and make plain system calls, so it can do nothing else.
 Napi::Value ForkDriver(Args args) {
   uint16_t* const available = args[0].As<Napi::Uint16Array>().Data();
   const uint16_t* const used = args[1].As<Napi::Uint16Array>().Data();
@@ -203,13 +226,8 @@ Napi::Value ForkDriver(Args args) {
   const uint16_t heads = static_cast<uint16_t>(Int(args, 2));
   const int kick = Int(args, 3);
   const int mode = Int(args, 4);
-  const pid_t parent = getpid();
-  const pid_t child = fork();
-  if (child != 0) return NumberOrFail(args.Env(), "fork", child);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(1);
-  const uint64_t one = 1;
-  for (uint16_t index = __atomic_load_n(&available[1], __ATOMIC_RELAXED);;) {
+  return ForkWorker(args.Env(), [=, index = __atomic_load_n(&available[1], __ATOMIC_RELAXED)]() mutable {
+    const uint64_t one = 1;
     // Acquire pairs with the device's release of used.idx.
     const uint16_t in_flight = static_cast<uint16_t>(index - __atomic_load_n(&used[1], __ATOMIC_ACQUIRE));
     const bool offer = in_flight < heads;
@@ -223,7 +241,7 @@ Napi::Value ForkDriver(Args args) {
                          : __atomic_load_n(avail_event, __ATOMIC_RELAXED) == static_cast<uint16_t>(index - 1);
     }
     if (wanted && write(kick, &one, sizeof one) < 0 && errno != EAGAIN) _exit(1);
-  }
+  });
 }
 
 // killChild(pid): SIGKILL, and waits until it is gone and its descriptors are closed.
@@ -251,6 +269,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("accept", Accept);
   add("send", Send);
   add("receive", Receive);
+  add("forkFlip", ForkFlip);
   add("forkDriver", ForkDriver);
   add("killChild", KillChild);
   return exports;

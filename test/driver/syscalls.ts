@@ -29,7 +29,9 @@ interface Syscalls {
    * when it kicks: 0 always, 1 if used.flags ask for it, 2 if avail_event does, which is then the last word of `used`.
    */
   forkDriver(available: Uint16Array, used: Uint16Array, heads: number, kick: number, mode: 0 | 1 | 2): number
-  /** Kills that child and waits until its descriptors are closed. */
+  /** A child process that stores `one` and `other` in word `at`, in turn, as fast as it can. */
+  forkFlip(words: Uint32Array, at: number, one: number, other: number): number
+  /** Kills such a child and waits until its descriptors are closed. */
   killChild(pid: number): void
 }
 

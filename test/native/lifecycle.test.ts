@@ -145,7 +145,7 @@ describe('ways to meet', () => {
   })
 })
 
-describe('one front end at a time', () => {
+describe('E.2 #24: one front end at a time', () => {
   it('a second one waits while the first is there, which does not notice, and is served after it', async () => {
     const rig = await started()
     const second = rig.own(FrontEnd.connect(rig.path))

@@ -26,11 +26,13 @@ import {
 } from '../../src/native.js'
 import { Driver, type DriverOptions } from '../driver/driver.js'
 import { FrontEnd } from '../driver/front-end.js'
-import { GuestMemory, type RegionSpec } from '../driver/memory.js'
+import { FLAT, GuestMemory, type RegionSpec } from '../driver/memory.js'
 import { Feature } from '../driver/protocol.js'
 import { driverOk, firstConnection, type StartOptions } from '../driver/qemu.js'
 import { difference, resources } from '../driver/resources.js'
 import { until } from '../driver/wait.js'
+
+export { FLAT } from '../driver/memory.js'
 
 export interface Happening {
   event: NativeEvent
@@ -261,8 +263,6 @@ export async function started(options: RigOptions = {}): Promise<Rig> {
   await rig.start()
   return rig
 }
-
-export const FLAT: RegionSpec = { guest: 0x4000_0000, size: 4 << 20 }
 
 function guestFeatures({ eventIdx, form, events = true }: RigOptions): bigint {
   let bits = Feature.VERSION_1 | Feature.PROTOCOL_FEATURES

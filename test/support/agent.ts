@@ -19,6 +19,7 @@ export const everyProtocol: readonly Protocol[] = [...standard, ...imx]
 /** Keeps what the agent would be sent. */
 export class RecordedEvents implements EventSink {
   available = true
+  congested = false
   /** Whole messages, header first. */
   sent: Uint8Array[] = []
 

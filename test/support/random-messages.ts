@@ -34,6 +34,7 @@ const SAMPLED = 16
 /** Checks the notifications and delayed responses that are sent, and forgets them. */
 export class CheckedEvents implements EventSink {
   available = true
+  congested = false
   sent = 0
   readonly #protocols: readonly Protocol[]
 

@@ -1,0 +1,51 @@
+/** Commands of one agent that are answered at once and carried out later: how many may be, and what ends them. */
+import type { Timer } from '../platform/time.js'
+import type { AgentProtocol } from './agent.js'
+
+export interface PendingOptions<Op> {
+  /** Most that may be under way at once; default: any number. */
+  max?: number
+  /** Notes that one is under way, or no more: others may have to wait for it. */
+  mark?(op: Op, underWay: boolean): void
+  /** Carries one out, when its time has come. */
+  finish(op: Op): void
+}
+
+/** `Op` says what is to be done, in numbers and ids as the agent sees them. */
+export class PendingCommands<Op> {
+  readonly max: number
+  readonly #protocol: AgentProtocol
+  readonly #options: PendingOptions<Op>
+  readonly #underWay = new Map<Op, Timer>()
+
+  constructor(protocol: AgentProtocol, options: PendingOptions<Op>) {
+    this.max = options.max ?? Number.POSITIVE_INFINITY
+    this.#protocol = protocol
+    this.#options = options
+  }
+
+  /** Whether one with a delayed response must be refused as BUSY: so many are under way, or lie where the agent leaves them. */
+  get busy(): boolean {
+    return this.#underWay.size >= this.max || this.#protocol.agent.events.congested
+  }
+
+  start(op: Op, delayUs: number): void {
+    const { mark, finish } = this.#options
+    mark?.(op, true)
+    const timer = this.#protocol.agent.platform.time.after(delayUs, () => {
+      this.#underWay.delete(op)
+      mark?.(op, false)
+      finish(op)
+    })
+    this.#underWay.set(op, timer)
+  }
+
+  /** Gives up all that are under way. */
+  cancel(): void {
+    for (const [op, timer] of this.#underWay) {
+      timer.cancel()
+      this.#options.mark?.(op, false)
+    }
+    this.#underWay.clear()
+  }
+}

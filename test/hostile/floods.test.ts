@@ -1,0 +1,95 @@
+/** Guests that ask for more than anybody can serve: what is kept for them has a limit, and others are served meanwhile. */
+import { expect, it } from 'vitest'
+import { VirtualTime } from '../../src/platform/time.js'
+import { packHeader } from '../../src/wire/header.js'
+import { BUSY, SUCCESS } from '../../src/wire/status.js'
+import { sys } from '../driver/syscalls.js'
+import { until } from '../driver/wait.js'
+import { createSite, postEventBuffers, type Site } from './site.js'
+
+const CLOCK = 0x14
+const SENSOR = 0x15
+const UART = 1
+/** Of the preset: answers asynchronous readings 30 ms later, four at once. */
+const CHARGER = 7
+const LATENCY_US = 30_000
+const AT_ONCE = 4
+const RESPONSES_MAX = 1024
+const NOTIFICATIONS_MAX = 256
+
+/** The bystander is answered so many times. */
+async function serveBystander({ bystander }: Site, times = 200): Promise<void> {
+  for (let i = 0; i < times; i++) expect(await bystander.send(CLOCK, 0x6, 0)).toEqual([0, 24e6, 0])
+}
+
+it('E.1 #19: notifications that nobody collects are dropped, the oldest first', async () => {
+  const site = await createSite()
+  const { hostile, server } = site
+  expect(await hostile.send(CLOCK, 0xa, UART, 1)).toEqual([0])
+  const ROUNDS = 1000
+  for (let i = 0; i < ROUNDS; i++) expect(await hostile.send(CLOCK, 0x5, 0, UART, i % 2 ? 24e6 : 48e6, 0)).toEqual([0])
+  expect(server.stats()[0]).toMatchObject({
+    notificationsWaiting: NOTIFICATIONS_MAX,
+    notificationsDropped: ROUNDS - NOTIFICATIONS_MAX,
+  })
+  postEventBuffers(hostile)
+  const count = hostile.driver.eventq.size
+  await until(() => hostile.driver.eventq.usedIdx === count, 'notifications')
+  expect(hostile.events()[0]?.slice(1)).toEqual([1, UART, 48e6, 0])
+  await serveBystander(site, 5)
+  await site.expectUnharmed()
+})
+
+it('E.1 #19: delayed responses that nobody collects make further ones BUSY; none is lost', async () => {
+  const time = new VirtualTime()
+  const site = await createSite({ time })
+  const { hostile, server } = site
+  const readLater = () => hostile.send(SENSOR, 0x6, CHARGER, 1)
+  for (let i = 0; i < RESPONSES_MAX / AT_ONCE; i++) {
+    for (let k = 0; k < AT_ONCE; k++) expect(await readLater()).toEqual([SUCCESS])
+    expect(await readLater()).toEqual([BUSY])
+    time.advance(LATENCY_US)
+  }
+  await until(() => server.stats()[0]!.notificationsWaiting === RESPONSES_MAX, 'delayed responses')
+  expect(await readLater()).toEqual([BUSY])
+  expect(await hostile.send(CLOCK, 0x5, 1, UART, 48e6, 0)).toEqual([BUSY])
+  // What is not answered later goes on.
+  expect(await hostile.send(CLOCK, 0x5, 0, UART, 48e6, 0)).toEqual([SUCCESS])
+  let collected = 0
+  while (collected < RESPONSES_MAX) {
+    postEventBuffers(hostile)
+    await until(() => hostile.driver.eventq.usedIdx !== hostile.driver.eventq.nextUsed, 'delayed responses')
+    for (const [header, status] of hostile.events()) {
+      expect([header, status]).toEqual([packHeader(SENSOR, 0x6, 2, 1), SUCCESS])
+      collected++
+    }
+  }
+  expect(await readLater()).toEqual([SUCCESS])
+  await site.expectUnharmed()
+})
+
+it('E.1 #15: a guest that kicks all the time keeps nobody else waiting', async () => {
+  const site = await createSite()
+  const { cmdq } = site.hostile.driver
+  const child = sys.forkDriver(cmdq.available, cmdq.usedHeader, 0, cmdq.kick, 0)
+  await serveBystander(site)
+  await site.hostile.frontEnd!.sync()
+  sys.killChild(child)
+  await site.expectUnharmed()
+})
+
+it.each([1, 8])(
+  'E.1 #15: a guest that never rests, with %i messages in flight, keeps nobody else waiting',
+  async depth => {
+    const site = await createSite()
+    const { cmdq } = site.hostile.driver
+    await site.hostile.send(CLOCK, 0x6, 0)
+    const heads = Array.from({ length: depth }, () => site.hostile.driver.post(new Uint8Array(8), 64).head)
+    for (let i = 0; i < cmdq.size; i++) cmdq.available[2 + i] = heads[i % depth]!
+    const child = sys.forkDriver(cmdq.available, cmdq.usedHeader, depth, cmdq.kick, 1)
+    while (site.server.stats()[0]!.messages < 1000) await serveBystander(site, 5)
+    await site.hostile.frontEnd!.sync()
+    sys.killChild(child)
+    await site.expectUnharmed()
+  },
+)

@@ -1,0 +1,162 @@
+/**
+ * SCMI messages that no driver with manners sends, on a served platform: each gets its status, or comes back unanswered
+ * where there is no header to answer or no room for a status.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { packHeader } from '../../src/wire/header.js'
+import { statusName } from '../../src/wire/status.js'
+import { POISON } from '../driver/driver.js'
+import { FLAT } from '../driver/memory.js'
+import { createSite, type Site } from './site.js'
+
+const GIB = 1 << 30
+const ALL = 0xffff_ffff
+const ROOM = 136
+const [BASE, POWER, SYSTEM, PERF, CLOCK, SENSOR] = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15]
+const [RESET, VOLTAGE, POWERCAP, PINCTRL] = [0x16, 0x17, 0x18, 0x19]
+const TELEMETRY = 0x1b
+const TOKEN = 0x155
+
+type Answer = ReturnType<typeof statusName> | 'unanswered'
+
+interface Case {
+  name: string
+  bytes: Uint8Array
+  answer: Answer
+  /** Bytes of the reply buffer. */
+  room?: number
+}
+
+const words = (...values: number[]) => new Uint8Array(Uint32Array.of(...values).buffer)
+const header = (protocol: number, id: number, type = 0) => packHeader(protocol, id, type, TOKEN)
+const cut = (bytes: Uint8Array, length: number) => {
+  const all = new Uint8Array(length)
+  all.set(bytes.subarray(0, length))
+  return all
+}
+
+const CASES: Case[] = []
+function add(name: string, answer: Answer, bytes: Uint8Array, room = ROOM): void {
+  CASES.push({ name, answer, bytes, room })
+}
+/** A command with these payload words. */
+function command(name: string, answer: Answer, protocol: number, id: number, ...payload: number[]): void {
+  add(name, answer, words(header(protocol, id), ...payload))
+}
+
+const RATE_GET = words(header(CLOCK, 0x6), 1)
+
+for (const length of [0, 1, 2, 3]) {
+  add(`E.1 #10: a request of ${length} bytes, too short for a header`, 'unanswered', cut(RATE_GET, length))
+}
+for (const room of [0, 1, 4, 7]) {
+  add(`E.1 #10: ${room} bytes for the reply, too few for a status`, 'unanswered', RATE_GET, room)
+}
+for (const room of [8, 12, 15]) add(`E.1 #13: ${room} bytes for a reply of 16`, 'COMMS_ERROR', RATE_GET, room)
+for (const type of [1, 2, 3]) {
+  add(`E.1 #18: a message of type ${type}, which is no command`, 'PROTOCOL_ERROR', words(header(CLOCK, 0x6, type), 1))
+}
+for (const length of [4, 5, 7, 9, 12, 100, 480]) {
+  add(`E.1 #18: ${length} bytes where 8 are right`, 'PROTOCOL_ERROR', cut(RATE_GET, length))
+}
+for (const protocol of [0, 0xf, TELEMETRY, 0x7f, 0x80, 0xff]) {
+  command(`E.1 #18: protocol 0x${protocol.toString(16)}, which nobody has`, 'NOT_SUPPORTED', protocol, 0)
+}
+for (const id of [0x6f, 0x80, 0xff]) command(`E.1 #18: command 0x${id.toString(16)}`, 'NOT_SUPPORTED', CLOCK, id)
+command('E.1 #18: header bits 31:28, which are reserved', 'SUCCESS', CLOCK, 0x0)
+CASES[CASES.length - 1]!.bytes[3]! |= 0xf0
+
+command('E.1 #18: attributes of message 2^32 - 1', 'NOT_FOUND', BASE, 0x2, ALL)
+command('E.1 #18: version 2^32 - 1', 'NOT_SUPPORTED', CLOCK, 0x10, ALL)
+command('E.1 #18: protocols after the first 2^32 - 1', 'INVALID_PARAMETERS', BASE, 0x6, ALL)
+command('E.1 #18: agent 2^32 - 2', 'NOT_FOUND', BASE, 0x7, ALL - 1)
+command('E.1 #18: permissions for agent 2^32 - 1', 'NOT_FOUND', BASE, 0x9, ALL, 0, 0)
+command('E.1 #18: permissions for device 2^32 - 1', 'NOT_FOUND', BASE, 0x9, 1, ALL, 0)
+command('E.1 #18: permissions, by an agent that is not trusted', 'DENIED', BASE, 0x9, 2, 0, 0)
+command('E.1 #18: permissions for protocol 2^32 - 1', 'NOT_FOUND', BASE, 0xa, 1, 0, ALL, 0)
+command('E.1 #18: reset of another agent, by one that is not trusted', 'DENIED', BASE, 0xb, 2, 0)
+command('E.1 #18: power domain 2^32 - 1', 'NOT_FOUND', POWER, 0x3, ALL)
+command('E.1 #18: power state 2^32 - 1', 'INVALID_PARAMETERS', POWER, 0x4, 0, 0, ALL)
+command('E.1 #18: all flags of a power state', 'INVALID_PARAMETERS', POWER, 0x4, ALL, 0, 0)
+command('E.1 #18: system state 2^32 - 1', 'NOT_SUPPORTED', SYSTEM, 0x3, 0, ALL)
+command('E.1 #18: performance level 2^32 - 1', 'OUT_OF_RANGE', PERF, 0x7, 0, ALL)
+command('E.1 #18: limits that contradict each other', 'INVALID_PARAMETERS', PERF, 0x5, 0, 600, 816)
+command('E.1 #18: levels from 2^32 - 1 on', 'OUT_OF_RANGE', PERF, 0x4, 0, ALL)
+command('E.1 #18: clock 2^32 - 1', 'NOT_FOUND', CLOCK, 0x6, ALL)
+command('E.1 #18: clock 2^31', 'NOT_FOUND', CLOCK, 0x6, 0x8000_0000)
+command('E.1 #18: rates from 2^32 - 1 on', 'OUT_OF_RANGE', CLOCK, 0x4, 1, ALL)
+command('E.1 #18: a rate of 2^64 - 1 Hz', 'INVALID_PARAMETERS', CLOCK, 0x5, 0, 1, ALL, ALL)
+command('E.1 #18: all flags of a rate', 'INVALID_PARAMETERS', CLOCK, 0x5, ALL, 1, 24e6, 0)
+command('E.1 #18: parents after the first 2^32 - 1', 'OUT_OF_RANGE', CLOCK, 0xc, 1, ALL)
+command('E.1 #18: a clock fed from clock 2^32 - 1', 'NOT_FOUND', CLOCK, 0xd, 1, ALL)
+command('E.1 #18: all bits of a clock configuration', 'INVALID_PARAMETERS', CLOCK, 0x7, 1, ALL, ALL)
+command('E.1 #18: sensor 2^32 - 1', 'NOT_FOUND', SENSOR, 0x6, ALL, 0)
+command('E.1 #18: sensors from 2^32 - 1 on', 'INVALID_PARAMETERS', SENSOR, 0x3, ALL)
+command('E.1 #18: axes from 2^32 - 1 on', 'INVALID_PARAMETERS', SENSOR, 0x7, 8, ALL)
+command('E.1 #18: update intervals from 2^32 - 1 on', 'INVALID_PARAMETERS', SENSOR, 0x8, 0, ALL)
+command('E.1 #18: trip point 255', 'INVALID_PARAMETERS', SENSOR, 0x5, 0, 0xff0, 0, 0)
+command('E.1 #18: all bits of a sensor configuration', 'INVALID_PARAMETERS', SENSOR, 0xa, 0, ALL)
+command('E.1 #18: all flags of a reset', 'INVALID_PARAMETERS', RESET, 0x4, 0, ALL, 0)
+command('E.1 #18: reset to state 2^32 - 1', 'INVALID_PARAMETERS', RESET, 0x4, 0, 1, ALL)
+command('E.1 #18: a voltage of -2^31 uV', 'OUT_OF_RANGE', VOLTAGE, 0x7, 2, 0, 0x8000_0000)
+command('E.1 #18: voltage levels from 2^32 - 1 on', 'OUT_OF_RANGE', VOLTAGE, 0x4, 1, ALL)
+command('E.1 #18: a cap of 2^32 - 1', 'OUT_OF_RANGE', POWERCAP, 0x5, 0, 0, ALL)
+command('E.1 #18: an averaging interval of 2^32 - 1 us', 'OUT_OF_RANGE', POWERCAP, 0x7, 0, 0, ALL)
+command('E.1 #18: thresholds that contradict each other', 'INVALID_PARAMETERS', POWERCAP, 0xb, 0, 1, ALL, 0)
+command('E.1 #18: a fast channel', 'NOT_SUPPORTED', PERF, 0xb, 0, 7)
+// Bits 9:2 count the pairs that follow.
+command('E.1 #18: 255 pairs counted, none there', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 255 << 2)
+command('E.1 #18: one pair more counted than there is', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 2 << 2, 1, 1)
+command('E.1 #18: one pair less counted than there is', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 1 << 2, 1, 1, 2, 2)
+command('E.1 #18: half a pair', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 1 << 2, 1)
+command('E.1 #18: a selector that is none', 'INVALID_PARAMETERS', PINCTRL, 0x3, 0, ALL)
+command('E.1 #18: a value of no type', 'NOT_SUPPORTED', PINCTRL, 0x6, 0, 0, 1 << 2, 255, 1)
+
+describe('a message', () => {
+  let site: Site
+  const cleanups: (() => void)[] = []
+  beforeAll(async () => {
+    site = await createSite({ defer: cleanup => cleanups.push(cleanup) })
+  })
+  afterAll(() => {
+    for (const cleanup of cleanups.reverse()) cleanup()
+  })
+
+  it.each(CASES)('$name', async ({ bytes, room, answer }) => {
+    const { reply, length } = await site.hostile.driver.exchange(bytes, room ?? ROOM)
+    if (answer === 'unanswered') {
+      expect(length).toBe(0)
+    } else {
+      const [echo, status] = new Int32Array(reply.buffer.slice(0, 8))
+      expect(echo! >>> 0).toBe(new DataView(bytes.buffer).getUint32(0, true))
+      expect(statusName(status!)).toBe(answer)
+      if (answer !== 'SUCCESS') expect(length).toBe(8)
+    }
+    expect(await site.bystander.send(CLOCK, 0x6, 0)).toEqual([0, 24e6, 0])
+  })
+
+  it('none of these has done any harm', () => site.expectUnharmed())
+})
+
+describe('E.1 #12: a request', () => {
+  const BIG = 4 * GIB
+  const memory = [FLAT, { guest: BIG, size: 4 * GIB, file: 1 }]
+
+  it.each([4097, 1 << 20, GIB - 256, 2 * GIB, ALL - 256])(
+    'of %i bytes is refused without being copied',
+    async length => {
+      const site = await createSite({ memory })
+      const { driver, memory: guest } = site.hostile
+      guest.write(BIG, RATE_GET)
+      const replyAt = guest.allocate(ROOM)
+      guest.fill(replyAt, ROOM, POISON)
+      const before = process.memoryUsage().rss
+      driver.cmdq.post({ readable: [{ at: BIG, length }], writable: [{ at: replyAt, length: ROOM }] })
+      driver.cmdq.publish()
+      expect(await driver.cmdq.collect(1)).toMatchObject([{ length: 8 }])
+      expect(guest.view(replyAt, 8).getInt32(4, true)).toBe(-10)
+      expect(process.memoryUsage().rss - before).toBeLessThan(64 << 20)
+      await site.expectUnharmed()
+    },
+  )
+})

@@ -1,0 +1,116 @@
+/**
+ * A platform that is really served, to two guests: the first does its worst, the second goes about its business. Whatever
+ * the first one does, the second, the host's side and later connections must not notice.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pino from 'pino'
+import { expect, onTestFinished } from 'vitest'
+import type { NativeOptions } from '../../src/native.js'
+import { RealTime, type Time } from '../../src/platform/time.js'
+import { type Server, serve } from '../../src/serve.js'
+import { FrontEnd } from '../driver/front-end.js'
+import { CAPACITY, Guest, type GuestOptions } from '../driver/guest.js'
+import { until } from '../driver/wait.js'
+
+const CLOCK = 0x14
+const RATE_GET = 0x6
+const BASE = 0x10
+
+const preset = readFileSync(join(import.meta.dirname, '../../src/platform/presets/everything.yaml'), 'utf8')
+const PEOPLE = `
+agents: [{ name: hostile, trusted: false }, { name: bystander, trusted: true }]
+devices: [{ name: serial, resources: { clocks: [clk_uart], resets: [rst_uart] } }]
+`
+
+export interface LogLine {
+  level: 'debug' | 'info' | 'warn' | 'error'
+  msg: string
+  agent?: string
+}
+
+export interface Site {
+  server: Server
+  /** Both are connected, and their drivers run. */
+  hostile: Guest
+  bystander: Guest
+  path: string
+  log: LogLine[]
+  /** What was logged as a warning or an error since the last call. */
+  complaints(): string[]
+  /** Another guest comes in the hostile one's place. */
+  replaceHostile(guest: Guest): Promise<void>
+  /** Nothing that counts has suffered: asks the other guest, the host's side, and a later connection of the hostile one. */
+  expectUnharmed(): Promise<void>
+}
+
+export interface SiteOptions extends GuestOptions {
+  /** Told what ends the site; default: the test's end does. */
+  defer?: (cleanup: () => void) => void
+  native?: Omit<NativeOptions, 'onBatch' | 'onEvent'>
+  /** Default: real time. */
+  time?: Time
+}
+
+/** Serves the preset `everything`; the options are the hostile guest's. */
+export async function createSite({
+  native = {},
+  time = new RealTime(),
+  defer = onTestFinished,
+  ...options
+}: SiteOptions = {}): Promise<Site> {
+  const folder = mkdtempSync(join(tmpdir(), 'scmi-hostile-'))
+  defer(() => rmSync(folder, { recursive: true }))
+  const platform = join(folder, 'platform.yaml')
+  writeFileSync(platform, preset + PEOPLE)
+  const paths = { hostile: join(folder, 'hostile.sock'), bystander: join(folder, 'bystander.sock') }
+  const log: LogLine[] = []
+  const formatters = { level: (level: string) => ({ level }) }
+  const logger = pino({ level: 'debug', formatters }, { write: line => log.push(JSON.parse(line)) })
+  const endpoints = { hostile: { socketPath: paths.hostile }, bystander: { socketPath: paths.bystander } }
+  const server = await serve({ platform, endpoints, log: logger, native, time })
+  defer(() => server.close())
+  const [hostile, bystander] = [new Guest(options), new Guest()]
+  for (const guest of [hostile, bystander]) defer(() => guest.close())
+  await hostile.connect(FrontEnd.connect(paths.hostile))
+  await bystander.connect(FrontEnd.connect(paths.bystander))
+  let seen = 0
+  const site: Site = {
+    server,
+    hostile,
+    bystander,
+    path: paths.hostile,
+    log,
+    complaints() {
+      const lines = log.slice(seen)
+      seen = log.length
+      return lines.filter(({ level }) => level === 'warn' || level === 'error').map(({ msg }) => msg)
+    },
+    async replaceHostile(guest) {
+      site.hostile.disconnect()
+      await until(() => !server.devices[0]!.connected, 'the hostile front end to be gone')
+      site.hostile = guest
+      await guest.connect(FrontEnd.connect(paths.hostile))
+    },
+    async expectUnharmed() {
+      const { hostile } = site
+      expect(await bystander.send(CLOCK, RATE_GET, 0)).toEqual([0, 24e6, 0])
+      expect(server.stats().map(({ agent, internalErrors }) => [agent, internalErrors])).toEqual([
+        ['hostile', 0],
+        ['bystander', 0],
+      ])
+      hostile.driver.reset()
+      await site.replaceHostile(hostile)
+      expect(await hostile.send(BASE, 0)).toEqual([0, 0x20001])
+      expect(await hostile.send(CLOCK, RATE_GET, 0)).toEqual([0, 24e6, 0])
+      expect(site.complaints()).toEqual([])
+    },
+  }
+  return site
+}
+
+/** Event buffers as Linux posts them. */
+export function postEventBuffers({ driver }: Guest, count = driver.eventq.size): void {
+  driver.postEventBuffers(count, CAPACITY)
+}
