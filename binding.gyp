@@ -22,6 +22,7 @@
         "native/session.cc",
         "native/requests.cc",
         "native/event_buffers.cc",
+        "native/held_replies.cc",
         "native/pump.cc",
         "native/event_loop.cc",
         "native/binding.cc"

@@ -32,7 +32,7 @@ Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory) {
       taken.returned = true;
       continue;
     }
-    fill(count_++, chain_, scatter_);
+    fill(count_++, chain_, queue.ticket(chain_.head()), scatter_);
     queue.take(chain_);
   }
   taken.count = count_;
@@ -40,7 +40,14 @@ Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory) {
 }
 
 void Batch::publish(Virtqueue& queue) {
-  for (uint32_t i = 0; i < count_; i++) finish(i, shared_->entries[i].written, queue, scatter_);
+  for (uint32_t i = 0; i < count_; i++) {
+    const uint32_t written = shared_->entries[i].written;
+    if (written == WRITTEN_LATER) {
+      queue.hold(slots_[i].head);
+    } else {
+      finish(i, written, queue, scatter_);
+    }
+  }
   count_ = 0;
 }
 
@@ -52,7 +59,7 @@ Peek Batch::peek_event(Virtqueue& queue, const MemoryMap& memory, bool& returned
     // virtio 1.3 §5.17.6.2: event buffers are device-writable, and nothing else.
     if (event_chain_.readable_bytes() == 0 && event_chain_.writable_bytes() > 0) {
       event_scatter_.clear();
-      fill(BATCH_MAX, event_chain_, event_scatter_);
+      fill(BATCH_MAX, event_chain_, 0, event_scatter_);
       return Peek::CHAIN;
     }
     queue.take(event_chain_);
@@ -67,7 +74,7 @@ void Batch::commit_event(Virtqueue& queue, uint32_t written) {
   finish(BATCH_MAX, written, queue, event_scatter_);
 }
 
-void Batch::fill(uint32_t index, const DescriptorChain& chain, std::vector<Piece>& scatter) {
+void Batch::fill(uint32_t index, const DescriptorChain& chain, uint32_t ticket, std::vector<Piece>& scatter) {
   const auto scratch_offset = static_cast<uint32_t>(index * sizeof(SharedMemory::Message));
   SharedMemory::Message& scratch = shared_->scratch[index];
   Entry& entry = shared_->entries[index];
@@ -82,7 +89,7 @@ void Batch::fill(uint32_t index, const DescriptorChain& chain, std::vector<Piece
       .reply_offset = scratch_offset + static_cast<uint32_t>(offsetof(SharedMemory::Message, reply)),
       .reply_capacity = std::min(chain.writable_bytes(), MESSAGE_MAX),
       .written = 0,
-      .reserved = 0,
+      .ticket = ticket,
   };
   const std::vector<Piece>& readable = chain.readable();
   if (readable.size() == 1) {

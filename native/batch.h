@@ -20,6 +20,8 @@ inline constexpr uint32_t BATCH_HEADER = 8;
 inline constexpr uint32_t ENTRY_WORDS = 8;
 inline constexpr uint32_t BATCH_WORDS = BATCH_HEADER + (BATCH_MAX + 1) * ENTRY_WORDS;
 inline constexpr uint32_t MESSAGE_MAX = 4096;
+// As Entry::written: the chain is not published with its batch, but held under its ticket.
+inline constexpr uint32_t WRITTEN_LATER = UINT32_MAX;
 
 // The header's first 16 bytes, seen as doubles.
 inline constexpr uint32_t TIME_TAKEN = 0;
@@ -36,7 +38,7 @@ struct Entry {
   uint32_t reply_offset;
   uint32_t reply_capacity;
   uint32_t written;
-  uint32_t reserved;
+  uint32_t ticket;
 };
 static_assert(sizeof(Entry) == ENTRY_WORDS * sizeof(uint32_t));
 
@@ -72,7 +74,7 @@ class Batch {
     bool fault;
   };
   Taken take(Virtqueue& queue, const MemoryMap& memory);
-  // Publishes what take() took.
+  // Publishes what take() took, or holds it.
   void publish(Virtqueue& queue);
 
   // The last entry, for the event queue: shows the next buffer that can hold an event. Buffers that can't are given
@@ -91,7 +93,7 @@ class Batch {
     uint32_t scatter_end;
   };
 
-  void fill(uint32_t index, const DescriptorChain& chain, std::vector<Piece>& scatter);
+  void fill(uint32_t index, const DescriptorChain& chain, uint32_t ticket, std::vector<Piece>& scatter);
   void finish(uint32_t index, uint32_t written, Virtqueue& queue, const std::vector<Piece>& scatter);
 
   std::shared_ptr<SharedMemory> shared_;

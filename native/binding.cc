@@ -36,6 +36,10 @@ bool is_integer(const Napi::Value& value, double min, double max) {
   return std::trunc(number) == number && number >= min && number <= max;
 }
 
+bool is_bytes(const Napi::Value& value) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+}
+
 // Reads options.<name>; throws a TypeError and returns false if it has the wrong type or value.
 class Options {
  public:
@@ -115,6 +119,8 @@ class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
                            InstanceMethod<&Device::dial>("dial"),
                            InstanceMethod<&Device::peek_event>("peekEvent"),
                            InstanceMethod<&Device::commit_event>("commitEvent"),
+                           InstanceMethod<&Device::complete_held>("completeHeld"),
+                           InstanceMethod<&Device::break_ring>("breakRing"),
                            InstanceMethod<&Device::features>("features"),
                            InstanceMethod<&Device::close>("close"),
                        });
@@ -130,6 +136,8 @@ class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
   Napi::Value dial(const Napi::CallbackInfo& info);
   Napi::Value peek_event(const Napi::CallbackInfo& info);
   Napi::Value commit_event(const Napi::CallbackInfo& info);
+  Napi::Value complete_held(const Napi::CallbackInfo& info);
+  Napi::Value break_ring(const Napi::CallbackInfo& info);
   Napi::Value features(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
@@ -332,6 +340,37 @@ Napi::Value Device::commit_event(const Napi::CallbackInfo& info) {
   } else if (!loop_->event_buffers().commit(info[0].As<Napi::Number>().Uint32Value())) {
     Napi::Error::New(Env(), "commitEvent(): no buffer was peeked, or its ring has stopped since")
         .ThrowAsJavaScriptException();
+  }
+  loop_->settle();
+  return Env().Undefined();
+}
+
+Napi::Value Device::complete_held(const Napi::CallbackInfo& info) {
+  if (!open("completeHeld")) return Env().Undefined();
+  const bool told = !info[2].IsUndefined();
+  const char* wrong = !is_integer(info[0], 0, UINT32_MAX)           ? "the ticket must be a 32-bit number"
+                      : !is_bytes(info[1])                          ? "the reply must be a Uint8Array"
+                      : told && !is_integer(info[2], 0, UINT32_MAX) ? "the length must be a 32-bit number"
+                                                                    : nullptr;
+  if (wrong != nullptr) {
+    Napi::TypeError::New(Env(), text("completeHeld(): %s", wrong)).ThrowAsJavaScriptException();
+    return Env().Undefined();
+  }
+  const auto reply = info[1].As<Napi::Uint8Array>();
+  std::optional<uint32_t> used_len;
+  if (told) used_len = info[2].As<Napi::Number>().Uint32Value();
+  const uint32_t ticket = info[0].As<Napi::Number>().Uint32Value();
+  const bool done = loop_->held_replies().complete(ticket, reply.Data(), reply.ByteLength(), used_len);
+  loop_->settle();
+  return Napi::Boolean::New(Env(), done);
+}
+
+Napi::Value Device::break_ring(const Napi::CallbackInfo& info) {
+  if (!open("breakRing")) return Env().Undefined();
+  if (is_integer(info[0], 0, QUEUES - 1)) {
+    loop_->session().break_down(info[0].As<Napi::Number>().Uint32Value());
+  } else {
+    Napi::TypeError::New(Env(), text("breakRing(): there are queues 0 to %u", QUEUES - 1)).ThrowAsJavaScriptException();
   }
   loop_->settle();
   return Env().Undefined();

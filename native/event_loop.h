@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "event_buffers.h"
+#include "held_replies.h"
 #include "pump.h"
 #include "session.h"
 #include "uv_handles.h"
@@ -45,6 +46,7 @@ class EventLoop final : SessionHost {
   Session& session() { return core_->session; }
   Batch& batch() { return core_->batch; }
   EventBuffers& event_buffers() { return core_->event_buffers; }
+  HeldReplies& held_replies() { return core_->held_replies; }
 
   bool listening() const { return bool{listener_}; }
   // Takes a listening or a connected socket. False, with `fd` untouched, if libuv watches it already for somebody else.
@@ -57,11 +59,12 @@ class EventLoop final : SessionHost {
  private:
   struct Core {
     Core(const SessionOptions& options, SessionHost& host, JavaScriptSide& js, uint64_t watch_ns)
-        : session(options, host), pump(session, batch, js, watch_ns), event_buffers(session, batch) {}
+        : session(options, host), pump(session, batch, js, watch_ns), event_buffers(session, batch), held_replies(session) {}
     Batch batch;
     Session session;
     Pump pump;
     EventBuffers event_buffers;
+    HeldReplies held_replies;
   };
 
   bool watch_kick(unsigned queue, int fd) override;

@@ -118,6 +118,10 @@ void Session::fault(unsigned queue) {
   if (running(queue)) fault(queue, describe(vrings_[queue].queue.error(), queue));
 }
 
+void Session::break_down(unsigned queue) {
+  if (running(queue)) fault(queue, text("queue %u was stopped on purpose", queue), true);
+}
+
 void Session::announce_event_buffers() {
   if (!running(EVENTQ)) return;
   const Peek seen = queue(EVENTQ).look();
@@ -173,14 +177,14 @@ void Session::stop(unsigned queue) {
   emit(EventKind::QUEUE_STOPPED, static_cast<int>(queue));
 }
 
-void Session::fault(unsigned queue, std::string reason) {
+void Session::fault(unsigned queue, std::string reason, bool deliberate) {
   if (running(queue)) halt(queue);
   Vring& vring = vrings_[queue];
   vring.faulted = true;
   // The driver may kick on: nobody listens until the ring is set up again.
   host_.unwatch_kick(queue);
   signal_event(vring.err);
-  emit(EventKind::QUEUE_FAULT, static_cast<int>(queue), 0, std::move(reason));
+  emit(EventKind::QUEUE_FAULT, static_cast<int>(queue), deliberate, std::move(reason));
 }
 
 void Session::emit(EventKind kind, int queue, uint32_t value, std::string text) {

@@ -96,6 +96,8 @@ class Session {
   void check_memory();
   // Stops a ring whose driver broke a rule (queue.error()).
   void fault(unsigned queue);
+  // Stops a running ring in the same way although its driver is not to blame, as a device that breaks down would.
+  void break_down(unsigned queue);
   // Says that there are event buffers, if there are.
   void announce_event_buffers();
 
@@ -165,8 +167,8 @@ class Session {
   void halt(unsigned queue);
   // The same at the front end's wish, if it runs.
   void stop(unsigned queue);
-  // Stops a ring for good, until GET_VRING_BASE.
-  void fault(unsigned queue, std::string reason);
+  // Stops a ring for good, until GET_VRING_BASE. `deliberate`: see break_down().
+  void fault(unsigned queue, std::string reason, bool deliberate = false);
   void reset_rings();
   template <typename Change>
   void change_memory(Change change);

@@ -57,7 +57,10 @@ RingError Virtqueue::start(const RingPointers& ring, uint16_t num, uint16_t base
   return {};
 }
 
-void Virtqueue::stop() { ring_ = {}; }
+void Virtqueue::stop() {
+  ring_ = {};
+  held_.clear();
+}
 
 bool Virtqueue::available() const {
   return resubmitted_ < resubmit_.size() || load_avail_idx(ring_.avail) != next_avail_;
@@ -86,6 +89,15 @@ Peek Virtqueue::peek(const MemoryMap& memory, DescriptorChain& chain) {
     if (head >= num_) return fail(RingFault::HEAD_OUT_OF_RANGE, slot, head, 0, num_);
     if (in_flight_.test(head)) return fail(RingFault::HEAD_IN_FLIGHT, slot, head, 0, 0);
   }
+  return walk(head, memory, chain);
+}
+
+Peek Virtqueue::peek_held(uint32_t ticket, const MemoryMap& memory, DescriptorChain& chain) {
+  const auto head = held_.find(ticket);
+  return head ? walk(*head, memory, chain) : Peek::EMPTY;
+}
+
+Peek Virtqueue::walk(uint16_t head, const MemoryMap& memory, DescriptorChain& chain) {
   if (chain.walk(ring_.desc, num_, head, indirect_, memory)) return Peek::CHAIN;
   error_ = chain.error();
   return Peek::FAULT;
@@ -111,6 +123,11 @@ void Virtqueue::complete(uint16_t head, uint32_t written) {
   store_used_idx(ring_.used, next_used_);
   if (inflight_) inflight_.completed(head, next_used_);
   in_flight_.reset(head);
+}
+
+void Virtqueue::complete_held(uint16_t head, uint32_t written) {
+  held_.release(head);
+  complete(head, written);
 }
 
 bool Virtqueue::needs_signal() {

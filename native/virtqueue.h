@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "descriptor_chain.h"
+#include "held_chains.h"
 #include "inflight.h"
 #include "memory_map.h"
 #include "ring_error.h"
@@ -43,6 +44,16 @@ class Virtqueue {
   void take(const DescriptorChain& chain);
   // Publishes a taken chain. Chains complete in the order they were taken (QEMU restarts a ring at used.idx).
   void complete(uint16_t head, uint32_t written);
+
+  // Keeps a taken chain to be completed at some other time, under a ticket that ends with the chain or the ring.
+  uint32_t ticket(uint16_t head) const { return held_.ticket(head); }
+  void hold(uint16_t head) { held_.hold(head); }
+  // Looks at a held chain again. EMPTY if none is held under this ticket.
+  Peek peek_held(uint32_t ticket, const MemoryMap& memory, DescriptorChain& chain);
+  // Publishes a held chain, whatever was taken before or since: if the front end restarts the ring at used.idx, it is
+  // the wrong ones that are repeated.
+  void complete_held(uint16_t head, uint32_t written);
+
   // After completing a batch: does the driver want to be notified? To be asked once per batch.
   bool needs_signal();
 
@@ -61,6 +72,7 @@ class Virtqueue {
   bool pending() const { return resubmitted_ < resubmit_.size() || seen_avail_ != next_avail_; }
   uint16_t* used_event() const { return &ring_.avail->ring[num_]; }
   uint16_t* avail_event() const { return reinterpret_cast<uint16_t*>(&ring_.used->ring[num_]); }
+  Peek walk(uint16_t head, const MemoryMap& memory, DescriptorChain& chain);
   Peek fail(RingFault fault, uint32_t index, uint32_t head, uint64_t address, uint64_t value);
 
   RingPointers ring_ = {};
@@ -76,6 +88,7 @@ class Virtqueue {
   bool indirect_ = false;
   RingError error_;
   std::bitset<QUEUE_SIZE_MAX> in_flight_;
+  HeldChains held_;
   InflightQueue inflight_;
   // Heads a former process left unanswered, answered before anything new.
   std::vector<uint16_t> resubmit_;

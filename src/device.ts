@@ -6,6 +6,8 @@
  */
 import { EventEmitter } from 'node:events'
 import { dispatch } from './dispatch.js'
+import { DeviceFaults } from './faults/device-faults.js'
+import type { Faults } from './faults/faults.js'
 import type { Logger } from './log.js'
 import {
   BATCH_HEADER,
@@ -45,6 +47,7 @@ export interface DeviceOptions {
   peers: Agent[]
   platform: Platform
   protocols: readonly Protocol[]
+  faults: Faults
   log: Logger
   /** Where this device's messages can be seen. */
   tap: Tap
@@ -63,6 +66,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   readonly native: NativeDevice
   readonly agent: Agent
   readonly events: EventQueue
+  readonly faults: DeviceFaults
   connected = false
   readonly #log: Logger
   readonly #tap: DeviceTap
@@ -71,6 +75,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   readonly #reply: MessageWriter
   #windows: readonly DataView[]
   #internalErrors = 0
+  #ringFaults = 0
+  #refusedRequests = 0
   #forgotten = false
 
   constructor(options: DeviceOptions) {
@@ -94,6 +100,15 @@ export class Device extends EventEmitter<DeviceEvents> {
     options.peers.push(this.agent)
     this.#request = new RequestReader(this.#windows[0]!)
     this.#reply = new MessageWriter(this.#windows[0]!)
+    this.faults = new DeviceFaults(options.faults, {
+      native: this.native,
+      agent: this.agent,
+      events: this.events,
+      window: index => this.#windows[index]!,
+      tap: this.#tap,
+      answer: entry => (this.#tap.active ? this.#answerTapped(entry) : this.#answerOne(entry)),
+      execute: (entry, reply, capacity) => this.#execute(entry, reply, 0, capacity),
+    })
   }
 
   /** Answers a batch. Hot: allocates nothing, enters native code for nothing. */
@@ -102,8 +117,11 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.agent.platform.time.nowUs = times[TIME_TAKEN]!
     if (batch[HEADER_PREVIOUS_COUNT] !== 0) this.#recordLatency(batch[HEADER_PREVIOUS_COUNT]!, times[TIME_SERVICE]!)
     const end = BATCH_HEADER + count * ENTRY_WORDS
-    if (this.#tap.active) this.#answerTapped(end)
-    else for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) this.#answerOne(entry)
+    if (this.faults.active) this.faults.answer(end)
+    else if (this.#tap.active) {
+      this.#tap.begin()
+      for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) this.#answerTapped(entry)
+    } else for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) this.#answerOne(entry)
   }
 
   /** Messages of a batch share its time, so that timing one, the last, says as much as timing all. */
@@ -112,36 +130,38 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.agent.took(this.#request.header, ns)
   }
 
-  #answerTapped(end: number): void {
+  #answerTapped(entry: number): void {
     const { batch } = this.native
-    this.#tap.begin()
-    for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
-      const request = this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
-      this.#tap.command(request, batch[entry + ENTRY_REQUEST_OFFSET]!, batch[entry + ENTRY_REQUEST_LENGTH]!)
-      this.#answerOne(entry)
-      const reply = this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
-      this.#tap.reply(reply, batch[entry + ENTRY_REPLY_OFFSET]!, batch[entry + ENTRY_WRITTEN]!)
-    }
+    const request = this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
+    this.#tap.command(request, batch[entry + ENTRY_REQUEST_OFFSET]!, batch[entry + ENTRY_REQUEST_LENGTH]!)
+    this.#answerOne(entry)
+    const reply = this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
+    this.#tap.reply(reply, batch[entry + ENTRY_REPLY_OFFSET]!, batch[entry + ENTRY_WRITTEN]!)
   }
 
-  /** Answers the message of a batch's entry. */
+  /** Answers the message of a batch's entry, where its reply belongs. */
   #answerOne(entry: number): void {
     const { batch } = this.native
-    const length = batch[entry + ENTRY_REQUEST_LENGTH]!
+    const window = this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
     const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
+    batch[entry + ENTRY_WRITTEN] = this.#execute(entry, window, batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
+  }
+
+  /** Carries out the command of a batch's entry; the reply goes to `capacity` bytes of `reply`. Returns its length. */
+  #execute(entry: number, reply: DataView, offset: number, capacity: number): number {
+    const { batch } = this.native
+    const length = batch[entry + ENTRY_REQUEST_LENGTH]!
     this.#request.open(
       this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!,
       batch[entry + ENTRY_REQUEST_OFFSET]!,
       length,
     )
-    this.#reply.open(this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!, batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
-    let written: number
+    this.#reply.open(reply, offset, capacity)
     try {
-      written = dispatch(this.agent, this.#request, length, this.#reply, capacity)
+      return dispatch(this.agent, this.#request, length, this.#reply, capacity)
     } catch (error) {
-      written = this.#handlerFailed(error)
+      return this.#handlerFailed(error)
     }
-    batch[entry + ENTRY_WRITTEN] = written
   }
 
   /** A bug of ours must not take the guest down: it gets GENERIC_ERROR, the first one is logged with its stack. */
@@ -165,6 +185,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       case NativeEvent.DISCONNECTED:
         this.connected = false
         this.events.available = false
+        this.faults.ringStopped()
         this.#windows = this.native.windows()
         this.#log.info(`front end disconnected: ${text}`)
         this.emit('change', 'disconnected')
@@ -179,12 +200,21 @@ export class Device extends EventEmitter<DeviceEvents> {
         break
       case NativeEvent.QUEUE_STOPPED:
         this.#log.debug(`${name} stopped`)
-        if (queue === CMDQ) this.emit('change', 'driver stopped')
+        if (queue !== CMDQ) break
+        this.faults.ringStopped()
+        this.emit('change', 'driver stopped')
         break
       case NativeEvent.QUEUE_FAULT:
+        if (queue === CMDQ) this.faults.ringStopped()
+        if (value === 1) {
+          this.#log.warn(text)
+          break
+        }
+        this.#ringFaults++
         this.#log.error(`${name} stopped, the driver broke a rule: ${text}`)
         break
       case NativeEvent.REFUSED:
+        this.#refusedRequests++
         this.#log.warn(text)
         break
       case NativeEvent.EVENT_BUFFERS:
@@ -203,10 +233,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       this.events.flush()
       return
     }
-    if (fresh) {
-      this.events.clear()
-      this.agent.restart()
-    }
+    if (fresh) this.#forgetDriver()
     if (this.#forgotten && !fresh) this.#log.warn('the driver resumes, but what it held was released meanwhile')
     this.#forgotten = false
     this.#log.info(fresh ? 'driver started' : 'driver resumed')
@@ -216,9 +243,14 @@ export class Device extends EventEmitter<DeviceEvents> {
   /** The front end is gone for good, and the guest with it: what its driver held and asked for is void. */
   forgetDriver(): void {
     this.#forgotten = true
-    this.events.clear()
-    this.agent.restart()
+    this.#forgetDriver()
     this.#log.info('released what the driver held')
+  }
+
+  #forgetDriver(): void {
+    this.events.clear()
+    this.faults.driverGone()
+    this.agent.restart()
   }
 
   stats(): Stats {
@@ -233,6 +265,9 @@ export class Device extends EventEmitter<DeviceEvents> {
       unknownProtocol: this.agent.unknownProtocol,
       unanswerable: this.agent.unanswerable,
       internalErrors: this.#internalErrors,
+      ringFaults: this.#ringFaults,
+      refusedRequests: this.#refusedRequests,
+      faultHits: this.faults.hits,
       latencyNs: this.#latency.summary(),
       notificationsSent: this.events.sent,
       notificationsDropped: this.events.dropped,
@@ -241,6 +276,9 @@ export class Device extends EventEmitter<DeviceEvents> {
   }
 
   close(): void {
+    this.faults.close()
+    this.events.available = false
+    this.events.clear()
     this.agent.release()
     this.native.close()
   }

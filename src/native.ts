@@ -43,6 +43,11 @@ export const ENTRY_REPLY_OFFSET = 4
 export const ENTRY_REPLY_CAPACITY = 5
 /** Set by onBatch: bytes written to the reply; becomes used.len. Native clamps it to the capacity. */
 export const ENTRY_WRITTEN = 6
+/** Names this message for `completeHeld`, should its reply come later. */
+export const ENTRY_TICKET = 7
+
+/** As ENTRY_WRITTEN: the reply is not published with the batch, but by `completeHeld`, or never. */
+export const WRITTEN_LATER = 0xffff_ffff
 
 /** MESSAGE_MAX: bytes of one message that scratch memory holds, for chains that do not lie in one piece of one window. */
 export { MESSAGE_MAX } from './wire/header.js'
@@ -68,7 +73,10 @@ export const NativeEvent = {
   QUEUE_STARTED: 3,
   /** Ring `queue` was stopped or disabled by the front end. */
   QUEUE_STOPPED: 4,
-  /** Ring `queue` was stopped by us because the guest broke a rule; `text` says which, with indexes and addresses. */
+  /**
+   * Ring `queue` was stopped by us because the guest broke a rule; `text` says which, with indexes and addresses. `value`
+   * 1 if the guest is not to blame: `breakRing` did it.
+   */
   QUEUE_FAULT: 5,
   /** A request of the front end was refused, or something it gave us is of no use; `text` names it and says why. */
   REFUSED: 6,
@@ -120,6 +128,18 @@ export interface NativeDevice {
   peekEvent(): number
   /** Returns the peeked buffer with `written` bytes to the driver and signals as the ring's rules ask. */
   commitEvent(written: number): void
+  /**
+   * Publishes the reply of a message that onBatch answered with WRITTEN_LATER: as many of the bytes as there is room for,
+   * and their number as used.len, or `usedLength` if that is given. False if there is no such message any more: it is
+   * answered, or the ring was stopped, reset or moved to other memory since. A held message stays in flight for the front
+   * end's inflight region, so that it comes again after a reconnect.
+   */
+  completeHeld(ticket: number, reply: Uint8Array, usedLength?: number): boolean
+  /**
+   * Stops ring `queue` as if the guest had broken a rule (QUEUE_FAULT, the ring's error descriptor), as a device that
+   * breaks down does. Nothing happens if it does not run. It runs again after the front end has reset it.
+   */
+  breakRing(queue: number): void
   /** The feature bits of the last SET_FEATURES, as a number (all bits are below 2^53). */
   features(): number
   /**

@@ -16,7 +16,9 @@ const RESPONSES_MAX = 1024
 
 interface PendingEvent {
   header: number
-  words: number[]
+  words: readonly number[]
+  /** Bytes that the driver is told of, header included. */
+  size: number
   /** A delayed response: must not be lost. */
   mustDeliver: boolean
 }
@@ -27,6 +29,10 @@ export class EventQueue implements EventSink {
   sent = 0
   /** Notifications given up: no buffer for long, or one too small. */
   dropped = 0
+  /** May take a notification or delayed response out of its way (true), to send it as it likes, or never. */
+  intercept: ((header: number, words: readonly number[], mustDeliver: boolean) => boolean) | undefined
+  /** While it is set, nothing is handed to the driver: everything waits as if there were no buffers. */
+  held = false
   readonly #native: NativeDevice
   readonly #windows: () => readonly DataView[]
   readonly #tap: DeviceTap
@@ -45,18 +51,22 @@ export class EventQueue implements EventSink {
       this.dropped++
       return
     }
-    if (this.#notifications === NOTIFICATIONS_MAX) {
-      const oldest = this.#pending.findIndex(event => !event.mustDeliver)
-      this.#pending.splice(oldest, 1)
-      this.#notifications--
-      this.dropped++
-    }
-    this.#notifications++
-    this.#enqueue({ header, words, mustDeliver: false })
+    if (this.intercept?.(header, words, false)) return
+    this.#queue({ header, words, size: sizeOf(words), mustDeliver: false })
   }
 
   respondLater(header: number, words: number[]): void {
-    this.#enqueue({ header, words, mustDeliver: true })
+    if (this.intercept?.(header, words, true)) return
+    this.#queue({ header, words, size: sizeOf(words), mustDeliver: true })
+  }
+
+  /** Queues any bytes, in front of nobody's interception; nothing if the driver has no event queue. */
+  send(message: Uint8Array, mustDeliver: boolean): void {
+    if (!this.available) return
+    const words = new Uint32Array(Math.max(1, Math.ceil(message.length / 4)))
+    new Uint8Array(words.buffer).set(message)
+    const [header, ...rest] = words
+    this.#queue({ header: header!, words: rest, size: message.length, mustDeliver })
   }
 
   get congested(): boolean {
@@ -74,6 +84,21 @@ export class EventQueue implements EventSink {
     this.#notifications = 0
   }
 
+  #queue(event: PendingEvent): void {
+    if (event.mustDeliver) {
+      this.#enqueue(event)
+      return
+    }
+    if (this.#notifications === NOTIFICATIONS_MAX) {
+      const oldest = this.#pending.findIndex(event => !event.mustDeliver)
+      this.#pending.splice(oldest, 1)
+      this.#notifications--
+      this.dropped++
+    }
+    this.#notifications++
+    this.#enqueue(event)
+  }
+
   #enqueue(event: PendingEvent): void {
     this.#pending.push(event)
     if (this.#scheduled) return
@@ -86,29 +111,34 @@ export class EventQueue implements EventSink {
 
   /** Hands what waits to the driver, in order, as far as its buffers go. */
   flush(): void {
+    if (this.held) return
     let done = 0
     for (const event of this.#pending) {
       const capacity = this.#native.peekEvent()
       if (capacity < 0) break
-      const size = 4 + event.words.length * 4
       // Linux posts 136 bytes, more than any event is long. A buffer that is too small stays for the next event: giving it
       // back empty would make Linux parse its stale bytes.
-      if (size > capacity) this.dropped++
-      else this.#write(event, size)
+      if (sizeOf(event.words) > capacity) this.dropped++
+      else this.#write(event)
       if (!event.mustDeliver) this.#notifications--
       done++
     }
     this.#pending.splice(0, done)
   }
 
-  #write(event: PendingEvent, size: number): void {
+  #write(event: PendingEvent): void {
     const { batch } = this.#native
     const view = this.#windows()[batch[EVENT_ENTRY + ENTRY_REPLY_WINDOW]!]!
     const offset = batch[EVENT_ENTRY + ENTRY_REPLY_OFFSET]!
     view.setUint32(offset, event.header, true)
     for (let i = 0; i < event.words.length; i++) view.setUint32(offset + 4 + i * 4, event.words[i]!, true)
-    if (this.#tap.active) this.#tap.event(monotonicUs(), view, offset, size)
-    this.#native.commitEvent(size)
+    if (this.#tap.active) this.#tap.event(monotonicUs(), view, offset, event.size)
+    this.#native.commitEvent(event.size)
     this.sent++
   }
+}
+
+/** Bytes of a header and these words. */
+function sizeOf(words: readonly number[]): number {
+  return 4 + words.length * 4
 }

@@ -2,6 +2,8 @@
 import { Device } from './device.js'
 import { type Endpoint, OpenEndpoint } from './endpoint.js'
 import { OperatorError } from './errors.js'
+import { Faults } from './faults/faults.js'
+import type { FaultRule } from './faults/rule.js'
 import { type LoadedPlatform, type LoadOptions, loadPlatform, type PlatformDefinition } from './load.js'
 import { type Logger, silentLogger } from './log.js'
 import { MessageDecoder, messageText } from './messages.js'
@@ -23,6 +25,8 @@ export interface ServeOptions extends LoadOptions {
   log?: Logger
   /** Milliseconds for which a listening device keeps what a driver holds after its front end has gone; default 1000. */
   releaseAfterMs?: number
+  /** Rules by which the devices misbehave from the start; `server.faults` adds others. */
+  faults?: readonly FaultRule[]
   native?: Omit<NativeOptions, 'onBatch' | 'onEvent'>
 }
 
@@ -31,6 +35,8 @@ export class Server {
   readonly protocols: readonly Protocol[]
   /** One for each agent, in the order of their ids. */
   readonly devices: readonly Device[]
+  /** How the devices misbehave, if they do. */
+  readonly faults: Faults
   /** Shows all messages of all devices. */
   readonly tap = new Tap()
   readonly #log: Logger
@@ -45,8 +51,14 @@ export class Server {
     this.protocols = protocols
     this.#releaseAfterMs = options.releaseAfterMs
     const peers: Agent[] = []
+    const faults = new Faults(
+      protocols,
+      agents.map(agent => agent.name),
+    )
+    this.faults = faults
     this.devices = agents.map(
-      agent => new Device({ agent, peers, platform, protocols, log, tap: this.tap, native: options.native ?? {} }),
+      agent =>
+        new Device({ agent, peers, platform, protocols, faults, log, tap: this.tap, native: options.native ?? {} }),
     )
     if (log.isLevelEnabled('trace')) this.tap.listen(this.#logMessages())
   }
@@ -126,6 +138,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const endpoints = endpointsOf(agents, options)
   const server = new Server(loaded, agents, options, log)
   try {
+    for (const rule of options.faults ?? []) server.faults.add(rule)
     await server.open(endpoints)
   } catch (error) {
     server.close()

@@ -37,6 +37,12 @@ export interface Stats {
   unanswerable: number
   /** Handlers that threw: our own bugs. */
   internalErrors: number
+  /** Times that a driver broke the rules of a ring, which stopped it. */
+  ringFaults: number
+  /** Requests of the front end that were refused. */
+  refusedRequests: number
+  /** Messages that fault rules took. */
+  faultHits: number
   /** Nanoseconds from taking a command from the ring to publishing its reply. */
   latencyNs: { p50: number; p99: number; p999: number; max: number }
   notificationsSent: number

@@ -170,6 +170,14 @@ export class DeviceTap {
     this.#tap.stamp(from, this.#tap.position, timeUs, timeUs)
   }
 
+  /** A command whose reply comes by itself, at `answeredUs`. Not from within a batch. */
+  exchange(arrivedUs: number, answeredUs: number, request: DataView, reply: DataView): void {
+    const from = this.#tap.position
+    if (!this.#tap.open(this.#index, request, 0, request.byteLength)) return
+    this.#tap.finish(reply, 0, reply.byteLength)
+    this.#tap.stamp(from, this.#tap.position, arrivedUs, answeredUs)
+  }
+
   /** The last batch is out: its messages get their times. */
   settle(): void {
     if (this.#batchTo > this.#batchFrom) {

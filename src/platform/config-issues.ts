@@ -64,7 +64,7 @@ function sentence(issue: Issue): string {
       if (issue.input === null) return `has no value; write ${wantedBy(issue)}`
       return `${input} is not ${wantedBy(issue)}`
     case 'invalid_value':
-      return invalidValue(input, issue.values.map(String))
+      return notKnown(input, issue.values.map(String))
     case 'too_small':
       return limit(issue.origin, input, 'small', 'short', `at least ${issue.minimum}`)
     case 'too_big':
@@ -82,7 +82,8 @@ function limit(origin: string, input: string, number: string, length: string, bo
   return `${input} is too ${number}; ${bound}`
 }
 
-function invalidValue(input: string, values: string[]): string {
+/** A value that is none of those allowed. */
+export function notKnown(input: string, values: readonly string[]): string {
   const close = values.length > LISTED_VALUES ? closest(input, values) : undefined
   if (close !== undefined) return `${input} is not known here; did you mean ${close}?`
   return `${input} is not one of ${values.join(', ')}`
@@ -123,7 +124,7 @@ function alternatives(node: KnownKeys): KnownKeys[] {
 }
 
 /** The candidate that looks most like `word`, if any looks like a slip of the finger. */
-export function closest(word: string, candidates: string[]): string | undefined {
+export function closest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map(candidate => ({ candidate, letters: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, letters }) => letters <= Math.min(TYPO_LETTERS, candidate.length - 1))

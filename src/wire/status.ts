@@ -22,7 +22,8 @@ export const PROTOCOL_ERROR = -10
 /** Pin control only: the pin or group is held by another agent. */
 export const IN_USE = -11
 
-const NAMES = [
+/** The spec's names; that of status -n is the n-th. */
+export const STATUS_NAMES = [
   'SUCCESS',
   'NOT_SUPPORTED',
   'INVALID_PARAMETERS',
@@ -35,9 +36,9 @@ const NAMES = [
   'HARDWARE_ERROR',
   'PROTOCOL_ERROR',
   'IN_USE',
-]
+] as const
 
 /** The spec's name of a status, for logs and tests; numbers it does not name are given as they are. */
 export function statusName(status: number): string {
-  return NAMES[-status] ?? String(status)
+  return STATUS_NAMES[-status] ?? String(status)
 }

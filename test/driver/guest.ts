@@ -34,11 +34,16 @@ export class Guest {
 
   /** `bases` are given by a front end that resumes its rings. */
   async connect(frontEnd: FrontEnd, bases?: readonly number[]): Promise<void> {
-    const { memory, driver, features } = this
     this.frontEnd = frontEnd
-    const { protocolFeatures } = await firstConnection(frontEnd, driver.queues)
-    const { queues } = driver
-    await driverOk(frontEnd, { features, protocolFeatures, memory, queues, ...(bases ? { bases } : {}) })
+    const { protocolFeatures } = await firstConnection(frontEnd, this.driver.queues)
+    await this.start(frontEnd, protocolFeatures, bases)
+  }
+
+  /** What follows when the driver is there. */
+  async start(frontEnd: FrontEnd, protocolFeatures = 0n, bases?: readonly number[]): Promise<void> {
+    const { memory, driver, features } = this
+    const more = bases ? { bases } : {}
+    await driverOk(frontEnd, { features, protocolFeatures, memory, queues: driver.queues, ...more })
   }
 
   disconnect(): void {

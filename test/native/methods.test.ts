@@ -17,6 +17,8 @@ describe('each method in each state', () => {
     features: device => device.features(),
     peekEvent: device => device.peekEvent(),
     commitEvent: device => device.commitEvent(0),
+    completeHeld: device => device.completeHeld(0, new Uint8Array(8)),
+    breakRing: device => device.breakRing(1),
     listen: device => device.listen(socketPath()),
     adopt: device => {
       const [ours, theirs] = sys.socketPair()
@@ -40,6 +42,14 @@ describe('each method in each state', () => {
     features: { fresh: is(0), listening: is(0), connected: is(0), running: 'works', closed: 'throws' },
     peekEvent: { fresh: is(-1), listening: is(-1), connected: is(-1), running: is(-1), closed: 'throws' },
     commitEvent: { fresh: 'throws', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    completeHeld: {
+      fresh: is(false),
+      listening: is(false),
+      connected: is(false),
+      running: is(false),
+      closed: 'throws',
+    },
+    breakRing: { fresh: 'works', listening: 'works', connected: 'works', running: 'works', closed: 'throws' },
     listen: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
     adopt: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
     dial: { fresh: is(false), listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
@@ -102,11 +112,21 @@ describe('each method in each state', () => {
     const { device } = new BackEnd()
     closed(device)
     const wrong = device as unknown as Record<string, (...args: unknown[]) => unknown>
-    for (const method of ['listen', 'dial', 'adopt', 'commitEvent']) {
+    for (const method of ['listen', 'dial', 'adopt', 'commitEvent', 'completeHeld', 'breakRing']) {
       for (const argument of [undefined, null, {}, Symbol('x')]) {
         expect(() => wrong[method]!.call(device, argument), `${method} ${String(argument)}`).toThrow(Error)
       }
     }
+    for (const [ticket, reply, length] of [
+      [-1, new Uint8Array(1)],
+      [0, 'x'],
+      [0, [1]],
+      [0, new Uint32Array(1)],
+      [0, new Uint8Array(1), -1],
+    ]) {
+      expect(() => wrong.completeHeld!.call(device, ticket, reply, length)).toThrow(TypeError)
+    }
+    for (const queue of [-1, 2, 0.5]) expect(() => device.breakRing(queue)).toThrow(TypeError)
     expect(() => createDevice(undefined as never)).toThrow(TypeError)
     expect(() => createDevice({} as never)).toThrow(TypeError)
     expect(() => createDevice({ onBatch: () => {}, onEvent: 1 } as never)).toThrow(TypeError)

@@ -1,0 +1,232 @@
+/** From what a rule says to what it means: names become ids, and what can't be is refused with what can. */
+import { z } from 'zod'
+import { ConfigError, type ConfigPath, show } from '../platform/config-error.js'
+import { explain, type KnownKeys, notKnown } from '../platform/config-issues.js'
+import type { Command, Event, Protocol } from '../protocols/protocol.js'
+import { encode, type Field, type Values } from '../wire/fields.js'
+import {
+  ACTIONS,
+  ARRIVALS,
+  type CheckedEvent,
+  type CheckedRule,
+  type EventMessage,
+  eventMessage,
+  type FaultRule,
+  faultRule,
+  type MessageKind,
+} from './rule.js'
+
+/** Messages that a rule takes. */
+export interface Compiled {
+  rule: CheckedRule
+  /** Protocol and message ids, where they are given; several messages if a name stands in several protocols. */
+  protocolId: number | undefined
+  messageIds: ReadonlySet<number> | undefined
+}
+
+/** Protocol and message in one number. */
+export const messageKey = (protocolId: number, messageId: number): number => (protocolId << 8) | messageId
+
+interface Known {
+  protocols: readonly Protocol[]
+  agents: readonly string[]
+}
+
+/** Checks a rule. Throws ConfigError, whose message is for the one who wrote it. */
+export function compileRule(given: FaultRule, known: Known): Compiled {
+  const rule = parse('fault rule', faultRule, given)
+  return inPlace('fault rule', () => {
+    checkCombination(rule)
+    const named = resolve(rule.on, rule, known)
+    for (const [key, fields] of [
+      ['where', named.messages.flatMap(message => (rule.on === 'response' ? message.request : message.sent))],
+      ['fields', named.messages.flatMap(message => message.sent)],
+    ] as const) {
+      if (rule[key]) checkValues(rule[key], fields, key, rule.message !== undefined)
+    }
+    return { rule, protocolId: named.protocolId, messageIds: named.messageIds }
+  })
+}
+
+export interface CompiledEvent extends CheckedEvent {
+  protocolId: number
+  messageId: number
+}
+
+/** Checks a message to send. Throws ConfigError. */
+export function compileEvent(given: EventMessage, known: Known): CompiledEvent {
+  const event = parse('message', eventMessage, given)
+  return inPlace('message', () => {
+    const { protocolId, messages } = resolve(event.type, event, known)
+    const { id, sent } = messages[0] ?? { id: Number(event.message), sent: [] }
+    const words = event.fields ? encodeFields(event, sent) : event.words
+    return { ...event, words, protocolId: protocolId!, messageId: id }
+  })
+}
+
+/** The payload's words; responses and delayed responses begin with SUCCESS. */
+function encodeFields(event: CheckedEvent, sent: Field[]): number[] {
+  checkValues(event.fields!, sent, 'fields', true)
+  const missing = sent.find(field => field.kind !== 'optional' && !(field.name in event.fields!))
+  if (missing) throw new ConfigError(['fields'], `${nameOf(missing)} is missing`)
+  const bytes = encode(sent, event.fields as Values)
+  const words = [...new Uint32Array(Uint8Array.from([...bytes, ...new Uint8Array(-bytes.length & 3)]).buffer)]
+  return event.type === 'notification' ? words : [0, ...words]
+}
+
+function parse<T extends z.ZodType>(what: string, schema: T, given: unknown): z.output<T> {
+  const result = schema.safeParse(given, { reportInput: true })
+  if (result.success) return result.data
+  const keys = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as KnownKeys
+  const { path, text } = explain(result.error.issues[0]!, keys)[0]!
+  throw new ConfigError(path, text, what)
+}
+
+/** Errors get to know what it is that they are about. */
+function inPlace<T>(what: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(error.path, error.problem, what)
+  }
+}
+
+function checkCombination(rule: CheckedRule): void {
+  const arrivals = ARRIVALS.filter(key => rule[key] !== undefined)
+  if (arrivals.length > 1) throw new ConfigError([arrivals[1]!], `can't be together with ${arrivals[0]}`)
+  if (!ACTIONS.some(key => rule[key] !== undefined)) {
+    throw new ConfigError([], `it does nothing; give at least one of ${ACTIONS.join(', ')}`)
+  }
+  const notFor = (kind: MessageKind, ...keys: (keyof CheckedRule)[]) => {
+    const wrong = rule.on === kind ? keys.find(key => rule[key] !== undefined) : undefined
+    if (wrong) throw new ConfigError([wrong], `is not for on: ${kind}`)
+  }
+  notFor('delayed', 'execute', 'break', 'used_length')
+  notFor('notification', 'execute', 'break', 'used_length', 'status', 'token')
+}
+
+/** A message as declared: fields of the command that asks for it, and its own after header and status. */
+interface Declared {
+  key: number
+  id: number
+  name: string
+  request: Field[]
+  sent: Field[]
+}
+
+interface Resolved {
+  protocolId: number | undefined
+  messageIds: ReadonlySet<number> | undefined
+  /** Those that are declared: for a message by number, maybe none. */
+  messages: Declared[]
+}
+
+function resolve(
+  kind: MessageKind,
+  names: Pick<CheckedRule, 'agent' | 'protocol' | 'message'>,
+  known: Known,
+): Resolved {
+  if (names.agent !== undefined && !known.agents.includes(names.agent)) {
+    throw new ConfigError(['agent'], notKnown(names.agent, known.agents))
+  }
+  const { protocols, protocolId } = resolveProtocol(names.protocol, known.protocols)
+  const all = protocols.flatMap(protocol => declared(kind, protocol))
+  if (names.message === undefined) return { protocolId, messageIds: undefined, messages: all }
+  const number = asNumber(names.message)
+  const messages = all.filter(({ id, name }) => (number === undefined ? name === names.message : id === number))
+  if (number !== undefined) {
+    const keys = protocolId === undefined ? protocols.map(({ id }) => id) : [protocolId]
+    return { protocolId, messageIds: new Set(keys.map(id => messageKey(id, number))), messages }
+  }
+  if (messages.length === 0) throw new ConfigError(['message'], noMessage(kind, String(names.message), all))
+  return { protocolId, messageIds: new Set(messages.map(({ key }) => key)), messages }
+}
+
+function resolveProtocol(given: string | number | undefined, all: readonly Protocol[]) {
+  if (given === undefined) return { protocols: all, protocolId: undefined }
+  const number = asNumber(given)
+  const protocols = all.filter(({ id, name }) => (number === undefined ? name === given : id === number))
+  if (number === undefined && protocols.length === 0) {
+    const names = all.map(({ name }) => name)
+    throw new ConfigError(['protocol'], notKnown(String(given), names))
+  }
+  return { protocols, protocolId: number ?? protocols[0]!.id }
+}
+
+/** A number, maybe written as text: command lines know nothing else. */
+function asNumber(given: string | number): number | undefined {
+  if (typeof given === 'number') return given
+  const number = /^(\d+|0x[0-9a-f]+)$/i.test(given) ? Number(given) : undefined
+  return number !== undefined && number <= 0xff ? number : undefined
+}
+
+function noMessage(kind: MessageKind, name: string, all: Declared[]): string {
+  const names = [...new Set(all.map(message => message.name))]
+  const what = { response: 'command', delayed: 'command with a delayed response', notification: 'notification' }[kind]
+  return names.length === 0 ? `${name}: this protocol has no ${what}` : notKnown(name, names)
+}
+
+/** What a protocol can send of this kind, in every layout; the newest first. */
+function declared(kind: MessageKind, { id: protocolId, commands, events }: Protocol): Declared[] {
+  const list: (Command | Event)[] = kind === 'notification' ? events : commands
+  const messages = list.flatMap(message => {
+    const sent = sentFields(kind, message)
+    if (!sent) return []
+    const { id, name, since } = message
+    const request = 'request' in message ? message.request : []
+    return [{ key: messageKey(protocolId, id), id, name, request, sent, since }]
+  })
+  return messages.sort((a, b) => b.since - a.since)
+}
+
+/** The fields after header and status, if there is such a message. */
+export function sentFields(kind: MessageKind, message: Command | Event): Field[] | undefined {
+  if ('fields' in message) return message.fields
+  return kind === 'delayed' ? message.delayed : message.reply
+}
+
+/** Each value must be for a field, and of its type. */
+function checkValues(values: Record<string, unknown>, fields: Field[], key: string, named: boolean): void {
+  if (!named) throw new ConfigError([key], 'can only be given together with a message')
+  for (const [name, value] of Object.entries(values)) {
+    const field = flatten(fields).find(candidate => candidate.name === name)
+    if (!field) {
+      const names = [...new Set(flatten(fields).map(candidate => candidate.name))]
+      throw new ConfigError(
+        [key, name],
+        names.length ? `no such field; there are ${names.join(', ')}` : 'no such field',
+      )
+    }
+    checkValue(value, field, [key, name])
+  }
+}
+
+function checkValue(value: unknown, field: NamedField, path: ConfigPath): void {
+  if (field.kind === 'list') {
+    if (!Array.isArray(value)) throw new ConfigError(path, `${show(value)} is not a list of maps`)
+    value.forEach((entry: Record<string, unknown>, i) => {
+      for (const part of flatten(field.entry)) {
+        if (!(part.name in entry)) throw new ConfigError([...path, i], `${part.name} is missing`)
+        checkValue(entry[part.name], part, [...path, i, part.name])
+      }
+    })
+  } else if (field.kind !== 'text' && !isInteger(value)) {
+    throw new ConfigError(path, `${show(value)} is not a whole number`)
+  }
+}
+
+type NamedField = Exclude<Field, { kind: 'optional' }>
+
+/** Those that may be there too. */
+function flatten(fields: Field[]): NamedField[] {
+  return fields.flatMap(field => (field.kind === 'optional' ? flatten(field.fields) : [field]))
+}
+
+function nameOf(field: Field): string {
+  return flatten([field])[0]?.name ?? ''
+}
+
+function isInteger(value: unknown): boolean {
+  return Number.isInteger(value) || (typeof value === 'string' && /^(-?\d+|0x[0-9a-f]+)$/i.test(value))
+}

@@ -1,0 +1,285 @@
+/**
+ * One device's side of the faults: answers messages while there are rules, which is slower and allocates, keeps replies
+ * that arrive later, and sends events in the platform's name. Everything that waits ends with the driver it is for.
+ */
+import {
+  BATCH_HEADER,
+  CMDQ,
+  ENTRY_REPLY_CAPACITY,
+  ENTRY_REPLY_OFFSET,
+  ENTRY_REPLY_WINDOW,
+  ENTRY_REQUEST_LENGTH,
+  ENTRY_REQUEST_OFFSET,
+  ENTRY_REQUEST_WINDOW,
+  ENTRY_TICKET,
+  ENTRY_WORDS,
+  ENTRY_WRITTEN,
+  MESSAGE_MAX,
+  type NativeDevice,
+  TIME_TAKEN,
+  WRITTEN_LATER,
+} from '../native.js'
+import type { EventQueue } from '../notify.js'
+import { monotonicUs, type Timer } from '../platform/time.js'
+import type { Agent } from '../protocols/agent.js'
+import type { Command, Event } from '../protocols/protocol.js'
+import type { DeviceTap } from '../tap.js'
+import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf } from '../wire/header.js'
+import { SUCCESS } from '../wire/status.js'
+import { type CompiledEvent, sentFields } from './compile.js'
+import { edit, hasValues, messageOf, refusal, viewOf } from './edit.js'
+import type { Fault, Faults, Held } from './faults.js'
+import { MESSAGE_TYPES } from './rule.js'
+
+/** What the faults need of their device. */
+export interface FaultyDevice {
+  readonly native: NativeDevice
+  readonly agent: Agent
+  readonly events: EventQueue
+  window(index: number): DataView
+  /** Answers an entry of the batch as if there were no faults. */
+  answer(entry: number): void
+  /** Carries out an entry's command, with the reply at the start of `reply`; returns its length. */
+  execute(entry: number, reply: DataView, capacity: number): number
+  readonly tap: DeviceTap
+}
+
+/** A command of the batch, and its reply as it arrives. */
+interface Answer {
+  ticket: number
+  request: DataView
+  arrivedUs: number
+  reply: Uint8Array
+  fault: Fault
+}
+
+/** Storms are sent in portions this far apart, or slower. */
+const PORTION_US = 1000
+
+export class DeviceFaults {
+  readonly #faults: Faults
+  readonly #device: FaultyDevice
+  readonly #scratch = new DataView(new ArrayBuffer(MESSAGE_MAX))
+  readonly #timers = new Map<Timer, Held['kind']>()
+  #closed = false
+  /** Messages of this device that rules took. */
+  hits = 0
+
+  constructor(faults: Faults, device: FaultyDevice) {
+    this.#faults = faults
+    this.#device = device
+    faults.attach(this)
+    device.events.intercept = (header, words, mustDeliver) => this.#intercept(header, words, mustDeliver)
+  }
+
+  get agent(): Agent {
+    return this.#device.agent
+  }
+
+  /** Whether batches are to be answered here. */
+  get active(): boolean {
+    return this.#faults.awaited.response
+  }
+
+  /** Answers a batch whose entries end at `end`. */
+  answer(end: number): void {
+    if (this.#device.tap.active) this.#device.tap.begin()
+    for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
+      const request = this.#requestOf(entry)
+      const fault = request.byteLength < HEADER_SIZE ? undefined : this.#take(request)
+      if (fault) this.#answerWith(fault, entry, request)
+      else this.#device.answer(entry)
+    }
+  }
+
+  /** The guest's memory: may change at any time. */
+  #requestOf(entry: number): DataView {
+    const { native } = this.#device
+    const view = this.#device.window(native.batch[entry + ENTRY_REQUEST_WINDOW]!)
+    const length = Math.min(native.batch[entry + ENTRY_REQUEST_LENGTH]!, MESSAGE_MAX)
+    return new DataView(view.buffer, view.byteOffset + native.batch[entry + ENTRY_REQUEST_OFFSET]!, length)
+  }
+
+  #take(request: DataView): Fault | undefined {
+    const header = request.getUint32(0, true)
+    const payload = new DataView(request.buffer, request.byteOffset + HEADER_SIZE, request.byteLength - HEADER_SIZE)
+    const fault = this.#faults.take('response', this.agent.name, header, wanted => {
+      const command = this.#command(header)
+      return command !== undefined && hasValues(payload, command.request, wanted)
+    })
+    if (fault) this.hits++
+    return fault
+  }
+
+  #command(header: number): Command | undefined {
+    return this.agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]
+  }
+
+  #answerWith(fault: Fault, entry: number, guestRequest: DataView): void {
+    const { batch, times } = this.#device.native
+    const { rule } = fault
+    const request = copyOf(guestRequest)
+    const arrivedUs = times[TIME_TAKEN]!
+    const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
+    const reply = this.#replyTo(fault, entry, request).slice(0, capacity)
+    const answer: Answer = { ticket: batch[entry + ENTRY_TICKET]!, request, arrivedUs, reply, fault }
+    const atOnce = !(
+      rule.drop ||
+      rule.delay ||
+      rule.hold ||
+      rule.reorder ||
+      rule.break ||
+      rule.used_length !== undefined
+    )
+    if (atOnce) {
+      this.#write(entry, answer)
+      return
+    }
+    batch[entry + ENTRY_WRITTEN] = WRITTEN_LATER
+    if (rule.break) this.breakRing()
+    if (rule.drop || rule.break) this.#record(request, new Uint8Array(0))
+    else this.#deliver(fault, 'response', () => this.#complete(answer))
+  }
+
+  /** What arrives in the end. */
+  #replyTo(fault: Fault, entry: number, request: DataView): Uint8Array {
+    const { rule } = fault
+    const header = request.getUint32(0, true)
+    const execute = rule.execute ?? !(rule.drop || rule.break || rule.status !== undefined)
+    let reply = refusal(header, SUCCESS)
+    if (execute) {
+      const capacity = Math.min(this.#device.native.batch[entry + ENTRY_REPLY_CAPACITY]!, MESSAGE_MAX)
+      const written = this.#device.execute(entry, this.#scratch, capacity)
+      reply = new Uint8Array(this.#scratch.buffer.slice(0, written))
+    }
+    return edit(reply, rule, this.#command(header))
+  }
+
+  /** Answers with the batch. */
+  #write(entry: number, { request, reply, fault }: Answer): void {
+    const { batch } = this.#device.native
+    const view = this.#device.window(batch[entry + ENTRY_REPLY_WINDOW]!)
+    new Uint8Array(view.buffer, view.byteOffset + batch[entry + ENTRY_REPLY_OFFSET]!, reply.length).set(reply)
+    batch[entry + ENTRY_WRITTEN] = reply.length
+    this.#record(request, reply)
+    this.#repeat(reply, fault)
+  }
+
+  /** Shows an exchange of this batch; an empty reply is none. */
+  #record(request: DataView, reply: Uint8Array): void {
+    const { tap } = this.#device
+    if (!tap.active) return
+    tap.command(request, 0, request.byteLength)
+    tap.reply(viewOf(reply), 0, reply.length)
+  }
+
+  /** Answers after the batch, if the driver still waits. */
+  #complete({ ticket, request, arrivedUs, reply, fault }: Answer): void {
+    if (this.#closed || !this.#device.native.completeHeld(ticket, reply, fault.rule.used_length)) return
+    const { tap } = this.#device
+    if (tap.active) tap.exchange(arrivedUs, monotonicUs(), request, viewOf(reply))
+    this.#repeat(reply, fault)
+  }
+
+  /** Nobody waits for these: like notifications, they can be given up. */
+  #repeat(message: Uint8Array, { rule }: Fault): void {
+    for (let i = 0; i < (rule.duplicate ?? 0); i++) this.#device.events.send(message, false)
+  }
+
+  /** Runs `deliver` when the rule says, but never within this call: no ring may change under a batch. */
+  #deliver(fault: Fault, kind: Held['kind'], deliver: () => void): void {
+    const { delay, hold, reorder, drop } = fault.rule
+    if (drop) return
+    if (delay) this.#after(delay, kind, deliver)
+    else if (hold || reorder) fault.hold({ owner: this, kind, deliver })
+    else process.nextTick(deliver)
+  }
+
+  /** A notification or delayed response is on its way; true if a rule took it. */
+  #intercept(header: number, words: readonly number[], mustDeliver: boolean): boolean {
+    const kind = mustDeliver ? 'delayed' : 'notification'
+    if (!this.#faults.awaited[kind]) return false
+    const declared = mustDeliver ? this.#command(header) : this.#event(header)
+    const fields = declared && sentFields(kind, declared)
+    const message = messageOf(header, words)
+    const start = mustDeliver ? 2 * HEADER_SIZE : HEADER_SIZE
+    const fault = this.#faults.take(
+      kind,
+      this.agent.name,
+      header,
+      wanted => fields !== undefined && hasValues(viewOf(message.subarray(start)), fields, wanted),
+    )
+    if (!fault) return false
+    this.hits++
+    const bytes = edit(message, fault.rule, declared)
+    this.#deliver(fault, 'event', () => {
+      this.#device.events.send(bytes, mustDeliver)
+      this.#repeat(bytes, fault)
+    })
+    return true
+  }
+
+  #event(header: number): Event | undefined {
+    return this.agent.protocols[protocolIdOf(header)]?.protocol.events.find(event => event.id === messageIdOf(header))
+  }
+
+  /** Sends a message as often and as fast as it says. */
+  send({ protocolId, messageId, type, token, words, count, rate }: CompiledEvent): void {
+    const bytes = messageOf(packHeader(protocolId, messageId, MESSAGE_TYPES[type], token), words)
+    const periodUs = rate === undefined ? 0 : Math.max(PORTION_US, 1e6 / rate)
+    const portion = rate === undefined ? count : Math.max(1, Math.round((rate * periodUs) / 1e6))
+    const sendPortion = (left: number): void => {
+      for (let i = 0; i < Math.min(portion, left); i++) this.#device.events.send(bytes, false)
+      if (left > portion) this.#after(periodUs, 'event', () => sendPortion(left - portion))
+    }
+    sendPortion(count)
+  }
+
+  holdEvents(held: boolean): void {
+    this.#device.events.held = held
+    if (!held && !this.#closed) this.#device.events.flush()
+  }
+
+  /** Soon, as no ring may change under a batch. */
+  breakRing(): void {
+    process.nextTick(() => {
+      if (!this.#closed) this.#device.native.breakRing(CMDQ)
+    })
+  }
+
+  /** The command queue stopped: replies that wait reach nobody. */
+  ringStopped(): void {
+    this.#forget(['response'])
+  }
+
+  /** The driver is gone for good. */
+  driverGone(): void {
+    this.#forget(['response', 'event'])
+  }
+
+  close(): void {
+    this.#closed = true
+    this.driverGone()
+  }
+
+  #after(delayUs: number, kind: Held['kind'], run: () => void): void {
+    const timer = this.agent.platform.time.after(delayUs, () => {
+      this.#timers.delete(timer)
+      run()
+    })
+    this.#timers.set(timer, kind)
+  }
+
+  #forget(kinds: readonly Held['kind'][]): void {
+    this.#faults.forget(this, kinds)
+    for (const [timer, kind] of this.#timers) {
+      if (!kinds.includes(kind)) continue
+      timer.cancel()
+      this.#timers.delete(timer)
+    }
+  }
+}
+
+function copyOf(view: DataView): DataView {
+  return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
+}

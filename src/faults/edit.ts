@@ -1,0 +1,98 @@
+/** What a rule makes of a message: bytes in, other bytes out. */
+import type { Command, Event } from '../protocols/protocol.js'
+import { decode, encode, type Field, type Values } from '../wire/fields.js'
+import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE, tokenOf, typeOf } from '../wire/header.js'
+import { STATUS_NAMES, SUCCESS } from '../wire/status.js'
+import { sentFields } from './compile.js'
+import type { CheckedRule } from './rule.js'
+
+const TOKENS = 0x400
+
+/** Makes the message that arrives of the one that would; `declared` describes its payload, if anything does. */
+export function edit(message: Uint8Array, rule: CheckedRule, declared: Command | Event | undefined): Uint8Array {
+  // No command that could be answered: there is nothing to make something of.
+  if (message.length < HEADER_SIZE) return message
+  let bytes = message
+  if (rule.status !== undefined) bytes = withStatus(bytes, statusNumber(rule.status))
+  if (rule.fields) bytes = withFields(bytes, rule, declared)
+  if (rule.extend) bytes = Uint8Array.from([...bytes, ...new Uint8Array(rule.extend)])
+  if (rule.words || rule.bytes || rule.header) bytes = patched(bytes, rule)
+  if (rule.rewrite) bytes = rule.rewrite(bytes)
+  return rule.truncate === undefined ? bytes : bytes.slice(0, rule.truncate)
+}
+
+/** A message of header and status alone. */
+export function refusal(header: number, status: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(header, status).buffer)
+}
+
+/** Header and payload words as a message. */
+export function messageOf(header: number, words: readonly number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.of(header, ...words).buffer)
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Whether all of these fields are in the payload, with these values. */
+export function hasValues(payload: DataView, fields: Field[], wanted: Record<string, string | number>): boolean {
+  const values = tryDecode(fields, payload)
+  return values !== undefined && Object.entries(wanted).every(([name, value]) => isSame(values[name], value))
+}
+
+function statusNumber(status: NonNullable<CheckedRule['status']>): number {
+  return typeof status === 'number' ? status : -STATUS_NAMES.indexOf(status)
+}
+
+function withStatus(message: Uint8Array, status: number): Uint8Array {
+  return refusal(viewOf(message).getUint32(0, true), status)
+}
+
+/** A reply that is not a success has no fields, and what fits no layout can't be changed by name. */
+function withFields(message: Uint8Array, rule: CheckedRule, declared: Command | Event | undefined): Uint8Array {
+  const start = rule.on === 'notification' ? HEADER_SIZE : HEADER_SIZE + STATUS_SIZE
+  const fields = declared && sentFields(rule.on, declared)
+  if (!fields || message.length < start) return message
+  if (rule.on !== 'notification' && viewOf(message).getInt32(HEADER_SIZE, true) !== SUCCESS) return message
+  const values = tryDecode(fields, viewOf(message.subarray(start)))
+  if (!values) return message
+  return Uint8Array.from([...message.subarray(0, start), ...encode(fields, { ...values, ...(rule.fields as Values) })])
+}
+
+function patched(message: Uint8Array, { words = {}, bytes = {}, header }: CheckedRule): Uint8Array {
+  const result = message.slice()
+  const view = viewOf(result)
+  for (const [word, value] of Object.entries(words)) {
+    const at = Number(word) * 4
+    if (at + 4 <= result.length) view.setUint32(at, value, true)
+  }
+  for (const [at, value] of Object.entries(bytes)) if (Number(at) < result.length) result[Number(at)] = value
+  if (header && result.length >= HEADER_SIZE) {
+    const old = view.getUint32(0, true)
+    const token = newToken(tokenOf(old), header.token)
+    const { protocol = protocolIdOf(old), message: id = messageIdOf(old), type = typeOf(old) } = header
+    view.setUint32(0, packHeader(protocol, id, type, token), true)
+  }
+  return result
+}
+
+/** Texts are relative. */
+function newToken(right: number, token: string | number | undefined): number {
+  if (token === undefined) return right
+  return typeof token === 'number' ? token : (right + Number(token) + TOKENS * TOKENS) % TOKENS
+}
+
+function tryDecode(fields: Field[], bytes: DataView): Values | undefined {
+  try {
+    return decode(fields, bytes)
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+function isSame(value: Values[string] | undefined, wanted: string | number): boolean {
+  if (typeof value === 'string') return value === String(wanted)
+  return (typeof value === 'number' || typeof value === 'bigint') && BigInt(value) === BigInt(wanted)
+}
