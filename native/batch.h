@@ -20,8 +20,9 @@ inline constexpr uint32_t BATCH_HEADER = 8;
 inline constexpr uint32_t ENTRY_WORDS = 8;
 inline constexpr uint32_t BATCH_WORDS = BATCH_HEADER + (BATCH_MAX + 1) * ENTRY_WORDS;
 inline constexpr uint32_t MESSAGE_MAX = 4096;
-// As Entry::written: the chain is not published with its batch, but held under its ticket.
-inline constexpr uint32_t WRITTEN_LATER = UINT32_MAX;
+// As Entry::written: the chain is not published with its batch, but held under its ticket. A length that no reply has,
+// and no slip such as -1 comes to.
+inline constexpr uint32_t WRITTEN_LATER = 0x8000'0000;
 
 // The header's first 16 bytes, seen as doubles.
 inline constexpr uint32_t TIME_TAKEN = 0;

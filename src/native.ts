@@ -47,7 +47,7 @@ export const ENTRY_WRITTEN = 6
 export const ENTRY_TICKET = 7
 
 /** As ENTRY_WRITTEN: the reply is not published with the batch, but by `completeHeld`, or never. */
-export const WRITTEN_LATER = 0xffff_ffff
+export const WRITTEN_LATER = 0x8000_0000
 
 /** MESSAGE_MAX: bytes of one message that scratch memory holds, for chains that do not lie in one piece of one window. */
 export { MESSAGE_MAX } from './wire/header.js'
