@@ -1,31 +1,21 @@
 #!/usr/bin/env node
-/** `vhost-user-scmi`: parses arguments, starts the server, ends it on a signal. No logic; subcommands are in cli/. */
+/**
+ * `vhost-user-scmi`: parses arguments. No logic, and nothing that takes time to load: what commands do is in cli/, and loaded
+ * when it is wanted.
+ */
 import { createRequire } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addPlatformCommand, repeated } from './cli/platform.js'
+import type { ServeCommandOptions } from './cli/serve.js'
 import type { Endpoint } from './endpoint.js'
-import { errorCode, OperatorError } from './errors.js'
-import { createLogger, LOG_LEVELS, type LogLevel } from './log.js'
+import { errorCode, FailedError, OperatorError } from './errors.js'
+import { LOG_LEVELS } from './log-levels.js'
 import { presetNames } from './platform/presets.js'
-import { serve } from './serve.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
 
 const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
-
-interface Options {
-  socketPath?: string
-  connect?: string
-  fd?: number
-  platform: string
-  plugin: string[]
-  logLevel: LogLevel
-  json: boolean
-  memSlots: boolean
-  pollUs: number
-  agent: Record<string, Endpoint>
-}
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Write a whole number.')
@@ -96,41 +86,8 @@ Examples:
 Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or path.`,
   )
   .exitOverride()
-  .action(run)
+  .action(async (options: ServeCommandOptions) => (await import('./cli/serve.js')).run(options))
 addPlatformCommand(program)
-
-function endpointOf(options: Options): Endpoint | undefined {
-  if (options.socketPath !== undefined) return { socketPath: options.socketPath }
-  if (options.connect !== undefined) return { connectPath: options.connect }
-  if (options.fd !== undefined) return { fd: options.fd }
-  return undefined
-}
-
-function describeEndpoint(endpoint: Endpoint): string {
-  if ('connectPath' in endpoint) return `dialling ${endpoint.connectPath}`
-  return `accepting connections on ${'fd' in endpoint ? `fd ${endpoint.fd}` : endpoint.socketPath}`
-}
-
-async function run(options: Options): Promise<void> {
-  const endpoint = endpointOf(options)
-  const log = createLogger({ level: options.logLevel, json: options.json })
-  const server = await serve({
-    ...(endpoint ? { endpoint } : {}),
-    endpoints: options.agent,
-    platform: options.platform,
-    plugins: options.plugin,
-    log,
-    native: { memSlots: options.memSlots, pollUs: options.pollUs },
-  })
-  const stop = (signal: NodeJS.Signals): void => {
-    log.info(`${signal}: stopping`)
-    server.close()
-  }
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
-  // Said at any log level: supervisors wait for it.
-  log.child({}, { level: 'info' }).info(`ready: ${server.endpoints.map(describeEndpoint).join(', ')}`)
-}
 
 async function main(): Promise<number | undefined> {
   // By QEMU's conventions for back-end programs this option wins over all others, right or wrong.
@@ -143,9 +100,9 @@ async function main(): Promise<number | undefined> {
     return undefined
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
-    if (error instanceof OperatorError) {
+    if (error instanceof OperatorError || error instanceof FailedError) {
       console.error(`vhost-user-scmi: ${error.message}`)
-      return EXIT_USAGE
+      return error instanceof OperatorError ? EXIT_USAGE : EXIT_FAILURE
     }
     console.error(error)
     return EXIT_FAILURE

@@ -3,6 +3,11 @@ export class OperatorError extends Error {
   override name = 'OperatorError'
 }
 
+/** Something failed that is neither the operator's fault nor ours: a device that is gone. One line; exit code 1. */
+export class FailedError extends Error {
+  override name = 'FailedError'
+}
+
 /** Why a request to a running platform was not carried out; the names are gRPC's. */
 export type Refusal = 'NOT_FOUND' | 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION' | 'ALREADY_EXISTS'
 

@@ -1,10 +1,9 @@
 /** Logging: to stderr, for people by default, one JSON object a line for machines. */
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
+import type { LogLevel } from './log-levels.js'
 
-export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
-export type { Logger }
+export type { Logger, LogLevel }
 
 const STDERR = 2
 

@@ -1,0 +1,116 @@
+/** What `vhost-user-scmi platform` does. */
+import { OperatorError } from '../errors.js'
+import { addPlugins, type LoadedPlatform, loadPlatform } from '../load.js'
+import { agentsOf, platformJsonSchema } from '../platform/config.js'
+import { ConfigError, pathText } from '../platform/config-error.js'
+import { VirtualTime } from '../platform/time.js'
+import { pluginNames } from '../plugins.js'
+import { Agent, type EventSink } from '../protocols/agent.js'
+import { protocols as standard } from '../protocols/index.js'
+import { type Protocol, type Row, resourceKinds } from '../protocols/protocol.js'
+import type { PlatformOptions } from './platform.js'
+import { tableLines } from './tables.js'
+
+/** Nothing runs by itself here: values are those at start. */
+function load(file: string, protocols: readonly Protocol[]): Promise<LoadedPlatform> {
+  return loadPlatform(file, { protocols, time: new VirtualTime() })
+}
+
+interface Checked {
+  file: string
+  ok: boolean
+  /** How many there are, by section; sections that are not lists count as 1. */
+  resources?: Record<string, number>
+  place?: string
+  field?: string
+  problem?: string
+}
+
+export async function check(files: string[], options: PlatformOptions): Promise<void> {
+  const protocols = await addPlugins(standard, options.plugin)
+  const results: Checked[] = []
+  for (const file of files) {
+    const { result, line } = await checkOne(file, protocols)
+    results.push(result)
+    if (!options.json) console.log(line)
+  }
+  if (options.json) console.log(JSON.stringify(results, undefined, 2))
+  const wrong = results.filter(({ ok }) => !ok).length
+  if (wrong > 0) throw new OperatorError(`${wrong} of ${files.length} platform files wrong`)
+}
+
+async function checkOne(file: string, protocols: readonly Protocol[]): Promise<{ result: Checked; line: string }> {
+  try {
+    const { platform } = await load(file, protocols)
+    const sections = Object.entries(platform.config.sections)
+    const resources = Object.fromEntries(sections.map(([name, s]) => [name, Array.isArray(s) ? s.length : 1]))
+    const counts = sections.map(([name, section]) => (Array.isArray(section) ? countText(section.length, name) : name))
+    return { result: { file, ok: true, resources }, line: [`${file}: ok`, ...counts].join(', ') }
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error
+    const { place, path, problem } =
+      error instanceof ConfigError ? error : { place: file, path: [], problem: error.message }
+    const field = path.length > 0 ? { field: pathText(path) } : {}
+    const result = { file, ok: false, place: place ?? file, ...field, problem }
+    return { result, line: error.message }
+  }
+}
+
+/** `1 clock`, `2 power domains` */
+function countText(count: number, section: string): string {
+  const text = section.replaceAll('_', ' ')
+  return `${count} ${count === 1 ? text.replace(/s$/, '') : text}`
+}
+
+const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`
+
+export async function show(file: string, options: PlatformOptions): Promise<void> {
+  const loaded = await load(file, await addPlugins(standard, options.plugin))
+  const { config, time } = loaded.platform
+  const agent = agentNamed(loaded, options.agent)
+  const served = agent.protocols.filter(protocol => protocol !== undefined)
+  const protocols = served.map(({ protocol, version, commands }): Row => {
+    const { id, name, events } = protocol
+    const number = commands.filter(command => command !== undefined).length
+    const since = new Set(events.filter(event => event.since <= version).map(event => event.id))
+    return {
+      id: `0x${id.toString(16)}`,
+      name,
+      version: versionText(version),
+      commands: number,
+      notifications: since.size,
+    }
+  })
+  const resources = Object.assign({}, ...served.map(({ protocol, state }) => protocol.show(state, time.nowUs)))
+  const { vendor, subVendor, implementationVersion, description } = config
+  if (options.json) {
+    const identity = { vendor, sub_vendor: subVendor, implementation_version: implementationVersion, description }
+    console.log(JSON.stringify({ ...identity, agent: agent.name, protocols, resources }, undefined, 2))
+    return
+  }
+  const identity = [vendor, subVendor].filter(Boolean).join(':')
+  console.log(`${identity}, version 0x${implementationVersion.toString(16)}, as agent ${agent.name} sees it`)
+  if (description) console.log(description)
+  for (const [title, rows] of Object.entries<readonly Row[]>({ protocols, ...resources })) {
+    console.log(['', title.replaceAll('_', ' '), ...tableLines(rows).map(line => `  ${line}`)].join('\n'))
+  }
+}
+
+/** Takes what it is sent: nobody reads it. */
+const noEvents: EventSink = { available: true, congested: false, notify() {}, respondLater() {} }
+
+function agentNamed({ platform, protocols }: LoadedPlatform, name: string | undefined): Agent {
+  const peers: Agent[] = []
+  for (const config of agentsOf(platform.config)) {
+    peers.push(new Agent({ config, platform, events: noEvents, peers, protocols }))
+  }
+  const agent = name === undefined ? peers[0] : peers.find(peer => peer.name === name)
+  if (agent) return agent
+  throw new OperatorError(`there is no agent ${name}, only ${peers.map(peer => peer.name).join(', ')}`)
+}
+
+/** Of all that can be in a file: with the sections of the package's plug-ins, and of those given. */
+export async function schema(options: PlatformOptions): Promise<void> {
+  const protocols = await addPlugins(standard, [...pluginNames(), ...options.plugin])
+  console.log(JSON.stringify(platformJsonSchema(protocols, resourceKinds(protocols)), undefined, 2))
+}
