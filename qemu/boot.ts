@@ -7,13 +7,13 @@ import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { Channel } from './channel.js'
-import { consumerFiles } from './consumers.js'
 import { type Device, type DeviceOptions, deviceLine, startDevice, viewPlatform } from './device.js'
 import { makeDeviceTree } from './device-tree.js'
 import { InterruptedError, LabError } from './errors.js'
 import { Guest } from './guest.js'
 import { type GuestFile, makeInitramfs } from './image.js'
 import { baseArguments, type Machine, parseMemory, printedSocket, qemuLine, type ScmiDevice } from './machine.js'
+import { moduleFiles } from './modules.js'
 import { shellLine } from './process.js'
 import { type Progress, startProgress } from './progress.js'
 import { Qmp } from './qmp.js'
@@ -189,7 +189,7 @@ async function makeFiles(
   try {
     const [deviceTree, initramfs] = await Promise.all([
       makeDeviceTree({ arguments: words, source, signal }),
-      makeInitramfs([...consumerFiles(options.kernel), ...(options.files ?? [])], { signal, progress }),
+      makeInitramfs([...moduleFiles(options.kernel), ...(options.files ?? [])], { signal, progress }),
     ])
     return { deviceTree, initramfs }
   } finally {

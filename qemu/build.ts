@@ -2,7 +2,16 @@
  * Builds a kernel Image for the guest, or finds it in the cache: one folder per hash of all that went in. Safe against
  * a second build at the same time, and against any kind of end: what is in the cache is whole.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { consumerModule, consumerSource, copyConsumerSource } from './consumers.js'
@@ -13,6 +22,7 @@ import { type Fragment, type LostOption, lostOptions, parseConfig, plain, readFr
 import { type Patch, readPatch } from './kernel/patches.js'
 import { findSource, type KernelSource, type PreparedTree } from './kernel/source.js'
 import { withLock } from './lock.js'
+import { modulesFolder } from './modules.js'
 import { cachePath } from './paths.js'
 import { run } from './process.js'
 import { type Progress, startProgress } from './progress.js'
@@ -58,7 +68,8 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
   const progress = options.progress ?? startProgress(`kernel ${request.source}`)
   try {
     const patches = (request.patches ?? []).map(readPatch)
-    const fragments = readFragments(request.variant ?? plain, request.fragments ?? [])
+    const variant = request.variant ?? plain
+    const fragments = readFragments(variant, request.fragments ?? [])
     requireTools('compiler')
     const work = { signal: options.signal, progress }
     const source = await findSource(request.source, { ...work, update: request.update ?? false })
@@ -72,7 +83,9 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
     return await withLock(source.lock, { signal: options.signal, onWait }, async lock => {
       const finished = readKernel(home)
       if (finished) return tell(finished, progress)
-      const job = { ...work, source, patches, fragments, home, lock, jobs: request.jobs ?? availableParallelism() }
+      const objects = variant === plain ? 'objects' : `objects-${variant}`
+      const jobs = request.jobs ?? availableParallelism()
+      const job = { ...work, source, patches, fragments, objects, home, lock, jobs }
       return tell(await build(job), progress)
     })
   } catch (error) {
@@ -87,6 +100,8 @@ interface BuildJob {
   source: KernelSource
   patches: Patch[]
   fragments: Fragment[]
+  /** Name of the objects' folder. */
+  objects: string
   /** Folder of the result. */
   home: string
   lock: number
@@ -123,17 +138,20 @@ async function build(job: BuildJob): Promise<Kernel> {
   const began = Date.now()
   const log = `${job.home}.log`
   rmSync(log, { force: true })
-  const prepared = await job.source.prepare(job.patches, job)
+  const prepared = await job.source.prepare(job.patches, job.objects, job)
   try {
     startObjects(prepared.objects)
     const lost = await configure(job, prepared, log)
-    await compile(job, prepared, log)
+    const options = parseConfig(readFileSync(join(prepared.objects, '.config'), 'utf8'))
+    const hasModules = [...options.values()].includes('m')
+    await compile(job, prepared, log, hasModules)
     const consumers = await compileConsumers(job, prepared, log)
     const partial = `${job.home}.partial`
     rmSync(partial, { recursive: true, force: true })
     mkdirSync(partial, { recursive: true })
     copyFileSync(join(prepared.objects, image), join(partial, 'Image'))
     copyFileSync(join(prepared.objects, '.config'), join(partial, 'config'))
+    if (hasModules) await installModules(job, prepared, partial, log)
     if (consumers) copyFileSync(consumers, join(partial, consumerModule))
     renameSync(log, join(partial, 'build.log'))
     const seconds = Math.round((Date.now() - began) / 1000)
@@ -185,7 +203,12 @@ async function configure(job: BuildJob, { tree, objects }: PreparedTree, log: st
   return lostOptions(job.fragments, readFileSync(config, 'utf8'))
 }
 
-async function compile(job: BuildJob, { tree, objects }: PreparedTree, log: string): Promise<void> {
+async function compile(
+  job: BuildJob,
+  { tree, objects }: PreparedTree,
+  log: string,
+  hasModules: boolean,
+): Promise<void> {
   const counter = join(objects, 'steps')
   const isFresh = !existsSync(join(objects, image))
   const total = existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : usualSteps
@@ -198,8 +221,23 @@ async function compile(job: BuildJob, { tree, objects }: PreparedTree, log: stri
     steps += 1
     job.progress.update(step, isFresh ? steps / total : undefined, file)
   }
-  await make(job, objects, ['-C', tree, `O=${objects}`, `-j${job.jobs}`, 'Image'], log, onLine)
+  const targets = hasModules ? ['Image', 'modules'] : ['Image']
+  await make(job, objects, ['-C', tree, `O=${objects}`, `-j${job.jobs}`, ...targets], log, onLine)
   if (isFresh) writeFileSync(counter, String(steps))
+}
+
+/** Puts the modules, with depmod's lists, where a guest expects them, below `home` instead of the root. */
+async function installModules(
+  job: BuildJob,
+  { tree, objects }: PreparedTree,
+  home: string,
+  log: string,
+): Promise<void> {
+  const where = [`INSTALL_MOD_PATH=${home}`, 'INSTALL_MOD_STRIP=1']
+  await make(job, objects, ['-C', tree, `O=${objects}`, ...where, 'modules_install'], log)
+  for (const name of readdirSync(join(home, modulesFolder))) {
+    rmSync(join(home, modulesFolder, name, 'build'), { force: true })
+  }
 }
 
 /**

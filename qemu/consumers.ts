@@ -2,9 +2,8 @@
  * The lab's consumer module: its source, where a build puts it beside the Image, and where the guest has it. It lets a
  * shell in the guest use resources as drivers do; guest/consumer/consumer.c says how.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import type { GuestFile } from './image.js'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { labFile } from './paths.js'
 
 export const consumerModule = 'lab-consumer.ko'
@@ -23,10 +22,4 @@ export function copyConsumerSource(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   for (const name of sourceNames()) copyFileSync(join(sourceFolder, name), join(folder, name))
-}
-
-/** The module for a guest with this kernel; none if the kernel has none beside it. */
-export function consumerFiles(kernel: string): GuestFile[] {
-  const path = join(dirname(kernel), consumerModule)
-  return existsSync(path) ? [{ path: guestConsumerModule, content: readFileSync(path) }] : []
 }

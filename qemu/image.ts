@@ -22,6 +22,9 @@ export interface GuestFile {
   mode?: number
 }
 
+/** Shell functions for scenarios, and for people. */
+export const guestLibrary = '/lib/lab.sh'
+
 const compilerOptions = ['-static', '-O2', '-Wall', '-Wextra', '-s']
 const executable = 0o755
 
@@ -47,6 +50,7 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
     program('bin/scmi-raw', raw),
     { kind: 'link', path: 'bin/sh', target: 'busybox' },
     { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
+    { kind: 'file', path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },
     ...files.map(file => ({
       kind: 'file' as const,
       path: file.path.replace(/^\/+/, ''),

@@ -35,12 +35,11 @@ wait_for() {
 	done
 }
 
-# Loads every module of a modular kernel, in the order of their needs.
+# Loads every module that was built with the kernel: nothing to do unless SCMI is modular.
 load_modules() {
-	[ -e /lib/modules/order ] || return 0
-	while read -r module; do
-		insmod "/lib/modules/$module" || return 1
-	done </lib/modules/order
+	for list in /lib/modules/*/modules.dep; do
+		[ ! -e "$list" ] || modprobe -a $(sed 's/:.*//; s/.*\///; s/\.ko$//' "$list")
+	done
 }
 
 # One SCMI round trip through the raw mode: Base, PROTOCOL_VERSION.

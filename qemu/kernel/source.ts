@@ -36,7 +36,8 @@ export interface KernelSource {
   id: string
   /** One build at a time for each of these. */
   lock: string
-  prepare(patches: Patch[], options: PackageOptions): Promise<PreparedTree>
+  /** `objects` names the folder of the objects: builds that differ in much keep theirs apart. */
+  prepare(patches: Patch[], objects: string, options: PackageOptions): Promise<PreparedTree>
 }
 
 export interface SourceOptions extends PackageOptions {
@@ -66,12 +67,12 @@ async function debianSource(name: string, packageName: string, options: SourceOp
     label: `${name} (${version})`,
     id: `${packageName} ${version}`,
     lock: `${home}.lock`,
-    async prepare(patches, prepareOptions) {
+    async prepare(patches, objects, prepareOptions) {
       const pristine = join(home, 'tree')
       if (!existsSync(pristine)) await unpackSource({ name: packageName, version }, pristine, prepareOptions)
       const tree = await restoreWorkTree(pristine, join(home, 'work'), prepareOptions)
       await applyPatches(tree, patches, prepareOptions)
-      return { tree, objects: join(home, 'objects'), discard() {} }
+      return { tree, objects: join(home, objects), discard() {} }
     },
   }
 }
@@ -115,9 +116,9 @@ async function treeSource(path: string, options: PackageOptions): Promise<Kernel
     label: path,
     id: await treeId(path, options),
     lock: cachePath('trees', `${short}.lock`),
-    async prepare(patches, prepareOptions) {
+    async prepare(patches, objects, prepareOptions) {
       if (patches.length === 0 && isClean(path)) {
-        return { tree: path, objects: cachePath('trees', `${short}-objects`), discard() {} }
+        return { tree: path, objects: cachePath('trees', `${short}-${objects}`), discard() {} }
       }
       const home = cachePath('trees', `${short}-copy`)
       const discard = () => rmSync(home, { recursive: true, force: true })

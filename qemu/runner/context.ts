@@ -8,12 +8,12 @@ import type { Device as ScmiDevice } from '../../src/device.js'
 import type { Device } from '../device.js'
 import { WorkError } from '../errors.js'
 import type { Guest, RunLimits } from '../guest.js'
+import { guestLibrary } from '../image.js'
 import { shellLine } from '../process.js'
 import type { Qmp } from '../qmp.js'
 import type { Slots } from './slots.js'
 
-/** Paths in the guest of the functions for all scenarios, and of the scenario's own. */
-export const guestLibrary = '/lib/lab.sh'
+/** Where the guest has the scenario's own functions. */
 export const guestScenario = '/lib/scenario.sh'
 
 /** How often a condition is looked at. */

@@ -1,15 +1,14 @@
 /** Runs one scenario on one kernel: boots the machine it asks for, lets it run, looks at what is left. */
 
-import { readFileSync } from 'node:fs'
 import { stringify } from 'yaml'
 import { boot } from '../boot.js'
 import { InterruptedError, WorkError } from '../errors.js'
 import { hash, writeWhole } from '../files.js'
 import type { Guest } from '../guest.js'
-import { cachePath, labFile } from '../paths.js'
+import { cachePath } from '../paths.js'
 import type { Progress } from '../progress.js'
 import { checkDescriptors, checkGuest, checkInstance, checkLog, type Failure, sharedWith, toFailure } from './checks.js'
-import { Context, guestLibrary, guestScenario } from './context.js'
+import { Context, guestScenario } from './context.js'
 import { misfit, type TestKernel } from './kernels.js'
 import type { Entry } from './load.js'
 import type { Scenario } from './scenario.js'
@@ -87,10 +86,6 @@ async function bootFor(
     kernel: kernel.image,
     platform: platformOf(scenario),
     scmi,
-    files: [
-      { path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },
-      { path: guestScenario, content: guestScript },
-    ],
     signal,
     progress: quiet,
     onDevice: (device, index) => wires[index]!.watch(device),
@@ -100,6 +95,7 @@ async function bootFor(
     ...(cpus ? { cpus } : {}),
     ...(qemuArguments ? { qemuArguments } : {}),
   })
+  await guest.writeFile(guestScenario, guestScript)
   return guest
 }
 

@@ -1,0 +1,21 @@
+/** The modules a guest gets: those that were built with its kernel, and the lab's consumer module. None is loaded. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { consumerModule, guestConsumerModule } from './consumers.js'
+import type { GuestFile } from './image.js'
+
+/** Where modules are: below the folder of the kernel's Image as in the guest. */
+export const modulesFolder = join('lib', 'modules')
+
+/** What is beside the kernel's Image. */
+export function moduleFiles(kernel: string): GuestFile[] {
+  const home = dirname(kernel)
+  const file = (from: string, path: string): GuestFile => ({ path, content: readFileSync(from) })
+  const consumer = join(home, consumerModule)
+  const consumers = existsSync(consumer) ? [file(consumer, guestConsumerModule)] : []
+  const folder = join(home, modulesFolder)
+  if (!existsSync(folder)) return consumers
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const paths = names.map(name => join(folder, name)).filter(path => statSync(path).isFile())
+  return [...consumers, ...paths.map(path => file(path, `/${relative(home, path)}`))]
+}
