@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { BootOptions } from './boot.js'
 import { LabError } from './errors.js'
 import { parseMemory } from './machine.js'
+import type { RunArguments, Shard } from './runner/commands.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -29,13 +30,8 @@ interface BootArguments {
   json: boolean
 }
 
-interface RunCommandArguments {
-  kernel: string[]
-  patch: string[]
-  variant: string[]
-  jobs?: number
-  scenarios?: string
-}
+type RunCommandArguments = Omit<RunArguments, 'kernels' | 'patches' | 'variants'> &
+  Record<'kernel' | 'patch' | 'variant', string[]>
 
 const stopping = new AbortController()
 const { signal } = stopping
@@ -53,6 +49,12 @@ function size(text: string): string {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message)
   }
+}
+
+function shard(text: string): Shard {
+  const [, index, of] = /^(\d{1,4})\/(\d{1,4})$/.exec(text)?.map(Number) ?? []
+  if (!index || !of || index > of) throw new InvalidArgumentError('Write I/N, such as 1/3 for the first third.')
+  return { index, of }
 }
 
 /** commander spreads a suggestion over a second line. */
@@ -73,6 +75,7 @@ const program = new Command('scmi-lab')
     `
 First steps:
   scmi-lab setup             install QEMU, the cross compiler and the rest (root or sudo)
+  scmi-lab run ci            try Linux 7.3 with the fast scenarios
   scmi-lab boot              boot a guest to a shell; builds Linux 7.3 the first time (about 5 minutes)
   scmi-lab kernel build --source 6.12 --patch series.mbox
                              build another kernel; prints the path of its Image
@@ -176,13 +179,33 @@ program
 
 program
   .command('run')
-  .description('Run scenarios on kernels and say which path of the transport works.')
+  .description('Run scenarios on kernels, and say which paths of the SCMI drivers work.')
   .argument('[name|tag...]', 'only those with this name, group or tag')
   .option('--kernel <version|tree|image>', 'a kernel to try; repeatable (default: 7.3)', collect, [])
   .option('--patch <file>', 'apply a patch to each kernel before it is built; repeatable', collect, [])
   .option('--variant <name>', 'a kind of kernel to build; repeatable (default: plain)', collect, [])
+  .option('--shell', 'end in the guest: where the scenario fails, or at its end')
+  .option('--baseline <file>', 'tell what got better and worse since the run that wrote this with --json')
+  .option('--report <file>', 'write a page to attach to a mail: table, evidence, versions, configurations')
+  .option('--json <file>', 'write all of it as JSON')
+  .option('--junit <file>', "write JUnit's XML")
+  .option('--ktap', 'print KTAP on standard output')
   .option('--jobs <n>', 'run this many guests at once; default: one per core', count)
-  .option('--scenarios <folder>', "scenarios of your own, instead of the lab's")
+  .option('--shard <i/n>', 'run only one share of n, for a run over several machines', shard)
+  .option('--scenarios <folder>', "scenarios of your own (GROUP/NAME.mjs and .sh), instead of the lab's")
+  .addHelpText(
+    'after',
+    `
+Examples:
+  scmi-lab run                                    everything, on Linux 7.3
+  scmi-lab run ci --kernel ~/src/linux            the fast subset, on a tree of yours
+  scmi-lab run --kernel 6.12 --kernel 7.2 --kernel 7.3 --variant plain --variant modules
+  scmi-lab run --kernel 7.3 --json before.json
+  scmi-lab run --kernel 7.3 --patch series.mbox --baseline before.json --report report.html
+A line says "ok", or "recorded" for a failure that is a known finding of this kernel; what differs from the record
+comes with its evidence, and with a command that does it again and stops in a shell.
+Exit codes: 0 all as recorded, 1 something differs, 2 wrong option or file, 130 interrupted.`,
+  )
   .action(async (words: string[], options: RunCommandArguments) => {
     const { runFromArguments } = await import('./runner/commands.js')
     const { kernel, patch, variant, ...rest } = options

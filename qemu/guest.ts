@@ -7,7 +7,7 @@ import type { Qmp } from './qmp.js'
 import type { Vm } from './vm.js'
 
 export interface RunLimits {
-  /** The command is killed in the guest after this; default 30 s. */
+  /** The command is killed in the guest after this; default 30 s, 0 for never. */
   timeoutMs?: number
   /** What the guest may take beyond that to kill the command and say so, before it counts as hung; default 15 s. */
   graceMs?: number
@@ -190,7 +190,7 @@ export class Guest {
     const hung = new Promise<never>((_, reject) => {
       const say = () =>
         reject(this.vm.failure(`the guest no longer answers; it was asked to ${kind} "${head}"`, 'hang'))
-      timer = setTimeout(say, limitMs + (limits.graceMs ?? defaultGraceMs))
+      if (limitMs > 0) timer = setTimeout(say, limitMs + (limits.graceMs ?? defaultGraceMs))
     })
     try {
       return this.#judge(await Promise.race([ended, hung]), kind, head, limitMs)

@@ -17,6 +17,9 @@ export interface Progress {
   stop(): void
 }
 
+/** For work of which somebody else tells. */
+export const silentProgress: Progress = { update() {}, note() {}, clear() {}, done() {}, stop() {} }
+
 const redrawMs = 100
 const plainMs = 10_000
 

@@ -114,7 +114,7 @@ export function findProgram(name: string): string | undefined {
   return folders.map(folder => join(folder, name)).find(path => can(path, constants.X_OK))
 }
 
-function programVersion(path: string): { major: number; minor: number; text: string } {
+export function programVersion(path: string): { major: number; minor: number; text: string } {
   const text = execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   const match = /version (\d+)\.(\d+)[^\s]*/.exec(text)
   if (!match) throw new LabError(`${path} --version says "${text.split('\n')[0]}": no version in it`)

@@ -252,17 +252,23 @@ static void start_job(uint32_t kind, uint32_t id, char *payload, uint32_t length
 		dup2(err[1], 2);
 		become(kind, head, payload + 8 + head_length, length - 8 - head_length);
 	}
-	setpgid(job->pid, job->pid);
 	close(out[1]);
 	close(err[1]);
 	free(head);
+}
+
+/* The whole session; or the process alone, if it has not come to make one. */
+static void kill_processes(const struct job *job)
+{
+	if (kill(-job->pid, SIGKILL))
+		kill(job->pid, SIGKILL);
 }
 
 static void kill_job(uint32_t id)
 {
 	for (int i = 0; i < MAX_JOBS; i++)
 		if (jobs[i].used && jobs[i].id == id && !jobs[i].reaped)
-			kill(-jobs[i].pid, SIGKILL);
+			kill_processes(&jobs[i]);
 }
 
 /* Takes what a job wrote; the end of a pipe closes it. */
@@ -315,7 +321,7 @@ static void settle(struct job *job)
 		return finish(job, STUCK, 0);
 	job->timed_out = 1;
 	job->deadline_ms = now + KILL_GRACE_MS;
-	kill(-job->pid, SIGKILL);
+	kill_processes(job);
 }
 
 static void reap(void)

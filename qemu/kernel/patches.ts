@@ -12,6 +12,12 @@ export interface Patch {
   text: string
 }
 
+/** What a patch calls itself: a mail's subject, or else its file's name. */
+export function subjectOf({ path, text }: Patch): string {
+  const line = /^(?:Subject: *)?(\[PATCH\b.*)$/m.exec(text)?.[1] ?? /^Subject: *(.+)$/m.exec(text)?.[1]
+  return line ?? basename(path)
+}
+
 export function readPatch(path: string): Patch {
   let bytes: Buffer
   try {

@@ -1,7 +1,8 @@
 /** What must hold when a scenario is over, whatever it was about. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import type { Context } from './context.js'
+import { type Context, UnmetExpectation } from './context.js'
 import type { Allowance, Scenario } from './scenario.js'
+import { findSplats } from './splats.js'
 import type { Wire } from './wire.js'
 
 /** Something that is not as it should be. */
@@ -13,59 +14,29 @@ export interface Failure {
   said: string
 }
 
-/** Starts of reports in a kernel's log, each of a fault of the kernel. */
-const splats: RegExp[] = [
-  /\bWARNING: /,
-  /\bBUG: /,
-  /\bBUG at /,
-  /\bOops\b/,
-  /Unable to handle kernel /,
-  /Internal error: /,
-  /Kernel panic - not syncing/,
-  /INFO: possible (circular|recursive) locking/,
-  /possible (circular locking|recursive locking|irq lock inversion|deadlock)/,
-  /INFO: (inconsistent lock state|suspicious RCU usage|trying to register non-static key)/,
-  /\bKASAN: /,
-  /\bUBSAN: /,
-  /\bODEBUG: /,
-  /refcount_t: /,
-  /list_(add|del) corruption/,
-  /rcu: INFO: .*(stall|starved)/,
-  /INFO: task .* blocked for more than/,
-  /soft lockup|hard LOCKUP|workqueue lockup/,
-  /kmemleak: \d+ new suspected/,
-  /sysfs: cannot create duplicate/,
-  /kobject: .*(does not have a release|tried to init an initialized|uninitialized)/,
-  /Leaked object/,
-]
-
-/** A report's following lines, up to the kernel's end mark; a report without one is shown in this many. */
-const endMark = /---\[ end (trace|Kernel panic)/
-const SPLAT_LINES = 80
-
 const isAllowed = (text: string, allowances: readonly Allowance[] = []): boolean =>
   allowances.some(({ pattern }) => pattern.test(text))
 
-/** The first report in a kernel's log that the scenario does not allow, whole. */
-export function findSplat(log: string, allowances?: readonly Allowance[]): string | undefined {
-  const lines = log.split('\n')
-  const first = lines.findIndex(line => splats.some(splat => splat.test(line)) && !isAllowed(line, allowances))
-  if (first < 0) return undefined
-  const rest = lines.slice(first, first + SPLAT_LINES)
-  const end = rest.findIndex(line => endMark.test(line))
-  return rest.slice(0, end < 0 ? undefined : end + 1).join('\n')
-}
+/** Where it happened, of faults whose title does not say. */
+const programCounter = /\bpc : /
 
+/** The guest's log, to its end. The faults are told by their titles; they are whole in the evidence. */
 export function checkLog(log: string, scenario: Scenario): Failure[] {
-  const said = findSplat(log, scenario.allows?.console)
-  if (!said) return []
-  return [
-    { what: 'the kernel reports no fault of its own', because: 'a splat is a bug, whatever the platform does', said },
-  ]
+  const lines = log.split('\n')
+  const allowed = (scenario.allows?.console ?? []).map(({ pattern }) => pattern)
+  return findSplats(lines, allowed).map(({ title, start, end }) => {
+    const place = lines.slice(start, end).find(line => programCounter.test(line))
+    return {
+      what: 'the kernel reports no fault of its own',
+      because: 'a splat is a bug, whatever the platform does',
+      said: place ? `${title}\n${place}` : title,
+    }
+  })
 }
 
 /** The platform's view: rules the guest broke. */
 export function checkGuest(wires: readonly Wire[], t: Context, scenario: Scenario): Failure[] {
+  for (const { tap } of t.servers) tap.flush()
   const counted = t.servers.flatMap(({ device }) => {
     const { unanswerable, internalErrors } = device.stats()
     return [
@@ -80,37 +51,26 @@ export function checkGuest(wires: readonly Wire[], t: Context, scenario: Scenari
   return [{ what: 'the guest breaks no rule of SCMI or virtio', because: 'SCMI v3.2 §4.1, virtio 1.3 §5.17', said }]
 }
 
-/** A device that is plugged in serves an SCMI instance that answers. */
-export async function checkInstance(t: Context, scenario: Scenario): Promise<Failure[]> {
+/** Rejects unless a device that is plugged in serves an SCMI instance that answers. */
+export async function checkInstance(t: Context, scenario: Scenario): Promise<void> {
   const nodes = scenario.machine?.nodes ?? ['']
-  if (scenario.allows?.noInstance || nodes.length === 0 || !t.plugged.some(Boolean)) return []
-  return expectation(() =>
-    t.expect('the SCMI instance works afterwards', {
-      because: 'nothing a scenario does may leave the guest without its platform',
-      got: async () => (await t.guest.run('scmi-raw 0x10 0x0 2>&1')).stdout,
-      is: /^status 0 /,
-      withinMs: INSTANCE_LIMIT_MS,
-    }),
-  )
+  if (scenario.allows?.noInstance || nodes.length === 0 || !t.plugged.some(Boolean)) return
+  await t.expect('the SCMI instance works afterwards', {
+    because: 'nothing a scenario does may leave the guest without its platform',
+    got: async () => (await t.guest.run('scmi-raw 0x10 0x0 2>&1')).stdout,
+    is: /^status 0 /,
+    withinMs: INSTANCE_LIMIT_MS,
+  })
 }
 
 const INSTANCE_LIMIT_MS = 5_000
 
-/** Runs an expectation for its failure. */
-async function expectation(work: () => Promise<unknown>): Promise<Failure[]> {
-  try {
-    await work()
-    return []
-  } catch (error) {
-    return [toFailure(error)]
-  }
-}
-
 /** What ended a scenario, as a failure; `step` is where it was. */
-export function toFailure(error: unknown, step = ''): Failure {
-  const { what, because, said, message } = error as Partial<Failure> & Error
-  if (what !== undefined && because !== undefined && said !== undefined) return { what, because, said }
-  return { what: step || 'the scenario runs', because: 'every step of a scenario works', said: message }
+export function toFailure(error: unknown, step: string): Failure {
+  if (error instanceof UnmetExpectation) return { what: error.what, because: error.because, said: error.said }
+  // A guest's error goes on with its console and the like, which are evidence of their own.
+  const [said] = (error as Error).message.split('\n--- ')
+  return { what: step, because: 'every step of a scenario works', said: said! }
 }
 
 /** Identities of what QEMU shares with a device: guest memory, kicks and calls. */

@@ -1,98 +1,188 @@
 /** What `scmi-lab list` and `scmi-lab run` do with their arguments. */
+import { writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
+import { basename, resolve } from 'node:path'
 import colors from 'picocolors'
-import { WorkError } from '../errors.js'
-import { type Progress, seconds, startProgress } from '../progress.js'
-import { requireTools, toolsFor } from '../tools.js'
-import { findKernels, type KernelSelection } from './kernels.js'
+import { tableLines } from '../../src/cli/tables.js'
+import { LabError, WorkError } from '../errors.js'
+import type { Guest } from '../guest.js'
+import { shellLine } from '../process.js'
+import { type Progress, startProgress } from '../progress.js'
+import { programVersion, qemuCommand, requireTools, toolsFor } from '../tools.js'
+import { compare } from './baseline.js'
+import { findKernels, type KernelSelection, type TestKernel } from './kernels.js'
 import { type Entry, ownScenarios, scenariosOf, select } from './load.js'
+import { differs, makeRunRecord, type ResultRecord, type RunRecord, readRunRecord, resultRecord } from './record.js'
+import { htmlText } from './report/html.js'
+import { junitText } from './report/junit.js'
+import { ktapText } from './report/ktap.js'
+import { resultLine, resultText, summaryText, tableText } from './report/text.js'
 import { type Result, runSuite } from './suite.js'
+import { shellOnTerminal } from './terminal.js'
 
 export interface RunArguments extends KernelSelection {
+  /** Guests at once; default: one per core. */
   jobs?: number
   /** A folder of the user's scenarios, instead of the lab's. */
   scenarios?: string
+  /** This share of the scenarios. */
+  shard?: Shard
+  /** KTAP on standard output, instead of text. */
+  ktap?: boolean
+  /** Files to write. */
+  junit?: string
+  json?: string
+  report?: string
+  /** What `json` wrote before, to compare with. */
+  baseline?: string
+  /** Ends in the guest's shell: where the scenario fails, or at its end. */
+  shell?: boolean
+}
+
+export interface Shard {
+  index: number
+  of: number
 }
 
 const findScenarios = (folder?: string): Promise<Entry[]> => (folder ? scenariosOf(folder) : ownScenarios())
 
 export async function listScenarios(words: string[], options: { json: boolean; scenarios?: string }): Promise<void> {
   const entries = select(await findScenarios(options.scenarios), words)
-  if (options.json) {
-    const list = entries.map(entry => ({
-      name: entry.name,
-      summary: entry.scenario.summary,
-      tags: entry.scenario.tags ?? [],
-    }))
-    return console.log(JSON.stringify(list, null, 2))
-  }
-  const width = Math.max(...entries.map(({ name }) => name.length))
-  for (const { name, scenario } of entries) {
-    const tags = scenario.tags?.length ? colors.dim(`  [${scenario.tags.join(' ')}]`) : ''
-    console.log(`${name.padEnd(width)}  ${scenario.summary}${tags}`)
-  }
+  const list = entries.map(({ name, scenario }) => ({ name, summary: scenario.summary, tags: scenario.tags ?? [] }))
+  if (options.json) return console.log(JSON.stringify(list, null, 2))
+  for (const line of tableLines(list)) console.log(line)
 }
 
-/** Runs scenarios and tells of each. Throws WorkError if any differs from what is expected. */
+/** Runs scenarios and tells of each. Throws WorkError if any differs from what is recorded. */
 export async function runFromArguments(words: string[], options: RunArguments, signal: AbortSignal): Promise<void> {
-  const entries = select(await findScenarios(options.scenarios), words)
+  const selected = select(await findScenarios(options.scenarios), words)
+  const entries = options.shard ? shareOf(selected, options.shard) : selected
+  const kernelCount = options.kernels.length * options.variants.length
+  if (options.shell && (entries.length !== 1 || kernelCount !== 1)) {
+    throw new LabError('--shell goes with one scenario and one kernel')
+  }
+  const baseline = options.baseline === undefined ? undefined : readRunRecord(options.baseline)
   requireTools(...toolsFor.boot)
   const kernels = await findKernels(options, signal)
+  const run = await runAndTell(entries, kernels, options, signal)
+  const changes = baseline && compare(run, baseline)
+  if (options.ktap) process.stdout.write(ktapText(run))
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 1)}\n`)
+  if (options.junit) writeFileSync(options.junit, junitText(run))
+  if (options.report) writeFileSync(options.report, htmlText(run, changes))
+  const say = options.ktap ? console.error : console.log
+  const table = tableText(run)
+  if (table) say(`\n${table}\n`)
+  if (changes) for (const line of changeLines(changes)) say(line)
+  if (run.results.some(differs)) throw new WorkError(summaryText(run))
+  say(summaryText(run))
+}
+
+const shareOf = (entries: readonly Entry[], { index, of }: Shard): Entry[] =>
+  entries.filter((_, position) => position % of === index - 1)
+
+function changeLines(changes: ReturnType<typeof compare>): string[] {
+  if (changes.length === 0) return ['since the baseline: nothing changed']
+  return [
+    'since the baseline:',
+    ...tableLines(changes.map(({ kind, scenario, kernel, text }) => ({ kind, scenario, kernel, text }))),
+  ]
+}
+
+async function runAndTell(
+  entries: readonly Entry[],
+  kernels: readonly TestKernel[],
+  options: RunArguments,
+  signal: AbortSignal,
+): Promise<RunRecord> {
+  const began = new Date()
   const progress = startProgress('run')
-  const running = new Map<string, string>()
-  let done = 0
-  const total = entries.length * kernels.length
-  const show = () => {
-    const now = [...running].map(([name, step]) => `${name}: ${step}`).join(' | ')
-    progress.update(`${done} of ${total} done`, undefined, now)
+  const board = new Board(progress, entries.length * kernels.length)
+  const records = new Map<Result, ResultRecord>()
+  const toRecord = (result: Result) => resultRecord(result, reproduceLine(result.entry, result.kernel, options))
+  const say = (text: string) => {
+    progress.clear()
+    ;(options.ktap ? console.error : console.log)(text)
   }
-  const jobs = options.jobs ?? availableParallelism()
-  const began = Date.now()
   try {
     const results = await runSuite(entries, kernels, {
-      jobs,
+      jobs: options.jobs ?? availableParallelism(),
       signal,
-      onStart() {},
-      onStep(entry, kernel, step) {
-        running.set(`${entry.name} (${kernel.label})`, step)
-        show()
-      },
+      onStep: (entry, kernel, step) => board.step(`${entry.name} (${kernel.label})`, step),
       onResult(result) {
-        done++
-        running.delete(`${result.entry.name} (${result.kernel.label})`)
-        tell(result, progress)
+        const record = toRecord(result)
+        records.set(result, record)
+        board.done(`${record.scenario} (${record.kernel})`)
+        say(options.shell ? resultLine(record) : resultText(record))
       },
+      ...(options.shell
+        ? {
+            async onEnd(guest, result) {
+              say(resultText(toRecord(result)))
+              await offerShell(guest, result)
+            },
+          }
+        : {}),
     })
+    const command = shellLine(['scmi-lab', ...process.argv.slice(2)])
+    const ordered = results.map(result => records.get(result)!)
+    return makeRunRecord(kernels, ordered, { began, command, versions: versions() })
+  } finally {
     progress.stop()
-    const differing = results.filter(({ verdict }) => verdict === 'differs')
-    const ran = results.filter(({ verdict }) => verdict !== 'unfit')
-    const counts = `${ran.length} scenarios, ${ran.length - differing.length} as expected`
-    if (differing.length > 0) throw new WorkError(`${counts}, ${differing.length} differ`)
-    console.log(`${counts} (${seconds(Date.now() - began)})`)
-  } catch (error) {
-    progress.stop()
-    throw error
   }
 }
 
-const marks: Record<Result['verdict'], string> = {
-  'as expected': colors.green('ok  '),
-  differs: colors.red('FAIL'),
-  unfit: colors.dim('--  '),
+/** What is going on, for the progress line. */
+class Board {
+  readonly #progress: Progress
+  readonly #total: number
+  readonly #running = new Map<string, string>()
+  #done = 0
+
+  constructor(progress: Progress, total: number) {
+    this.#progress = progress
+    this.#total = total
+  }
+
+  step(name: string, step: string): void {
+    this.#running.set(name, step)
+    this.#show()
+  }
+
+  done(name: string): void {
+    this.#done++
+    this.#running.delete(name)
+    this.#show()
+  }
+
+  #show(): void {
+    const now = [...this.#running].map(([name, step]) => `${name}: ${step}`).join(' | ')
+    this.#progress.update(`${this.#done} of ${this.#total}`, this.#done / this.#total, now)
+  }
 }
 
-function tell(result: Result, progress: Progress): void {
-  const { entry, kernel, verdict, ms, misfit } = result
-  const recorded = result.finding ? `  recorded: ${result.finding.symptom.trim()}` : ''
-  const detail = misfit ? colors.dim(misfit) : `${seconds(ms)}${colors.dim(recorded)}`
-  progress.clear()
-  console.log(`${marks[verdict]} ${entry.name.padEnd(40)} ${kernel.label.padEnd(8)} ${detail}`)
-  if (verdict !== 'differs') return
-  for (const { what, because, said } of result.failures) {
-    console.log(`  expected: ${what}\n  because:  ${because}\n  found:    ${said.replaceAll('\n', '\n            ')}`)
-  }
-  console.log(`  steps: ${result.steps.map(({ text, atMs }) => `${text} (${seconds(atMs)})`).join(' > ')}`)
-  if (result.wire.length) console.log(`  last messages:\n    ${result.wire.slice(-15).join('\n    ')}`)
-  const log = result.console.trimEnd().split('\n').slice(-30)
-  console.log(`  console:\n    ${log.join('\n    ')}`)
+async function offerShell(guest: Guest, { failures }: Result): Promise<void> {
+  if (!guest.vm.isRunning || guest.vm.hasPanicked) return console.error('The guest is dead: there is no shell.')
+  const where = failures.length > 0 ? 'where the scenario failed' : 'at the end of the scenario, which has not failed'
+  console.error(colors.bold(`\nA shell in the guest, ${where}. Leave with "exit" or Ctrl-A X.`))
+  await shellOnTerminal(guest)
+}
+
+/** The command that runs this scenario again and stops in a shell. */
+function reproduceLine({ name }: Entry, { words }: TestKernel, { scenarios }: RunArguments): string {
+  const folder = scenarios ? ['--scenarios', resolve(scenarios)] : []
+  return shellLine([...program(), 'run', name, ...words, ...folder, '--shell'])
+}
+
+/** How this program was called. */
+function program(): string[] {
+  const [, script] = process.argv
+  if (process.env.npm_command === 'exec') return ['npx', 'scmi-lab']
+  return basename(script!) === 'scmi-lab' ? ['scmi-lab'] : ['node', script!]
+}
+
+function versions(): Record<string, string> {
+  const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
+  return { 'vhost-user-scmi': version, QEMU: programVersion(qemuCommand).text, Node: process.version }
 }

@@ -7,7 +7,17 @@ import semver from 'semver'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { LabError } from '../errors.js'
+import type { Failure } from './checks.js'
 import type { TestKernel } from './kernels.js'
+
+const pattern = z.string().transform((text, context) => {
+  try {
+    return new RegExp(text)
+  } catch (error) {
+    context.addIssue((error as Error).message)
+    return z.NEVER
+  }
+})
 
 const findingSchema = z.array(
   z.strictObject({
@@ -19,8 +29,8 @@ const findingSchema = z.array(
     patched: z.string().optional(),
     /** Only without such a patch. */
     unpatched: z.string().optional(),
-    /** The expectations that are not met: all of them, and no other. */
-    fails: z.array(z.string()).min(1),
+    /** The expectations that are not met: all of these and no other, each with what is found instead, as a pattern. */
+    fails: z.array(z.strictObject({ what: z.string(), says: pattern.optional() })).min(1),
     symptom: z.string(),
     cause: z.string(),
   }),
@@ -40,12 +50,24 @@ export function readFindings(path: string): Finding[] {
 /** The finding that is about this kernel. */
 export function findingFor(findings: readonly Finding[], kernel: TestKernel): Finding | undefined {
   const release = semver.coerce(kernel.release)!
-  const hasPatch = (text: string): boolean => kernel.patches.some(patch => patch.includes(text))
+  const hasPatch = (text: string): boolean =>
+    kernel.patches.some(patch => `${patch.path} ${patch.subject}`.includes(text))
   return findings.find(
     ({ kernels, variants, patched, unpatched }) =>
       semver.satisfies(release, kernels) &&
       (variants?.includes(kernel.variant) ?? true) &&
       (patched === undefined || hasPatch(patched)) &&
       (unpatched === undefined || !hasPatch(unpatched)),
+  )
+}
+
+/** Whether a run failed as it is recorded: in each of these ways, and in no other. No finding: not at all. */
+export function isRecorded(failures: readonly Failure[], finding: Finding | undefined): boolean {
+  const fails = finding?.fails ?? []
+  const fits = ({ what, says }: Finding['fails'][number], failure: Failure): boolean =>
+    failure.what === what && (says?.test(failure.said) ?? true)
+  return (
+    failures.every(failure => fails.some(recorded => fits(recorded, failure))) &&
+    fails.every(recorded => failures.some(failure => fits(recorded, failure)))
   )
 }

@@ -1,29 +1,34 @@
 /** The kernels of a run: what the user names, found or built, with what is known of it before it boots. */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import semver from 'semver'
 import { buildKernel } from '../build.js'
 import { LabError } from '../errors.js'
 import { parseConfig, plain } from '../kernel/config.js'
+import { readPatch, subjectOf } from '../kernel/patches.js'
+import { debianKernels } from '../kernel/source.js'
 import type { KernelNeeds } from './scenario.js'
 
 /** A kernel under test. */
 export interface TestKernel {
-  /** Column of the table: what the user called it, and the variant if it is not plain. */
+  /** Column of the table. */
   label: string
+  /** What the user named: a version, a tree, an Image. */
+  source: string
   image: string
   /** As `uname -r` has it. */
   release: string
   /** Options by name; undefined if the kernel does not carry its configuration (CONFIG_IKCONFIG). */
   config: Map<string, string> | undefined
   variant: string
-  patches: string[]
+  patches: { path: string; subject: string }[]
   /** Arguments of the command line that give this kernel again. */
   words: string[]
 }
 
 export interface KernelSelection {
+  /** Versions, trees, Images. */
   kernels: string[]
   patches: string[]
   variants: string[]
@@ -35,28 +40,36 @@ export async function findKernels(selection: KernelSelection, signal: AbortSigna
   for (const name of selection.kernels) {
     for (const variant of selection.variants) found.push(await findKernel(name, variant, selection.patches, signal))
   }
-  return found
+  return found.map((kernel, index) => {
+    const others = found.slice(0, index).filter(({ label }) => label === kernel.label).length
+    return others === 0 ? kernel : { ...kernel, label: `${kernel.label} #${others + 1}` }
+  })
 }
 
 async function findKernel(name: string, variant: string, patches: string[], signal: AbortSignal): Promise<TestKernel> {
   const isImage = statSync(name, { throwIfNoEntry: false })?.isFile() === true
-  if (isImage && patches.length > 0) throw new LabError(`--patch goes with a source; --kernel ${name} is a built Image`)
+  if (isImage && patches.length > 0) throw new LabError(`--patch goes with a source; --kernel ${name} is built already`)
+  if (isImage && variant !== plain)
+    throw new LabError(`--variant goes with a source; --kernel ${name} is built already`)
   const image = isImage ? resolve(name) : (await buildKernel({ source: name, patches, variant }, { signal })).image
   const bytes = readFileSync(image)
-  const place = existsSync(name) ? resolve(name) : name
+  const release = releaseOf(bytes, image)
+  const isVersion = debianKernels[name] !== undefined
+  const source = isVersion ? name : resolve(name)
   const words = [
-    ...['--kernel', place],
+    ...['--kernel', source],
     ...patches.flatMap(path => ['--patch', resolve(path)]),
     ...(variant === plain ? [] : ['--variant', variant]),
   ]
-  const base = patches.length === 0 ? name : `${name}+${patches.length}`
+  const base = `${isVersion ? name : release}${patches.length ? `+${patches.length}` : ''}`
   return {
     label: variant === plain ? base : `${base} ${variant}`,
+    source,
     image,
-    release: releaseOf(bytes, image),
+    release,
     config: configOf(bytes),
     variant,
-    patches,
+    patches: patches.map(path => ({ path, subject: subjectOf(readPatch(path)) })),
     words,
   }
 }

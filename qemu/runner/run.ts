@@ -1,12 +1,11 @@
 /** Runs one scenario on one kernel: boots the machine it asks for, lets it run, looks at what is left. */
-
 import { stringify } from 'yaml'
 import { boot } from '../boot.js'
-import { InterruptedError, WorkError } from '../errors.js'
+import { GuestError, InterruptedError, WorkError } from '../errors.js'
 import { hash, writeWhole } from '../files.js'
 import type { Guest } from '../guest.js'
 import { cachePath } from '../paths.js'
-import type { Progress } from '../progress.js'
+import { silentProgress } from '../progress.js'
 import { checkDescriptors, checkGuest, checkInstance, checkLog, type Failure, sharedWith, toFailure } from './checks.js'
 import { Context, guestScenario } from './context.js'
 import { misfit, type TestKernel } from './kernels.js'
@@ -22,85 +21,158 @@ export interface Step {
 }
 
 export interface Outcome {
-  /** undefined: the scenario ran. Else why it is not for this kernel. */
+  /** Why the scenario is not for this kernel; else it ran. */
   misfit?: string
+  /** What was not as it should be; none if all was. */
   failures: Failure[]
   ms: number
   steps: Step[]
-  /** The guest's console, and the last messages of each device. */
+  /** All the guest's console said. */
   console: string
-  wire: string[]
+  /** The last messages of each device, decoded. */
+  messages: string[]
 }
 
 export interface RunOptions {
   slots: Slots
   signal: AbortSignal
   onStep: (text: string) => void
+  /** Called when the scenario is over or has failed, while the guest and its devices are still there. */
+  onEnd?: ((guest: Guest, outcome: Outcome) => Promise<void>) | undefined
 }
 
 const defaultPlatform = 'minimal'
 const defaultLimitMs = 60_000
-const quiet: Progress = { update() {}, note() {}, clear() {}, done() {}, stop() {} }
+/** KASAN's shadow takes an eighth, and what it keeps from being used again some more. */
+const memoryFor = ({ config }: TestKernel): string => (config?.get('CONFIG_KASAN') === 'y' ? '512M' : '256M')
 
 /** Runs a scenario; the caller holds a slot. Rejects only if the user stops it, or the lab itself is broken. */
 export async function runScenario(entry: Entry, kernel: TestKernel, options: RunOptions): Promise<Outcome> {
   const why = misfit(entry.scenario.kernel ?? {}, kernel)
-  if (why) return { misfit: why, failures: [], ms: 0, steps: [], console: '', wire: [] }
-  const began = Date.now()
-  const steps: Step[] = []
-  const onStep = (text: string) => {
-    steps.push({ text, atMs: Date.now() - began })
-    options.onStep(text)
-  }
-  const wires: Wire[] = []
-  const failures: Failure[] = []
-  let guest: Guest | undefined
-  try {
-    onStep('boot')
-    guest = await bootFor(entry, kernel, wires, options.signal)
-    failures.push(...(await play(entry, guest, wires, { ...options, onStep })))
-  } catch (error) {
-    if (options.signal.aborted) throw new InterruptedError()
-    if (!(error instanceof WorkError)) throw error
-    failures.push(toFailure(error, 'the guest boots'))
-  }
-  if (guest) failures.push(...(await end(guest, entry.scenario)))
-  if (options.signal.aborted) throw new InterruptedError()
-  const wire = wires.flatMap((wire, index) => wire.tail().map(line => (wires.length > 1 ? `${index}: ${line}` : line)))
-  return { failures, ms: Date.now() - began, steps, console: guest?.console ?? '', wire }
+  if (why) return { misfit: why, failures: [], ms: 0, steps: [], console: '', messages: [] }
+  return new Run(entry, kernel, options).outcome()
 }
 
-async function bootFor(
-  { scenario, guestScript }: Entry,
-  kernel: TestKernel,
-  wires: Wire[],
-  signal: AbortSignal,
-): Promise<Guest> {
-  const { devices = [{}], nodes, deviceTreeSource, append, cpus, qemuArguments } = scenario.machine ?? {}
-  const scmi = devices.map(needs => {
-    const wire = new Wire()
-    wires.push(wire)
-    return { ...needs, device: { ...needs.device, log: wire.log } }
-  })
-  const guest = await boot({
-    kernel: kernel.image,
-    platform: platformOf(scenario),
-    scmi,
-    signal,
-    progress: quiet,
-    onDevice: (device, index) => wires[index]!.watch(device),
-    ...(nodes ? { nodes } : {}),
-    ...(deviceTreeSource ? { deviceTreeSource } : {}),
-    ...(append ? { append } : {}),
-    ...(cpus ? { cpus } : {}),
-    ...(qemuArguments ? { qemuArguments } : {}),
-  })
-  await guest.writeFile(guestScenario, guestScript)
-  return guest
+class Run {
+  readonly #entry: Entry
+  readonly #scenario: Scenario
+  readonly #kernel: TestKernel
+  readonly #options: RunOptions
+  readonly #began = Date.now()
+  readonly #steps: Step[] = []
+  readonly #wires: Wire[]
+  readonly #plugged: boolean[]
+  /** The guest answers no more: nothing can be asked of it, not even to power off. */
+  #isHung = false
+
+  constructor(entry: Entry, kernel: TestKernel, options: RunOptions) {
+    this.#entry = entry
+    this.#scenario = entry.scenario
+    this.#kernel = kernel
+    this.#options = options
+    const devices = this.#scenario.machine?.devices ?? [{}]
+    this.#wires = devices.map(() => new Wire())
+    this.#plugged = devices.map(({ isPlugged = true }) => isPlugged)
+  }
+
+  async outcome(): Promise<Outcome> {
+    const { signal } = this.#options
+    const failures: Failure[] = []
+    let guest: Guest | undefined
+    try {
+      this.#step('boot')
+      guest = await this.#boot()
+      failures.push(...(await this.#play(guest)))
+    } catch (error) {
+      failures.push(this.#failure(error))
+    }
+    if (signal.aborted && !guest) throw new InterruptedError()
+    if (!guest) return this.#outcome(failures, '')
+    const { onEnd } = this.#options
+    const before = guest.console
+    if (onEnd && !signal.aborted) await onEnd(guest, this.#outcome(failures, before))
+    // What is said meanwhile is not the scenario's.
+    const meanwhile = guest.console.length
+    failures.push(...(await this.#end(guest)))
+    if (signal.aborted) throw new InterruptedError()
+    const console = before + guest.console.slice(meanwhile)
+    failures.push(...checkLog(console, this.#scenario))
+    return this.#outcome(failures, console)
+  }
+
+  #outcome(failures: readonly Failure[], console: string): Outcome {
+    const isOne = this.#wires.length === 1
+    return {
+      failures: [...failures],
+      ms: Date.now() - this.#began,
+      steps: this.#steps,
+      console,
+      messages: this.#wires.flatMap((wire, i) => wire.tail().map(line => (isOne ? line : `device ${i}: ${line}`))),
+    }
+  }
+
+  #step(text: string): void {
+    this.#steps.push({ text, atMs: Date.now() - this.#began })
+    this.#options.onStep(text)
+  }
+
+  /** What went wrong in the last step. Errors that tell of a fault in the lab or the scenario are not its business. */
+  #failure(error: unknown): Failure {
+    if (!(error instanceof WorkError) && !(error instanceof InterruptedError)) throw error
+    this.#isHung ||= error instanceof GuestError && error.reason === 'hang'
+    return toFailure(error, `step: ${this.#steps.at(-1)!.text}`)
+  }
+
+  async #boot(): Promise<Guest> {
+    const { devices = [{}], ...machine } = this.#scenario.machine ?? {}
+    const guest = await boot({
+      ...machine,
+      kernel: this.#kernel.image,
+      platform: platformFile(this.#scenario),
+      scmi: devices.map((needs, i) => ({ ...needs, device: { ...needs.device, log: this.#wires[i]!.log } })),
+      onDevice: (device, index) => this.#wires[index]!.watch(device),
+      memory: memoryFor(this.#kernel),
+      signal: this.#options.signal,
+      progress: silentProgress,
+    })
+    await guest.writeFile(guestScenario, this.#entry.guestScript)
+    return guest
+  }
+
+  /** The scenario itself, and the checks that need the guest. */
+  async #play(guest: Guest): Promise<Failure[]> {
+    const { signal, slots } = this.#options
+    const t = new Context({ guest, slots, plugged: this.#plugged, onStep: text => this.#step(text) })
+    const stop = () => guest.vm.kill()
+    signal.addEventListener('abort', stop)
+    try {
+      if (!this.#scenario.kernel?.loadsModules) await t.call('load_modules')
+      await within(this.#scenario.limitMs ?? defaultLimitMs, guest, () => this.#scenario.run(t))
+      await checkInstance(t, this.#scenario)
+      return checkGuest(this.#wires, t, this.#scenario)
+    } catch (error) {
+      return [this.#failure(error)]
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  /** Powers the guest off, which is a path through the drivers as well. */
+  async #end(guest: Guest): Promise<Failure[]> {
+    const failures: Failure[] = []
+    const shared = guest.vm.isRunning ? sharedWith(guest.vm.pid) : new Set<string>()
+    try {
+      await (this.#isHung ? guest.kill() : guest.close())
+    } catch (error) {
+      this.#step('power off')
+      failures.push(this.#failure(error))
+    }
+    return [...failures, ...checkDescriptors(shared)]
+  }
 }
 
-/** A platform that a scenario declares becomes a file of the cache. */
-function platformOf({ platform = defaultPlatform }: Scenario): string {
+/** A platform that a scenario declares becomes a file of the cache, which a command line can name. */
+function platformFile({ platform = defaultPlatform }: Scenario): string {
   if (typeof platform === 'string') return platform
   const text = stringify(platform)
   const path = cachePath('platforms', `${hash(text)}.yaml`)
@@ -108,26 +180,7 @@ function platformOf({ platform = defaultPlatform }: Scenario): string {
   return path
 }
 
-/** The scenario itself, and the checks that need the guest. */
-async function play(entry: Entry, guest: Guest, wires: Wire[], options: RunOptions): Promise<Failure[]> {
-  const { scenario } = entry
-  let step = 'boot'
-  const plugged = (scenario.machine?.devices ?? [{}]).map(({ isPlugged = true }) => isPlugged)
-  const onStep = (text: string) => {
-    step = text
-    options.onStep(text)
-  }
-  const t = new Context({ guest, slots: options.slots, plugged, onStep })
-  try {
-    if (!scenario.kernel?.loadsModules) await t.call('load_modules')
-    await within(scenario.limitMs ?? defaultLimitMs, guest, () => scenario.run(t))
-    return [...checkGuest(wires, t, scenario), ...(await checkInstance(t, scenario))]
-  } catch (error) {
-    return [toFailure(error, step)]
-  }
-}
-
-/** A scenario that takes too long is ended by the end of its guest: whatever waits for that fails. */
+/** A scenario that takes too long is over: its guest is ended, and with it whatever waits for that. */
 async function within(limitMs: number, guest: Guest, work: () => Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -139,16 +192,4 @@ async function within(limitMs: number, guest: Guest, work: () => Promise<void>):
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** Powers the guest off, which is a path through the drivers as well, and looks at all it has said. */
-async function end(guest: Guest, scenario: Scenario): Promise<Failure[]> {
-  const failures: Failure[] = []
-  const shared = guest.vm.isRunning ? sharedWith(guest.vm.pid) : new Set<string>()
-  try {
-    await guest.close()
-  } catch (error) {
-    failures.push(toFailure(error, 'the guest powers off'))
-  }
-  return [...failures, ...checkLog(guest.console, scenario), ...checkDescriptors(shared)]
 }

@@ -1,62 +1,72 @@
 /** Runs scenarios on kernels, several at a time, and compares each outcome with its record. */
-import { type Finding, findingFor } from './findings.js'
+import { InterruptedError } from '../errors.js'
+import type { Guest } from '../guest.js'
+import { type Finding, findingFor, isRecorded } from './findings.js'
 import type { TestKernel } from './kernels.js'
 import type { Entry } from './load.js'
 import { type Outcome, runScenario } from './run.js'
 import { Slots } from './slots.js'
-
-/** `unfit`: the scenario is not for this kernel. */
-export type Verdict = 'as expected' | 'differs' | 'unfit'
 
 export interface Result extends Outcome {
   entry: Entry
   kernel: TestKernel
   /** What is recorded for this kernel. */
   finding?: Finding
-  verdict: Verdict
+  /** Whether reality matches the record. */
+  asRecorded: boolean
 }
 
 export interface SuiteOptions {
+  /** How many guests run at once. */
   jobs: number
   signal: AbortSignal
-  onStart(entry: Entry, kernel: TestKernel): void
   onStep(entry: Entry, kernel: TestKernel, step: string): void
   onResult(result: Result): void
+  /** Called when a scenario is over or has failed, before its guest is ended. */
+  onEnd?: (guest: Guest, result: Result) => Promise<void>
 }
 
-/** Resolves with all results, in the order of the scenarios, kernel by kernel. Rejects when the user stops it. */
+/**
+ * Resolves with all results, kernel by kernel, in the order of the scenarios. Rejects, with every guest ended, when the
+ * user stops it, or when the lab itself is broken.
+ */
 export async function runSuite(
   entries: readonly Entry[],
   kernels: readonly TestKernel[],
-  options: SuiteOptions,
+  { jobs, signal, onStep, onResult, onEnd }: SuiteOptions,
 ): Promise<Result[]> {
-  const slots = new Slots(options.jobs)
-  const pairs = kernels.flatMap(kernel => entries.map(entry => ({ entry, kernel })))
-  return Promise.all(
-    pairs.map(({ entry, kernel }) =>
-      slots.use(async () => {
-        options.onStart(entry, kernel)
-        const onStep = (step: string) => options.onStep(entry, kernel, step)
-        const outcome = await runScenario(entry, kernel, { slots, signal: options.signal, onStep })
-        const finding = findingFor(entry.findings, kernel)
-        const result = {
-          ...outcome,
-          entry,
-          kernel,
-          ...(finding ? { finding } : {}),
-          verdict: verdictOf(outcome, finding),
-        }
-        options.onResult(result)
-        return result
+  const slots = new Slots(jobs)
+  const broken = new AbortController()
+  const stopped = AbortSignal.any([signal, broken.signal])
+  const run = async (entry: Entry, kernel: TestKernel): Promise<Result> => {
+    if (stopped.aborted) throw new InterruptedError()
+    const judge = (outcome: Outcome): Result => {
+      const finding = findingFor(entry.findings, kernel)
+      const asRecorded = outcome.misfit !== undefined || isRecorded(outcome.failures, finding)
+      return { ...outcome, entry, kernel, ...(finding ? { finding } : {}), asRecorded }
+    }
+    const result = judge(
+      await runScenario(entry, kernel, {
+        slots,
+        signal: stopped,
+        onStep: step => onStep(entry, kernel, step),
+        ...(onEnd ? { onEnd: (guest, outcome) => onEnd(guest, judge(outcome)) } : {}),
       }),
-    ),
+    )
+    onResult(result)
+    return result
+  }
+  const pairs = kernels.flatMap(kernel => entries.map(entry => ({ entry, kernel })))
+  const runs = pairs.map(({ entry, kernel }) =>
+    slots
+      .use(() => run(entry, kernel))
+      .catch(error => {
+        broken.abort()
+        throw error
+      }),
   )
-}
-
-/** Reality matches the record: what fails is what is recorded, and nothing is recorded that does not fail. */
-function verdictOf({ misfit, failures }: Outcome, finding: Finding | undefined): Verdict {
-  if (misfit) return 'unfit'
-  const failed = new Set(failures.map(({ what }) => what))
-  const recorded = new Set(finding?.fails)
-  return failed.size === recorded.size && [...failed].every(what => recorded.has(what)) ? 'as expected' : 'differs'
+  const endings = await Promise.allSettled(runs)
+  const failure = endings.find(ending => ending.status === 'rejected' && !(ending.reason instanceof InterruptedError))
+  if (failure) throw (failure as PromiseRejectedResult).reason
+  return Promise.all(runs)
 }

@@ -1,0 +1,29 @@
+/** Markup as tagged templates: what is put in is escaped, unless it is markup itself. */
+
+export class Markup {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+type Part = Markup | string | number | readonly Part[]
+
+const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+
+function partText(part: Part): string {
+  if (part instanceof Markup) return part.text
+  if (Array.isArray(part)) return part.map(partText).join('')
+  return plainText(String(part)).replaceAll(/[&<>"]/g, character => entities[character]!)
+}
+
+export function markup(texts: TemplateStringsArray, ...parts: Part[]): Markup {
+  return new Markup(texts.map((text, index) => text + (index < parts.length ? partText(parts[index]!) : '')).join(''))
+}
+
+/** Without colours, and without the control characters that neither XML nor a page may have. */
+export function plainText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return text.replaceAll(/\x1b\[[\d;]*[A-Za-z]/g, '').replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, '')
+}

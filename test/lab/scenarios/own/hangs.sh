@@ -1,0 +1,1 @@
+sleep_forever() { sleep 1000000; }

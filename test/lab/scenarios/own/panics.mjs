@@ -1,0 +1,8 @@
+export default {
+  summary: 'brings the kernel down',
+
+  async run(t) {
+    await t.step('crash')
+    await t.call('crash')
+  },
+}
