@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <napi.h>
+#include <sys/file.h>
 #include <uv.h>
 
 #include <cmath>
@@ -463,8 +464,18 @@ void Device::on_environment_end(napi_async_cleanup_hook_handle, void* data) {
   if (!device->loop_->closed()) device->dispose();
 }
 
+// flock() of an open file: false if another open file of it is locked.
+Napi::Value lock_file(const Napi::CallbackInfo& info) {
+  const int fd = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  if (errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);
+  throw_errno(info.Env(), errno, text("can't lock file descriptor %d", fd));
+  return info.Env().Undefined();
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Device", Device::define(env));
+  exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
   return exports;
 }
 

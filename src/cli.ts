@@ -63,6 +63,7 @@ const program = new Command('vhost-user-scmi')
       .argParser(wholeNumber)
       .default(50),
   )
+  .option('--trace <file>', "record every message to a file for Perfetto's viewer and `vhost-user-scmi trace`")
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
   .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
   .version(version)

@@ -56,7 +56,16 @@ export interface DeviceOptions {
 }
 
 /** What happens to a device's front end and driver. */
-export type DeviceChange = 'connected' | 'disconnected' | 'driver started' | 'driver stopped'
+export type DeviceChange =
+  | 'connected'
+  | 'disconnected'
+  /** A new driver; what the last one held is void. */
+  | 'driver started'
+  /** One that goes on with what it held. */
+  | 'driver resumed'
+  | 'driver stopped'
+  /** What the last driver held is void. */
+  | 'driver forgotten'
 
 interface DeviceEvents {
   change: [change: DeviceChange]
@@ -68,6 +77,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   readonly events: EventQueue
   readonly faults: DeviceFaults
   connected = false
+  /** Whether a driver runs its command queue. */
+  driverRuns = false
   readonly #log: Logger
   readonly #tap: DeviceTap
   readonly #latency = new LatencyRecorder()
@@ -133,7 +144,9 @@ export class Device extends EventEmitter<DeviceEvents> {
   #answerTapped(entry: number): void {
     const { batch } = this.native
     const request = this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
-    this.#tap.command(request, batch[entry + ENTRY_REQUEST_OFFSET]!, batch[entry + ENTRY_REQUEST_LENGTH]!)
+    const length = batch[entry + ENTRY_REQUEST_LENGTH]!
+    const room = batch[entry + ENTRY_REPLY_CAPACITY]!
+    this.#tap.command(request, batch[entry + ENTRY_REQUEST_OFFSET]!, length, room)
     this.#answerOne(entry)
     const reply = this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
     this.#tap.reply(reply, batch[entry + ENTRY_REPLY_OFFSET]!, batch[entry + ENTRY_WRITTEN]!)
@@ -184,6 +197,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         break
       case NativeEvent.DISCONNECTED:
         this.connected = false
+        this.driverRuns = false
         this.events.available = false
         this.faults.ringStopped()
         this.#windows = this.native.windows()
@@ -202,6 +216,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         this.#log.debug(`${name} stopped`)
         if (queue !== CMDQ) break
         this.faults.ringStopped()
+        this.driverRuns = false
         this.emit('change', 'driver stopped')
         break
       case NativeEvent.QUEUE_FAULT:
@@ -236,8 +251,10 @@ export class Device extends EventEmitter<DeviceEvents> {
     if (fresh) this.#forgetDriver()
     if (this.#forgotten && !fresh) this.#log.warn('the driver resumes, but what it held was released meanwhile')
     this.#forgotten = false
-    this.#log.info(fresh ? 'driver started' : 'driver resumed')
-    this.emit('change', 'driver started')
+    this.driverRuns = true
+    const change = fresh ? 'driver started' : 'driver resumed'
+    this.#log.info(change)
+    this.emit('change', change)
   }
 
   /** The front end is gone for good, and the guest with it: what its driver held and asked for is void. */
@@ -245,6 +262,7 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.#forgotten = true
     this.#forgetDriver()
     this.#log.info('released what the driver held')
+    this.emit('change', 'driver forgotten')
   }
 
   #forgetDriver(): void {

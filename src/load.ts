@@ -1,4 +1,5 @@
 /** From the name of a platform file or preset to the platform, with the protocols that its plug-ins add. */
+import { resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { OperatorError } from './errors.js'
 import { buildPlatform } from './platform/config.js'
@@ -7,7 +8,7 @@ import { ConfigSource } from './platform/config-source.js'
 import { Platform } from './platform/platform.js'
 import { readPlatformText } from './platform/presets.js'
 import { RealTime, type Time } from './platform/time.js'
-import { loadPlugin, type Plugin, withPlugin } from './plugins.js'
+import { loadPlugin, type Plugin, type PluginModule, withPlugin } from './plugins.js'
 import { protocols as allProtocols } from './protocols/index.js'
 import { type Protocol, resourceKinds } from './protocols/protocol.js'
 
@@ -23,6 +24,10 @@ export interface LoadOptions {
 export interface PlatformDefinition {
   /** The platform file's text that says the same. */
   readonly text: string
+  /** For errors. */
+  readonly name?: string
+  /** What files that it names are relative to; default: the working directory. */
+  readonly folder?: string
 }
 
 /**
@@ -35,13 +40,24 @@ export function definePlatform(definition: Record<string, unknown>): PlatformDef
 
 function readDefinition(platform: string | PlatformDefinition): { text: string; name: string; folder: string } {
   if (typeof platform === 'string') return readPlatformText(platform)
-  return { text: platform.text, name: 'definePlatform', folder: process.cwd() }
+  return { name: 'definePlatform', folder: process.cwd(), ...platform }
 }
 
 export interface LoadedPlatform {
   platform: Platform
   /** Those that the platform file can speak of, whether or not the platform has resources for them. */
   protocols: readonly Protocol[]
+  origin: PlatformOrigin
+}
+
+/** What a platform was made of, for who wants to make it again. */
+export interface PlatformOrigin {
+  name: string
+  /** The platform file, and the folder that files it names are relative to. */
+  text: string
+  folder: string
+  /** Where protocols besides the standard ones come from; undefined: not all of them come from modules. */
+  plugins: readonly PluginModule[] | undefined
 }
 
 /** Loads a platform file, preset or definition, and the plug-ins. Throws OperatorError; a ConfigError if the file is to blame. */
@@ -55,7 +71,16 @@ export async function loadPlatform(
   const protocols = await addPluginsOf(source, folder, given)
   const kinds = resourceKinds(protocols)
   const time = options.time ?? new RealTime()
-  return { platform: buildPlatform(source, protocols, kinds, config => new Platform(config, kinds, time)), protocols }
+  const platform = buildPlatform(source, protocols, kinds, config => new Platform(config, kinds, time))
+  const ofFile = source.texts('plugins').map(plugin => ({ name: plugin, folder: resolve(folder) }))
+  const plugins = pluginModules(options)?.concat(ofFile)
+  return { platform, protocols, origin: { name, text, folder: resolve(folder), plugins } }
+}
+
+/** The modules of the protocols besides the standard ones; undefined if not all of them come from modules. */
+function pluginModules({ protocols = allProtocols, plugins = [] }: LoadOptions): PluginModule[] | undefined {
+  if (protocols !== allProtocols || !plugins.every(plugin => typeof plugin === 'string')) return undefined
+  return plugins.map(name => ({ name, folder: process.cwd() }))
 }
 
 /** `protocols` and those of `plugins`. Throws OperatorError. */

@@ -151,6 +151,8 @@ export interface NativeDevice {
 
 interface Addon {
   Device: new (options: NativeOptions) => NativeDevice
+  /** flock(2), exclusive, without waiting. */
+  lockFile(fd: number): boolean
 }
 
 const addon = createRequire(import.meta.url)('#native') as Addon
@@ -158,4 +160,12 @@ const addon = createRequire(import.meta.url)('#native') as Addon
 /** Creates a device that nobody can reach yet: call `listen`, `adopt` or `dial` next. */
 export function createDevice(options: NativeOptions): NativeDevice {
   return new addon.Device(options)
+}
+
+/**
+ * Locks a file that is open here, for as long as it stays open; false if another open file of it is locked, here or in
+ * another process. Throws an Error with `code` if its file system has no locks.
+ */
+export function lockFile(fd: number): boolean {
+  return addon.lockFile(fd)
 }

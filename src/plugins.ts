@@ -12,6 +12,12 @@ import { PROTOCOL_ATTRIBUTES, type Protocol } from './protocols/protocol.js'
 /** A file or the name of a plug-in of this package; or its protocols, for callers that have loaded them themselves. */
 export type Plugin = string | Protocol | readonly Protocol[]
 
+/** Where to load a plug-in from: arguments of `loadPlugin`. */
+export interface PluginModule {
+  name: string
+  folder: string
+}
+
 /** Protocol ids are 8 bits wide, and those from 0x80 up are the vendors' (SCMI v3.2 §4.1.2). */
 const VENDOR_FIRST = 0x80
 const PROTOCOL_LAST = 0xff

@@ -1,10 +1,16 @@
 /** Puts the parts together: a platform, one device for each of its agents, and the sockets that front ends use. */
 import { Device } from './device.js'
 import { type Endpoint, OpenEndpoint } from './endpoint.js'
-import { OperatorError } from './errors.js'
+import { OperatorError, RequestError } from './errors.js'
 import { Faults } from './faults/faults.js'
 import type { FaultRule } from './faults/rule.js'
-import { type LoadedPlatform, type LoadOptions, loadPlatform, type PlatformDefinition } from './load.js'
+import {
+  type LoadedPlatform,
+  type LoadOptions,
+  loadPlatform,
+  type PlatformDefinition,
+  type PlatformOrigin,
+} from './load.js'
 import { type Logger, silentLogger } from './log.js'
 import { MessageDecoder, messageText } from './messages.js'
 import type { NativeOptions } from './native.js'
@@ -14,6 +20,7 @@ import type { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
 import type { Stats } from './stats.js'
 import { Tap, type TapListener } from './tap.js'
+import { type TraceOptions, TraceRecorder } from './trace/recorder.js'
 
 export interface ServeOptions extends LoadOptions {
   /** Of the platform's first agent; the only one, unless the platform file has more. */
@@ -23,6 +30,8 @@ export interface ServeOptions extends LoadOptions {
   /** A platform file, the name of a preset, or what `definePlatform` made. */
   platform: string | PlatformDefinition
   log?: Logger
+  /** Record a trace to this file, from the first message on. */
+  trace?: string
   /** Milliseconds for which a listening device keeps what a driver holds after its front end has gone; default 1000. */
   releaseAfterMs?: number
   /** Rules by which the devices misbehave from the start; `server.faults` adds others. */
@@ -39,16 +48,24 @@ export class Server {
   readonly faults: Faults
   /** Shows all messages of all devices. */
   readonly tap = new Tap()
+  /** What the platform was made of. */
+  readonly origin: PlatformOrigin
+  /** When the platform began, by its time. */
+  readonly startedUs: number
+  /** The trace that is being recorded, or was last. */
+  trace: TraceRecorder | undefined
   readonly #log: Logger
   readonly #releaseAfterMs: number | undefined
   readonly #endpoints: OpenEndpoint[] = []
 
   /** Use `serve`. */
   constructor(loaded: LoadedPlatform, agents: readonly AgentConfig[], options: ServeOptions, log: Logger) {
-    const { platform, protocols } = loaded
+    const { platform, protocols, origin } = loaded
     this.#log = log
     this.platform = platform
     this.protocols = protocols
+    this.origin = origin
+    this.startedUs = platform.time.nowUs
     this.#releaseAfterMs = options.releaseAfterMs
     const peers: Agent[] = []
     const faults = new Faults(
@@ -96,13 +113,29 @@ export class Server {
     }
   }
 
+  /**
+   * Records all messages to a file, in Perfetto's format, until `trace.stop()` or `close`. Throws OperatorError if the file
+   * can't be written, or if a trace is being recorded.
+   */
+  async startTrace(path: string, options: TraceOptions = {}): Promise<TraceRecorder> {
+    if (this.trace?.stats.recording) {
+      throw new RequestError(
+        'FAILED_PRECONDITION',
+        `a trace is being recorded to ${this.trace.path}; stop it before you start another`,
+      )
+    }
+    this.trace = await TraceRecorder.start(this, path, this.#log, options)
+    return this.trace
+  }
+
   /** What each agent's device has done so far. */
   stats(): Stats[] {
     return this.devices.map(device => device.stats())
   }
 
-  /** Ends all connections, frees everything, removes the socket files. */
+  /** Ends all connections, frees everything, removes the socket files; a trace is completed soon after. */
   close(): void {
+    void this.trace?.stop()
     this.tap.flush()
     for (const endpoint of this.#endpoints) endpoint.close()
     for (const device of this.devices) device.close()
@@ -139,6 +172,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const server = new Server(loaded, agents, options, log)
   try {
     for (const rule of options.faults ?? []) server.faults.add(rule)
+    if (options.trace !== undefined) await server.startTrace(options.trace)
     await server.open(endpoints)
   } catch (error) {
     server.close()

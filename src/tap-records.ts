@@ -1,16 +1,16 @@
 /**
  * Messages as the tap (tap.ts) records them: each a multiple of 8 bytes long,
  *
- *   u32 bytes of this record   u32 EVENT | device   f64 arrived   f64 answered   u32 request   u32 reply
+ *   u32 bytes of this record   u32 EVENT | device   f64 arrived   f64 answered   u32 request   u32 reply   u32 room   u32 0
  *   request, padded to 4 bytes   reply, padded to 4 bytes
  *
- * Times are CLOCK_MONOTONIC in microseconds. `request` and `reply` are lengths as they were on the wire; of each, at most
- * MESSAGE_MAX bytes are kept. An event (a notification or delayed response) has no request, and arrives when it is answered.
+ * Times are CLOCK_MONOTONIC in microseconds. `request` and `reply` are lengths as they were on the wire, `room` is that of
+ * the driver's buffer; of each message, at most MESSAGE_MAX bytes are kept. An event (a notification or delayed response) has no request, and arrives when it is answered.
  */
 import { MESSAGE_MAX } from './wire/header.js'
 
 export const EVENT = 1 << 16
-export const RECORD_HEADER = 32
+export const RECORD_HEADER = 40
 export const RECORD_MAX = RECORD_HEADER + 2 * MESSAGE_MAX
 
 export const align = (size: number, to: number): number => (size + to - 1) & -to
@@ -19,6 +19,7 @@ export const align = (size: number, to: number): number => (size + to - 1) & -to
 export class TapRecords {
   /** The records themselves: valid while the listener runs, like all that the getters return. */
   readonly bytes: Uint8Array
+  readonly count: number
   /** Messages after these that found no room. */
   readonly dropped: number
   readonly #words: Uint32Array
@@ -27,8 +28,9 @@ export class TapRecords {
   #end = 0
 
   /** `bytes` begin at a multiple of 8 in their buffer. */
-  constructor(bytes: Uint8Array, dropped = 0) {
+  constructor(bytes: Uint8Array, count: number, dropped = 0) {
     this.bytes = bytes
+    this.count = count
     this.dropped = dropped
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
     this.#doubles = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3)
@@ -67,6 +69,11 @@ export class TapRecords {
 
   get replyLength(): number {
     return this.#words[(this.#at >> 2) + 7]!
+  }
+
+  /** Bytes that the driver's buffer for the reply has. */
+  get room(): number {
+    return this.#words[(this.#at >> 2) + 8]!
   }
 
   /** A command, header first; empty for an event. */

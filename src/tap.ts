@@ -27,6 +27,7 @@ export class Tap {
   #words = new Uint32Array(0)
   #doubles = new Float64Array(0)
   #used = 0
+  #count = 0
   #record = 0
   #droppedBefore = 0
 
@@ -63,10 +64,11 @@ export class Tap {
     if (this.#used === 0 && this.dropped === this.#droppedBefore) return
     for (const device of this.#devices) device.settle()
     const bytes = new Uint8Array(this.#space, 0, this.#used)
-    const dropped = this.dropped - this.#droppedBefore
+    const [count, dropped] = [this.#count, this.dropped - this.#droppedBefore]
     this.#droppedBefore = this.dropped
     this.#used = 0
-    for (const listener of this.#listeners) listener(new TapRecords(bytes, dropped))
+    this.#count = 0
+    for (const listener of this.#listeners) listener(new TapRecords(bytes, count, dropped))
   }
 
   /** Where the next record begins, in bytes. Hot, like all that follows. */
@@ -75,7 +77,7 @@ export class Tap {
   }
 
   /** Begins a record with the first bytes of `view` at `offset` as its request. False if there is no room. */
-  open(where: number, view: DataView, offset: number, length: number): boolean {
+  open(where: number, view: DataView, offset: number, length: number, room: number): boolean {
     if (this.#used + RECORD_MAX > BUFFER_SIZE) {
       this.dropped++
       return false
@@ -85,6 +87,7 @@ export class Tap {
     this.#record = at
     this.#words[(at >> 2) + 1] = where
     this.#words[(at >> 2) + 6] = length
+    this.#words[(at >> 2) + 8] = room
     this.#used += RECORD_HEADER
     this.#copy(view, offset, length)
     return true
@@ -96,6 +99,7 @@ export class Tap {
     this.#copy(view, offset, length)
     this.#used = align(this.#used, 8)
     this.#words[this.#record >> 2] = this.#used - this.#record
+    this.#count++
   }
 
   /** Sets the times of the records from byte `from` to byte `to`. */
@@ -150,9 +154,9 @@ export class DeviceTap {
     this.#batchFrom = this.#batchTo = this.#tap.position
   }
 
-  /** A command, before it is carried out: what the guest does to its memory afterwards is not recorded. */
-  command(view: DataView, offset: number, length: number): void {
-    this.#isOpen = this.#tap.open(this.#index, view, offset, length)
+  /** A command with room for its reply, before it is carried out: what the guest does to its memory afterwards is not recorded. */
+  command(view: DataView, offset: number, length: number, room: number): void {
+    this.#isOpen = this.#tap.open(this.#index, view, offset, length, room)
   }
 
   /** Its reply, which is empty if it can't be answered. */
@@ -165,15 +169,15 @@ export class DeviceTap {
   /** A notification or delayed response that the driver is given at `timeUs`. */
   event(timeUs: number, view: DataView, offset: number, length: number): void {
     const from = this.#tap.position
-    if (!this.#tap.open(EVENT | this.#index, view, offset, 0)) return
+    if (!this.#tap.open(EVENT | this.#index, view, offset, 0, length)) return
     this.#tap.finish(view, offset, length)
     this.#tap.stamp(from, this.#tap.position, timeUs, timeUs)
   }
 
-  /** A command whose reply comes by itself, at `answeredUs`. Not from within a batch. */
-  exchange(arrivedUs: number, answeredUs: number, request: DataView, reply: DataView): void {
+  /** A command, with room for its reply, which comes by itself at `answeredUs`. Not from within a batch. */
+  exchange(arrivedUs: number, answeredUs: number, request: DataView, room: number, reply: DataView): void {
     const from = this.#tap.position
-    if (!this.#tap.open(this.#index, request, 0, request.byteLength)) return
+    if (!this.#tap.open(this.#index, request, 0, request.byteLength, room)) return
     this.#tap.finish(reply, 0, reply.byteLength)
     this.#tap.stamp(from, this.#tap.position, arrivedUs, answeredUs)
   }

@@ -13,6 +13,7 @@ export interface ServeCommandOptions {
   logLevel: LogLevel
   json: boolean
   memSlots: boolean
+  trace?: string
   pollUs: number
   agent: Record<string, Endpoint>
 }
@@ -38,6 +39,7 @@ export async function run(options: ServeCommandOptions): Promise<void> {
     platform: options.platform,
     plugins: options.plugin,
     log,
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })
   const stop = (signal: NodeJS.Signals): void => {

@@ -48,6 +48,8 @@ export interface FaultyDevice {
 interface Answer {
   ticket: number
   request: DataView
+  /** Bytes of the driver's buffer. */
+  capacity: number
   arrivedUs: number
   reply: Uint8Array
   fault: Fault
@@ -122,7 +124,7 @@ export class DeviceFaults {
     const arrivedUs = times[TIME_TAKEN]!
     const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
     const reply = this.#replyTo(fault, entry, request).slice(0, capacity)
-    const answer: Answer = { ticket: batch[entry + ENTRY_TICKET]!, request, arrivedUs, reply, fault }
+    const answer: Answer = { ticket: batch[entry + ENTRY_TICKET]!, request, capacity, arrivedUs, reply, fault }
     const atOnce = !(
       rule.drop ||
       rule.delay ||
@@ -137,7 +139,7 @@ export class DeviceFaults {
     }
     batch[entry + ENTRY_WRITTEN] = WRITTEN_LATER
     if (rule.break) this.breakRing()
-    if (rule.drop || rule.break) this.#record(request, new Uint8Array(0))
+    if (rule.drop || rule.break) this.#record(request, capacity, new Uint8Array(0))
     else this.#deliver(fault, 'response', () => this.#complete(answer))
   }
 
@@ -156,28 +158,28 @@ export class DeviceFaults {
   }
 
   /** Answers with the batch. */
-  #write(entry: number, { request, reply, fault }: Answer): void {
+  #write(entry: number, { request, capacity, reply, fault }: Answer): void {
     const { batch } = this.#device.native
     const view = this.#device.window(batch[entry + ENTRY_REPLY_WINDOW]!)
     new Uint8Array(view.buffer, view.byteOffset + batch[entry + ENTRY_REPLY_OFFSET]!, reply.length).set(reply)
     batch[entry + ENTRY_WRITTEN] = reply.length
-    this.#record(request, reply)
+    this.#record(request, capacity, reply)
     this.#repeat(reply, fault)
   }
 
   /** Shows an exchange of this batch; an empty reply is none. */
-  #record(request: DataView, reply: Uint8Array): void {
+  #record(request: DataView, capacity: number, reply: Uint8Array): void {
     const { tap } = this.#device
     if (!tap.active) return
-    tap.command(request, 0, request.byteLength)
+    tap.command(request, 0, request.byteLength, capacity)
     tap.reply(viewOf(reply), 0, reply.length)
   }
 
   /** Answers after the batch, if the driver still waits. */
-  #complete({ ticket, request, arrivedUs, reply, fault }: Answer): void {
+  #complete({ ticket, request, capacity, arrivedUs, reply, fault }: Answer): void {
     if (this.#closed || !this.#device.native.completeHeld(ticket, reply, fault.rule.used_length)) return
     const { tap } = this.#device
-    if (tap.active) tap.exchange(arrivedUs, monotonicUs(), request, viewOf(reply))
+    if (tap.active) tap.exchange(arrivedUs, monotonicUs(), request, capacity, viewOf(reply))
     this.#repeat(reply, fault)
   }
 

@@ -122,18 +122,18 @@ describe('the buffer', () => {
       const seen: unknown[] = []
       tap.listen(records => {
         while (records.next()) {
-          const { request, reply, requestLength, replyLength } = records
-          seen.push([requestLength, bytesOf(request), replyLength, bytesOf(reply)])
+          const { request, reply, requestLength, replyLength, room } = records
+          seen.push([requestLength, bytesOf(request), replyLength, bytesOf(reply), room])
         }
       })
       const device = tap.attach(new Float64Array(2))
       device.begin()
-      device.command(view, offset, length)
+      device.command(view, offset, length, 2 * length)
       device.reply(view, offset + 7, length)
       tap.flush()
       const kept = Math.min(length, MESSAGE_MAX)
       const from = (start: number) => new Uint8Array(view.buffer, start, kept)
-      expect(seen).toEqual([[length, Array.from(from(offset)), length, Array.from(from(offset + 7))]])
+      expect(seen).toEqual([[length, Array.from(from(offset)), length, Array.from(from(offset + 7)), 2 * length]])
     }
   })
 
@@ -149,7 +149,7 @@ describe('the buffer', () => {
     const SENT = 100_000
     for (let i = 0; i < SENT; i++) {
       device.begin()
-      device.command(view, 0, 136)
+      device.command(view, 0, 136, 136)
       device.reply(view, 0, 136)
     }
     tap.flush()
@@ -157,7 +157,7 @@ describe('the buffer', () => {
     expect(seen + dropped).toBe(SENT)
     expect(tap.dropped).toBe(dropped)
     device.begin()
-    device.command(view, 0, 136)
+    device.command(view, 0, 136, 136)
     device.reply(view, 0, 136)
     tap.flush()
     expect(seen + dropped).toBe(SENT + 1)

@@ -1,0 +1,262 @@
+/**
+ * Makes Perfetto packets of what a server does: a track for each protocol of each agent, with a slice for each command from
+ * its arrival to its answer, another from there to its delayed response, and instants for what comes unasked; counters for
+ * the values of resources. `reader.ts` is the way back: it relies on the categories and annotations that are written here.
+ */
+import { MessageDecoder, type Payload } from '../messages.js'
+import type { Protocol } from '../protocols/protocol.js'
+import type { TapRecords } from '../tap-records.js'
+import { delayedResponseTo, protocolIdOf } from '../wire/header.js'
+import { statusName } from '../wire/status.js'
+import { type Annotated, Annotator } from './annotations.js'
+import {
+  BUILTIN_CLOCK_MONOTONIC,
+  BUILTIN_CLOCK_REALTIME,
+  PacketWriter,
+  SEQ_INCREMENTAL_STATE_CLEARED,
+  SEQ_NEEDS_INCREMENTAL_STATE,
+  type TrackEvent,
+  TYPE_COUNTER,
+  TYPE_INSTANT,
+  TYPE_SLICE_BEGIN,
+  TYPE_SLICE_END,
+} from './perfetto.js'
+import { Interner, RANKED, SEQUENCE, Tracks } from './tracks.js'
+
+/** What an event is, for readers: its first category. */
+export type Category = 'trace' | 'command' | 'delayed response' | 'notification' | 'driver' | 'fault' | 'lost' | 'value'
+
+export interface TraceStart {
+  /** Names, in the order of their devices. */
+  agents: readonly string[]
+  /** What readers of the trace want to know of its origin. */
+  about: Readonly<Record<string, Annotated>>
+  /** The same moment by two clocks, in nanoseconds. */
+  monotonicNs: number
+  realtimeNs: number
+}
+
+/** Something that happens at a moment. */
+export interface Moment {
+  category: Category
+  name: string
+  timeNs: number
+  /** Index of the device it happens to; none: to the platform. */
+  device?: number
+  /** Header of the message that it is about. */
+  header?: number
+  annotations?: Readonly<Record<string, Annotated>>
+}
+
+/** A property of a resource, whose values are to be recorded. */
+export interface Quantity {
+  /** Of the resource: `clock`. */
+  kind: string
+  name: string
+  unit?: string
+  /** Values are words, which are shown as they are. */
+  isText: boolean
+}
+
+export interface Sample {
+  /** Index of the quantity. */
+  quantity: number
+  value: number | string
+}
+
+/** A command that a delayed response may follow. */
+interface Pending {
+  answeredNs: number
+  flow: number
+}
+
+const nsOf = (us: number): number => Math.round(us * 1000)
+
+export class TraceEncoder {
+  readonly #writer = new PacketWriter()
+  readonly #interner = new Interner()
+  readonly #annotator = new Annotator(this.#interner)
+  readonly #tracks = new Tracks(this.#writer)
+  readonly #decoder: MessageDecoder
+  readonly #protocols: ReadonlyMap<number, Protocol>
+  readonly #platform: number
+  readonly #agents: readonly number[]
+  readonly #pending = new Map<string, Pending>()
+  readonly #quantities: number[] = []
+  #flows = 0
+
+  constructor(protocols: readonly Protocol[], start: TraceStart) {
+    this.#decoder = new MessageDecoder(protocols)
+    this.#protocols = new Map(protocols.map(protocol => [protocol.id, protocol]))
+    this.#writer.add({
+      trusted_packet_sequence_id: SEQUENCE,
+      first_packet_on_sequence: true,
+      sequence_flags: SEQ_INCREMENTAL_STATE_CLEARED!,
+      trace_packet_defaults: { timestamp_clock_id: BUILTIN_CLOCK_MONOTONIC! },
+      clock_snapshot: {
+        clocks: [
+          { clock_id: BUILTIN_CLOCK_MONOTONIC!, timestamp: start.monotonicNs },
+          { clock_id: BUILTIN_CLOCK_REALTIME!, timestamp: start.realtimeNs },
+        ],
+        primary_trace_clock: BUILTIN_CLOCK_MONOTONIC!,
+      },
+    })
+    this.#platform = this.#tracks.add({ name: 'platform', sibling_order_rank: 0, ...RANKED })
+    this.#agents = start.agents.map((agent, i) =>
+      this.#tracks.add({ name: `agent ${agent}`, sibling_order_rank: 1 + i, ...RANKED }),
+    )
+    this.moment({ category: 'trace', name: 'trace', timeNs: start.monotonicNs, annotations: start.about })
+  }
+
+  /** The packets since the last call. */
+  take(): Uint8Array {
+    return this.#writer.take()
+  }
+
+  /** Up to `limit` messages, from where `records` stands. Returns how many; 0 at the end. */
+  records(records: TapRecords, limit: number): number {
+    let count = 0
+    for (; count < limit && records.next(); count++) {
+      if (records.isEvent) this.#unasked(records)
+      else this.#command(records)
+    }
+    return count
+  }
+
+  #command(records: TapRecords): void {
+    const { request, reply, device } = records
+    const message = this.#decoder.command(request, reply)
+    const fromNs = nsOf(records.arrivedUs)
+    const toNs = nsOf(records.answeredUs)
+    const lengths = { request_length: records.requestLength, reply_length: records.replyLength }
+    const annotations = {
+      token: message?.token,
+      request: given(message?.request),
+      status: message?.status === undefined ? 'no answer' : statusName(message.status),
+      reply: given(message?.reply),
+      room: records.room,
+      request_bytes: bytesOf(request),
+      reply_bytes: bytesOf(reply),
+      ...(lengths.request_length > request.byteLength || lengths.reply_length > reply.byteLength ? lengths : {}),
+    }
+    const agent = this.#agents[device]!
+    const protocol = message?.protocol ?? 'malformed'
+    const track = this.#tracks.free(agent, protocol, message?.protocolId ?? 0, fromNs, toNs)
+    const event = this.#event(track, ['command', protocol], message?.message ?? 'malformed', annotations)
+    if (message && this.#mayBeDelayed(message.protocolId, message.messageId)) {
+      const flow = ++this.#flows
+      event.flow_ids = [flow]
+      this.#pending.set(pendingKey(device, delayedResponseTo(request.getUint32(0, true))), { answeredNs: toNs, flow })
+    }
+    this.#slice(event, fromNs, toNs)
+  }
+
+  #mayBeDelayed(protocolId: number, messageId: number): boolean {
+    const commands = this.#protocols.get(protocolId)?.commands
+    return commands?.some(({ id, delayed }) => id === messageId && delayed) ?? false
+  }
+
+  /** A notification or delayed response. */
+  #unasked(records: TapRecords): void {
+    const { reply: bytes, device } = records
+    const message = this.#decoder.event(bytes)
+    const timeNs = nsOf(records.answeredUs)
+    const agent = this.#agents[device]!
+    const [kind, protocol] = [message?.kind ?? 'notification', message?.protocol ?? 'malformed']
+    const rank = message?.protocolId ?? 0
+    const isDelayed = kind === 'delayed response'
+    const annotations = {
+      token: isDelayed ? message?.token : undefined,
+      status: message?.status === undefined ? undefined : statusName(message.status),
+      [isDelayed ? 'reply' : 'notification']: given(message?.reply),
+      event_bytes: bytesOf(bytes),
+    }
+    const key = isDelayed ? pendingKey(device, bytes.getUint32(0, true)) : ''
+    const pending = this.#pending.get(key)
+    this.#pending.delete(key)
+    const track = pending
+      ? this.#tracks.free(agent, protocol, rank, pending.answeredNs, timeNs)
+      : this.#tracks.named(agent, protocol, rank)
+    const event = this.#event(track, [kind, protocol], message?.message ?? 'malformed', annotations)
+    if (!pending) {
+      this.#add({ ...event, type: TYPE_INSTANT! }, timeNs)
+      return
+    }
+    event.terminating_flow_ids = [pending.flow]
+    this.#slice(event, pending.answeredNs, timeNs)
+  }
+
+  /** An instant on the track of the protocol that it is about, else of the agent, else of the platform. */
+  moment({ category, name, timeNs, device, header, annotations = {} }: Moment): void {
+    let track = device === undefined ? this.#platform : this.#agents[device]!
+    if (header !== undefined) {
+      const id = protocolIdOf(header)
+      track = this.#tracks.named(track, this.#protocols.get(id)?.name ?? `0x${id.toString(16)}`, id)
+    }
+    this.#add({ ...this.#event(track, [category], name, annotations), type: TYPE_INSTANT! }, timeNs)
+  }
+
+  /** What `sample` can give values of: each gets a track, in groups by kind. */
+  describe(quantities: readonly Quantity[]): void {
+    const groups = new Map<string, number>()
+    for (const { kind, name, unit, isText } of quantities) {
+      let group = groups.get(kind)
+      if (group === undefined) {
+        group = this.#tracks.add({ parent: this.#platform, name: kind, sibling_order_rank: groups.size })
+        groups.set(kind, group)
+      }
+      const counter = isText ? {} : { counter: unit === undefined ? {} : { unit_name: unit } }
+      this.#quantities.push(this.#tracks.add({ parent: group, name, ...counter }))
+    }
+  }
+
+  sample(samples: readonly Sample[], timeNs: number): void {
+    for (const { quantity, value } of samples) {
+      const track_uuid = this.#quantities[quantity]!
+      const event =
+        typeof value === 'number'
+          ? { track_uuid, type: TYPE_COUNTER!, double_counter_value: value }
+          : { ...this.#event(track_uuid, ['value'], value, {}), type: TYPE_INSTANT! }
+      this.#add(event, timeNs)
+    }
+  }
+
+  #event(
+    track: number,
+    categories: readonly [Category, ...string[]],
+    name: string,
+    annotations: Readonly<Record<string, Annotated | undefined>>,
+  ): Omit<TrackEvent, 'type'> {
+    return {
+      track_uuid: track,
+      category_iids: categories.map(category => this.#interner.id('event_categories', category)),
+      name_iid: this.#interner.id('event_names', name),
+      debug_annotations: this.#annotator.all(annotations),
+    }
+  }
+
+  #slice(event: Omit<TrackEvent, 'type'>, fromNs: number, toNs: number): void {
+    this.#add({ ...event, type: TYPE_SLICE_BEGIN! }, fromNs)
+    this.#add({ track_uuid: event.track_uuid, type: TYPE_SLICE_END! }, toNs)
+  }
+
+  #add(track_event: TrackEvent, timeNs: number): void {
+    const interned_data = this.#interner.take()
+    this.#writer.add({
+      timestamp: timeNs,
+      trusted_packet_sequence_id: SEQUENCE,
+      sequence_flags: SEQ_NEEDS_INCREMENTAL_STATE!,
+      ...(interned_data ? { interned_data } : {}),
+      track_event,
+    })
+  }
+}
+
+/** The header that the delayed response will have, and whose it is. */
+const pendingKey = (device: number, header: number): string => `${device} ${header}`
+
+const bytesOf = (view: DataView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+
+/** Payloads without fields are not written; those that no layout fits are told by the message's bytes. */
+const given = (payload: Payload | undefined): Payload | undefined =>
+  payload instanceof Uint8Array || (payload && Object.keys(payload).length === 0) ? undefined : payload

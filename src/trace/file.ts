@@ -1,0 +1,72 @@
+/** The file that a trace is written to: one writer at a time, and whole packets only, whatever goes wrong. */
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { OperatorError } from '../errors.js'
+import { lockFile } from '../native.js'
+import { PACKET_TAG } from './perfetto.js'
+
+/** Opens a file to write a trace to; what it held is gone. Throws OperatorError if it can't be written or is no trace. */
+export function openTraceFile(path: string): number {
+  const fd = attempt(path, () => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666))
+  try {
+    if (!attempt(path, () => lockFile(fd))) {
+      throw new OperatorError(`${path}: another trace is being written to it; give another file or stop that one`)
+    }
+    if (fstatSync(fd).isFile()) attempt(path, () => empty(fd, path))
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+/** A mistyped path must not cost a file of another kind. */
+function empty(fd: number, path: string): void {
+  const start = Buffer.alloc(1)
+  if (readSync(fd, start, 0, 1, 0) === 1 && start[0] !== PACKET_TAG) {
+    throw new OperatorError(`${path} exists and is not a trace; give another file or remove it`)
+  }
+  ftruncateSync(fd)
+}
+
+function attempt<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    throw new OperatorError(`${path}: ${reasonOf(error)}`)
+  }
+}
+
+/** `no space left on device` of `ENOSPC: no space left on device, write` */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+( '.*')?$/, '')
+}
+
+export class PacketFile {
+  readonly #fd: number
+  readonly #canTruncate: boolean
+  /** Bytes written. */
+  size = 0
+
+  /** Takes over the descriptor of `openTraceFile`. */
+  constructor(fd: number) {
+    this.#fd = fd
+    this.#canTruncate = fstatSync(fd).isFile()
+  }
+
+  /** Appends whole packets. Throws a system error; what there was of them in the file is cut off again. */
+  append(packets: Uint8Array): void {
+    try {
+      for (let at = 0; at < packets.length; ) at += writeSync(this.#fd, packets, at)
+      this.size += packets.length
+    } catch (error) {
+      if (this.#canTruncate) ftruncateSync(this.#fd, this.size)
+      throw error
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}

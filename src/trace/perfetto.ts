@@ -1,0 +1,99 @@
+/**
+ * Perfetto's trace format: a trace is a sequence of packets, each written whole. Encodes and decodes packets by
+ * perfetto.proto; knows nothing of SCMI. Times are nanoseconds.
+ */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import protobuf from 'protobufjs'
+
+/** Whole numbers of 64 bits: decoded ones are bigints; to encode more than 2^53, write them as decimal text. */
+export type Whole = number | bigint | string
+
+export interface TracePacket {
+  timestamp?: Whole
+  timestamp_clock_id?: number
+  trusted_packet_sequence_id?: number
+  sequence_flags?: number
+  first_packet_on_sequence?: boolean
+  trace_packet_defaults?: { timestamp_clock_id: number }
+  interned_data?: InternedData
+  clock_snapshot?: { clocks: { clock_id: number; timestamp: Whole }[]; primary_trace_clock?: number }
+  track_descriptor?: TrackDescriptor
+  track_event?: TrackEvent
+}
+
+export interface TrackDescriptor {
+  uuid: Whole
+  parent_uuid?: Whole
+  name: string
+  description?: string
+  counter?: { unit_name?: string }
+  child_ordering?: number
+  sibling_order_rank?: number
+}
+
+export interface TrackEvent {
+  type: number
+  track_uuid: Whole
+  category_iids?: Whole[]
+  name_iid?: Whole
+  debug_annotations?: DebugAnnotation[]
+  double_counter_value?: number
+  flow_ids?: Whole[]
+  terminating_flow_ids?: Whole[]
+}
+
+/** A name and one kind of value. */
+export interface DebugAnnotation {
+  name_iid?: Whole
+  uint_value?: Whole
+  int_value?: Whole
+  string_value?: string
+  dict_entries?: DebugAnnotation[]
+  array_values?: DebugAnnotation[]
+}
+
+interface Interned {
+  iid: Whole
+  name: string
+}
+
+export interface InternedData {
+  event_categories?: Interned[]
+  event_names?: Interned[]
+  debug_annotation_names?: Interned[]
+}
+
+/** Field `packet` of message `Trace`, of wire type 2: what each packet in a file begins with. */
+export const PACKET_TAG = (1 << 3) | 2
+
+const schema = readFileSync(createRequire(import.meta.url).resolve('#root/src/trace/perfetto.proto'), 'utf8')
+const { root } = protobuf.parse(schema, { keepCase: true })
+const packetType = root.lookupType('perfetto.protos.TracePacket')
+
+const enumOf = (name: string): Record<string, number> => root.lookupEnum(`perfetto.protos.${name}`).values
+export const { TYPE_SLICE_BEGIN, TYPE_SLICE_END, TYPE_INSTANT, TYPE_COUNTER } = enumOf('TrackEvent.Type')
+export const { SEQ_INCREMENTAL_STATE_CLEARED, SEQ_NEEDS_INCREMENTAL_STATE } = enumOf('TracePacket.SequenceFlags')
+export const { BUILTIN_CLOCK_MONOTONIC, BUILTIN_CLOCK_REALTIME } = enumOf('BuiltinClock')
+export const { EXPLICIT } = enumOf('TrackDescriptor.ChildTracksOrdering')
+
+/** Collects whole packets as bytes. */
+export class PacketWriter {
+  #writer = protobuf.Writer.create()
+
+  add(packet: TracePacket): void {
+    packetType.encode(packet, this.#writer.uint32(PACKET_TAG).fork()).ldelim()
+  }
+
+  /** The packets since the last call. */
+  take(): Uint8Array {
+    const bytes = this.#writer.finish()
+    this.#writer.reset()
+    return bytes
+  }
+}
+
+/** Decodes one packet, without the tag and length before it. Throws Error if it is none. */
+export function decodePacket(bytes: Uint8Array): TracePacket {
+  return packetType.toObject(packetType.decode(bytes), { longs: BigInt }) as TracePacket
+}

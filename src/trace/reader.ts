@@ -1,0 +1,228 @@
+/** What a trace of ours says: the way back from encoder.ts. Traces of other programs are told from ours. */
+import { OperatorError } from '../errors.js'
+import type { Payload } from '../messages.js'
+import type { Value, Values } from '../wire/fields.js'
+import { HEADER_SIZE } from '../wire/header.js'
+import { type About, aboutFrom } from './about.js'
+import { annotatedValues } from './annotations.js'
+import type { Category } from './encoder.js'
+import { PacketReader } from './packets.js'
+import {
+  type InternedData,
+  SEQ_INCREMENTAL_STATE_CLEARED,
+  type TracePacket,
+  type TrackDescriptor,
+  type TrackEvent,
+  TYPE_COUNTER,
+  TYPE_SLICE_BEGIN,
+  TYPE_SLICE_END,
+  type Whole,
+} from './perfetto.js'
+
+/** A command with its reply, a delayed response, or a notification. */
+export interface TracedMessage {
+  what: 'message'
+  kind: 'command' | 'delayed response' | 'notification'
+  agent: string
+  protocol: string
+  message: string
+  /** Nanoseconds: when a command arrived; when the command of a delayed response was answered; when an event was sent. */
+  timeNs: number
+  /** When it was answered or sent; undefined: the trace ends before that. */
+  answeredNs: number | undefined
+  token: number | undefined
+  request: Payload
+  /** The status's name. */
+  status: string | undefined
+  /** What follows the status; a notification's payload. */
+  reply: Payload
+  /** Whole messages, headers included. Of an event, `replyBytes` are it. */
+  requestBytes: Uint8Array
+  replyBytes: Uint8Array
+  /** Bytes that the driver had for the reply. */
+  room: number
+  delayed?: TracedMessage
+}
+
+/** Something that happened at a moment. */
+export interface TracedMoment {
+  what: 'moment'
+  category: Category
+  name: string
+  timeNs: number
+  agent: string | undefined
+  protocol: string | undefined
+  values: Values
+}
+
+/** A property of a resource had another value from then on. */
+export interface TracedValue {
+  what: 'value'
+  /** `clock.uart.rate` */
+  property: string
+  timeNs: number
+  value: number | string
+  unit: string | undefined
+}
+
+export type TracedEvent = TracedMessage | TracedMoment | TracedValue
+
+export interface Recording {
+  about: About
+  /** By time; delayed responses are also found at their commands. */
+  events: TracedEvent[]
+  /** Whether the trace was ended, and the file is whole. */
+  complete: boolean
+}
+
+/** Reads a trace. Throws OperatorError if the file is none of ours. What is cut off at its end is left out. */
+export function readTrace(path: string): Recording {
+  const reader = new PacketReader(path)
+  const builder = new RecordingBuilder()
+  let packets = 0
+  for (const packet of reader.packets()) {
+    builder.add(packet)
+    packets++
+  }
+  const { about, events } = builder
+  if (!about) {
+    const isCut = reader.cutOff > 0 || packets < PACKETS_BEFORE_ABOUT
+    throw new OperatorError(
+      isCut
+        ? `${path}: ends before the trace has begun`
+        : `${path}: a trace of another program, not of vhost-user-scmi`,
+    )
+  }
+  events.sort((a, b) => a.timeNs - b.timeNs)
+  return { about, events, complete: builder.ended && reader.cutOff === 0 }
+}
+
+/** The clock, the platform's track, that of at least one agent. */
+const PACKETS_BEFORE_ABOUT = 4
+
+type Names = Map<keyof InternedData, Map<number, string>>
+
+class RecordingBuilder {
+  about: About | undefined
+  ended = false
+  readonly events: TracedEvent[] = []
+  readonly #tracks = new Map<number, TrackDescriptor>()
+  #names: Names = new Map()
+  /** By track: slices that have not ended. */
+  readonly #open = new Map<number, TracedMessage>()
+  /** Commands by their flow. */
+  readonly #flows = new Map<number, TracedMessage>()
+
+  add(packet: TracePacket): void {
+    if ((packet.sequence_flags ?? 0) & SEQ_INCREMENTAL_STATE_CLEARED!) this.#names = new Map()
+    if (packet.interned_data) this.#learn(packet.interned_data)
+    const { track_descriptor, track_event } = packet
+    if (track_descriptor) this.#tracks.set(Number(track_descriptor.uuid), track_descriptor)
+    if (track_event) this.#event(track_event, Number(packet.timestamp))
+  }
+
+  #learn(interned: InternedData): void {
+    for (const [kind, entries] of Object.entries(interned) as [
+      keyof InternedData,
+      InternedData[keyof InternedData],
+    ][]) {
+      let names = this.#names.get(kind)
+      if (!names) this.#names.set(kind, (names = new Map()))
+      for (const { iid, name } of entries ?? []) names.set(Number(iid), name)
+    }
+  }
+
+  #name(kind: keyof InternedData, iid: Whole | undefined): string {
+    return this.#names.get(kind)?.get(Number(iid)) ?? '?'
+  }
+
+  #event(event: TrackEvent, timeNs: number): void {
+    const uuid = Number(event.track_uuid)
+    if (event.type === TYPE_COUNTER) {
+      if (event.double_counter_value !== undefined) this.#value(uuid, event.double_counter_value, timeNs)
+      return
+    }
+    if (event.type === TYPE_SLICE_END) {
+      const message = this.#open.get(uuid)
+      if (message) message.answeredNs = timeNs
+      this.#open.delete(uuid)
+      return
+    }
+    const name = this.#name('event_names', event.name_iid)
+    const category = this.#name('event_categories', event.category_iids?.[0]) as Category
+    const values = annotatedValues(event.debug_annotations ?? [], iid => this.#name('debug_annotation_names', iid))
+    if (category === 'value') this.#value(uuid, name, timeNs)
+    else if (isMessage(category)) this.#message(event, category, name, values, timeNs)
+    else this.#moment(uuid, category, name, values, timeNs)
+  }
+
+  #message(event: TrackEvent, kind: TracedMessage['kind'], name: string, values: Values, timeNs: number): void {
+    const uuid = Number(event.track_uuid)
+    const { agent, protocol } = this.#placeOf(uuid)
+    const requestBytes = bytesOf(values.request_bytes)
+    const replyBytes = bytesOf(values.reply_bytes ?? values.event_bytes)
+    const status = typeof values.status === 'string' && values.status !== 'no answer' ? values.status : undefined
+    const message: TracedMessage = {
+      what: 'message',
+      kind,
+      agent: agent ?? '?',
+      protocol: protocol ?? '?',
+      message: name,
+      timeNs,
+      answeredNs: event.type === TYPE_SLICE_BEGIN ? undefined : timeNs,
+      token: typeof values.token === 'number' ? values.token : undefined,
+      request: payloadOf(values.request, requestBytes, HEADER_SIZE),
+      status,
+      reply: payloadOf(values.reply ?? values.notification, replyBytes, kind === 'notification' ? 4 : 8),
+      requestBytes,
+      replyBytes,
+      room: Number(values.room ?? 0),
+    }
+    this.events.push(message)
+    if (event.type === TYPE_SLICE_BEGIN) this.#open.set(uuid, message)
+    for (const flow of event.flow_ids ?? []) this.#flows.set(Number(flow), message)
+    for (const flow of event.terminating_flow_ids ?? []) {
+      const command = this.#flows.get(Number(flow))
+      if (command) command.delayed = message
+    }
+  }
+
+  #moment(uuid: number, category: Category, name: string, values: Values, timeNs: number): void {
+    if (category === 'trace') {
+      this.about ??= aboutFrom(values)
+      this.ended ||= name === 'end of trace'
+    }
+    const { agent, protocol } = this.#placeOf(uuid)
+    this.events.push({ what: 'moment', category, name, timeNs, agent, protocol, values })
+  }
+
+  #value(uuid: number, value: number | string, timeNs: number): void {
+    const track = this.#tracks.get(uuid)
+    const group = this.#tracks.get(Number(track?.parent_uuid))
+    const property = `${group?.name}.${track?.name}`
+    this.events.push({ what: 'value', property, timeNs, value, unit: track?.counter?.unit_name })
+  }
+
+  /** Agent and protocol whose track it is. */
+  #placeOf(uuid: number): { agent: string | undefined; protocol: string | undefined } {
+    const track = this.#tracks.get(uuid)
+    const parent = this.#tracks.get(Number(track?.parent_uuid))
+    const agent = (parent ?? track)?.name.replace(/^agent /, '')
+    return { agent: track?.name === 'platform' ? undefined : agent, protocol: parent ? track?.name : undefined }
+  }
+}
+
+const isMessage = (category: Category): category is TracedMessage['kind'] =>
+  category === 'command' || category === 'delayed response' || category === 'notification'
+
+function bytesOf(text: Value | undefined): Uint8Array {
+  return typeof text === 'string' && text !== ''
+    ? Uint8Array.from(text.split(' '), byte => Number.parseInt(byte, 16))
+    : new Uint8Array(0)
+}
+
+/** Fields, or the bytes of those that no layout fits. */
+function payloadOf(annotated: Value | undefined, bytes: Uint8Array, start: number): Payload {
+  if (Array.isArray(annotated)) return annotated[0] ?? {}
+  return bytes.length > start ? bytes.subarray(start) : {}
+}

@@ -1,0 +1,201 @@
+/**
+ * Records what a server does. This end lives on the thread of the devices and only copies bytes: what the tap has seen goes
+ * to a session (port.ts), which is on another thread, every few milliseconds. What the session has not got to yet is bounded;
+ * beyond that, messages are counted instead of kept, and the trace, the log and the statistics say how many.
+ */
+import { closeSync } from 'node:fs'
+import { Resources } from '../control/resources.js'
+import { OperatorError } from '../errors.js'
+import type { Logger } from '../log.js'
+import { monotonicUs } from '../platform/time.js'
+import { resourceKinds } from '../protocols/protocol.js'
+import type { Server } from '../serve.js'
+import type { TapRecords } from '../tap-records.js'
+import { about, annotationsOf } from './about.js'
+import type { Moment } from './encoder.js'
+import { openTraceFile } from './file.js'
+import { openSession, type SessionPort } from './port.js'
+import type { TraceMessage, TraceProgress } from './session.js'
+
+const BACKLOG_BYTES = 64 << 20
+/** While more than this waits, values of resources are not looked at. */
+const UNHANDLED_MAX = 100
+
+const nowNs = (): number => Math.round(monotonicUs() * 1000)
+
+export interface TraceOptions {
+  /** Bytes of messages that may wait to be encoded; more are counted instead. Default 64 MiB. */
+  backlogBytes?: number
+}
+
+/** Messages in the trace so far, those that came too fast, and why it ended early, if it did. */
+export interface TraceStats extends TraceProgress {
+  path: string
+  /** Whether it goes on. */
+  recording: boolean
+}
+
+export class TraceRecorder {
+  readonly path: string
+  readonly #log: Logger
+  readonly #backlogMax: number
+  readonly #ends: (() => void)[] = []
+  /** Bytes of records in each message that the session has not handled yet. */
+  readonly #unhandled: number[] = []
+  #port: SessionPort | undefined
+  #progress: TraceProgress = { messages: 0, lost: 0, bytes: 0 }
+  #backlog = 0
+  #lost = 0
+  /** Of those, what the session has not been told of. */
+  #untold = 0
+  #stopping: Promise<TraceStats> | undefined
+  readonly #exit: Promise<void>
+  #exited: () => void = () => {}
+
+  private constructor(path: string, log: Logger, { backlogBytes = BACKLOG_BYTES }: TraceOptions) {
+    this.path = path
+    this.#backlogMax = backlogBytes
+    this.#log = log
+    this.#exit = new Promise(resolve => {
+      this.#exited = resolve
+    })
+  }
+
+  /** Begins to record. Throws OperatorError if the file can't be written. */
+  static async start(server: Server, path: string, log: Logger, options: TraceOptions = {}): Promise<TraceRecorder> {
+    const recorder = new TraceRecorder(path, log, options)
+    await recorder.#open(server)
+    recorder.#watch(server)
+    log.info(`recording a trace to ${path}`)
+    return recorder
+  }
+
+  get stats(): TraceStats {
+    return { path: this.path, recording: this.#stopping === undefined, ...this.#progress, lost: this.#lost }
+  }
+
+  /** Ends the trace; resolves when the file is complete, or has failed. */
+  stop(): Promise<TraceStats> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<TraceStats> {
+    for (const end of this.#ends.splice(0)) end()
+    this.#post({ type: 'end', lost: this.#untold, timeNs: nowNs() })
+    await this.#exit
+    const { messages, lost, error } = this.stats
+    if (error === undefined) this.#log.info(`trace ${this.path}: ${messages} messages, ${lost} not recorded`)
+    return this.stats
+  }
+
+  async #open(server: Server): Promise<void> {
+    const { protocols, origin, devices, startedUs } = server
+    const agents = devices.map(({ agent }) => agent.name)
+    const realtimeNs = Date.now() * 1e6
+    const start = { agents, about: annotationsOf(about(origin, agents, startedUs)), monotonicNs: nowNs(), realtimeNs }
+    const fd = openTraceFile(this.path)
+    try {
+      this.#port = await openSession({
+        fd,
+        start,
+        protocols,
+        plugins: origin.plugins,
+        onProgress: progress => this.#onProgress(progress),
+        onExit: error => this.#onSessionExit(error),
+      })
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+    if (this.#progress.error === undefined) return
+    await this.stop()
+    throw new OperatorError(`${this.path}: ${this.#progress.error}`)
+  }
+
+  #watch(server: Server): void {
+    this.#ends.push(server.tap.listen(records => this.#record(records)))
+    server.devices.forEach((device, index) => {
+      const onChange = (name: string): void => {
+        const annotations = name.startsWith('driver') ? { event_queue: device.events.available ? 1 : 0 } : {}
+        this.#moment({ category: 'driver', name, timeNs: nowNs(), device: index, annotations })
+      }
+      device.on('change', onChange)
+      this.#ends.push(() => device.off('change', onChange))
+      // A driver that is there already: the trace begins in the middle of its life.
+      if (device.driverRuns) onChange('driver running')
+    })
+    this.#sample(server)
+  }
+
+  /** Values of resources: all that models tell of, and sensors at intervals. */
+  #sample({ platform, protocols }: Server): void {
+    const resources = new Resources(platform, resourceKinds(protocols))
+    const places = resources.select([])
+    const indexes = new Map(places.map((place, i) => [place, i]))
+    const quantities = places.map(({ group, resource, property: { name, unit, type } }) => ({
+      kind: group.kind,
+      name: resource.name === '' ? name : `${resource.name}.${name}`,
+      ...(unit ? { unit: unit.name } : {}),
+      isText: type === 'text',
+    }))
+    this.#post({ type: 'quantities', quantities })
+    const watcher = resources.watch([], {
+      ready: () => this.#unhandled.length < UNHANDLED_MAX,
+      onReadings: readings => {
+        const samples = readings.flatMap(({ place, value }) =>
+          value === undefined
+            ? []
+            : { quantity: indexes.get(place)!, value: typeof value === 'boolean' ? Number(value) : value },
+        )
+        this.#post({ type: 'samples', samples, timeNs: Math.round(platform.time.nowUs * 1000) })
+      },
+    })
+    this.#ends.push(() => watcher.close())
+  }
+
+  #record({ bytes, count, dropped }: TapRecords): void {
+    if (count > 0 && this.#backlog + bytes.length <= this.#backlogMax) {
+      this.#post({ type: 'records', bytes: bytes.slice(), count, lost: this.#untold, timeNs: nowNs() }, bytes.length)
+      this.#untold = 0
+    } else this.#lose(count)
+    this.#lose(dropped)
+  }
+
+  #lose(messages: number): void {
+    if (messages === 0) return
+    if (this.#lost === 0) this.#log.warn(`trace ${this.path}: messages come faster than they can be recorded`)
+    this.#lost += messages
+    this.#untold += messages
+  }
+
+  #moment(moment: Moment): void {
+    this.#post({ type: 'moment', moment })
+  }
+
+  #post(message: TraceMessage, bytes = 0): void {
+    this.#unhandled.push(bytes)
+    this.#backlog += bytes
+    this.#port?.post(message)
+  }
+
+  #onProgress(progress: TraceProgress): void {
+    this.#backlog -= this.#unhandled.shift() ?? 0
+    this.#progress = progress
+    if (progress.error !== undefined) this.#fail(progress.error)
+  }
+
+  #onSessionExit(error: Error | undefined): void {
+    if (error) this.#fail(error.message)
+    this.#exited()
+  }
+
+  /** Nothing more can be recorded: what there is stays. */
+  #fail(reason: string): void {
+    this.#progress.error = reason
+    if (this.#stopping || !this.#port) return
+    const { messages } = this.#progress
+    this.#log.error(`trace ${this.path}: ${reason}; it ends here, with ${messages} messages`)
+    void this.stop()
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * One trace from its first packet to its last: encodes what it is sent and writes it, in a worker (worker.ts) or wherever
+ * its owner (recorder.ts) has it. Once the file can't be written, it takes what comes and says why it did not.
+ */
+import type { Protocol } from '../protocols/protocol.js'
+import { TapRecords } from '../tap-records.js'
+import { type Moment, type Quantity, type Sample, TraceEncoder, type TraceStart } from './encoder.js'
+import { PacketFile, reasonOf } from './file.js'
+
+export type TraceMessage =
+  /** Messages as the tap recorded them, and how many were lost before them. */
+  | { type: 'records'; bytes: Uint8Array<ArrayBuffer>; count: number; lost: number; timeNs: number }
+  | { type: 'moment'; moment: Moment }
+  | { type: 'quantities'; quantities: readonly Quantity[] }
+  | { type: 'samples'; samples: readonly Sample[]; timeNs: number }
+  | { type: 'end'; lost: number; timeNs: number }
+
+/** What has become of all that was sent so far. */
+export interface TraceProgress {
+  /** Messages in the file. */
+  messages: number
+  /** Messages that came too fast to be recorded; the trace says so too. */
+  lost: number
+  /** Length of the file. */
+  bytes: number
+  /** Why nothing is written any more. */
+  error?: string
+}
+
+/** Messages that are encoded before they are written: what protobufjs keeps for them meanwhile is many times as long. */
+const PORTION = 500
+
+export class TraceSession {
+  readonly #encoder: TraceEncoder
+  readonly #file: PacketFile
+  readonly #progress: TraceProgress = { messages: 0, lost: 0, bytes: 0 }
+
+  /** `fd` is that of `openTraceFile`, which this closes at the end. */
+  constructor(protocols: readonly Protocol[], start: TraceStart, fd: number) {
+    this.#encoder = new TraceEncoder(protocols, start)
+    this.#file = new PacketFile(fd)
+    this.#write(0)
+  }
+
+  /** Copied: what has become of everything so far. */
+  get progress(): TraceProgress {
+    return { ...this.#progress }
+  }
+
+  handle(message: TraceMessage): TraceProgress {
+    if (this.#progress.error === undefined) this.#record(message)
+    if (message.type === 'end') this.#file.close()
+    return this.progress
+  }
+
+  #record(message: TraceMessage): void {
+    const encoder = this.#encoder
+    switch (message.type) {
+      case 'records':
+        this.#lose(message.lost, message.timeNs)
+        this.#records(new TapRecords(message.bytes, message.count))
+        break
+      case 'moment':
+        encoder.moment(message.moment)
+        break
+      case 'quantities':
+        encoder.describe(message.quantities)
+        break
+      case 'samples':
+        encoder.sample(message.samples, message.timeNs)
+        break
+      case 'end':
+        this.#lose(message.lost, message.timeNs)
+        this.#end(message.timeNs)
+    }
+    this.#write(0)
+  }
+
+  #records(records: TapRecords): void {
+    for (let count = -1; count !== 0 && this.#progress.error === undefined; ) {
+      count = this.#encoder.records(records, PORTION)
+      this.#write(count)
+    }
+  }
+
+  #lose(messages: number, timeNs: number): void {
+    if (messages === 0) return
+    this.#progress.lost += messages
+    const name = `${messages} messages not recorded`
+    this.#encoder.moment({ category: 'lost', name, timeNs, annotations: { messages } })
+  }
+
+  #end(timeNs: number): void {
+    const { messages, lost } = this.#progress
+    this.#encoder.moment({ category: 'trace', name: 'end of trace', timeNs, annotations: { messages, lost } })
+  }
+
+  /** Writes what is encoded, `messages` of it messages. */
+  #write(messages: number): void {
+    try {
+      this.#file.append(this.#encoder.take())
+      this.#progress.messages += messages
+      this.#progress.bytes = this.#file.size
+    } catch (error) {
+      this.#progress.error = reasonOf(error)
+    }
+  }
+}

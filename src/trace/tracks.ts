@@ -1,0 +1,103 @@
+/** Tracks and interned names of a trace: made when they are first used, and described in a packet before that. */
+import { randomInt } from 'node:crypto'
+import { EXPLICIT, type InternedData, type PacketWriter, type TrackDescriptor } from './perfetto.js'
+
+/** Ids of tracks are global, even if traces are merged. */
+const UUID_BASE = 2 ** 20
+
+export const SEQUENCE = 1
+
+type Names = keyof InternedData
+
+/** Numbers for names that come again and again. */
+export class Interner {
+  readonly #ids: Record<Names, Map<string, number>> = {
+    event_categories: new Map(),
+    event_names: new Map(),
+    debug_annotation_names: new Map(),
+  }
+  #fresh: InternedData | undefined
+
+  id(kind: Names, name: string): number {
+    const ids = this.#ids[kind]
+    let iid = ids.get(name)
+    if (iid === undefined) {
+      iid = ids.size + 1
+      ids.set(name, iid)
+      this.#fresh ??= {}
+      const fresh = (this.#fresh[kind] ??= [])
+      fresh.push({ iid, name })
+    }
+    return iid
+  }
+
+  /** Names that no packet has explained yet: the next one must. */
+  take(): InternedData | undefined {
+    const fresh = this.#fresh
+    this.#fresh = undefined
+    return fresh
+  }
+}
+
+/** A track whose slices lie side by side: viewers draw tracks of one name as one, with as many rows as it takes. */
+interface Lane {
+  uuid: number
+  /** When its last slice ends. */
+  endNs: number
+}
+
+export interface Track extends Omit<TrackDescriptor, 'uuid' | 'parent_uuid'> {
+  parent?: number
+}
+
+export class Tracks {
+  readonly #writer: PacketWriter
+  readonly #lanes = new Map<string, Lane[]>()
+  #next = randomInt(2 ** 32) * UUID_BASE
+
+  constructor(writer: PacketWriter) {
+    this.#writer = writer
+  }
+
+  /** A new track. */
+  add({ parent, ...track }: Track): number {
+    const uuid = this.#next++
+    const track_descriptor = { uuid, ...(parent === undefined ? {} : { parent_uuid: parent }), ...track }
+    this.#writer.add({ trusted_packet_sequence_id: SEQUENCE, track_descriptor })
+    return uuid
+  }
+
+  /** The track called `name` below `parent`. */
+  named(parent: number, name: string, rank: number): number {
+    return this.#lanesOf(parent, name, rank)[0]!.uuid
+  }
+
+  /** One of that name on which nothing else happens between these times. */
+  free(parent: number, name: string, rank: number, fromNs: number, toNs: number): number {
+    const lanes = this.#lanesOf(parent, name, rank)
+    let lane = lanes.find(({ endNs }) => endNs <= fromNs)
+    if (!lane) {
+      lane = this.#lane(parent, name, rank)
+      lanes.push(lane)
+    }
+    lane.endNs = toNs
+    return lane.uuid
+  }
+
+  #lanesOf(parent: number, name: string, rank: number): Lane[] {
+    const key = `${parent} ${name}`
+    let lanes = this.#lanes.get(key)
+    if (!lanes) {
+      lanes = [this.#lane(parent, name, rank)]
+      this.#lanes.set(key, lanes)
+    }
+    return lanes
+  }
+
+  #lane(parent: number, name: string, rank: number): Lane {
+    return { uuid: this.add({ parent, name, sibling_order_rank: rank }), endNs: 0 }
+  }
+}
+
+/** How viewers order what lies below a track: by rank. */
+export const RANKED = { child_ordering: EXPLICIT! }

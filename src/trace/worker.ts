@@ -1,0 +1,26 @@
+/** The thread that encodes and writes a trace, so that the devices' thread does not: see recorder.ts for its other end. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { loadPlugin, type PluginModule, withPlugin } from '../plugins.js'
+import { protocols as standard } from '../protocols/index.js'
+import type { Protocol } from '../protocols/protocol.js'
+import type { TraceStart } from './encoder.js'
+import { type TraceMessage, TraceSession } from './session.js'
+
+export interface TraceWorkerData {
+  fd: number
+  start: TraceStart
+  plugins: readonly PluginModule[]
+}
+
+let protocols: readonly Protocol[] = standard
+const { fd, start, plugins } = workerData as TraceWorkerData
+for (const { name, folder } of plugins) protocols = withPlugin(protocols, await loadPlugin(name, folder), name)
+const session = new TraceSession(protocols, start, fd)
+
+// What it says is always a TraceProgress: one when it is ready, and one for each message that it was sent.
+const port = parentPort!
+port.postMessage(session.progress)
+port.on('message', (message: TraceMessage) => {
+  port.postMessage(session.handle(message))
+  if (message.type === 'end') port.close()
+})

@@ -1,0 +1,132 @@
+/** Traces as they are recorded: what the driver saw, and what the file says, message by message. */
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { clocks } from '../../src/platform/clocks.js'
+import { monotonicUs } from '../../src/platform/time.js'
+import { readTrace, type TracedMessage } from '../../src/trace/reader.js'
+import { CAPACITY } from '../driver/guest.js'
+import { until } from '../driver/wait.js'
+import { CLOCK, RATE_GET, RATE_NOTIFY, RATE_SET, SENSOR, type Served, served } from './served.js'
+
+const nowNs = (): number => monotonicUs() * 1000
+
+/** What the driver saw of one exchange. */
+interface Seen {
+  request: Uint8Array
+  reply: Uint8Array
+  fromNs: number
+  toNs: number
+}
+
+/** Sends whole messages one after the other. */
+async function exchange({ guest }: Served, messages: readonly number[][]): Promise<Seen[]> {
+  const seen: Seen[] = []
+  for (const words of messages) {
+    const request = new Uint8Array(Uint32Array.from(words).buffer)
+    const fromNs = nowNs()
+    const { reply } = await guest.driver.exchange(request, CAPACITY)
+    seen.push({ request, reply, fromNs, toNs: nowNs() })
+  }
+  return seen
+}
+
+const messagesOf = (path: string, kind: TracedMessage['kind']): TracedMessage[] =>
+  readTrace(path).events.flatMap(event => (event.what === 'message' && event.kind === kind ? event : []))
+
+describe('a trace', () => {
+  it('has every message as the driver saw it, and its times between those of the driver', async () => {
+    const all = await served()
+    const path = join(all.folder, 'trace')
+    const trace = await all.server.startTrace(path)
+    const headers = [0x10, CLOCK, SENSOR, 0x99].flatMap(protocol =>
+      [0, 1, 2, 3, 6, 7, 0x77].map(id => (protocol << 10) | id),
+    )
+    const messages = headers.flatMap((header, i) => [
+      [header | (i << 18)],
+      [header, 0],
+      [header, 1, 0],
+      [header, 0, 0, 0, 0],
+    ])
+    const seen = await exchange(all, [...messages, []])
+    const stats = await trace.stop()
+    expect(stats).toMatchObject({ path, recording: false, messages: seen.length, lost: 0 })
+    const traced = messagesOf(path, 'command')
+    expect(traced.map(({ requestBytes, replyBytes }) => [requestBytes, replyBytes])).toEqual(
+      seen.map(({ request, reply }) => [request, reply]),
+    )
+    traced.forEach(({ timeNs, answeredNs, room }, i) => {
+      expect(timeNs).toBeGreaterThan(seen[i]!.fromNs)
+      expect(answeredNs).toBeGreaterThan(timeNs)
+      expect(answeredNs).toBeLessThan(seen[i]!.toNs)
+      expect(room).toBe(CAPACITY)
+    })
+  })
+
+  it('names agent, protocol, message, token, fields and status', async () => {
+    const { server, guest, folder } = await served()
+    const path = join(folder, 'trace')
+    const trace = await server.startTrace(path)
+    await guest.send(CLOCK, RATE_GET, 1)
+    await guest.send(CLOCK, RATE_GET, 7)
+    await guest.send(0x10, 7, 1)
+    await guest.send(0x99, 6, 0xff)
+    await trace.stop()
+    const common = { agent: 'guest', token: 1 }
+    const rateGet = { ...common, protocol: 'clock', message: 'CLOCK_RATE_GET' }
+    expect(messagesOf(path, 'command')).toMatchObject([
+      { ...rateGet, request: { clock_id: 1 }, status: 'SUCCESS', reply: { rate: 24e6 } },
+      { ...rateGet, request: { clock_id: 7 }, status: 'NOT_FOUND', reply: {} },
+      { ...common, protocol: 'base', message: 'BASE_DISCOVER_AGENT', reply: { agent_id: 1, name: 'guest' } },
+      { ...common, protocol: '0x99', message: '0x6', request: Uint8Array.of(0xff, 0, 0, 0), status: 'NOT_SUPPORTED' },
+    ])
+  })
+
+  it('joins delayed responses with their commands, and has notifications', async () => {
+    const { server, guest, folder } = await served()
+    guest.driver.postEventBuffers(4, CAPACITY)
+    const path = join(folder, 'trace')
+    const trace = await server.startTrace(path)
+    await guest.send(CLOCK, RATE_NOTIFY, 0, 1)
+    await guest.send(CLOCK, RATE_SET, 1, 0, 900e6, 0)
+    await until(() => server.device.events.sent === 2, 'a notification and a delayed response')
+    await trace.stop()
+    const events = guest.driver.events()
+    const [, set] = messagesOf(path, 'command')
+    expect(set).toMatchObject({ message: 'CLOCK_RATE_SET', status: 'SUCCESS', request: { flags: 1, rate: 900e6 } })
+    const [delayed] = messagesOf(path, 'delayed response')
+    expect(set!.delayed).toEqual(delayed)
+    expect(delayed).toMatchObject({ status: 'SUCCESS', token: 1, reply: { clock_id: 0, rate: 900e6 } })
+    // From the answer of the command on.
+    expect(delayed!.timeNs).toBe(set!.answeredNs)
+    expect(delayed!.answeredNs).toBeGreaterThan(delayed!.timeNs)
+    const [notification] = messagesOf(path, 'notification')
+    expect(notification).toMatchObject({ message: 'CLOCK_RATE_CHANGED', reply: { clock_id: 0, rate: 900e6 } })
+    expect([notification!.replyBytes, delayed!.replyBytes]).toEqual(events)
+  })
+
+  it('has the values of resources: at the start, when they change, and of sensors while they do', async () => {
+    const { server, folder } = await served()
+    const path = join(folder, 'trace')
+    const trace = await server.startTrace(path)
+    const valuesOf = (property: string) =>
+      readTrace(path).events.flatMap(event => (event.what === 'value' && event.property === property ? event : []))
+    await until(() => valuesOf('sensor.soc.value').length > 2, 'three values of the sensor')
+    const { time } = server.platform
+    time.refresh()
+    const before = time.nowUs
+    server.platform.model(clocks).setRate(server.platform.model(clocks).named('cpu'), 900e6, 0)
+    await until(() => valuesOf('clock.cpu.rate').length === 2, 'the new rate')
+    await trace.stop()
+    const rates = valuesOf('clock.cpu.rate')
+    expect(rates).toMatchObject([
+      { value: 600e6, unit: 'Hz' },
+      { value: 900e6, unit: 'Hz' },
+    ])
+    expect(rates[1]!.timeNs).toBeGreaterThanOrEqual(before * 1000 - 1)
+    for (const { value, unit } of valuesOf('sensor.soc.value')) {
+      expect(value).toBeGreaterThanOrEqual(40)
+      expect(value).toBeLessThanOrEqual(50)
+      expect(unit).toBe('°C')
+    }
+  })
+})
