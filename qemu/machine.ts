@@ -62,7 +62,7 @@ export function qemuArguments(machine: Machine): string[] {
     '-no-reboot',
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
     ...(machine.deviceTree ? ['-dtb', machine.deviceTree] : []),
-    ...['-append', ['console=ttyAMA0', 'panic=-1', ...machine.append].join(' ')],
+    ...['-append', ['console=ttyAMA0', 'panic=-1', ...slotWords(machine), ...machine.append].join(' ')],
     ...machine.scmi.flatMap(scmiArguments),
     ...(machine.qmp ? ['-qmp', `unix:${escapeOption(machine.qmp)},server=on,wait=off`] : []),
     ...(machine.channel ? channelArguments(machine.channel) : []),
@@ -94,6 +94,9 @@ function scmiArguments(device: ScmiDevice, index: number): string[] {
     ...['-device', `${scmiDriver[bus]},chardev=${id},id=${id}${where}`],
   ]
 }
+
+/** A port that sleeps tells of a new card by a PME, and QEMU's sends none: ports stay awake. */
+const slotWords = ({ scmi }: Machine): string[] => (scmi.some(({ hasSlot }) => hasSlot) ? ['pcie_port_pm=off'] : [])
 
 /** QEMU's name for the device on each bus. */
 export const scmiDriver: Record<ScmiDevice['bus'], string> = { pci: 'vhost-user-scmi-pci', mmio: 'vhost-user-scmi' }

@@ -21,6 +21,8 @@ const pattern = z.string().transform((text, context) => {
 
 const findingSchema = z.array(
   z.strictObject({
+    /** Which scenarios of a file with several; default: all. */
+    members: z.array(z.string()).optional(),
     /** Linux releases, as a range of semantic versions. */
     kernels: z.string().refine(range => semver.validRange(range) !== null, 'is no range of versions, such as ">=7.2"'),
     /** Only with these variants; default: with each. */
@@ -38,13 +40,17 @@ const findingSchema = z.array(
 
 export type Finding = z.infer<typeof findingSchema>[number]
 
-/** Reads a record; empty if there is none. Throws LabError with file and field. */
-export function readFindings(path: string): Finding[] {
+/** Reads a record of the scenario, or of `members`; empty if there is none. Throws LabError with file and field. */
+export function readFindings(path: string, members: readonly string[] = []): Finding[] {
   if (!existsSync(path)) return []
   const { data, error } = findingSchema.safeParse(parse(readFileSync(path, 'utf8')))
-  if (data) return data
-  const [issue] = error.issues
-  throw new LabError(`${path}: ${issue!.path.join('.')}: ${issue!.message}`)
+  if (error) {
+    const [issue] = error.issues
+    throw new LabError(`${path}: ${issue!.path.join('.')}: ${issue!.message}`)
+  }
+  const unknown = data.flatMap(finding => finding.members ?? []).find(member => !members.includes(member))
+  if (unknown !== undefined) throw new LabError(`${path}: members: "${unknown}" is none of ${members.join(', ')}`)
+  return data
 }
 
 /** The finding that is about this kernel. */

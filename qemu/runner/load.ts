@@ -1,17 +1,22 @@
-/** Finds scenarios: every host file below a folder, with the guest file beside it. The path names the scenario. */
+/**
+ * Finds scenarios: every host file below a folder, with the guest file beside it. The path names the scenario; a file
+ * with several says how each is called.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { LabError } from '../errors.js'
 import { labFile } from '../paths.js'
 import { type Finding, readFindings } from './findings.js'
-import type { Scenario } from './scenario.js'
+import type { Family, Scenario } from './scenario.js'
 
 /** A scenario and where it comes from. */
 export interface Entry {
-  /** GROUP/NAME. */
+  /** GROUP/NAME, or GROUP/NAME/MEMBER for one of several in a file. */
   name: string
   group: string
+  /** GROUP/NAME. */
+  file: string
   scenario: Scenario
   /** Text of the guest file. */
   guestScript: string
@@ -35,25 +40,36 @@ async function loadScenarios(folder: string, modules: string, suffix: string): P
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith(suffix))
   if (files.length === 0) throw new LabError(`${folder}: there is no scenario (GROUP/NAME${suffix}) in it`)
   const names = files.map(file => file.slice(0, -suffix.length)).sort()
-  return Promise.all(
-    names.map(name => loadScenario(folder, join(modules, name + (suffix === '.ts' ? extension : suffix)), name)),
+  const loaded = await Promise.all(
+    names.map(name => loadFile(folder, join(modules, name + (suffix === '.ts' ? extension : suffix)), name)),
   )
+  return loaded.flat()
 }
 
-async function loadScenario(folder: string, module: string, name: string): Promise<Entry> {
-  const [group, ...rest] = name.split('/')
-  if (rest.length !== 1) throw new LabError(`${join(folder, name)}: a scenario lies in GROUP/NAME`)
-  const script = join(folder, `${name}.sh`)
-  if (!existsSync(script)) throw new LabError(`${script} is missing: the guest file of scenario ${name}`)
-  const { default: scenario } = (await import(pathToFileURL(module).href)) as { default: Scenario }
-  const findings = readFindings(join(folder, `${name}.findings.yaml`))
-  return { name, group: group!, scenario, guestScript: readFileSync(script, 'utf8'), findings }
+async function loadFile(folder: string, module: string, file: string): Promise<Entry[]> {
+  const [group, ...rest] = file.split('/')
+  if (rest.length !== 1) throw new LabError(`${join(folder, file)}: a scenario lies in GROUP/NAME`)
+  const script = join(folder, `${file}.sh`)
+  if (!existsSync(script)) throw new LabError(`${script} is missing: the guest file of scenario ${file}`)
+  const { default: exported } = (await import(pathToFileURL(module).href)) as { default: Scenario | Family }
+  const record = join(folder, `${file}.findings.yaml`)
+  const common = { group: group!, file, guestScript: readFileSync(script, 'utf8') }
+  if (isScenario(exported)) return [{ ...common, name: file, scenario: exported, findings: readFindings(record) }]
+  const members = Object.keys(exported)
+  const findings = readFindings(record, members)
+  return members.map(member => ({
+    ...common,
+    name: `${file}/${member}`,
+    scenario: exported[member]!,
+    findings: findings.filter(({ members: about }) => about?.includes(member) ?? true),
+  }))
 }
+
+const isScenario = (exported: Scenario | Family): exported is Scenario => typeof exported.run === 'function'
 
 /** Everything a scenario is selected by. */
-export const labelsOf = ({ name, group, scenario }: Entry): string[] => [
-  name,
-  name.slice(group.length + 1),
+export const labelsOf = ({ name, group, file, scenario }: Entry): string[] => [
+  ...[name, file].flatMap(path => [path, path.slice(group.length + 1)]),
   group,
   ...(scenario.tags ?? []),
 ]

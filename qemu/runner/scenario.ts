@@ -1,6 +1,6 @@
 /**
- * What a scenario is: a host file `qemu/scenarios/GROUP/NAME.ts` that exports one of these, and a guest file
- * `NAME.sh` beside it with shell functions for it. qemu/README.md tells how to write one.
+ * What a scenario is: a host file `qemu/scenarios/GROUP/NAME.ts` that exports one of these, or several by name, and a
+ * guest file `NAME.sh` beside it with shell functions for it. qemu/README.md tells how to write one.
  */
 import type { DeviceRequest } from '../boot.js'
 import type { Context } from './context.js'
@@ -61,5 +61,12 @@ export interface Allowances {
   noInstance?: string
 }
 
+/** Scenarios that differ in little, such as an order, by name: GROUP/NAME/MEMBER. */
+export type Family = Record<string, Scenario>
+
 /** Declares a scenario: gives its object the type. */
 export const scenario = (declaration: Scenario): Scenario => declaration
+
+/** Declares several: one for each member of a table. */
+export const family = <T>(table: Record<string, T>, declare: (member: T, name: string) => Scenario): Family =>
+  Object.fromEntries(Object.entries(table).map(([name, member]) => [name, declare(member, name)]))
