@@ -1,6 +1,6 @@
 /** What must hold when a scenario is over, whatever it was about. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { type Context, UnmetExpectation } from './context.js'
+import { type Context, saidBy, UnmetExpectation } from './context.js'
 import type { Allowance, Scenario } from './scenario.js'
 import { findSplats } from './splats.js'
 import type { Wire } from './wire.js'
@@ -68,9 +68,7 @@ const INSTANCE_LIMIT_MS = 5_000
 /** What ended a scenario, as a failure; `step` is where it was. */
 export function toFailure(error: unknown, step: string): Failure {
   if (error instanceof UnmetExpectation) return { what: error.what, because: error.because, said: error.said }
-  // A guest's error goes on with its console and the like, which are evidence of their own.
-  const [said] = (error as Error).message.split('\n--- ')
-  return { what: step, because: 'every step of a scenario works', said: said! }
+  return { what: step, because: 'every step of a scenario works', said: saidBy(error as Error) }
 }
 
 /** Identities of what QEMU shares with a device: guest memory, kicks and calls. */

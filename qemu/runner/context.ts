@@ -37,13 +37,16 @@ export class UnmetExpectation extends WorkError {
   readonly because: string
   readonly said: string
 
-  constructor(what: string, because: string, said: string) {
-    super(`${what}: ${said}`)
+  constructor(what: string, because: string, said: string, options?: ErrorOptions) {
+    super(`${what}: ${said}`, options)
     this.what = what
     this.because = because
     this.said = said
   }
 }
+
+/** An error's own words: a guest's goes on with its console and the like, which are evidence of their own. */
+export const saidBy = (error: Error): string => error.message.split('\n--- ')[0]!
 
 export interface ContextParts {
   guest: Guest
@@ -106,13 +109,23 @@ export class Context {
   async expect<T>(what: string, { because, got, is, withinMs = 0 }: Expectation<T>): Promise<T> {
     const deadline = performance.now() + withinMs
     for (;;) {
-      const value = await got()
+      const value = await this.#find(got, what, because)
       if (meets(value, is)) return value
       if (performance.now() >= deadline) {
         const late = withinMs > 0 ? ` after ${withinMs} ms` : ''
         throw new UnmetExpectation(what, because, `got ${inspect(value)}${late}, wanted ${inspect(is)}`)
       }
       await sleep(LOOK_MS)
+    }
+  }
+
+  /** A guest that dies or hangs when it is asked, or a function that fails, does not meet what was expected of it. */
+  async #find<T>(got: Expectation<T>['got'], what: string, because: string): Promise<T> {
+    try {
+      return await got()
+    } catch (error) {
+      if (!(error instanceof WorkError)) throw error
+      throw new UnmetExpectation(what, because, saidBy(error), { cause: error })
     }
   }
 

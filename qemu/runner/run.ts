@@ -43,6 +43,8 @@ export interface RunOptions {
 
 const defaultPlatform = 'minimal'
 const defaultLimitMs = 60_000
+/** After an oops locks are held for good, and whoever asks for one waits until a limit: it ends the guest at once. */
+const deadly = ['oops=panic']
 /** KASAN's shadow takes an eighth, and what it keeps from being used again some more. */
 const memoryFor = ({ config }: TestKernel): string => (config?.get('CONFIG_KASAN') === 'y' ? '512M' : '256M')
 
@@ -119,14 +121,16 @@ class Run {
   /** What went wrong in the last step. Errors that tell of a fault in the lab or the scenario are not its business. */
   #failure(error: unknown): Failure {
     if (!(error instanceof WorkError) && !(error instanceof InterruptedError)) throw error
-    this.#isHung ||= error instanceof GuestError && error.reason === 'hang'
+    const { cause = error } = error
+    this.#isHung ||= cause instanceof GuestError && cause.reason === 'hang'
     return toFailure(error, `step: ${this.#steps.at(-1)!.text}`)
   }
 
   async #boot(): Promise<Guest> {
-    const { devices = [{}], ...machine } = this.#scenario.machine ?? {}
+    const { devices = [{}], append = [], ...machine } = this.#scenario.machine ?? {}
     const guest = await boot({
       ...machine,
+      append: [...deadly, ...append],
       kernel: this.#kernel.image,
       platform: platformFile(this.#scenario),
       scmi: devices.map((needs, i) => ({ ...needs, device: { ...needs.device, log: this.#wires[i]!.log } })),
