@@ -117,6 +117,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       events: this.events,
       window: index => this.#windows[index]!,
       tap: this.#tap,
+      log: this.#log,
       answer: entry => (this.#tap.active ? this.#answerTapped(entry) : this.#answerOne(entry)),
       execute: (entry, reply, capacity) => this.#execute(entry, reply, 0, capacity),
     })
@@ -206,6 +207,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         break
       case NativeEvent.MEMORY:
         this.#windows = this.native.windows()
+        this.faults.ringStopped()
         this.#log.debug(`guest memory: ${this.#windows.length - 1} windows`)
         break
       case NativeEvent.QUEUE_STARTED:

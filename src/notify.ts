@@ -60,9 +60,9 @@ export class EventQueue implements EventSink {
     this.#queue({ header, words, size: sizeOf(words), mustDeliver: true })
   }
 
-  /** Queues any bytes, in front of nobody's interception; nothing if the driver has no event queue. */
+  /** Queues any bytes, past the interception. */
   send(message: Uint8Array, mustDeliver: boolean): void {
-    if (!this.available) return
+    if (!this.available && !mustDeliver) return
     const words = new Uint32Array(Math.max(1, Math.ceil(message.length / 4)))
     new Uint8Array(words.buffer).set(message)
     const [header, ...rest] = words

@@ -68,15 +68,11 @@ export class Server {
     this.startedUs = platform.time.nowUs
     this.#releaseAfterMs = options.releaseAfterMs
     const peers: Agent[] = []
-    const faults = new Faults(
-      protocols,
-      agents.map(agent => agent.name),
-    )
+    const names = agents.map(({ name }) => name)
+    const faults = new Faults(protocols, names)
+    const shared = { peers, platform, protocols, faults, log, tap: this.tap, native: options.native ?? {} }
     this.faults = faults
-    this.devices = agents.map(
-      agent =>
-        new Device({ agent, peers, platform, protocols, faults, log, tap: this.tap, native: options.native ?? {} }),
-    )
+    this.devices = agents.map(agent => new Device({ ...shared, agent }))
     if (log.isLevelEnabled('trace')) this.tap.listen(this.#logMessages())
   }
 

@@ -1,9 +1,11 @@
 /** From what a rule says to what it means: names become ids, and what can't be is refused with what can. */
 import { z } from 'zod'
-import { ConfigError, type ConfigPath, show } from '../platform/config-error.js'
-import { explain, type KnownKeys, notKnown } from '../platform/config-issues.js'
+import { ConfigError } from '../platform/config-error.js'
+import { closest, explain, type KnownKeys, notKnown } from '../platform/config-issues.js'
 import type { Command, Event, Protocol } from '../protocols/protocol.js'
-import { encode, type Field, type Values } from '../wire/fields.js'
+import type { Field } from '../wire/fields.js'
+import { SUCCESS } from '../wire/status.js'
+import { checkValues, wordsOf } from './field-values.js'
 import {
   ACTIONS,
   ARRIVALS,
@@ -14,6 +16,7 @@ import {
   type FaultRule,
   faultRule,
   type MessageKind,
+  messageKind,
 } from './rule.js'
 
 /** Messages that a rule takes. */
@@ -55,23 +58,15 @@ export interface CompiledEvent extends CheckedEvent {
 
 /** Checks a message to send. Throws ConfigError. */
 export function compileEvent(given: EventMessage, known: Known): CompiledEvent {
-  const event = parse('message', eventMessage, given)
-  return inPlace('message', () => {
+  const event = parse('message to send', eventMessage, given)
+  return inPlace('message to send', () => {
     const { protocolId, messages } = resolve(event.type, event, known)
     const { id, sent } = messages[0] ?? { id: Number(event.message), sent: [] }
-    const words = event.fields ? encodeFields(event, sent) : event.words
+    // Responses and delayed responses begin with their status.
+    const status = event.type === 'notification' ? [] : [SUCCESS]
+    const words = event.fields ? [...status, ...wordsOf(event.fields, sent)] : event.words
     return { ...event, words, protocolId: protocolId!, messageId: id }
   })
-}
-
-/** The payload's words; responses and delayed responses begin with SUCCESS. */
-function encodeFields(event: CheckedEvent, sent: Field[]): number[] {
-  checkValues(event.fields!, sent, 'fields', true)
-  const missing = sent.find(field => field.kind !== 'optional' && !(field.name in event.fields!))
-  if (missing) throw new ConfigError(['fields'], `${nameOf(missing)} is missing`)
-  const bytes = encode(sent, event.fields as Values)
-  const words = [...new Uint32Array(Uint8Array.from([...bytes, ...new Uint8Array(-bytes.length & 3)]).buffer)]
-  return event.type === 'notification' ? words : [0, ...words]
 }
 
 function parse<T extends z.ZodType>(what: string, schema: T, given: unknown): z.output<T> {
@@ -98,6 +93,9 @@ function checkCombination(rule: CheckedRule): void {
   if (!ACTIONS.some(key => rule[key] !== undefined)) {
     throw new ConfigError([], `it does nothing; give at least one of ${ACTIONS.join(', ')}`)
   }
+  const never = rule.drop ? 'drop' : rule.break ? 'break' : undefined
+  const vain = never && ACTIONS.find(key => rule[key] !== undefined && key !== never && key !== 'execute')
+  if (vain) throw new ConfigError([vain], `makes no difference together with ${never}: the message never arrives`)
   const notFor = (kind: MessageKind, ...keys: (keyof CheckedRule)[]) => {
     const wrong = rule.on === kind ? keys.find(key => rule[key] !== undefined) : undefined
     if (wrong) throw new ConfigError([wrong], `is not for on: ${kind}`)
@@ -139,7 +137,7 @@ function resolve(
     const keys = protocolId === undefined ? protocols.map(({ id }) => id) : [protocolId]
     return { protocolId, messageIds: new Set(keys.map(id => messageKey(id, number))), messages }
   }
-  if (messages.length === 0) throw new ConfigError(['message'], noMessage(kind, String(names.message), all))
+  if (messages.length === 0) throw new ConfigError(['message'], noMessage(kind, String(names.message), protocols))
   return { protocolId, messageIds: new Set(messages.map(({ key }) => key)), messages }
 }
 
@@ -161,10 +159,26 @@ function asNumber(given: string | number): number | undefined {
   return number !== undefined && number <= 0xff ? number : undefined
 }
 
-function noMessage(kind: MessageKind, name: string, all: Declared[]): string {
-  const names = [...new Set(all.map(message => message.name))]
-  const what = { response: 'command', delayed: 'command with a delayed response', notification: 'notification' }[kind]
-  return names.length === 0 ? `${name}: this protocol has no ${what}` : notKnown(name, names)
+const MESSAGE_NAMES = {
+  response: 'command',
+  delayed: 'command with a delayed response',
+  notification: 'notification',
+} as const
+
+/** Why there is no such message, and what there is. */
+function noMessage(kind: MessageKind, name: string, protocols: readonly Protocol[]): string {
+  const namesOf = (which: MessageKind): string[] => [
+    ...new Set(protocols.flatMap(protocol => declared(which, protocol).map(message => message.name))),
+  ]
+  const names = namesOf(kind)
+  const what = MESSAGE_NAMES[kind]
+  const other = messageKind.options.find(which => namesOf(which).includes(name))
+  if (names.length === 0) return `${name} is not known here: ${protocols[0]?.name ?? 'this protocol'} has no ${what}`
+  if (other) return `${name} is a ${MESSAGE_NAMES[other]}, not a ${what}`
+  // Nobody reads a hundred names.
+  if (protocols.length > 1 && !closest(name, names))
+    return `no protocol has a ${what} ${name}; name the protocol as well`
+  return notKnown(name, names)
 }
 
 /** What a protocol can send of this kind, in every layout; the newest first. */
@@ -184,49 +198,4 @@ function declared(kind: MessageKind, { id: protocolId, commands, events }: Proto
 export function sentFields(kind: MessageKind, message: Command | Event): Field[] | undefined {
   if ('fields' in message) return message.fields
   return kind === 'delayed' ? message.delayed : message.reply
-}
-
-/** Each value must be for a field, and of its type. */
-function checkValues(values: Record<string, unknown>, fields: Field[], key: string, named: boolean): void {
-  if (!named) throw new ConfigError([key], 'can only be given together with a message')
-  for (const [name, value] of Object.entries(values)) {
-    const field = flatten(fields).find(candidate => candidate.name === name)
-    if (!field) {
-      const names = [...new Set(flatten(fields).map(candidate => candidate.name))]
-      throw new ConfigError(
-        [key, name],
-        names.length ? `no such field; there are ${names.join(', ')}` : 'no such field',
-      )
-    }
-    checkValue(value, field, [key, name])
-  }
-}
-
-function checkValue(value: unknown, field: NamedField, path: ConfigPath): void {
-  if (field.kind === 'list') {
-    if (!Array.isArray(value)) throw new ConfigError(path, `${show(value)} is not a list of maps`)
-    value.forEach((entry: Record<string, unknown>, i) => {
-      for (const part of flatten(field.entry)) {
-        if (!(part.name in entry)) throw new ConfigError([...path, i], `${part.name} is missing`)
-        checkValue(entry[part.name], part, [...path, i, part.name])
-      }
-    })
-  } else if (field.kind !== 'text' && !isInteger(value)) {
-    throw new ConfigError(path, `${show(value)} is not a whole number`)
-  }
-}
-
-type NamedField = Exclude<Field, { kind: 'optional' }>
-
-/** Those that may be there too. */
-function flatten(fields: Field[]): NamedField[] {
-  return fields.flatMap(field => (field.kind === 'optional' ? flatten(field.fields) : [field]))
-}
-
-function nameOf(field: Field): string {
-  return flatten([field])[0]?.name ?? ''
-}
-
-function isInteger(value: unknown): boolean {
-  return Number.isInteger(value) || (typeof value === 'string' && /^(-?\d+|0x[0-9a-f]+)$/i.test(value))
 }

@@ -2,6 +2,8 @@
  * One device's side of the faults: answers messages while there are rules, which is slower and allocates, keeps replies
  * that arrive later, and sends events in the platform's name. Everything that waits ends with the driver it is for.
  */
+
+import type { Logger } from '../log.js'
 import {
   BATCH_HEADER,
   CMDQ,
@@ -20,16 +22,18 @@ import {
   WRITTEN_LATER,
 } from '../native.js'
 import type { EventQueue } from '../notify.js'
-import { monotonicUs, type Timer } from '../platform/time.js'
+import { monotonicUs } from '../platform/time.js'
 import type { Agent } from '../protocols/agent.js'
 import type { Command, Event } from '../protocols/protocol.js'
 import type { DeviceTap } from '../tap.js'
-import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf } from '../wire/header.js'
+import type { Field } from '../wire/fields.js'
+import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE } from '../wire/header.js'
 import { SUCCESS } from '../wire/status.js'
 import { type CompiledEvent, sentFields } from './compile.js'
 import { edit, hasValues, messageOf, refusal, viewOf } from './edit.js'
-import type { Fault, Faults, Held } from './faults.js'
-import { MESSAGE_TYPES } from './rule.js'
+import type { Fault, Faults } from './faults.js'
+import { MESSAGE_TYPES, type MessageKind } from './rule.js'
+import { type Held, Waiting } from './waiting.js'
 
 /** What the faults need of their device. */
 export interface FaultyDevice {
@@ -42,6 +46,7 @@ export interface FaultyDevice {
   /** Carries out an entry's command, with the reply at the start of `reply`; returns its length. */
   execute(entry: number, reply: DataView, capacity: number): number
   readonly tap: DeviceTap
+  readonly log: Logger
 }
 
 /** A command of the batch, and its reply as it arrives. */
@@ -62,7 +67,7 @@ export class DeviceFaults {
   readonly #faults: Faults
   readonly #device: FaultyDevice
   readonly #scratch = new DataView(new ArrayBuffer(MESSAGE_MAX))
-  readonly #timers = new Map<Timer, Held['kind']>()
+  readonly #waiting: Waiting
   #closed = false
   /** Messages of this device that rules took. */
   hits = 0
@@ -70,6 +75,7 @@ export class DeviceFaults {
   constructor(faults: Faults, device: FaultyDevice) {
     this.#faults = faults
     this.#device = device
+    this.#waiting = new Waiting(device.agent.platform.time)
     faults.attach(this)
     device.events.intercept = (header, words, mustDeliver) => this.#intercept(header, words, mustDeliver)
   }
@@ -88,7 +94,7 @@ export class DeviceFaults {
     if (this.#device.tap.active) this.#device.tap.begin()
     for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
       const request = this.#requestOf(entry)
-      const fault = request.byteLength < HEADER_SIZE ? undefined : this.#take(request)
+      const fault = request.byteLength < HEADER_SIZE ? undefined : this.#takeCommand(request)
       if (fault) this.#answerWith(fault, entry, request)
       else this.#device.answer(entry)
     }
@@ -102,14 +108,24 @@ export class DeviceFaults {
     return new DataView(view.buffer, view.byteOffset + native.batch[entry + ENTRY_REQUEST_OFFSET]!, length)
   }
 
-  #take(request: DataView): Fault | undefined {
+  #takeCommand(request: DataView): Fault | undefined {
     const header = request.getUint32(0, true)
     const payload = new DataView(request.buffer, request.byteOffset + HEADER_SIZE, request.byteLength - HEADER_SIZE)
-    const fault = this.#faults.take('response', this.agent.name, header, wanted => {
-      const command = this.#command(header)
-      return command !== undefined && hasValues(payload, command.request, wanted)
-    })
-    if (fault) this.hits++
+    return this.#take('response', header, payload, this.#command(header)?.request)
+  }
+
+  /** The rule that takes a message whose payload has these fields. */
+  #take(kind: MessageKind, header: number, payload: DataView, fields: Field[] | undefined): Fault | undefined {
+    const { agent, log } = this.#device
+    const fault = this.#faults.take(
+      kind,
+      agent.name,
+      header,
+      wanted => fields !== undefined && hasValues(payload, fields, wanted),
+    )
+    if (!fault) return undefined
+    this.hits++
+    log.debug(`fault rule ${fault.id} takes message 0x${header.toString(16)}`)
     return fault
   }
 
@@ -177,7 +193,7 @@ export class DeviceFaults {
 
   /** Answers after the batch, if the driver still waits. */
   #complete({ ticket, request, capacity, arrivedUs, reply, fault }: Answer): void {
-    if (this.#closed || !this.#device.native.completeHeld(ticket, reply, fault.rule.used_length)) return
+    if (!this.#device.native.completeHeld(ticket, reply, fault.rule.used_length)) return
     const { tap } = this.#device
     if (tap.active) tap.exchange(arrivedUs, monotonicUs(), request, capacity, viewOf(reply))
     this.#repeat(reply, fault)
@@ -192,9 +208,10 @@ export class DeviceFaults {
   #deliver(fault: Fault, kind: Held['kind'], deliver: () => void): void {
     const { delay, hold, reorder, drop } = fault.rule
     if (drop) return
-    if (delay) this.#after(delay, kind, deliver)
-    else if (hold || reorder) fault.hold({ owner: this, kind, deliver })
-    else process.nextTick(deliver)
+    const held = delay ? this.#waiting.after(delay, kind, deliver) : this.#waiting.add(kind, deliver)
+    if (!held) this.#device.events.dropped++
+    else if (hold || reorder) fault.hold(held)
+    else if (!delay) process.nextTick(held.deliver)
   }
 
   /** A notification or delayed response is on its way; true if a rule took it. */
@@ -202,17 +219,10 @@ export class DeviceFaults {
     const kind = mustDeliver ? 'delayed' : 'notification'
     if (!this.#faults.awaited[kind]) return false
     const declared = mustDeliver ? this.#command(header) : this.#event(header)
-    const fields = declared && sentFields(kind, declared)
     const message = messageOf(header, words)
-    const start = mustDeliver ? 2 * HEADER_SIZE : HEADER_SIZE
-    const fault = this.#faults.take(
-      kind,
-      this.agent.name,
-      header,
-      wanted => fields !== undefined && hasValues(viewOf(message.subarray(start)), fields, wanted),
-    )
+    const payload = message.subarray(mustDeliver ? HEADER_SIZE + STATUS_SIZE : HEADER_SIZE)
+    const fault = this.#take(kind, header, viewOf(payload), declared && sentFields(kind, declared))
     if (!fault) return false
-    this.hits++
     const bytes = edit(message, fault.rule, declared)
     this.#deliver(fault, 'event', () => {
       this.#device.events.send(bytes, mustDeliver)
@@ -228,13 +238,21 @@ export class DeviceFaults {
   /** Sends a message as often and as fast as it says. */
   send({ protocolId, messageId, type, token, words, count, rate }: CompiledEvent): void {
     const bytes = messageOf(packHeader(protocolId, messageId, MESSAGE_TYPES[type], token), words)
-    const periodUs = rate === undefined ? 0 : Math.max(PORTION_US, 1e6 / rate)
-    const portion = rate === undefined ? count : Math.max(1, Math.round((rate * periodUs) / 1e6))
-    const sendPortion = (left: number): void => {
-      for (let i = 0; i < Math.min(portion, left); i++) this.#device.events.send(bytes, false)
-      if (left > portion) this.#after(periodUs, 'event', () => sendPortion(left - portion))
+    const { time } = this.agent.platform
+    time.refresh()
+    const beganUs = time.nowUs
+    let sent = 0
+    const sendDue = (): void => {
+      const due = rate === undefined ? count : 1 + Math.floor(((time.nowUs - beganUs) * rate) / 1e6)
+      for (; sent < Math.min(due, count); sent++) this.#device.events.send(bytes, false)
+      if (rate && sent < count) this.#waiting.after(Math.max(PORTION_US, 1e6 / rate), 'event', sendDue)
     }
-    sendPortion(count)
+    sendDue()
+  }
+
+  /** Whether the driver can be sent events. */
+  get hasEvents(): boolean {
+    return this.#device.events.available
   }
 
   holdEvents(held: boolean): void {
@@ -249,36 +267,19 @@ export class DeviceFaults {
     })
   }
 
-  /** The command queue stopped: replies that wait reach nobody. */
+  /** The command queue stopped, or goes on over other memory: replies that wait reach nobody. */
   ringStopped(): void {
-    this.#forget(['response'])
+    this.#faults.forget(this.#waiting.forget(['response']))
   }
 
   /** The driver is gone for good. */
   driverGone(): void {
-    this.#forget(['response', 'event'])
+    this.#faults.forget(this.#waiting.forget(['response', 'event']))
   }
 
   close(): void {
     this.#closed = true
     this.driverGone()
-  }
-
-  #after(delayUs: number, kind: Held['kind'], run: () => void): void {
-    const timer = this.agent.platform.time.after(delayUs, () => {
-      this.#timers.delete(timer)
-      run()
-    })
-    this.#timers.set(timer, kind)
-  }
-
-  #forget(kinds: readonly Held['kind'][]): void {
-    this.#faults.forget(this, kinds)
-    for (const [timer, kind] of this.#timers) {
-      if (!kinds.includes(kind)) continue
-      timer.cancel()
-      this.#timers.delete(timer)
-    }
   }
 }
 

@@ -6,11 +6,13 @@ import { EventEmitter } from 'node:events'
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { OperatorError } from '../errors.js'
+import { notKnown } from '../platform/config-issues.js'
 import type { Protocol } from '../protocols/protocol.js'
 import { messageIdOf, protocolIdOf, tokenOf } from '../wire/header.js'
 import { type Compiled, compileEvent, compileRule, messageKey } from './compile.js'
 import type { DeviceFaults } from './device-faults.js'
 import { type CheckedRule, type EventMessage, type FaultRule, type MessageKind, messageKind } from './rule.js'
+import type { Held } from './waiting.js'
 
 /** One message that a rule took. */
 export interface FaultHit {
@@ -31,13 +33,6 @@ export interface FaultState {
   held: number
   /** Whether it can hit again. */
   active: boolean
-}
-
-/** A message that waits, and what lets it go. */
-export interface Held {
-  owner: DeviceFaults
-  kind: 'response' | 'event'
-  deliver: () => void
 }
 
 /** A rule in force. */
@@ -133,7 +128,8 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
    * and what it can be.
    */
   add(given: FaultRule): Fault {
-    const fault = new Fault(++this.#lastId, given, this.#compile(given))
+    const match = compileRule(given, { protocols: this.#protocols, agents: this.#agents })
+    const fault = new Fault(++this.#lastId, { ...given }, match)
     this.#changed([...this.#rules, fault])
     return fault
   }
@@ -166,10 +162,15 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     }))
   }
 
-  /** Sends a notification, delayed response or response that nobody asked for. Throws OperatorError as `add` does. */
+  /**
+   * Sends a notification, delayed response or response that nobody asked for. Throws OperatorError as `add` does, and if
+   * there is no driver that could receive it.
+   */
   send(given: EventMessage): void {
     const message = compileEvent(given, { protocols: this.#protocols, agents: this.#agents })
-    for (const device of this.#of(message.agent)) device.send(message)
+    const devices = this.#of(message.agent).filter(device => device.hasEvents)
+    if (devices.length === 0) throw new OperatorError('no driver with an event queue is running')
+    for (const device of devices) device.send(message)
   }
 
   /** Keeps notifications and delayed responses from the driver, as if it had no event buffers. */
@@ -200,11 +201,10 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     return fault
   }
 
-  /** What a driver that is gone was to receive is void. */
-  forget(owner: DeviceFaults, kinds: readonly Held['kind'][]): void {
-    for (const fault of this.#rules) {
-      fault.held = fault.held.filter(held => held.owner !== owner || !kinds.includes(held.kind))
-    }
+  /** These were for a driver that is gone. */
+  forget(gone: ReadonlySet<Held>): void {
+    if (gone.size === 0) return
+    for (const fault of this.#rules) fault.held = fault.held.filter(held => !gone.has(held))
   }
 
   #changed(rules: Fault[]): void {
@@ -212,10 +212,6 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     for (const kind of messageKind.options) {
       this.awaited[kind] = rules.some(({ rule, active }) => active && rule.on === kind)
     }
-  }
-
-  #compile(given: FaultRule): Compiled {
-    return compileRule(given, { protocols: this.#protocols, agents: this.#agents })
   }
 
   #find(id: number): Fault {
@@ -226,8 +222,8 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
   }
 
   #of(agent: string | undefined): DeviceFaults[] {
-    const devices = this.#devices.filter(device => agent === undefined || device.agent.name === agent)
-    if (devices.length > 0) return devices
-    throw new OperatorError(`there is no agent ${agent}; there are ${this.#agents.join(', ')}`)
+    if (agent === undefined) return this.#devices
+    if (!this.#agents.includes(agent)) throw new OperatorError(`agent: ${notKnown(agent, this.#agents)}`)
+    return this.#devices.filter(device => device.agent.name === agent)
   }
 }

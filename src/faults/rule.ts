@@ -3,6 +3,7 @@
  * behind the programs that add rules, the scenarios of the lab, and the command line.
  */
 import { z } from 'zod'
+import { show } from '../platform/config-error.js'
 import { duration } from '../platform/units.js'
 import { COMMAND, DELAYED_RESPONSE, NOTIFICATION } from '../wire/header.js'
 import { STATUS_NAMES } from '../wire/status.js'
@@ -16,13 +17,17 @@ const u8 = z.int().min(0).max(0xff)
 const u32 = z.int().min(0).max(0xffff_ffff)
 const count = z.int().min(1).max(1_000_000)
 const token = z.int().min(0).max(0x3ff)
+const relativeToken = z.string().regex(/^[+-]\d{1,4}$/, {
+  error: ({ input }) => `${show(input)} is not a token; write a number from 0 to 1023, or one such as "+1"`,
+})
 /** Protocols and messages go by name or number. */
 export const nameOrNumber = z.union([u8, z.string()])
 /** A field's value; numbers beyond 2^53 are written as text. Lists are lists of maps. */
 const scalar = z.union([z.int(), z.string()])
 export const fieldValues = z.record(z.string(), z.union([scalar, z.array(z.record(z.string(), scalar))]))
 /** Positions in bytes or words from the start of the message; as keys of a map they are texts. */
-const positions = (value: z.ZodType<number>) => z.record(z.string().regex(/^\d{1,4}$/), value)
+const position = z.string().refine(text => /^\d{1,4}$/.test(text), 'is not a position; write a number from 0 to 9999')
+const positions = (value: z.ZodType<number>) => z.record(position, value)
 
 const match = {
   on: messageKind.default('response').describe('Which message of the platform goes wrong'),
@@ -55,7 +60,7 @@ const edits = {
   bytes: positions(u8).optional().describe('Bytes by position in the message'),
   header: z
     .strictObject({
-      token: z.union([token, z.string().regex(/^[+-]\d{1,4}$/)]).optional(),
+      token: z.union([token, relativeToken]).optional(),
       protocol: u8.optional(),
       message: u8.optional(),
       type: z.int().min(0).max(3).optional(),
@@ -65,7 +70,7 @@ const edits = {
   truncate: z.int().min(0).max(4096).optional().describe('Bytes of the message that are left, its header included'),
   used_length: u32.optional().describe('What the driver is told it has received, whatever was written'),
   rewrite: z
-    .custom<(message: Uint8Array) => Uint8Array>(value => typeof value === 'function')
+    .custom<(message: Uint8Array) => Uint8Array>(value => typeof value === 'function', 'is not a function')
     .optional()
     .describe('For programs: makes the bytes that arrive from the bytes that would'),
 }
@@ -89,7 +94,7 @@ export type CheckedRule = z.output<typeof faultRule>
 /** Keys of which a rule can have one: when the message arrives. */
 export const ARRIVALS = ['drop', 'delay', 'hold', 'reorder', 'break'] as const
 /** Keys that make a rule do something. */
-export const ACTIONS = [...Object.keys(edits), ...Object.keys(delivery)] as (keyof FaultRule)[]
+export const ACTIONS = [...Object.keys(delivery), ...Object.keys(edits)] as (keyof FaultRule)[]
 
 /** A message that a program or a person sends in the platform's name, on the event queue. */
 export const eventMessage = z.strictObject({

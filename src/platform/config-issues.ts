@@ -70,7 +70,7 @@ function sentence(issue: Issue): string {
     case 'too_big':
       return limit(issue.origin, input, 'large', 'long', `at most ${issue.maximum}`)
     case 'invalid_key':
-      return 'this key is not allowed here'
+      return issue.issues[0]?.code === 'custom' ? issue.issues[0].message : 'this key is not allowed here'
     default:
       return issue.message
   }

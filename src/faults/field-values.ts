@@ -1,0 +1,53 @@
+/** Values given by the names of a message's fields: whether there are such fields, and values of their types. */
+import { ConfigError, type ConfigPath, show } from '../platform/config-error.js'
+import { encode, type Field, type Values } from '../wire/fields.js'
+
+/** Each value must be for a field, and of its type. */
+export function checkValues(values: Record<string, unknown>, fields: Field[], key: string, named: boolean): void {
+  if (!named) throw new ConfigError([key], 'can only be given together with a message')
+  for (const [name, value] of Object.entries(values)) {
+    const field = flatten(fields).find(candidate => candidate.name === name)
+    if (!field) {
+      const names = [...new Set(flatten(fields).map(candidate => candidate.name))]
+      throw new ConfigError(
+        [key, name],
+        names.length ? `no such field; there are ${names.join(', ')}` : 'no such field',
+      )
+    }
+    checkValue(value, field, [key, name])
+  }
+}
+
+function checkValue(value: unknown, field: NamedField, path: ConfigPath): void {
+  if (field.kind === 'list') {
+    if (!Array.isArray(value)) throw new ConfigError(path, `${show(value)} is not a list of maps`)
+    value.forEach((entry: Record<string, unknown>, i) => {
+      for (const part of flatten(field.entry)) {
+        if (!(part.name in entry)) throw new ConfigError([...path, i], `${part.name} is missing`)
+        checkValue(entry[part.name], part, [...path, i, part.name])
+      }
+    })
+  } else if (field.kind !== 'text' && !isInteger(value)) {
+    throw new ConfigError(path, `${show(value)} is not a whole number`)
+  }
+}
+
+/** The words of a payload with these fields, all of which must be given. Throws ConfigError. */
+export function wordsOf(values: Record<string, unknown>, fields: Field[]): number[] {
+  checkValues(values, fields, 'fields', true)
+  const missing = flatten(fields.filter(field => field.kind !== 'optional')).find(field => !(field.name in values))
+  if (missing) throw new ConfigError(['fields'], `${missing.name} is missing`)
+  const bytes = encode(fields, values as Values)
+  return [...new Uint32Array(Uint8Array.from([...bytes, ...new Uint8Array(-bytes.length & 3)]).buffer)]
+}
+
+type NamedField = Exclude<Field, { kind: 'optional' }>
+
+/** Those that may be there too. */
+function flatten(fields: Field[]): NamedField[] {
+  return fields.flatMap(field => (field.kind === 'optional' ? flatten(field.fields) : [field]))
+}
+
+function isInteger(value: unknown): boolean {
+  return Number.isInteger(value) || (typeof value === 'string' && /^(-?\d+|0x[0-9a-f]+)$/i.test(value))
+}
