@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addPlatformCommand, repeated } from './cli/platform.js'
 import type { ServeCommandOptions } from './cli/serve.js'
+import { defaultControlPath } from './control/socket.js'
 import type { Endpoint } from './endpoint.js'
 import { errorCode, FailedError, OperatorError } from './errors.js'
 import { LOG_LEVELS } from './log-levels.js'
@@ -64,6 +65,10 @@ const program = new Command('vhost-user-scmi')
       .default(50),
   )
   .option('--trace <file>', "record every message to a file for Perfetto's viewer and `vhost-user-scmi trace`")
+  .option(
+    '--control [path]',
+    `open the control service on this Unix socket, for gRPC clients; without a path: ${defaultControlPath()}`,
+  )
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
   .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
   .version(version)

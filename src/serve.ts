@@ -1,4 +1,5 @@
 /** Puts the parts together: a platform, one device for each of its agents, and the sockets that front ends use. */
+import type { ControlOptions } from './control/open.js'
 import { Device } from './device.js'
 import { type Endpoint, OpenEndpoint } from './endpoint.js'
 import { OperatorError, RequestError } from './errors.js'
@@ -37,6 +38,8 @@ export interface ServeOptions extends LoadOptions {
   /** Rules by which the devices misbehave from the start; `server.faults` adds others. */
   faults?: readonly FaultRule[]
   native?: Omit<NativeOptions, 'onBatch' | 'onEvent'>
+  /** Open the running platform to its user. */
+  open?: ControlOptions
 }
 
 export class Server {
@@ -57,6 +60,7 @@ export class Server {
   readonly #log: Logger
   readonly #releaseAfterMs: number | undefined
   readonly #endpoints: OpenEndpoint[] = []
+  #closeControl: (() => void) | undefined
 
   /** Use `serve`. */
   constructor(loaded: LoadedPlatform, agents: readonly AgentConfig[], options: ServeOptions, log: Logger) {
@@ -124,6 +128,12 @@ export class Server {
     return this.trace
   }
 
+  /** Opens the platform to its user. Throws OperatorError. */
+  async openControl(options: ControlOptions): Promise<void> {
+    const { openControl } = await import('./control/open.js')
+    this.#closeControl = await openControl(this, options, this.#log)
+  }
+
   /** What each agent's device has done so far. */
   stats(): Stats[] {
     return this.devices.map(device => device.stats())
@@ -133,6 +143,7 @@ export class Server {
   close(): void {
     void this.trace?.stop()
     this.tap.flush()
+    this.#closeControl?.()
     for (const endpoint of this.#endpoints) endpoint.close()
     for (const device of this.devices) device.close()
     this.platform.close()
@@ -170,6 +181,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     for (const rule of options.faults ?? []) server.faults.add(rule)
     if (options.trace !== undefined) await server.startTrace(options.trace)
     await server.open(endpoints)
+    if (options.open) await server.openControl(options.open)
   } catch (error) {
     server.close()
     throw error

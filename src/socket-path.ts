@@ -4,17 +4,17 @@ import { connect } from 'node:net'
 import { errorCode, OperatorError } from './errors.js'
 
 /**
- * Makes `path` free to bind. Removes a socket file that nobody listens on.
+ * Makes `path` free to bind, which `option` gave. Removes a socket file that nobody listens on.
  * Throws OperatorError if the path is something else, or if a live process serves it.
  */
-export async function claimSocketPath(path: string): Promise<void> {
+export async function claimSocketPath(path: string, option = '--socket-path'): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (!stat) return
   if (!stat.isSocket()) {
-    throw new OperatorError(`${path} exists and is not a socket; give another --socket-path or remove it`)
+    throw new OperatorError(`${path} exists and is not a socket; give another ${option} or remove it`)
   }
   if (await isServed(path)) {
-    throw new OperatorError(`${path} is served by a running process; stop it or give another --socket-path`)
+    throw new OperatorError(`${path} is served by a running process; stop it or give another ${option}`)
   }
   unlinkSync(path)
 }

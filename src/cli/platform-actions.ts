@@ -6,8 +6,9 @@ import { ConfigError, pathText } from '../platform/config-error.js'
 import { VirtualTime } from '../platform/time.js'
 import { pluginNames } from '../plugins.js'
 import { Agent, type EventSink } from '../protocols/agent.js'
+import { agentTables } from '../protocols/agent-tables.js'
 import { protocols as standard } from '../protocols/index.js'
-import { type Protocol, type Row, resourceKinds } from '../protocols/protocol.js'
+import { type Protocol, resourceKinds } from '../protocols/protocol.js'
 import type { PlatformOptions } from './platform.js'
 import { tableLines } from './tables.js'
 
@@ -62,26 +63,11 @@ function countText(count: number, section: string): string {
   return `${count} ${count === 1 ? text.replace(/s$/, '') : text}`
 }
 
-const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`
-
 export async function show(file: string, options: PlatformOptions): Promise<void> {
   const loaded = await load(file, await addPlugins(standard, options.plugin))
-  const { config, time } = loaded.platform
+  const { config } = loaded.platform
   const agent = agentNamed(loaded, options.agent)
-  const served = agent.protocols.filter(protocol => protocol !== undefined)
-  const protocols = served.map(({ protocol, version, commands }): Row => {
-    const { id, name, events } = protocol
-    const number = commands.filter(command => command !== undefined).length
-    const since = new Set(events.filter(event => event.since <= version).map(event => event.id))
-    return {
-      id: `0x${id.toString(16)}`,
-      name,
-      version: versionText(version),
-      commands: number,
-      notifications: since.size,
-    }
-  })
-  const resources = Object.assign({}, ...served.map(({ protocol, state }) => protocol.show(state, time.nowUs)))
+  const { protocols, ...resources } = agentTables(agent)
   const { vendor, subVendor, implementationVersion, description } = config
   if (options.json) {
     const identity = { vendor, sub_vendor: subVendor, implementation_version: implementationVersion, description }
@@ -91,7 +77,7 @@ export async function show(file: string, options: PlatformOptions): Promise<void
   const identity = [vendor, subVendor].filter(Boolean).join(':')
   console.log(`${identity}, version 0x${implementationVersion.toString(16)}, as agent ${agent.name} sees it`)
   if (description) console.log(description)
-  for (const [title, rows] of Object.entries<readonly Row[]>({ protocols, ...resources })) {
+  for (const [title, rows] of Object.entries({ protocols: protocols ?? [], ...resources })) {
     console.log(['', title.replaceAll('_', ' '), ...tableLines(rows).map(line => `  ${line}`)].join('\n'))
   }
 }

@@ -1,4 +1,5 @@
 /** What `vhost-user-scmi` does without a subcommand: serves a platform until a signal ends it. */
+import { defaultControlPath } from '../control/socket.js'
 import type { Endpoint } from '../endpoint.js'
 import { createLogger } from '../log.js'
 import type { LogLevel } from '../log-levels.js'
@@ -16,6 +17,8 @@ export interface ServeCommandOptions {
   trace?: string
   pollUs: number
   agent: Record<string, Endpoint>
+  /** True: on the default path. */
+  control?: string | true
 }
 
 function endpointOf(options: ServeCommandOptions): Endpoint | undefined {
@@ -30,6 +33,10 @@ function describeEndpoint(endpoint: Endpoint): string {
   return `accepting connections on ${'fd' in endpoint ? `fd ${endpoint.fd}` : endpoint.socketPath}`
 }
 
+function controlPath(control: string | true): string {
+  return control === true ? defaultControlPath() : control
+}
+
 export async function run(options: ServeCommandOptions): Promise<void> {
   const endpoint = endpointOf(options)
   const log = createLogger({ level: options.logLevel, json: options.json })
@@ -40,6 +47,7 @@ export async function run(options: ServeCommandOptions): Promise<void> {
     plugins: options.plugin,
     log,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
+    ...(options.control ? { open: { control: controlPath(options.control) } } : {}),
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })
   const stop = (signal: NodeJS.Signals): void => {

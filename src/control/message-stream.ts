@@ -1,0 +1,193 @@
+/**
+ * Messages of a running platform for one subscriber, filtered, with their fields. What passes the filter is decoded as far
+ * as the subscriber keeps up and its limit allows; the rest is counted. All of it is off the hot path: see tap.ts.
+ */
+import { RequestError } from '../errors.js'
+import { type Message, MessageDecoder, messageText, type Payload } from '../messages.js'
+import type { Protocol } from '../protocols/protocol.js'
+import type { Server } from '../serve.js'
+import type { TapRecords } from '../tap-records.js'
+import type { Value, Values } from '../wire/fields.js'
+import {
+  DELAYED_RESPONSE,
+  HEADER_SIZE,
+  messageIdOf,
+  NOTIFICATION,
+  protocolIdOf,
+  STATUS_SIZE,
+  typeOf,
+} from '../wire/header.js'
+import { STATUS_NAMES, SUCCESS, statusName } from '../wire/status.js'
+import { listed } from './resources.js'
+import type { Data, MessageEntry, MessageFilter, Messages, Struct } from './shapes.js'
+import type { Sink } from './sink.js'
+
+const PER_SECOND = 1000
+/** A burst of the tap's may use up the limit of so long. */
+const BURST_S = 0.1
+/** Messages that wait for a subscriber who is not ready. */
+const WAITING_MAX = 1000
+
+const KINDS = ['command', 'delayed response', 'notification'] as const
+type Kind = (typeof KINDS)[number]
+
+/** Streams until the function that it returns is called. Throws RequestError for names that there are none of. */
+export function streamMessages(server: Server, filter: MessageFilter, sink: Sink<Messages>): () => void {
+  const stream = new MessageStream(server, filter, sink)
+  return server.tap.listen(records => stream.take(records))
+}
+
+class MessageStream {
+  readonly #agents: readonly string[]
+  readonly #passes: (records: TapRecords) => boolean
+  readonly #decoder: MessageDecoder
+  readonly #sink: Sink<Messages>
+  readonly #perSecond: number
+  #waiting: MessageEntry[] = []
+  #omitted = 0
+  /** Messages that the limit still allows, as of `#refilledMs`. */
+  #allowance: number
+  #refilledMs = performance.now()
+
+  constructor(server: Server, filter: MessageFilter, sink: Sink<Messages>) {
+    this.#agents = server.devices.map(({ agent }) => agent.name)
+    this.#passes = compile(filter, this.#agents, server.protocols)
+    this.#decoder = new MessageDecoder(server.protocols)
+    this.#sink = sink
+    this.#perSecond = filter.max_per_second || PER_SECOND
+    this.#allowance = this.#burst
+  }
+
+  get #burst(): number {
+    return Math.max(1, this.#perSecond * BURST_S)
+  }
+
+  take(records: TapRecords): void {
+    this.#refill()
+    while (records.next()) {
+      if (!this.#passes(records)) continue
+      const message = this.#allowance >= 1 && this.#waiting.length < WAITING_MAX && this.#decoder.record(records)
+      if (!message) {
+        this.#omitted++
+        continue
+      }
+      this.#allowance--
+      this.#waiting.push(entryOf(this.#agents[records.device]!, message, records))
+    }
+    this.#omitted += records.dropped
+    if (!this.#sink.ready() || (this.#waiting.length === 0 && this.#omitted === 0)) return
+    this.#sink.send({ messages: this.#waiting, omitted: this.#omitted })
+    this.#waiting = []
+    this.#omitted = 0
+  }
+
+  #refill(): void {
+    const nowMs = performance.now()
+    const earned = ((nowMs - this.#refilledMs) / 1000) * this.#perSecond
+    this.#allowance = Math.min(this.#allowance + earned, this.#burst)
+    this.#refilledMs = nowMs
+  }
+}
+
+function entryOf(agent: string, message: Message, { arrivedUs, answeredUs }: TapRecords): MessageEntry {
+  const { kind, protocol, token, status, request, reply } = message
+  return {
+    agent,
+    kind,
+    protocol,
+    message: message.message,
+    token,
+    ...(status === undefined ? {} : { status }),
+    status_name: status === undefined ? '' : statusName(status),
+    ...(request ? { request: structOf(request) } : {}),
+    ...(reply ? { reply: structOf(reply) } : {}),
+    arrived_us: arrivedUs,
+    answered_us: answeredUs,
+    shown: messageText(message),
+  }
+}
+
+/** Fields by name; bytes that no layout fits are given as `bytes`. */
+function structOf(payload: Payload): Struct {
+  return payload instanceof Uint8Array ? { bytes: [...payload] } : fieldsOf(payload)
+}
+
+function fieldsOf(values: Values): Struct {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, dataOf(value)]))
+}
+
+/** Numbers beyond 2^53 are given as text. */
+function dataOf(value: Value): Data {
+  if (Array.isArray(value)) return value.map(fieldsOf)
+  if (typeof value !== 'bigint') return value
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
+}
+
+/** Which records pass, decided by a few words of each. */
+function compile(filter: MessageFilter, agents: readonly string[], protocols: readonly Protocol[]) {
+  const { agents: agentNames = [], protocols: protocolNames = [], messages = [], statuses = [], kinds = [] } = filter
+  for (const name of agentNames) known(name, agents, 'agent')
+  for (const kind of kinds) known(kind, KINDS, 'kind')
+  const codes = statuses.map(name => -STATUS_NAMES.indexOf(known(name.toUpperCase(), STATUS_NAMES, 'status')))
+  const ids = protocolNames.map(name => protocolNamed(name, protocols).id)
+  const among = ids.length > 0 ? protocols.filter(({ id }) => ids.includes(id)) : protocols
+  const keys = messages.flatMap(name => keysOf(name, among))
+  return (records: TapRecords): boolean => {
+    const bytes = records.isEvent ? records.reply : records.request
+    if (bytes.byteLength < HEADER_SIZE) return false
+    const header = bytes.getUint32(0, true)
+    if (agentNames.length > 0 && !agentNames.includes(agents[records.device]!)) return false
+    if (ids.length > 0 && !ids.includes(protocolIdOf(header))) return false
+    if (keys.length > 0 && !keys.includes(keyOf(protocolIdOf(header), header, records.isEvent))) return false
+    const kind = kindOf(header, records.isEvent)
+    if (kinds.length > 0 && !kinds.includes(kind)) return false
+    if (codes.length === 0 && !filter.failed) return true
+    const status = statusOf(kind, records.reply)
+    return (
+      codes.includes(status ?? Number.NaN) || (filter.failed === true && status !== SUCCESS && kind !== 'notification')
+    )
+  }
+}
+
+function kindOf(header: number, isEvent: boolean): Kind {
+  if (!isEvent) return 'command'
+  return typeOf(header) === NOTIFICATION ? 'notification' : 'delayed response'
+}
+
+/** Undefined: there is none, or the command was not answered. */
+function statusOf(kind: Kind, reply: DataView): number | undefined {
+  if (kind === 'notification' || reply.byteLength < HEADER_SIZE + STATUS_SIZE) return undefined
+  return reply.getInt32(HEADER_SIZE, true)
+}
+
+/** Commands and notifications are numbered apart. */
+function keyOf(protocolId: number, header: number, isEvent: boolean): number {
+  const isNotification = isEvent && typeOf(header) !== DELAYED_RESPONSE
+  return (isNotification ? 1 << 16 : 0) | (protocolId << 8) | messageIdOf(header)
+}
+
+/** The keys of all commands and notifications with this name. Throws RequestError. */
+function keysOf(name: string, protocols: readonly Protocol[]): number[] {
+  const keys = protocols.flatMap(({ id, commands, events }) => [
+    ...commands.filter(command => command.name === name).map(command => (id << 8) | command.id),
+    ...events.filter(event => event.name === name).map(event => (1 << 16) | (id << 8) | event.id),
+  ])
+  if (keys.length > 0) return keys
+  const names = protocols.flatMap(({ commands, events }) => [...commands, ...events].map(message => message.name))
+  throw new RequestError('NOT_FOUND', `there is no message ${name}; there are ${listed([...new Set(names)])}`)
+}
+
+/** The protocol with this name. Throws RequestError. */
+export function protocolNamed(name: string, protocols: readonly Protocol[]): Protocol {
+  const protocol = protocols.find(protocol => protocol.name === name)
+  if (protocol) return protocol
+  const names = protocols.map(protocol => protocol.name)
+  throw new RequestError('NOT_FOUND', `there is no protocol ${name}; there are ${listed(names)}`)
+}
+
+/** `name`, if it is one of `names`. Throws RequestError. */
+export function known<Name extends string>(name: string, names: readonly Name[], what: string): Name {
+  const found = names.find(candidate => candidate === name)
+  if (found !== undefined) return found
+  throw new RequestError('NOT_FOUND', `there is no ${what} ${name}; there are ${listed(names)}`)
+}

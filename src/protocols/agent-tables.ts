@@ -1,0 +1,24 @@
+/** What an agent sees, as tables for people. */
+import type { Agent } from './agent.js'
+import type { Row, Tables } from './protocol.js'
+
+const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`
+
+/** What an agent sees: its protocols, and its resources under its ids. */
+export function agentTables(agent: Agent): Tables {
+  const served = agent.protocols.filter(protocol => protocol !== undefined)
+  const protocols = served.map(({ protocol, version, commands }): Row => {
+    const { id, name, events } = protocol
+    const number = commands.filter(command => command !== undefined).length
+    const since = new Set(events.filter(event => event.since <= version).map(event => event.id))
+    return {
+      id: `0x${id.toString(16)}`,
+      name,
+      version: versionText(version),
+      commands: number,
+      notifications: since.size,
+    }
+  })
+  const { nowUs } = agent.platform.time
+  return Object.assign({ protocols }, ...served.map(({ protocol, state }) => protocol.show(state, nowUs)))
+}
