@@ -151,6 +151,8 @@ async function build(job: BuildJob): Promise<Kernel> {
     mkdirSync(partial, { recursive: true })
     copyFileSync(join(prepared.objects, image), join(partial, 'Image'))
     copyFileSync(join(prepared.objects, '.config'), join(partial, 'config'))
+    if (options.get('CONFIG_DEBUG_INFO') === 'y')
+      copyFileSync(join(prepared.objects, 'vmlinux'), join(partial, 'vmlinux'))
     if (hasModules) await installModules(job, prepared, partial, log)
     if (consumers) copyFileSync(consumers, join(partial, consumerModule))
     renameSync(log, join(partial, 'build.log'))

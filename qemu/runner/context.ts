@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import type { Device as ScmiDevice } from '../../src/device.js'
 import type { Device } from '../device.js'
-import { WorkError } from '../errors.js'
+import { LabError, WorkError } from '../errors.js'
 import type { Guest, RunLimits } from '../guest.js'
 import { guestLibrary } from '../image.js'
 import { shellLine } from '../process.js'
@@ -16,8 +16,10 @@ import type { Slots } from './slots.js'
 /** Where the guest has the scenario's own functions. */
 export const guestScenario = '/lib/scenario.sh'
 
-/** How often a condition is looked at. */
-const LOOK_MS = 20
+/** How often a condition is looked at: soon at first, then more and more rarely, as looking costs the guest time. */
+const FIRST_LOOK_MS = 20
+const LOOK_GROWTH = 1.5
+const LAST_LOOK_MS = 500
 
 export interface Expectation<T> {
   /** Why the kernel must do so: the function of the driver, or the section of the specification. */
@@ -45,8 +47,12 @@ export class UnmetExpectation extends WorkError {
   }
 }
 
-/** An error's own words: a guest's goes on with its console and the like, which are evidence of their own. */
-export const saidBy = (error: Error): string => error.message.split('\n--- ')[0]!
+/**
+ * An error's own words: a guest's goes on with its console and the like, which are evidence of their own. An error that is
+ * none of the lab's is a bug, of a scenario perhaps, and comes with its stack.
+ */
+export const saidBy = (error: Error): string =>
+  error instanceof LabError ? error.message.split('\n--- ')[0]! : (error.stack ?? error.message)
 
 export interface ContextParts {
   guest: Guest
@@ -108,14 +114,14 @@ export class Context {
 
   async expect<T>(what: string, { because, got, is, withinMs = 0 }: Expectation<T>): Promise<T> {
     const deadline = performance.now() + withinMs
-    for (;;) {
+    for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * LOOK_GROWTH, LAST_LOOK_MS)) {
       const value = await this.#find(got, what, because)
       if (meets(value, is)) return value
       if (performance.now() >= deadline) {
         const late = withinMs > 0 ? ` after ${withinMs} ms` : ''
         throw new UnmetExpectation(what, because, `got ${inspect(value)}${late}, wanted ${inspect(is)}`)
       }
-      await sleep(LOOK_MS)
+      await sleep(pauseMs)
     }
   }
 

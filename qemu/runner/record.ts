@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { LabError } from '../errors.js'
-import { logAround } from './evidence.js'
 import type { TestKernel } from './kernels.js'
 import type { Result } from './suite.js'
 
@@ -124,7 +123,7 @@ export function resultRecord(result: Result, reproduce: string): ResultRecord {
     failures,
     ...(finding ? { finding: { ...finding, fails: finding.fails.map(({ what }) => what) } } : {}),
     steps: hasFailed ? result.steps : [],
-    log: hasFailed ? logAround(result.console) : [],
+    log: result.log,
     messages: hasFailed ? result.messages : [],
     reproduce,
   }

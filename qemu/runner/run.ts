@@ -1,17 +1,19 @@
 /** Runs one scenario on one kernel: boots the machine it asks for, lets it run, looks at what is left. */
 import { stringify } from 'yaml'
 import { boot } from '../boot.js'
-import { GuestError, InterruptedError, WorkError } from '../errors.js'
+import { GuestError, InterruptedError } from '../errors.js'
 import { hash, writeWhole } from '../files.js'
 import type { Guest } from '../guest.js'
 import { cachePath } from '../paths.js'
 import { silentProgress } from '../progress.js'
 import { checkDescriptors, checkGuest, checkInstance, checkLog, type Failure, sharedWith, toFailure } from './checks.js'
 import { Context, guestScenario } from './context.js'
+import { logAround } from './evidence.js'
 import { misfit, type TestKernel } from './kernels.js'
 import type { Entry } from './load.js'
 import type { Scenario } from './scenario.js'
 import type { Slots } from './slots.js'
+import { withLines } from './symbols.js'
 import { Wire } from './wire.js'
 
 /** A step of a scenario, and when it began, in ms since the scenario did. */
@@ -27,8 +29,8 @@ export interface Outcome {
   failures: Failure[]
   ms: number
   steps: Step[]
-  /** All the guest's console said. */
-  console: string
+  /** What the guest's log says of the failures. */
+  log: string[]
   /** The last messages of each device, decoded. */
   messages: string[]
 }
@@ -51,7 +53,7 @@ const memoryFor = ({ config }: TestKernel): string => (config?.get('CONFIG_KASAN
 /** Runs a scenario; the caller holds a slot. Rejects only if the user stops it, or the lab itself is broken. */
 export async function runScenario(entry: Entry, kernel: TestKernel, options: RunOptions): Promise<Outcome> {
   const why = misfit(entry.scenario.kernel ?? {}, kernel)
-  if (why) return { misfit: why, failures: [], ms: 0, steps: [], console: '', messages: [] }
+  if (why) return { misfit: why, failures: [], ms: 0, steps: [], log: [], messages: [] }
   return new Run(entry, kernel, options).outcome()
 }
 
@@ -92,7 +94,7 @@ class Run {
     if (!guest) return this.#outcome(failures, '')
     const { onEnd } = this.#options
     const before = guest.console
-    if (onEnd && !signal.aborted) await onEnd(guest, this.#outcome(failures, before))
+    if (onEnd && !signal.aborted) await onEnd(guest, await this.#outcome(failures, before))
     // What is said meanwhile is not the scenario's.
     const meanwhile = guest.console.length
     failures.push(...(await this.#end(guest)))
@@ -102,13 +104,13 @@ class Run {
     return this.#outcome(failures, console)
   }
 
-  #outcome(failures: readonly Failure[], console: string): Outcome {
+  async #outcome(failures: readonly Failure[], console: string): Promise<Outcome> {
     const isOne = this.#wires.length === 1
     return {
       failures: [...failures],
       ms: Date.now() - this.#began,
       steps: this.#steps,
-      console,
+      log: failures.length > 0 ? await withLines(logAround(console), this.#kernel.image) : [],
       messages: this.#wires.flatMap((wire, i) => wire.tail().map(line => (isOne ? line : `device ${i}: ${line}`))),
     }
   }
@@ -118,10 +120,9 @@ class Run {
     this.#options.onStep(text)
   }
 
-  /** What went wrong in the last step. Errors that tell of a fault in the lab or the scenario are not its business. */
+  /** What went wrong in the last step. */
   #failure(error: unknown): Failure {
-    if (!(error instanceof WorkError) && !(error instanceof InterruptedError)) throw error
-    const { cause = error } = error
+    const { cause = error } = error as Error
     this.#isHung ||= cause instanceof GuestError && cause.reason === 'hang'
     return toFailure(error, `step: ${this.#steps.at(-1)!.text}`)
   }

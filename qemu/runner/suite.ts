@@ -4,7 +4,7 @@ import type { Guest } from '../guest.js'
 import { type Finding, findingFor, isRecorded } from './findings.js'
 import type { TestKernel } from './kernels.js'
 import type { Entry } from './load.js'
-import { type Outcome, runScenario } from './run.js'
+import { type Outcome, type RunOptions, runScenario } from './run.js'
 import { Slots } from './slots.js'
 
 export interface Result extends Outcome {
@@ -26,6 +26,19 @@ export interface SuiteOptions {
   onEnd?: (guest: Guest, result: Result) => Promise<void>
 }
 
+export type OneOptions = Omit<RunOptions, 'onEnd'> & Pick<SuiteOptions, 'onEnd'>
+
+/** Runs one scenario on one kernel, and compares the outcome with the record. The caller holds a slot. */
+export async function runOne(entry: Entry, kernel: TestKernel, { onEnd, ...options }: OneOptions): Promise<Result> {
+  const judge = (outcome: Outcome): Result => {
+    const finding = findingFor(entry.findings, kernel)
+    const asRecorded = outcome.misfit !== undefined || isRecorded(outcome.failures, finding)
+    return { ...outcome, entry, kernel, ...(finding ? { finding } : {}), asRecorded }
+  }
+  const atEnd = onEnd && ((guest: Guest, outcome: Outcome) => onEnd(guest, judge(outcome)))
+  return judge(await runScenario(entry, kernel, { ...options, onEnd: atEnd }))
+}
+
 /**
  * Resolves with all results, kernel by kernel, in the order of the scenarios. Rejects, with every guest ended, when the
  * user stops it, or when the lab itself is broken.
@@ -40,19 +53,12 @@ export async function runSuite(
   const stopped = AbortSignal.any([signal, broken.signal])
   const run = async (entry: Entry, kernel: TestKernel): Promise<Result> => {
     if (stopped.aborted) throw new InterruptedError()
-    const judge = (outcome: Outcome): Result => {
-      const finding = findingFor(entry.findings, kernel)
-      const asRecorded = outcome.misfit !== undefined || isRecorded(outcome.failures, finding)
-      return { ...outcome, entry, kernel, ...(finding ? { finding } : {}), asRecorded }
-    }
-    const result = judge(
-      await runScenario(entry, kernel, {
-        slots,
-        signal: stopped,
-        onStep: step => onStep(entry, kernel, step),
-        ...(onEnd ? { onEnd: (guest, outcome) => onEnd(guest, judge(outcome)) } : {}),
-      }),
-    )
+    const result = await runOne(entry, kernel, {
+      slots,
+      signal: stopped,
+      onStep: step => onStep(entry, kernel, step),
+      ...(onEnd ? { onEnd } : {}),
+    })
     onResult(result)
     return result
   }

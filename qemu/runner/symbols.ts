@@ -1,0 +1,72 @@
+/**
+ * Files and lines for the functions in a kernel's log, as addr2line knows them. That takes a vmlinux with debug
+ * information beside the Image, or where a built tree has it; without, a log stays as it is.
+ */
+import { existsSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { run } from '../process.js'
+import { crossPrefix } from '../tools.js'
+
+/** function+offset/size, as the kernel prints an address (%pS). */
+const place = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)/
+
+interface Place {
+  key: string
+  name: string
+  offset: number
+  size: number
+}
+
+/** Adds file and line to the lines of a log that name a place. */
+export async function withLines(log: readonly string[], image: string): Promise<string[]> {
+  const vmlinux = findVmlinux(image)
+  const places = vmlinux ? placesIn(log) : []
+  if (places.length === 0) return [...log]
+  const lines = await lookUp(vmlinux!, places)
+  return log.map(line => {
+    const found = lines.get(place.exec(line)?.[0] ?? '')
+    return found ? `${line} (${found})` : line
+  })
+}
+
+function findVmlinux(image: string): string | undefined {
+  const folder = dirname(resolve(image))
+  return [join(folder, 'vmlinux'), join(folder, '../../../vmlinux')].find(existsSync)
+}
+
+function placesIn(log: readonly string[]): Place[] {
+  const places = new Map<string, Place>()
+  for (const line of log) {
+    const [key, name, offset, size] = place.exec(line) ?? []
+    if (key)
+      places.set(key, { key, name: name!, offset: Number.parseInt(offset!, 16), size: Number.parseInt(size!, 16) })
+  }
+  return [...places.values()]
+}
+
+/** Functions of the same name differ by their size. */
+async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<string, string>> {
+  const wanted = new Map(places.map(({ name, size }) => [`${name} ${size}`, 0n]))
+  for (const row of (await run(`${crossPrefix}nm`, ['-S', vmlinux])).split('\n')) {
+    const [address, size, , name] = row.split(' ')
+    const id = `${name} ${Number.parseInt(size!, 16)}`
+    if (wanted.has(id)) wanted.set(id, BigInt(`0x${address}`))
+  }
+  const known = places.flatMap(({ key, name, offset, size }) => {
+    const start = wanted.get(`${name} ${size}`)!
+    return start === 0n ? [] : [{ key, address: `0x${(start + BigInt(offset)).toString(16)}` }]
+  })
+  const stdin = known.map(({ address }) => address).join('\n')
+  const answers = (await run(`${crossPrefix}addr2line`, ['-e', vmlinux], { stdin })).trimEnd().split('\n')
+  const lines = known.map(({ key }, index): [string, string] => [
+    key,
+    answers[index]!.replace(/ \(discriminator.*/, ''),
+  ])
+  return new Map(lines.flatMap(([key, line]) => (line.startsWith('??') ? [] : [[key, shorten(line, vmlinux)]])))
+}
+
+/** Below the tree's own folder, paths are told from there. */
+function shorten(line: string, vmlinux: string): string {
+  const path = relative(dirname(vmlinux), line)
+  return path.startsWith('..') ? line : path
+}
