@@ -177,9 +177,9 @@ function reproduceLine({ name }: Entry, { words }: TestKernel, { scenarios }: Ru
 
 /** How this program was called. */
 function program(): string[] {
-  const [, script] = process.argv
-  if (process.env.npm_command === 'exec') return ['npx', 'scmi-lab']
-  return basename(script!) === 'scmi-lab' ? ['scmi-lab'] : ['node', script!]
+  const script = process.argv[1]!
+  if (script.includes('/node_modules/.bin/')) return ['npx', 'scmi-lab']
+  return basename(script) === 'scmi-lab' ? ['scmi-lab'] : ['node', script]
 }
 
 function versions(): Record<string, string> {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { shellLine } from '../../qemu/process.js'
 
-const CLI = join(import.meta.dirname, '../../dist/qemu/cli.js')
+export const CLI = join(import.meta.dirname, '../../dist/qemu/cli.js')
 const LIMIT_MS = 60_000
 
 export class LabCommand {
@@ -76,9 +76,9 @@ export interface Finished {
 }
 
 /** Runs the command to its end. */
-export async function runLab(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Finished> {
+export async function runLab(args: string[], env: NodeJS.ProcessEnv = {}, limitMs = LIMIT_MS): Promise<Finished> {
   const command = new LabCommand(args, env)
-  const timer = setTimeout(() => command.child.kill('SIGKILL'), LIMIT_MS)
+  const timer = setTimeout(() => command.child.kill('SIGKILL'), limitMs)
   const code = await command.ended
   clearTimeout(timer)
   return { code, stdout: command.stdout, stderr: command.stderr }

@@ -1,1 +1,1 @@
-sleep_forever() { sleep 1000000; }
+sleep_long() { sleep 1000000; }

@@ -1,0 +1,1 @@
+wait_long() { sleep 1000000; }
