@@ -36,7 +36,7 @@ describe('scenarios', () => {
     const entries = await ownScenarios()
     expect(new Set(entries.map(({ name }) => name)).size).toBe(entries.length)
     for (const { name, scenario } of entries) {
-      expect(name).toMatch(/^[a-z0-9-]+\/[a-z0-9-]+$/)
+      expect(name).toMatch(/^[a-z0-9-]+(\/[a-z0-9-]+){1,2}$/)
       expect(scenario.summary, name).toMatch(/^\S.{10,110}$/)
     }
   })
