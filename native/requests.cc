@@ -165,8 +165,8 @@ Session::Outcome Session::set_vring_base(Message& message) {
 Session::Outcome Session::get_vring_base(Message& message) {
   auto state = payload<VhostUserVringState>(message);
   if (std::string reason = no_such_ring(state.index); !reason.empty()) return refused(std::move(reason));
-  // Nothing is in work between two requests: batches are answered whole. So this stops the ring for good, and the base
-  // is the first chain that was not answered.
+  // Nothing is in work between two requests: batches are answered whole, but for what is held, which is given up. So
+  // this stops the ring for good, and the base is the first chain that was not taken.
   stop(state.index);
   host_.unwatch_kick(state.index);
   Vring& vring = vrings_[state.index];

@@ -1,4 +1,5 @@
 /** Each fault that a rule can cause, as a driver meets it; and that none of it outlives the driver it was for. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { FaultRule } from '../../src/faults/rule.js'
 import { definePlatform } from '../../src/load.js'
@@ -412,6 +413,20 @@ describe('what waits', () => {
     await turns()
     expect(rig.guest.driver.cmdq.usedIdx).toBe(0)
   })
+})
+
+it("README's rules do what they say", async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const code = /```js\n(server\.faults\.[^`]*)```/.exec(readme)![1]!
+  const rig = await faulty()
+  new Function('server', code)(rig.server)
+  rig.post(1, CLOCK, RATE_SET, 0, CPU, 900e6, 0)
+  rig.post(2, CLOCK, RATE_GET, CPU)
+  expect((await rig.ask(BASE, LIST_PROTOCOLS, 0)).slice(0, 3)).toEqual([packHeader(BASE, LIST_PROTOCOLS, 0, 7), 0, 200])
+  expect(await rig.events(1)).toEqual([[RATE_CHANGED[0], 0, 0, 0, 0]])
+  rig.time.advance(2_000_000)
+  expect(rig.answers().map(({ bytes }) => wordsOf(bytes))).toEqual([[header(RATE_GET, 0, 3), 0, 600e6, 0]])
+  expect(rig.server.faults.list().map(({ hits }) => hits)).toEqual([1, 1, 1, 0])
 })
 
 describe('a rule', () => {

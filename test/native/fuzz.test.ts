@@ -9,9 +9,12 @@ import {
   ENTRY_REQUEST_LENGTH,
   ENTRY_REQUEST_OFFSET,
   ENTRY_REQUEST_WINDOW,
+  ENTRY_TICKET,
   ENTRY_WORDS,
+  ENTRY_WRITTEN,
   MESSAGE_MAX,
   NativeEvent,
+  WRITTEN_LATER,
 } from '../../src/native.js'
 import type { FrontEnd } from '../driver/front-end.js'
 import { Descriptor, REPLY_FLAGS, VERSION } from '../driver/protocol.js'
@@ -141,6 +144,8 @@ interface Touched {
 it('survives random rings, and writes only where it may', async () => {
   await fuzz('rings', async random => {
     const size = 1 << random.below(7)
+    const tickets: number[] = []
+    let holding = random.once(2)
     const rig = await started({
       size,
       form: 'indirect',
@@ -149,6 +154,7 @@ it('survives random rings, and writes only where it may', async () => {
       onBatch: (count, backEnd) => {
         checkEntries(count, backEnd)
         backEnd.echo(count)
+        if (holding) holdSome(count, backEnd, random, tickets)
       },
     })
     const { memory, driver, frontEnd, backEnd } = rig
@@ -167,6 +173,9 @@ it('survives random rings, and writes only where it may', async () => {
       for (let i = 0; i < 4; i++) {
         await frontEnd.sync()
         randomDescriptor(rig, random, { pool, tables }, touched, random.below(size))
+        // Mostly one that is good, sometimes one of the past, or none at all.
+        const ticket = random.once(8) ? random.pick([random.below(0x1_0000_0000), ...tickets]) : tickets.pop()
+        rig.device.completeHeld(ticket ?? 0, random.bytes(random.below(128)))
         cmdq.kickNow()
       }
       await frontEnd.sync()
@@ -186,6 +195,7 @@ it('survives random rings, and writes only where it may', async () => {
       sys.readEvent(cmdq.kick)
       await rig.start()
     }
+    holding = false
     driver.reset()
     await rig.reconnect()
     await rig.start()
@@ -198,6 +208,15 @@ it('survives random rings, and writes only where it may', async () => {
     await rig.close()
   })
 })
+
+/** Leaves some messages of a batch to be answered later. */
+function holdSome(count: number, { batch }: BackEnd, random: Random, tickets: number[]): void {
+  for (let i = 0, entry = BATCH_HEADER; i < count; i++, entry += ENTRY_WORDS) {
+    if (random.once(2)) continue
+    batch[entry + ENTRY_WRITTEN] = WRITTEN_LATER
+    tickets.push(batch[entry + ENTRY_TICKET]!)
+  }
+}
 
 /** Writes descriptor `i`, most often one that makes sense. */
 function randomDescriptor(
