@@ -27,6 +27,9 @@ export interface Compiled {
   messageIds: ReadonlySet<number> | undefined
 }
 
+/** Protocol ids are 8 bits wide (SCMI v3.2 §4.1.2). */
+const IDS = 256
+
 /** Protocol and message in one number. */
 export const messageKey = (protocolId: number, messageId: number): number => (protocolId << 8) | messageId
 
@@ -134,8 +137,8 @@ function resolve(
   const number = asNumber(names.message)
   const messages = all.filter(({ id, name }) => (number === undefined ? name === names.message : id === number))
   if (number !== undefined) {
-    const keys = protocolId === undefined ? protocols.map(({ id }) => id) : [protocolId]
-    return { protocolId, messageIds: new Set(keys.map(id => messageKey(id, number))), messages }
+    const protocolIds = protocolId === undefined ? Array.from({ length: IDS }, (_, id) => id) : [protocolId]
+    return { protocolId, messageIds: new Set(protocolIds.map(id => messageKey(id, number))), messages }
   }
   if (messages.length === 0) throw new ConfigError(['message'], noMessage(kind, String(names.message), protocols))
   return { protocolId, messageIds: new Set(messages.map(({ key }) => key)), messages }

@@ -65,6 +65,11 @@ describe('a rule takes', () => {
     ])
   })
 
+  it('a message by its number in any protocol, served or not', () => {
+    const faults = faultsWith({ message: 6, drop: true })
+    expect([takes(faults, CLOCK, 6), takes(faults, 0x99, 6), takes(faults, CLOCK, 7)]).toEqual([true, true, false])
+  })
+
   it('messages of protocols that are not served, by number', () => {
     const faults = faultsWith({ protocol: 0x99, message: 3, drop: true })
     expect([takes(faults, 0x99, 3), takes(faults, 0x99, 2)]).toEqual([true, false])
