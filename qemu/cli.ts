@@ -5,7 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { BootOptions } from './boot.js'
 import { LabError } from './errors.js'
 import { parseMemory } from './machine.js'
-import type { RunArguments, Shard } from './runner/commands.js'
+import type { ListArguments, RunArguments, Shard } from './runner/commands.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -171,8 +171,9 @@ program
   .description('List scenarios: what a kernel is tried with.')
   .argument('[name|tag...]', 'only those with this name, group or tag')
   .option('--scenarios <folder>', "scenarios of your own, instead of the lab's")
+  .option('--findings', 'what kernels are known to do wrong in them, as a table in Markdown', false)
   .option('--json', 'print names, summaries and tags as JSON', false)
-  .action(async (words: string[], options: { json: boolean; scenarios?: string }) => {
+  .action(async (words: string[], options: ListArguments) => {
     const { listScenarios } = await import('./runner/commands.js')
     await listScenarios(words, options)
   })

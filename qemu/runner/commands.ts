@@ -14,6 +14,7 @@ import { compare } from './baseline.js'
 import { findKernels, type KernelSelection, type TestKernel } from './kernels.js'
 import { type Entry, ownScenarios, scenariosOf, select } from './load.js'
 import { differs, makeRunRecord, type ResultRecord, type RunRecord, readRunRecord, resultRecord } from './record.js'
+import { findingsTable } from './report/findings.js'
 import { htmlText } from './report/html.js'
 import { junitText } from './report/junit.js'
 import { ktapText } from './report/ktap.js'
@@ -47,8 +48,16 @@ export interface Shard {
 
 const findScenarios = (folder?: string): Promise<Entry[]> => (folder ? scenariosOf(folder) : ownScenarios())
 
-export async function listScenarios(words: string[], options: { json: boolean; scenarios?: string }): Promise<void> {
+export interface ListArguments {
+  json: boolean
+  /** The table of known findings, instead of the scenarios. */
+  findings: boolean
+  scenarios?: string
+}
+
+export async function listScenarios(words: string[], options: ListArguments): Promise<void> {
   const entries = select(await findScenarios(options.scenarios), words)
+  if (options.findings) return console.log(findingsTable(entries))
   const list = entries.map(({ name, scenario }) => ({ name, summary: scenario.summary, tags: scenario.tags ?? [] }))
   if (options.json) return console.log(JSON.stringify(list, null, 2))
   for (const line of tableLines(list)) console.log(line)

@@ -1,0 +1,49 @@
+/** All records of findings as a table in Markdown, for qemu/README.md: what one sees, why, and how to see it. */
+import semver from 'semver'
+import { debianKernels } from '../../kernel/source.js'
+import type { Finding } from '../findings.js'
+import type { Entry } from '../load.js'
+
+export function findingsTable(entries: readonly Entry[]): string {
+  const known = new Map<Finding, Entry[]>()
+  for (const entry of entries) {
+    for (const finding of entry.findings) known.set(finding, [...(known.get(finding) ?? []), entry])
+  }
+  const rows = [...known].map(([finding, about]) =>
+    [namesOf(about, entries), kernelsOf(finding), finding.symptom, finding.cause, `\`${commandOf(finding, about)}\``]
+      .map(text => text.trim().replaceAll(/\s+/g, ' ').replaceAll('|', '\\|'))
+      .join(' | '),
+  )
+  return [
+    '| scenario | Linux | what one sees | cause | try it |',
+    '|---|---|---|---|---|',
+    ...rows.map(row => `| ${row} |`),
+  ].join('\n')
+}
+
+/** A file's name, if the finding is about all that is in it. */
+function namesOf(about: readonly Entry[], entries: readonly Entry[]): string {
+  const { file } = about[0]!
+  const isAll = entries.filter(entry => entry.file === file).length === about.length
+  return isAll ? file : about.map(({ name }) => name).join(', ')
+}
+
+function kernelsOf({ kernels, variants, patched, unpatched }: Finding): string {
+  return [
+    kernels,
+    ...(variants ? [variants.join(', ')] : []),
+    ...(patched ? [`with "${patched}"`] : []),
+    ...(unpatched ? [`without "${unpatched}"`] : []),
+  ].join('; ')
+}
+
+/** The newest of the kernels that it is about, as the lab builds them. */
+function commandOf({ kernels, variants, patched }: Finding, [first]: readonly Entry[]): string {
+  const kernel = Object.keys(debianKernels).find(name => semver.intersects(kernels, `~${name}.0`))
+  return [
+    `scmi-lab run ${first!.name}`,
+    ...(kernel ? [`--kernel ${kernel}`] : []),
+    ...(variants ? [`--variant ${variants[0]}`] : []),
+    ...(patched ? ['--patch …'] : []),
+  ].join(' ')
+}
