@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
 
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { BootOptions } from './boot.js'
 import { LabError } from './errors.js'
+import { plain, variants } from './kernel/config.js'
+import { defaultKernel } from './kernel/source.js'
 import { parseMemory } from './machine.js'
 import type { ListArguments, RunArguments, Shard } from './runner/commands.js'
 
@@ -13,6 +15,7 @@ const EXIT_USAGE = 2
 interface BuildArguments {
   source: string
   patch: string[]
+  variant: string
   config: string[]
   jobs?: number
   update: boolean
@@ -36,7 +39,11 @@ type RunCommandArguments = Omit<RunArguments, 'kernels' | 'patches' | 'variants'
 const stopping = new AbortController()
 const { signal } = stopping
 
-const collect = (value: string, before: string[]): string[] => [...before, value]
+/** An option that may be given several times; `none` says what holds if it is not. */
+const repeatable = (flags: string, description: string, none: string): Option =>
+  new Option(flags, `${description}; repeatable`)
+    .argParser((value, before: string[]) => [...before, value])
+    .default([], none)
 
 function count(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Write a whole number from 1.')
@@ -101,13 +108,9 @@ kernel
   .command('build')
   .description('Build an arm64 Image with all SCMI drivers, or find it in the cache; prints its path.')
   .option('--source <7.3|7.2|6.12|path>', "a Debian kernel's version, or a source tree (never written to)", '7.3')
-  .option('--patch <file>', 'apply a patch: a diff, or a mail as the list shows it; repeatable', collect, [])
-  .option(
-    '--config <fragment>',
-    'merge a fragment of a kernel configuration; repeatable, the last one wins',
-    collect,
-    [],
-  )
+  .addOption(repeatable('--patch <file>', 'apply a patch: a diff, or a mail as the list shows it', 'none'))
+  .option('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, plain)
+  .addOption(repeatable('--config <fragment>', 'merge a fragment of a configuration, the last one wins', 'none'))
   .option('-j, --jobs <n>', 'compile this many files at once; default: one per core', count)
   .option('--update', 'ask Debian for a newer version of the source package', false)
   .option('--json', 'print path, configuration and lost options as JSON', false)
@@ -123,8 +126,8 @@ Examples:
   )
   .action(async (options: BuildArguments) => {
     const { buildKernel } = await import('./build.js')
-    const { source, patch, config, jobs, update } = options
-    const request = { source, patches: patch, fragments: config, update, ...(jobs ? { jobs } : {}) }
+    const { source, patch, variant, config, jobs, update } = options
+    const request = { source, patches: patch, variant, fragments: config, update, ...(jobs ? { jobs } : {}) }
     const built = await buildKernel(request, { signal })
     console.log(options.json ? JSON.stringify(built) : built.image)
   })
@@ -136,7 +139,7 @@ program
   .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset (minimal, demo)', 'demo')
   .option('--memory <size>', "the guest's memory: 256M, 1G", size, '256M')
   .option('--cpus <n>', "the guest's CPUs", count, 2)
-  .option('--append <words>', "words for the kernel's command line; repeatable", collect, [])
+  .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))
   .option('--debug', "show the SCMI drivers' debug messages", false)
   .option('--print-command', "print QEMU's command line instead of booting", false)
   .option('--json', 'with --print-command: print the words of both command lines as JSON', false)
@@ -182,9 +185,9 @@ program
   .command('run')
   .description('Run scenarios on kernels, and say which paths of the SCMI drivers work.')
   .argument('[name|tag...]', 'only those with this name, group or tag')
-  .option('--kernel <version|tree|image>', 'a kernel to try; repeatable (default: 7.3)', collect, [])
-  .option('--patch <file>', 'apply a patch to each kernel before it is built; repeatable', collect, [])
-  .option('--variant <name>', 'a kind of kernel to build; repeatable (default: plain)', collect, [])
+  .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', defaultKernel))
+  .addOption(repeatable('--patch <file>', 'apply a patch to each kernel before it is built', 'none'))
+  .addOption(repeatable('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, plain))
   .option('--shell', 'end in the guest: where the scenario fails, or at its end')
   .option('--baseline <file>', 'tell what got better and worse since the run that wrote this with --json')
   .option('--report <file>', 'write a page to attach to a mail: table, evidence, versions, configurations')
@@ -210,9 +213,12 @@ Exit codes: 0 all as recorded, 1 something differs, 2 wrong option or file, 130 
   .action(async (words: string[], options: RunCommandArguments) => {
     const { runFromArguments } = await import('./runner/commands.js')
     const { kernel, patch, variant, ...rest } = options
-    const kernels = kernel.length ? kernel : ['7.3']
-    const variants = variant.length ? variant : ['plain']
-    await runFromArguments(words, { ...rest, kernels, patches: patch, variants }, signal)
+    const kernels = kernel.length ? kernel : [defaultKernel]
+    await runFromArguments(
+      words,
+      { ...rest, kernels, patches: patch, variants: variant.length ? variant : [plain] },
+      signal,
+    )
   })
 
 program
