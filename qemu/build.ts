@@ -145,7 +145,7 @@ async function build(job: BuildJob): Promise<Kernel> {
     const options = parseConfig(readFileSync(join(prepared.objects, '.config'), 'utf8'))
     const hasModules = [...options.values()].includes('m')
     await compile(job, prepared, log, hasModules)
-    const consumers = await compileConsumers(job, prepared, log)
+    const consumers = await compileConsumers(job, prepared, log, hasModules)
     const partial = `${job.home}.partial`
     rmSync(partial, { recursive: true, force: true })
     mkdirSync(partial, { recursive: true })
@@ -250,6 +250,7 @@ async function compileConsumers(
   job: BuildJob,
   { tree, objects }: PreparedTree,
   log: string,
+  hasModules: boolean,
 ): Promise<string | undefined> {
   if (parseConfig(readFileSync(join(objects, '.config'), 'utf8')).get('CONFIG_MODULES') !== 'y') return undefined
   job.progress.update('compiling the consumer module')
@@ -258,8 +259,10 @@ async function compileConsumers(
   const base = ['-C', tree, `O=${objects}`]
   try {
     await make(job, objects, [...base, 'modules_prepare'], log)
-    const symbols = `KBUILD_EXTRA_SYMBOLS=${join(objects, 'vmlinux.symvers')}`
-    await make(job, objects, [...base, `M=${folder}`, symbols, 'modules'], log)
+    // Kbuild finds the kernel's symbols in Module.symvers, which only modules make; one of an earlier build tells wrong.
+    if (!hasModules) rmSync(join(objects, 'Module.symvers'), { force: true })
+    const symbols = hasModules ? [] : [`KBUILD_EXTRA_SYMBOLS=${join(objects, 'vmlinux.symvers')}`]
+    await make(job, objects, [...base, `M=${folder}`, ...symbols, 'modules'], log)
     return join(folder, consumerModule)
   } catch (error) {
     if (!(error instanceof WorkError)) throw error

@@ -24,7 +24,12 @@ modules_prepare:
 	@:
 modules:
 	@test ! -e lib/other-interface || { echo "consumer.c:1:1: error: unknown type"; exit 1; }
-	@cp $(M)/consumer.c $(M)/lab-consumer.ko
+	@test -z "$(M)" || cp $(M)/consumer.c $(M)/lab-consumer.ko
+modules_install:
+	@mkdir -p $(INSTALL_MOD_PATH)/lib/modules/9.9.9/kernel
+	@echo scmi > $(INSTALL_MOD_PATH)/lib/modules/9.9.9/kernel/scmi.ko
+	@echo kernel/scmi.ko: > $(INSTALL_MOD_PATH)/lib/modules/9.9.9/modules.dep
+	@ln -s $(O) $(INSTALL_MOD_PATH)/lib/modules/9.9.9/build
 `
 
 const mergeConfig = `#!/bin/sh

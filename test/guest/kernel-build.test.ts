@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { buildKernel, type KernelRequest } from '../../qemu/build.js'
+import { moduleFiles } from '../../qemu/modules.js'
 import { startProgress } from '../../qemu/progress.js'
 import { makeFakeKernel, numbers, numbersPatch } from './fake-kernel.js'
 import { LabCommand } from './lab-command.js'
@@ -63,6 +64,21 @@ test('a patch changes the Image and not the source tree', async () => {
   const { image } = await build({ patches: [patchFile()] })
   expect(readFileSync(image, 'utf8')).toBe(numbers.replace('three', '3'))
   expect(readFileSync(join(tree, 'lib/numbers.txt'), 'utf8')).toBe(numbers)
+})
+
+test('a variant is another kernel; the guest gets its modules, and nothing of the build', async () => {
+  const first = await build()
+  const modular = await build({ variant: 'modules' })
+  expect(modular.image).not.toBe(first.image)
+  expect(readFileSync(modular.config, 'utf8')).toContain('CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=m')
+  const paths = (image: string) => moduleFiles(image).map(({ path }) => path)
+  expect(paths(first.image)).toEqual(['/lib/lab-consumer.ko'])
+  expect(paths(modular.image).sort()).toEqual([
+    '/lib/lab-consumer.ko',
+    '/lib/modules/9.9.9/kernel/scmi.ko',
+    '/lib/modules/9.9.9/modules.dep',
+  ])
+  await expect(build({ variant: 'nice' })).rejects.toThrow('--variant nice: give plain, atomic, debug')
 })
 
 test('the lab’s consumer module is beside the Image, unless the kernel’s interfaces do not fit it', async () => {
