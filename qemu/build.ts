@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { type Progress, startProgress } from '../src/progress.js'
 import { consumerModule, consumerSource, copyConsumerSource } from './consumers.js'
 import { InterruptedError, WorkError } from './errors.js'
 import { hash, writeWhole } from './files.js'
@@ -25,7 +26,6 @@ import { withLock } from './lock.js'
 import { modulesFolder } from './modules.js'
 import { cachePath } from './paths.js'
 import { run } from './process.js'
-import { type Progress, startProgress } from './progress.js'
 import { crossPrefix, requireTools, toolsFor } from './tools.js'
 
 export interface KernelRequest {

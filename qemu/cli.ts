@@ -2,6 +2,7 @@
 /** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { oneLine } from '../src/cli/arguments.js'
 import type { BootOptions } from './boot.js'
 import { LabError } from './errors.js'
 import { plain, variants } from './kernel/config.js'
@@ -63,13 +64,6 @@ function shard(text: string): Shard {
   if (!index || !of || index > of) throw new InvalidArgumentError('Write I/N, such as 1/3 for the first third.')
   return { index, of }
 }
-
-/** commander spreads a suggestion over a second line. */
-const oneLine = (text: string): string =>
-  text
-    .replace(/^error: /, '')
-    .trim()
-    .replaceAll(/\s*\n\s*/g, ' ')
 
 const program = new Command('scmi-lab')
   .description('Builds arm64 kernels and boots them in QEMU against the virtual SCMI platform. Needs no KVM.')

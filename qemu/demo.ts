@@ -5,6 +5,7 @@ import { clocks } from '../src/platform/clocks.js'
 import type { Sensor } from '../src/platform/sensor.js'
 import { sensorTypeName } from '../src/platform/sensor-types.js'
 import { sensors } from '../src/platform/sensors.js'
+import { seconds } from '../src/progress.js'
 import type { Server } from '../src/serve.js'
 import type { Stats } from '../src/stats.js'
 import { NOTIFICATION, packHeader } from '../src/wire/header.js'
@@ -13,7 +14,6 @@ import { kernelImage } from './commands.js'
 import { WorkError } from './errors.js'
 import type { Guest } from './guest.js'
 import { readClocks, readHwmon, readIio, scmiLog } from './guest-view.js'
-import { seconds } from './progress.js'
 
 /** Reads that the burst at the end makes through hwmon. */
 const BURST = 2000

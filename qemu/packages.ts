@@ -4,11 +4,11 @@
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Progress } from '../src/progress.js'
 import { WorkError } from './errors.js'
 import { withLock } from './lock.js'
 import { cachePath } from './paths.js'
 import { run } from './process.js'
-import type { Progress } from './progress.js'
 import { debianMirror } from './setup.js'
 import { requireTools, tools, toolsFor } from './tools.js'
 

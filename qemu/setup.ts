@@ -3,9 +3,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Progress, startProgress } from '../src/progress.js'
 import { LabError, WorkError } from './errors.js'
 import { run } from './process.js'
-import { type Progress, startProgress } from './progress.js'
 import { fault, findProgram, requireTools, type ToolName, tools } from './tools.js'
 
 /** Releases whose own QEMU is too old, and where a newer one comes from. */

@@ -1,11 +1,11 @@
 /** Runs one scenario on one kernel: boots the machine it asks for, lets it run, looks at what is left. */
 import { stringify } from 'yaml'
+import { silentProgress } from '../../src/progress.js'
 import { boot } from '../boot.js'
 import { GuestError, InterruptedError } from '../errors.js'
 import { hash, writeWhole } from '../files.js'
 import type { Guest } from '../guest.js'
 import { cachePath } from '../paths.js'
-import { silentProgress } from '../progress.js'
 import { checkDescriptors, checkGuest, checkInstance, checkLog, type Failure, sharedWith, toFailure } from './checks.js'
 import { Context, guestScenario } from './context.js'
 import { logAround } from './evidence.js'

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { buildKernel, type KernelRequest } from '../../qemu/build.js'
 import { moduleFiles } from '../../qemu/modules.js'
-import { startProgress } from '../../qemu/progress.js'
+import { startProgress } from '../../src/progress.js'
 import { makeFakeKernel, numbers, numbersPatch } from './fake-kernel.js'
 import { LabCommand } from './lab-command.js'
 

@@ -1,7 +1,7 @@
 /** A run as people read it: a line for each scenario, the evidence of what differs, and a table of several kernels. */
 import colors from 'picocolors'
 import { tableLines } from '../../../src/cli/tables.js'
-import { seconds } from '../../progress.js'
+import { seconds } from '../../../src/progress.js'
 import { differs, type ResultRecord, type RunRecord } from '../record.js'
 
 const NAME_WIDTH = 34

@@ -1,0 +1,33 @@
+/** Readers of option arguments that several commands take. */
+import { InvalidArgumentError } from 'commander'
+
+/** A whole number within bounds. */
+export function wholeNumber(min = 0, max = 999_999_999) {
+  return (text: string): number => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    if (number >= min && number <= max) return number
+    throw new InvalidArgumentError(
+      max < 999_999_999 ? `Write a whole number from ${min} to ${max}.` : 'Write a whole number.',
+    )
+  }
+}
+
+/** Collects an option that may be repeated. */
+export function repeated(value: string, others: string[] = []): string[] {
+  return [...others, value]
+}
+
+/** How long a device watches its ring after work. */
+export function pollUs(text: string): number | 'auto' {
+  if (text === 'auto') return text
+  const number = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN
+  if (number <= 1_000_000) return number
+  throw new InvalidArgumentError('Write auto, or a whole number of microseconds up to 1000000.')
+}
+
+/** An error of commander as one line: it spreads a suggestion over a second one. */
+export const oneLine = (text: string): string =>
+  text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
