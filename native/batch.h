@@ -29,6 +29,7 @@ inline constexpr uint32_t TIME_TAKEN = 0;
 inline constexpr uint32_t TIME_SERVICE = 1;
 inline constexpr uint32_t TIMES = 2;
 inline constexpr uint32_t HEADER_PREVIOUS_COUNT = 4;
+inline constexpr uint32_t HEADER_COUNT = 5;
 
 // Words of an entry.
 struct Entry {

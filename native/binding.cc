@@ -15,21 +15,14 @@
 
 #include "batch.h"
 #include "event_loop.h"
+#include "offer.h"
 #include "session.h"
 #include "text.h"
 
 namespace vhost_user_scmi {
 namespace {
 
-constexpr double WATCH_US_DEFAULT = 50;
 constexpr double WATCH_US_MAX = 1'000'000;
-
-constexpr uint64_t FEATURES = feature_bit(VIRTIO_F_INDIRECT_DESC) | feature_bit(VIRTIO_F_EVENT_IDX) |
-                              feature_bit(VHOST_USER_F_PROTOCOL_FEATURES) | feature_bit(VIRTIO_F_VERSION_1);
-constexpr uint64_t PROTOCOL_FEATURES =
-    feature_bit(VHOST_USER_PROTOCOL_F_MQ) | feature_bit(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
-    feature_bit(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) | feature_bit(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
-    feature_bit(VHOST_USER_PROTOCOL_F_STATUS);
 
 bool is_integer(const Napi::Value& value, double min, double max) {
   if (!value.IsNumber()) return false;
@@ -59,11 +52,15 @@ class Options {
     out = value.As<Napi::Boolean>();
     return true;
   }
-  bool integer(const char* name, double max, double& out) {
+  // Microseconds, or 'auto'.
+  bool watch(const char* name, WatchOptions& out) {
     const Napi::Value value = get(name);
     if (value.IsEmpty() || value.IsUndefined()) return ok();
-    if (!is_integer(value, 0, max)) return fail(text("options.%s must be an integer from 0 to %.0f", name, max));
-    out = value.As<Napi::Number>().DoubleValue();
+    if (value.IsString() && value.As<Napi::String>().Utf8Value() == "auto") return true;
+    if (!is_integer(value, 0, WATCH_US_MAX)) {
+      return fail(text("options.%s must be 'auto' or an integer from 0 to %.0f", name, WATCH_US_MAX));
+    }
+    out = {.ns = static_cast<uint64_t>(value.As<Napi::Number>().DoubleValue()) * 1000, .backs_off = false};
     return true;
   }
   // An array of bit numbers, as a mask.
@@ -123,6 +120,7 @@ class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
                            InstanceMethod<&Device::complete_held>("completeHeld"),
                            InstanceMethod<&Device::break_ring>("breakRing"),
                            InstanceMethod<&Device::features>("features"),
+                           InstanceMethod<&Device::latencies>("latencies"),
                            InstanceMethod<&Device::close>("close"),
                        });
   }
@@ -140,6 +138,7 @@ class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
   Napi::Value complete_held(const Napi::CallbackInfo& info);
   Napi::Value break_ring(const Napi::CallbackInfo& info);
   Napi::Value features(const Napi::CallbackInfo& info);
+  Napi::Value latencies(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   // False, with an exception pending, if the method can't be called now.
@@ -147,9 +146,11 @@ class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
   bool out_of_reach(const char* method);
   std::optional<std::string> path_of(const Napi::CallbackInfo& info, const char* method);
   void share_batch(Napi::Object self);
+  void define_next_batch(Napi::Object self);
+  static napi_value next_batch(napi_env env, napi_callback_info info);
 
   // JavaScriptSide
-  bool answer(uint32_t count) override;
+  void answer(uint32_t count) override;
   void turn(const std::function<void()>& work) override;
   void on_event(const Event& event) override;
   void after_visit() override;
@@ -163,16 +164,16 @@ class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
   static void on_environment_end(napi_async_cleanup_hook_handle hook, void* device);
 
   std::optional<EventLoop> loop_;
-  Napi::FunctionReference on_batch_;
+  Napi::FunctionReference on_batches_;
   Napi::FunctionReference on_event_;
   std::optional<Napi::AsyncContext> context_;
   napi_async_cleanup_hook_handle hook_ = nullptr;
 
   Napi::Reference<Napi::ArrayBuffer> scratch_;
   std::vector<Napi::Reference<Napi::ArrayBuffer>> lent_;
-  // Set while onBatch runs: the pump is on the stack, and no ring may change under it.
+  // Set while onBatches runs: the pump is on the stack, and no ring may change under it.
   bool in_batch_ = false;
-  // What onBatch threw, until its batch is published.
+  // What onBatches threw, until its batch is published.
   Napi::Error batch_error_;
 };
 
@@ -180,11 +181,11 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
   bool events = true;
   bool mem_slots = false;
   uint64_t without = 0;
-  double watch_us = WATCH_US_DEFAULT;
+  WatchOptions watch;
   Options options(info[0]);
   if (!options.boolean("events", events) || !options.bits("withoutFeatures", without) ||
-      !options.boolean("memSlots", mem_slots) || !options.integer("pollUs", WATCH_US_MAX, watch_us) ||
-      !options.function("onBatch", on_batch_) || !options.function("onEvent", on_event_)) {
+      !options.boolean("memSlots", mem_slots) || !options.watch("pollUs", watch) ||
+      !options.function("onBatches", on_batches_) || !options.function("onEvent", on_event_)) {
     return;
   }
   uv_loop_t* loop;
@@ -197,9 +198,10 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
       .protocol_features =
           PROTOCOL_FEATURES | (mem_slots ? feature_bit(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) : 0),
   };
-  loop_.emplace(loop, offer, static_cast<uint64_t>(watch_us) * 1000, static_cast<JavaScriptSide&>(*this));
+  loop_.emplace(loop, offer, watch, static_cast<JavaScriptSide&>(*this));
   context_.emplace(Env(), "vhost-user-scmi");
   share_batch(info.This().As<Napi::Object>());
+  define_next_batch(info.This().As<Napi::Object>());
   napi_add_async_cleanup_hook(Env(), on_environment_end, this, &hook_);
 }
 
@@ -220,6 +222,15 @@ void Device::share_batch(Napi::Object self) {
       Napi::PropertyDescriptor::Value("batch", Napi::Uint32Array::New(Env(), BATCH_WORDS, words, 0), napi_enumerable),
       Napi::PropertyDescriptor::Value("times", Napi::Float64Array::New(Env(), TIMES, words, 0), napi_enumerable),
   });
+}
+
+// A plain function: finding the device of a method's object takes several times as long as the call itself.
+void Device::define_next_batch(Napi::Object self) {
+  napi_value function;
+  if (napi_create_function(Env(), "nextBatch", NAPI_AUTO_LENGTH, next_batch, this, &function) != napi_ok) return;
+  // It points here, so it keeps this object alive.
+  Napi::Object(Env(), function).Set("device", self);
+  self.DefineProperty(Napi::PropertyDescriptor::Value("nextBatch", Napi::Value(Env(), function), napi_enumerable));
 }
 
 bool Device::open(const char* method, bool in_batch) {
@@ -382,6 +393,19 @@ Napi::Value Device::features(const Napi::CallbackInfo&) {
   return Napi::Number::New(Env(), static_cast<double>(loop_->session().features()));
 }
 
+Napi::Value Device::latencies(const Napi::CallbackInfo&) {
+  const Histogram& latencies = loop_->latencies();
+  Napi::Object result = Napi::Object::New(Env());
+  const auto set = [&](const char* name, uint64_t ns) {
+    result.Set(name, Napi::Number::New(Env(), static_cast<double>(ns)));
+  };
+  set("p50", latencies.percentile(0.5));
+  set("p99", latencies.percentile(0.99));
+  set("p999", latencies.percentile(0.999));
+  set("max", latencies.max());
+  return result;
+}
+
 Napi::Value Device::close(const Napi::CallbackInfo&) {
   if (!loop_->closed() && open("close")) dispose();
   return Env().Undefined();
@@ -398,19 +422,26 @@ void Device::detach_windows() {
   lent_.clear();
 }
 
-bool Device::answer(uint32_t count) {
+void Device::answer(uint32_t count) {
   const Napi::HandleScope scope(Env());
-  napi_value argument;
+  loop_->batch().shared()->header.words[HEADER_COUNT] = count;
   napi_value result;
-  napi_create_uint32(Env(), count, &argument);
   in_batch_ = true;
-  // Not through a callback scope: ticks and promises run once per turn, not per batch.
-  const napi_status status = napi_call_function(Env(), Env().Undefined(), on_batch_.Value(), 1, &argument, &result);
+  // Not through a callback scope: ticks and promises run once per turn, not per visit.
+  const napi_status status = napi_call_function(Env(), Env().Undefined(), on_batches_.Value(), 0, nullptr, &result);
   in_batch_ = false;
-  if (status == napi_ok) return true;
   // Nothing is pending if a worker is being terminated.
-  if (Env().IsExceptionPending()) batch_error_ = Env().GetAndClearPendingException();
-  return false;
+  if (status != napi_ok && Env().IsExceptionPending()) batch_error_ = Env().GetAndClearPendingException();
+}
+
+// nextBatch(), which is called for every batch: nothing is converted, looked up or created here.
+napi_value Device::next_batch(napi_env env, napi_callback_info info) {
+  void* data;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  auto* device = static_cast<Device*>(data);
+  if (!device->in_batch_) return nullptr;
+  device->loop_->batch().shared()->header.words[HEADER_COUNT] = device->loop_->pump().next();
+  return nullptr;
 }
 
 void Device::turn(const std::function<void()>& work) {
@@ -447,7 +478,7 @@ void Device::report(const Napi::Error& error) { napi_fatal_exception(Env(), erro
 
 void Device::dispose() {
   loop_->close();
-  on_batch_.Reset();
+  on_batches_.Reset();
   on_event_.Reset();
   scratch_.Reset();
   if (!loop_->has_handles()) forget_environment();

@@ -18,9 +18,9 @@ constexpr uint64_t ACCEPT_RETRY_MS = 1000;
 
 }  // namespace
 
-EventLoop::EventLoop(uv_loop_t* loop, const SessionOptions& options, uint64_t watch_ns, JavaScriptSide& js)
+EventLoop::EventLoop(uv_loop_t* loop, const SessionOptions& options, const WatchOptions& watch, JavaScriptSide& js)
     : js_(js),
-      core_(std::make_unique<Core>(options, static_cast<SessionHost&>(*this), js, watch_ns)),
+      core_(std::make_unique<Core>(options, *this, watch)),
       handles_(loop, [this] { js_.handles_opened(); }, [this] { js_.handles_closed(); }) {}
 
 bool EventLoop::listen_on(Fd& fd) {

@@ -1,7 +1,7 @@
 // A device on a libuv loop: watches its sockets and kick descriptors, and gives session, pump and JavaScript their
 // turns. Needs libuv, but not Node: what JavaScript has to do is asked of a JavaScriptSide.
 //
-// JavaScript runs in three places only: onBatch within a visit of the pump, onEvent between two steps, and whatever
+// JavaScript runs in three places only: onBatches within a visit of the pump, onEvent between two steps, and whatever
 // ticks and promises run when a turn ends. After each of the last two the device may be closed.
 #pragma once
 
@@ -37,14 +37,17 @@ class JavaScriptSide : public BatchHandler {
 
 class EventLoop final : SessionHost {
  public:
-  EventLoop(uv_loop_t* loop, const SessionOptions& options, uint64_t watch_ns, JavaScriptSide& js);
+  EventLoop(uv_loop_t* loop, const SessionOptions& options, const WatchOptions& watch, JavaScriptSide& js);
 
-  // Until closed() nothing but these may be called then.
+  // Once closed(), nothing but these three may be called.
   bool closed() const { return core_ == nullptr; }
   bool has_handles() const { return !handles_.empty(); }
+  // Of all messages so far, from taking to publishing them.
+  const Histogram& latencies() const { return latencies_; }
 
   Session& session() { return core_->session; }
   Batch& batch() { return core_->batch; }
+  Pump& pump() { return core_->pump; }
   EventBuffers& event_buffers() { return core_->event_buffers; }
   HeldReplies& held_replies() { return core_->held_replies; }
 
@@ -58,8 +61,11 @@ class EventLoop final : SessionHost {
 
  private:
   struct Core {
-    Core(const SessionOptions& options, SessionHost& host, JavaScriptSide& js, uint64_t watch_ns)
-        : session(options, host), pump(session, batch, js, watch_ns), event_buffers(session, batch), held_replies(session) {}
+    Core(const SessionOptions& options, EventLoop& loop, const WatchOptions& watch)
+        : session(options, loop),
+          pump(session, batch, loop.js_, loop.latencies_, watch),
+          event_buffers(session, batch),
+          held_replies(session) {}
     Batch batch;
     Session session;
     Pump pump;
@@ -84,6 +90,7 @@ class EventLoop final : SessionHost {
   void on_interval();
 
   JavaScriptSide& js_;
+  Histogram latencies_;
   std::unique_ptr<Core> core_;
   UvHandles handles_;
   Fd listener_;

@@ -1,8 +1,8 @@
 #include "pump.h"
 
-#include <time.h>
-
 #include <algorithm>
+
+#include "clock.h"
 
 namespace vhost_user_scmi {
 namespace {
@@ -12,97 +12,120 @@ constexpr uint64_t VISIT_NS = 500'000;
 // After a watch that found nothing; doubled each time.
 constexpr uint64_t PAUSE_MIN_NS = 500'000;
 constexpr uint64_t PAUSE_MAX_NS = 32'000'000;
-// Looks at the ring per look at the clock.
+// The share while another guest waits: a turn of the loop costs a few microseconds, and every guest has to take one.
+constexpr uint64_t SHARED_VISIT_NS = 20'000;
+// Looks at the ring per look at the clock and at the other rings.
 constexpr int LOOKS = 16;
 
-uint64_t monotonic_ns() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
-void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
+// Those of this thread: its event loop is theirs to share.
+thread_local std::vector<Pump*> pumps_of_thread;
 
 }  // namespace
 
+Pump::Pump(Session& session, Batch& batch, BatchHandler& handler, Histogram& latencies, const WatchOptions& options)
+    : session_(session),
+      batch_(batch),
+      handler_(handler),
+      latencies_(latencies),
+      options_(options),
+      pumps_(pumps_of_thread) {
+  pumps_.push_back(this);
+}
+
+Pump::~Pump() { std::erase(pumps_, this); }
+
 Pump::Next Pump::visit() {
-  now_ns_ = monotonic_ns();
-  const uint64_t deadline = now_ns_ + VISIT_NS;
+  now_ns_ = began_ns_ = monotonic_ns();
+  then_ = Next::CONTINUE;  // for a handler that returns early
   if (session_.running(CMDQ)) session_.queue(CMDQ).suppress_kicks();
-  // serve() may stop the ring.
-  while (session_.running(CMDQ)) {
+  if (const uint32_t count = next()) handler_.answer(count);
+  if (in_work_) finish();
+  return then_;
+}
+
+uint32_t Pump::next() {
+  for (;;) {
+    if (in_work_ && finish()) return end(Next::CONTINUE);
+    if (!session_.running(CMDQ)) return end(Next::SLEEP);
     Virtqueue& queue = session_.queue(CMDQ);
     if (!queue.available()) {
       if (now_ns_ < watch_until_ns_) {
-        if (watch(std::min(watch_until_ns_, deadline))) {
-          pause_ns_ = 0;
-        } else if (now_ns_ < watch_until_ns_) {
-          return Next::CONTINUE;
-        } else {
-          pause_ns_ = std::clamp(pause_ns_ * 2, PAUSE_MIN_NS, PAUSE_MAX_NS);
-          no_watch_before_ns_ = now_ns_ + pause_ns_;
-        }
+        if (watch() == Watch::INTERRUPTED) return end(Next::CONTINUE);
         continue;
       }
       const bool more = queue.enable_kicks();
       // An empty ring may be one whose file was cut off: its zeros look like nothing to do.
       session_.check_memory();
-      if (!more || !session_.running(CMDQ)) return Next::SLEEP;
+      if (!more || !session_.running(CMDQ)) return end(Next::SLEEP);
       queue.suppress_kicks();
     }
-    if (!serve()) return Next::CONTINUE;
-    watch_until_ns_ = now_ns_ >= no_watch_before_ns_ ? now_ns_ + watch_ns_ : 0;
-    if (now_ns_ >= deadline) return Next::CONTINUE;
+    take();
+    if (taken_.count > 0) return taken_.count;
   }
-  return Next::SLEEP;
 }
 
-// One batch. False if the handler wants the visit to end.
-bool Pump::serve() {
-  const uint64_t taken_ns = now_ns_;
-  Virtqueue& queue = session_.queue(CMDQ);
-  const Batch::Taken taken = batch_.take(queue, session_.memory());
-  bool answered = true;
-  if (taken.count > 0) {
-    batch_.shared()->header.times[TIME_TAKEN] = static_cast<double>(taken_ns) / 1000;
-    answered = handler_.answer(taken.count);
-    // What was read may have been the zeros of a truncated file: then it is not answered.
-    session_.check_memory();
-    if (!session_.running(CMDQ)) return answered;
-    batch_.publish(queue);
-  }
-  now_ns_ = monotonic_ns();
-  if (taken.count > 0) {
-    auto& header = batch_.shared()->header;
-    header.times[TIME_SERVICE] = static_cast<double>(now_ns_ - taken_ns);
-    header.words[HEADER_PREVIOUS_COUNT] = taken.count;
-  }
-  if (taken.count > 0 || taken.returned) session_.signal(CMDQ);
+uint32_t Pump::end(Next next) {
+  then_ = next;
+  return 0;
+}
+
+void Pump::take() {
+  taken_ns_ = now_ns_;
+  taken_ = batch_.take(session_.queue(CMDQ), session_.memory());
+  batch_.shared()->header.times[TIME_TAKEN] = static_cast<double>(taken_ns_) / 1000;
+  in_work_ = true;
+}
+
+// Publishes what was taken. True if somebody else is to have a turn.
+bool Pump::finish() {
+  in_work_ = false;
+  // What was read may have been the zeros of a truncated file: then it is not answered.
   session_.check_memory();
-  if (taken.fault) session_.fault(CMDQ);
-  return answered;
+  if (!session_.running(CMDQ)) return false;
+  batch_.publish(session_.queue(CMDQ));
+  now_ns_ = monotonic_ns();
+  if (taken_.count > 0) {
+    const uint64_t service_ns = now_ns_ - taken_ns_;
+    auto& header = batch_.shared()->header;
+    header.times[TIME_SERVICE] = static_cast<double>(service_ns);
+    header.words[HEADER_PREVIOUS_COUNT] = taken_.count;
+    latencies_.record(service_ns, taken_.count);
+  }
+  if (taken_.count > 0 || taken_.returned) session_.signal(CMDQ);
+  session_.check_memory();
+  if (taken_.fault) session_.fault(CMDQ);
+  watch_until_ns_ = now_ns_ >= no_watch_before_ns_ ? now_ns_ + options_.ns : 0;
+  const uint64_t visited_ns = now_ns_ - began_ns_;
+  return visited_ns >= VISIT_NS || (visited_ns >= SHARED_VISIT_NS && others_wait());
 }
 
-// True as soon as something is available; false at the limit.
-bool Pump::watch(uint64_t limit_ns) {
+// Until something is available, it has been long enough, or somebody else is to have a turn.
+Pump::Watch Pump::watch() {
   const Virtqueue& queue = session_.queue(CMDQ);
-  for (;;) {
+  do {
+    if (now_ns_ - began_ns_ >= VISIT_NS || others_wait()) return Watch::INTERRUPTED;
     for (int i = 0; i < LOOKS; i++) {
       if (queue.available()) {
         now_ns_ = monotonic_ns();
-        return true;
+        pause_ns_ = 0;
+        return Watch::FOUND;
       }
       relax();
     }
     now_ns_ = monotonic_ns();
-    if (now_ns_ >= limit_ns) return false;
+  } while (now_ns_ < watch_until_ns_);
+  if (options_.backs_off) {
+    pause_ns_ = std::clamp(pause_ns_ * 2, PAUSE_MIN_NS, PAUSE_MAX_NS);
+    no_watch_before_ns_ = now_ns_ + pause_ns_;
   }
+  return Watch::NOTHING;
+}
+
+// Another guest has sent something, whether or not its kick has been seen.
+bool Pump::others_wait() const {
+  return std::any_of(pumps_.begin(), pumps_.end(), [this](const Pump* pump) {
+    return pump != this && pump->session_.running(CMDQ) && pump->session_.queue(CMDQ).available();
+  });
 }
 
 }  // namespace vhost_user_scmi

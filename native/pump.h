@@ -1,49 +1,77 @@
 // When to look at the command queue, and for how long: one visit takes batches, has them answered, publishes them, and
-// watches the ring a little longer before it asks for kicks again. Knows time and the ring, not the event loop.
+// watches the ring a little longer before it asks for kicks again. Knows time and the rings, not the event loop.
 //
 // Watching pays because a driver that waits for an answer sends the next message within microseconds, and a wake-up
-// costs tens of them. A watch that finds nothing is not repeated for a while, so that a driver which shares our core
-// is not starved by it.
+// costs tens of them. All pumps of a thread share its event loop: none watches while another one's guest waits, and
+// none works on for long.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "batch.h"
+#include "histogram.h"
 #include "session.h"
 
 namespace vhost_user_scmi {
 
 class BatchHandler {
  public:
-  // Answers entries 0..count-1. False if something went wrong and the visit should end; the batch is published anyway.
-  virtual bool answer(uint32_t count) = 0;
+  // Answers entries 0..count-1, and then each batch that Pump::next() gives, until it gives none. Returning before that
+  // ends the visit; what was taken is published anyway.
+  virtual void answer(uint32_t count) = 0;
 
  protected:
   ~BatchHandler() = default;
 };
 
+struct WatchOptions {
+  // How long to watch after work; 0 never watches.
+  uint64_t ns = 50'000;
+  // A watch that found nothing is not repeated for a while, so that a driver which shares our core is not starved by
+  // it, and one that rarely sends costs nothing.
+  bool backs_off = true;
+};
+
 class Pump {
  public:
-  // `watch_ns`: how long to watch after work; 0 never watches.
-  Pump(Session& session, Batch& batch, BatchHandler& handler, uint64_t watch_ns)
-      : session_(session), batch_(batch), handler_(handler), watch_ns_(watch_ns) {}
+  // `latencies` gets the time of every message, from taking to publishing it.
+  Pump(Session& session, Batch& batch, BatchHandler& handler, Histogram& latencies, const WatchOptions& options);
+  ~Pump();
+  Pump(const Pump&) = delete;
+  Pump& operator=(const Pump&) = delete;
 
   enum class Next : uint8_t {
     SLEEP,     // kicks are asked for; come back when one comes
     CONTINUE,  // kicks are suppressed; come back after everybody else had a turn
   };
-  // Bounded in time, whatever the driver does.
+  // Bounded in time, whatever the driver does. Asks the handler for an answer only if there is something to answer.
   Next visit();
+  // For the handler: publishes the last batch, watches, and takes the next one. Returns its size; 0: the visit is over.
+  uint32_t next();
 
  private:
-  bool serve();
-  bool watch(uint64_t limit_ns);
+  enum class Watch : uint8_t { FOUND, NOTHING, INTERRUPTED };
+  uint32_t end(Next next);
+  void take();
+  bool finish();
+  Watch watch();
+  bool others_wait() const;
 
   Session& session_;
   Batch& batch_;
   BatchHandler& handler_;
-  const uint64_t watch_ns_;
+  Histogram& latencies_;
+  const WatchOptions options_;
+  // All of this thread, this one among them.
+  std::vector<Pump*>& pumps_;
+  uint64_t began_ns_ = 0;
   uint64_t now_ns_ = 0;
+  uint64_t taken_ns_ = 0;
+  // From take() to finish().
+  bool in_work_ = false;
+  Batch::Taken taken_ = {};
+  Next then_ = Next::SLEEP;
   uint64_t watch_until_ns_ = 0;
   uint64_t pause_ns_ = 0;
   uint64_t no_watch_before_ns_ = 0;

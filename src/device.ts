@@ -35,9 +35,8 @@ import type { AgentConfig } from './platform/config.js'
 import type { Platform } from './platform/platform.js'
 import { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
-import { LatencyRecorder, protocolStats, type Stats } from './stats.js'
+import { protocolStats, type Stats } from './stats.js'
 import type { DeviceTap, Tap } from './tap.js'
-import { HEADER_SIZE } from './wire/header.js'
 import { MessageWriter, RequestReader } from './wire/message.js'
 import { GENERIC_ERROR } from './wire/status.js'
 
@@ -81,7 +80,6 @@ export class Device extends EventEmitter<DeviceEvents> {
   driverRuns = false
   readonly #log: Logger
   readonly #tap: DeviceTap
-  readonly #latency = new LatencyRecorder()
   readonly #request: RequestReader
   readonly #reply: MessageWriter
   #windows: readonly DataView[]
@@ -119,7 +117,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       tap: this.#tap,
       log: this.#log,
       answer: entry => (this.#tap.active ? this.#answerTapped(entry) : this.#answerOne(entry)),
-      execute: (entry, reply, capacity) => this.#execute(entry, reply, 0, capacity),
+      execute: (entry, reply, capacity) => this.#execute(entry, reply, capacity),
     })
   }
 
@@ -127,19 +125,14 @@ export class Device extends EventEmitter<DeviceEvents> {
   #answer(count: number): void {
     const { batch, times } = this.native
     this.agent.platform.time.nowUs = times[TIME_TAKEN]!
-    if (batch[HEADER_PREVIOUS_COUNT] !== 0) this.#recordLatency(batch[HEADER_PREVIOUS_COUNT]!, times[TIME_SERVICE]!)
+    // Messages of a batch share its time, so that timing one, the last, says as much as timing all.
+    if (batch[HEADER_PREVIOUS_COUNT] !== 0) this.agent.took(this.#request.header, times[TIME_SERVICE]!)
     const end = BATCH_HEADER + count * ENTRY_WORDS
     if (this.faults.active) this.faults.answer(end)
     else if (this.#tap.active) {
       this.#tap.begin()
       for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) this.#answerTapped(entry)
-    } else for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) this.#answerOne(entry)
-  }
-
-  /** Messages of a batch share its time, so that timing one, the last, says as much as timing all. */
-  #recordLatency(count: number, ns: number): void {
-    this.#latency.record(ns, count)
-    this.agent.took(this.#request.header, ns)
+    } else this.#answerEntries(BATCH_HEADER, end)
   }
 
   #answerTapped(entry: number): void {
@@ -153,24 +146,40 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.#tap.reply(reply, batch[entry + ENTRY_REPLY_OFFSET]!, batch[entry + ENTRY_WRITTEN]!)
   }
 
-  /** Answers the message of a batch's entry, where its reply belongs. */
   #answerOne(entry: number): void {
-    const { batch } = this.native
-    const window = this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
-    const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
-    batch[entry + ENTRY_WRITTEN] = this.#execute(entry, window, batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
+    this.#answerEntries(entry, entry + ENTRY_WORDS)
   }
 
-  /** Carries out the command of a batch's entry; the reply goes to `capacity` bytes of `reply`. Returns its length. */
-  #execute(entry: number, reply: DataView, offset: number, capacity: number): number {
+  /**
+   * Answers a batch's entries up to `end`, where their replies belong. The hottest loop there is: what it needs is looked
+   * up once, because after every handler the compiler would have to look again.
+   */
+  #answerEntries(first: number, end: number): void {
+    const { agent } = this
     const { batch } = this.native
+    const windows = this.#windows
+    const request = this.#request
+    const reply = this.#reply
+    for (let entry = first; entry < end; entry += ENTRY_WORDS) {
+      const length = batch[entry + ENTRY_REQUEST_LENGTH]!
+      const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
+      request.open(windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!, batch[entry + ENTRY_REQUEST_OFFSET]!, length)
+      reply.open(windows[batch[entry + ENTRY_REPLY_WINDOW]!]!, batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
+      try {
+        batch[entry + ENTRY_WRITTEN] = dispatch(agent, request, length, reply, capacity)
+      } catch (error) {
+        batch[entry + ENTRY_WRITTEN] = this.#handlerFailed(error)
+      }
+    }
+  }
+
+  /** Carries out the command of a batch's entry with its reply in `view` instead. Returns the reply's length. */
+  #execute(entry: number, view: DataView, capacity: number): number {
+    const { batch } = this.native
+    const window = this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
     const length = batch[entry + ENTRY_REQUEST_LENGTH]!
-    this.#request.open(
-      this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!,
-      batch[entry + ENTRY_REQUEST_OFFSET]!,
-      length,
-    )
-    this.#reply.open(reply, offset, capacity)
+    this.#request.open(window, batch[entry + ENTRY_REQUEST_OFFSET]!, length)
+    this.#reply.open(view, 0, capacity)
     try {
       return dispatch(this.agent, this.#request, length, this.#reply, capacity)
     } catch (error) {
@@ -183,8 +192,7 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.#internalErrors++
     const header = this.#request.header
     if (this.#internalErrors === 1) this.#log.error(error, `handler of message 0x${header.toString(16)} failed (a bug)`)
-    this.#reply.rewind(HEADER_SIZE)
-    this.#reply.s32(GENERIC_ERROR)
+    this.#reply.begin(header, GENERIC_ERROR)
     return this.#reply.written
   }
 
@@ -288,7 +296,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       ringFaults: this.#ringFaults,
       refusedRequests: this.#refusedRequests,
       faultHits: this.faults.hits,
-      latencyNs: this.#latency.summary(),
+      latencyNs: this.native.latencies(),
       notificationsSent: this.events.sent,
       notificationsDropped: this.events.dropped,
       notificationsWaiting: this.events.waiting,

@@ -32,13 +32,9 @@ export function dispatch(
   }
   const header = request.u32()
   request.header = header
-  reply.u32(header)
-  reply.u32(SUCCESS)
+  reply.begin(header, SUCCESS)
   const status = execute(agent, header, request, length - HEADER_SIZE, reply, capacity - REPLY_MIN)
-  if (status !== SUCCESS) {
-    reply.rewind(HEADER_SIZE)
-    reply.s32(status)
-  }
+  if (status !== SUCCESS) reply.begin(header, status)
   return reply.written
 }
 

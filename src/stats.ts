@@ -1,11 +1,8 @@
 /** What one device has done so far: messages by protocol, the time each took, the events sent. */
-import { build, type Histogram } from 'hdr-histogram-js'
+import type { LatenciesNs } from './native.js'
 import type { Agent } from './protocols/agent.js'
 import type { Latency } from './protocols/counts.js'
 import { SUCCESS, statusName } from './wire/status.js'
-
-/** Times above this many nanoseconds are counted as this: 10 s. */
-const LATENCY_MAX_NS = 10_000_000_000
 
 export interface MessageCount {
   id: number
@@ -44,31 +41,11 @@ export interface Stats {
   /** Messages that fault rules took. */
   faultHits: number
   /** Nanoseconds from taking a command from the ring to publishing its reply. */
-  latencyNs: { p50: number; p99: number; p999: number; max: number }
+  latencyNs: LatenciesNs
   notificationsSent: number
   notificationsDropped: number
   /** Notifications and delayed responses that wait for an event buffer. */
   notificationsWaiting: number
-}
-
-/** Collects latencies, one record per batch; a batch's messages share its time. */
-export class LatencyRecorder {
-  readonly #histogram: Histogram = build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: LATENCY_MAX_NS,
-    numberOfSignificantValueDigits: 2,
-    useWebAssembly: false,
-  })
-
-  /** Hot code: once per batch. */
-  record(serviceNs: number, messages: number): void {
-    this.#histogram.recordValueWithCount(Math.min(Math.max(1, serviceNs), LATENCY_MAX_NS), messages)
-  }
-
-  summary(): Stats['latencyNs'] {
-    const at = (percentile: number): number => this.#histogram.getValueAtPercentile(percentile)
-    return { p50: at(50), p99: at(99), p999: at(99.9), max: this.#histogram.maxValue }
-  }
 }
 
 const statusText = (status: number | undefined): string => (status === undefined ? 'OTHER' : statusName(status))

@@ -109,7 +109,23 @@ class Constant implements Source {
   }
 }
 
-class Ramp implements Source {
+/** A source that depends on time alone. Readings in one batch have the same time, and need to be worked out once. */
+abstract class Signal implements Source {
+  #raw = 0
+  #atUs = Number.NaN
+
+  read(nowUs: number): number {
+    if (nowUs !== this.#atUs) {
+      this.#raw = this.at(nowUs)
+      this.#atUs = nowUs
+    }
+    return this.#raw
+  }
+
+  protected abstract at(nowUs: number): number
+}
+
+class Ramp extends Signal {
   readonly #from: number
   readonly #span: number
   readonly #periodUs: number
@@ -117,6 +133,7 @@ class Ramp implements Source {
   readonly #startUs: number
 
   constructor(config: z.infer<typeof rampSchema>, context: SourceContext) {
+    super()
     this.#from = toRaw(config.from, context, 'from')
     this.#span = toRaw(config.to, context, 'to') - this.#from
     this.#periodUs = config.period
@@ -124,14 +141,14 @@ class Ramp implements Source {
     this.#startUs = context.startUs
   }
 
-  read(nowUs: number): number {
+  protected override at(nowUs: number): number {
     let part = ((nowUs - this.#startUs) % this.#periodUs) / this.#periodUs
     if (this.#triangle) part = part < 0.5 ? part * 2 : 2 - part * 2
     return Math.round(this.#from + this.#span * part)
   }
 }
 
-class Sine implements Source {
+class Sine extends Signal {
   readonly #mean: number
   readonly #amplitude: number
   readonly #periodUs: number
@@ -139,6 +156,7 @@ class Sine implements Source {
   readonly #startUs: number
 
   constructor(config: z.infer<typeof sineSchema>, context: SourceContext) {
+    super()
     toRaw(Math.abs(config.mean) + Math.abs(config.amplitude), context, 'amplitude')
     this.#mean = toRaw(config.mean, context)
     this.#amplitude = toRaw(config.amplitude, context)
@@ -147,13 +165,13 @@ class Sine implements Source {
     this.#startUs = context.startUs
   }
 
-  read(nowUs: number): number {
+  protected override at(nowUs: number): number {
     const turns = ((nowUs - this.#startUs) % this.#periodUs) / this.#periodUs
     return Math.round(this.#mean + this.#amplitude * Math.sin(turns * 2 * Math.PI + this.#phase))
   }
 }
 
-class RandomWalk implements Source {
+class RandomWalk extends Signal {
   readonly #min: number
   readonly #max: number
   readonly #step: number
@@ -165,6 +183,7 @@ class RandomWalk implements Source {
   #position: number
 
   constructor(config: z.infer<typeof randomWalkSchema>, context: SourceContext) {
+    super()
     this.#min = toRaw(config.min, context, 'min')
     this.#max = toRaw(config.max, context, 'max')
     this.#position = toRaw(config.start, context, 'start')
@@ -179,7 +198,7 @@ class RandomWalk implements Source {
     this.#random = xoroshiro128plus(config.seed ?? context.seed)
   }
 
-  read(nowUs: number): number {
+  protected override at(nowUs: number): number {
     const steps = Math.floor((nowUs - this.#startUs) / this.#intervalUs)
     for (let i = Math.min(steps - this.#steps, CATCH_UP_STEPS); i > 0; i--) this.#walk()
     this.#steps = steps

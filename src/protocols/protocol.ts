@@ -29,7 +29,7 @@ export interface CommandOptions<S> {
   /** Answered with NOT_SUPPORTED, and absent from discovery, while the driver has no event queue. */
   needsEvents?: boolean
   /** Fields of the delayed response after its status, for commands that have one. */
-  delayed?: Field[]
+  delayed?: Field[] | undefined
   /** Bytes of the reply after the status that must fit; default: those that are always there. */
   replyMin?: number
   /** Value of PROTOCOL_MESSAGE_ATTRIBUTES for this command; default 0. */
@@ -47,6 +47,8 @@ export interface Command<S = AgentState> extends CommandOptions<S> {
   requestFixed: boolean
   replyMin: number
   since: number
+  needsEvents: boolean
+  attributes(state: S): number
   /**
    * Reads the request's fields in order, checks them, changes the platform, writes the reply's fields in order, and
    * returns the status. With any other status than SUCCESS the reply carries the status alone, whatever was written.
@@ -95,6 +97,8 @@ export interface Protocol<S extends AgentState = AgentState> extends Required<Pr
   commandsOf(version: number): (Command<S> | undefined)[]
 }
 
+const noAttributes = (): number => 0
+
 /** Declares a command. `request` are the fields after the header, `reply` those after the status word. */
 export function command<S>(
   id: number,
@@ -105,8 +109,8 @@ export function command<S>(
   options: CommandOptions<S> = {},
 ): Command<S> {
   const { min, fixed } = sizeOf(request)
+  // Dispatch reads these for every message: all commands have the same fields, in the same order.
   return {
-    ...options,
     id,
     name,
     request,
@@ -115,6 +119,9 @@ export function command<S>(
     requestFixed: fixed,
     replyMin: options.replyMin ?? sizeOf(reply).min,
     since: options.since ?? 0,
+    needsEvents: options.needsEvents ?? false,
+    delayed: options.delayed,
+    attributes: options.attributes ?? noAttributes,
     handler,
   }
 }
@@ -147,7 +154,7 @@ function commonCommands(negotiateSince: number): Command[] {
       (state, request, reply, protocol) => {
         const command = protocol.command(request.u32())
         if (!command) return NOT_FOUND
-        reply.u32(command.attributes?.(state) ?? 0)
+        reply.u32(command.attributes(state))
         return SUCCESS
       },
     ),

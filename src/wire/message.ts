@@ -6,6 +6,8 @@
  */
 
 const TWO_32 = 0x1_0000_0000
+/** Multiplying by a power of two is exact, and several times as fast as dividing. */
+const TWO_TO_MINUS_32 = 1 / TWO_32
 
 /** Reads a request's words in order. dispatch has checked the length against the command's table before a handler runs. */
 export class RequestReader {
@@ -59,12 +61,14 @@ export class RequestReader {
   }
 }
 
+/** In place of the end of the buffer, once something did not fit: now nothing fits. */
+const OVERFLOWN = -1
+
 /**
  * Writes a message's words in order and never past the buffer: a write that does not fit is left out and remembered in
  * `overflow`, and so are all later ones.
  */
 export class MessageWriter {
-  overflow = false
   #view: DataView
   #start = 0
   #at = 0
@@ -79,7 +83,19 @@ export class MessageWriter {
     this.#start = offset
     this.#at = offset
     this.#end = offset + capacity
-    this.overflow = false
+  }
+
+  /** Writes the first two words of the message, for which there must be room, in place of whatever was written. */
+  begin(header: number, status: number): void {
+    const at = this.#start
+    this.#view.setUint32(at, header, true)
+    this.#view.setInt32(at + 4, status, true)
+    this.#at = at + 8
+  }
+
+  /** Something did not fit. */
+  get overflow(): boolean {
+    return this.#end === OVERFLOWN
   }
 
   /** Bytes written since `open`. */
@@ -92,19 +108,14 @@ export class MessageWriter {
     return Math.floor((this.#end - this.#at - before) / size)
   }
 
-  /** Gives up everything from byte `position` (counted from `open`) on. */
-  rewind(position: number): void {
-    this.#at = this.#start + position
-    this.overflow = false
-  }
-
   u32(value: number): void {
-    if (this.#at + 4 > this.#end || this.overflow) {
-      this.overflow = true
+    const at = this.#at
+    if (at + 4 > this.#end) {
+      this.#end = OVERFLOWN
       return
     }
-    this.#view.setUint32(this.#at, value, true)
-    this.#at += 4
+    this.#view.setUint32(at, value, true)
+    this.#at = at + 4
   }
 
   /** Same bytes as u32; the name tells the reader that negative values are meant. */
@@ -113,27 +124,35 @@ export class MessageWriter {
   }
 
   u8(value: number): void {
-    if (this.#at + 1 > this.#end || this.overflow) {
-      this.overflow = true
+    const at = this.#at
+    if (at + 1 > this.#end) {
+      this.#end = OVERFLOWN
       return
     }
-    this.#view.setUint8(this.#at, value)
-    this.#at += 1
+    this.#view.setUint8(at, value)
+    this.#at = at + 1
   }
 
   u16(value: number): void {
-    if (this.#at + 2 > this.#end || this.overflow) {
-      this.overflow = true
+    const at = this.#at
+    if (at + 2 > this.#end) {
+      this.#end = OVERFLOWN
       return
     }
-    this.#view.setUint16(this.#at, value, true)
-    this.#at += 2
+    this.#view.setUint16(at, value, true)
+    this.#at = at + 2
   }
 
   /** A whole number from 0 to 2^53: low word, then high word. */
   u64(value: number): void {
-    this.u32(value)
-    this.u32(Math.floor(value / TWO_32))
+    const at = this.#at
+    if (at + 8 > this.#end) {
+      this.#end = OVERFLOWN
+      return
+    }
+    this.#view.setUint32(at, value, true)
+    this.#view.setUint32(at + 4, Math.floor(value * TWO_TO_MINUS_32), true)
+    this.#at = at + 8
   }
 
   /** A whole number within ±2^53, two's complement in two words. setUint32 takes the low 32 bits of any integer. */

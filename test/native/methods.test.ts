@@ -31,6 +31,7 @@ describe('each method in each state', () => {
       }
     },
     dial: device => device.dial(`${tmpdir()}/no-such-socket`),
+    latencies: device => device.latencies(),
     close: device => device.close(),
   }
   type Outcome = 'works' | 'throws' | ((value: unknown) => boolean)
@@ -53,6 +54,7 @@ describe('each method in each state', () => {
     listen: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
     adopt: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
     dial: { fresh: is(false), listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    latencies: { fresh: 'works', listening: 'works', connected: 'works', running: 'works', closed: 'works' },
     close: { fresh: 'works', listening: 'works', connected: 'works', running: 'works', closed: 'works' },
   }
 
@@ -246,7 +248,7 @@ describe('a callback that throws', () => {
 describe('a process', () => {
   const LOAD = `const { Device } = require(process.cwd() + '/build/Release/vhost_user_scmi.node')`
   const device = () =>
-    `${LOAD}; const device = new Device({ onBatch() {}, onEvent() {} }); device.listen('${socketPath()}')`
+    `${LOAD}; const device = new Device({ onBatches() {}, onEvent() {} }); device.listen('${socketPath()}')`
   const run = (code: string) => spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', timeout: 20_000 })
 
   it('ends by itself when its device is closed', () => {
