@@ -7,7 +7,8 @@
   },
   "targets": [
     {
-      "target_name": "vhost_user_scmi",
+      "target_name": "device",
+      "type": "static_library",
       "sources": [
         "native/sigbus.cc",
         "native/mapping.cc",
@@ -24,9 +25,32 @@
         "native/event_buffers.cc",
         "native/held_replies.cc",
         "native/pump.cc",
-        "native/event_loop.cc",
-        "native/binding.cc"
+        "native/event_loop.cc"
       ]
+    },
+    {
+      "target_name": "vhost_user_scmi",
+      "dependencies": ["device"],
+      "sources": ["native/binding.cc"]
+    },
+    {
+      "target_name": "scmi_bench",
+      "type": "executable",
+      "dependencies": ["device"],
+      "sources": [
+        "native/bench/affinity.cc",
+        "native/bench/command.cc",
+        "native/bench/driver.cc",
+        "native/bench/epoll_floor.cc",
+        "native/bench/front_end.cc",
+        "native/bench/main.cc",
+        "native/bench/measure.cc"
+      ]
+    },
+    {
+      "target_name": "native_floor",
+      "dependencies": ["device"],
+      "sources": ["native/bench/command.cc", "native/bench/native_floor.cc"]
     },
     {
       "target_name": "mock_front_end",

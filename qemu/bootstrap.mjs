@@ -95,14 +95,15 @@ async function buildAddon() {
     newest(at('test'), /\.(cc|h)$/),
     changed(at('binding.gyp')),
   )
-  const addons = ['vhost_user_scmi', 'mock_front_end'].map(name => at('build', 'Release', `${name}.node`))
-  if (Math.min(...addons.map(changed)) > wanted) return
+  const products = ['vhost_user_scmi.node', 'native_floor.node', 'mock_front_end.node', 'scmi_bench']
+  const built = products.map(name => at('build', 'Release', name))
+  if (Math.min(...built.map(changed)) > wanted) return
   requirePrograms('g++', 'make', 'python3')
   const gyp = at('node_modules', 'node-gyp', 'bin', 'node-gyp.js')
   await step('native addon', process.execPath, [gyp, 'configure', 'build'])
   // make leaves what a touched source did not change as it is; it is new all the same.
   const now = new Date()
-  for (const path of addons) utimesSync(path, now, now)
+  for (const path of built) utimesSync(path, now, now)
 }
 
 async function compile() {

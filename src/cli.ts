@@ -3,25 +3,21 @@
  * `vhost-user-scmi`: parses arguments. No logic, and nothing that takes time to load: what commands do is in cli/, and loaded
  * when it is wanted.
  */
-import { createRequire } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { addPlatformCommand, repeated } from './cli/platform.js'
+import { oneLine, pollUs, repeated, wholeNumber } from './cli/arguments.js'
+import { addBenchCommand } from './cli/bench.js'
+import { addPlatformCommand } from './cli/platform.js'
 import type { ServeCommandOptions } from './cli/serve.js'
 import { defaultControlPath } from './control/socket.js'
 import type { Endpoint } from './endpoint.js'
-import { errorCode, FailedError, OperatorError } from './errors.js'
+import { errorCode, FailedError, InterruptedError, OperatorError } from './errors.js'
 import { LOG_LEVELS } from './log-levels.js'
 import { presetNames } from './platform/presets.js'
+import { version } from './version.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
-
-const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Write a whole number.')
-  return Number(text)
-}
+const EXIT_INTERRUPTED = 130
 
 /** Collects NAME=PATH options. */
 function agentEndpoint(text: string, others: Record<string, Endpoint>): Record<string, Endpoint> {
@@ -39,7 +35,7 @@ const program = new Command('vhost-user-scmi')
   .addOption(
     new Option('--connect <path>', 'dial a QEMU that listens (server=on), again whenever it drops').conflicts('fd'),
   )
-  .addOption(new Option('--fd <n>', 'use this inherited socket, listening or connected').argParser(wholeNumber))
+  .addOption(new Option('--fd <n>', 'use this inherited socket, listening or connected').argParser(wholeNumber()))
   .addOption(
     new Option('--agent <name=path>', 'listen on this socket for this agent; once for each guest')
       .argParser(agentEndpoint)
@@ -60,9 +56,12 @@ const program = new Command('vhost-user-scmi')
   )
   .option('--json', 'log one JSON object a line', false)
   .addOption(
-    new Option('--poll-us <n>', 'watch the ring this long after work before sleeping; 0: never')
-      .argParser(wholeNumber)
-      .default(50),
+    new Option(
+      '--poll-us <n|auto>',
+      'watch the ring this many microseconds after work before sleeping; 0: never; auto: while that pays',
+    )
+      .argParser(pollUs)
+      .default('auto'),
   )
   .option('--trace <file>', "record every message to a file for Perfetto's viewer and `vhost-user-scmi trace`")
   .option(
@@ -75,7 +74,7 @@ const program = new Command('vhost-user-scmi')
   .allowExcessArguments(false)
   // Options before a subcommand are the program's, those after it are the subcommand's.
   .enablePositionalOptions()
-  .showHelpAfterError('(--help shows all options and examples)')
+  .configureOutput({ outputError: (text, write) => write(`vhost-user-scmi: ${oneLine(text)} (see --help)\n`) })
   .addHelpText(
     'after',
     `
@@ -94,6 +93,7 @@ Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or pat
   .exitOverride()
   .action(async (options: ServeCommandOptions) => (await import('./cli/serve.js')).run(options))
 addPlatformCommand(program)
+addBenchCommand(program)
 
 async function main(): Promise<number | undefined> {
   // By QEMU's conventions for back-end programs this option wins over all others, right or wrong.
@@ -106,6 +106,7 @@ async function main(): Promise<number | undefined> {
     return undefined
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
+    if (error instanceof InterruptedError) return EXIT_INTERRUPTED
     if (error instanceof OperatorError || error instanceof FailedError) {
       console.error(`vhost-user-scmi: ${error.message}`)
       return error instanceof OperatorError ? EXIT_USAGE : EXIT_FAILURE

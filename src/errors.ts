@@ -8,6 +8,11 @@ export class FailedError extends Error {
   override name = 'FailedError'
 }
 
+/** The operator pressed Ctrl-C, or something like it. Nothing is printed; exit code 130. */
+export class InterruptedError extends Error {
+  override name = 'InterruptedError'
+}
+
 /** Why a request to a running platform was not carried out; the names are gRPC's. */
 export type Refusal = 'NOT_FOUND' | 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION' | 'ALREADY_EXISTS'
 

@@ -1,5 +1,6 @@
 /** `vhost-user-scmi platform check|show|schema`: looks at platform files without serving them. */
 import { type Command, Option } from 'commander'
+import { repeated } from './arguments.js'
 
 export interface PlatformOptions {
   plugin: string[]
@@ -9,11 +10,6 @@ export interface PlatformOptions {
 
 /** Loaded when they are wanted: no other command waits for them. */
 const actions = () => import('./platform-actions.js')
-
-/** Collects `--plugin` options. */
-export function repeated(value: string, others: string[]): string[] {
-  return [...others, value]
-}
 
 export function addPlatformCommand(program: Command): void {
   const platform = program.command('platform').description('Look at platform files without serving them.')

@@ -15,7 +15,7 @@ export interface ServeCommandOptions {
   json: boolean
   memSlots: boolean
   trace?: string
-  pollUs: number
+  pollUs: number | 'auto'
   agent: Record<string, Endpoint>
   /** True: on the default path. */
   control?: string | true

@@ -60,7 +60,7 @@ describe('what it says', () => {
     { args: ['--fd', '99'], says: /--fd 99.*EBADF/ },
     { args: ['--fd', '0'], says: /--fd 0: .*socket/ },
     { args: ['--socket-path', 'x', '--log-level', 'loud'], says: /Allowed choices are silent, error/ },
-    { args: ['--socket-path', 'x', '--poll-us', '-1'], says: /Write a whole number/ },
+    { args: ['--socket-path', 'x', '--poll-us', '-1'], says: /Write auto, or a whole number/ },
     { args: ['--socket-path', '/nowhere/x.sock'], says: /\/nowhere\/x\.sock: .*ENOENT/ },
     { args: ['--socket-path', `/tmp/${'x'.repeat(120)}`], says: /too long/ },
     {

@@ -1,0 +1,102 @@
+/**
+ * The back ends of a run, each in a process of its own: the device of this package, the two floors it is compared with,
+ * and whatever the user runs. They sleep while another one is measured.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { OperatorError } from '../errors.js'
+import { nativeProgram } from './front-end.js'
+import type { GcPause } from './gc-observer.js'
+
+export const CLI = join(import.meta.dirname, '../cli.js')
+const GC_OBSERVER = new URL('./gc-observer.js', import.meta.url).href
+const NATIVE_FLOOR = join(import.meta.dirname, 'native-floor.js')
+
+/** How long a back end may take until it listens. */
+const START_LIMIT_MS = 20_000
+
+export type BackEndName = 'event loop' | 'native floor' | 'device' | 'other'
+
+export interface BackEnd {
+  name: BackEndName
+  /** One for each guest; the first n serve n guests. */
+  sockets: readonly string[]
+  /** Garbage collections so far. */
+  gcPauses: GcPause[]
+  pid?: number
+  close(): Promise<void>
+}
+
+export interface DeviceSettings {
+  platform: string
+  pollUs: number | 'auto'
+}
+
+/** Serves the platform as users do, to one agent for each socket, and tells of its garbage collections. */
+export async function startDevice(sockets: readonly string[], { platform, pollUs }: DeviceSettings): Promise<BackEnd> {
+  const endpoints = sockets.flatMap((path, i) => ['--agent', `guest${i}=${path}`])
+  const options = ['--platform', platform, '--poll-us', String(pollUs), '--log-level', 'error']
+  const child = spawn(process.execPath, ['--import', GC_OBSERVER, CLI, ...endpoints, ...options], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  const gcPauses: GcPause[] = []
+  child.on('message', pause => gcPauses.push(pause as GcPause))
+  await ready(child, child.stderr!, /ready: /)
+  return { name: 'device', sockets, gcPauses, pid: child.pid!, close: () => end(child) }
+}
+
+/** Starts the floors; `answers` are the constant ones that they give: words, the header first. */
+export async function startFloors(folder: string, guests: number, answers: readonly number[][]): Promise<BackEnd[]> {
+  const paths = (name: string) => Array.from({ length: guests }, (_, i) => join(folder, `${name}${i}.sock`))
+  const start = async (name: BackEndName, sockets: string[], command: string, args: string[]): Promise<BackEnd> => {
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    await ready(child, child.stdout, /ready/)
+    return { name, sockets, gcPauses: [], pid: child.pid!, close: () => end(child) }
+  }
+  const [events, native] = [paths('events'), paths('native')]
+  return Promise.all([
+    start('event loop', events, nativeProgram, [
+      'epoll-floor',
+      ...events.map(path => `socket=${path}`),
+      ...answers.map(words => `answer=${words.join(',')}`),
+    ]),
+    start('native floor', native, process.execPath, [NATIVE_FLOOR, JSON.stringify(answers), ...native]),
+  ])
+}
+
+/** A back end that somebody else runs and ends. */
+export function otherBackEnd(sockets: readonly string[]): BackEnd {
+  return { name: 'other', sockets, gcPauses: [], close: async () => {} }
+}
+
+/** Waits until the process says that it listens. Throws OperatorError with what it said if it ends instead. */
+async function ready(child: ChildProcess, stream: NodeJS.ReadableStream, pattern: RegExp): Promise<void> {
+  const lines: string[] = []
+  let timer: NodeJS.Timeout | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      createInterface(stream).on('line', line => {
+        lines.push(line)
+        if (pattern.test(line)) resolve()
+      })
+      const fail = (why: string) => reject(new OperatorError(lines.at(-1)?.replace(/^vhost-user-scmi: /, '') ?? why))
+      child.once('error', reject)
+      child.once('close', code => fail(`a back end ended with exit code ${code} before it listened`))
+      timer = setTimeout(fail, START_LIMIT_MS, 'a back end does not start to listen')
+    })
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  await exited
+}

@@ -1,0 +1,63 @@
+/** Two results side by side. */
+import { tableLines } from '../cli/tables.js'
+import type { Row } from '../protocols/protocol.js'
+import type { Cell, Result } from './result.js'
+import { rounded } from './statistics.js'
+import { rateText } from './text.js'
+
+export interface Compared {
+  key: string
+  before: Cell
+  after: Cell
+  /** After over before: of the rates, and of the ratios to the native floor, which a change of machine leaves alone. */
+  rate: number
+  nativeFloor?: number
+}
+
+const keyOf = ({ backEnd, scenario }: Cell): string => JSON.stringify([backEnd, Object.entries(scenario).sort()])
+
+/** The cells that both results have, floors included. */
+export function compare(before: Result, after: Result): Compared[] {
+  const known = new Map(before.cells.map(cell => [keyOf(cell), cell]))
+  return after.cells.flatMap(cell => {
+    const key = keyOf(cell)
+    const old = known.get(key)
+    if (!old) return []
+    const ratios =
+      old.ratios && cell.ratios ? cell.ratios.nativeFloor.median / old.ratios.nativeFloor.median : undefined
+    return {
+      key,
+      before: old,
+      after: cell,
+      rate: rounded(cell.rate / old.rate),
+      ...(ratios === undefined ? {} : { nativeFloor: rounded(ratios) }),
+    }
+  })
+}
+
+export function comparisonLines(compared: readonly Compared[]): string[] {
+  const rows = compared.map(({ before, after, rate, nativeFloor }): Row => {
+    const { mix, depth, wait, descriptors, eventIdx, guests, cores } = after.scenario
+    return {
+      back_end: after.backEnd,
+      front_end: wait,
+      descriptors,
+      event_idx: eventIdx ? 'on' : 'off',
+      guests,
+      cores,
+      mix,
+      depth,
+      before: rateText(before.rate),
+      after: rateText(after.rate),
+      '×': rate,
+      '×_of_×_native_floor': nativeFloor,
+      'p99.9_before_us': before.latencyUs.p999,
+      'p99.9_after_us': after.latencyUs.p999,
+    }
+  })
+  return [
+    ...tableLines(rows),
+    '',
+    'Floors tell how much the machine differed; trust no difference below 25 % on a machine that is shared.',
+  ]
+}

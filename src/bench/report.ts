@@ -1,0 +1,119 @@
+/** A result as one HTML page that needs nothing else: charts, the table, the machine, how to read it. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { Cell, Result } from './result.js'
+import { resultLines } from './text.js'
+
+/** Colours by back end. */
+const COLOURS: Record<Cell['backEnd'], string> = {
+  device: '#2563eb',
+  other: '#d97706',
+  'native floor': '#64748b',
+  'event loop': '#cbd5e1',
+}
+
+interface Chart {
+  title: string
+  unit: string
+  logarithmic: boolean
+  labels: string[]
+  datasets: { label: string; data: number[]; backgroundColor: string }[]
+}
+
+export const HOW_TO_READ = [
+  'The native floor is the same loop with a constant answer in C++ in place of TypeScript. The event loop is the simplest back end in C: it sleeps in epoll, answers with constants and checks nothing.',
+  'All back ends took turns in every round, so that noise met them alike: ratios are of rates in the same round, the median first, then the lowest and the highest. Rates and latencies depend on the machine; ratios hardly.',
+  'A spinning front end looks for its answer for 50 us before it sleeps; a sleeping one waits for the signal at once, as an idle guest does. Latency is from making a command available to seeing its answer. With 128 commands in flight each waits for the others.',
+  'CPU is the time that all threads of the back end took for a message; spinning costs time that nobody waits for.',
+  'If much was stolen or used by others, run it again: nothing below 25 % is then a difference.',
+]
+
+/** The cells of one kind of front end, and all else the same, as one group of charts. */
+function groupsOf(cells: readonly Cell[]): Map<string, Cell[]> {
+  const groups = new Map<string, Cell[]>()
+  for (const cell of cells) {
+    const { wait, descriptors, eventIdx, guests, cores } = cell.scenario
+    const front = wait === 'spin' ? 'Spinning front end' : 'Sleeping front end'
+    const how = `${descriptors} descriptors, EVENT_IDX ${eventIdx ? 'on' : 'off'}`
+    const title = `${front}, ${guests === 1 ? 'one guest' : `${guests} guests`}, ${how}, cores: ${cores}`
+    groups.set(title, [...(groups.get(title) ?? []), cell])
+  }
+  return groups
+}
+
+function chartOf(
+  cells: readonly Cell[],
+  chart: Pick<Chart, 'title' | 'unit' | 'logarithmic'>,
+  value: (cell: Cell) => number,
+): Chart {
+  const labelOf = ({ scenario }: Cell) => `${scenario.mix}, depth ${scenario.depth}`
+  const labels = [...new Set(cells.map(labelOf))]
+  const backEnds = [...new Set(cells.map(cell => cell.backEnd))]
+  return {
+    ...chart,
+    labels,
+    datasets: backEnds.map(backEnd => ({
+      label: backEnd,
+      backgroundColor: COLOURS[backEnd],
+      data: labels.map(label => {
+        const cell = cells.find(candidate => candidate.backEnd === backEnd && labelOf(candidate) === label)
+        return cell ? value(cell) : 0
+      }),
+    })),
+  }
+}
+
+function chartsOf(cells: readonly Cell[]): Chart[] {
+  return [...groupsOf(cells)].flatMap(([title, group]) => [
+    chartOf(group, { title: `${title}: rate`, unit: 'messages per second', logarithmic: true }, cell => cell.rate),
+    chartOf(group, { title: `${title}: p99.9`, unit: 'microseconds', logarithmic: true }, cell => cell.latencyUs.p999),
+  ])
+}
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+
+/** JSON that can stand in a script element. */
+const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
+
+function chartLibrary(): string {
+  const path = createRequire(import.meta.url).resolve('chart.js')
+  const source = readFileSync(join(dirname(path), 'chart.umd.js'), 'utf8')
+  return source.replaceAll('</script', '<\\/script').replace(/\n\/\/# sourceMappingURL=.*/, '')
+}
+
+/** The page. */
+export function reportHtml(result: Result): string {
+  const charts = chartsOf(result.cells)
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>vhost-user-scmi bench, ${escaped(result.date)}</title>
+<style>
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #0f172a }
+  pre { font-size: 13px; overflow-x: auto; background: #f8fafc; padding: 1rem }
+  figure { margin: 2rem 0 } figcaption { font-weight: 600 }
+</style>
+<h1>vhost-user-scmi bench</h1>
+<p>Version ${escaped(result.version)}, ${escaped(result.date)}</p>
+<pre>${escaped(resultLines(result).join('\n'))}</pre>
+<h2>How to read it</h2>
+${HOW_TO_READ.map(paragraph => `<p>${escaped(paragraph)}</p>`).join('\n')}
+${charts.map((chart, i) => `<figure><figcaption>${escaped(chart.title)}</figcaption><canvas id="chart${i}" height="110"></canvas></figure>`).join('\n')}
+<script>${chartLibrary()}</script>
+<script type="application/json" id="result">${inScript(result)}</script>
+<script>
+for (const [i, chart] of ${inScript(charts)}.entries()) {
+  new Chart(document.getElementById('chart' + i), {
+    type: 'bar',
+    data: { labels: chart.labels, datasets: chart.datasets },
+    options: {
+      animation: false,
+      scales: { y: { type: chart.logarithmic ? 'logarithmic' : 'linear', title: { display: true, text: chart.unit } } },
+    },
+  })
+}
+</script>
+</html>
+`
+}

@@ -1,0 +1,107 @@
+/** What a run found, as `--json` prints it and `--compare` reads it. */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { OperatorError } from '../errors.js'
+import { CORES, DESCRIPTORS, WAITS } from './scenario.js'
+
+const FORMAT = 'vhost-user-scmi bench 1'
+
+const count = z.int().min(0)
+const amount = z.number().min(0)
+
+/** Over the rounds: the median, and the ends. */
+const ratio = z.strictObject({ median: amount, min: amount, max: amount })
+
+const scenario = z.strictObject({
+  mix: z.string(),
+  depth: count,
+  wait: z.enum(WAITS),
+  descriptors: z.enum(DESCRIPTORS),
+  eventIdx: z.boolean(),
+  guests: count,
+  cores: z.enum(CORES),
+})
+
+const cell = z.strictObject({
+  scenario,
+  backEnd: z.enum(['event loop', 'native floor', 'device', 'other']),
+  /** Messages a second, and microseconds: medians over the rounds; `max` is the worst of all. */
+  rate: amount,
+  rates: z.array(amount),
+  latencyUs: z.strictObject({ p50: amount, p99: amount, p999: amount, max: amount }),
+  /** Microseconds of CPU time that the back end and the front end took for a message. */
+  cpuUs: z.strictObject({ backEnd: amount, frontEnd: amount }),
+  /** Rates in the same round, this back end's over that one's. Floors have none. */
+  ratios: z.strictObject({ nativeFloor: ratio, eventLoop: ratio }).optional(),
+  /** Garbage collections in the measured time; only those of this package's device are known. */
+  gc: z.strictObject({ pauses: count, maxMs: amount }).optional(),
+})
+
+const startup = z.strictObject({
+  platform: z.string(),
+  /** Milliseconds from exec to accepting connections; `node`: from exec to exit of a Node that does nothing. */
+  acceptingMs: z.array(amount),
+  cpuMs: amount,
+  nodeMs: amount,
+})
+
+const memory = z.strictObject({
+  guests: count,
+  /** Kilobytes resident, less the guests' own memory: serving one guest, serving all. */
+  oneGuestKb: amount,
+  allGuestsKb: amount,
+  perFurtherGuestKb: z.number(),
+})
+
+export const resultSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  version: z.string(),
+  date: z.string(),
+  machine: z.strictObject({
+    cpu: z.string(),
+    cores: count,
+    kernel: z.string(),
+    node: z.string(),
+    /** One-minute load before and after the run, the run itself included in the second. */
+    load: z.array(amount),
+    /** Percent of the machine's CPU time during the run: taken by the hypervisor, used by other processes. */
+    stealPercent: amount,
+    othersPercent: amount,
+  }),
+  settings: z.strictObject({
+    platform: z.string(),
+    pollUs: z.union([count, z.literal('auto')]),
+    rounds: count,
+    measureMs: count,
+    warmupMs: count,
+  }),
+  cells: z.array(cell),
+  startup: z.array(startup),
+  memory: memory.optional(),
+})
+
+export type Result = z.infer<typeof resultSchema>
+export type Cell = z.infer<typeof cell>
+export type CellScenario = z.infer<typeof scenario>
+export type Ratio = z.infer<typeof ratio>
+export type Startup = z.infer<typeof startup>
+export type Memory = z.infer<typeof memory>
+
+export const newResult = (rest: Omit<Result, 'format'>): Result => ({ format: FORMAT, ...rest })
+
+/** Reads what `--json` printed. Throws OperatorError. */
+export function readResult(path: string): Result {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new OperatorError(`${path}: ${(error as Error).message}`)
+  }
+  try {
+    return resultSchema.parse(JSON.parse(text))
+  } catch (error) {
+    const issue = error instanceof z.ZodError ? error.issues[0] : undefined
+    const why = issue ? `${issue.path.join('.')}: ${issue.message}` : (error as Error).message
+    throw new OperatorError(`${path} is not what "bench --json" prints: ${why}`)
+  }
+}

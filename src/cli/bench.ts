@@ -1,0 +1,222 @@
+/** `vhost-user-scmi bench`: measures the device against two floors, or another back end against all of them. */
+import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Result, Startup } from '../bench/result.js'
+import { CORES, DEPTH_MAX, DESCRIPTORS, type Grid, GUESTS_MAX, type Scenario, WAITS } from '../bench/scenario.js'
+import { InterruptedError, OperatorError } from '../errors.js'
+import { version } from '../version.js'
+import { pollUs, repeated, wholeNumber } from './arguments.js'
+
+interface Options extends Omit<Grid, 'mix'> {
+  socketPath: string[]
+  platform: string
+  pollUs: number | 'auto'
+  mix?: string[]
+  rounds: number
+  measureMs: number
+  starts: number
+  memory: boolean
+  json: boolean
+  report?: string
+  compare?: string[]
+}
+
+const DEFAULT_MIXES = ['base', 'clock', 'sensor']
+/** Of a measurement, so that the code is compiled and the caches are full. */
+const WARMUP_PART = 0.5
+/** Started besides the platform that is measured: the preset with the most in it. */
+const LARGE = 'large'
+
+/** Comma-separated values out of some. */
+function listOf<T>(allowed: Record<string, T>) {
+  return (text: string): T[] =>
+    text.split(',').map(word => {
+      if (!Object.hasOwn(allowed, word)) {
+        throw new InvalidArgumentError(`Write one or more of ${Object.keys(allowed).join(', ')}, with commas.`)
+      }
+      return allowed[word] as T
+    })
+}
+
+const named = <T extends string>(names: readonly T[]) =>
+  listOf(Object.fromEntries(names.map(name => [name, name])) as Record<string, T>)
+
+const numbers = (min: number, max: number) => (text: string) => text.split(',').map(wholeNumber(min, max))
+
+const EXAMPLES = `
+Examples:
+  vhost-user-scmi bench
+      the device against both floors: three commands, depths 1, 16 and 128, front end spinning and sleeping
+  vhost-user-scmi bench --mix clock:3,sensor:1 --depth 8 --wait sleep --guests 1,4,16
+      four commands in turn, eight in flight, one guest to sixteen
+  vhost-user-scmi bench --json > before.json; …; vhost-user-scmi bench --json > after.json
+  vhost-user-scmi bench --compare before.json after.json
+  vhost-user-scmi bench --socket-path /tmp/other.sock --mix base --report other.html
+      another back end that listens there, beside ours, with charts
+
+How to read it: × native floor is the rate over that of the same loop with a constant answer in C++, in the same round;
+× event loop, over that of the simplest epoll loop in C. Both are medians over the rounds (lowest–highest). Ratios repeat
+on a busy machine; rates and latencies do not.
+
+Exit codes: 0 done, 1 a back end does not answer or answers wrong, 2 wrong option or file, 130 interrupted.`
+
+export function addBenchCommand(program: Command): void {
+  program
+    .command('bench')
+    .description('Measure messages a second and latency, beside two floors measured in the same run.')
+    .addOption(
+      new Option('--socket-path <path>', 'also measure a back end that listens there; once for each guest')
+        .argParser(repeated)
+        .default([], 'none'),
+    )
+    .option('--platform <file|preset>', 'what our device serves', 'demo')
+    .addOption(
+      new Option('--mix <mix>', 'commands sent in turn: protocols with weights, as base or clock:3,sensor; repeatable')
+        .argParser(repeated)
+        .default(undefined, DEFAULT_MIXES.join(', each alone, ')),
+    )
+    .addOption(
+      new Option('--depth <list>', `commands in flight, 1 to ${DEPTH_MAX}`)
+        .argParser(numbers(1, DEPTH_MAX))
+        .default([1, 16, 128], '1,16,128'),
+    )
+    .addOption(
+      new Option('--wait <list>', 'what the front end does until an answer comes: spin, sleep')
+        .argParser(named(WAITS))
+        .default(WAITS, WAITS.join()),
+    )
+    .addOption(
+      new Option('--descriptors <list>', 'indirect, direct')
+        .argParser(named(DESCRIPTORS))
+        .default(['indirect'], 'indirect'),
+    )
+    .addOption(
+      new Option('--event-idx <list>', 'on, off').argParser(listOf({ on: true, off: false })).default([true], 'on'),
+    )
+    .addOption(
+      new Option('--guests <list>', `1 to ${GUESTS_MAX}, all driven by one front end`)
+        .argParser(numbers(1, GUESTS_MAX))
+        .default([1], '1'),
+    )
+    .addOption(
+      new Option('--cores <list>', 'front end and back end: free, both on one, apart')
+        .argParser(named(CORES))
+        .default(['free'], 'free'),
+    )
+    .addOption(new Option('--poll-us <n|auto>', "our device's --poll-us").argParser(pollUs).default('auto'))
+    .addOption(new Option('--rounds <n>', 'how often each is measured').argParser(wholeNumber(1, 1000)).default(5))
+    .addOption(
+      new Option('--measure-ms <n>', 'how long each is measured, after half as long to warm up')
+        .argParser(wholeNumber(1, 60_000))
+        .default(200),
+    )
+    .addOption(
+      new Option('--starts <n>', 'how often the device is started; 0: leave that out')
+        .argParser(wholeNumber(0, 1000))
+        .default(5),
+    )
+    .option('--no-memory', 'leave out how much memory guests take')
+    .option('--json', 'print the result as JSON', false)
+    .option('--report <file>', 'write charts and the table to an HTML file')
+    .option('--compare <files...>', 'compare two results that --json printed; measures nothing')
+    .allowExcessArguments(false)
+    .addHelpText('after', EXAMPLES)
+    .action(bench)
+}
+
+async function bench(options: Options): Promise<void> {
+  if (options.compare) return comparison(options.compare, options.json)
+  const { parseMix } = await import('../bench/commands.js')
+  const { scenariosOf } = await import('../bench/scenario.js')
+  const scenarios = scenariosOf({ ...options, mix: (options.mix ?? DEFAULT_MIXES).map(parseMix) })
+  checkScenarios(scenarios, options)
+  // Before minutes of measuring, not after.
+  if (options.report !== undefined) writeReport(options.report, '')
+  const result = await measureAll(scenarios, options)
+  if (options.report !== undefined) {
+    const { reportHtml } = await import('../bench/report.js')
+    writeReport(options.report, reportHtml(result))
+  }
+  const { resultLines } = await import('../bench/text.js')
+  console.log(options.json ? JSON.stringify(result, undefined, 2) : resultLines(result).join('\n'))
+}
+
+/** What can be known before anything is started. */
+function checkScenarios(scenarios: readonly Scenario[], { socketPath }: Options): void {
+  const guests = Math.max(...scenarios.map(scenario => scenario.guests))
+  if (socketPath.length > 0 && socketPath.length < guests) {
+    throw new OperatorError(`--guests ${guests} needs as many --socket-path, not ${socketPath.length}`)
+  }
+  if (availableParallelism() < 2 && scenarios.some(({ cores }) => cores === 'apart')) {
+    throw new OperatorError('--cores apart needs two cores; this machine has one')
+  }
+}
+
+async function measureAll(scenarios: readonly Scenario[], options: Options): Promise<Result> {
+  const [{ runScenarios }, { Noise }, { newResult }, { measureStartup }, { measureMemory }, { startProgress }] =
+    await Promise.all([
+      import('../bench/run.js'),
+      import('../bench/machine.js'),
+      import('../bench/result.js'),
+      import('../bench/startup.js'),
+      import('../bench/memory.js'),
+      import('../progress.js'),
+    ])
+  const { platform, pollUs, rounds, measureMs } = options
+  const warmupMs = Math.ceil(measureMs * WARMUP_PART)
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const stop = () => stopping.abort()
+  const progress = startProgress('bench')
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  try {
+    const noise = new Noise()
+    const { cells, cpuSeconds } = await runScenarios({
+      ...options,
+      scenarios,
+      sockets: options.socketPath,
+      warmupMs,
+      signal,
+      progress,
+    })
+    const machine = noise.end(cpuSeconds)
+    progress.update('starting up and memory')
+    const startup: Startup[] = []
+    for (const name of options.starts > 0 ? new Set([platform, LARGE]) : []) {
+      startup.push(await measureStartup(name, options.starts, signal))
+    }
+    const memory = options.memory
+      ? await measureMemory({ platform, pollUs, guests: GUESTS_MAX, scenario: scenarios[0]!, signal })
+      : undefined
+    const settings = { platform, pollUs, rounds, measureMs, warmupMs }
+    const date = new Date().toISOString()
+    return newResult({ version, date, machine, settings, cells, startup, ...(memory ? { memory } : {}) })
+  } catch (error) {
+    if (signal.aborted) throw new InterruptedError()
+    throw error
+  } finally {
+    progress.stop()
+    process.off('SIGINT', stop).off('SIGTERM', stop)
+  }
+}
+
+function writeReport(path: string, html: string): void {
+  try {
+    writeFileSync(path, html)
+  } catch (error) {
+    throw new OperatorError(`--report ${path}: ${(error as Error).message}`)
+  }
+}
+
+async function comparison(files: readonly string[], json: boolean): Promise<void> {
+  const [before, after, ...more] = files
+  if (before === undefined || after === undefined || more.length > 0) {
+    throw new OperatorError('--compare takes two files, such as --compare before.json after.json')
+  }
+  const { readResult } = await import('../bench/result.js')
+  const { compare, comparisonLines } = await import('../bench/compare.js')
+  const compared = compare(readResult(before), readResult(after))
+  if (compared.length === 0) throw new OperatorError(`${before} and ${after} have no scenario in common`)
+  console.log(json ? JSON.stringify(compared, undefined, 2) : comparisonLines(compared).join('\n'))
+}

@@ -1,0 +1,267 @@
+/** `vhost-user-scmi bench` as people run it: real processes, short rounds. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { nativeProgram } from '../../src/bench/front-end.js'
+import { type Result, resultSchema } from '../../src/bench/result.js'
+import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
+
+const SHORT = ['--rounds', '2', '--measure-ms', '20']
+const NOTHING_ELSE = ['--starts', '0', '--no-memory']
+
+async function measured(...args: string[]): Promise<Result> {
+  const { code, stdout, stderr } = await runCommand('bench', ...SHORT, ...args, '--json')
+  expect(code, stderr).toBe(0)
+  return resultSchema.parse(JSON.parse(stdout))
+}
+
+/** The event-driven floor as somebody's back end, giving these answers. */
+async function otherBackEnd(path: string, answers: string[]): Promise<void> {
+  const child = spawn(nativeProgram, ['epoll-floor', `socket=${path}`, ...answers.map(words => `answer=${words}`)])
+  onTestFinished(() => void child.kill())
+  await once(child.stdout, 'data')
+}
+
+/** All that a measurement must be, whatever the machine. */
+function expectSane(result: Result): void {
+  for (const { scenario, rate, rates, latencyUs, cpuUs, backEnd, ratios } of result.cells) {
+    const { p50, p99, p999, max } = latencyUs
+    expect(rates).toHaveLength(result.settings.rounds)
+    expect(rate).toBeGreaterThan(10)
+    expect([p50, p99, p999, max]).toEqual([p50, p99, p999, max].sort((a, b) => a - b))
+    // Little's law: what is in flight is rate times latency. The median is not the mean, and threads get preempted.
+    expect((rate * p50) / 1e6).toBeLessThan(scenario.depth * scenario.guests * 2)
+    expect(p50).toBeGreaterThan(0)
+    expect(cpuUs.backEnd).toBeGreaterThan(0)
+    expect(cpuUs.frontEnd).toBeGreaterThan(0)
+    expect(ratios !== undefined).toBe(backEnd === 'device' || backEnd === 'other')
+    if (!ratios) continue
+    for (const { min, median, max } of Object.values(ratios)) {
+      expect([min, median, max]).toEqual([min, median, max].sort((a, b) => a - b))
+    }
+  }
+}
+
+describe('measures', () => {
+  test('every scenario on the device and on both floors, and writes a report that stands alone', () =>
+    inFolder(async folder => {
+      const report = join(folder, 'report.html')
+      const result = await measured('--mix', 'base', '--depth', '1,8', '--report', report, ...NOTHING_ELSE)
+      expectSane(result)
+      const cells = result.cells.map(({ scenario, backEnd }) => `${scenario.wait} ${scenario.depth} ${backEnd}`)
+      const expected = ['spin', 'sleep'].flatMap(wait =>
+        [1, 8].flatMap(depth => ['event loop', 'native floor', 'device'].map(name => `${wait} ${depth} ${name}`)),
+      )
+      expect(cells.sort()).toEqual(expected.sort())
+      const html = readFileSync(report, 'utf8')
+      expect(html).not.toMatch(/(src|href)="/)
+      expect(html).toContain('new Chart(')
+      const embedded = /<script type="application\/json" id="result">(.*?)<\/script>/s.exec(html)?.[1] ?? ''
+      expect(resultSchema.parse(JSON.parse(embedded))).toEqual(result)
+    }))
+
+  test('mixes, direct descriptors, no EVENT_IDX, guests, depth 256, one core, a back end that never polls', async () => {
+    const result = await measured(
+      ...['--mix', 'clock:3,sensor', '--depth', '256', '--wait', 'sleep', '--descriptors', 'direct'],
+      ...['--event-idx', 'off', '--guests', '3', '--cores', 'one', '--poll-us', '0', ...NOTHING_ELSE],
+    )
+    expectSane(result)
+    expect(result.cells.map(({ scenario }) => scenario)).toEqual(
+      new Array(3).fill({
+        mix: 'clock:3,sensor',
+        depth: 256,
+        wait: 'sleep',
+        descriptors: 'direct',
+        eventIdx: false,
+        guests: 3,
+        cores: 'one',
+      }),
+    )
+  })
+
+  test('the read command of every protocol', async () => {
+    const mix = 'base,power,system,perf,clock,sensor,voltage,powercap'
+    const result = await measured('--platform', 'everything', '--mix', mix, '--depth', '16', ...NOTHING_ELSE)
+    expectSane(result)
+  })
+
+  test('start-up and memory, and prints a table', async () => {
+    const args = [
+      '--mix',
+      'base',
+      '--depth',
+      '4',
+      '--wait',
+      'sleep',
+      '--rounds',
+      '1',
+      '--measure-ms',
+      '10',
+      '--starts',
+      '1',
+    ]
+    const { code, stdout, stderr } = await runCommand('bench', ...args)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toMatch(/^FRONT END +MIX +DEPTH +RATE +× NATIVE FLOOR +× EVENT LOOP +P50 +P99 +P99\.9 +MAX +CPU$/m)
+    expect(stdout).toMatch(/^sleep +base +4 +[\d.]+ [kM]\/s +[\d.]+ \([\d.]+–[\d.]+\) /m)
+    expect(stdout).toMatch(/^noise: load [\d.]+ before, [\d.]+ after, [\d.]+ % stolen, [\d.]+ % used by others$/m)
+    expect(stdout).toMatch(/^garbage collection: /m)
+    const startup =
+      /^start-up of demo: accepts connections ([\d.]+) to [\d.]+ ms after exec, [\d.]+ ms of CPU time/m.exec(stdout)
+    expect(Number(startup?.[1])).toBeGreaterThan(10)
+    const memory = /^memory: ([\d.]+) MB resident with one guest, (-?\d+) kB more for each further one/m.exec(stdout)
+    expect(Number(memory?.[1])).toBeLessThan(120)
+    expect(Number(memory?.[2])).toBeLessThan(1024)
+    expect(stderr).toMatch(/bench: /)
+  })
+})
+
+describe('another back end', () => {
+  test('is measured beside ours', () =>
+    inFolder(async folder => {
+      const path = join(folder, 'other')
+      await otherBackEnd(path, ['0x4000,0,0x20001'])
+      const args = ['--socket-path', path, '--mix', 'base', '--depth', '4', '--wait', 'sleep', ...NOTHING_ELSE]
+      const result = await measured(...args)
+      expectSane(result)
+      expect(result.cells.map(({ backEnd }) => backEnd).sort()).toEqual([
+        'device',
+        'event loop',
+        'native floor',
+        'other',
+      ])
+    }))
+
+  test.each([
+    { answers: ['0x4000,0xffffffff,0'], says: 'the back end answers base PROTOCOL_VERSION with NOT_SUPPORTED' },
+    { answers: ['0x4000,0'], says: 'the back end answers base PROTOCOL_VERSION with 0 bytes that are no such answer' },
+    { answers: [], says: 'the answer to header 0x4000 is no answer: header 0xffffffff, 0 bytes' },
+  ])('that answers wrong ends it: $says', ({ answers, says }) =>
+    inFolder(async folder => {
+      const path = join(folder, 'other')
+      await otherBackEnd(path, answers)
+      await expectFailure(['--socket-path', path, '--mix', 'base', '--depth', '1'], says)
+    }),
+  )
+
+  test('that is not there ends it', () =>
+    inFolder(folder => expectFailure(['--socket-path', join(folder, 'none')], 'No such file or directory')))
+
+  test('that says nothing ends it', () =>
+    inFolder(async folder => {
+      const path = join(folder, 'silent')
+      const server = createServer().listen(path)
+      onTestFinished(() => void server.close())
+      await once(server, 'listening')
+      await expectFailure(['--socket-path', path], 'the back end does not answer GET_FEATURES')
+    }))
+
+  test('that hangs up ends it', () =>
+    inFolder(async folder => {
+      const path = join(folder, 'curt')
+      const server = createServer(socket => socket.destroy()).listen(path)
+      onTestFinished(() => void server.close())
+      await once(server, 'listening')
+      await expectFailure(['--socket-path', path], /the back end (closed the connection|takes no GET_FEATURES)/)
+    }))
+
+  async function expectFailure(args: string[], says: string | RegExp): Promise<void> {
+    const { code, stdout, stderr } = await runCommand('bench', ...SHORT, ...args, ...NOTHING_ELSE)
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .filter(line => !line.startsWith('bench: '))
+    expect(lines, stderr).toHaveLength(1)
+    expect(lines[0]).toMatch(/^vhost-user-scmi: /)
+    if (says instanceof RegExp) expect(lines[0]).toMatch(says)
+    else expect(lines[0]).toContain(says)
+    expect([code, stdout]).toEqual([1, ''])
+  }
+})
+
+describe('refuses', () => {
+  test.each([
+    { args: ['--depth', '0'], says: 'Write a whole number from 1 to 256.' },
+    { args: ['--depth', '1,257'], says: 'Write a whole number from 1 to 256.' },
+    { args: ['--guests', '17'], says: 'Write a whole number from 1 to 16.' },
+    { args: ['--rounds', 'many'], says: 'Write a whole number from 1 to 1000.' },
+    { args: ['--measure-ms', '-5'], says: 'Write a whole number from 1 to 60000.' },
+    { args: ['--wait', 'nap'], says: 'Write one or more of spin, sleep, with commas.' },
+    { args: ['--descriptors', 'packed'], says: 'Write one or more of indirect, direct, with commas.' },
+    { args: ['--event-idx', 'maybe'], says: 'Write one or more of on, off, with commas.' },
+    { args: ['--cores', 'two'], says: 'Write one or more of free, one, apart, with commas.' },
+    { args: ['--poll-us', 'never'], says: 'Write auto, or a whole number of microseconds up to 1000000.' },
+    {
+      args: ['--mix', 'clock:0'],
+      says: '"clock:0" is not a part of a mix; write protocols with a weight from 1 to 99',
+    },
+    { args: ['--mix', 'gpio'], says: 'there are base, power, system, perf, clock, sensor, voltage, powercap' },
+    { args: ['--platform', 'none', ...NOTHING_ELSE], says: 'none: there is no such preset' },
+    { args: ['--guests', '2', '--socket-path', 'x'], says: '--guests 2 needs as many --socket-path, not 1' },
+    { args: ['--compare', 'a.json'], says: '--compare takes two files, such as --compare before.json after.json' },
+    { args: ['--compare', '/nowhere', '/nowhere'], says: '/nowhere: ENOENT' },
+    {
+      args: ['--report', '/nowhere/x.html', ...SHORT, '--mix', 'base', ...NOTHING_ELSE],
+      says: '--report /nowhere/x.html',
+    },
+    { args: ['--nonsense'], says: "unknown option '--nonsense'" },
+    { args: ['extra'], says: 'too many arguments' },
+  ])('$args in one line, with exit code 2', async ({ args, says }) => {
+    const { code, stdout, stderr } = await runCommand('bench', ...args)
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .filter(line => !line.startsWith('bench: '))
+    expect(lines, stderr).toHaveLength(1)
+    expect(lines[0]).toContain(says)
+    expect([code, stdout]).toEqual([2, ''])
+  })
+
+  test('a file to compare that --json did not print', () =>
+    inFolder(async folder => {
+      const path = join(folder, 'wrong.json')
+      writeFileSync(path, '{"format":"vhost-user-scmi bench 1","cells":7}')
+      const { code, stderr } = await runCommand('bench', '--compare', path, path)
+      expect(stderr.trim()).toMatch(/^vhost-user-scmi: .*wrong\.json is not what "bench --json" prints: /)
+      expect(code).toBe(2)
+    }))
+})
+
+test('--compare shows what changed, floors included', () =>
+  inFolder(async folder => {
+    const args = ['--mix', 'base', '--depth', '4', '--wait', 'sleep', ...NOTHING_ELSE]
+    const result = await measured(...args)
+    const [before, after] = ['before', 'after'].map(name => join(folder, name)) as [string, string]
+    writeFileSync(before, JSON.stringify(result))
+    const faster = result.cells.map(cell => ({ ...cell, rate: cell.rate * 2 }))
+    writeFileSync(after, JSON.stringify({ ...result, cells: faster }))
+    const { code, stdout } = await runCommand('bench', '--compare', before, after)
+    expect(code).toBe(0)
+    for (const name of ['event loop', 'native floor', 'device']) {
+      expect(stdout).toMatch(new RegExp(`^${name} +sleep .* base +4 +\\S+ \\S+ +\\S+ \\S+ +2 `, 'm'))
+    }
+    const json = JSON.parse((await runCommand('bench', '--compare', before, after, '--json')).stdout)
+    expect(json.map(({ rate }: { rate: number }) => rate)).toEqual([2, 2, 2])
+  }))
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it: no process, no file is left', async signal => {
+  const folders = () => readdirSync(tmpdir()).filter(name => name.startsWith('scmi-bench-'))
+  const before = folders()
+  const command = new RunningCommand(['bench', '--mix', 'base', '--depth', '1'])
+  await command.said(/round 1/)
+  const children = childrenOf(command.child.pid!)
+  expect(children.length).toBeGreaterThan(2)
+  expect(await command.stop(signal)).toBe(130)
+  expect(command.stderr).not.toMatch(/^vhost-user-scmi: |\n\s+at /m)
+  expect(folders().filter(name => !before.includes(name))).toEqual([])
+  for (const pid of children) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+})
+
+function childrenOf(pid: number): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return list === '' ? [] : list.split(' ').map(Number)
+}
