@@ -44,3 +44,12 @@ load_modules() {
 
 # One SCMI round trip through the raw mode: Base, PROTOCOL_VERSION.
 answers() { scmi-raw 0x10 0x0; }
+
+# Lets kmemleak look at all memory: twice, as what it finds may be on its way from one place to another, and late enough
+# for the youngest objects.
+scan_for_leaks() {
+	echo scan >/sys/kernel/debug/kmemleak
+	sleep 6
+	echo scan >/sys/kernel/debug/kmemleak
+}
+leaks() { cat /sys/kernel/debug/kmemleak; }

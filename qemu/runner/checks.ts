@@ -72,6 +72,17 @@ export async function checkInstance(t: Context, scenario: Scenario): Promise<voi
 
 const INSTANCE_LIMIT_MS = 5_000
 
+/** Rejects if the kernel has lost memory, as far as its own detector can tell: of what is older than five seconds. */
+export async function checkLeaks(t: Context): Promise<void> {
+  await t.step('look for leaks')
+  await t.idle(() => t.call('scan_for_leaks'))
+  await t.expect('the kernel has lost no memory', {
+    because: 'Documentation/dev-tools/kmemleak.rst: what nothing points to can never be freed',
+    got: () => t.call('leaks'),
+    is: '',
+  })
+}
+
 /** What ended a scenario, as a failure; `step` is where it was. */
 export function toFailure(error: unknown, step: string): Failure {
   if (error instanceof UnmetExpectation) return { what: error.what, because: error.because, said: error.said }

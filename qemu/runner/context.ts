@@ -16,6 +16,9 @@ import type { Slots } from './slots.js'
 /** Where the guest has the scenario's own functions. */
 export const guestScenario = '/lib/scenario.sh'
 
+/** How long a call may take, unless it says. */
+const CALL_LIMIT_MS = 30_000
+
 /** How often a condition is looked at: soon at first, then more and more rarely, as looking costs the guest time. */
 const FIRST_LOOK_MS = 20
 const LOOK_GROWTH = 1.5
@@ -59,6 +62,8 @@ export interface ContextParts {
   slots: Slots
   /** Whether each device is plugged in, in the machine's order. */
   plugged: boolean[]
+  /** What limits are multiplied with: 1 where guests run as fast as usual, more on a busy machine or a slow kernel. */
+  patience: number
   onStep: (text: string) => void
 }
 
@@ -66,12 +71,14 @@ export class Context {
   readonly guest: Guest
   readonly #slots: Slots
   readonly plugged: boolean[]
+  readonly patience: number
   readonly #onStep: (text: string) => void
 
-  constructor({ guest, slots, plugged, onStep }: ContextParts) {
+  constructor({ guest, slots, plugged, patience, onStep }: ContextParts) {
     this.guest = guest
     this.#slots = slots
     this.plugged = plugged
+    this.patience = patience
     this.#onStep = onStep
   }
 
@@ -102,18 +109,20 @@ export class Context {
 
   /** Runs a function of the guest file, or of lab.sh; resolves with what it printed. A status other than 0 is an error. */
   async call(name: string, args: (string | number)[] = [], limits: RunLimits = {}): Promise<string> {
-    const line = shellLine([name, ...args.map(String)])
-    return (await this.guest.check(`. ${guestLibrary}; . ${guestScenario}; ${line}`, limits)).trim()
+    return (await this.guest.check(lineOf(name, args), this.#patient(limits))).trim()
   }
 
   /** The same for a function that may fail: resolves with its exit status. */
   async status(name: string, args: (string | number)[] = [], limits: RunLimits = {}): Promise<number> {
-    const line = shellLine([name, ...args.map(String)])
-    return (await this.guest.run(`. ${guestLibrary}; . ${guestScenario}; ${line}`, limits)).status
+    return (await this.guest.run(lineOf(name, args), this.#patient(limits))).status
+  }
+
+  #patient({ timeoutMs = CALL_LIMIT_MS, ...rest }: RunLimits): RunLimits {
+    return { ...rest, timeoutMs: timeoutMs * this.patience }
   }
 
   async expect<T>(what: string, { because, got, is, withinMs = 0 }: Expectation<T>): Promise<T> {
-    const deadline = performance.now() + withinMs
+    const deadline = performance.now() + withinMs * this.patience
     for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * LOOK_GROWTH, LAST_LOOK_MS)) {
       const value = await this.#find(got, what, because)
       if (meets(value, is)) return value
@@ -152,6 +161,10 @@ export class Context {
     return this.#slots.spare(work)
   }
 }
+
+/** The shell line that calls a function of the guest's. */
+const lineOf = (name: string, args: (string | number)[]): string =>
+  `. ${guestLibrary}; . ${guestScenario}; ${shellLine([name, ...args.map(String)])}`
 
 function meets<T>(value: T, is: Expectation<T>['is']): boolean {
   if (is instanceof RegExp) return typeof value === 'string' && is.test(value)

@@ -6,7 +6,16 @@ import { GuestError, InterruptedError } from '../errors.js'
 import { hash, writeWhole } from '../files.js'
 import type { Guest } from '../guest.js'
 import { cachePath } from '../paths.js'
-import { checkDescriptors, checkGuest, checkInstance, checkLog, type Failure, sharedWith, toFailure } from './checks.js'
+import {
+  checkDescriptors,
+  checkGuest,
+  checkInstance,
+  checkLeaks,
+  checkLog,
+  type Failure,
+  sharedWith,
+  toFailure,
+} from './checks.js'
 import { Context, guestScenario } from './context.js'
 import { logAround } from './evidence.js'
 import { misfit, type TestKernel } from './kernels.js'
@@ -44,11 +53,17 @@ export interface RunOptions {
 }
 
 const defaultPlatform = 'minimal'
+/** How long a guest takes to boot where it has a core to itself; one that takes longer gets as much more time for all else. */
+const USUAL_BOOT_MS = 2000
+const MOST_PATIENCE = 20
+const BOOT_LIMIT_MS = 180_000
 const defaultLimitMs = 60_000
 /** After an oops locks are held for good, and whoever asks for one waits until a limit: it ends the guest at once. */
 const deadly = ['oops=panic']
 /** KASAN's shadow takes an eighth, and what it keeps from being used again some more. */
 const memoryFor = ({ config }: TestKernel): string => (config?.get('CONFIG_KASAN') === 'y' ? '512M' : '256M')
+
+const hasLeakDetector = ({ config }: TestKernel): boolean => config?.get('CONFIG_DEBUG_KMEMLEAK') === 'y'
 
 /** Runs a scenario; the caller holds a slot. Rejects only if the user stops it, or the lab itself is broken. */
 export async function runScenario(entry: Entry, kernel: TestKernel, options: RunOptions): Promise<Outcome> {
@@ -66,6 +81,7 @@ class Run {
   readonly #steps: Step[] = []
   readonly #wires: Wire[]
   readonly #plugged: boolean[]
+  #patience = 1
   /** The guest answers no more: nothing can be asked of it, not even to power off. */
   #isHung = false
 
@@ -129,6 +145,7 @@ class Run {
 
   async #boot(): Promise<Guest> {
     const { devices = [{}], append = [], ...machine } = this.#scenario.machine ?? {}
+    const began = performance.now()
     const guest = await boot({
       ...machine,
       append: [...deadly, ...append],
@@ -137,9 +154,11 @@ class Run {
       scmi: devices.map((needs, i) => ({ ...needs, device: { ...needs.device, log: this.#wires[i]!.log } })),
       onDevice: (device, index) => this.#wires[index]!.watch(device),
       memory: memoryFor(this.#kernel),
+      limitMs: BOOT_LIMIT_MS,
       signal: this.#options.signal,
       progress: silentProgress,
     })
+    this.#patience = Math.min(Math.ceil((performance.now() - began) / USUAL_BOOT_MS), MOST_PATIENCE)
     await guest.writeFile(guestScenario, this.#entry.guestScript)
     return guest
   }
@@ -147,13 +166,16 @@ class Run {
   /** The scenario itself, and the checks that need the guest. */
   async #play(guest: Guest): Promise<Failure[]> {
     const { signal, slots } = this.#options
-    const t = new Context({ guest, slots, plugged: this.#plugged, onStep: text => this.#step(text) })
+    const onStep = (text: string) => this.#step(text)
+    const t = new Context({ guest, slots, plugged: this.#plugged, patience: this.#patience, onStep })
     const stop = () => guest.vm.kill()
     signal.addEventListener('abort', stop)
     try {
       if (!this.#scenario.kernel?.loadsModules) await t.call('load_modules')
-      await within(this.#scenario.limitMs ?? defaultLimitMs, guest, () => this.#scenario.run(t))
+      const limitMs = (this.#scenario.limitMs ?? defaultLimitMs) * this.#patience
+      await within(limitMs, guest, () => this.#scenario.run(t))
       await checkInstance(t, this.#scenario)
+      if (hasLeakDetector(this.#kernel)) await checkLeaks(t)
       return checkGuest(this.#wires, t, this.#scenario)
     } catch (error) {
       return [this.#failure(error)]
