@@ -8,13 +8,14 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { type Progress, startProgress } from '../src/progress.js'
 import { Channel } from './channel.js'
-import { type Device, type DeviceOptions, deviceLine, startDevice, viewPlatform } from './device.js'
+import { type Device, type DeviceOptions, deviceLine, viewPlatform } from './device.js'
 import { makeDeviceTree } from './device-tree.js'
 import { InterruptedError, LabError } from './errors.js'
 import { Guest } from './guest.js'
 import { type GuestFile, makeInitramfs } from './image.js'
 import { baseArguments, type Machine, parseMemory, printedSocket, qemuLine, type ScmiDevice } from './machine.js'
 import { moduleFiles } from './modules.js'
+import { OwnDevices } from './own-devices.js'
 import { shellLine } from './process.js'
 import { Qmp } from './qmp.js'
 import { scmiSource } from './scmi-node.js'
@@ -60,7 +61,7 @@ export interface BootOptions extends DeviceRequest {
   /** Files to put into the guest. */
   files?: GuestFile[]
   qemuArguments?: string[]
-  /** Called with each device of this process before the machine starts. */
+  /** Called with each device of this process when it is started: before the machine, or again. */
   onDevice?: (device: Device, index: number) => void
   /** How long the guest may take until it answers; default 60 s. */
   limitMs?: number
@@ -92,9 +93,9 @@ export async function boot(options: BootOptions): Promise<Guest> {
     const listener = await listen(join(folder, 'channel.sock'))
     undo.push(() => listener.close())
     const machine = { ...plan.machine, channel: listener.path, qmp: join(folder, 'qmp.sock') }
-    const devices = await startPlanned(plan)
-    undo.push(() => closeAll(devices))
-    for (const [index, device] of devices.entries()) options.onDevice?.(device, index)
+    const devices = new OwnDevices(plan, options.onDevice)
+    undo.push(() => devices.close())
+    await devices.startAll()
     if (options.signal?.aborted) throw new InterruptedError()
     const vm = new Vm(machine, plan.reproduce)
     undo.push(() => vm.kill())
@@ -111,13 +112,14 @@ export async function boot(options: BootOptions): Promise<Guest> {
 /** Boots to a shell on this terminal; resolves when the user has left it. */
 export async function bootOnTerminal(options: BootOptions): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
-  let devices: Device[] = []
+  let devices: OwnDevices | undefined
   let vm: Vm | undefined
   const stop = () => vm?.kill('SIGTERM')
   options.signal?.addEventListener('abort', stop)
   try {
     const plan = await makePlan(options, folder, 'terminal')
-    devices = await startPlanned(plan)
+    devices = new OwnDevices(plan)
+    await devices.startAll()
     if (options.signal?.aborted) throw new InterruptedError()
     vm = new Vm(plan.machine, plan.reproduce)
     const how = await vm.exited
@@ -125,7 +127,7 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
     if (how !== 'QEMU exited with status 0') throw new LabError(how)
   } finally {
     options.signal?.removeEventListener('abort', stop)
-    closeAll(devices)
+    devices?.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }
@@ -202,24 +204,6 @@ function terminalWords(): string[] {
   const { rows, columns } = process.stdout
   const size = rows && columns ? [`lab.rows=${rows}`, `lab.columns=${columns}`] : []
   return ['lab.shell', ...size, ...(process.env.TERM ? [`lab.term=${process.env.TERM}`] : [])]
-}
-
-/** Starts the devices that nobody else runs, in the order of the machine's. */
-async function startPlanned({ platform, machine, requests }: Plan): Promise<Device[]> {
-  const devices: Device[] = []
-  try {
-    for (const [index, { socketPath, device }] of requests.entries()) {
-      if (!socketPath) devices.push(await startDevice(platform!, machine.scmi[index]!, device))
-    }
-    return devices
-  } catch (error) {
-    closeAll(devices)
-    throw error
-  }
-}
-
-function closeAll(devices: Device[]): void {
-  for (const device of devices) device.close()
 }
 
 interface Listener {

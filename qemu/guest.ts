@@ -3,6 +3,7 @@ import type { Channel, Ending, JobKind } from './channel.js'
 import type { Device } from './device.js'
 import { GuestError } from './errors.js'
 import { scmiDriver, slotOf } from './machine.js'
+import type { OwnDevices } from './own-devices.js'
 import type { Qmp } from './qmp.js'
 import type { Vm } from './vm.js'
 
@@ -37,7 +38,7 @@ interface GuestParts {
   vm: Vm
   channel: Channel
   qmp: Qmp
-  devices: readonly Device[]
+  devices: OwnDevices
   /** Ends what runs beside the guest, and removes its files. */
   cleanup: () => void
 }
@@ -46,8 +47,7 @@ export class Guest {
   readonly vm: Vm
   /** Commands to its QEMU. */
   readonly qmp: Qmp
-  /** The devices in this process, in the machine's order. */
-  readonly devices: readonly Device[]
+  readonly #devices: OwnDevices
   readonly #channel: Channel
   readonly #cleanup: () => void
   #isClosing = false
@@ -56,7 +56,7 @@ export class Guest {
   constructor({ vm, channel, qmp, devices, cleanup }: GuestParts) {
     this.vm = vm
     this.qmp = qmp
-    this.devices = devices
+    this.#devices = devices
     this.#channel = channel
     this.#cleanup = cleanup
     void vm.exited.then(
@@ -64,6 +64,11 @@ export class Guest {
       error => channel.fail(error),
     )
     void vm.died.then(() => channel.fail(vm.failure('it stays as it is', 'panic')))
+  }
+
+  /** The devices in this process, in the machine's order. */
+  get devices(): readonly Device[] {
+    return this.#devices.list
   }
 
   /** The first of the devices in this process: the one there is, in most machines. */
@@ -133,6 +138,16 @@ export class Guest {
   waitForConsole(pattern: RegExp, limitMs = defaultLimitMs): Promise<RegExpExecArray> {
     const fresh = new RegExp(pattern.source, pattern.flags.replace('g', ''))
     return this.vm.waitFor(`${pattern} on the console`, limitMs, () => fresh.exec(this.vm.console))
+  }
+
+  /** Ends a device of this process at once, as if it were killed. Only one that dials can be started again. */
+  stopDevice(index = 0): void {
+    this.devices[index]!.close()
+  }
+
+  /** Starts it again: a new one, with a platform as it was at first. Resolves when it dials. */
+  startDevice(index = 0): Promise<Device> {
+    return this.#devices.start(index)
   }
 
   /** Plugs an SCMI device into its slot; resolves when QEMU has done so, which is before the guest has seen it. */
