@@ -32,10 +32,16 @@ export class InterruptedError extends LabError {
 export class GuestError extends WorkError {
   override name = 'GuestError'
   readonly reason: GuestFailure
+  /** The message without its ending. */
+  readonly summary: string
+  /** All that the guest's console had said. */
+  readonly console: string
 
-  constructor(reason: GuestFailure, message: string) {
-    super(message)
+  constructor(reason: GuestFailure, summary: string, { ending = '', console = '' } = {}) {
+    super(summary + ending)
     this.reason = reason
+    this.summary = summary
+    this.console = console
   }
 }
 

@@ -112,14 +112,14 @@ export class Vm {
   /** An error with what one needs to find out: the console's end, QEMU's words, the lines that reproduce. */
   failure(what: string, reason?: GuestFailure): GuestError {
     const found = reason ?? (this.hasPanicked ? 'panic' : this.isRunning ? 'hang' : 'exited')
-    const tail = this.#console.trimEnd().split('\n').slice(-tailLines).join('\n')
-    const parts = [
+    const console = this.#console
+    const tail = console.trimEnd().split('\n').slice(-tailLines).join('\n')
+    const summary = [
       found === 'panic' ? `the guest's kernel panicked: ${what}` : what,
-      `--- console, last lines\n${tail}`,
       ...(this.#stderr.trim() ? [`--- QEMU\n${this.#stderr.trim()}`] : []),
-      `--- the same machine, with a shell\n${this.reproduction()}`,
-    ]
-    return new GuestError(found, parts.join('\n'))
+    ].join('\n')
+    const ending = `\n--- console, last lines\n${tail}\n--- the same machine, with a shell\n${this.reproduction()}`
+    return new GuestError(found, summary, { ending, console })
   }
 
   /** Shell lines that start this machine on a terminal. */

@@ -1,5 +1,5 @@
 /** What `scmi-lab list` and `scmi-lab run` do with their arguments. */
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, resolve } from 'node:path'
@@ -72,6 +72,7 @@ export async function runFromArguments(words: string[], options: RunArguments, s
     throw new LabError('--shell goes with one scenario and one kernel')
   }
   const baseline = options.baseline === undefined ? undefined : readRunRecord(options.baseline)
+  for (const name of ['json', 'junit', 'report'] as const) checkWritable(`--${name}`, options[name])
   requireTools(...toolsFor.boot)
   const kernels = await findKernels(options, signal)
   const run = await runAndTell(entries, kernels, options, signal)
@@ -86,6 +87,16 @@ export async function runFromArguments(words: string[], options: RunArguments, s
   if (changes) for (const line of changeLines(changes)) say(line)
   if (run.results.some(differs)) throw new WorkError(summaryText(run))
   say(summaryText(run))
+}
+
+/** Before minutes of work: a file that cannot be written. */
+function checkWritable(option: string, path: string | undefined): void {
+  if (path === undefined) return
+  try {
+    closeSync(openSync(path, 'a'))
+  } catch (error) {
+    throw new LabError(`${option} ${path}: ${(error as Error).message}`)
+  }
 }
 
 const shareOf = (entries: readonly Entry[], { index, of }: Shard): Entry[] =>

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import type { Device as ScmiDevice } from '../../src/device.js'
 import type { Device } from '../device.js'
-import { LabError, WorkError } from '../errors.js'
+import { GuestError, LabError, WorkError } from '../errors.js'
 import type { Guest, RunLimits } from '../guest.js'
 import { guestLibrary } from '../image.js'
 import { shellLine } from '../process.js'
@@ -50,12 +50,11 @@ export class UnmetExpectation extends WorkError {
   }
 }
 
-/**
- * An error's own words: a guest's goes on with its console and the like, which are evidence of their own. An error that is
- * none of the lab's is a bug, of a scenario perhaps, and comes with its stack.
- */
-export const saidBy = (error: Error): string =>
-  error instanceof LabError ? error.message.split('\n--- ')[0]! : (error.stack ?? error.message)
+/** An error's own words. One that is none of the lab's is a bug, of a scenario perhaps, and comes with its stack. */
+export function saidBy(error: Error): string {
+  if (error instanceof GuestError) return error.summary
+  return error instanceof LabError ? error.message : (error.stack ?? error.message)
+}
 
 export interface ContextParts {
   guest: Guest
@@ -128,7 +127,8 @@ export class Context {
       if (meets(value, is)) return value
       if (performance.now() >= deadline) {
         const late = withinMs > 0 ? ` after ${withinMs} ms` : ''
-        throw new UnmetExpectation(what, because, `got ${inspect(value)}${late}, wanted ${inspect(is)}`)
+        const wanted = typeof is === 'function' ? String(is) : inspect(is)
+        throw new UnmetExpectation(what, because, `got ${inspect(value)}${late}, wanted ${wanted}`)
       }
       await sleep(pauseMs)
     }

@@ -96,19 +96,11 @@ class Run {
   }
 
   async outcome(): Promise<Outcome> {
-    const { signal } = this.#options
-    const failures: Failure[] = []
-    let guest: Guest | undefined
-    try {
-      this.#step('boot')
-      guest = await this.#boot()
-      failures.push(...(await this.#play(guest)))
-    } catch (error) {
-      failures.push(this.#failure(error))
-    }
-    if (signal.aborted && !guest) throw new InterruptedError()
-    if (!guest) return this.#outcome(failures, '')
-    const { onEnd } = this.#options
+    const { signal, onEnd } = this.#options
+    const guest = await this.#boot()
+    if (signal.aborted) throw new InterruptedError()
+    if (guest instanceof Error) return this.#bootFailed(guest)
+    const failures = await this.#play(guest)
     const before = guest.console
     if (onEnd && !signal.aborted) await onEnd(guest, await this.#outcome(failures, before))
     // What is said meanwhile is not the scenario's.
@@ -118,6 +110,11 @@ class Run {
     const console = before + guest.console.slice(meanwhile)
     failures.push(...checkLog(console, this.#scenario))
     return this.#outcome(failures, console)
+  }
+
+  #bootFailed(error: Error): Promise<Outcome> {
+    const console = error instanceof GuestError ? error.console : ''
+    return this.#outcome([this.#failure(error), ...checkLog(console, this.#scenario)], console)
   }
 
   async #outcome(failures: readonly Failure[], console: string): Promise<Outcome> {
@@ -143,10 +140,12 @@ class Run {
     return toFailure(error, `step: ${this.#steps.at(-1)!.text}`)
   }
 
-  async #boot(): Promise<Guest> {
+  /** The guest, or why there is none. */
+  async #boot(): Promise<Guest | Error> {
+    this.#step('boot')
     const { devices = [{}], append = [], ...machine } = this.#scenario.machine ?? {}
     const began = performance.now()
-    const guest = await boot({
+    const booting = boot({
       ...machine,
       append: [...deadly, ...append],
       kernel: this.#kernel.image,
@@ -158,8 +157,9 @@ class Run {
       signal: this.#options.signal,
       progress: silentProgress,
     })
+    const guest = await booting.catch((error: Error) => error)
+    if (guest instanceof Error) return guest
     this.#patience = Math.min(Math.ceil((performance.now() - began) / USUAL_BOOT_MS), MOST_PATIENCE)
-    await guest.writeFile(guestScenario, this.#entry.guestScript)
     return guest
   }
 
@@ -170,18 +170,20 @@ class Run {
     const t = new Context({ guest, slots, plugged: this.#plugged, patience: this.#patience, onStep })
     const stop = () => guest.vm.kill()
     signal.addEventListener('abort', stop)
+    const failures: Failure[] = []
     try {
+      await guest.writeFile(guestScenario, this.#entry.guestScript)
       if (!this.#scenario.kernel?.loadsModules) await t.call('load_modules')
       const limitMs = (this.#scenario.limitMs ?? defaultLimitMs) * this.#patience
       await within(limitMs, guest, () => this.#scenario.run(t))
       await checkInstance(t, this.#scenario)
       if (hasLeakDetector(this.#kernel)) await checkLeaks(t)
-      return checkGuest(this.#wires, t, this.#scenario)
     } catch (error) {
-      return [this.#failure(error)]
+      failures.push(this.#failure(error))
     } finally {
       signal.removeEventListener('abort', stop)
     }
+    return [...failures, ...checkGuest(this.#wires, t, this.#scenario)]
   }
 
   /** Powers the guest off, which is a path through the drivers as well. */

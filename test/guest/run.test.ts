@@ -51,13 +51,13 @@ describe('a run', () => {
 
   beforeAll(async () => {
     const reports = ['--json', file('run.json'), '--junit', file('run.xml'), '--report', file('run.html'), '--ktap']
-    finished = await lab(...own('fails', 'hangs', 'panics', 'recorded', 'works', ...reports))
+    finished = await lab(...own('dies', 'fails', 'hangs', 'panics', 'recorded', 'works', ...reports))
     run = JSON.parse(readFileSync(file('run.json'), 'utf8'))
   }, LIMIT_MS)
 
   test('with differences ends with 1, says how many, and leaves nothing behind', () => {
     expect(finished.code).toBe(1)
-    expect(finished.stderr).toMatch(/5 run in .*: 2 as recorded, 1 of them known findings, 3 differ$/m)
+    expect(finished.stderr).toMatch(/6 run in .*: 2 as recorded, 1 of them known findings, 4 differ$/m)
     expectNothingLeft()
   })
 
@@ -85,6 +85,15 @@ describe('a run', () => {
     expect(log.join('\n')).toMatch(/sysrq_handle_crash|__handle_sysrq/)
   })
 
+  test('shows why a guest does not boot', () => {
+    const { failures, log } = resultOf('dies')
+    expect(failures).toMatchObject([
+      { what: 'step: boot', said: expect.stringContaining("kernel panicked: the guest's hello did not come") },
+      { said: expect.stringContaining('Kernel panic - not syncing') },
+    ])
+    expect(log.join('\n')).toContain('Unable to mount root fs')
+  })
+
   test('is green where reality matches the record', () => {
     expect(resultOf('works')).toMatchObject({ outcome: 'passed', asRecorded: true, log: [] })
     expect(resultOf('recorded')).toMatchObject({ outcome: 'failed', asRecorded: true })
@@ -92,9 +101,9 @@ describe('a run', () => {
 
   test('is written in all forms', () => {
     expect(finished.stdout).toMatch(/^KTAP version 1\n1\.\.1\n {2}KTAP version 1\n/)
-    expect(finished.stdout).toMatch(/^ {2}not ok 1 own\/fails$/m)
-    expect(finished.stdout).toMatch(/^ {2}ok 4 own\/recorded # XFAIL One is not two\.$/m)
-    expect(readFileSync(file('run.xml'), 'utf8')).toMatch(/<testsuite name="Linux .*" tests="5" failures="3"/)
+    expect(finished.stdout).toMatch(/^ {2}not ok 2 own\/fails$/m)
+    expect(finished.stdout).toMatch(/^ {2}ok 5 own\/recorded # XFAIL One is not two\.$/m)
+    expect(readFileSync(file('run.xml'), 'utf8')).toMatch(/<testsuite name="Linux .*" tests="6" failures="4"/)
     expect(readFileSync(file('run.html'), 'utf8')).toContain('CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=y')
   })
 
@@ -119,8 +128,8 @@ describe('a run', () => {
     async () => {
       const before = { ...run, results: run.results.map(result => ({ ...result, outcome: 'failed' as const })) }
       writeFileSync(file('before.json'), JSON.stringify(before))
-      // Of all six, the sixth: own/works.
-      const { code, stdout } = await lab(...own('--shard', '6/6', '--baseline', file('before.json')))
+      // Of all seven, the seventh: own/works.
+      const { code, stdout } = await lab(...own('--shard', '7/7', '--baseline', file('before.json')))
       expect(stdout).toMatch(/^ok +own\/works .*s$/m)
       expect(stdout).toMatch(/^since the baseline:\nKIND +SCENARIO +KERNEL.*\nbetter +own\/works/m)
       expect(stdout).toMatch(/^1 run in .*: 1 as recorded$/m)
@@ -152,6 +161,7 @@ describe('wrong arguments end with 2 and one line', () => {
     ['a share beyond the last', ['run', '--shard', '4/3'], 'Write I/N, such as 1/3'],
     ['no guests at all', ['run', '--jobs', '0'], 'Write a whole number from 1'],
     ['a baseline that is not there', ['run', '--baseline', '/no/file'], '--baseline /no/file: ENOENT'],
+    ['a report that cannot be written', ['run', '--report', '/no/folder/x.html'], '--report /no/folder/x.html: ENOENT'],
     ['a folder without scenarios', ['list', '--scenarios', '/proc/self/fdinfo'], 'there is no scenario'],
   ])('%s', async (_, words, message) => {
     const { code, stderr, stdout } = await lab(...words)
