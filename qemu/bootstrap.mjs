@@ -1,7 +1,7 @@
 /**
  * From a bare clone to a lab that runs: npm's packages, the native addon, the compiled TypeScript, Debian's packages.
  * Plain JavaScript without dependencies, because it runs before there are any. Each step is one line, and a step with
- * nothing to do says nothing.
+ * nothing to do says nothing. With --tests also what only the tests want.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs'
@@ -107,10 +107,12 @@ async function buildAddon() {
 }
 
 async function compile() {
-  const sources = ['src', 'qemu', 'test'].map(folder => newest(at(folder), /\.ts$/))
+  const sources = ['src', 'qemu', 'test'].map(folder => newest(at(folder), /\.(tsx?|mjs|css|html|svg)$/))
   const wanted = Math.max(...sources, changed(at('tsconfig.json')), changed(at('package.json')))
-  if (changed(at('dist', 'qemu', 'cli.js')) > wanted) return
+  const results = [at('dist', 'qemu', 'cli.js'), at('dist', 'src', 'web', 'page', 'main.js')]
+  if (Math.min(...results.map(changed)) > wanted) return
   await step('compiling TypeScript', at('node_modules', '.bin', 'tsc'), ['-p', '.'])
+  await step('bundling the web view', process.execPath, [at('src', 'web', 'bundle.mjs')])
 }
 
 /** Puts the package's own commands where npx looks first; otherwise it would install the package a second time. */
@@ -129,7 +131,7 @@ async function setUp() {
     import('../dist/qemu/errors.js'),
   ])
   try {
-    await setup()
+    await setup({ forTests: process.argv.includes('--tests') })
   } catch (error) {
     if (!(error instanceof LabError)) throw error
     fail(error.message)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type Progress, startProgress } from '../src/progress.js'
 import { LabError, WorkError } from './errors.js'
 import { run } from './process.js'
-import { fault, findProgram, requireTools, type ToolName, tools } from './tools.js'
+import { fault, findProgram, isForTests, requireTools, type ToolName, tools } from './tools.js'
 
 /** Releases whose own QEMU is too old, and where a newer one comes from. */
 const backports: Record<string, string> = { bookworm: 'bookworm-backports' }
@@ -14,8 +14,17 @@ const backports: Record<string, string> = { bookworm: 'bookworm-backports' }
 const sourcesFolder = '/etc/apt/sources.list.d'
 const aptOptions = ['-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=600', '-o', 'APT::Color=0']
 
-export async function setup(options: { signal?: AbortSignal; progress?: Progress } = {}): Promise<string[]> {
-  const wanting = (Object.keys(tools) as ToolName[]).filter(name => fault(name))
+interface SetupOptions {
+  /** Whether the project's own tests are to run, too. */
+  forTests?: boolean
+  signal?: AbortSignal
+  progress?: Progress
+}
+
+/** Installs what is missing; resolves with the names of the packages. */
+export async function setup(options: SetupOptions = {}): Promise<string[]> {
+  const wanted = (Object.keys(tools) as ToolName[]).filter(name => options.forTests || !isForTests(name))
+  const wanting = wanted.filter(name => fault(name))
   const packages = [...new Set(wanting.map(name => tools[name].package))]
   if (packages.length === 0) return []
   if (!findProgram('apt-get')) throw new LabError(`no apt-get here; install by other means: ${packages.join(' ')}`)

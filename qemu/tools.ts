@@ -15,6 +15,8 @@ interface Tool {
   command?: string
   /** … or a file. */
   file?: string
+  /** Whether only the project's own tests want it. */
+  forTests?: true
   /** Programs older than this do not do. */
   atLeast?: [major: number, minor: number]
 }
@@ -58,6 +60,12 @@ export const tools = {
     package: 'debian-archive-keyring',
     purpose: "check Debian's signatures",
   },
+  browser: {
+    command: 'chromium-headless-shell',
+    package: 'chromium-headless-shell',
+    purpose: 'look at the web view',
+    forTests: true,
+  },
 } satisfies Record<string, Tool>
 
 export type ToolName = keyof typeof tools
@@ -73,6 +81,9 @@ export const toolsFor = {
   ],
   patches: ['patch'],
 } satisfies Record<string, ToolName[]>
+
+/** Whether only the project's own tests want a tool. */
+export const isForTests = (name: ToolName): boolean => (tools[name] as Tool).forTests === true
 
 /** Why a tool does not do, or undefined if it does. */
 export function fault(name: ToolName): string | undefined {

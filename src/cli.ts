@@ -68,6 +68,10 @@ const program = new Command('vhost-user-scmi')
     '--control [path]',
     `open the control service on this Unix socket, for gRPC clients; without a path: ${defaultControlPath()}`,
   )
+  .option(
+    '--http <address>',
+    'show and control the platform on a page: PORT on loopback, or HOST:PORT; prints the link',
+  )
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
   .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
   .version(version)
@@ -87,6 +91,8 @@ Examples:
       (\`scmi-lab boot --print-command\` prints a whole line, device tree and all)
   vhost-user-scmi --connect /tmp/scmi.sock --platform board.yaml
       for a QEMU with -chardev socket,…,server=on: survives restarts of either side
+  vhost-user-scmi --socket-path /tmp/scmi.sock --http 8080
+      prints a link that opens once: live values, messages and charts, and controls to set, notify and break things
 
 Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or path.`,
   )

@@ -1,4 +1,5 @@
 /** What `vhost-user-scmi` does without a subcommand: serves a platform until a signal ends it. */
+import type { ControlOptions } from '../control/open.js'
 import { defaultControlPath } from '../control/socket.js'
 import type { Endpoint } from '../endpoint.js'
 import { createLogger } from '../log.js'
@@ -19,6 +20,7 @@ export interface ServeCommandOptions {
   agent: Record<string, Endpoint>
   /** True: on the default path. */
   control?: string | true
+  http?: string
 }
 
 function endpointOf(options: ServeCommandOptions): Endpoint | undefined {
@@ -33,12 +35,18 @@ function describeEndpoint(endpoint: Endpoint): string {
   return `accepting connections on ${'fd' in endpoint ? `fd ${endpoint.fd}` : endpoint.socketPath}`
 }
 
-function controlPath(control: string | true): string {
-  return control === true ? defaultControlPath() : control
+/** In which ways the platform is open to its user; undefined: in none. */
+function waysIn({ control, http }: ServeCommandOptions): ControlOptions | undefined {
+  if (!control && http === undefined) return undefined
+  return {
+    ...(control ? { control: control === true ? defaultControlPath() : control } : {}),
+    ...(http === undefined ? {} : { http }),
+  }
 }
 
 export async function run(options: ServeCommandOptions): Promise<void> {
   const endpoint = endpointOf(options)
+  const open = waysIn(options)
   const log = createLogger({ level: options.logLevel, json: options.json })
   const server = await serve({
     ...(endpoint ? { endpoint } : {}),
@@ -47,7 +55,7 @@ export async function run(options: ServeCommandOptions): Promise<void> {
     plugins: options.plugin,
     log,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
-    ...(options.control ? { open: { control: controlPath(options.control) } } : {}),
+    ...(open ? { open } : {}),
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })
   const stop = (signal: NodeJS.Signals): void => {

@@ -2,7 +2,6 @@
 import { createRequire } from 'node:module'
 import type { Logger } from '../log.js'
 import type { Server } from '../serve.js'
-import { ControlServer } from './grpc.js'
 import { Operations } from './operations.js'
 
 const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
@@ -10,14 +9,29 @@ const { version } = createRequire(import.meta.url)('#root/package.json') as { ve
 export interface ControlOptions {
   /** The control service listens on this Unix socket. */
   control?: string
+  /** The web view listens on this PORT or HOST:PORT; the log says by which link it opens. */
+  http?: string
 }
 
 /** Opens what `options` say. Returns what closes it again. Throws OperatorError for what can't be opened. */
-export async function openControl(server: Server, { control }: ControlOptions, log: Logger): Promise<() => void> {
+export async function openControl(server: Server, options: ControlOptions, log: Logger): Promise<() => void> {
   const operations = new Operations(server, version)
   const opened: { close(): void }[] = []
-  if (control !== undefined) opened.push(await ControlServer.open(control, operations, log))
-  return () => {
+  const close = (): void => {
     for (const each of opened) each.close()
   }
+  try {
+    if (options.control !== undefined) {
+      const { ControlServer } = await import('./grpc.js')
+      opened.push(await ControlServer.open(options.control, operations, log))
+    }
+    if (options.http !== undefined) {
+      const { openWebView } = await import('../web/view.js')
+      opened.push(await openWebView({ address: options.http, operations, log }))
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+  return close
 }

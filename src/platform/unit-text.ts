@@ -44,6 +44,12 @@ export function measuredUnit(sensorType: string): Unit | undefined {
   return MEASURED[sensorType] ?? unitOf({ [sensorType]: 1 }, sensorType)
 }
 
+/** The unit of this name, as `Unit.name` has it; empty: none. */
+export function unitNamed(name: string): Unit | undefined {
+  if (name === '') return undefined
+  return Object.values(MEASURED).find(unit => unit.name === name) ?? unitOf({ [name]: 1 }, name)
+}
+
 const NUMBER = /^([+-]?(?:[0-9][0-9_]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?) ?(\D*)$/
 
 /** The number of `unit` that a text such as `85C`, `1.2 GHz` or `24e6` says; undefined: it says none. */

@@ -1,0 +1,70 @@
+/** What pages may ask for: operations by name, each with the shape of its request, since anything may come by a socket. */
+import { z } from 'zod'
+import type { Operations } from '../control/operations.js'
+import type { Data } from '../control/shapes.js'
+import { RequestError } from '../errors.js'
+import type { Answer, Requests } from './wire.js'
+
+/** Runs an operation with what a page sent. Throws OperatorError if it is not carried out. */
+export type Run = (operations: Operations, request: unknown) => Pick<Answer, 'notified'>
+
+const data: z.ZodType<Data> = z.json()
+const struct = z.record(z.string(), data)
+const names = z.array(z.string()).exactOptional()
+const fault = z.strictObject({ id: z.int() })
+
+const messageFilter = z.strictObject({
+  agents: names,
+  protocols: names,
+  messages: names,
+  statuses: names,
+  kinds: names,
+  failed: z.boolean().exactOptional(),
+})
+
+const envelope = z.union([
+  z.strictObject({ op: z.literal('show'), filter: messageFilter.nullable() }),
+  z.strictObject({ op: z.string(), id: z.int(), request: z.unknown() }),
+])
+
+export const requests: Readonly<Record<keyof Requests, Run>> = {
+  set: run(z.strictObject({ address: z.string(), value: z.string() }), (operations, request) =>
+    operations.set(request),
+  ),
+  notify: run(
+    z.strictObject({ agent: z.string().exactOptional(), protocol: z.string(), message: z.string(), fields: struct }),
+    (operations, request) => operations.notify(request),
+  ),
+  requestPower: run(z.strictObject({ state: z.string(), forced: z.boolean() }), (operations, request) =>
+    operations.requestPower(request),
+  ),
+  addFault: run(z.strictObject({ rule: struct }), (operations, request) => nothing(operations.addFault(request))),
+  releaseFault: run(fault, (operations, request) => nothing(operations.releaseFault(request))),
+  removeFault: run(fault, (operations, request) => nothing(operations.removeFault(request))),
+}
+
+const nothing = (_result: unknown): Pick<Answer, 'notified'> => ({})
+
+function run<Schema extends z.ZodType>(
+  schema: Schema,
+  operation: (operations: Operations, request: z.output<Schema>) => Pick<Answer, 'notified'>,
+): Run {
+  return (operations, request) => operation(operations, checked(schema, request))
+}
+
+/** What a page says, out of the text of a socket's message. Throws RequestError. */
+export function parseMessage(text: string): z.output<typeof envelope> {
+  try {
+    return checked(envelope, JSON.parse(text))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new RequestError('INVALID_ARGUMENT', `not JSON: ${error.message}`)
+    throw error
+  }
+}
+
+function checked<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const { success, data, error } = schema.safeParse(value)
+  if (success) return data
+  const { path, message } = error.issues[0]!
+  throw new RequestError('INVALID_ARGUMENT', `${path.join('.') || 'request'}: ${message}`)
+}

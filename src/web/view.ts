@@ -1,0 +1,22 @@
+/** The web view of a running platform: a page for each browser that was let in. */
+import { parseListenAddress } from '../control/listen-address.js'
+import type { Operations } from '../control/operations.js'
+import type { Logger } from '../log.js'
+import { PageLink } from './page-link.js'
+import { WebServer } from './server.js'
+
+export interface WebViewOptions {
+  /** `PORT` or `HOST:PORT`, as `--http` has it. */
+  address: string
+  operations: Operations
+  log: Logger
+}
+
+/** Resolves when browsers can connect; the log says where. Throws OperatorError for an address that can't be used. */
+export function openWebView({ address, operations, log }: WebViewOptions): Promise<WebServer> {
+  return WebServer.open({
+    address: parseListenAddress('--http', address),
+    log,
+    onPage: socket => new PageLink(socket, operations, log),
+  })
+}

@@ -1,0 +1,94 @@
+/** A real browser without a window, and what its pages did that they should not. */
+
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
+import { findProgram, requireTools, tools } from '../../qemu/tools.js'
+
+const STEP_LIMIT_MS = 60_000
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+export interface View {
+  page: Page
+  /** URLs of everything that the page asked for, sockets included. */
+  requests: string[]
+  /** Errors of scripts and of the browser, such as a violated Content-Security-Policy. */
+  errors: string[]
+}
+
+export class TestBrowser {
+  /** Where screenshots go. */
+  readonly folder = mkdtempSync(join(tmpdir(), 'scmi-web-shots-'))
+  readonly #browser: Browser
+
+  private constructor(browser: Browser) {
+    this.#browser = browser
+    console.log(`screenshots: ${this.folder}`)
+  }
+
+  static async launch(): Promise<TestBrowser> {
+    requireTools('browser')
+    // Chromium's sandbox needs rights that containers do not have, and shared memory more than they often have.
+    const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu']
+    return new TestBrowser(await chromium.launch({ executablePath: findProgram(tools.browser.command)!, args }))
+  }
+
+  /** Opens a link in a browser of its own, with its own cookies. */
+  async open(link: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<View> {
+    const context = await this.#browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
+    context.setDefaultTimeout(STEP_LIMIT_MS)
+    const view = watch(await context.newPage(), context)
+    await view.page.goto(link)
+    await view.page.getByText('Live', { exact: true }).waitFor()
+    return view
+  }
+
+  async shoot({ page }: View, name: string, fullPage = false): Promise<void> {
+    await page.screenshot({ path: join(this.folder, `${name}.png`), fullPage })
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close()
+  }
+}
+
+function watch(page: Page, context: BrowserContext): View {
+  const requests: string[] = []
+  const errors: string[] = []
+  context.on('request', request => requests.push(request.url()))
+  page.on('websocket', socket => requests.push(socket.url()))
+  page.on('pageerror', error => errors.push(error.message))
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warning') errors.push(message.text())
+  })
+  return { page, requests, errors }
+}
+
+/** What is wrong with the page for people who can't see it well, or use no mouse: rules of WCAG 2.2, levels A and AA. */
+export async function inaccessible(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+    const { violations } = await (globalThis as unknown as AxeWindow).axe.run({ runOnly: tags })
+    return violations.flatMap(({ id, help, nodes }) => nodes.map(node => `${id}: ${help}: ${node.html}`))
+  })
+}
+
+interface AxeWindow {
+  axe: {
+    run(options: {
+      runOnly: string[]
+    }): Promise<{ violations: { id: string; help: string; nodes: { html: string }[] }[] }>
+  }
+}
+
+/** Nothing of the page came from elsewhere, and nothing went wrong. */
+export function expectQuiet({ page, requests, errors }: View): void {
+  const { host } = new URL(page.url())
+  expect(requests.filter(url => new URL(url).host !== host)).toEqual([])
+  expect(errors).toEqual([])
+}

@@ -1,0 +1,153 @@
+/** The page in a real browser when there is much to show, and when the device goes away; the agents are no real guests. */
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { inFolder, RunningCommand } from '../cli/command.js'
+import { FrontEnd } from '../driver/front-end.js'
+import { Guest } from '../driver/guest.js'
+import { expectQuiet, TestBrowser, type View } from './browser.js'
+
+const LIMIT_MS = 240_000
+const CLOCK = 0x14
+const CLOCK_RATE_GET = 0x6
+/** Rows in sight and some beyond, on a screen of 900 pixels. */
+const ROWS_MAX = 60
+
+let browser: TestBrowser
+beforeAll(async () => {
+  browser = await TestBrowser.launch()
+}, LIMIT_MS)
+afterAll(() => browser.close())
+
+/** The link that a device printed last. */
+const linkOf = (device: RunningCommand): string => device.stderr.match(/http:\S+/g)!.at(-1)!
+
+async function startDevice(folder: string, platform: string, port = '0'): Promise<RunningCommand> {
+  const device = new RunningCommand(['--socket-path', join(folder, 'socket'), '--platform', platform, '--http', port])
+  onTestFinished(async () => void (await device.stop('SIGKILL')))
+  await device.said(/ready: /)
+  return device
+}
+
+it(
+  'draws what is in sight of 1,756 resources, and says how many messages it leaves out',
+  () =>
+    inFolder(async folder => {
+      const device = await startDevice(folder, 'large')
+      const view = await browser.open(linkOf(device))
+      const resources = view.page.getByRole('region', { name: 'Resources' })
+      const grid = resources.getByRole('treegrid')
+      await resources.getByText('1756', { exact: true }).waitFor()
+      expect(await grid.getAttribute('aria-rowcount')).toBe('1757')
+      expect(await grid.getByRole('row').count()).toBeLessThan(ROWS_MAX)
+      await grid.press('End')
+      await grid.press('End')
+      const last = grid.getByRole('row').last()
+      expect(await last.getAttribute('aria-rowindex')).toBe('1757')
+      expect(await last.getByRole('gridcell').nth(1).textContent()).not.toBe('')
+      await resources.getByLabel('Filter resources').fill('sensor core_99')
+      await resources.getByText('1 of 1756').waitFor()
+
+      const guest = new Guest()
+      onTestFinished(() => guest.close())
+      await guest.connect(FrontEnd.connect(join(folder, 'socket')))
+      const omitted = view.page.getByText(/more, not shown: they come faster than 500 a second/).first()
+      const seen = omitted.waitFor().then(() => true)
+      let isSeen = false
+      void seen.then(() => (isSeen = true))
+      for (let id = 0; !isSeen; id++) await guest.send(CLOCK, CLOCK_RATE_GET, id % 1000)
+      await view.page.getByRole('button', { name: 'Pause' }).click()
+      await resources.getByLabel('Filter resources').fill('')
+      await browser.shoot(view, 'large')
+      expect(await view.page.getByRole('treegrid', { name: 'Messages' }).getByRole('row').count()).toBeLessThan(
+        ROWS_MAX,
+      )
+      expectQuiet(view)
+    }),
+  LIMIT_MS,
+)
+
+it(
+  'goes on when a connection has dropped, and says when the device was started anew',
+  () =>
+    inFolder(async folder => {
+      const device = await startDevice(folder, 'demo')
+      const { port } = new URL(linkOf(device))
+      const road = await Road.open(Number(port))
+      const view = await browser.open(linkOf(device).replace(`:${port}`, `:${road.port}`))
+      const says = (text: string | RegExp) => view.page.getByRole('banner').getByText(text).waitFor()
+      road.block()
+      await says('Disconnected. The device does not answer. Trying again…')
+      await browser.shoot(view, 'disconnected')
+      await view.page.getByLabel('Set clock.i2c0.rate').fill('1 MHz')
+      await view.page.getByLabel('Set clock.i2c0.rate').press('Enter')
+      await view.page.getByRole('alert').getByText('not connected to the device').waitFor()
+      road.unblock()
+      await says('Live')
+
+      await device.stop('SIGKILL')
+      await says(/^Disconnected\. /)
+      const next = await startDevice(folder, 'demo', port)
+      await says('Disconnected. The device was started anew: open the link that it printed.')
+      expect(await second(next, view)).toBe('Live')
+    }),
+  LIMIT_MS,
+)
+
+/** What a new link says in the browser that had the old one. */
+async function second(device: RunningCommand, { page }: View): Promise<string | null> {
+  await page.goto(linkOf(device))
+  const live = page.getByText('Live', { exact: true })
+  await live.waitFor()
+  return live.textContent()
+}
+
+/** Connections to a port by another one, which can be cut. */
+class Road {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #isBlocked = false
+
+  private constructor(port: number) {
+    this.#server = createServer(near => {
+      if (this.#isBlocked) {
+        near.destroy()
+        return
+      }
+      const far = connect(port, '127.0.0.1')
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(from)
+        from.on('error', () => to.destroy())
+        from.on('close', () => to.destroy())
+        from.pipe(to)
+      }
+    })
+  }
+
+  static async open(port: number): Promise<Road> {
+    const road = new Road(port)
+    await new Promise<void>(resolve => road.#server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      road.block()
+      road.#server.close()
+    })
+    return road
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  block(): void {
+    this.#isBlocked = true
+    for (const socket of this.#sockets) socket.destroy()
+    this.#sockets.clear()
+  }
+
+  unblock(): void {
+    this.#isBlocked = false
+  }
+}
