@@ -3,6 +3,7 @@
  * at once. It knows frames and jobs; machines, consoles and verdicts are the guest's (qemu/boot.ts).
  */
 import type { Socket } from 'node:net'
+import { GuestError } from './errors.js'
 
 /** Frame: u32 payload length, u32 kind, u32 job id; little-endian. The same numbers stand in init.c. */
 export const kinds = {
@@ -12,6 +13,7 @@ export const kinds = {
   append: 4,
   kill: 5,
   powerOff: 6,
+  reboot: 7,
   hello: 16,
   output: 17,
   errors: 18,
@@ -93,7 +95,7 @@ export class Channel {
   readonly #jobs = new Map<number, Job>()
   #lastId = 0
   #failure: Error | undefined
-  readonly #onReady: () => void
+  #onReady: () => void
 
   /** `onReady` is called when the guest says it is up. */
   constructor(socket: Socket, onReady: () => void) {
@@ -134,6 +136,17 @@ export class Channel {
 
   powerOff(): void {
     this.#socket.write(encodeFrame(kinds.powerOff, 0))
+  }
+
+  reboot(): void {
+    this.#socket.write(encodeFrame(kinds.reboot, 0))
+  }
+
+  /** Gives up what the guest was asked to do: it starts anew. `onReady` is called when it is up again. */
+  restart(onReady: () => void): void {
+    for (const job of this.#jobs.values()) job.reject(new GuestError('exited', 'the guest was restarted'))
+    this.#jobs.clear()
+    this.#onReady = onReady
   }
 
   /** Ends all jobs with an error, and every later one. */

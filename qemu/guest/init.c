@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum request { RUN = 1, READ = 2, WRITE = 3, APPEND = 4, KILL = 5, POWER_OFF = 6 };
+enum request { RUN = 1, READ = 2, WRITE = 3, APPEND = 4, KILL = 5, POWER_OFF = 6, REBOOT = 7 };
 enum report { HELLO = 16, OUTPUT = 17, ERRORS = 18, DONE = 19 };
 enum ending { EXITED, SIGNALLED, TIMED_OUT, STUCK, REFUSED };
 
@@ -56,6 +56,8 @@ struct job {
 
 static struct job jobs[MAX_JOBS];
 static int port = -1;
+/* The port's virtio device: a path that ends in its name. */
+static char port_device[256];
 static pid_t shell_pid;
 static char command_line[4096];
 
@@ -141,7 +143,77 @@ static const char *option(const char *name, char *value, size_t size)
 	return NULL;
 }
 
-static void write_all(int fd, const void *data, size_t size)
+/* Opens the port with our name, and keeps that of its device; -1 if it is not there, or the host is not. */
+static int open_port(void)
+{
+	const char *folder = "/sys/class/virtio-ports";
+	DIR *ports = opendir(folder);
+	struct dirent *entry;
+	char path[300], name[64];
+	int fd = -1;
+
+	while (ports && fd < 0 && (entry = readdir(ports))) {
+		struct pollfd host = { .events = POLLOUT };
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "%s/%s/name", folder, entry->d_name);
+		if (entry->d_name[0] == '.' || read_file(path, name, sizeof(name)) <= 0)
+			continue;
+		name[strcspn(name, "\n")] = 0;
+		if (strcmp(name, PORT_NAME))
+			continue;
+		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
+		host.fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		if (poll(&host, 1, 0) < 0 || host.revents & (POLLHUP | POLLNVAL)) {
+			close(host.fd);
+			continue;
+		}
+		fd = host.fd;
+		snprintf(path, sizeof(path), "%s/%s/device", folder, entry->d_name);
+		n = readlink(path, port_device, sizeof(port_device) - 1);
+		port_device[n > 0 ? n : 0] = 0;
+	}
+	if (ports)
+		closedir(ports);
+	return fd;
+}
+
+/* Waits for the port, and for the host on it. */
+static void connect_port(void)
+{
+	int64_t give_up = now_ms() + PORT_WAIT_MS;
+
+	while ((port = open_port()) < 0 && now_ms() < give_up)
+		usleep(10000);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		fprintf(stderr, "lab init: %s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
+/*
+ * The host seems to be gone: for good, or because of a suspend. Linux 7.3 asks QEMU for the state of the port before it
+ * can take the answer (virtio_console.c:virtcons_restore), so the port stays dead. Binding its driver again asks anew.
+ */
+static void reconnect(void)
+{
+	const char *device = strrchr(port_device, '/');
+
+	close(port);
+	device = device ? device + 1 : port_device;
+	write_file("/sys/bus/virtio/drivers/virtio_console/unbind", device);
+	write_file("/sys/bus/virtio/drivers/virtio_console/bind", device);
+	connect_port();
+	if (port < 0)
+		power_off();
+}
+
+static void write_output(int fd, const void *data, size_t size)
 {
 	const char *at = data;
 
@@ -151,9 +223,30 @@ static void write_all(int fd, const void *data, size_t size)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			die("writing to the host");
+			_exit(1);
 		at += n;
 		size -= n;
+	}
+}
+
+static void send_to_host(const void *data, size_t size)
+{
+	struct pollfd waiting = { .events = POLLOUT };
+	const char *at = data;
+
+	while (size) {
+		ssize_t n = write(port, at, size);
+
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			die("writing to the host");
+		if (n >= 0) {
+			at += n;
+			size -= n;
+			continue;
+		}
+		waiting.fd = port;
+		if (poll(&waiting, 1, -1) > 0 && waiting.revents & POLLHUP)
+			reconnect();
 	}
 }
 
@@ -161,8 +254,8 @@ static void report(uint32_t kind, uint32_t id, const void *data, uint32_t size)
 {
 	struct frame frame = { size, kind, id };
 
-	write_all(port, &frame, sizeof(frame));
-	write_all(port, data, size);
+	send_to_host(&frame, sizeof(frame));
+	send_to_host(data, size);
 }
 
 static void report_done(uint32_t id, enum ending ending, uint32_t value)
@@ -197,7 +290,7 @@ static void become(uint32_t kind, const char *head, const char *body, size_t siz
 		goto failed;
 	if (kind == READ) {
 		while ((n = read(fd, buffer, sizeof(buffer))) > 0)
-			write_all(1, buffer, n);
+			write_output(1, buffer, n);
 		if (n < 0)
 			goto failed;
 		_exit(0);
@@ -352,8 +445,8 @@ static void serve_host(void)
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
-	if (n <= 0) /* the host is gone for good */
-		power_off();
+	if (n <= 0)
+		return reconnect();
 	filled += n;
 	while (filled - at >= sizeof(frame)) {
 		memcpy(&frame, buffer + at, sizeof(frame));
@@ -370,35 +463,14 @@ static void serve_host(void)
 			kill_job(frame.id);
 		else if (frame.kind == POWER_OFF)
 			power_off();
+		else if (frame.kind == REBOOT)
+			end_machine(RB_AUTOBOOT);
 		else
 			report_done(frame.id, REFUSED, ENOSYS);
 		at += frame.length;
 	}
 	memmove(buffer, buffer + at, filled - at);
 	filled -= at;
-}
-
-/* Opens the port with our name; -1 if it is not there yet. */
-static int open_port(void)
-{
-	const char *folder = "/sys/class/virtio-ports";
-	DIR *ports = opendir(folder);
-	struct dirent *entry;
-	char path[300], name[64];
-	int fd = -1;
-
-	while (ports && fd < 0 && (entry = readdir(ports))) {
-		snprintf(path, sizeof(path), "%s/%s/name", folder, entry->d_name);
-		if (entry->d_name[0] == '.' || read_file(path, name, sizeof(name)) <= 0)
-			continue;
-		name[strcspn(name, "\n")] = 0;
-		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-		if (!strcmp(name, PORT_NAME))
-			fd = open(path, O_RDWR | O_CLOEXEC);
-	}
-	if (ports)
-		closedir(ports);
-	return fd;
 }
 
 static void start_shell(void)
@@ -439,7 +511,6 @@ int main(void)
 	uint32_t version = CHANNEL_VERSION;
 	char value[64];
 	sigset_t mask;
-	int64_t give_up;
 	int signals;
 
 	mount_all();
@@ -467,11 +538,10 @@ int main(void)
 	if (option("lab.shell", value, sizeof(value)))
 		start_shell();
 
-	for (give_up = now_ms() + PORT_WAIT_MS; port < 0; usleep(10000)) {
+	if (shell_pid)
 		port = open_port();
-		if (port < 0 && (shell_pid || now_ms() > give_up))
-			break;
-	}
+	else
+		connect_port();
 	if (port < 0 && !shell_pid) {
 		errno = ENODEV;
 		die("no virtio-serial port named " PORT_NAME ", and no lab.shell on the command line");

@@ -1,5 +1,5 @@
 /** What must hold when a scenario is over, whatever it was about. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { type Context, saidBy, UnmetExpectation } from './context.js'
 import type { Allowance, Scenario } from './scenario.js'
 import { findSplats } from './splats.js'
@@ -89,8 +89,9 @@ export function toFailure(error: unknown, step: string): Failure {
   return { what: step, because: 'every step of a scenario works', said: saidBy(error as Error) }
 }
 
-/** Identities of what QEMU shares with a device: guest memory, kicks and calls. */
+/** Identities of what QEMU shares with a device: guest memory, kicks and calls. A process that is gone shares nothing. */
 export function sharedWith(pid: number | 'self'): Set<string> {
+  if (!existsSync(`/proc/${pid}/maps`)) return new Set()
   const files = readdirSync(`/proc/${pid}/fd`).map(fd => identity(pid, fd))
   const mapped = [...readFileSync(`/proc/${pid}/maps`, 'utf8').matchAll(/ (\d+) +\/memfd:/g)]
   const ids = [...files, ...mapped.map(([, inode]) => `memfd ${inode}`)]
@@ -111,9 +112,19 @@ function identity(pid: number | 'self', fd: string): string | undefined {
   }
 }
 
-/** After the guest and its devices are gone: `shared` is what QEMU had. */
+/** The QEMUs of other scenarios, and whatever else this process has started. */
+const children = (): number[] =>
+  readdirSync('/proc/self/task').flatMap(thread =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
+
+/**
+ * After the guest and its devices are gone: `shared` is what QEMU had. An eventfd's id goes to another when it is gone, so
+ * what other QEMUs have tells nothing.
+ */
 export function checkDescriptors(shared: ReadonlySet<string>): Failure[] {
-  const kept = [...sharedWith('self')].filter(id => shared.has(id))
+  const used = new Set(children().flatMap(pid => [...sharedWith(pid)]))
+  const kept = [...sharedWith('self')].filter(id => shared.has(id) && !used.has(id))
   if (kept.length === 0) return []
   return [
     {

@@ -64,6 +64,8 @@ export interface ContextParts {
   /** What limits are multiplied with: 1 where guests run as fast as usual, more on a busy machine or a slow kernel. */
   patience: number
   onStep: (text: string) => void
+  /** Gives a guest that has just booted what it needs for the scenario. */
+  prepare: () => Promise<void>
 }
 
 export class Context {
@@ -72,13 +74,15 @@ export class Context {
   readonly plugged: boolean[]
   readonly patience: number
   readonly #onStep: (text: string) => void
+  readonly #prepare: () => Promise<void>
 
-  constructor({ guest, slots, plugged, patience, onStep }: ContextParts) {
+  constructor({ guest, slots, plugged, patience, onStep, prepare }: ContextParts) {
     this.guest = guest
     this.#slots = slots
     this.plugged = plugged
     this.patience = patience
     this.#onStep = onStep
+    this.#prepare = prepare
   }
 
   get qmp(): Qmp {
@@ -154,6 +158,12 @@ export class Context {
   async unplug(index = 0): Promise<void> {
     await this.guest.unplug(index)
     this.plugged[index] = false
+  }
+
+  /** Starts the guest again, in order or at once; resolves when it is as at the scenario's start. */
+  async reboot(how: 'in order' | 'at once'): Promise<void> {
+    await this.guest.reboot(how)
+    await this.#prepare()
   }
 
   /** Waits for something that leaves the guest idle, such as a timeout in it: others run meanwhile. */

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import semver from 'semver'
-import { parse } from 'yaml'
+import { parse, YAMLParseError } from 'yaml'
 import { z } from 'zod'
 import { LabError } from '../errors.js'
 import type { Failure } from './checks.js'
@@ -47,7 +47,7 @@ export type Finding = z.infer<typeof findingSchema>[number]
 /** Reads a record of the scenario, or of `members`; empty if there is none. Throws LabError with file and field. */
 export function readFindings(path: string, members: readonly string[] = []): Finding[] {
   if (!existsSync(path)) return []
-  const { data, error } = findingSchema.safeParse(parse(readFileSync(path, 'utf8')))
+  const { data, error } = findingSchema.safeParse(parseFile(path))
   if (error) {
     const [issue] = error.issues
     throw new LabError(`${path}: ${issue!.path.join('.')}: ${issue!.message}`)
@@ -55,6 +55,15 @@ export function readFindings(path: string, members: readonly string[] = []): Fin
   const unknown = data.flatMap(finding => finding.members ?? []).find(member => !members.includes(member))
   if (unknown !== undefined) throw new LabError(`${path}: members: "${unknown}" is none of ${members.join(', ')}`)
   return data
+}
+
+function parseFile(path: string): unknown {
+  try {
+    return parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (error instanceof YAMLParseError) throw new LabError(`${path}: ${error.message.split('\n')[0]}`)
+    throw error
+  }
 }
 
 /** The finding that is about this kernel. */

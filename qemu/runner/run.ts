@@ -5,6 +5,7 @@ import { boot } from '../boot.js'
 import { GuestError, InterruptedError } from '../errors.js'
 import { hash, writeWhole } from '../files.js'
 import type { Guest } from '../guest.js'
+import { guestLibrary } from '../image.js'
 import { cachePath } from '../paths.js'
 import {
   checkDescriptors,
@@ -163,17 +164,23 @@ class Run {
     return guest
   }
 
+  /** Gives a guest that has just booted what it needs for the scenario. */
+  async #prepare(guest: Guest): Promise<void> {
+    await guest.writeFile(guestScenario, `PATIENCE=${this.#patience}\n${this.#entry.guestScript}`)
+    if (!this.#scenario.kernel?.loadsModules) await guest.check(`. ${guestLibrary}; load_modules`)
+  }
+
   /** The scenario itself, and the checks that need the guest. */
   async #play(guest: Guest): Promise<Failure[]> {
     const { signal, slots } = this.#options
     const onStep = (text: string) => this.#step(text)
-    const t = new Context({ guest, slots, plugged: this.#plugged, patience: this.#patience, onStep })
+    const prepare = () => this.#prepare(guest)
+    const t = new Context({ guest, slots, plugged: this.#plugged, patience: this.#patience, onStep, prepare })
     const stop = () => guest.vm.kill()
     signal.addEventListener('abort', stop)
     const failures: Failure[] = []
     try {
-      await guest.writeFile(guestScenario, this.#entry.guestScript)
-      if (!this.#scenario.kernel?.loadsModules) await t.call('load_modules')
+      await prepare()
       const limitMs = (this.#scenario.limitMs ?? defaultLimitMs) * this.#patience
       await within(limitMs, guest, () => this.#scenario.run(t))
       await checkInstance(t, this.#scenario)

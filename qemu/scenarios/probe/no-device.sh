@@ -1,2 +1,5 @@
-# When the kernel started init, in ms of its own clock.
-init_started_ms() { dmesg | sed -n 's/^\[ *\([0-9]*\)\.\([0-9]\{3\}\).*Run \/init as init process.*/\1\2/p'; }
+# The longest time in which the kernel said nothing before it started init, as a part of all that time, in per cent.
+longest_silence() {
+	dmesg | sed '/Run \/init/q' |
+		awk -F '[][ ]+' '{ if ($2 - last > most) most = $2 - last; last = $2 } END { print int(100 * most / last) }'
+}

@@ -1,0 +1,1 @@
+steps_and_answer() { steps "$@"; answer_soon; }

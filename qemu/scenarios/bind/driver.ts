@@ -1,0 +1,62 @@
+import type { Context } from '../../runner/context.js'
+import { expectInstance, roundsLimit } from '../../runner/expectations.js'
+import { family } from '../../runner/scenario.js'
+
+const ROUNDS = 20
+
+interface Turn {
+  driver: string
+  steps: string[]
+  because: string
+}
+
+const virtio: Turn = {
+  driver: 'virtio driver',
+  steps: ['-v', '+v'],
+  because:
+    'virtio.c:scmi_vio_remove leaves all as it was before the device came, so a probe of it gives the node an instance, ' +
+    'as at boot',
+}
+const transport: Turn = {
+  driver: 'transport',
+  steps: ['-t', '+t'],
+  because:
+    'common.h:__tag##_dev_free takes the instance down and puts the supplier back, and a probe makes a new one: ' +
+    'driver.c:scmi_chan_setup finds its channels free again',
+}
+
+/** Once, with a look at all that must be back. */
+async function once(t: Context, { steps, because }: Turn): Promise<void> {
+  await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
+  const clients = await t.call('clients')
+  await t.step(`unbind and bind: ${steps.join(' ')}`)
+  const got = () => t.call('steps_and_answer', steps)
+  await t.expect('the instance is back', { because, got, is: /^status 0 / })
+  await t.expect('the drivers of its protocols are back', {
+    because: 'driver.c:scmi_create_protocol_devices makes a device for each, and the bus binds them',
+    got: () => t.call('clients'),
+    is: clients,
+    withinMs: 3_000,
+  })
+}
+
+async function often(t: Context, { steps, because }: Turn): Promise<void> {
+  await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
+  await t.step(`unbind and bind, ${ROUNDS} times: ${steps.join(' ')}`)
+  const got = () => t.call('rounds', [ROUNDS, ...steps], roundsLimit)
+  await t.expect('the instance is back', { because, got, is: `${ROUNDS}` })
+}
+
+export default family(
+  {
+    virtio: { turn: virtio, play: once, times: 'once' },
+    'virtio-20-times': { turn: virtio, play: often, times: '20 times' },
+    transport: { turn: transport, play: once, times: 'once' },
+    'transport-20-times': { turn: transport, play: often, times: '20 times' },
+  },
+  ({ turn, play, times }) => ({
+    summary: `the ${turn.driver} is unbound and bound again ${times}: instance and clients are back each time`,
+    tags: times === 'once' ? ['ci'] : [],
+    run: t => play(t, turn),
+  }),
+)

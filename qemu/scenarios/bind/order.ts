@@ -1,0 +1,41 @@
+import { expectInstance, roundsLimit } from '../../runner/expectations.js'
+import { family } from '../../runner/scenario.js'
+
+const ROUNDS = 3
+
+const words: Record<string, string> = { v: 'virtio driver', t: 'transport', c: 'core' }
+
+const sentence = (steps: string): string =>
+  steps
+    .split(' ')
+    .map(step => `${step.startsWith('-') ? 'unbind' : 'bind'} ${words[step[1]!]}`)
+    .join(', ')
+
+/** Steps as lab.sh has them. The core cannot be unbound by itself (bind/core), and goes with either of the others. */
+const orders = {
+  'vt-vt': '-v -t +v +t',
+  'vt-tv': '-v -t +t +v',
+  'tv-vt': '-t -v +v +t',
+  'tv-tv': '-t -v +t +v',
+  'vt-vtc': '-v -t +v +t +c',
+  'tv-vtc': '-t -v +v +t +c',
+  'v-v-t-t': '-v +v -t +t',
+  't-t-v-v': '-t +t -v +v',
+}
+
+export default family(orders, (order, name) => ({
+  summary: `${sentence(order)}, ${ROUNDS} times: the instance is back each time`,
+  tags: name === 'vt-tv' ? ['ci'] : [],
+  async run(t) {
+    await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
+    if (order.endsWith('+c')) await t.call('no_autoprobe')
+    await t.step(`${ROUNDS} times ${order}`)
+    await t.expect('the instance is back', {
+      because:
+        'the drivers can come in any order: a transport that finds no supplier is deferred and tried again when ' +
+        'virtio.c:scmi_vio_probe has put one, and each removal leaves what it found',
+      got: () => t.call('rounds', [ROUNDS, ...order.split(' ')], roundsLimit),
+      is: `${ROUNDS}`,
+    })
+  },
+}))

@@ -1,0 +1,52 @@
+import type { Context } from '../../runner/context.js'
+import { expectInstance, expectNoInstance } from '../../runner/expectations.js'
+import { type Allowances, family } from '../../runner/scenario.js'
+
+/** `arm,max-rx-timeout-ms` of the node: how long the probe waits for an answer. */
+const TIMEOUT_MS = 500
+
+/** Plugs the device in, and unplugs it while the core asks the platform for the first time and gets no answer. */
+async function unplugInProbe(t: Context): Promise<void> {
+  t.server.faults.add({ protocol: 'base', message: 'PROTOCOL_VERSION', hold: true })
+  await t.step('plug in the device')
+  await t.plug()
+  await t.expect('the probe is under way', {
+    because: 'base.c:scmi_base_protocol_init is called by driver.c:scmi_probe, and asks for the version first',
+    got: () => t.server.faults.list()[0]!.held,
+    is: held => held > 0,
+    withinMs: 5_000,
+  })
+  await t.step('unplug the device')
+  await t.unplug()
+  await expectNoInstance(
+    t,
+    'the driver core waits for the probe of a consumer before it unbinds that and its supplier ' +
+      '(core.c:device_links_unbind_consumers), and the probe waits for answers no longer than arm,max-rx-timeout-ms',
+  )
+  t.server.faults.clear()
+}
+
+export default family<{ summary: string; allows?: Allowances; run: (t: Context) => Promise<void> }>(
+  {
+    gone: {
+      summary: 'nothing is left of it',
+      allows: { noInstance: 'the device is gone' },
+      run: unplugInProbe,
+    },
+    again: {
+      summary: 'and plugged in again: then it has its instance',
+      async run(t) {
+        await unplugInProbe(t)
+        await t.step('plug in the device again')
+        await t.plug()
+        await expectInstance(t, 'the instance is there', 'virtio.c:scmi_vio_probe takes it as any device')
+      },
+    },
+  },
+  ({ summary, allows, run }) => ({
+    summary: `the device is unplugged while its first probe is under way: ${summary}`,
+    machine: { devices: [{ isPlugged: false }], nodes: [`arm,max-rx-timeout-ms = <${TIMEOUT_MS}>;`] },
+    ...(allows ? { allows } : {}),
+    run,
+  }),
+)

@@ -1,0 +1,49 @@
+import type { Context } from '../../runner/context.js'
+import { expectInstance } from '../../runner/expectations.js'
+import { family } from '../../runner/scenario.js'
+
+/** Each order of the parts. */
+const orders = [
+  ['core', 'transport', 'clients'],
+  ['core', 'clients', 'transport'],
+  ['transport', 'core', 'clients'],
+  ['transport', 'clients', 'core'],
+  ['clients', 'core', 'transport'],
+  ['clients', 'transport', 'core'],
+]
+
+/** Loads in one order and unloads in another. */
+async function loadAndUnload(t: Context, load: string[], unload: string[]): Promise<void> {
+  await t.step(`load ${load.join(', ')}`)
+  await t.call('load_parts', load)
+  await expectInstance(
+    t,
+    'the instance is there',
+    'what a module brings is matched with what is there when it registers, and what comes later with what it brought',
+  )
+  await t.expect('the clients are bound', {
+    because: 'bus.c:scmi_protocol_device_request asks for devices whether the instance is there first or the client',
+    got: () => t.call('clients'),
+    is: 'scmi-clocks\nscmi-hwmon',
+    withinMs: 5_000,
+  })
+  await t.step(`unload ${unload.join(', ')}`)
+  await t.expect('only what is in use is refused', {
+    because:
+      'driver.c:scmi_protocol_get holds the module of each protocol that a bound client uses, and that is the core: it ' +
+      'can go when the clients or the transport are gone; nobody holds the others',
+    got: () => t.call('unload_all', unload),
+    is: unload[0] === 'core' ? 'core' : '',
+  })
+  await t.expect('nothing is left', { because: 'all parts were unloaded', got: () => t.call('loaded'), is: '' })
+}
+
+export default family(Object.fromEntries(orders.map(order => [order.join('-'), order])), (load, name) => ({
+  summary: `modules are loaded in the order ${load.join(', ')}, and unloaded in each order`,
+  tags: name === 'transport-core-clients' ? ['ci'] : [],
+  kernel: { config: ['CONFIG_ARM_SCMI_PROTOCOL=m', 'CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=m'], loadsModules: true },
+  allows: { noInstance: 'its modules are unloaded' },
+  async run(t) {
+    for (const unload of orders) await loadAndUnload(t, load, unload)
+  },
+}))

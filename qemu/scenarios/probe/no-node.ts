@@ -1,0 +1,23 @@
+import { expectNoInstance, expectNothingWaits } from '../../runner/expectations.js'
+import { scenario } from '../../runner/scenario.js'
+
+export default scenario({
+  summary: 'a device but no node: the virtio driver is bound, there is no SCMI instance, no splat',
+  tags: ['ci'],
+  machine: { nodes: [] },
+
+  async run(t) {
+    await t.expect('the virtio driver is bound', {
+      because: 'virtio.c:scmi_vio_probe asks for no node; what it offers is there for a transport that may come',
+      got: () => t.call('virtio_devices'),
+      is: /^virtio\d+$/,
+    })
+    await expectNoInstance(t, 'virtio.c:scmi_of_match fits no node, so the transport makes no device for the core')
+    await expectNothingWaits(t, 'there is no node whose probe could be deferred')
+    await t.expect('the platform was asked nothing', {
+      because: 'messages are sent by the core, driver.c:scmi_probe, and its channels are set up there',
+      got: () => t.device.stats().messages,
+      is: 0,
+    })
+  },
+})

@@ -1,0 +1,81 @@
+import type { Context } from '../../runner/context.js'
+import { expectInstance, expectNoInstance, expectNothingWaits, expectWaiting } from '../../runner/expectations.js'
+import { type Allowances, family, type Scenario } from '../../runner/scenario.js'
+
+const both = ['', '']
+
+/** One node has the device, the other has nothing, and waits for nothing. */
+async function expectOneServed(t: Context): Promise<void> {
+  await expectInstance(t, 'one node has an instance', 'the device can serve one, and the first that asks gets it')
+  await expectNothingWaits(
+    t,
+    'common.h:scmi_transport_supplier_get tells the other node -EBUSY, which is no deferral; before Linux 7.2 its core ' +
+      'finds the channels taken, driver.c:scmi_chan_setup, and fails for good',
+  )
+}
+
+interface Member {
+  summary: string
+  tags?: string[]
+  devices?: Scenario['machine']
+  allows?: Allowances
+  run: Scenario['run']
+}
+
+export default family<Member>(
+  {
+    'at-boot': {
+      summary: 'one gets it, the other is refused without a splat',
+      tags: ['ci'],
+      run: expectOneServed,
+    },
+    'after-boot': {
+      summary: 'both wait for it; when it is plugged in, one gets it',
+      devices: { devices: [{ isPlugged: false }] },
+      async run(t) {
+        await expectWaiting(t, 'firmware:scmi')
+        await expectWaiting(t, 'firmware:scmi-1')
+        await t.step('plug in the device')
+        await t.plug()
+        await expectOneServed(t)
+      },
+    },
+    'hand-over': {
+      summary: 'the first is unbound, and the other can have it',
+      async run(t) {
+        await expectOneServed(t)
+        await t.step('unbind the first transport, bind the other')
+        await t.expect('the other node gets the device', {
+          because:
+            'common.h:__tag##_dev_free puts the supplier back when a transport is unbound: it is available again',
+          got: () => t.call('hand_over'),
+          is: /^status 0 /,
+        })
+      },
+    },
+    unplugged: {
+      summary: 'it is unplugged, and the other node waits for one instead of taking what is gone',
+      devices: { devices: [{ hasSlot: true }] },
+      allows: { noInstance: 'the device is gone' },
+      async run(t) {
+        await expectOneServed(t)
+        await t.step('unplug the device')
+        await t.unplug()
+        await expectNoInstance(t, 'driver.c:scmi_transport_setup linked it to the device: it is unbound with that')
+        await t.step('bind the other transport')
+        await t.expect('the other node waits for a device', {
+          because: 'there is none, so common.h:scmi_transport_supplier_get has nothing to give and defers the probe',
+          got: () => t.call('try_other'),
+          is: /^(firmware:scmi-1|no driver waits)$/m,
+        })
+      },
+    },
+  },
+  ({ summary, tags = [], devices, allows, run }) => ({
+    summary: `two nodes and one device: ${summary}`,
+    tags,
+    machine: { nodes: both, ...devices },
+    ...(allows ? { allows } : {}),
+    run,
+  }),
+)
