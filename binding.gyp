@@ -3,7 +3,15 @@
     "cflags_cc!": ["-fno-rtti", "-std=gnu++17"],
     "cflags_cc": ["-std=gnu++20", "-Wall", "-Wextra", "-Werror=return-type", "-fno-exceptions"],
     "defines": ["NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NAPI_VERSION=8"],
-    "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"]
+    "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
+    "configurations": {
+      # For `npm run torture`: memory errors and undefined behaviour end the process. Node loads the addons of this build
+      # with the condition "sanitized", and needs the runtime of the sanitizers before its own libraries.
+      "Debug": {
+        "cflags_cc": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"],
+        "ldflags": ["-fsanitize=address,undefined"]
+      }
+    }
   },
   "targets": [
     {
