@@ -89,18 +89,22 @@ async function installPackages() {
   await step('npm ci, with the native addon', npm[0], [...npm.slice(1), 'ci', '--no-audit', '--no-fund'])
 }
 
-async function buildAddon() {
+/** The addon as it is used (Release), or with sanitizers (Debug, see binding.gyp). */
+async function buildAddon(configuration = 'Release') {
   const wanted = Math.max(
     newest(at('native'), /\.(cc|h)$/),
-    newest(at('test'), /\.(cc|h)$/),
+    newest(at('test', 'driver'), /\.(cc|h)$/),
     changed(at('binding.gyp')),
   )
-  const products = ['vhost_user_scmi.node', 'native_floor.node', 'mock_front_end.node', 'scmi_bench']
-  const built = products.map(name => at('build', 'Release', name))
+  const released = ['native_floor.node', 'scmi_bench']
+  const products = ['vhost_user_scmi.node', 'mock_front_end.node', ...(configuration === 'Release' ? released : [])]
+  const built = products.map(name => at('build', configuration, name))
   if (Math.min(...built.map(changed)) > wanted) return
   requirePrograms('g++', 'make', 'python3')
   const gyp = at('node_modules', 'node-gyp', 'bin', 'node-gyp.js')
-  await step('native addon', process.execPath, [gyp, 'configure', 'build'])
+  const sanitized = configuration === 'Debug'
+  const title = sanitized ? 'native addon with sanitizers' : 'native addon'
+  await step(title, process.execPath, [gyp, 'configure', 'build', '-j', 'max', ...(sanitized ? ['--debug'] : [])])
   // make leaves what a touched source did not change as it is; it is new all the same.
   const now = new Date()
   for (const path of built) utimesSync(path, now, now)
@@ -143,6 +147,7 @@ if (Number(process.versions.node.split('.')[0]) < oldestNode) {
 }
 await installPackages()
 await buildAddon()
+if (process.argv.includes('--sanitized')) await buildAddon('Debug')
 await compile()
 linkCommands()
 await setUp()

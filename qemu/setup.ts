@@ -17,14 +17,16 @@ const aptOptions = ['-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=600', '-
 interface SetupOptions {
   /** Whether the project's own tests are to run, too. */
   forTests?: boolean
-  signal?: AbortSignal
+  /** Just these; default: what the lab needs. */
+  names?: readonly ToolName[]
+  signal?: AbortSignal | undefined
   progress?: Progress
 }
 
 /** Installs what is missing; resolves with the names of the packages. */
 export async function setup(options: SetupOptions = {}): Promise<string[]> {
-  const wanted = (Object.keys(tools) as ToolName[]).filter(name => options.forTests || !isForTests(name))
-  const wanting = wanted.filter(name => fault(name))
+  const everyday = (Object.keys(tools) as ToolName[]).filter(name => options.forTests || !isForTests(name))
+  const wanting = (options.names ?? everyday).filter(name => fault(name))
   const packages = [...new Set(wanting.map(name => tools[name].package))]
   if (packages.length === 0) return []
   if (!findProgram('apt-get')) throw new LabError(`no apt-get here; install by other means: ${packages.join(' ')}`)

@@ -55,6 +55,8 @@ export const tools = {
   apt: { command: 'apt-get', package: 'apt', purpose: 'fetch packages' },
   cpio: { command: 'cpio', package: 'cpio', purpose: 'build a kernel' },
   kmod: { command: 'depmod', package: 'kmod', purpose: 'build a kernel' },
+  clang: { command: 'clang++', package: 'clang', purpose: 'fuzz', forTests: true },
+  fuzzer: { file: '/usr/share/doc/libclang-rt-dev', package: 'libclang-rt-dev', purpose: 'fuzz', forTests: true },
   keyring: {
     file: '/usr/share/keyrings/debian-archive-keyring.gpg',
     package: 'debian-archive-keyring',
@@ -80,6 +82,7 @@ export const toolsFor = {
     ...(['perl', 'python', 'cpio', 'kmod'] as const),
   ],
   patches: ['patch'],
+  fuzzing: ['clang', 'fuzzer'],
 } satisfies Record<string, ToolName[]>
 
 /** Whether only the project's own tests want a tool. */

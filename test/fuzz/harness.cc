@@ -45,7 +45,8 @@ Rig::Rig()
       call_(new_eventfd()),
       session_(OFFER, *this),
       pump_(session_, batch_, *this, WATCH_NS),
-      event_buffers_(session_, batch_) {
+      event_buffers_(session_, batch_),
+      held_replies_(session_) {
   // Node ignores it, too: who writes to a pipe that nobody reads hears of it by the error.
   signal(SIGPIPE, SIG_IGN);
   CHECK(file_ && ftruncate(file_.get(), MEMORY_BYTES) == 0);
@@ -231,8 +232,21 @@ bool Rig::answer(uint32_t count) {
     CHECK(entry.written == 0);
     check_entry(entry);
     entry.written = written_;
+    tickets_[messages_++ % std::size(tickets_)] = entry.ticket;
   }
   return true;
+}
+
+void Rig::answer_late(uint8_t which, uint32_t size) {
+  const std::vector<uint8_t> bytes(size, 0x5a);
+  const uint32_t ticket = tickets_[which % std::size(tickets_)] + which / std::size(tickets_);
+  held_replies_.complete(ticket, bytes.data(), bytes.size(), size % 2 ? std::optional(size) : std::nullopt);
+  hear_events();
+}
+
+void Rig::break_down(unsigned queue) {
+  session_.break_down(queue);
+  hear_events();
 }
 
 // Request and reply lie where the entry says, and can be used: JavaScript's DataViews would throw otherwise.

@@ -13,6 +13,7 @@
 #include "batch.h"
 #include "event_buffers.h"
 #include "fd.h"
+#include "held_replies.h"
 #include "pump.h"
 #include "session.h"
 
@@ -85,8 +86,11 @@ class Rig final : SessionHost, BatchHandler {
   void truncate(uint64_t size);
   // How many replies the front end leaves unread from now on.
   void leave_unread(unsigned count) { unread_ = count; }
-  // What the handler says that it has written: the capacity, or a lie.
+  // What the handler says that it has written from now on: a lie, most often, or that it answers later.
   void answer_with(uint32_t written) { written_ = written; }
+  // Answers one of the last messages that were to be answered later, or one that never was.
+  void answer_late(uint8_t which, uint32_t size);
+  void break_down(unsigned queue);
 
  private:
   bool watch_kick(unsigned queue, int fd) override;
@@ -120,6 +124,10 @@ class Rig final : SessionHost, BatchHandler {
   Session session_;
   Pump pump_;
   EventBuffers event_buffers_;
+  HeldReplies held_replies_;
+  // Of the last messages.
+  uint32_t tickets_[8] = {};
+  size_t messages_ = 0;
 };
 
 // Runs `steps` on a rig of its own, and checks afterwards that nothing of it is left.

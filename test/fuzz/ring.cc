@@ -25,7 +25,23 @@ constexpr uint32_t USED = 0x2000;
 constexpr uint32_t POOL = QUEUES * QUEUE_BYTES;
 
 // Steps; seeds.ts writes the same.
-enum Step : uint8_t { DESCRIPTOR, TABLE, OFFER, IDX, WISH, KICK, EVENT, RESTART, POKE, TRUNCATE, WRITTEN, MOVE, STEPS };
+enum Step : uint8_t {
+  DESCRIPTOR,
+  TABLE,
+  OFFER,
+  IDX,
+  WISH,
+  KICK,
+  EVENT,
+  RESTART,
+  POKE,
+  TRUNCATE,
+  WRITTEN,
+  MOVE,
+  LATE,
+  BREAK,
+  STEPS
+};
 
 struct Guest {
   Rig& rig;
@@ -169,10 +185,20 @@ void step(Guest& guest, Input& input) {
       guest.recover();
       break;
     case WRITTEN:
-      rig.answer_with(input.byte() % 2 ? UINT32_MAX : input.byte());
+      switch (input.byte() % 3) {
+        case 0: rig.answer_with(input.byte()); break;
+        case 1: rig.answer_with(UINT32_MAX); break;
+        case 2: rig.answer_with(WRITTEN_LATER); break;
+      }
       break;
     case MOVE:
       guest.share_memory();
+      break;
+    case LATE:
+      rig.answer_late(input.byte(), input.take<uint16_t>());
+      break;
+    case BREAK:
+      rig.break_down(queue);
       break;
   }
   if (!rig.settle()) guest.recover();

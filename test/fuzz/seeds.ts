@@ -16,13 +16,13 @@ const Ring = {
   DESCRIPTOR: 0,
   TABLE: 1,
   OFFER: 2,
-  IDX: 3,
   WISH: 4,
   KICK: 5,
   EVENT: 6,
   RESTART: 7,
-  POKE: 8,
   TRUNCATE: 9,
+  WRITTEN: 10,
+  LATE: 12,
 } as const
 const QUEUE_1 = 0x80
 
@@ -138,5 +138,6 @@ export const RING_SEEDS: Readonly<Record<string, Uint8Array>> = {
   events: join(how(3, 3), ...eventBuffer(0), ...eventBuffer(1), kick(QUEUE_1), event(16), event(200), event(4)),
   restart: join(how(2, 2), ...command(), kick(), bytes(Ring.RESTART, 0), ...command(), kick()),
   inflight: join(how(2, 2, INFLIGHT), ...command(), kick(), ...eventBuffer(0), event(8), bytes(Ring.RESTART, 0)),
+  later: join(how(4, 4), bytes(Ring.WRITTEN, 2), ...command(), ...command(2), kick(), bytes(Ring.LATE, 1, u16(8))),
   truncated: join(how(2, 2), ...command(), bytes(Ring.TRUNCATE, 1), ...command(), kick()),
 }

@@ -1,0 +1,83 @@
+/** `npm run torture`: does to the device what nobody should, and counts. No logic; the parts are beside it. */
+import { Argument, Command, InvalidArgumentError } from 'commander'
+import { InterruptedError, LabError } from '../../qemu/errors.js'
+import { tableLines } from '../../src/cli/tables.js'
+import { fuzz } from './fuzz.js'
+import { hostile } from './hostile.js'
+import type { Result } from './result.js'
+import { sanitizers } from './sanitizers.js'
+
+interface Options {
+  seconds?: number
+  seed: number
+  short: boolean
+  json: boolean
+}
+
+const FUZZ_SECONDS = 60
+
+/** In the order they run. */
+const PARTS: Record<string, (options: Options, signal: AbortSignal) => Promise<Result[]>> = {
+  hostile: (_, signal) => hostile(signal),
+  sanitizers: (_, signal) => sanitizers(signal),
+  fuzz: ({ seconds = FUZZ_SECONDS, seed }, signal) => fuzz({ seconds, seed, signal }),
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('Write a whole number.')
+  return Number(text)
+}
+
+const program = new Command('torture')
+  .usage('[parts] [options]')
+  .description(
+    'Hostile guests and front ends, sanitizers, fuzzing, crashes, a long run: everything that must not hurt.',
+  )
+  .addArgument(new Argument('[parts...]', 'what to run').choices(Object.keys(PARTS)).default(Object.keys(PARTS), 'all'))
+  .option('--seconds <n>', `time for each fuzz target (default: ${FUZZ_SECONDS})`, wholeNumber)
+  .option('--seed <n>', 'repeat what was random', wholeNumber, Math.floor(Math.random() * 2 ** 31))
+  .option('--json', 'print the results as JSON', false)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npm run torture                            everything; half an hour
+  npm run torture -- fuzz --seconds 3600     each fuzz target for an hour
+  npm run torture -- hostile --seed 1234
+
+Exit codes: 0 nothing was hurt, 1 something was, 2 wrong option.`,
+  )
+  .action(torture)
+
+async function torture(parts: string[], options: Options): Promise<void> {
+  const abort = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort())
+  const results: Result[] = []
+  for (const part of Object.keys(PARTS)) {
+    if (!parts.includes(part)) continue
+    const news = await PARTS[part]!(options, abort.signal)
+    results.push(...news)
+    if (!options.json) for (const result of news) console.error(lineOf(result))
+  }
+  const rows = results.map(({ failures, seconds, ...rest }) => {
+    return { ...rest, seconds: Math.round(seconds), result: failures.length === 0 ? 'ok' : `${failures.length} FAILED` }
+  })
+  console.log(options.json ? JSON.stringify(results, undefined, 2) : tableLines(rows).join('\n'))
+  const failures = results.flatMap(({ failures }) => failures)
+  for (const failure of failures) console.error(`failed: ${failure}`)
+  if (failures.length > 0) process.exitCode = 1
+}
+
+const lineOf = ({ part, what, count, seconds, failures }: Result): string =>
+  `${part}: ${count} ${what} in ${seconds.toFixed(0)} s${failures.length > 0 ? `, ${failures.length} FAILED` : ''}`
+
+try {
+  await program.exitOverride().parseAsync()
+} catch (error) {
+  if (error instanceof InterruptedError) process.exitCode = 130
+  else if (error instanceof LabError) {
+    console.error(`torture: ${error.message}`)
+    process.exitCode = 1
+  } else if (error instanceof Error && 'exitCode' in error) process.exitCode = error.exitCode === 0 ? 0 : 2
+  else throw error
+}

@@ -1,0 +1,12 @@
+/** Whether the addon that tests load is the one that was asked for: with sanitizers, or as it is used. */
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import '../../src/native.js'
+
+it('the addon has sanitizers if they were asked for, and only then', () => {
+  const maps = readFileSync('/proc/self/maps', 'utf8')
+  const loaded = /build\/(\w+)\/vhost_user_scmi\.node/.exec(maps)?.[1]
+  const sanitized = process.env.SCMI_SANITIZED !== undefined
+  expect(loaded).toBe(sanitized ? 'Debug' : 'Release')
+  expect(maps.includes('libasan')).toBe(sanitized)
+})

@@ -1,0 +1,22 @@
+/** The tests with the mock driver once more, on an addon that ends the process at any memory error or undefined behaviour. */
+import { type Result, timed } from './result.js'
+import { runSuite } from './suite.js'
+
+/** The heap test counts bytes of a heap that sanitizers make larger; the corpus is made by the code that is tested. */
+const EXCLUDED = ['test/native/heap.test.ts']
+
+export async function sanitizers(signal: AbortSignal): Promise<Result[]> {
+  const tests = ['test/native', 'test/hostile', 'test/torture/sanitized.test.ts']
+  return [
+    await timed('sanitizers', 'tests with the mock driver', async () => {
+      const { passed, failures } = await runSuite({
+        title: 'sanitizers',
+        tests,
+        exclude: EXCLUDED,
+        sanitized: true,
+        signal,
+      })
+      return { count: passed.length, failures }
+    }),
+  ]
+}
