@@ -68,6 +68,19 @@ export const tools = {
     purpose: 'look at the web view',
     forTests: true,
   },
+  zsh: { command: 'zsh', package: 'zsh', purpose: 'test completion', forTests: true },
+  pythonGrpc: {
+    file: '/usr/lib/python3/dist-packages/grpc/__init__.py',
+    package: 'python3-grpcio',
+    purpose: 'test the control service',
+    forTests: true,
+  },
+  pythonProtobuf: {
+    file: '/usr/lib/python3/dist-packages/google/protobuf/__init__.py',
+    package: 'python3-protobuf',
+    purpose: 'test the control service',
+    forTests: true,
+  },
 } satisfies Record<string, Tool>
 
 export type ToolName = keyof typeof tools

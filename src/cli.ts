@@ -6,6 +6,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { oneLine, pollUs, repeated, wholeNumber } from './cli/arguments.js'
 import { addBenchCommand } from './cli/bench.js'
+import { addCtlCommand } from './cli/ctl.js'
 import { addPlatformCommand } from './cli/platform.js'
 import type { ServeCommandOptions } from './cli/serve.js'
 import { defaultControlPath } from './control/socket.js'
@@ -100,6 +101,7 @@ Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or pat
   .action(async (options: ServeCommandOptions) => (await import('./cli/serve.js')).run(options))
 addPlatformCommand(program)
 addBenchCommand(program)
+addCtlCommand(program)
 
 async function main(): Promise<number | undefined> {
   // By QEMU's conventions for back-end programs this option wins over all others, right or wrong.
@@ -124,7 +126,8 @@ async function main(): Promise<number | undefined> {
 
 // Who reads may have seen enough: `platform show large | head`.
 process.stdout.on('error', error => {
-  if (errorCode(error) !== 'EPIPE') throw error
-  process.exit()
+  if (errorCode(error) === 'EPIPE') process.exit()
+  console.error(`vhost-user-scmi: can't write the output: ${error.message}`)
+  process.exit(EXIT_FAILURE)
 })
 process.exitCode = await main()

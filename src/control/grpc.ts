@@ -19,6 +19,7 @@ import { OperatorError, RequestError } from '../errors.js'
 import type { Logger } from '../log.js'
 import { claimSocketPath, releaseSocketPath, socketIdentity } from '../socket-path.js'
 import type { Operations } from './operations.js'
+import { corrected } from './reflection.js'
 import { operationName, packageDefinition, serviceDefinition } from './schema.js'
 import type { Sink } from './sink.js'
 
@@ -43,7 +44,7 @@ export class ControlServer {
     const grpc = new GrpcServer()
     const service = serviceDefinition()
     grpc.addService(service, implementation(operations, log))
-    new ReflectionService(packageDefinition()).addToServer(grpc)
+    new ReflectionService(corrected(packageDefinition())).addToServer(grpc)
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure())
     const sockets = createServer(socket => injector.injectConnection(socket))
     await claimSocketPath(path, '--control')

@@ -24,6 +24,7 @@ export async function openControl(server: Server, options: ControlOptions, log: 
     if (options.control !== undefined) {
       const { ControlServer } = await import('./grpc.js')
       opened.push(await ControlServer.open(options.control, operations, log))
+      log.info(`control service on ${options.control}`)
     }
     if (options.http !== undefined) {
       const { openWebView } = await import('../web/view.js')

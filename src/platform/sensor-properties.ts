@@ -10,6 +10,7 @@ import type { Time } from './time.js'
 import { measuredUnit, SECONDS } from './unit-text.js'
 
 const US_PER_S = 1e6
+const TEMPERATURE_DIGITS = 3
 
 export function sensorProperties(model: Sensors, { time }: Platform): ResourceGroup[] {
   const resources = model.list.map(sensor => ({
@@ -49,7 +50,7 @@ function heat(sensor: Sensor, { body }: Axis, time: Time): Property[] {
   const celsius = measuredUnit('celsius')
   return [
     numberProperty('temperature', 'Of what it measures; it goes on from what is set', celsius, {
-      read: () => body.temperature(time.nowUs),
+      read: () => Number(body.temperature(time.nowUs).toFixed(TEMPERATURE_DIGITS)),
       set: degrees => sensor.disturb(() => body.setTemperature(degrees)),
     }),
     numberProperty('ambient', 'Temperature of the surroundings', celsius, {

@@ -38,10 +38,30 @@ const MEASURED: Readonly<Record<string, Unit>> = {
   percent: PERCENT,
 }
 
+/** Of units that are printed as they are. */
+const SYMBOLS: Readonly<Record<string, string>> = {
+  kilopascal: 'kPa',
+  pascal: 'Pa',
+  newton: 'N',
+  metre: 'm',
+  radian: 'rad',
+  farad: 'F',
+  henry: 'H',
+  ohm: 'Ω',
+  siemens: 'S',
+  decibel: 'dB',
+  gram: 'g',
+  radian_per_second: 'rad/s',
+  radian_per_second_squared: 'rad/s²',
+  metre_per_second: 'm/s',
+  metre_per_second_squared: 'm/s²',
+}
+
 /** The unit that a type of sensor measures in, by the type's name; undefined: plain numbers. */
 export function measuredUnit(sensorType: string): Unit | undefined {
   if (sensorType === 'none' || sensorType === 'unspecified') return undefined
-  return MEASURED[sensorType] ?? unitOf({ [sensorType]: 1 }, sensorType)
+  const symbol = SYMBOLS[sensorType] ?? sensorType
+  return MEASURED[sensorType] ?? unitOf({ [symbol]: 1 }, symbol)
 }
 
 /** The unit of this name, as `Unit.name` has it; empty: none. */
@@ -79,5 +99,5 @@ export function spellingsOf(unit: Unit): string[] {
 
 /** Without the last digits, which are those of binary fractions. */
 function rounded(value: number): number {
-  return Number(value.toPrecision(12))
+  return Number.isInteger(value) ? value : Number(value.toPrecision(12))
 }

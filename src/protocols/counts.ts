@@ -88,7 +88,7 @@ export class MessageCounts {
 }
 
 /** The time that `percent` of the messages did not exceed, as far as buckets tell; 0 if there were none. */
-export function percentileNs({ buckets, count }: Latency, percent: number): number {
+export function percentileNs({ buckets, count }: Pick<Latency, 'buckets' | 'count'>, percent: number): number {
   let seen = 0
   for (const { upToNs, count: inBucket } of buckets) {
     seen += inBucket

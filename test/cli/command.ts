@@ -14,11 +14,12 @@ export class RunningCommand {
   /** Exit code, or the name of the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
 
-  constructor(args: string[], extraFds: number[] = []) {
+  /** `stdout` is where its output goes, if not to the field of that name; `env` comes on top of ours. */
+  constructor(args: string[], extraFds: number[] = [], stdout: 'pipe' | number = 'pipe', env: NodeJS.ProcessEnv = {}) {
     if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run build`)
-    const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', ...extraFds]
-    this.child = spawn(process.execPath, [CLI, ...args], { stdio })
-    this.child.stdout!.on('data', data => (this.stdout += data))
+    const stdio: StdioOptions = ['ignore', stdout, 'pipe', ...extraFds]
+    this.child = spawn(process.execPath, [CLI, ...args], { stdio, env: { ...process.env, ...env } })
+    this.child.stdout?.on('data', data => (this.stdout += data))
     this.child.stderr!.on('data', data => (this.stderr += data))
     this.ended = new Promise(resolve => this.child.on('close', (code, signal) => resolve(code ?? signal!)))
   }

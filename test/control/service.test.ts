@@ -1,6 +1,6 @@
 /** Each operation of the control service, over its socket, on a platform with a driver. */
 import { statSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ControlClient } from '../../src/control/client.js'
@@ -11,6 +11,7 @@ import { definePlatform } from '../../src/load.js'
 import { serve } from '../../src/serve.js'
 import { packHeader } from '../../src/wire/header.js'
 import { until } from '../driver/wait.js'
+import { leaveStale } from './dead-socket.js'
 import { CLOCK, type ControlRig, nextEvents, PERF, PLATFORM, SENSOR, SYSTEM, setUp } from './rig.js'
 
 const NOTIFICATION = 3
@@ -481,14 +482,3 @@ it('has a method for each operation, and no other', async () => {
   expect(operations.sort()).toEqual(Object.keys(serviceDefinition()).map(operationName).sort())
   expect(server.devices).toHaveLength(2)
 })
-
-/** A socket file that nobody listens on. */
-async function leaveStale(path: string): Promise<void> {
-  const { linkSync, renameSync } = await import('node:fs')
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(path, resolve))
-  // Closing removes the file: a second name keeps it.
-  linkSync(path, `${path}.kept`)
-  await new Promise(resolve => server.close(resolve))
-  renameSync(`${path}.kept`, path)
-}

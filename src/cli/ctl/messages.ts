@@ -1,0 +1,101 @@
+/** `ctl messages` and `stats`. */
+import type { AgentStats, MessageStatsEntry, Messages } from '../../control/shapes.js'
+import { OperatorError } from '../../errors.js'
+import type { Row } from '../../protocols/protocol.js'
+import type { CtlOptions } from '../ctl.js'
+import { tableLines } from '../tables.js'
+import { percentileText, timeText } from './rates.js'
+import { printJson, printJsonLine, untilInterrupted, withDevice } from './session.js'
+
+interface MessagesOptions extends CtlOptions {
+  agent: string[]
+  protocol: string[]
+  message: string[]
+  status: string[]
+  kind: string[]
+  failed?: boolean
+  maxPerSecond: number
+  count?: number
+}
+
+export async function messages(options: MessagesOptions): Promise<void> {
+  const filter = {
+    agents: options.agent,
+    protocols: options.protocol,
+    messages: options.message,
+    statuses: options.status,
+    kinds: options.kind,
+    failed: options.failed ?? false,
+    max_per_second: options.maxPerSecond,
+  }
+  let left = options.count ?? Number.POSITIVE_INFINITY
+  await withDevice(options, client =>
+    untilInterrupted((signal, end) =>
+      client.stream(
+        'streamMessages',
+        filter,
+        ({ messages, omitted }: Messages) => {
+          for (const message of messages.slice(0, left)) {
+            if (options.json) printJsonLine(message)
+            else console.log(`${message.agent}: ${message.shown}`)
+          }
+          left -= messages.length
+          // Not among the messages, which may go to a file.
+          if (omitted > 0) console.error(`${omitted} more messages were not printed; --max-per-second allows for more`)
+          if (left <= 0) end()
+        },
+        signal,
+      ),
+    ),
+  )
+}
+
+export async function stats(options: CtlOptions & { agent?: string }): Promise<void> {
+  const { agents } = await withDevice(options, client => client.call('getStats', undefined))
+  const wanted = agents.filter(({ agent }) => options.agent === undefined || agent === options.agent)
+  if (wanted.length === 0) {
+    throw new OperatorError(
+      `there is no agent ${options.agent}; there are ${agents.map(({ agent }) => agent).join(', ')}`,
+    )
+  }
+  if (options.json) printJson(wanted)
+  else console.log(wanted.map(agentText).join('\n\n'))
+}
+
+/** What did not go as it should, by what to call it. */
+const TROUBLES = {
+  unknown_protocol: 'to protocols that are not served',
+  unanswerable: 'that could not be answered',
+  ring_faults: 'broken rings',
+  refused_requests: 'refused requests of the front end',
+  internal_errors: 'bugs of this program',
+  fault_hits: 'hit by fault rules',
+  notifications_dropped: 'notifications dropped',
+  notifications_waiting: 'events waiting for a buffer',
+} as const
+
+function agentText(stats: AgentStats): string {
+  const { agent, messages, latency_ns, notifications_sent } = stats
+  const times =
+    messages > 0 ? `; half of them within ${timeText(latency_ns.p50)}, 99% within ${timeText(latency_ns.p99)}` : ''
+  const lines = [`${agent}: ${messages} messages${times}; ${notifications_sent} events sent`]
+  for (const [key, text] of Object.entries(TROUBLES)) {
+    const count = stats[key as keyof typeof TROUBLES]
+    if (count > 0) lines.push(`  ${count} ${text}`)
+  }
+  const rows = stats.protocols.flatMap(({ name, messages }) => messages.map(message => messageRow(name, message)))
+  return [...lines, ...tableLines(rows).map(line => `  ${line}`)].join('\n')
+}
+
+function messageRow(protocol: string, { name, statuses, latency }: MessageStatsEntry): Row {
+  const { SUCCESS: success = 0, ...failures } = statuses
+  const timed = latency.count > 0
+  return {
+    protocol,
+    message: name,
+    success,
+    failed: Object.entries(failures).map(([status, count]) => `${count} ${status}`),
+    p50: timed ? percentileText(latency.buckets, 50) : undefined,
+    p99: timed ? percentileText(latency.buckets, 99) : undefined,
+  }
+}

@@ -1,0 +1,44 @@
+/** `ctl get`, `set` and `watch`. */
+import type { ReadingEntry, SetReply } from '../../control/shapes.js'
+import { OperatorError } from '../../errors.js'
+import type { CtlOptions } from '../ctl.js'
+import { tableLines } from '../tables.js'
+import { printJson, printJsonLine, untilInterrupted, withDevice } from './session.js'
+
+export async function get(addresses: string[], options: CtlOptions): Promise<void> {
+  const { readings } = await withDevice(options, client => client.call('get', { addresses }))
+  if (options.json) printJson(readings)
+  else if (readings.length === 1 && addresses.length === 1) console.log(readings[0]?.shown)
+  else console.log(tableLines(readings.map(({ address, shown }) => ({ address, value: shown }))).join('\n'))
+}
+
+export async function set(address: string, words: string[], options: CtlOptions): Promise<void> {
+  const stray = words.find(word => /^-[^\d.]/.test(word))
+  if (stray) throw new OperatorError(`unknown option '${stray}' (see --help)`)
+  const reply = await withDevice(options, client => client.call('set', { address, value: words.join(' ') }))
+  if (options.json) printJson(reply)
+  else console.log(setText(reply))
+}
+
+function setText({ reading: { address, shown }, notified }: SetReply): string {
+  const told = notified.length > 0 ? `, ${notified.join(', ')} notified` : ''
+  return `${address} is ${shown}${told}`
+}
+
+/** One line for each change: `12:30:05.123  sensor.cpu.value  85 °C`. */
+export async function watch(addresses: string[], options: CtlOptions & { interval: number }): Promise<void> {
+  const onReadings = ({ readings }: { readings: ReadingEntry[] }): void => {
+    const time = new Date()
+    for (const reading of readings) {
+      if (options.json) printJsonLine({ time: time.toISOString(), ...reading })
+      else console.log(`${clockText(time)}  ${reading.address}  ${reading.shown}`)
+    }
+  }
+  const request = { addresses, interval_ms: options.interval }
+  await withDevice(options, client => untilInterrupted(signal => client.stream('watch', request, onReadings, signal)))
+}
+
+/** Time of day with milliseconds. */
+function clockText(time: Date): string {
+  return `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, '0')}`
+}

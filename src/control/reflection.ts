@@ -1,0 +1,67 @@
+/**
+ * What server reflection tells clients of the schema. protobufjs describes each package as a file, leaves out which of them a
+ * file needs, and has names of its own for the entries of maps and for fields of well-known types: strict clients can make
+ * nothing of that, so it is set right here.
+ */
+import type { AnyDefinition, PackageDefinition } from '@grpc/proto-loader'
+import { FileDescriptorProto } from 'protobufjs/ext/descriptor/index.js'
+
+/** The parts of descriptions (google/protobuf/descriptor.proto) that are of interest here. */
+interface FileDescription {
+  name: string
+  package: string
+  dependency: string[]
+  messageType: MessageDescription[]
+}
+
+interface MessageDescription {
+  name: string
+  field: { name: string; typeName: string }[]
+  nestedType: MessageDescription[]
+  options?: { mapEntry?: boolean }
+}
+
+const WELL_KNOWN = 'google.protobuf'
+/** Where all of the well-known types that the schema uses are defined. */
+const WELL_KNOWN_FILE = 'google/protobuf/struct.proto'
+
+export function corrected(definition: PackageDefinition): PackageDefinition {
+  const files = new Map<Buffer, Buffer>()
+  const correct = (file: Buffer): Buffer => {
+    const done = files.get(file) ?? correctFile(file)
+    files.set(file, done)
+    return done
+  }
+  const withFiles = (entry: AnyDefinition): AnyDefinition => {
+    const { fileDescriptorProtos: described } = entry as { fileDescriptorProtos?: Buffer[] }
+    const fileDescriptorProtos = Array.isArray(described) ? described.map(correct) : undefined
+    return fileDescriptorProtos ? Object.assign({}, entry, { fileDescriptorProtos }) : entry
+  }
+  return Object.fromEntries(Object.entries(definition).map(([name, entry]) => [name, withFiles(entry)]))
+}
+
+function correctFile(bytes: Buffer): Buffer {
+  const decoded = FileDescriptorProto.decode(bytes)
+  const file = decoded as unknown as FileDescription
+  if (file.package === WELL_KNOWN) {
+    file.name = WELL_KNOWN_FILE
+    for (const field of file.messageType.flatMap(message => message.field)) field.name = snakeCase(field.name)
+  } else file.dependency = [WELL_KNOWN_FILE]
+  for (const message of file.messageType) correctMaps(message)
+  return Buffer.from(FileDescriptorProto.encode(decoded).finish())
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+}
+
+/** The entries of a map `statuses` are of type StatusesEntry. */
+function correctMaps(message: MessageDescription): void {
+  for (const nested of message.nestedType) {
+    correctMaps(nested)
+    if (!nested.options?.mapEntry) continue
+    const name = `${nested.name}Entry`
+    for (const field of message.field) if (field.typeName === nested.name) field.typeName = name
+    nested.name = name
+  }
+}

@@ -1,0 +1,85 @@
+/** A client in another language, which has nothing but the socket: server reflection tells it the rest. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, it, vi } from 'vitest'
+import { CLOCK, type ControlRig, nextEvents, setUp } from './rig.js'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const CLIENT = join(import.meta.dirname, 'reflect.py')
+const UART = 1
+
+/** Runs Debian's Python, whose modules setup installs; the replies, each on a line. */
+function python({ control }: ControlRig, ...args: string[]): Promise<unknown[]> {
+  return new Promise((resolve, reject) => {
+    execFile('/usr/bin/python3', [CLIENT, control, ...args], (error, stdout, stderr) => {
+      if (error && stdout === '') reject(new Error(stderr))
+      else
+        resolve(
+          stdout
+            .trimEnd()
+            .split('\n')
+            .map(line => JSON.parse(line) as unknown),
+        )
+    })
+  })
+}
+
+const call = (rig: ControlRig, method: string, request: object, count = 1) =>
+  python(rig, method, JSON.stringify(request), String(count))
+
+it('finds the service and its methods', async () => {
+  const rig = await setUp({ connect: false })
+  const [found] = (await python(rig)) as [{ services: string[]; methods: string[] }]
+  expect(found.services).toContain('vhost_user_scmi.v1.Control')
+  expect(found.methods).toContain('Watch')
+  expect(found.methods).toContain('AddFault')
+})
+
+it('reads and sets, and is told errors by their codes', async () => {
+  const rig = await setUp()
+  await rig.guest.send(CLOCK, 0x9, UART, 1)
+  const address = 'clock.uart.rate'
+  expect(await call(rig, 'Set', { address, value: '48 MHz' })).toEqual([
+    { reading: { address, number: 48e6, unit: 'Hz', shown: '48 MHz' }, notified: ['linux'] },
+  ])
+  expect((await nextEvents(rig))[0]?.slice(1)).toEqual([0, UART, 48e6, 0])
+  expect(await call(rig, 'Get', { addresses: [address] })).toEqual([
+    { readings: [{ address, number: 48e6, unit: 'Hz', shown: '48 MHz' }] },
+  ])
+  const refusals = [
+    await call(rig, 'Set', { address, value: '1 V' }),
+    await call(rig, 'Set', { address: 'clock.foo', value: '1' }),
+    await call(rig, 'Set', { address: 'perf.dsp.frequency', value: '1' }),
+  ]
+  expect(refusals.flat()).toEqual([
+    { code: 'INVALID_ARGUMENT', details: "clock.uart.rate can't be 1 V; allowed: 24 MHz, 48 MHz" },
+    { code: 'NOT_FOUND', details: 'there is no clock.foo; there are clock.cpu, clock.uart' },
+    { code: 'FAILED_PRECONDITION', details: "perf.dsp.frequency can't be set, only read" },
+  ])
+})
+
+it('streams, and gives data of any shape', async () => {
+  const rig = await setUp()
+  const rule = { message: 'CLOCK_RATE_GET', where: { clock_id: UART }, status: 'BUSY', times: 1 }
+  expect(await call(rig, 'AddFault', { rule })).toEqual([{ id: 1, rule, active: true }])
+  const watched = call(rig, 'StreamMessages', { protocols: ['clock'], failed: true })
+  let answered: number[] = []
+  const traffic = setInterval(async () => {
+    answered = await rig.guest.send(CLOCK, 0x6, 99)
+  }, 20)
+  const [batch] = (await watched) as [{ messages: object[] }]
+  clearInterval(traffic)
+  expect(answered).toEqual([-4])
+  expect(batch.messages[0]).toMatchObject({
+    agent: 'linux',
+    message: 'CLOCK_RATE_GET',
+    status: -4,
+    status_name: 'NOT_FOUND',
+    request: { clock_id: 99 },
+  })
+  const [described] = (await call(rig, 'DescribeAgent', { agent: 'rtos' })) as [{ tables: { clocks: object[] } }]
+  expect(described.tables.clocks).toEqual([
+    { id: 0, name: 'uart', enabled: false, rate_hz: 24e6, rates_hz: [24e6, 48e6] },
+  ])
+})
