@@ -9,28 +9,23 @@ const SECRET_BYTES = 32
 const SESSIONS_MAX = 16
 
 export class Access {
-  /** Digests, so that the time a comparison takes tells nothing. */
-  #token = ''
-  #link = ''
+  #token = secret()
+  /** Digests: the time that a comparison takes tells nothing of what was compared. */
   readonly #sessions = new Set<string>()
-
-  constructor() {
-    this.#renew()
-  }
 
   /** The token of the next link: good for one use. */
   get token(): string {
-    return this.#link
+    return this.#token
   }
 
   /** Exchanges the token for a new session's id; undefined if it is not the right one, or was used before. */
   redeem(token: string): string | undefined {
-    if (digest(token) !== this.#token) return undefined
-    this.#renew()
+    if (digest(token) !== digest(this.#token)) return undefined
+    this.#token = secret()
     const session = secret()
+    const [oldest] = this.#sessions
+    if (oldest !== undefined && this.#sessions.size >= SESSIONS_MAX) this.#sessions.delete(oldest)
     this.#sessions.add(digest(session))
-    if (this.#sessions.size > SESSIONS_MAX)
-      for (const oldest of [...this.#sessions].slice(0, 1)) this.#sessions.delete(oldest)
     return session
   }
 
@@ -40,11 +35,6 @@ export class Access {
       const [key, value = ''] = cookie.split('=', 2)
       return key === name && this.#sessions.has(digest(value))
     })
-  }
-
-  #renew(): void {
-    this.#link = secret()
-    this.#token = digest(this.#link)
   }
 }
 

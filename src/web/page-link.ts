@@ -15,7 +15,7 @@ const TICK_MS = 100
 /** Ticks from one look at statistics to the next. */
 const STATS_TICKS = 10
 /** What a list on a screen can show, and a page draw. */
-const MESSAGES_PER_SECOND = 500
+const MESSAGES_PER_SECOND = 200
 /** Bytes that a page may have yet to read when it is sent more; one that reads none of them for so long is gone. */
 const WAITING_MAX = 1 << 20
 const STUCK_MS = 5000
@@ -84,9 +84,9 @@ export class PageLink {
     this.#waiting = waiting
     if (performance.now() - this.#readMs > STUCK_MS) this.#giveUp()
     if (!this.#isReady()) return
-    const tick = { type: 'tick', timeMs: Date.now(), ...this.#changes(), ...this.#newMessages() } as const
-    const stats = this.#ticks++ % STATS_TICKS === 0 ? this.#stats() : undefined
-    if (stats || Object.keys(tick).length > 2) this.#send({ ...tick, ...stats })
+    const isDue = this.#ticks++ % STATS_TICKS === 0
+    const news = { ...this.#changes(), ...this.#newMessages(), ...(isDue ? this.#stats() : {}) }
+    if (Object.keys(news).length > 0) this.#send({ type: 'tick', timeMs: Date.now(), ...news })
   }
 
   #giveUp(): void {
@@ -136,8 +136,8 @@ export class PageLink {
   #carryOut(op: string, request: unknown): Omit<Answer, 'type' | 'id'> {
     try {
       if (!Object.hasOwn(requests, op)) return { error: `there is no ${op}` }
-      const { notified } = requests[op as keyof typeof requests](this.#operations, request)
-      return notified ? { notified } : {}
+      const result = requests[op as keyof typeof requests](this.#operations, request)
+      return 'notified' in result ? { notified: result.notified } : {}
     } catch (error) {
       if (error instanceof OperatorError) return { error: error.message }
       this.#log.error(error, `web view: ${op} failed (a bug)`)

@@ -1,12 +1,12 @@
 /** What pages may ask for: operations by name, each with the shape of its request, since anything may come by a socket. */
 import { z } from 'zod'
 import type { Operations } from '../control/operations.js'
-import type { Data } from '../control/shapes.js'
+import type { Data, Notified } from '../control/shapes.js'
 import { RequestError } from '../errors.js'
-import type { Answer, Requests } from './wire.js'
+import type { Requests } from './wire.js'
 
 /** Runs an operation with what a page sent. Throws OperatorError if it is not carried out. */
-export type Run = (operations: Operations, request: unknown) => Pick<Answer, 'notified'>
+export type Run = (operations: Operations, request: unknown) => Notified | object
 
 const data: z.ZodType<Data> = z.json()
 const struct = z.record(z.string(), data)
@@ -38,16 +38,14 @@ export const requests: Readonly<Record<keyof Requests, Run>> = {
   requestPower: run(z.strictObject({ state: z.string(), forced: z.boolean() }), (operations, request) =>
     operations.requestPower(request),
   ),
-  addFault: run(z.strictObject({ rule: struct }), (operations, request) => nothing(operations.addFault(request))),
-  releaseFault: run(fault, (operations, request) => nothing(operations.releaseFault(request))),
-  removeFault: run(fault, (operations, request) => nothing(operations.removeFault(request))),
+  addFault: run(z.strictObject({ rule: struct }), (operations, request) => operations.addFault(request)),
+  releaseFault: run(fault, (operations, request) => operations.releaseFault(request)),
+  removeFault: run(fault, (operations, request) => operations.removeFault(request)),
 }
-
-const nothing = (_result: unknown): Pick<Answer, 'notified'> => ({})
 
 function run<Schema extends z.ZodType>(
   schema: Schema,
-  operation: (operations: Operations, request: z.output<Schema>) => Pick<Answer, 'notified'>,
+  operation: (operations: Operations, request: z.output<Schema>) => Notified | object,
 ): Run {
   return (operations, request) => operation(operations, checked(schema, request))
 }

@@ -8,7 +8,7 @@ import { connectGuest, enter, openRig, openSocket, originOf, Page } from './rig.
 const CLOCK = 0x14
 const CLOCK_RATE_GET = 0x6
 const CPU = 0
-const PER_SECOND = 500
+const PER_SECOND = 200
 
 async function openPage() {
   const rig = await openRig()

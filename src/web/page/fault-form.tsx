@@ -4,7 +4,7 @@ import { STATUS_NAMES } from '../../wire/status.js'
 import { ActionForm, Labelled } from './action-form.js'
 import { ACTIONS, type ActionName, type FaultTexts, ruleOf } from './fault-rule.js'
 import { Select } from './select.js'
-import { hello, request } from './state.js'
+import { hasAgents, hello, request } from './state.js'
 import { TextField } from './text-field.js'
 
 const NEW: FaultTexts = {
@@ -70,7 +70,7 @@ function Which({ texts, change }: PartProps) {
           onChange={on => change({ on, message: '' })}
         />
       </Labelled>
-      {agents.length > 1 && (
+      {hasAgents() && (
         <Labelled label="Agent">
           <Select
             label="Agent"

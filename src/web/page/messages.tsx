@@ -1,9 +1,9 @@
 /** The messages as they come, filtered by the device; each opens to its fields. */
 import { signal } from '@preact/signals'
-import type { Data, MessageEntry, MessageFilter, ProtocolEntry, Struct } from '../../control/shapes.js'
-import { STATUS_NAMES } from '../../wire/status.js'
-import { Select } from './select.js'
-import { clearMessages, filter, hello, type Line, lines, paused, showMessages } from './state.js'
+import type { MessageEntry, Struct } from '../../control/shapes.js'
+import { MessageFilters } from './message-filters.js'
+import { clockText, fieldsOf, summary, tookText } from './message-text.js'
+import { clearMessages, filter, hasAgents, hello, type Line, lines, paused, showMessages } from './state.js'
 import { toggled } from './toggled.js'
 import { type Column, type TableRow, VirtualTable } from './virtual-table.js'
 
@@ -22,9 +22,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'Took', width: '4.8rem', className: 'number' },
 ]
 
-/** Kinds, and their signs. */
-const KINDS: Readonly<Record<string, string>> = { command: '→', 'delayed response': '⇠', notification: '←' }
-const FAILED = 'failed'
+/** The signs of kinds. */
+const SIGNS: Readonly<Record<string, string>> = { command: '→', 'delayed response': '⇠', notification: '←' }
 
 export function Messages() {
   const rows = lines.value.flatMap(rowsOf)
@@ -33,11 +32,11 @@ export function Messages() {
     <section class="panel messages" aria-labelledby="messages-title">
       <header>
         <h2 id="messages-title">Messages</h2>
-        <Filters />
+        <MessageFilters />
         <button type="button" aria-pressed={paused.value} onClick={() => showMessages(filter.value, !paused.value)}>
           {paused.value ? 'Resume' : 'Pause'}
         </button>
-        <button type="button" onClick={clearMessages}>
+        <button type="button" onClick={clear}>
           Clear
         </button>
       </header>
@@ -61,8 +60,9 @@ function columnsOf(): readonly Column[] {
   return hasAgents() ? COLUMNS : COLUMNS.filter(({ title }) => title !== 'Agent')
 }
 
-function hasAgents(): boolean {
-  return (hello.value?.description.agents.length ?? 0) > 1
+function clear(): void {
+  expanded.value = new Set()
+  clearMessages()
 }
 
 function pause(): void {
@@ -72,65 +72,6 @@ function pause(): void {
 function toggle(key: string): void {
   expanded.value = toggled(expanded.value, key)
   pause()
-}
-
-function Filters() {
-  const { agents, protocols } = hello.value?.description ?? { agents: [], protocols: [] }
-  const {
-    agents: [agent] = [],
-    protocols: [protocol] = [],
-    messages: [message] = [],
-    kinds: [kind] = [],
-  } = filter.value
-  const { statuses: [status] = [], failed } = filter.value
-  const change = (part: MessageFilter) => showMessages({ ...filter.value, ...part }, paused.value)
-  const only = (name: string) => (name === '' ? [] : [name])
-  const names = protocols.filter(({ name }) => !protocol || name === protocol).flatMap(namesOf)
-  return (
-    <>
-      {hasAgents() && (
-        <Select
-          label="Agent"
-          any="all agents"
-          value={agent}
-          options={agents.map(({ name }) => name)}
-          onChange={name => change({ agents: only(name) })}
-        />
-      )}
-      <Select
-        label="Protocol"
-        any="all protocols"
-        value={protocol}
-        options={protocols.map(({ name }) => name)}
-        onChange={name => change({ protocols: only(name), messages: [] })}
-      />
-      <Select
-        label="Message"
-        any="all messages"
-        value={message}
-        options={[...new Set(names)]}
-        onChange={name => change({ messages: only(name) })}
-      />
-      <Select
-        label="Kind"
-        any="all kinds"
-        value={kind}
-        options={Object.keys(KINDS)}
-        onChange={name => change({ kinds: only(name) })}
-      />
-      <Select
-        label="Status"
-        any="any status"
-        value={failed ? FAILED : status}
-        options={[FAILED, ...STATUS_NAMES]}
-        onChange={name => change({ failed: name === FAILED, statuses: name === FAILED ? [] : only(name) })}
-      />
-    </>
-  )
-}
-
-function namesOf({ commands, notifications }: ProtocolEntry): string[] {
-  return [...commands, ...notifications.map(({ name }) => name)]
 }
 
 function rowsOf(line: Line): Row[] {
@@ -149,26 +90,6 @@ function fieldRows(key: string, of: string, payload: Struct | undefined): Row[] 
   return fieldsOf(payload).map(([field, value], i) => {
     return { key: `${key} ${of} ${i}`, level: 2, field, value, of, className: 'inner' }
   })
-}
-
-/** Names and texts of all fields; entries of lists have their place in the name. */
-function fieldsOf(payload: Struct | undefined): [field: string, value: string][] {
-  return Object.entries(payload ?? {}).flatMap(([name, value]): [string, string][] => {
-    if (!Array.isArray(value) || !value.every(entry => typeof entry === 'object')) return [[name, fieldText(value)]]
-    return value.map((entry, i) => [`${name}[${i}]`, fieldText(entry)])
-  })
-}
-
-/** Bytes in hexadecimal digits; other numbers in both ways. */
-function fieldText(value: Data): string {
-  if (typeof value === 'number') return value > 9 ? `${value}  0x${value.toString(16)}` : String(value)
-  if (Array.isArray(value)) {
-    return value.map(one => (typeof one === 'number' ? one.toString(16).padStart(2, '0') : fieldText(one))).join(' ')
-  }
-  if (value === null || typeof value !== 'object') return String(value)
-  return Object.entries(value)
-    .map(([name, inner]) => `${name} ${typeof inner === 'number' ? inner : fieldText(inner)}`)
-    .join(', ')
 }
 
 function Cells({ row }: { row: Row }) {
@@ -203,7 +124,7 @@ function MessageCells({ message }: { message: MessageEntry }) {
       {hasAgents() && <td>{agent}</td>}
       <td class="name" title={message.shown}>
         <span class="sign" role="img" aria-label={kind}>
-          {KINDS[kind]}
+          {SIGNS[kind]}
         </span>
         <span class="kind">{protocol}</span>
         {message.message} <span class="hint">{summary(message)}</span>
@@ -215,25 +136,4 @@ function MessageCells({ message }: { message: MessageEntry }) {
       <td class="number">{isCommand ? tookText(answered_us - arrived_us) : ''}</td>
     </>
   )
-}
-
-/** The fields in short, as far as they fit. */
-function summary({ request, reply }: MessageEntry): string {
-  const texts = [request, reply].map(payload =>
-    fieldsOf(payload)
-      .map(([name, value]) => `${name} ${value.split('  ', 1)[0]}`)
-      .join(', '),
-  )
-  return texts.filter(text => text !== '').join(' → ')
-}
-
-/** `14:03:07.125` */
-function clockText(timeMs: number): string {
-  const time = new Date(timeMs)
-  const parts = [time.getHours(), time.getMinutes(), time.getSeconds()].map(part => String(part).padStart(2, '0'))
-  return `${parts.join(':')}.${String(time.getMilliseconds()).padStart(3, '0')}`
-}
-
-function tookText(us: number): string {
-  return us < 1000 ? `${us.toFixed(us < 10 ? 1 : 0)} µs` : `${(us / 1000).toFixed(1)} ms`
 }

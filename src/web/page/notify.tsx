@@ -4,7 +4,7 @@ import type { Data, Struct } from '../../control/shapes.js'
 import type { Answer } from '../wire.js'
 import { ActionForm, Labelled } from './action-form.js'
 import { Select } from './select.js'
-import { hello, request } from './state.js'
+import { hasAgents, hello, request } from './state.js'
 import { TextField } from './text-field.js'
 
 export function Notify() {
@@ -45,7 +45,7 @@ export function Notify() {
             onChange={name => setMessage(name)}
           />
         </Labelled>
-        {agents.length > 1 && (
+        {hasAgents() && (
           <Labelled label="To">
             <Select
               label="To"

@@ -36,6 +36,11 @@ export const paused = signal(false)
 let lastLine = 0
 const connection = new Connection(message => batch(() => (message.type === 'hello' ? begin(message) : apply(message))))
 
+/** Whether there are several agents to tell apart. */
+export function hasAgents(): boolean {
+  return (hello.value?.description.agents.length ?? 0) > 1
+}
+
 /** Resolves when the device has done it. Rejects with what it says is wrong. */
 export function request<Name extends keyof Requests>(op: Name, request: Requests[Name]): Promise<Answer> {
   return connection.request(op, request)

@@ -2,7 +2,7 @@
  * A tree of rows of one height, of which only those in sight are drawn. By keyboard: arrows, Home, End and Page keys move
  * the active row, Enter opens it or enters its control, Escape comes back.
  */
-import type { ComponentChildren, TargetedKeyboardEvent } from 'preact'
+import type { ComponentChildren, RefObject, TargetedKeyboardEvent } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 /** As in main.css. */
@@ -46,82 +46,52 @@ interface Props<Row extends TableRow> {
 }
 
 export function VirtualTable<Row extends TableRow>(props: Props<Row>) {
-  const { rows, columns, follow } = props
+  const { rows, label, follow } = props
   const scroller = useRef<HTMLDivElement>(null)
-  const [view, setView] = useState({ top: 0, height: 0 })
+  const view = useView(scroller, props.onLeaveEnd)
   const [activeKey, setActive] = useState<string>()
   const active = rows.findIndex(row => row.key === activeKey)
   const first = Math.max(0, Math.min(Math.floor(view.top / ROW_PX) - BEYOND, rows.length))
   const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW_PX) + BEYOND)
 
-  useLayoutEffect(() => {
-    const element = scroller.current!
-    const look = () => setView({ top: element.scrollTop, height: element.clientHeight })
-    const observer = new ResizeObserver(look)
-    observer.observe(element)
-    element.addEventListener('scroll', look, { passive: true })
-    return () => {
-      observer.disconnect()
-      element.removeEventListener('scroll', look)
-    }
-  }, [])
-
   useEffect(() => {
     if (follow) scroller.current!.scrollTop = scroller.current!.scrollHeight
   }, [follow, rows])
 
-  const moveTo = (index: number) => {
+  const moveTo = (index: number): void => {
     const to = Math.max(0, Math.min(index, rows.length - 1))
-    const row = rows[to]
-    if (!row) return
     if (to < rows.length - 1) props.onLeaveEnd?.()
-    setActive(row.key)
+    setActive(rows[to]?.key)
     show(scroller.current!, to)
   }
-
-  const onKeyDown = (event: TargetedKeyboardEvent<HTMLTableElement>) => {
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLTableElement>): void => {
+    const step = stepOf(event.key, view.height, rows.length)
+    const row = rows[active]
     if (event.target !== event.currentTarget) {
       if (event.key === 'Escape') event.currentTarget.focus()
       return
     }
-    const step = stepOf(event.key, view.height, rows.length)
-    const row = rows[active]
-    if (step !== undefined) moveTo(active < 0 && Math.abs(step) === 1 ? first : active + step)
-    else if (!row) return
-    else if (event.key === 'F2' || (event.key === 'Enter' && row.hasControl && row.expanded === undefined)) {
-      event.currentTarget.querySelector<HTMLElement>('[aria-selected=true] .control')?.focus()
-    } else if (isToggle(event.key, row)) props.toggle(row)
+    if (step !== undefined) moveTo(row || Math.abs(step) > 1 ? active + step : first)
+    else if (row && isEntry(event.key, row)) controlOf(event.currentTarget)?.focus()
+    else if (row && isToggle(event.key, row)) props.toggle(row)
     else return
     event.preventDefault()
   }
 
-  const id = (index: number) => `${props.label.replaceAll(' ', '-')}-${index}`
+  const id = (index: number) => `${label}-${index}`
   return (
-    <div class="scroller" ref={scroller} onWheel={event => event.deltaY < 0 && props.onLeaveEnd?.()}>
+    <div class="scroller" ref={scroller}>
       <div style={{ height: `${(rows.length + 1) * ROW_PX}px`, paddingTop: `${first * ROW_PX}px` }}>
         <table
           // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: ARIA's own pattern for trees with columns
           role="treegrid"
           tabIndex={0}
-          aria-label={props.label}
+          aria-label={label}
           aria-rowcount={rows.length + 1}
           aria-activedescendant={active >= first && active < last ? id(active) : undefined}
           onKeyDown={onKeyDown}
         >
-          <colgroup>
-            {columns.map(column => (
-              <col key={column.title} style={column.width ? { width: column.width } : {}} />
-            ))}
-          </colgroup>
-          <thead>
-            <tr aria-rowindex={1}>
-              {columns.map(column => (
-                <th key={column.title} scope="col" class={column.className}>
-                  {column.title}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Head columns={props.columns} />
           <tbody>
             {rows.slice(first, last).map((row, i) => (
               <tr
@@ -148,15 +118,70 @@ export function VirtualTable<Row extends TableRow>(props: Props<Row>) {
   )
 }
 
+function Head({ columns }: { columns: readonly Column[] }) {
+  return (
+    <>
+      <colgroup>
+        {columns.map(column => (
+          <col key={column.title} style={column.width ? { width: column.width } : {}} />
+        ))}
+      </colgroup>
+      <thead>
+        <tr aria-rowindex={1}>
+          {columns.map(column => (
+            <th key={column.title} scope="col" class={column.className}>
+              {column.title}
+            </th>
+          ))}
+        </tr>
+      </thead>
+    </>
+  )
+}
+
+/** What is in sight of a scroller, in pixels; tells if the user scrolls up, away from the end. */
+function useView(scroller: RefObject<HTMLDivElement | null>, onLeaveEnd: (() => void) | undefined) {
+  const [view, setView] = useState({ top: 0, height: 0 })
+  const leave = useRef(onLeaveEnd)
+  leave.current = onLeaveEnd
+  useLayoutEffect(() => {
+    const element = scroller.current!
+    let lastTop = 0
+    const look = () => {
+      const { scrollTop: top, clientHeight: height, scrollHeight } = element
+      if (top < lastTop && top + height < scrollHeight - ROW_PX) leave.current?.()
+      lastTop = top
+      setView({ top, height })
+    }
+    const observer = new ResizeObserver(look)
+    observer.observe(element)
+    element.addEventListener('scroll', look, { passive: true })
+    return () => {
+      observer.disconnect()
+      element.removeEventListener('scroll', look)
+    }
+  }, [scroller])
+  return view
+}
+
 /** By how many rows a key moves; undefined: it does not. */
 function stepOf(key: string, height: number, rows: number): number | undefined {
-  const page = Math.max(1, Math.floor(height / ROW_PX) - 2)
+  const page = Math.max(2, Math.floor(height / ROW_PX) - 2)
   return { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -rows, End: rows }[key]
 }
 
 function isToggle(key: string, { expanded }: TableRow): boolean {
   if (expanded === undefined) return false
   return key === 'Enter' || key === ' ' || key === (expanded ? 'ArrowLeft' : 'ArrowRight')
+}
+
+/** Whether a key leads into the row's control: Enter is for opening where a row can be opened. */
+function isEntry(key: string, { hasControl, expanded }: TableRow): boolean {
+  return key === 'F2' || (key === 'Enter' && hasControl === true && expanded === undefined)
+}
+
+function controlOf(table: HTMLTableElement): HTMLElement | null {
+  return table.querySelector('[aria-selected=true] .control')
 }
 
 function isInControl(event: Event): boolean {
