@@ -30,10 +30,11 @@ const executable = 0o755
 
 /** Makes the initramfs and returns its path. */
 export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {
-  const [busybox, init, raw] = await Promise.all([
+  const [busybox, init, raw, storm] = await Promise.all([
     staticBusybox(options),
     guestProgram('init', options),
     guestProgram('scmi-raw', options),
+    guestProgram('scmi-storm', options),
   ])
   const program = (path: string, from: string): CpioEntry => ({
     kind: 'file',
@@ -48,6 +49,7 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
     program('init', init),
     program('bin/busybox', busybox),
     program('bin/scmi-raw', raw),
+    program('bin/scmi-storm', storm),
     { kind: 'link', path: 'bin/sh', target: 'busybox' },
     { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
     { kind: 'file', path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },

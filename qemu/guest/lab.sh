@@ -139,3 +139,35 @@ scan_for_leaks() {
 	echo scan >/sys/kernel/debug/kmemleak
 }
 leaks() { cat /sys/kernel/debug/kmemleak; }
+
+# One step of unbinding (-) and binding (+) the virtio driver (v), the transport's (t) and the core's (c). What is so
+# already is passed over: before Linux 7.2 the transport's driver comes and goes with the virtio driver.
+step() {
+	case $1 in
+	-v) unbind_virtio ;;
+	-t) [ ! -e $TRANSPORT/$NODE ] || unbind_transport ;;
+	+v) bind_virtio ;;
+	+t) [ ! -e $TRANSPORT ] || [ -e $TRANSPORT/$NODE ] || probe_transport ;;
+	+c) probe_core ;;
+	esac
+}
+steps() { for step in "$@"; do step "$step" || return; done; }
+
+# The value of the sensor that runner/readings.ts tells of, or the error's text. One read: cat would try again.
+reading() { dd if="$(echo /sys/class/hwmon/hwmon*/in0_input)" count=1 status=none 2>&1 | sed 's/.*: //'; }
+
+# The last line that fits an extended regular expression in the kernel's log since the scenario's last step, if there is one.
+said() { dmesg | sed -n 'H; /lab: /h; ${x; p}' | grep -E "$1" | tail -n 1; }
+
+# What the core knows of the platform: PROTOCOL VENDOR/SUB_VENDOR IMPLEMENTATION.
+identity() {
+	known=$(echo $CORE/arm-scmi*)
+	echo "$(cat "$known/protocol_version") $(cat "$known/vendor_id")/$(cat "$known/sub_vendor_id") $(cat "$known/firmware_version")"
+}
+
+# Runs scmi-storm in the background, and waits until it sends: start_storm SENDERS MS; prints what came of it.
+start_storm() {
+	{ scmi-storm "$1" "$2" >/tmp/storm 2>&1; echo over >/tmp/storm-over; } >/dev/null 2>&1 &
+	wait_for 100 [ -s /tmp/storm ]
+}
+end_storm() { wait_for 900 [ -e /tmp/storm-over ] && cat /tmp/storm; }

@@ -1,0 +1,248 @@
+/*
+ * scmi-storm: sends SCMI commands from several processes at once through the kernel's raw mode, for a while, and compares
+ * every answer with the one that its command got before, when it was alone.
+ *
+ *   scmi-storm 4 1500    4 senders, 1500 ms
+ *
+ * Says that it begins, then "sent answered refused wrong lost stray": commands that were sent, those with the right
+ * answer, with another status, with another content, without an answer, and answers that nobody waited for. All senders
+ * share one queue of answers (raw_mode.c), so the parent takes them and tells the sender whose token it is.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MESSAGE "/sys/kernel/debug/scmi/0/raw/message"
+#define TOKENS 1024
+#define MAX_SENDERS 16
+#define MAX_ANSWER 256
+#define PATIENCE_MS 5000
+
+/* Of Base: version, attributes, attributes of message 1, vendor, sub-vendor, implementation, agent 0. */
+static const struct {
+	uint8_t message;
+	int words;
+	uint32_t word;
+} commands[] = { { 0, 0, 0 }, { 1, 0, 0 }, { 2, 1, 1 }, { 3, 0, 0 }, { 4, 0, 0 }, { 5, 0, 0 }, { 7, 1, 0 } };
+
+#define COMMANDS ((int)(sizeof(commands) / sizeof(commands[0])))
+#define BASE 0x10
+
+struct answer {
+	uint8_t bytes[MAX_ANSWER];
+	ssize_t size;
+};
+
+/* What the senders and the parent share. */
+static struct shared {
+	/* By token: the command under way, from 1; 0 if there is none. */
+	uint8_t under_way[TOKENS];
+	unsigned long sent[MAX_SENDERS], lost[MAX_SENDERS];
+} *shared;
+
+static struct answer right[sizeof(commands) / sizeof(commands[0])];
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "scmi-storm: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000L + now.tv_nsec / 1000000;
+}
+
+static int open_raw(void)
+{
+	int fd = open(MESSAGE, O_RDWR | O_NONBLOCK);
+
+	if (fd < 0)
+		fail(MESSAGE);
+	return fd;
+}
+
+static void send_command(int fd, int command, uint32_t token)
+{
+	uint32_t message[2] = { commands[command].message | BASE << 10 | token << 18, commands[command].word };
+	ssize_t size = 4 + 4 * commands[command].words;
+
+	if (write(fd, message, size) != size)
+		fail("sending");
+}
+
+/* Takes an answer, if one comes in time. */
+static int take(int fd, struct answer *answer, int wait_ms)
+{
+	struct pollfd waiting = { fd, POLLIN, 0 };
+	uint8_t end;
+
+	if (poll(&waiting, 1, wait_ms) <= 0)
+		return 0;
+	answer->size = read(fd, answer->bytes, sizeof(answer->bytes));
+	if (answer->size < 8)
+		fail("an answer without a status");
+	/* The kernel marks its end with an empty read. */
+	if (read(fd, &end, 1) != 0)
+		fail("an answer that is too long");
+	return 1;
+}
+
+static uint32_t header_of(const struct answer *answer)
+{
+	uint32_t header;
+
+	memcpy(&header, answer->bytes, 4);
+	return header;
+}
+
+/*
+ * What each command gets while it is alone. It is sent through another file than that it is read from: Linux would send
+ * what it sent before, as reading moves the position at which a write puts the message (scenario load/one-file).
+ */
+static void learn(int fd)
+{
+	int to = open_raw();
+
+	for (int command = 0; command < COMMANDS; command++) {
+		send_command(to, command, command);
+		if (!take(fd, &right[command], PATIENCE_MS))
+			fail("no answer");
+	}
+	close(to);
+}
+
+/* One command after another, until the time is over; each sender has tokens of its own. */
+static void run_sender(int sender, int senders, int told, long until)
+{
+	uint32_t first = TOKENS / senders * sender, count = TOKENS / senders;
+	struct pollfd waiting = { told, POLLIN, 0 };
+	int fd = open_raw();
+	uint8_t news;
+
+	for (uint32_t i = 0; now_ms() < until; i++) {
+		uint32_t token = first + i % count;
+		int command = i % COMMANDS;
+
+		__atomic_store_n(&shared->under_way[token], command + 1, __ATOMIC_SEQ_CST);
+		send_command(fd, command, token);
+		shared->sent[sender]++;
+		if (poll(&waiting, 1, PATIENCE_MS) == 1)
+			(void)!read(told, &news, 1);
+		else
+			shared->lost[sender]++;
+	}
+	exit(0);
+}
+
+/* Starts a sender; returns the pipe by which it is told that it has its answer. */
+static int start_sender(int sender, int senders, long until)
+{
+	int ends[2];
+
+	if (pipe(ends) < 0)
+		fail("pipe");
+	if (fork() == 0)
+		run_sender(sender, senders, ends[0], until);
+	close(ends[0]);
+	return ends[1];
+}
+
+/* What all senders together got. */
+static struct counts {
+	unsigned long answered, refused, wrong, stray;
+} counts;
+
+/* Compares an answer; returns the token of the command that has it now, or -1. */
+static int judge(const struct answer *answer)
+{
+	uint32_t header = header_of(answer), token = header >> 18;
+	int command = __atomic_exchange_n(&shared->under_way[token % TOKENS], 0, __ATOMIC_SEQ_CST) - 1;
+	const struct answer *expected = &right[command < 0 ? 0 : command];
+
+	if (command < 0) {
+		counts.stray++;
+		return -1;
+	}
+	if (memcmp(answer->bytes + 4, expected->bytes + 4, 4))
+		counts.refused++;
+	else if (((header ^ header_of(expected)) & 0x3ffff) || answer->size != expected->size ||
+		 memcmp(answer->bytes + 8, expected->bytes + 8, answer->size - 8))
+		counts.wrong++;
+	else
+		counts.answered++;
+	return token;
+}
+
+/* The senders that have ended. A sender that failed has said why. */
+static int ended(void)
+{
+	int status, count = 0;
+
+	while (waitpid(-1, &status, WNOHANG) > 0) {
+		if (status != 0)
+			exit(2);
+		count++;
+	}
+	return count;
+}
+
+static void print_counts(int senders)
+{
+	unsigned long sent = 0, lost = 0;
+
+	for (int sender = 0; sender < senders; sender++) {
+		sent += shared->sent[sender];
+		lost += shared->lost[sender];
+	}
+	printf("sent %lu answered %lu refused %lu wrong %lu lost %lu stray %lu\n", sent, counts.answered, counts.refused,
+	       counts.wrong, lost, counts.stray);
+}
+
+int main(int argc, char **argv)
+{
+	int senders = argc == 3 ? atoi(argv[1]) : 0, fd, tell[MAX_SENDERS];
+	long ms = argc == 3 ? atol(argv[2]) : 0, until;
+
+	if (senders < 1 || senders > MAX_SENDERS || ms < 1) {
+		fprintf(stderr, "usage: scmi-storm SENDERS MILLISECONDS\nSENDERS: 1 to %d\n", MAX_SENDERS);
+		return 2;
+	}
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		fail("memory");
+	fd = open_raw();
+	learn(fd);
+	/* Whoever waits for the storm to begin sees this. */
+	puts("knows the answers");
+	fflush(stdout);
+	until = now_ms() + ms;
+	for (int sender = 0; sender < senders; sender++)
+		tell[sender] = start_sender(sender, senders, until);
+	for (int alive = senders; alive > 0;) {
+		struct answer answer;
+		int token;
+
+		if (!take(fd, &answer, 100)) {
+			alive -= ended();
+			continue;
+		}
+		token = judge(&answer);
+		if (token >= 0 && write(tell[token / (TOKENS / senders) % senders], "", 1) != 1)
+			fail("telling a sender");
+	}
+	print_counts(senders);
+	return 0;
+}

@@ -1,0 +1,36 @@
+/** Many commands at once from several processes of the guest, each answer compared: guest/scmi-storm.c. */
+import type { Context } from './context.js'
+
+/** Processes that send, each with one command under way. */
+const SENDERS = 4
+
+/** What became of the commands; each number is explained in guest/scmi-storm.c. */
+export type Counts = Record<'sent' | 'answered' | 'refused' | 'wrong' | 'lost' | 'stray', number>
+
+/** Starts it in the background, once it knows the right answers; `expectStorm` waits for its end. */
+export async function startStorm(t: Context, ms: number): Promise<void> {
+  await t.call('start_storm', [SENDERS, Math.round(ms * t.patience)])
+}
+
+/** The storm is over: every command has had its answer, and the right one, but for `refused` of them. */
+export async function expectStorm(t: Context, because: string, refused: () => number = () => 0): Promise<Counts> {
+  const counts = parse(await t.call('end_storm', [], { timeoutMs: 120_000 }))
+  return t.expect('every command gets its own answer, once', {
+    because,
+    got: () => counts,
+    is: ({ sent, answered, wrong, lost, stray }) =>
+      answered >= SENDERS &&
+      counts.refused === refused() &&
+      answered + counts.refused === sent &&
+      wrong + lost + stray === 0,
+  })
+}
+
+const parse = (text: string): Counts =>
+  Object.fromEntries([...text.matchAll(/(\w+) (\d+)/g)].map(([, name, count]) => [name!, Number(count)])) as Counts
+
+/** Notifications that a device has got rid of: those that its driver took, and, if it took too long, those given up. */
+export const handledNotifications = (t: Context): number => {
+  const { notificationsSent, notificationsDropped } = t.device.stats()
+  return notificationsSent + notificationsDropped
+}

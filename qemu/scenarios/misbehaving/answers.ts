@@ -1,0 +1,144 @@
+import type { FaultRule } from '../../../src/faults/rule.js'
+import {
+  ANY_ERROR,
+  expectReadable,
+  expectReading,
+  expectSaid,
+  readable,
+  shortTimeout,
+  TIMED_OUT,
+  VALUE,
+} from '../../runner/readings.js'
+import { family } from '../../runner/scenario.js'
+
+interface Member {
+  /** What is wrong with the answer. */
+  what: string
+  /** One after another, each for one answer. */
+  rules: FaultRule[]
+  /** What the reader gets. */
+  reads: string | RegExp
+  because: string
+  /** What the kernel says of it. */
+  says?: string
+  tags?: string[]
+}
+
+const unknown = 'driver.c:scmi_xfer_command_acquire knows no such message under way: it says so and drops the answer'
+const unanswered = 'the reader waits until arm,max-rx-timeout-ms is over, driver.c:scmi_wait_for_reply'
+
+export default family<Member>(
+  {
+    never: {
+      what: 'never comes',
+      rules: [{ drop: true }],
+      reads: TIMED_OUT,
+      because: unanswered,
+      says: 'timed out in resp',
+      tags: ['ci'],
+    },
+    late: {
+      what: 'comes late, but within the timeout',
+      rules: [{ delay: '100 ms' }],
+      reads: VALUE,
+      because: 'driver.c:scmi_wait_for_reply waits for arm,max-rx-timeout-ms',
+    },
+    'after-timeout': {
+      what: 'comes when nobody waits for it any more',
+      rules: [{ hold: true }],
+      reads: TIMED_OUT,
+      because: `${unanswered}; later ${unknown}`,
+      says: 'Message for [0-9]+ type 0 is not expected',
+    },
+    twice: {
+      what: 'comes twice, the second time on the event queue',
+      rules: [{ duplicate: 1 }],
+      reads: VALUE,
+      because: `the first is as it should be; of the second ${unknown}`,
+      says: 'type 0 is not expected|Invalid message type:0',
+    },
+    'other-token': {
+      what: 'has the token of another message',
+      rules: [{ header: { token: '+1' } }],
+      reads: TIMED_OUT,
+      because: `${unknown}, and ${unanswered}`,
+      says: 'Message for [0-9]+ type 0 is not expected',
+      tags: ['ci'],
+    },
+    'other-command': {
+      what: 'names another message, or another protocol',
+      rules: [{ header: { message: 0x3 } }, { header: { protocol: 0x14 } }],
+      reads: VALUE,
+      because: 'a message under way is known by its token alone: driver.c:scmi_xfer_lookup_unlocked',
+    },
+    'unknown-type': {
+      what: 'is of a message type that does not exist',
+      rules: [{ header: { type: 1 } }],
+      reads: TIMED_OUT,
+      because: `driver.c:scmi_rx_callback drops what is no message, and ${unanswered}`,
+      says: 'received unknown msg_type',
+    },
+    'delayed-response': {
+      what: 'says that it is a delayed response',
+      rules: [{ header: { type: 2 } }],
+      reads: TIMED_OUT,
+      because: `driver.c:scmi_msg_response_validate refuses it where none was asked for, and ${unanswered}`,
+      says: 'Delayed Response for [0-9]+ not expected',
+    },
+    notification: {
+      what: 'says that it is a notification',
+      rules: [{ header: { type: 3 } }],
+      reads: TIMED_OUT,
+      because: `driver.c:scmi_handle_notification takes it as one that nobody wants, and ${unanswered}`,
+      says: 'Invalid clear on A2P channel',
+    },
+    empty: {
+      what: 'has no bytes',
+      rules: [{ truncate: 0 }],
+      reads: TIMED_OUT,
+      because: `there is no header that could name a message, and ${unanswered}`,
+    },
+    'header-alone': {
+      what: 'ends after the header',
+      rules: [{ truncate: 4 }],
+      reads: ANY_ERROR,
+      because: 'without a status (SCMI v3.2 §4.1.1) nobody can say that the command succeeded',
+    },
+    short: {
+      what: 'ends after the status',
+      rules: [{ truncate: 8 }],
+      reads: ANY_ERROR,
+      because: 'the reply has no value (SCMI v3.2 §4.7.2.8) that the driver could take for one, and its length says so',
+    },
+    long: {
+      what: 'is longer than it should be, or even than its buffer, as far as the used ring says',
+      rules: [{ extend: 64 }, { used_length: 0xffff_ffff }],
+      reads: VALUE,
+      because: 'msg.c:msg_fetch_response copies no more than the message has room for, and nobody reads what follows',
+      tags: ['ci'],
+    },
+    status: {
+      what: 'refuses: with a status that there is, or one that there is not',
+      rules: [{ status: 'GENERIC_ERROR' }, { status: -99 }, { status: 99 }],
+      reads: 'Input/output error',
+      because: 'common.h:scmi_to_linux_errno has -EIO for it, and for what it does not know',
+    },
+  },
+  ({ what, rules, reads, because, says, tags = [] }) => ({
+    summary: `an answer ${what}: the reader of a sensor gets what it should, and the next reading is right`,
+    tags,
+    platform: readable,
+    ...(reads === TIMED_OUT ? { machine: { nodes: [shortTimeout] } } : {}),
+    async run(t) {
+      await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
+      for (const rule of rules) {
+        await t.step(`an answer as of the rule ${JSON.stringify(rule)}`)
+        const { id } = t.server.faults.add({ protocol: 'sensor', message: 'SENSOR_READING_GET', times: 1, ...rule })
+        await expectReading(t, 'the reader gets what it should', because, reads)
+        t.server.faults.release(id)
+        if (says) await expectSaid(t, because, says)
+      }
+      await expectReadable(t, 'the next reading is right', 'an answer is about its own message alone')
+    },
+  }),
+)

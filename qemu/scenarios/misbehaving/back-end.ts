@@ -1,0 +1,66 @@
+import type { Context } from '../../runner/context.js'
+import { expectReadable, readable, VALUE } from '../../runner/readings.js'
+import { family } from '../../runner/scenario.js'
+import { expectStorm, startStorm } from '../../runner/storm.js'
+
+/** How long messages are sent while back ends come and go. */
+const STORM_MS = 2_000
+const LIMIT_MS = 10_000
+
+const because =
+  'QEMU keeps the rings while there is no back end, and the next one takes what is not answered (vhost-user, inflight I/O ' +
+  'tracking): the driver sees answers that come late'
+
+/** The back end dies, and another takes its place. */
+async function replace(t: Context): Promise<void> {
+  await t.step('the back end is killed, and another takes its place')
+  t.guest.stopDevice()
+  await t.guest.startDevice()
+}
+
+interface Member {
+  what: string
+  tags?: string[]
+  play: (t: Context) => Promise<void>
+}
+
+export default family<Member>(
+  {
+    'with-a-message': {
+      what: 'with a message that it has not answered',
+      tags: ['ci'],
+      async play(t) {
+        const { id } = t.server.faults.add({ protocol: 'sensor', message: 'SENSOR_READING_GET', hold: true })
+        await t.call('start_reading')
+        await t.expect('the device has the message', {
+          because: 'hwmon asks for the value at each reading',
+          got: () => t.server.faults.list().find(fault => fault.id === id)!.held,
+          is: 1,
+          withinMs: LIMIT_MS,
+        })
+        await replace(t)
+        await t.expect('the reader gets its answer', { because, got: () => t.call('end_reading'), is: VALUE })
+      },
+    },
+    'mid-traffic': {
+      what: 'twice, in mid-traffic',
+      async play(t) {
+        await startStorm(t, STORM_MS)
+        await replace(t)
+        await replace(t)
+        await expectStorm(t, because)
+      },
+    },
+  },
+  ({ what, tags = [], play }) => ({
+    summary: `the back end is killed ${what}, and another takes its place: each message gets its answer`,
+    tags,
+    platform: readable,
+    machine: { devices: [{ dials: 'device' }] },
+    async run(t) {
+      await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
+      await play(t)
+      await expectReadable(t, 'the sensor can be read again', because)
+    },
+  }),
+)
