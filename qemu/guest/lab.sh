@@ -165,9 +165,16 @@ identity() {
 	echo "$(cat "$known/protocol_version") $(cat "$known/vendor_id")/$(cat "$known/sub_vendor_id") $(cat "$known/firmware_version")"
 }
 
-# Runs scmi-storm in the background, and waits until it sends: start_storm SENDERS MS; prints what came of it.
+# Runs scmi-storm in the background, and waits until it sends: start_storm SENDERS MS FILE; end_storm prints what came
+# of it.
 start_storm() {
-	{ scmi-storm "$1" "$2" >/tmp/storm 2>&1; echo over >/tmp/storm-over; } >/dev/null 2>&1 &
+	{ scmi-storm "$1" "$2" "$3" >/tmp/storm 2>&1; echo over >/tmp/storm-over; } >/dev/null 2>&1 &
 	wait_for 100 [ -s /tmp/storm ]
 }
 end_storm() { wait_for 900 [ -e /tmp/storm-over ] && cat /tmp/storm; }
+
+# Reads the sensor, over and over, in the background until a storm is over; prints each kind of reading there was.
+start_readings() {
+	{ while reading; [ ! -e /tmp/storm-over ]; do :; done >/tmp/readings; echo over >/tmp/readings-over; } >/dev/null 2>&1 &
+}
+end_readings() { wait_for 300 [ -e /tmp/readings-over ] && sort -u /tmp/readings; }

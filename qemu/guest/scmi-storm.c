@@ -2,7 +2,8 @@
  * scmi-storm: sends SCMI commands from several processes at once through the kernel's raw mode, for a while, and compares
  * every answer with the one that its command got before, when it was alone.
  *
- *   scmi-storm 4 1500    4 senders, 1500 ms
+ *   scmi-storm 4 1500                 4 senders, 1500 ms
+ *   scmi-storm 4 1500 message_poll    the same, through the file by which the kernel polls for answers
  *
  * Says that it begins, then "sent answered refused wrong lost stray": commands that were sent, those with the right
  * answer, with another status, with another content, without an answer, and answers that nobody waited for. All senders
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGE "/sys/kernel/debug/scmi/0/raw/message"
+#define RAW "/sys/kernel/debug/scmi/0/raw/"
 #define TOKENS 1024
 #define MAX_SENDERS 16
 #define MAX_ANSWER 256
@@ -51,6 +52,9 @@ static struct shared {
 
 static struct answer right[sizeof(commands) / sizeof(commands[0])];
 
+/* The file that commands are sent through; answers come from any. */
+static const char *file = "message";
+
 static void fail(const char *what)
 {
 	fprintf(stderr, "scmi-storm: %s: %s\n", what, strerror(errno));
@@ -65,12 +69,15 @@ static long now_ms(void)
 	return now.tv_sec * 1000L + now.tv_nsec / 1000000;
 }
 
-static int open_raw(void)
+static int open_raw(const char *name)
 {
-	int fd = open(MESSAGE, O_RDWR | O_NONBLOCK);
+	char path[128];
+	int fd;
 
+	snprintf(path, sizeof(path), RAW "%s", name);
+	fd = open(path, O_RDWR | O_NONBLOCK);
 	if (fd < 0)
-		fail(MESSAGE);
+		fail(path);
 	return fd;
 }
 
@@ -114,7 +121,7 @@ static uint32_t header_of(const struct answer *answer)
  */
 static void learn(int fd)
 {
-	int to = open_raw();
+	int to = open_raw(file);
 
 	for (int command = 0; command < COMMANDS; command++) {
 		send_command(to, command, command);
@@ -129,7 +136,7 @@ static void run_sender(int sender, int senders, int told, long until)
 {
 	uint32_t first = TOKENS / senders * sender, count = TOKENS / senders;
 	struct pollfd waiting = { told, POLLIN, 0 };
-	int fd = open_raw();
+	int fd = open_raw(file);
 	uint8_t news;
 
 	for (uint32_t i = 0; now_ms() < until; i++) {
@@ -213,17 +220,19 @@ static void print_counts(int senders)
 
 int main(int argc, char **argv)
 {
-	int senders = argc == 3 ? atoi(argv[1]) : 0, fd, tell[MAX_SENDERS];
-	long ms = argc == 3 ? atol(argv[2]) : 0, until;
+	int senders = argc > 2 ? atoi(argv[1]) : 0, fd, tell[MAX_SENDERS];
+	long ms = argc > 2 ? atol(argv[2]) : 0, until;
 
 	if (senders < 1 || senders > MAX_SENDERS || ms < 1) {
-		fprintf(stderr, "usage: scmi-storm SENDERS MILLISECONDS\nSENDERS: 1 to %d\n", MAX_SENDERS);
+		fprintf(stderr, "usage: scmi-storm SENDERS MILLISECONDS [FILE]\nSENDERS: 1 to %d\n", MAX_SENDERS);
 		return 2;
 	}
+	if (argc > 3)
+		file = argv[3];
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		fail("memory");
-	fd = open_raw();
+	fd = open_raw("message");
 	learn(fd);
 	/* Whoever waits for the storm to begin sees this. */
 	puts("knows the answers");

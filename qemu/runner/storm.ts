@@ -7,9 +7,12 @@ const SENDERS = 4
 /** What became of the commands; each number is explained in guest/scmi-storm.c. */
 export type Counts = Record<'sent' | 'answered' | 'refused' | 'wrong' | 'lost' | 'stray', number>
 
-/** Starts it in the background, once it knows the right answers; `expectStorm` waits for its end. */
-export async function startStorm(t: Context, ms: number): Promise<void> {
-  await t.call('start_storm', [SENDERS, Math.round(ms * t.patience)])
+/**
+ * Starts it in the background, once it knows the right answers; `expectStorm` waits for its end. `file` of the raw mode
+ * takes the commands.
+ */
+export async function startStorm(t: Context, ms: number, file = 'message'): Promise<void> {
+  await t.call('start_storm', [SENDERS, Math.round(ms * t.patience), file])
 }
 
 /** The storm is over: every command has had its answer, and the right one, but for `refused` of them. */

@@ -1,0 +1,77 @@
+import type { Context } from '../../runner/context.js'
+import { expectReadable, expectSaid, readable, shortTimeout, VALUE } from '../../runner/readings.js'
+import { family, type KernelNeeds } from '../../runner/scenario.js'
+import { expectStorm, startStorm } from '../../runner/storm.js'
+
+/** raw/message_poll is there since then. */
+const polls: KernelNeeds = { releases: '>=7.2' }
+const ROUNDS = 20
+/** How long messages are sent by other processes, to be found by those who poll. */
+const STORM_MS = 2_000
+
+const SUCCESS = 'status 0 (SUCCESS)'
+const NONE = 'scmi-raw: no answer: time is up'
+const because =
+  'driver.c:scmi_wait_for_reply spins until virtio.c:virtio_poll_done has found the message in the used ring, or ' +
+  'virtio.c:scmi_vio_complete_cb has'
+
+const expectPolled = (t: Context, what: string, is: string, rounds: number, why = because): Promise<string> =>
+  t.expect(what, { because: why, got: () => t.call('poll_often', [rounds]), is })
+
+interface Member {
+  what: string
+  nodes?: string[]
+  tags?: string[]
+  play: (t: Context) => Promise<void>
+}
+
+export default family<Member>(
+  {
+    alone: {
+      what: 'answers are found',
+      tags: ['ci'],
+      play: async t => void (await expectPolled(t, 'each answer is found', SUCCESS, ROUNDS)),
+    },
+    'among-others': {
+      what: 'answers are found among those that others wait for, who get theirs as well',
+      async play(t) {
+        await startStorm(t, STORM_MS, 'message_poll')
+        await t.call('start_readings')
+        const others = 'virtio.c:scmi_vio_deferred_tx_worker takes what was found while polling for another'
+        await expectStorm(t, others)
+        const got = () => t.call('end_readings')
+        await t.expect('who did not poll has its answers', { because: others, got, is: VALUE })
+      },
+    },
+    unanswered: {
+      what: 'nobody answers: the kernel stops to poll, and works on when the answer comes',
+      nodes: [shortTimeout],
+      async play(t) {
+        const { id } = t.server.faults.add({ protocol: 'base', hold: true })
+        const why = 'driver.c:scmi_wait_for_reply polls no longer than arm,max-rx-timeout-ms'
+        await expectPolled(t, 'there is no answer', NONE, 1, why)
+        await expectSaid(t, why, 'timed out in resp.* - polling')
+        t.server.faults.remove(id)
+        await expectPolled(
+          t,
+          'answers are found again',
+          SUCCESS,
+          1,
+          'virtio.c:virtio_mark_txdone: late ones are dropped',
+        )
+      },
+    },
+  },
+  ({ what, nodes, tags = [], play }) => ({
+    summary: `polling for answers: ${what}`,
+    tags,
+    platform: readable,
+    ...(nodes ? { machine: { nodes } } : {}),
+    kernel: polls,
+    async run(t) {
+      await expectReadable(t, 'the sensor can be read', 'driver.c:scmi_probe')
+      await play(t)
+      await expectReadable(t, 'the sensor can be read afterwards', because)
+    },
+  }),
+)
