@@ -4,9 +4,9 @@ import { basename, join } from 'node:path'
 import { WorkError } from '../../qemu/errors.js'
 import { packageRoot } from '../../qemu/paths.js'
 import { run } from '../../qemu/process.js'
-import { type Progress, startProgress } from '../../src/progress.js'
 import { setup } from '../../qemu/setup.js'
 import { toolsFor } from '../../qemu/tools.js'
+import { type Progress, startProgress } from '../../src/progress.js'
 import type { Result } from './result.js'
 
 const TARGETS = ['session', 'ring'] as const
