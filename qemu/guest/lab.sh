@@ -140,19 +140,6 @@ scan_for_leaks() {
 }
 leaks() { cat /sys/kernel/debug/kmemleak; }
 
-# One step of unbinding (-) and binding (+) the virtio driver (v), the transport's (t) and the core's (c). What is so
-# already is passed over: before Linux 7.2 the transport's driver comes and goes with the virtio driver.
-step() {
-	case $1 in
-	-v) unbind_virtio ;;
-	-t) [ ! -e $TRANSPORT/$NODE ] || unbind_transport ;;
-	+v) bind_virtio ;;
-	+t) [ ! -e $TRANSPORT ] || [ -e $TRANSPORT/$NODE ] || probe_transport ;;
-	+c) probe_core ;;
-	esac
-}
-steps() { for step in "$@"; do step "$step" || return; done; }
-
 # The value of the sensor that runner/readings.ts tells of, or the error's text. One read: cat would try again.
 reading() { dd if="$(echo /sys/class/hwmon/hwmon*/in0_input)" count=1 status=none 2>&1 | sed 's/.*: //'; }
 

@@ -1,13 +1,10 @@
 import type { Context } from '../../runner/context.js'
-import { expectReadable, expectSaid, readable, shortTimeout, VALUE } from '../../runner/readings.js'
+import { expectReadable, expectSaid, readable, shortTimeout } from '../../runner/readings.js'
 import { family, type KernelNeeds } from '../../runner/scenario.js'
-import { expectStorm, startStorm } from '../../runner/storm.js'
 
 /** raw/message_poll is there since then. */
 const polls: KernelNeeds = { releases: '>=7.2' }
 const ROUNDS = 20
-/** How long messages are sent by other processes, to be found by those who poll. */
-const STORM_MS = 2_000
 
 const SUCCESS = 'status 0 (SUCCESS)'
 const NONE = 'scmi-raw: no answer: time is up'
@@ -31,17 +28,6 @@ export default family<Member>(
       what: 'answers are found',
       tags: ['ci'],
       play: async t => void (await expectPolled(t, 'each answer is found', SUCCESS, ROUNDS)),
-    },
-    'among-others': {
-      what: 'answers are found among those that others wait for, who get theirs as well',
-      async play(t) {
-        await startStorm(t, STORM_MS, 'message_poll')
-        await t.call('start_readings')
-        const others = 'virtio.c:scmi_vio_deferred_tx_worker takes what was found while polling for another'
-        await expectStorm(t, others)
-        const got = () => t.call('end_readings')
-        await t.expect('who did not poll has its answers', { because: others, got, is: VALUE })
-      },
     },
     unanswered: {
       what: 'nobody answers: the kernel stops to poll, and works on when the answer comes',
