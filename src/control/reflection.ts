@@ -4,7 +4,10 @@
  * nothing of that, so it is set right here.
  */
 import type { AnyDefinition, PackageDefinition } from '@grpc/proto-loader'
-import { FileDescriptorProto } from 'protobufjs/ext/descriptor/index.js'
+import descriptor from 'protobufjs/ext/descriptor/index.js'
+
+/** The module is CommonJS, whose names Node does not see from outside. */
+const { FileDescriptorProto } = descriptor
 
 /** The parts of descriptions (google/protobuf/descriptor.proto) that are of interest here. */
 interface FileDescription {

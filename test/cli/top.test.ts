@@ -1,5 +1,6 @@
 /** `ctl top` on a terminal: it shows what happens, keeps to the size, and leaves the terminal as it was. */
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { CLOCK, setUp } from '../control/rig.js'
 import { Terminal } from '../support/terminal.js'
@@ -7,6 +8,8 @@ import { Terminal } from '../support/terminal.js'
 const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
 const UART = 1
 const LIMIT_MS = 120_000
+/** Between messages: few enough that their rate is read at a glance. */
+const PAUSE_MS = 5
 
 /** `ctl top`, started from a shell that says so when it is over. */
 function start(control: string, size: { rows: number; columns: number }): Terminal {
@@ -24,8 +27,15 @@ test(
     const terminal = start(rig.control, { rows: 20, columns: 100 })
     await terminal.shows(/acme:rig .* q quits\n0 messages\/s/)
     expect(terminal.onSecondScreen).toBe(true)
-    const traffic = setInterval(() => void rig.guest.send(CLOCK, 0x6, UART), 5)
-    onTestFinished(() => clearInterval(traffic))
+    let going = true
+    const traffic = (async () => {
+      for (; going; await sleep(PAUSE_MS)) await rig.guest.send(CLOCK, 0x6, UART)
+    })()
+    // Before the guest goes.
+    onTestFinished(() => {
+      going = false
+      return traffic
+    })
     await terminal.shows(/clock CLOCK_RATE_GET +\d[\d.]* +\d+ \ws/)
     await rig.client.call('set', { address: 'sensor.cpu', value: '85C' })
     await terminal.shows(/sensor.cpu.value +85 °C +\d s +▁█/)

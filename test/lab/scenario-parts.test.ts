@@ -37,7 +37,7 @@ describe('scenarios', () => {
     expect(new Set(entries.map(({ name }) => name)).size).toBe(entries.length)
     for (const { name, scenario } of entries) {
       expect(name).toMatch(/^[a-z0-9-]+(\/[a-z0-9-]+){1,2}$/)
-      expect(scenario.summary, name).toMatch(/^\S.{10,110}$/)
+      expect(scenario.summary, name).toMatch(/^\S.{10,200}$/)
     }
   })
 
