@@ -66,18 +66,28 @@ function plainProgress(title: string, stream: NodeJS.WriteStream): Progress {
   const began = Date.now()
   let lastStep = ''
   let lastPrint = 0
+  let later: NodeJS.Timeout | undefined
   return {
     update(step, fraction, detail = '') {
-      const now = Date.now()
-      if (step === lastStep && now - lastPrint < plainMs) return
-      lastStep = step
-      lastPrint = now
-      stream.write(`${title}: ${step}${percent(fraction)}, ${seconds(now - began)} ${detail}`.trimEnd().concat('\n'))
+      const print = () => {
+        lastStep = step
+        lastPrint = Date.now()
+        const time = seconds(lastPrint - began)
+        stream.write(`${title}: ${step}${percent(fraction)}, ${time} ${detail}`.trimEnd().concat('\n'))
+      }
+      clearTimeout(later)
+      // What is kept back is said when it is time, if nothing newer is there by then.
+      const wait = step === lastStep ? lastPrint + plainMs - Date.now() : 0
+      if (wait <= 0) print()
+      else later = setTimeout(print, wait).unref()
     },
     note: text => void stream.write(`${title}: ${text}\n`),
     clear() {},
-    done: text => void stream.write(`${title}: ${text} (${seconds(Date.now() - began)})\n`),
-    stop() {},
+    done(text) {
+      clearTimeout(later)
+      stream.write(`${title}: ${text} (${seconds(Date.now() - began)})\n`)
+    },
+    stop: () => clearTimeout(later),
   }
 }
 

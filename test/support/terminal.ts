@@ -21,7 +21,8 @@ export class Terminal {
     const { rows = 24, columns = 100, env = {} } = options
     this.#terminal = new xterm.Terminal({ rows, cols: columns, allowProposedApi: true })
     this.#child = spawn('python3', [HELPER, String(rows), String(columns), ...command], {
-      env: { ...process.env, TERM: 'xterm-256color', ...env },
+      // Views of a terminal hold still where CI is set, terminal or not.
+      env: { ...process.env, CI: 'false', TERM: 'xterm-256color', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     this.#child.stdout!.on('data', (data: Buffer) => {

@@ -1,8 +1,11 @@
 /** A run as people read it: a line for each scenario, the evidence of what differs, and a table of several kernels. */
-import colors from 'picocolors'
+import picocolors from 'picocolors'
 import { tableLines } from '../../../src/cli/tables.js'
 import { seconds } from '../../../src/progress.js'
 import { differs, type ResultRecord, type RunRecord } from '../record.js'
+
+/** Not into files and pipes, which CI has as well. */
+const colors = picocolors.createColors(picocolors.isColorSupported && process.stdout.isTTY)
 
 const NAME_WIDTH = 34
 /** Messages that are shown at once; files have more. */

@@ -38,9 +38,8 @@ async function loadAndUnload(t: Context, load: string[], unload: string[]): Prom
   await t.expect('nothing is left', { because: 'all parts were unloaded', got: () => t.call('loaded'), is: '' })
 }
 
-export default family(Object.fromEntries(orders.map(order => [order.join('-'), order])), (load, name) => ({
+export default family(Object.fromEntries(orders.map(order => [order.join('-'), order])), load => ({
   summary: `modules are loaded in the order ${load.join(', ')}, and unloaded in each order`,
-  tags: name === 'transport-core-clients' ? ['ci'] : [],
   kernel: { config: ['CONFIG_ARM_SCMI_PROTOCOL=m', 'CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=m'], loadsModules: true },
   allows: { noInstance: 'its modules are unloaded' },
   async run(t) {
