@@ -5,7 +5,7 @@ import { seconds } from '../../../src/progress.js'
 import { differs, type ResultRecord, type RunRecord } from '../record.js'
 
 /** Not into files and pipes, which CI has as well. */
-const colors = picocolors.createColors(picocolors.isColorSupported && process.stdout.isTTY)
+const colors = picocolors.createColors(process.stdout.isTTY === true && picocolors.isColorSupported)
 
 const NAME_WIDTH = 34
 /** Messages that are shown at once; files have more. */
