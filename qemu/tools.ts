@@ -57,6 +57,7 @@ export const tools = {
   kmod: { command: 'depmod', package: 'kmod', purpose: 'build a kernel' },
   clang: { command: 'clang++', package: 'clang', purpose: 'fuzz', forTests: true },
   fuzzer: { file: '/usr/share/doc/libclang-rt-dev', package: 'libclang-rt-dev', purpose: 'fuzz', forTests: true },
+  protoc: { command: 'protoc', package: 'protobuf-compiler', purpose: 'test traces', forTests: true },
   keyring: {
     file: '/usr/share/keyrings/debian-archive-keyring.gpg',
     package: 'debian-archive-keyring',

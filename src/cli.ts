@@ -9,6 +9,7 @@ import { addBenchCommand } from './cli/bench.js'
 import { addCtlCommand } from './cli/ctl.js'
 import { addPlatformCommand } from './cli/platform.js'
 import type { ServeCommandOptions } from './cli/serve.js'
+import { addTraceCommand } from './cli/trace.js'
 import { defaultControlPath } from './control/socket.js'
 import type { Endpoint } from './endpoint.js'
 import { errorCode, FailedError, InterruptedError, OperatorError } from './errors.js'
@@ -100,6 +101,7 @@ Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or pat
   .exitOverride()
   .action(async (options: ServeCommandOptions) => (await import('./cli/serve.js')).run(options))
 addPlatformCommand(program)
+addTraceCommand(program)
 addBenchCommand(program)
 addCtlCommand(program)
 

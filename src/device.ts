@@ -116,7 +116,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       window: index => this.#windows[index]!,
       tap: this.#tap,
       log: this.#log,
-      answer: entry => (this.#tap.active ? this.#answerTapped(entry) : this.#answerOne(entry)),
+      answer: entry => this.#answerEntries(entry, entry + ENTRY_WORDS),
       execute: (entry, reply, capacity) => this.#execute(entry, reply, capacity),
     })
   }
@@ -129,25 +129,15 @@ export class Device extends EventEmitter<DeviceEvents> {
     if (batch[HEADER_PREVIOUS_COUNT] !== 0) this.agent.took(this.#request.header, times[TIME_SERVICE]!)
     const end = BATCH_HEADER + count * ENTRY_WORDS
     if (this.faults.active) this.faults.answer(end)
-    else if (this.#tap.active) {
-      this.#tap.begin()
-      for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) this.#answerTapped(entry)
-    } else this.#answerEntries(BATCH_HEADER, end)
+    else if (this.#tap.active) this.#answerSeen(end)
+    else this.#answerEntries(BATCH_HEADER, end)
   }
 
-  #answerTapped(entry: number): void {
+  #answerSeen(end: number): void {
     const { batch } = this.native
-    const request = this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
-    const length = batch[entry + ENTRY_REQUEST_LENGTH]!
-    const room = batch[entry + ENTRY_REPLY_CAPACITY]!
-    this.#tap.command(request, batch[entry + ENTRY_REQUEST_OFFSET]!, length, room)
-    this.#answerOne(entry)
-    const reply = this.#windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
-    this.#tap.reply(reply, batch[entry + ENTRY_REPLY_OFFSET]!, batch[entry + ENTRY_WRITTEN]!)
-  }
-
-  #answerOne(entry: number): void {
-    this.#answerEntries(entry, entry + ENTRY_WORDS)
+    this.#tap.requests(this.#windows, batch, end)
+    this.#answerEntries(BATCH_HEADER, end)
+    this.#tap.replies(this.#windows, batch, end)
   }
 
   /**

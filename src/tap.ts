@@ -3,12 +3,37 @@
  * devices copy each message, with its times, into one buffer that was allocated once; listeners read it a few
  * milliseconds later, outside the batch handler. While nobody does, it costs one boolean test a batch.
  */
-import { TIME_SERVICE, TIME_TAKEN } from './native.js'
-import { align, EVENT, RECORD_HEADER, RECORD_MAX, TapRecords } from './tap-records.js'
+import {
+  BATCH_HEADER,
+  BATCH_MAX,
+  ENTRY_REPLY_CAPACITY,
+  ENTRY_REPLY_OFFSET,
+  ENTRY_REPLY_WINDOW,
+  ENTRY_REQUEST_LENGTH,
+  ENTRY_REQUEST_OFFSET,
+  ENTRY_REQUEST_WINDOW,
+  ENTRY_WORDS,
+  ENTRY_WRITTEN,
+  TIME_SERVICE,
+  TIME_TAKEN,
+} from './native.js'
+import {
+  BATCH_ANSWERED,
+  BATCH_ARRIVED,
+  BATCH_NEXT,
+  BATCH_REPLIES,
+  BATCH_WORDS,
+  EVENT,
+  LENGTH_MAX,
+  RECORD_MAX,
+  TapRecords,
+} from './tap-records.js'
 import { MESSAGE_MAX } from './wire/header.js'
 
-/** Holds what a device can answer in several times FLUSH_MS. */
-const BUFFER_SIZE = 8 << 20
+/** Holds what a device can answer in several times FLUSH_MS, and the longest batch there can be. */
+const BUFFER_WORDS = 2 << 20
+/** Beyond this, a batch might not fit. */
+const BUFFER_FULL = BUFFER_WORDS - BATCH_WORDS - BATCH_MAX * RECORD_MAX
 /** Longer than a visit of the ring loop (native/pump.cc), short enough for a live view. */
 const FLUSH_MS = 5
 
@@ -26,9 +51,9 @@ export class Tap {
   #space = new ArrayBuffer(0)
   #words = new Uint32Array(0)
   #doubles = new Float64Array(0)
+  /** Words. */
   #used = 0
   #count = 0
-  #record = 0
   #droppedBefore = 0
 
   constructor() {
@@ -38,7 +63,7 @@ export class Tap {
   /** Calls `listener` with all messages from now on, in bursts. Returns what ends that, after the last burst. */
   listen(listener: TapListener): () => void {
     if (this.#space.byteLength === 0) {
-      this.#space = new ArrayBuffer(BUFFER_SIZE)
+      this.#space = new ArrayBuffer(BUFFER_WORDS * 4)
       this.#words = new Uint32Array(this.#space)
       this.#doubles = new Float64Array(this.#space)
     }
@@ -63,7 +88,7 @@ export class Tap {
   flush(): void {
     if (this.#used === 0 && this.dropped === this.#droppedBefore) return
     for (const device of this.#devices) device.settle()
-    const bytes = new Uint8Array(this.#space, 0, this.#used)
+    const bytes = new Uint8Array(this.#space, 0, this.#used * 4)
     const [count, dropped] = [this.#count, this.dropped - this.#droppedBefore]
     this.#droppedBefore = this.dropped
     this.#used = 0
@@ -71,74 +96,75 @@ export class Tap {
     for (const listener of this.#listeners) listener(new TapRecords(bytes, count, dropped))
   }
 
-  /** Where the next record begins, in bytes. Hot, like all that follows. */
-  get position(): number {
-    return this.#used
-  }
-
-  /** Begins a record with the first bytes of `view` at `offset` as its request. False if there is no room. */
-  open(where: number, view: DataView, offset: number, length: number, room: number): boolean {
-    if (this.#used + RECORD_MAX > BUFFER_SIZE) {
-      this.dropped++
-      return false
-    }
-    if (this.#used === 0) this.#timer.refresh()
+  /** Begins a batch of so many messages. Returns where, in words, or -1: there is no room. Hot, like all that follows. */
+  begin(count: number): number {
     const at = this.#used
-    this.#record = at
-    this.#words[(at >> 2) + 1] = where
-    this.#words[(at >> 2) + 6] = length
-    this.#words[(at >> 2) + 8] = room
-    this.#used += RECORD_HEADER
-    this.#copy(view, offset, length)
-    return true
-  }
-
-  /** Ends the record with its reply. */
-  finish(view: DataView, offset: number, length: number): void {
-    this.#words[(this.#record >> 2) + 7] = length
-    this.#copy(view, offset, length)
-    this.#used = align(this.#used, 8)
-    this.#words[this.#record >> 2] = this.#used - this.#record
-    this.#count++
-  }
-
-  /** Sets the times of the records from byte `from` to byte `to`. */
-  stamp(from: number, to: number, arrivedUs: number, answeredUs: number): void {
-    for (let at = from; at < to; at += this.#words[at >> 2]!) {
-      this.#doubles[(at >> 3) + 1] = arrivedUs
-      this.#doubles[(at >> 3) + 2] = answeredUs
+    if (at > BUFFER_FULL) {
+      this.dropped += count
+      return -1
     }
+    if (at === 0) this.#timer.refresh()
+    this.#words[at] = count
+    this.#used = at + BATCH_WORDS
+    this.#count += count
+    return at
   }
 
-  #copy(view: DataView, offset: number, length: number): void {
-    const end = offset + Math.min(length, MESSAGE_MAX)
-    let from = offset
-    let to = this.#used >> 2
-    for (; from + 4 <= end; from += 4) this.#words[to++] = view.getUint32(from, true)
-    if (from < end) {
-      let last = 0
-      for (let shift = 0; from < end; from++, shift += 8) last |= view.getUint8(from) << shift
-      this.#words[to++] = last
-    }
-    this.#used = to << 2
+  request(first: number, view: DataView, offset: number, length: number): void {
+    this.#words[this.#used] = first
+    this.#used = copy(this.#words, this.#used + 1, view, offset, length)
+  }
+
+  /** All requests of batch `at` are there. */
+  endRequests(at: number): void {
+    this.#words[at + BATCH_REPLIES] = this.#used - at
+  }
+
+  reply(room: number, view: DataView, offset: number, length: number): void {
+    this.#words[this.#used] = (Math.min(room, LENGTH_MAX) << 16) | Math.min(length, LENGTH_MAX)
+    this.#used = copy(this.#words, this.#used + 1, view, offset, length)
+  }
+
+  /** All replies are there. */
+  end(at: number): void {
+    this.#used = (this.#used + 1) & ~1
+    this.#words[at + BATCH_NEXT] = this.#used - at
+  }
+
+  setTimes(at: number, arrivedUs: number, answeredUs: number): void {
+    this.#doubles[(at >> 1) + BATCH_ARRIVED] = arrivedUs
+    this.#doubles[(at >> 1) + BATCH_ANSWERED] = answeredUs
   }
 }
 
-/** What one device writes to. Hot code: nothing here allocates. */
+/** Copies bytes to `to` on, but not more than are kept of a message. Returns the index after the last word. Hot. */
+function copy(words: Uint32Array, to: number, view: DataView, offset: number, length: number): number {
+  const end = offset + Math.min(length, MESSAGE_MAX)
+  let at = to
+  let from = offset
+  for (; from + 4 <= end; from += 4) words[at++] = view.getUint32(from, true)
+  if (from < end) {
+    let last = 0
+    for (let shift = 0; from < end; from++, shift += 8) last |= view.getUint8(from) << shift
+    words[at++] = last
+  }
+  return at
+}
+
+/** What one device writes to. Nothing here allocates. */
 export class DeviceTap {
   readonly #tap: Tap
-  readonly #index: number
+  /** In the upper half of a word. */
+  readonly #device: number
   readonly #times: Float64Array
-  /** The records of the last batch, which get their times when it is out. */
-  #batchFrom = 0
-  #batchTo = 0
+  /** Where the last batch is, which gets its times when it is out; -1: there is none. */
+  #batch = -1
   #takenUs = 0
-  #isOpen = false
 
   /** Use `Tap.attach`. */
   constructor(tap: Tap, index: number, times: Float64Array) {
     this.#tap = tap
-    this.#index = index
+    this.#device = index << 16
     this.#times = times
   }
 
@@ -147,47 +173,63 @@ export class DeviceTap {
     return this.#tap.active
   }
 
-  /** A batch begins. */
-  begin(): void {
+  /** The commands of a batch, before they are carried out: what the guest does to its memory later is not recorded. Hot. */
+  requests(windows: readonly DataView[], batch: Uint32Array, end: number): void {
     this.settle()
     this.#takenUs = this.#times[TIME_TAKEN]!
-    this.#batchFrom = this.#batchTo = this.#tap.position
+    const at = this.#tap.begin((end - BATCH_HEADER) / ENTRY_WORDS)
+    this.#batch = at
+    if (at < 0) return
+    for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
+      const length = batch[entry + ENTRY_REQUEST_LENGTH]!
+      const first = this.#device | Math.min(length, LENGTH_MAX)
+      const view = windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
+      this.#tap.request(first, view, batch[entry + ENTRY_REQUEST_OFFSET]!, length)
+    }
+    this.#tap.endRequests(at)
   }
 
-  /** A command with room for its reply, before it is carried out: what the guest does to its memory afterwards is not recorded. */
-  command(view: DataView, offset: number, length: number, room: number): void {
-    this.#isOpen = this.#tap.open(this.#index, view, offset, length, room)
+  /** Their replies, which are empty for those that can't be answered. Hot. */
+  replies(windows: readonly DataView[], batch: Uint32Array, end: number): void {
+    if (this.#batch < 0) return
+    for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
+      const room = batch[entry + ENTRY_REPLY_CAPACITY]!
+      const view = windows[batch[entry + ENTRY_REPLY_WINDOW]!]!
+      this.#tap.reply(room, view, batch[entry + ENTRY_REPLY_OFFSET]!, batch[entry + ENTRY_WRITTEN]!)
+    }
+    this.#tap.end(this.#batch)
   }
 
-  /** Its reply, which is empty if it can't be answered. */
-  reply(view: DataView, offset: number, length: number): void {
-    if (!this.#isOpen) return
-    this.#tap.finish(view, offset, length)
-    this.#batchTo = this.#tap.position
-  }
-
-  /** A notification or delayed response that the driver is given at `timeUs`. */
+  /** A notification or delayed response that the driver is given at `timeUs`. Not between `requests` and `replies`. */
   event(timeUs: number, view: DataView, offset: number, length: number): void {
-    const from = this.#tap.position
-    if (!this.#tap.open(EVENT | this.#index, view, offset, 0, length)) return
-    this.#tap.finish(view, offset, length)
-    this.#tap.stamp(from, this.#tap.position, timeUs, timeUs)
+    const at = this.#tap.begin(1)
+    if (at < 0) return
+    this.#tap.request(this.#device | EVENT, view, offset, 0)
+    this.#endOne(at, length, view, offset, length)
+    this.#tap.setTimes(at, timeUs, timeUs)
   }
 
-  /** A command, with room for its reply, which comes by itself at `answeredUs`. Not from within a batch. */
+  /** A command that is seen by itself, not with its batch; an empty reply is none. Not between `requests` and `replies`. */
   exchange(arrivedUs: number, answeredUs: number, request: DataView, room: number, reply: DataView): void {
-    const from = this.#tap.position
-    if (!this.#tap.open(this.#index, request, 0, request.byteLength, room)) return
-    this.#tap.finish(reply, 0, reply.byteLength)
-    this.#tap.stamp(from, this.#tap.position, arrivedUs, answeredUs)
+    const at = this.#tap.begin(1)
+    if (at < 0) return
+    const { byteLength } = request
+    this.#tap.request(this.#device | Math.min(byteLength, LENGTH_MAX), request, 0, byteLength)
+    this.#endOne(at, room, reply, 0, reply.byteLength)
+    this.#tap.setTimes(at, arrivedUs, answeredUs)
+  }
+
+  #endOne(at: number, room: number, view: DataView, offset: number, length: number): void {
+    this.#tap.endRequests(at)
+    this.#tap.reply(room, view, offset, length)
+    this.#tap.end(at)
   }
 
   /** The last batch is out: its messages get their times. */
   settle(): void {
-    if (this.#batchTo > this.#batchFrom) {
-      const answeredUs = this.#takenUs + this.#times[TIME_SERVICE]! / 1000
-      this.#tap.stamp(this.#batchFrom, this.#batchTo, this.#takenUs, answeredUs)
+    if (this.#batch >= 0) {
+      this.#tap.setTimes(this.#batch, this.#takenUs, this.#takenUs + this.#times[TIME_SERVICE]! / 1000)
     }
-    this.#batchFrom = this.#batchTo = 0
+    this.#batch = -1
   }
 }

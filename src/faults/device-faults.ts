@@ -91,13 +91,25 @@ export class DeviceFaults {
 
   /** Answers a batch whose entries end at `end`. */
   answer(end: number): void {
-    if (this.#device.tap.active) this.#device.tap.begin()
     for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
       const request = this.#requestOf(entry)
       const fault = request.byteLength < HEADER_SIZE ? undefined : this.#takeCommand(request)
       if (fault) this.#answerWith(fault, entry, request)
-      else this.#device.answer(entry)
+      else this.#answerTruly(entry, request)
     }
+  }
+
+  /** Answers as if there were no faults. */
+  #answerTruly(entry: number, guestRequest: DataView): void {
+    const { tap, native } = this.#device
+    const request = tap.active ? copyOf(guestRequest) : undefined
+    this.#device.answer(entry)
+    if (!request) return
+    const { batch } = native
+    const view = this.#device.window(batch[entry + ENTRY_REPLY_WINDOW]!)
+    const length = Math.min(batch[entry + ENTRY_WRITTEN]!, MESSAGE_MAX)
+    const reply = new Uint8Array(view.buffer, view.byteOffset + batch[entry + ENTRY_REPLY_OFFSET]!, length)
+    this.#record(request, batch[entry + ENTRY_REPLY_CAPACITY]!, reply)
   }
 
   /** The guest's memory: may change at any time. */
@@ -185,10 +197,8 @@ export class DeviceFaults {
 
   /** Shows an exchange of this batch; an empty reply is none. */
   #record(request: DataView, capacity: number, reply: Uint8Array): void {
-    const { tap } = this.#device
-    if (!tap.active) return
-    tap.command(request, 0, request.byteLength, capacity)
-    tap.reply(viewOf(reply), 0, reply.length)
+    const { tap, native } = this.#device
+    if (tap.active) tap.exchange(native.times[TIME_TAKEN]!, monotonicUs(), request, capacity, viewOf(reply))
   }
 
   /** Answers after the batch, if the driver still waits. */

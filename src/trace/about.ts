@@ -1,6 +1,7 @@
 /** What a trace says of its origin: the platform as it was, so that the trace can be replayed anywhere, and who took part. */
 import { createRequire } from 'node:module'
 import type { PlatformOrigin } from '../load.js'
+import type { Values } from '../wire/fields.js'
 import type { Annotated } from './annotations.js'
 
 export interface About {
@@ -26,7 +27,7 @@ export function annotationsOf({ version, origin, agents, startedUs }: About): Re
     version,
     platform: origin.name,
     agents: agents.join(', '),
-    plugins: JSON.stringify(origin.plugins ?? []),
+    plugins: (origin.plugins ?? []).map(({ name, folder }) => ({ name, folder })),
     folder: origin.folder,
     started_us: String(startedUs),
     platform_file: origin.text,
@@ -34,16 +35,17 @@ export function annotationsOf({ version, origin, agents, startedUs }: About): Re
 }
 
 /** The way back; undefined if the annotations are of another program. */
-export function aboutFrom(annotations: Readonly<Record<string, unknown>>): About | undefined {
+export function aboutFrom(annotations: Values): About | undefined {
   const text = (name: string): string => String(annotations[name] ?? '')
   if (text('program') !== 'vhost-user-scmi') return undefined
+  const plugins = Array.isArray(annotations.plugins) ? annotations.plugins : []
   return {
     version: text('version'),
     origin: {
       name: text('platform'),
       folder: text('folder'),
       text: text('platform_file'),
-      plugins: JSON.parse(text('plugins')) as PlatformOrigin['plugins'],
+      plugins: plugins.map(({ name, folder }) => ({ name: String(name), folder: String(folder) })),
     },
     agents: text('agents').split(', '),
     startedUs: Number(text('started_us')),

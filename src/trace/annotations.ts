@@ -1,11 +1,10 @@
 /** Field values as Perfetto's debug annotations, and back. */
-import { hexText } from '../messages.js'
 import type { Value, Values } from '../wire/fields.js'
 import type { DebugAnnotation, Whole } from './perfetto.js'
 import type { Interner } from './tracks.js'
 
 /** What annotations say: payloads, and what belongs to them. */
-export type Annotated = Values | Uint8Array | string | number
+export type Annotated = Values | Values[] | Uint8Array | string | number
 
 export class Annotator {
   readonly #interner: Interner
@@ -33,11 +32,14 @@ export class Annotator {
     if (typeof value === 'number') return value < 0 ? { int_value: value } : { uint_value: value }
     if (typeof value === 'bigint') return value < 0n ? { int_value: exact(value) } : { uint_value: exact(value) }
     if (typeof value === 'string') return { string_value: value }
-    if (value instanceof Uint8Array) return { string_value: hexText(value) }
+    if (value instanceof Uint8Array) return { string_value: hexOf(value) }
     if (Array.isArray(value)) return { array_values: value.map(entry => this.#valued(entry)) }
     return { dict_entries: Object.entries(value).map(([name, entry]) => this.#named(name, entry)) }
   }
 }
+
+const hexOf = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, length).toString('hex')
 
 const exact = (value: bigint): Whole => (isExact(value) ? Number(value) : value.toString())
 

@@ -26,7 +26,6 @@ export interface TrackDescriptor {
   uuid: Whole
   parent_uuid?: Whole
   name: string
-  description?: string
   counter?: { unit_name?: string }
   child_ordering?: number
   sibling_order_rank?: number

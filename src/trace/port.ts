@@ -19,6 +19,8 @@ export interface SessionOptions {
   protocols: readonly Protocol[]
   /** Modules that the protocols come from besides the standard ones; undefined: not all come from modules. */
   plugins: readonly PluginModule[] | undefined
+  /** Of the chunks of records. */
+  memory: SharedArrayBuffer
   /** Called when the session has begun, and then once for each message. */
   onProgress(progress: TraceProgress): void
   /** The session is over, before its end if there is an error. */
@@ -31,8 +33,8 @@ export async function openSession(options: SessionOptions): Promise<SessionPort>
 }
 
 /** Protocols that a program has made itself can't be sent to a worker: their layouts have functions. */
-function openHere({ fd, start, protocols, onProgress, onExit }: SessionOptions): SessionPort {
-  const session = new TraceSession(protocols, start, fd)
+function openHere({ fd, start, protocols, memory, onProgress, onExit }: SessionOptions): SessionPort {
+  const session = new TraceSession(protocols, start, fd, memory)
   onProgress(session.progress)
   return {
     post(message) {
@@ -43,13 +45,13 @@ function openHere({ fd, start, protocols, onProgress, onExit }: SessionOptions):
 }
 
 function openWorker(options: SessionOptions, plugins: readonly PluginModule[]): Promise<SessionPort> {
-  const { fd, start, onProgress, onExit } = options
-  const workerData: TraceWorkerData = { fd, start, plugins }
+  const { fd, start, memory, onProgress, onExit } = options
+  const workerData: TraceWorkerData = { fd, start, plugins, memory }
   // What was built: workers can't run TypeScript.
   const file = createRequire(import.meta.url).resolve('#root/dist/src/trace/worker.js')
   const worker = new Worker(file, { workerData, trackUnmanagedFds: false })
   const port: SessionPort = {
-    post: message => worker.postMessage(message, message.type === 'records' ? [message.bytes.buffer] : []),
+    post: message => worker.postMessage(message),
   }
   return new Promise((resolve, reject) => {
     let failure: Error | undefined

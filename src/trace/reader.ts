@@ -41,7 +41,10 @@ export interface TracedMessage {
   replyBytes: Uint8Array
   /** Bytes that the driver had for the reply. */
   room: number
-  delayed?: TracedMessage
+  /** Of a command: its delayed response. */
+  delayed?: TracedMessage | undefined
+  /** Of a delayed response: whether its command is in the trace. */
+  joined?: boolean
 }
 
 /** Something that happened at a moment. */
@@ -75,6 +78,11 @@ export interface Recording {
   complete: boolean
 }
 
+/** When an event happened, in nanoseconds: a delayed response when it was sent. */
+export function momentOf(event: TracedEvent): number {
+  return event.what === 'message' && event.kind !== 'command' ? (event.answeredNs ?? event.timeNs) : event.timeNs
+}
+
 /** Reads a trace. Throws OperatorError if the file is none of ours. What is cut off at its end is left out. */
 export function readTrace(path: string): Recording {
   const reader = new PacketReader(path)
@@ -93,7 +101,7 @@ export function readTrace(path: string): Recording {
         : `${path}: a trace of another program, not of vhost-user-scmi`,
     )
   }
-  events.sort((a, b) => a.timeNs - b.timeNs)
+  events.sort((a, b) => momentOf(a) - momentOf(b))
   return { about, events, complete: builder.ended && reader.cutOff === 0 }
 }
 
@@ -183,7 +191,9 @@ class RecordingBuilder {
     for (const flow of event.flow_ids ?? []) this.#flows.set(Number(flow), message)
     for (const flow of event.terminating_flow_ids ?? []) {
       const command = this.#flows.get(Number(flow))
-      if (command) command.delayed = message
+      if (!command) continue
+      command.delayed = message
+      message.joined = true
     }
   }
 
@@ -216,9 +226,7 @@ const isMessage = (category: Category): category is TracedMessage['kind'] =>
   category === 'command' || category === 'delayed response' || category === 'notification'
 
 function bytesOf(text: Value | undefined): Uint8Array {
-  return typeof text === 'string' && text !== ''
-    ? Uint8Array.from(text.split(' '), byte => Number.parseInt(byte, 16))
-    : new Uint8Array(0)
+  return Uint8Array.from(Buffer.from(typeof text === 'string' ? text : '', 'hex'))
 }
 
 /** Fields, or the bytes of those that no layout fits. */

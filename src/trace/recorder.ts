@@ -6,26 +6,27 @@
 import { closeSync } from 'node:fs'
 import { Resources } from '../control/resources.js'
 import { OperatorError } from '../errors.js'
+import type { FaultHit } from '../faults/faults.js'
 import type { Logger } from '../log.js'
 import { monotonicUs } from '../platform/time.js'
 import { resourceKinds } from '../protocols/protocol.js'
 import type { Server } from '../serve.js'
 import type { TapRecords } from '../tap-records.js'
 import { about, annotationsOf } from './about.js'
+import { Chunks, chunkMemory } from './chunks.js'
 import type { Moment } from './encoder.js'
 import { openTraceFile } from './file.js'
 import { openSession, type SessionPort } from './port.js'
 import type { TraceMessage, TraceProgress } from './session.js'
 
-const BACKLOG_BYTES = 64 << 20
-/** While more than this waits, values of resources are not looked at. */
-const UNHANDLED_MAX = 100
+/** Of 8 MiB, for records that wait for the session; memory that is not needed is not used. */
+const CHUNKS = 8
 
 const nowNs = (): number => Math.round(monotonicUs() * 1000)
 
 export interface TraceOptions {
-  /** Bytes of messages that may wait to be encoded; more are counted instead. Default 64 MiB. */
-  backlogBytes?: number
+  /** Chunks of 8 MiB of messages that may wait to be encoded; more are counted instead. Default 8, at least 1. */
+  chunks?: number
 }
 
 /** Messages in the trace so far, those that came too fast, and why it ended early, if it did. */
@@ -38,23 +39,22 @@ export interface TraceStats extends TraceProgress {
 export class TraceRecorder {
   readonly path: string
   readonly #log: Logger
-  readonly #backlogMax: number
+  readonly #memory: SharedArrayBuffer
+  readonly #chunks: Chunks
+  /** What the messages are that the session has not handled yet: whether chunks. */
+  readonly #unhandled: boolean[] = []
   readonly #ends: (() => void)[] = []
-  /** Bytes of records in each message that the session has not handled yet. */
-  readonly #unhandled: number[] = []
   #port: SessionPort | undefined
   #progress: TraceProgress = { messages: 0, lost: 0, bytes: 0 }
-  #backlog = 0
   #lost = 0
-  /** Of those, what the session has not been told of. */
-  #untold = 0
   #stopping: Promise<TraceStats> | undefined
   readonly #exit: Promise<void>
   #exited: () => void = () => {}
 
-  private constructor(path: string, log: Logger, { backlogBytes = BACKLOG_BYTES }: TraceOptions) {
+  private constructor(path: string, log: Logger, { chunks = CHUNKS }: TraceOptions) {
     this.path = path
-    this.#backlogMax = backlogBytes
+    this.#memory = chunkMemory(chunks)
+    this.#chunks = new Chunks(this.#memory, chunk => this.#post({ type: 'records', chunk, timeNs: nowNs() }))
     this.#log = log
     this.#exit = new Promise(resolve => {
       this.#exited = resolve
@@ -82,7 +82,8 @@ export class TraceRecorder {
 
   async #stop(): Promise<TraceStats> {
     for (const end of this.#ends.splice(0)) end()
-    this.#post({ type: 'end', lost: this.#untold, timeNs: nowNs() })
+    this.#chunks.flush()
+    this.#post({ type: 'end', lost: this.#chunks.untold, timeNs: nowNs() })
     await this.#exit
     const { messages, lost, error } = this.stats
     if (error === undefined) this.#log.info(`trace ${this.path}: ${messages} messages, ${lost} not recorded`)
@@ -101,6 +102,7 @@ export class TraceRecorder {
         start,
         protocols,
         plugins: origin.plugins,
+        memory: this.#memory,
         onProgress: progress => this.#onProgress(progress),
         onExit: error => this.#onSessionExit(error),
       })
@@ -125,6 +127,18 @@ export class TraceRecorder {
       // A driver that is there already: the trace begins in the middle of its life.
       if (device.driverRuns) onChange('driver running')
     })
+    const agents = server.devices.map(({ agent }) => agent.name)
+    const onHit = ({ id, rule, agent, header }: FaultHit): void => {
+      // The time of the batch: that of the arrival of the command, if it is one.
+      const timeNs = Math.round(server.platform.time.nowUs * 1000)
+      const text = JSON.stringify(rule, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+      const executed = rule.execute ?? !(rule.drop || rule.break || rule.status !== undefined)
+      const annotations = { rule: text, on: rule.on ?? 'response', executed: executed ? 1 : 0, header }
+      const device = agents.indexOf(agent)
+      this.#moment({ category: 'fault', name: `fault rule ${id}`, timeNs, device, header, annotations })
+    }
+    server.faults.on('hit', onHit)
+    this.#ends.push(() => server.faults.off('hit', onHit))
     this.#sample(server)
   }
 
@@ -141,7 +155,7 @@ export class TraceRecorder {
     }))
     this.#post({ type: 'quantities', quantities })
     const watcher = resources.watch([], {
-      ready: () => this.#unhandled.length < UNHANDLED_MAX,
+      ready: () => !this.#chunks.isBusy,
       onReadings: readings => {
         const samples = readings.flatMap(({ place, value }) =>
           value === undefined
@@ -154,33 +168,24 @@ export class TraceRecorder {
     this.#ends.push(() => watcher.close())
   }
 
-  #record({ bytes, count, dropped }: TapRecords): void {
-    if (count > 0 && this.#backlog + bytes.length <= this.#backlogMax) {
-      this.#post({ type: 'records', bytes: bytes.slice(), count, lost: this.#untold, timeNs: nowNs() }, bytes.length)
-      this.#untold = 0
-    } else this.#lose(count)
-    this.#lose(dropped)
-  }
-
-  #lose(messages: number): void {
-    if (messages === 0) return
+  #record(records: TapRecords): void {
+    const lost = this.#chunks.add(records)
+    if (lost === 0) return
     if (this.#lost === 0) this.#log.warn(`trace ${this.path}: messages come faster than they can be recorded`)
-    this.#lost += messages
-    this.#untold += messages
+    this.#lost += lost
   }
 
   #moment(moment: Moment): void {
     this.#post({ type: 'moment', moment })
   }
 
-  #post(message: TraceMessage, bytes = 0): void {
-    this.#unhandled.push(bytes)
-    this.#backlog += bytes
+  #post(message: TraceMessage): void {
+    this.#unhandled.push(message.type === 'records')
     this.#port?.post(message)
   }
 
   #onProgress(progress: TraceProgress): void {
-    this.#backlog -= this.#unhandled.shift() ?? 0
+    if (this.#unhandled.shift()) this.#chunks.returned()
     this.#progress = progress
     if (progress.error !== undefined) this.#fail(progress.error)
   }

@@ -4,12 +4,12 @@
  */
 import type { Protocol } from '../protocols/protocol.js'
 import { TapRecords } from '../tap-records.js'
+import { type Chunk, chunkBytes } from './chunks.js'
 import { type Moment, type Quantity, type Sample, TraceEncoder, type TraceStart } from './encoder.js'
 import { PacketFile, reasonOf } from './file.js'
 
 export type TraceMessage =
-  /** Messages as the tap recorded them, and how many were lost before them. */
-  | { type: 'records'; bytes: Uint8Array<ArrayBuffer>; count: number; lost: number; timeNs: number }
+  | { type: 'records'; chunk: Chunk; timeNs: number }
   | { type: 'moment'; moment: Moment }
   | { type: 'quantities'; quantities: readonly Quantity[] }
   | { type: 'samples'; samples: readonly Sample[]; timeNs: number }
@@ -33,10 +33,12 @@ const PORTION = 500
 export class TraceSession {
   readonly #encoder: TraceEncoder
   readonly #file: PacketFile
+  readonly #memory: SharedArrayBuffer
   readonly #progress: TraceProgress = { messages: 0, lost: 0, bytes: 0 }
 
-  /** `fd` is that of `openTraceFile`, which this closes at the end. */
-  constructor(protocols: readonly Protocol[], start: TraceStart, fd: number) {
+  /** `fd` is that of `openTraceFile`, which this closes at the end; `memory` holds the chunks of records. */
+  constructor(protocols: readonly Protocol[], start: TraceStart, fd: number, memory: SharedArrayBuffer) {
+    this.#memory = memory
     this.#encoder = new TraceEncoder(protocols, start)
     this.#file = new PacketFile(fd)
     this.#write(0)
@@ -57,8 +59,8 @@ export class TraceSession {
     const encoder = this.#encoder
     switch (message.type) {
       case 'records':
-        this.#lose(message.lost, message.timeNs)
-        this.#records(new TapRecords(message.bytes, message.count))
+        this.#lose(message.chunk.lost, message.timeNs)
+        this.#records(message.chunk)
         break
       case 'moment':
         encoder.moment(message.moment)
@@ -76,7 +78,8 @@ export class TraceSession {
     this.#write(0)
   }
 
-  #records(records: TapRecords): void {
+  #records(chunk: Chunk): void {
+    const records = new TapRecords(chunkBytes(this.#memory, chunk), chunk.count)
     for (let count = -1; count !== 0 && this.#progress.error === undefined; ) {
       count = this.#encoder.records(records, PORTION)
       this.#write(count)

@@ -1,4 +1,5 @@
 /** The thread that encodes and writes a trace, so that the devices' thread does not: see recorder.ts for its other end. */
+import os from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadPlugin, type PluginModule, withPlugin } from '../plugins.js'
 import { protocols as standard } from '../protocols/index.js'
@@ -10,12 +11,17 @@ export interface TraceWorkerData {
   fd: number
   start: TraceStart
   plugins: readonly PluginModule[]
+  /** Of the chunks of records. */
+  memory: SharedArrayBuffer
 }
 
 let protocols: readonly Protocol[] = standard
-const { fd, start, plugins } = workerData as TraceWorkerData
+const { fd, start, plugins, memory } = workerData as TraceWorkerData
 for (const { name, folder } of plugins) protocols = withPlugin(protocols, await loadPlugin(name, folder), name)
-const session = new TraceSession(protocols, start, fd)
+const session = new TraceSession(protocols, start, fd, memory)
+
+// The devices' thread has work that is urgent; what this one does not get done in time is counted. On Linux, 0 is the thread.
+os.setPriority(0, os.constants.priority.PRIORITY_BELOW_NORMAL)
 
 // What it says is always a TraceProgress: one when it is ready, and one for each message that it was sent.
 const port = parentPort!

@@ -2,6 +2,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { definePlatform } from '../../src/load.js'
 import { MessageDecoder, messageText } from '../../src/messages.js'
+import { BATCH_HEADER, ENTRY_WORDS, EVENT_ENTRY } from '../../src/native.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { monotonicUs } from '../../src/platform/time.js'
 import { type Server, serve } from '../../src/serve.js'
@@ -116,51 +117,67 @@ describe('the tap', () => {
 describe('the buffer', () => {
   const view = new DataView(Uint8Array.from({ length: 2 * MESSAGE_MAX }, (_, i) => i & 0xff).buffer)
 
-  it.each([0, 1, 2, 3, 4, 5, 136, MESSAGE_MAX, MESSAGE_MAX + 1])('keeps %i bytes at any offset', length => {
-    for (const offset of [0, 1, 2, 3]) {
-      const tap = new Tap()
-      const seen: unknown[] = []
-      tap.listen(records => {
-        while (records.next()) {
-          const { request, reply, requestLength, replyLength, room } = records
-          seen.push([requestLength, bytesOf(request), replyLength, bytesOf(reply), room])
-        }
-      })
-      const device = tap.attach(new Float64Array(2))
-      device.begin()
-      device.command(view, offset, length, 2 * length)
-      device.reply(view, offset + 7, length)
-      tap.flush()
-      const kept = Math.min(length, MESSAGE_MAX)
-      const from = (start: number) => new Uint8Array(view.buffer, start, kept)
-      expect(seen).toEqual([[length, Array.from(from(offset)), length, Array.from(from(offset + 7)), 2 * length]])
+  /** A batch of one message for each length, at different offsets, as the native side describes it. */
+  function batchOf(lengths: readonly number[]): { batch: Uint32Array; end: number } {
+    const batch = new Uint32Array(EVENT_ENTRY)
+    lengths.forEach((length, i) => {
+      const entry = BATCH_HEADER + i * ENTRY_WORDS
+      batch.set([0, i, length, 0, i + 7, 2 * length, length], entry)
+    })
+    return { batch, end: BATCH_HEADER + lengths.length * ENTRY_WORDS }
+  }
+
+  it('keeps messages of any length, at any offset', () => {
+    const tap = new Tap()
+    const seen: unknown[] = []
+    tap.listen(records => {
+      while (records.next()) {
+        const { request, reply, requestLength, replyLength, room, device, isEvent } = records
+        seen.push([device, isEvent, requestLength, bytesOf(request), replyLength, bytesOf(reply), room])
+      }
+    })
+    tap.attach(new Float64Array(2))
+    const device = tap.attach(new Float64Array(2))
+    const lengths = [0, 1, 2, 3, 4, 5, 136, MESSAGE_MAX, MESSAGE_MAX + 1]
+    const { batch, end } = batchOf(lengths)
+    for (let i = 0; i < 2; i++) {
+      device.requests([view], batch, end)
+      device.replies([view], batch, end)
     }
+    device.event(1, view, 3, 12)
+    tap.flush()
+    const from = (start: number, length: number) => [
+      ...new Uint8Array(view.buffer, start, Math.min(length, MESSAGE_MAX)),
+    ]
+    const messages = lengths.map((n, i) => [1, false, n, from(i, n), n, from(i + 7, n), 2 * n])
+    expect(seen).toEqual([...messages, ...messages, [1, true, 0, [], 12, from(3, 12), 12]])
   })
 
   it('counts what finds no room, and goes on afterwards', () => {
     const tap = new Tap()
     let seen = 0
+    let counted = 0
     let dropped = 0
     tap.listen(records => {
       while (records.next()) seen++
+      counted += records.count
       dropped += records.dropped
     })
     const device = tap.attach(new Float64Array(2))
-    const SENT = 100_000
-    for (let i = 0; i < SENT; i++) {
-      device.begin()
-      device.command(view, 0, 136, 136)
-      device.reply(view, 0, 136)
+    const { batch, end } = batchOf([136, 136])
+    const send = (): void => {
+      device.requests([view], batch, end)
+      device.replies([view], batch, end)
     }
+    const BATCHES = 50_000
+    for (let i = 0; i < BATCHES; i++) send()
     tap.flush()
     expect(dropped).toBeGreaterThan(0)
-    expect(seen + dropped).toBe(SENT)
-    expect(tap.dropped).toBe(dropped)
-    device.begin()
-    device.command(view, 0, 136, 136)
-    device.reply(view, 0, 136)
+    expect(seen + dropped).toBe(2 * BATCHES)
+    expect([tap.dropped, counted]).toEqual([dropped, seen])
+    send()
     tap.flush()
-    expect(seen + dropped).toBe(SENT + 1)
+    expect(seen + dropped).toBe(2 * BATCHES + 2)
   })
 })
 

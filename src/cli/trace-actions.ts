@@ -1,0 +1,95 @@
+/** What the `trace` commands do. */
+import { FailedError } from '../errors.js'
+import { diffRecordings } from '../trace/diff.js'
+import { MessageFilter } from '../trace/filter.js'
+import { eventJson, messageJson } from '../trace/json.js'
+import { type Recording, readTrace, type TracedEvent } from '../trace/reader.js'
+import { type Difference, replay } from '../trace/replay.js'
+import { TraceText } from '../trace/text.js'
+import type { DiffOptions, ReplayCommandOptions, ShowOptions } from './trace.js'
+
+const isTerminal = process.stdout.isTTY === true
+
+export function show(file: string, options: ShowOptions): void {
+  const filter = new MessageFilter(options.filter)
+  const recording = readTrace(file)
+  const began = beginningOf(recording)
+  const text = new TraceText(began, recording.about.agents, isTerminal)
+  for (const event of recording.events) {
+    if (!isWanted(event, options, filter)) continue
+    console.log(options.json ? eventJson(event, began) : text.line(event))
+  }
+  filter.check()
+  if (!recording.complete) console.error(`${file}: cut off: recording did not end, or the rest of the file is missing`)
+}
+
+const beginningOf = ({ events }: Recording): number => events[0]?.timeNs ?? 0
+
+/** Delayed responses that have a command are shown with it. */
+function isWanted(event: TracedEvent, options: ShowOptions, filter: MessageFilter): boolean {
+  if (event.what === 'value') return options.values
+  if (event.what === 'moment') return options.filter.length === 0
+  if (event.kind === 'delayed response' && event.joined) return false
+  return filter.passes(event)
+}
+
+export async function replayFile(file: string, options: ReplayCommandOptions): Promise<void> {
+  const recording = readTrace(file)
+  const { platform } = options
+  const result = await replay(recording, {
+    ...(platform === undefined ? {} : { platform }),
+    plugins: options.plugin,
+    ignored: new Set(options.ignore),
+  })
+  const { commands, events, skipped, differences } = result
+  if (options.json) console.log(JSON.stringify({ ...result, differences: differences.map(differenceJson) }, bigText, 2))
+  else printDifferences(recording, differences)
+  const faults = skipped > 0 ? `, ${skipped} that fault rules took left out` : ''
+  const what = `${commands} commands and ${events} events${faults}`
+  const on = platform ?? recording.about.origin.name
+  if (differences.length > 0) throw new FailedError(`${differences.length} of ${what} differ on ${on}`)
+  if (!options.json) console.log(`${what}: the same on ${on}`)
+}
+
+const bigText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
+
+function differenceJson({ traced, replayed, fields }: Difference): object {
+  return {
+    fields,
+    ...(traced ? { traced: messageJson(traced) } : {}),
+    ...(replayed ? { replayed: messageJson(replayed) } : {}),
+  }
+}
+
+/** As the trace has it (-), and as it is (+). */
+function printDifferences(recording: Recording, differences: readonly Difference[]): void {
+  const text = new TraceText(beginningOf(recording), recording.about.agents, isTerminal)
+  for (const { traced, replayed, fields } of differences) {
+    if (traced) console.log(text.removed(text.line({ ...traced, delayed: undefined })))
+    if (traced && replayed) console.log(text.added(`${text.answer(replayed)}  (${fields.join(', ')})`))
+    else if (replayed) console.log(text.added(text.line(replayed)))
+  }
+}
+
+export function diffFiles(file: string, other: string, options: DiffOptions): void {
+  const [one, two] = [readTrace(file), readTrace(other)]
+  const groups = diffRecordings(one, two, new Set(options.ignore))
+  const changes = groups.flatMap(({ changes }) => changes)
+  if (options.json) console.log(JSON.stringify(groups.map(groupJson), bigText, 2))
+  else {
+    const text = new TraceText(0, [...one.about.agents, ...two.about.agents], isTerminal)
+    for (const { agent, protocol, changes } of groups) {
+      console.log(text.title(`${agent} ${protocol}`))
+      for (const { sign, message } of changes) {
+        const line = text.message(message)
+        console.log(sign === '-' ? text.removed(line) : text.added(line))
+      }
+    }
+  }
+  if (changes.length > 0) throw new FailedError(`${changes.length} messages are in one of ${file} and ${other} only`)
+  if (!options.json) console.log(`${file} and ${other}: the same messages`)
+}
+
+function groupJson({ agent, protocol, changes }: ReturnType<typeof diffRecordings>[number]): object {
+  return { agent, protocol, changes: changes.map(({ sign, message }) => ({ sign, ...messageJson(message) })) }
+}

@@ -1,0 +1,82 @@
+/** `vhost-user-scmi trace show|replay|diff`: what can be done with a trace that was recorded. */
+import { type Command, Option } from 'commander'
+import { repeated } from './arguments.js'
+
+export interface ShowOptions {
+  filter: string[]
+  values: boolean
+  json: boolean
+}
+
+export interface ReplayCommandOptions {
+  platform?: string
+  plugin: string[]
+  ignore: string[]
+  json: boolean
+}
+
+export interface DiffOptions {
+  ignore: string[]
+  json: boolean
+}
+
+const EXAMPLES = `
+Record one with \`vhost-user-scmi --trace FILE\`, and look at it in a browser at ui.perfetto.dev, or here:
+  vhost-user-scmi trace show boot.pftrace
+  vhost-user-scmi trace show boot.pftrace --filter protocol=clock,perf --filter status!=SUCCESS
+  vhost-user-scmi trace show boot.pftrace --filter 'latency>1ms' --json | jq .message
+      filters: kind, agent, protocol, message, status, token, latency, or any field, as clock_id=3 or message=*_SET
+  vhost-user-scmi trace replay boot.pftrace --platform board.yaml --ignore SENSOR_READING_GET
+      does the platform still answer as it did? values that are functions of time do: time is the trace's
+  vhost-user-scmi trace diff 6.12.pftrace 7.3.pftrace --ignore rate
+      what another kernel asks for, or is answered
+
+Exit codes: 0 the same, or done; 1 something differs; 2 wrong option, or a file that is no trace.`
+
+/** Loaded when they are wanted: no other command waits for them. */
+const actions = () => import('./trace-actions.js')
+
+export function addTraceCommand(program: Command): void {
+  const trace = program
+    .command('trace')
+    .description('Show, replay and compare traces that were recorded with --trace.')
+    .addHelpText('after', EXAMPLES)
+  const ignore = new Option('--ignore <name>', 'a field, message or protocol that may differ; repeatable')
+  ignore.argParser(repeated).default([], 'none')
+  trace
+    .command('show')
+    .description('Print the messages of a trace, a line each.')
+    .argument('<file>')
+    .addOption(
+      new Option('--filter <term>', 'NAME=VALUE, NAME!=VALUE, NAME<NUMBER, NAME>NUMBER; repeatable, all must hold')
+        .argParser(repeated)
+        .default([], 'all messages'),
+    )
+    .option('--values', 'show the values of resources, too', false)
+    .option('--json', 'print one JSON object a line', false)
+    .addHelpText('after', EXAMPLES)
+    .action(async (file, options) => (await actions()).show(file, options))
+  trace
+    .command('replay')
+    .description('Send the commands of a trace to a platform again, and compare what it answers.')
+    .argument('<file>')
+    .option('--platform <file|preset>', 'default: the platform as it was, which is in the trace')
+    .addOption(
+      new Option('--plugin <file|name>', "add a plug-in's protocols; repeatable")
+        .argParser(repeated)
+        .default([], 'those of the trace'),
+    )
+    .addOption(ignore)
+    .option('--json', 'print what differs as JSON', false)
+    .addHelpText('after', EXAMPLES)
+    .action(async (file, options) => (await actions()).replayFile(file, options))
+  trace
+    .command('diff')
+    .description('Compare the messages of two traces, by agent and protocol, without times and tokens.')
+    .argument('<file>')
+    .argument('<other>')
+    .addOption(ignore)
+    .option('--json', 'print what differs as JSON', false)
+    .addHelpText('after', EXAMPLES)
+    .action(async (file, other, options) => (await actions()).diffFiles(file, other, options))
+}

@@ -1,0 +1,42 @@
+/** Events of a trace as JSON, for other programs: names as in the trace, times in microseconds since its start. */
+import { hexText, type Payload } from '../messages.js'
+import type { Values } from '../wire/fields.js'
+import type { TracedEvent, TracedMessage, TracedMoment, TracedValue } from './reader.js'
+
+/** One line. Whole numbers beyond 2^53 are text. */
+export function eventJson(event: TracedEvent, beganNs: number): string {
+  const time_us = (event.timeNs - beganNs) / 1000
+  const rest =
+    event.what === 'message' ? messageJson(event) : event.what === 'moment' ? momentJson(event) : valueJson(event)
+  return JSON.stringify({ time_us, ...rest }, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+}
+
+/** Without its time. */
+export function messageJson(message: TracedMessage): object {
+  const { kind, agent, protocol, token, status, timeNs, answeredNs, delayed } = message
+  const isCommand = kind === 'command'
+  return {
+    kind,
+    agent,
+    protocol,
+    message: message.message,
+    token,
+    ...(isCommand ? { request: fieldsJson(message.request) } : {}),
+    status,
+    reply: fieldsJson(message.reply),
+    ...(kind === 'notification' || answeredNs === undefined ? {} : { latency_us: (answeredNs - timeNs) / 1000 }),
+    ...(isCommand ? { request_bytes: hexText(message.requestBytes), reply_bytes: hexText(message.replyBytes) } : {}),
+    ...(isCommand ? {} : { event_bytes: hexText(message.replyBytes) }),
+    ...(delayed ? { delayed: messageJson(delayed) } : {}),
+  }
+}
+
+function momentJson({ category, name, agent, protocol, values }: TracedMoment): object {
+  return { kind: category, name, agent, protocol, ...(fieldsJson(values) as object) }
+}
+
+function valueJson({ property, value, unit }: TracedValue): object {
+  return { kind: 'value', property, value, unit }
+}
+
+const fieldsJson = (payload: Payload): Values | string => (payload instanceof Uint8Array ? hexText(payload) : payload)
