@@ -39,8 +39,9 @@ export class Qmp {
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    createInterface(socket).on('line', line => this.#take(JSON.parse(line)))
-    socket.on('error', () => socket.destroy())
+    const lines = createInterface(socket).on('line', line => this.#take(JSON.parse(line)))
+    // A QEMU that is killed resets the connection; both tell of it.
+    for (const emitter of [socket, lines]) emitter.on('error', () => socket.destroy())
     socket.on('close', () => this.#fail(new WorkError('QEMU has closed its command socket')))
   }
 
