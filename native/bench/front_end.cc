@@ -160,8 +160,10 @@ void FrontEnd::read_whole(void* to, size_t size, const char* what) {
     const ssize_t got = recv(socket(), at, size, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) fail("%s: the back end does not answer %s", path_.c_str(), what);
+    if (got == 0 || (got < 0 && errno == ECONNRESET)) {
+      fail("%s: the back end closed the connection instead of answering %s", path_.c_str(), what);
+    }
     if (got < 0) fail("%s: %s", path_.c_str(), strerror(errno));
-    if (got == 0) fail("%s: the back end closed the connection instead of answering %s", path_.c_str(), what);
     at += got;
     size -= static_cast<size_t>(got);
   }
