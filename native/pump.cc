@@ -58,6 +58,9 @@ uint32_t Pump::next() {
       session_.check_memory();
       if (!more || !session_.running(CMDQ)) return end(Next::SLEEP);
       queue.suppress_kicks();
+    } else {
+      // The last look was before the driver was signalled, which may run at once, on this CPU: it is not late, but we are.
+      now_ns_ = monotonic_ns();
     }
     take();
     if (taken_.count > 0) return taken_.count;

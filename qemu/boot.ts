@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { type Progress, startProgress } from '../src/progress.js'
 import { Channel } from './channel.js'
-import { type Device, type DeviceOptions, deviceLine, viewPlatform } from './device.js'
+import { asLabError, type Device, type DeviceOptions, deviceLine, viewPlatform } from './device.js'
 import { makeDeviceTree } from './device-tree.js'
 import { InterruptedError, LabError } from './errors.js'
 import { Guest } from './guest.js'
 import { type GuestFile, makeInitramfs } from './image.js'
+import { KernelTrace, kernelTraceWords } from './kernel-trace/recorder.js'
 import { baseArguments, type Machine, parseMemory, printedSocket, qemuLine, type ScmiDevice } from './machine.js'
 import { moduleFiles } from './modules.js'
 import { OwnDevices } from './own-devices.js'
@@ -61,6 +62,8 @@ export interface BootOptions extends DeviceRequest {
   /** Files to put into the guest. */
   files?: GuestFile[]
   qemuArguments?: string[]
+  /** Record the first device's messages and the kernel's SCMI events to this file. */
+  trace?: string
   /** Called with each device of this process when it is started: before the machine, or again. */
   onDevice?: (device: Device, index: number) => void
   /** How long the guest may take until it answers; default 60 s. */
@@ -96,10 +99,13 @@ export async function boot(options: BootOptions): Promise<Guest> {
     const devices = new OwnDevices(plan, options.onDevice)
     undo.push(() => devices.close())
     await devices.startAll()
+    const kernelTrace = await startTrace(devices, options)
+    undo.push(() => kernelTrace?.stop())
     if (options.signal?.aborted) throw new InterruptedError()
     const vm = new Vm(machine, plan.reproduce)
     undo.push(() => vm.kill())
     const channel = await greet(vm, listener, options)
+    await kernelTrace?.follow(channel)
     const qmp = await Qmp.connect(machine.qmp)
     undo.push(() => qmp.close())
     return new Guest({ vm, channel, qmp, devices, cleanup })
@@ -120,9 +126,17 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
     const plan = await makePlan(options, folder, 'terminal')
     devices = new OwnDevices(plan)
     await devices.startAll()
+    const kernelTrace = await startTrace(devices, options)
+    const listener = kernelTrace ? await listen(join(folder, 'channel.sock')) : undefined
     if (options.signal?.aborted) throw new InterruptedError()
-    vm = new Vm(plan.machine, plan.reproduce)
+    vm = new Vm({ ...plan.machine, ...(listener ? { channel: listener.path } : {}) }, plan.reproduce)
+    // Beside the shell, which is there at once: the trace says so if the kernel can't be followed.
+    const followed = kernelTrace && listener ? follow(kernelTrace, vm, listener, options) : undefined
     const how = await vm.exited
+    listener?.close()
+    await followed
+    kernelTrace?.stop()
+    await tellTrace(devices, kernelTrace)
     if (options.signal?.aborted) throw new InterruptedError()
     if (how !== 'QEMU exited with status 0') throw new LabError(how)
   } finally {
@@ -130,6 +144,33 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
     devices?.close()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Begins the trace that was asked for, before the guest does anything. */
+async function startTrace({ list: [device] }: OwnDevices, { trace }: BootOptions): Promise<KernelTrace | undefined> {
+  if (trace === undefined) return undefined
+  if (!device) throw new LabError('--trace needs an SCMI device in this process')
+  await asLabError(() => device.startTrace(trace, { withKernel: true }))
+  return new KernelTrace(device)
+}
+
+/** Follows the kernel's events; a guest that ends before is none of this one's business. */
+async function follow(kernelTrace: KernelTrace, vm: Vm, listener: Listener, options: BootOptions): Promise<void> {
+  try {
+    await kernelTrace.follow(await greet(vm, listener, options))
+  } catch (error) {
+    if (vm.isRunning) console.error(`scmi-lab: ${(error as Error).message}`)
+  }
+}
+
+async function tellTrace({ list: [device] }: OwnDevices, kernelTrace: KernelTrace | undefined): Promise<void> {
+  const stats = await device?.trace?.stop()
+  if (!stats || !kernelTrace) return
+  const { path, messages, lost, error } = stats
+  const failed = error === undefined ? '' : `; it ended early: ${error}`
+  const clock = kernelTrace.events > 0 ? `, clocks compared to within ${Math.ceil(kernelTrace.errorNs / 1000)} us` : ''
+  const counts = `${messages} messages, ${lost} not recorded, ${kernelTrace.events} events of the kernel${clock}`
+  console.error(`scmi-lab: trace ${path}: ${counts}${failed}`)
 }
 
 /** The command lines that do by hand what `bootOnTerminal` does; the device's, if there is one, comes first. */
@@ -153,11 +194,12 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
   const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
   const terminal = console === 'terminal' ? terminalWords() : []
   const debug = options.driverDebug ? driverDebug : []
+  const traceWords = options.trace === undefined ? [] : kernelTraceWords
   const machine: Machine = {
     ...base,
     ...files,
     kernel: resolve(options.kernel),
-    append: [...debug, ...terminal, ...(options.append ?? [])],
+    append: [...debug, ...traceWords, ...terminal, ...(options.append ?? [])],
     console,
     extra: options.qemuArguments ?? [],
     scmi,

@@ -40,6 +40,7 @@ export type JobKind = 'run' | 'read' | 'write' | 'append'
 
 interface Job {
   stdout: Buffer[]
+  onOutput: ((chunk: Buffer) => void) | undefined
   stderr: Buffer[]
   resolve(ending: Ending): void
   reject(error: Error): void
@@ -113,17 +114,18 @@ export class Channel {
     socket.on('error', () => socket.destroy())
   }
 
-  /** Starts a job in the guest; resolves when it has ended, in whatever way. */
+  /** Starts a job in the guest; resolves when it has ended, in whatever way. `onOutput` gets what it prints instead. */
   job(
     kind: JobKind,
     limitMs: number,
     head: string,
     body: Buffer = Buffer.alloc(0),
+    onOutput?: (chunk: Buffer) => void,
   ): { id: number; ended: Promise<Ending> } {
     const id = ++this.#lastId
     const ended = new Promise<Ending>((resolve, reject) => {
       if (this.#failure) return reject(this.#failure)
-      this.#jobs.set(id, { stdout: [], stderr: [], resolve, reject })
+      this.#jobs.set(id, { stdout: [], onOutput, stderr: [], resolve, reject })
       this.#socket.write(encodeFrame(kinds[kind], id, encodeRequest(limitMs, head, body)))
     })
     return { id, ended }
@@ -170,7 +172,8 @@ export class Channel {
     }
     const job = this.#jobs.get(id)
     if (!job) return // it was given up; its last words may still come
-    if (kind === kinds.output) job.stdout.push(Buffer.from(payload))
+    if (kind === kinds.output && job.onOutput) job.onOutput(payload)
+    else if (kind === kinds.output) job.stdout.push(Buffer.from(payload))
     else if (kind === kinds.errors) job.stderr.push(Buffer.from(payload))
     else if (kind === kinds.done) {
       this.#jobs.delete(id)

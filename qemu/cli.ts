@@ -30,6 +30,7 @@ interface BootArguments {
   cpus: number
   append: string[]
   debug: boolean
+  trace?: string
   printCommand: boolean
   json: boolean
 }
@@ -135,6 +136,7 @@ program
   .option('--cpus <n>', "the guest's CPUs", count, 2)
   .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))
   .option('--debug', "show the SCMI drivers' debug messages", false)
+  .option('--trace <file>', "record the device's messages and the kernel's SCMI events, for `vhost-user-scmi trace`")
   .option('--print-command', "print QEMU's command line instead of booting", false)
   .option('--json', 'with --print-command: print the words of both command lines as JSON', false)
   .argument('[qemu-args...]', 'after --: further arguments for QEMU')
@@ -146,12 +148,14 @@ Examples:
   scmi-lab boot --platform board.yaml --debug
   scmi-lab boot --kernel 6.12 -- -s -S          wait for a debugger on port 1234
   scmi-lab boot --append "initcall_debug oops=panic"
+  scmi-lab boot --trace boot.pftrace            both sides on one time line: open it at ui.perfetto.dev
 In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
   )
   .action(async (qemuArguments: string[], options: BootArguments) => {
     const { bootFromArguments } = await import('./commands.js')
-    const { platform, memory, cpus, append, debug } = options
+    const { platform, memory, cpus, append, debug, trace } = options
     const settings: Omit<BootOptions, 'kernel'> = {
+      ...(trace === undefined ? {} : { trace }),
       platform,
       memory,
       cpus,

@@ -49,7 +49,7 @@ export const deviceLine = (platform: string, socket: DeviceSocket): string[] => 
 ]
 
 /** What the device calls the operator's fault is the same to the lab. */
-async function asLabError<T>(work: () => Promise<T>): Promise<T> {
+export async function asLabError<T>(work: () => Promise<T>): Promise<T> {
   const { OperatorError } = await import('../src/errors.js')
   try {
     return await work()

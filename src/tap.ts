@@ -42,9 +42,10 @@ export type TapListener = (records: TapRecords) => void
 export class Tap {
   /** Whether anybody listens: what devices test once a batch. */
   active = false
-  /** Messages that found no room in the buffer, ever. */
+  /** Messages that found no room in the buffer, or no listener that was ready, ever. */
   dropped = 0
-  readonly #listeners = new Set<TapListener>()
+  /** Each with whether it is ready for more. */
+  readonly #listeners = new Map<TapListener, () => boolean>()
   readonly #devices: DeviceTap[] = []
   readonly #timer: NodeJS.Timeout
   /** Allocated when somebody listens for the first time. */
@@ -53,6 +54,8 @@ export class Tap {
   #doubles = new Float64Array(0)
   /** Words. */
   #used = 0
+  /** Beyond this, nothing is recorded; -1: as long as no listener is ready. */
+  #limit = BUFFER_FULL
   #count = 0
   #droppedBefore = 0
 
@@ -60,16 +63,20 @@ export class Tap {
     this.#timer = setTimeout(() => this.flush(), FLUSH_MS).unref()
   }
 
-  /** Calls `listener` with all messages from now on, in bursts. Returns what ends that, after the last burst. */
-  listen(listener: TapListener): () => void {
+  /**
+   * Calls `listener` with all messages from now on, in bursts. Returns what ends that, after the last burst. While no
+   * listener is `ready`, messages are only counted, which costs next to nothing.
+   */
+  listen(listener: TapListener, ready: () => boolean = () => true): () => void {
     if (this.#space.byteLength === 0) {
       this.#space = new ArrayBuffer(BUFFER_WORDS * 4)
       this.#words = new Uint32Array(this.#space)
       this.#doubles = new Float64Array(this.#space)
     }
     this.flush()
-    this.#listeners.add(listener)
+    this.#listeners.set(listener, ready)
     this.active = true
+    this.#look()
     return () => {
       this.flush()
       this.#listeners.delete(listener)
@@ -93,17 +100,23 @@ export class Tap {
     this.#droppedBefore = this.dropped
     this.#used = 0
     this.#count = 0
-    for (const listener of this.#listeners) listener(new TapRecords(bytes, count, dropped))
+    for (const listener of this.#listeners.keys()) listener(new TapRecords(bytes, count, dropped))
+    this.#look()
+  }
+
+  #look(): void {
+    const isAnyReady = [...this.#listeners.values()].some(ready => ready())
+    this.#limit = isAnyReady ? BUFFER_FULL : -1
   }
 
   /** Begins a batch of so many messages. Returns where, in words, or -1: there is no room. Hot, like all that follows. */
   begin(count: number): number {
     const at = this.#used
-    if (at > BUFFER_FULL) {
+    if (at === 0 && this.dropped === this.#droppedBefore) this.#timer.refresh()
+    if (at > this.#limit) {
       this.dropped += count
       return -1
     }
-    if (at === 0) this.#timer.refresh()
     this.#words[at] = count
     this.#used = at + BATCH_WORDS
     this.#count += count

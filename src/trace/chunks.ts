@@ -44,6 +44,11 @@ export class Chunks {
     this.#send = send
   }
 
+  /** Whether there is room for another burst. */
+  get hasRoom(): boolean {
+    return this.#filling !== undefined || this.#sent < this.#chunksMax
+  }
+
   /** Whether the session is falling behind. */
   get isBusy(): boolean {
     return this.#sent > 1
@@ -52,7 +57,7 @@ export class Chunks {
   /** Takes a burst of the tap's. Returns how many of its messages are lost. */
   add({ bytes, count, dropped }: TapRecords): number {
     let lost = dropped
-    const chunk = this.#chunkFor(bytes.length)
+    const chunk = count > 0 ? this.#chunkFor(bytes.length) : undefined
     if (chunk) {
       this.#bytes.set(bytes, chunk.index * CHUNK_SIZE + chunk.length)
       chunk.length += bytes.length

@@ -23,8 +23,21 @@ import {
 } from './perfetto.js'
 import { Interner, RANKED, SEQUENCE, Tracks } from './tracks.js'
 
+/** The guest's clock: numbers from 64 to 127 are clocks of the writer's own. */
+export const KERNEL_CLOCK = 64
+
 /** What an event is, for readers: its first category. */
-export type Category = 'trace' | 'command' | 'delayed response' | 'notification' | 'driver' | 'fault' | 'lost' | 'value'
+export type Category =
+  | 'trace'
+  | 'command'
+  | 'delayed response'
+  | 'notification'
+  | 'driver'
+  | 'fault'
+  | 'lost'
+  | 'value'
+  /** What the guest's kernel did. */
+  | 'kernel'
 
 export interface TraceStart {
   /** Names, in the order of their devices. */
@@ -34,6 +47,8 @@ export interface TraceStart {
   /** The same moment by two clocks, in nanoseconds. */
   monotonicNs: number
   realtimeNs: number
+  /** Whether the events of the guest's kernel will join in: then arrows can lead to every command. */
+  withKernel: boolean
 }
 
 /** Something that happens at a moment. */
@@ -70,7 +85,29 @@ interface Pending {
   flow: number
 }
 
+/** Something that the guest's kernel did. Its times are those of its own clock: see `kernelClock`. */
+export interface KernelEvent {
+  name: string
+  protocolId: number
+  timeNs: number
+  /** Of what lasts. */
+  endNs?: number
+  /** The command that it made, by its arrival at the device and its token. */
+  command?: { arrivedNs: number; token: number }
+  values: Readonly<Record<string, Annotated>>
+}
+
+/** The same moment by the guest's clock and by CLOCK_MONOTONIC here, and how wrong that can be, in nanoseconds. */
+export interface ClockPair {
+  guestNs: number
+  hostNs: number
+  errorNs: number
+}
+
 const nsOf = (us: number): number => Math.round(us * 1000)
+
+/** The id of the arrows from and to a command: no other arrives at that time with that token. */
+const flowOf = (arrivedNs: number, token: number): number => (arrivedNs % 2 ** 42) * 2 ** 10 + token
 
 export class TraceEncoder {
   readonly #writer = new PacketWriter()
@@ -83,10 +120,12 @@ export class TraceEncoder {
   readonly #agents: readonly number[]
   readonly #pending = new Map<string, Pending>()
   readonly #quantities: number[] = []
-  #flows = 0
+  readonly #withKernel: boolean
+  #kernel: number | undefined
 
   constructor(protocols: readonly Protocol[], start: TraceStart) {
     this.#decoder = new MessageDecoder(protocols)
+    this.#withKernel = start.withKernel
     this.#protocols = new Map(protocols.map(protocol => [protocol.id, protocol]))
     this.#writer.add({
       trusted_packet_sequence_id: SEQUENCE,
@@ -143,9 +182,10 @@ export class TraceEncoder {
     const protocol = message?.protocol ?? 'malformed'
     const track = this.#tracks.free(agent, protocol, message?.protocolId ?? 0, fromNs, toNs)
     const event = this.#event(track, ['command', protocol], message?.message ?? 'malformed', annotations)
-    if (message && this.#mayBeDelayed(message.protocolId, message.messageId)) {
-      const flow = ++this.#flows
-      event.flow_ids = [flow]
+    const mayBeDelayed = message !== undefined && this.#mayBeDelayed(message.protocolId, message.messageId)
+    const flow = flowOf(fromNs, message?.token ?? 0)
+    if (mayBeDelayed || this.#withKernel) event.flow_ids = [flow]
+    if (mayBeDelayed) {
       this.#pending.set(pendingKey(device, delayedResponseTo(request.getUint32(0, true))), { answeredNs: toNs, flow })
     }
     this.#slice(event, fromNs, toNs)
@@ -191,9 +231,46 @@ export class TraceEncoder {
     let track = device === undefined ? this.#platform : this.#agents[device]!
     if (header !== undefined) {
       const id = protocolIdOf(header)
-      track = this.#tracks.named(track, this.#protocols.get(id)?.name ?? `0x${id.toString(16)}`, id)
+      track = this.#tracks.named(track, this.#protocolName(id), id)
     }
     this.#add({ ...this.#event(track, [category], name, annotations), type: TYPE_INSTANT! }, timeNs)
+  }
+
+  /** How the guest's clock, of all kernel events after this, relates to ours. */
+  kernelClock({ guestNs, hostNs, errorNs }: ClockPair): void {
+    this.#writer.add({
+      trusted_packet_sequence_id: SEQUENCE,
+      clock_snapshot: {
+        clocks: [
+          { clock_id: KERNEL_CLOCK, timestamp: guestNs },
+          { clock_id: BUILTIN_CLOCK_MONOTONIC!, timestamp: hostNs },
+        ],
+      },
+    })
+    const annotations = { error_ns: errorNs }
+    this.moment({ category: 'trace', name: "the guest's clock", timeNs: hostNs, annotations })
+  }
+
+  /** On a track of its protocol, with an arrow to the command that it made. */
+  kernel({ name, protocolId, timeNs, endNs, command, values }: KernelEvent): void {
+    this.#kernel ??= this.#tracks.add({
+      name: "guest's kernel",
+      sibling_order_rank: 1 + this.#agents.length,
+      ...RANKED,
+    })
+    const protocol = this.#protocolName(protocolId)
+    const track =
+      endNs === undefined
+        ? this.#tracks.named(this.#kernel, protocol, protocolId)
+        : this.#tracks.free(this.#kernel, protocol, protocolId, timeNs, endNs)
+    const event = this.#event(track, ['kernel', protocol], name, values)
+    if (command) event.flow_ids = [flowOf(command.arrivedNs, command.token)]
+    if (endNs === undefined) this.#add({ ...event, type: TYPE_INSTANT! }, timeNs, KERNEL_CLOCK)
+    else this.#slice(event, timeNs, endNs, KERNEL_CLOCK)
+  }
+
+  #protocolName(id: number): string {
+    return this.#protocols.get(id)?.name ?? `0x${id.toString(16)}`
   }
 
   /** What `sample` can give values of: each gets a track, in groups by kind. */
@@ -235,17 +312,19 @@ export class TraceEncoder {
     }
   }
 
-  #slice(event: Omit<TrackEvent, 'type'>, fromNs: number, toNs: number): void {
-    this.#add({ ...event, type: TYPE_SLICE_BEGIN! }, fromNs)
-    this.#add({ track_uuid: event.track_uuid, type: TYPE_SLICE_END! }, toNs)
+  #slice(event: Omit<TrackEvent, 'type'>, fromNs: number, toNs: number, clock?: number): void {
+    this.#add({ ...event, type: TYPE_SLICE_BEGIN! }, fromNs, clock)
+    this.#add({ track_uuid: event.track_uuid, type: TYPE_SLICE_END! }, toNs, clock)
   }
 
-  #add(track_event: TrackEvent, timeNs: number): void {
+  /** By our clock, unless another is given. */
+  #add(track_event: TrackEvent, timeNs: number, clock?: number): void {
     const interned_data = this.#interner.take()
     this.#writer.add({
       timestamp: timeNs,
       trusted_packet_sequence_id: SEQUENCE,
       sequence_flags: SEQ_NEEDS_INCREMENTAL_STATE!,
+      ...(clock === undefined ? {} : { timestamp_clock_id: clock }),
       ...(interned_data ? { interned_data } : {}),
       track_event,
     })

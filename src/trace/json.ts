@@ -31,8 +31,9 @@ export function messageJson(message: TracedMessage): object {
   }
 }
 
-function momentJson({ category, name, agent, protocol, values }: TracedMoment): object {
-  return { kind: category, name, agent, protocol, ...(fieldsJson(values) as object) }
+function momentJson({ category, name, agent, protocol, values, timeNs, endNs }: TracedMoment): object {
+  const latency = endNs === undefined ? {} : { latency_us: (endNs - timeNs) / 1000 }
+  return { kind: category, name, agent, protocol, ...latency, ...(fieldsJson(values) as object) }
 }
 
 function valueJson({ property, value, unit }: TracedValue): object {

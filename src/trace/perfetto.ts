@@ -17,7 +17,7 @@ export interface TracePacket {
   first_packet_on_sequence?: boolean
   trace_packet_defaults?: { timestamp_clock_id: number }
   interned_data?: InternedData
-  clock_snapshot?: { clocks: { clock_id: number; timestamp: Whole }[]; primary_trace_clock?: number }
+  clock_snapshot?: { clocks?: { clock_id: number; timestamp: Whole }[]; primary_trace_clock?: number }
   track_descriptor?: TrackDescriptor
   track_event?: TrackEvent
 }

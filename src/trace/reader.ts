@@ -5,9 +5,10 @@ import type { Value, Values } from '../wire/fields.js'
 import { HEADER_SIZE } from '../wire/header.js'
 import { type About, aboutFrom } from './about.js'
 import { annotatedValues } from './annotations.js'
-import type { Category } from './encoder.js'
+import { type Category, KERNEL_CLOCK } from './encoder.js'
 import { PacketReader } from './packets.js'
 import {
+  BUILTIN_CLOCK_MONOTONIC,
   type InternedData,
   SEQ_INCREMENTAL_STATE_CLEARED,
   type TracePacket,
@@ -53,9 +54,13 @@ export interface TracedMoment {
   category: Category
   name: string
   timeNs: number
+  /** Of what lasts. */
+  endNs?: number
   agent: string | undefined
   protocol: string | undefined
   values: Values
+  /** Of what the kernel did: the command that it made. */
+  command?: TracedMessage | undefined
 }
 
 /** A property of a resource had another value from then on. */
@@ -117,7 +122,9 @@ class RecordingBuilder {
   readonly #tracks = new Map<number, TrackDescriptor>()
   #names: Names = new Map()
   /** By track: slices that have not ended. */
-  readonly #open = new Map<number, TracedMessage>()
+  readonly #open = new Map<number, TracedMessage | TracedMoment>()
+  /** What to add to times of the guest's clock. */
+  #kernelOffsetNs = 0
   /** Commands by their flow. */
   readonly #flows = new Map<number, TracedMessage>()
 
@@ -126,7 +133,15 @@ class RecordingBuilder {
     if (packet.interned_data) this.#learn(packet.interned_data)
     const { track_descriptor, track_event } = packet
     if (track_descriptor) this.#tracks.set(Number(track_descriptor.uuid), track_descriptor)
-    if (track_event) this.#event(track_event, Number(packet.timestamp))
+    if (packet.clock_snapshot) this.#clock(packet.clock_snapshot)
+    const isKernels = packet.timestamp_clock_id === KERNEL_CLOCK
+    if (track_event) this.#event(track_event, Number(packet.timestamp) + (isKernels ? this.#kernelOffsetNs : 0))
+  }
+
+  #clock({ clocks }: NonNullable<TracePacket['clock_snapshot']>): void {
+    const timeOf = (id: number): number => Number((clocks ?? []).find(({ clock_id }) => clock_id === id)?.timestamp)
+    const offset = timeOf(BUILTIN_CLOCK_MONOTONIC!) - timeOf(KERNEL_CLOCK)
+    if (!Number.isNaN(offset)) this.#kernelOffsetNs = offset
   }
 
   #learn(interned: InternedData): void {
@@ -151,8 +166,9 @@ class RecordingBuilder {
       return
     }
     if (event.type === TYPE_SLICE_END) {
-      const message = this.#open.get(uuid)
-      if (message) message.answeredNs = timeNs
+      const open = this.#open.get(uuid)
+      if (open?.what === 'message') open.answeredNs = timeNs
+      else if (open) open.endNs = timeNs
       this.#open.delete(uuid)
       return
     }
@@ -161,7 +177,7 @@ class RecordingBuilder {
     const values = annotatedValues(event.debug_annotations ?? [], iid => this.#name('debug_annotation_names', iid))
     if (category === 'value') this.#value(uuid, name, timeNs)
     else if (isMessage(category)) this.#message(event, category, name, values, timeNs)
-    else this.#moment(uuid, category, name, values, timeNs)
+    else this.#moment(event, category, name, values, timeNs)
   }
 
   #message(event: TrackEvent, kind: TracedMessage['kind'], name: string, values: Values, timeNs: number): void {
@@ -197,13 +213,18 @@ class RecordingBuilder {
     }
   }
 
-  #moment(uuid: number, category: Category, name: string, values: Values, timeNs: number): void {
+  #moment(event: TrackEvent, category: Category, name: string, values: Values, timeNs: number): void {
+    const uuid = Number(event.track_uuid)
     if (category === 'trace') {
       this.about ??= aboutFrom(values)
       this.ended ||= name === 'end of trace'
     }
     const { agent, protocol } = this.#placeOf(uuid)
-    this.events.push({ what: 'moment', category, name, timeNs, agent, protocol, values })
+    const moment: TracedMoment = { what: 'moment', category, name, timeNs, agent, protocol, values }
+    this.events.push(moment)
+    if (event.type === TYPE_SLICE_BEGIN) this.#open.set(uuid, moment)
+    const [flow] = event.flow_ids ?? []
+    if (flow !== undefined) moment.command = this.#flows.get(Number(flow))
   }
 
   #value(uuid: number, value: number | string, timeNs: number): void {
@@ -217,8 +238,8 @@ class RecordingBuilder {
   #placeOf(uuid: number): { agent: string | undefined; protocol: string | undefined } {
     const track = this.#tracks.get(uuid)
     const parent = this.#tracks.get(Number(track?.parent_uuid))
-    const agent = (parent ?? track)?.name.replace(/^agent /, '')
-    return { agent: track?.name === 'platform' ? undefined : agent, protocol: parent ? track?.name : undefined }
+    const [, agent] = /^agent (.*)$/s.exec((parent ?? track)?.name ?? '') ?? []
+    return { agent, protocol: parent ? track?.name : undefined }
   }
 }
 

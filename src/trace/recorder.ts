@@ -14,19 +14,21 @@ import type { Server } from '../serve.js'
 import type { TapRecords } from '../tap-records.js'
 import { about, annotationsOf } from './about.js'
 import { Chunks, chunkMemory } from './chunks.js'
-import type { Moment } from './encoder.js'
+import type { ClockPair, KernelEvent, Moment } from './encoder.js'
 import { openTraceFile } from './file.js'
 import { openSession, type SessionPort } from './port.js'
 import type { TraceMessage, TraceProgress } from './session.js'
 
 /** Of 8 MiB, for records that wait for the session; memory that is not needed is not used. */
-const CHUNKS = 8
+const CHUNKS = 4
 
 const nowNs = (): number => Math.round(monotonicUs() * 1000)
 
 export interface TraceOptions {
-  /** Chunks of 8 MiB of messages that may wait to be encoded; more are counted instead. Default 8, at least 1. */
+  /** Chunks of 8 MiB of messages that may wait to be encoded; more are counted instead. Default 4. */
   chunks?: number
+  /** Events of the guest's kernel will be given to `kernel`. */
+  withKernel?: boolean
 }
 
 /** Messages in the trace so far, those that came too fast, and why it ended early, if it did. */
@@ -64,7 +66,7 @@ export class TraceRecorder {
   /** Begins to record. Throws OperatorError if the file can't be written. */
   static async start(server: Server, path: string, log: Logger, options: TraceOptions = {}): Promise<TraceRecorder> {
     const recorder = new TraceRecorder(path, log, options)
-    await recorder.#open(server)
+    await recorder.#open(server, options.withKernel ?? false)
     recorder.#watch(server)
     log.info(`recording a trace to ${path}`)
     return recorder
@@ -72,6 +74,11 @@ export class TraceRecorder {
 
   get stats(): TraceStats {
     return { path: this.path, recording: this.#stopping === undefined, ...this.#progress, lost: this.#lost }
+  }
+
+  /** Adds what the guest's kernel did, by its own clock; the first needs the clock that its times are of. */
+  kernel(events: readonly KernelEvent[], clock?: ClockPair): void {
+    if (!this.#stopping) this.#post({ type: 'kernel', clock, events })
   }
 
   /** Ends the trace; resolves when the file is complete, or has failed. */
@@ -90,11 +97,17 @@ export class TraceRecorder {
     return this.stats
   }
 
-  async #open(server: Server): Promise<void> {
+  async #open(server: Server, withKernel: boolean): Promise<void> {
     const { protocols, origin, devices, startedUs } = server
     const agents = devices.map(({ agent }) => agent.name)
     const realtimeNs = Date.now() * 1e6
-    const start = { agents, about: annotationsOf(about(origin, agents, startedUs)), monotonicNs: nowNs(), realtimeNs }
+    const start = {
+      agents,
+      about: annotationsOf(about(origin, agents, startedUs)),
+      monotonicNs: nowNs(),
+      realtimeNs,
+      withKernel,
+    }
     const fd = openTraceFile(this.path)
     try {
       this.#port = await openSession({
@@ -116,7 +129,12 @@ export class TraceRecorder {
   }
 
   #watch(server: Server): void {
-    this.#ends.push(server.tap.listen(records => this.#record(records)))
+    this.#ends.push(
+      server.tap.listen(
+        records => this.#record(records),
+        () => this.#chunks.hasRoom,
+      ),
+    )
     server.devices.forEach((device, index) => {
       const onChange = (name: string): void => {
         const annotations = name.startsWith('driver') ? { event_queue: device.events.available ? 1 : 0 } : {}

@@ -5,7 +5,15 @@
 import type { Protocol } from '../protocols/protocol.js'
 import { TapRecords } from '../tap-records.js'
 import { type Chunk, chunkBytes } from './chunks.js'
-import { type Moment, type Quantity, type Sample, TraceEncoder, type TraceStart } from './encoder.js'
+import {
+  type ClockPair,
+  type KernelEvent,
+  type Moment,
+  type Quantity,
+  type Sample,
+  TraceEncoder,
+  type TraceStart,
+} from './encoder.js'
 import { PacketFile, reasonOf } from './file.js'
 
 export type TraceMessage =
@@ -13,6 +21,8 @@ export type TraceMessage =
   | { type: 'moment'; moment: Moment }
   | { type: 'quantities'; quantities: readonly Quantity[] }
   | { type: 'samples'; samples: readonly Sample[]; timeNs: number }
+  /** What the guest's kernel did; `clock` holds from there on. */
+  | { type: 'kernel'; clock: ClockPair | undefined; events: readonly KernelEvent[] }
   | { type: 'end'; lost: number; timeNs: number }
 
 /** What has become of all that was sent so far. */
@@ -70,6 +80,10 @@ export class TraceSession {
         break
       case 'samples':
         encoder.sample(message.samples, message.timeNs)
+        break
+      case 'kernel':
+        if (message.clock) encoder.kernelClock(message.clock)
+        for (const event of message.events) encoder.kernel(event)
         break
       case 'end':
         this.#lose(message.lost, message.timeNs)

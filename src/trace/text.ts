@@ -65,7 +65,11 @@ export class TraceText {
     return `= ${paint(status ?? 'no answer')}${fields} ${this.#paint.dim(`<${took}>`)}`
   }
 
-  #moment({ category, name, protocol, values }: TracedMoment): string {
+  #moment({ category, name, protocol, values, timeNs, endNs }: TracedMoment): string {
+    if (category === 'kernel') {
+      const took = endNs === undefined ? '' : ` <${durationText(endNs - timeNs)}>`
+      return this.#paint.dim(`~ kernel ${protocol} ${name}${payloadText(values)}${took}`)
+    }
     const what = category === 'driver' ? name : [protocol, name].filter(Boolean).join(' ')
     const text = category === 'trace' || isEmpty(values) ? '' : ` ${payloadText(values, '', '')}`
     return this.#paint.event(`* ${what}${text}`)

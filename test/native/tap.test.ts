@@ -153,6 +153,41 @@ describe('the buffer', () => {
     expect(seen).toEqual([...messages, ...messages, [1, true, 0, [], 12, from(3, 12), 12]])
   })
 
+  it('only counts while no listener is ready', () => {
+    const tap = new Tap()
+    const bursts: [count: number, dropped: number][] = []
+    let isReady = false
+    tap.listen(
+      records => void bursts.push([records.count, records.dropped]),
+      () => isReady,
+    )
+    const device = tap.attach(new Float64Array(2))
+    const { batch, end } = batchOf([8, 8, 8])
+    const send = (): void => {
+      device.requests([view], batch, end)
+      device.replies([view], batch, end)
+      tap.flush()
+    }
+    send()
+    isReady = true
+    send() // until now it is known not to be
+    send()
+    isReady = false
+    send()
+    send()
+    const end2 = tap.listen(() => undefined)
+    send()
+    end2()
+    expect(bursts).toEqual([
+      [0, 3],
+      [0, 3],
+      [3, 0],
+      [3, 0],
+      [0, 3],
+      [3, 0],
+    ])
+  })
+
   it('counts what finds no room, and goes on afterwards', () => {
     const tap = new Tap()
     let seen = 0

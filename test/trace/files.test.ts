@@ -110,7 +110,7 @@ describe('a trace that ends anywhere', () => {
   it('whatever byte is wrong, reading ends with a trace or a line', async () => {
     const path = await recorded(await served(), 4)
     const bytes = readFileSync(path)
-    for (let at = 0; at < bytes.length; at += 7) {
+    for (let at = 0; at < bytes.length; at++) {
       const wrong = Buffer.from(bytes)
       wrong[at]! ^= 0xff
       writeFileSync(path, wrong)
