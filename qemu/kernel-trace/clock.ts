@@ -4,7 +4,7 @@
  * pair is an interval that the difference lies in, and so does their intersection: some tens of microseconds, half of which
  * is the error. Times are nanoseconds.
  */
-import type { ClockPair } from '../../src/trace/encoder.js'
+import type { ClockPair } from '../../src/trace/events.js'
 
 /** Trace text has microseconds, cut off. */
 const RESOLUTION_NS = 1000

@@ -5,7 +5,7 @@
 import { MessageDecoder } from '../../src/messages.js'
 import { monotonicUs } from '../../src/platform/time.js'
 import type { TapRecords } from '../../src/tap-records.js'
-import type { KernelEvent } from '../../src/trace/encoder.js'
+import type { KernelEvent } from '../../src/trace/events.js'
 import { COMMAND, HEADER_SIZE, packHeader } from '../../src/wire/header.js'
 import type { Channel } from '../channel.js'
 import type { Device } from '../device.js'

@@ -4,7 +4,7 @@ import type { DebugAnnotation, Whole } from './perfetto.js'
 import type { Interner } from './tracks.js'
 
 /** What annotations say: payloads, and what belongs to them. */
-export type Annotated = Values | Values[] | Uint8Array | string | number
+export type Annotated = Values | Uint8Array | Value
 
 export class Annotator {
   readonly #interner: Interner
@@ -16,25 +16,26 @@ export class Annotator {
   /** Annotations with those names; bytes are hexadecimal text, what is undefined is left out. */
   all(values: Readonly<Record<string, Annotated | undefined>>): DebugAnnotation[] {
     const annotations: DebugAnnotation[] = []
-    for (const [name, value] of Object.entries(values)) {
+    for (const name in values) {
+      const value = values[name]
       if (value !== undefined) annotations.push(this.#named(name, value))
     }
     return annotations
   }
 
-  #named(name: string, value: Annotated | Value): DebugAnnotation {
+  #named(name: string, value: Annotated): DebugAnnotation {
     const annotation = this.#valued(value)
     annotation.name_iid = this.#interner.id('debug_annotation_names', name)
     return annotation
   }
 
-  #valued(value: Annotated | Value): DebugAnnotation {
+  #valued(value: Annotated): DebugAnnotation {
     if (typeof value === 'number') return value < 0 ? { int_value: value } : { uint_value: value }
     if (typeof value === 'bigint') return value < 0n ? { int_value: exact(value) } : { uint_value: exact(value) }
     if (typeof value === 'string') return { string_value: value }
     if (value instanceof Uint8Array) return { string_value: hexOf(value) }
     if (Array.isArray(value)) return { array_values: value.map(entry => this.#valued(entry)) }
-    return { dict_entries: Object.entries(value).map(([name, entry]) => this.#named(name, entry)) }
+    return { dict_entries: this.all(value) }
   }
 }
 

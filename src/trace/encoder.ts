@@ -10,11 +10,22 @@ import { delayedResponseTo, protocolIdOf } from '../wire/header.js'
 import { statusName } from '../wire/status.js'
 import { type Annotated, Annotator } from './annotations.js'
 import {
+  type Category,
+  type ClockPair,
+  KERNEL_CLOCK,
+  type KernelEvent,
+  type Moment,
+  type Quantity,
+  type Sample,
+  type TraceStart,
+} from './events.js'
+import {
   BUILTIN_CLOCK_MONOTONIC,
   BUILTIN_CLOCK_REALTIME,
   PacketWriter,
   SEQ_INCREMENTAL_STATE_CLEARED,
   SEQ_NEEDS_INCREMENTAL_STATE,
+  type TracePacket,
   type TrackEvent,
   TYPE_COUNTER,
   TYPE_INSTANT,
@@ -23,85 +34,10 @@ import {
 } from './perfetto.js'
 import { Interner, RANKED, SEQUENCE, Tracks } from './tracks.js'
 
-/** The guest's clock: numbers from 64 to 127 are clocks of the writer's own. */
-export const KERNEL_CLOCK = 64
-
-/** What an event is, for readers: its first category. */
-export type Category =
-  | 'trace'
-  | 'command'
-  | 'delayed response'
-  | 'notification'
-  | 'driver'
-  | 'fault'
-  | 'lost'
-  | 'value'
-  /** What the guest's kernel did. */
-  | 'kernel'
-
-export interface TraceStart {
-  /** Names, in the order of their devices. */
-  agents: readonly string[]
-  /** What readers of the trace want to know of its origin. */
-  about: Readonly<Record<string, Annotated>>
-  /** The same moment by two clocks, in nanoseconds. */
-  monotonicNs: number
-  realtimeNs: number
-  /** Whether the events of the guest's kernel will join in: then arrows can lead to every command. */
-  withKernel: boolean
-}
-
-/** Something that happens at a moment. */
-export interface Moment {
-  category: Category
-  name: string
-  timeNs: number
-  /** Index of the device it happens to; none: to the platform. */
-  device?: number
-  /** Header of the message that it is about. */
-  header?: number
-  annotations?: Readonly<Record<string, Annotated>>
-}
-
-/** A property of a resource, whose values are to be recorded. */
-export interface Quantity {
-  /** Of the resource: `clock`. */
-  kind: string
-  name: string
-  unit?: string
-  /** Values are words, which are shown as they are. */
-  isText: boolean
-}
-
-export interface Sample {
-  /** Index of the quantity. */
-  quantity: number
-  value: number | string
-}
-
 /** A command that a delayed response may follow. */
 interface Pending {
   answeredNs: number
   flow: number
-}
-
-/** Something that the guest's kernel did. Its times are those of its own clock: see `kernelClock`. */
-export interface KernelEvent {
-  name: string
-  protocolId: number
-  timeNs: number
-  /** Of what lasts. */
-  endNs?: number
-  /** The command that it made, by its arrival at the device and its token. */
-  command?: { arrivedNs: number; token: number }
-  values: Readonly<Record<string, Annotated>>
-}
-
-/** The same moment by the guest's clock and by CLOCK_MONOTONIC here, and how wrong that can be, in nanoseconds. */
-export interface ClockPair {
-  guestNs: number
-  hostNs: number
-  errorNs: number
 }
 
 const nsOf = (us: number): number => Math.round(us * 1000)
@@ -181,7 +117,13 @@ export class TraceEncoder {
     const agent = this.#agents[device]!
     const protocol = message?.protocol ?? 'malformed'
     const track = this.#tracks.free(agent, protocol, message?.protocolId ?? 0, fromNs, toNs)
-    const event = this.#event(track, ['command', protocol], message?.message ?? 'malformed', annotations)
+    const event = this.#event(
+      TYPE_SLICE_BEGIN!,
+      track,
+      ['command', protocol],
+      message?.message ?? 'malformed',
+      annotations,
+    )
     const mayBeDelayed = message !== undefined && this.#mayBeDelayed(message.protocolId, message.messageId)
     const flow = flowOf(fromNs, message?.token ?? 0)
     if (mayBeDelayed || this.#withKernel) event.flow_ids = [flow]
@@ -217,9 +159,10 @@ export class TraceEncoder {
     const track = pending
       ? this.#tracks.free(agent, protocol, rank, pending.answeredNs, timeNs)
       : this.#tracks.named(agent, protocol, rank)
-    const event = this.#event(track, [kind, protocol], message?.message ?? 'malformed', annotations)
+    const type = pending ? TYPE_SLICE_BEGIN! : TYPE_INSTANT!
+    const event = this.#event(type, track, [kind, protocol], message?.message ?? 'malformed', annotations)
     if (!pending) {
-      this.#add({ ...event, type: TYPE_INSTANT! }, timeNs)
+      this.#add(event, timeNs)
       return
     }
     event.terminating_flow_ids = [pending.flow]
@@ -233,7 +176,7 @@ export class TraceEncoder {
       const id = protocolIdOf(header)
       track = this.#tracks.named(track, this.#protocolName(id), id)
     }
-    this.#add({ ...this.#event(track, [category], name, annotations), type: TYPE_INSTANT! }, timeNs)
+    this.#add(this.#event(TYPE_INSTANT!, track, [category], name, annotations), timeNs)
   }
 
   /** How the guest's clock, of all kernel events after this, relates to ours. */
@@ -263,9 +206,10 @@ export class TraceEncoder {
       endNs === undefined
         ? this.#tracks.named(this.#kernel, protocol, protocolId)
         : this.#tracks.free(this.#kernel, protocol, protocolId, timeNs, endNs)
-    const event = this.#event(track, ['kernel', protocol], name, values)
+    const type = endNs === undefined ? TYPE_INSTANT! : TYPE_SLICE_BEGIN!
+    const event = this.#event(type, track, ['kernel', protocol], name, values)
     if (command) event.flow_ids = [flowOf(command.arrivedNs, command.token)]
-    if (endNs === undefined) this.#add({ ...event, type: TYPE_INSTANT! }, timeNs, KERNEL_CLOCK)
+    if (endNs === undefined) this.#add(event, timeNs, KERNEL_CLOCK)
     else this.#slice(event, timeNs, endNs, KERNEL_CLOCK)
   }
 
@@ -293,18 +237,20 @@ export class TraceEncoder {
       const event =
         typeof value === 'number'
           ? { track_uuid, type: TYPE_COUNTER!, double_counter_value: value }
-          : { ...this.#event(track_uuid, ['value'], value, {}), type: TYPE_INSTANT! }
+          : this.#event(TYPE_INSTANT!, track_uuid, ['value'], value, {})
       this.#add(event, timeNs)
     }
   }
 
   #event(
+    type: number,
     track: number,
     categories: readonly [Category, ...string[]],
     name: string,
     annotations: Readonly<Record<string, Annotated | undefined>>,
-  ): Omit<TrackEvent, 'type'> {
+  ): TrackEvent {
     return {
+      type,
       track_uuid: track,
       category_iids: categories.map(category => this.#interner.id('event_categories', category)),
       name_iid: this.#interner.id('event_names', name),
@@ -312,22 +258,24 @@ export class TraceEncoder {
     }
   }
 
-  #slice(event: Omit<TrackEvent, 'type'>, fromNs: number, toNs: number, clock?: number): void {
-    this.#add({ ...event, type: TYPE_SLICE_BEGIN! }, fromNs, clock)
-    this.#add({ track_uuid: event.track_uuid, type: TYPE_SLICE_END! }, toNs, clock)
+  /** An event that begins a slice, and the end of that. */
+  #slice(event: TrackEvent, fromNs: number, toNs: number, clock?: number): void {
+    this.#add(event, fromNs, clock)
+    this.#add({ type: TYPE_SLICE_END!, track_uuid: event.track_uuid }, toNs, clock)
   }
 
   /** By our clock, unless another is given. */
   #add(track_event: TrackEvent, timeNs: number, clock?: number): void {
-    const interned_data = this.#interner.take()
-    this.#writer.add({
+    const packet: TracePacket = {
       timestamp: timeNs,
       trusted_packet_sequence_id: SEQUENCE,
       sequence_flags: SEQ_NEEDS_INCREMENTAL_STATE!,
-      ...(clock === undefined ? {} : { timestamp_clock_id: clock }),
-      ...(interned_data ? { interned_data } : {}),
       track_event,
-    })
+    }
+    if (clock !== undefined) packet.timestamp_clock_id = clock
+    const interned = this.#interner.take()
+    if (interned) packet.interned_data = interned
+    this.#writer.add(packet)
   }
 }
 

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import protobuf from 'protobufjs'
+import { Bytes, plansOf } from './bytes.js'
 
 /** Whole numbers of 64 bits: decoded ones are bigints; to encode more than 2^53, write them as decimal text. */
 export type Whole = number | bigint | string
@@ -78,17 +79,16 @@ export const { EXPLICIT } = enumOf('TrackDescriptor.ChildTracksOrdering')
 
 /** Collects whole packets as bytes. */
 export class PacketWriter {
-  #writer = protobuf.Writer.create()
+  readonly #bytes = new Bytes()
+  readonly #plans = plansOf(packetType)
 
   add(packet: TracePacket): void {
-    packetType.encode(packet, this.#writer.uint32(PACKET_TAG).fork()).ldelim()
+    this.#bytes.message(PACKET_TAG, packet, this.#plans)
   }
 
-  /** The packets since the last call. */
+  /** The packets since the last call; valid until the next one is added. */
   take(): Uint8Array {
-    const bytes = this.#writer.finish()
-    this.#writer.reset()
-    return bytes
+    return this.#bytes.take()
   }
 }
 

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import type { PluginModule } from '../plugins.js'
 import type { Protocol } from '../protocols/protocol.js'
-import type { TraceStart } from './encoder.js'
+import type { TraceStart } from './events.js'
 import { type TraceMessage, type TraceProgress, TraceSession } from './session.js'
 import type { TraceWorkerData } from './worker.js'
 

@@ -5,7 +5,7 @@ import type { Value, Values } from '../wire/fields.js'
 import { HEADER_SIZE } from '../wire/header.js'
 import { type About, aboutFrom } from './about.js'
 import { annotatedValues } from './annotations.js'
-import { type Category, KERNEL_CLOCK } from './encoder.js'
+import { type Category, KERNEL_CLOCK } from './events.js'
 import { PacketReader } from './packets.js'
 import {
   BUILTIN_CLOCK_MONOTONIC,

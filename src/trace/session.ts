@@ -5,15 +5,8 @@
 import type { Protocol } from '../protocols/protocol.js'
 import { TapRecords } from '../tap-records.js'
 import { type Chunk, chunkBytes } from './chunks.js'
-import {
-  type ClockPair,
-  type KernelEvent,
-  type Moment,
-  type Quantity,
-  type Sample,
-  TraceEncoder,
-  type TraceStart,
-} from './encoder.js'
+import { TraceEncoder } from './encoder.js'
+import type { ClockPair, KernelEvent, Moment, Quantity, Sample, TraceStart } from './events.js'
 import { PacketFile, reasonOf } from './file.js'
 
 export type TraceMessage =

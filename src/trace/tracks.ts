@@ -52,7 +52,8 @@ export interface Track extends Omit<TrackDescriptor, 'uuid' | 'parent_uuid'> {
 
 export class Tracks {
   readonly #writer: PacketWriter
-  readonly #lanes = new Map<string, Lane[]>()
+  /** By parent and name. */
+  readonly #lanes = new Map<number, Map<string, Lane[]>>()
   #next = randomInt(2 ** 32) * UUID_BASE
 
   constructor(writer: PacketWriter) {
@@ -85,11 +86,15 @@ export class Tracks {
   }
 
   #lanesOf(parent: number, name: string, rank: number): Lane[] {
-    const key = `${parent} ${name}`
-    let lanes = this.#lanes.get(key)
+    let named = this.#lanes.get(parent)
+    if (!named) {
+      named = new Map()
+      this.#lanes.set(parent, named)
+    }
+    let lanes = named.get(name)
     if (!lanes) {
       lanes = [this.#lane(parent, name, rank)]
-      this.#lanes.set(key, lanes)
+      named.set(name, lanes)
     }
     return lanes
   }

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { loadPlugin, type PluginModule, withPlugin } from '../plugins.js'
 import { protocols as standard } from '../protocols/index.js'
 import type { Protocol } from '../protocols/protocol.js'
-import type { TraceStart } from './encoder.js'
+import type { TraceStart } from './events.js'
 import { type TraceMessage, TraceSession } from './session.js'
 
 export interface TraceWorkerData {

@@ -1,12 +1,15 @@
 /** `--trace` and `vhost-user-scmi trace`, as they are used: the built command, with a mock driver's traffic. */
+import { spawn } from 'node:child_process'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { PacketReader } from '../../src/trace/packets.js'
 import { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
 import { until } from '../driver/wait.js'
 import { inFolder, RunningCommand, runCommand } from './command.js'
 
+const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
 const PLATFORM = `
 vendor: acme
 protocols: { clock: { max_pending_async: 2 } }
@@ -220,6 +223,37 @@ describe('what is wrong is told in a line, with exit code 2', () => {
       expect([code, stderr]).toEqual([2, 'vhost-user-scmi: /nowhere/trace: no such file or directory\n'])
     }))
 })
+
+test('a disk that is full ends the trace with whole packets, and not the device', () =>
+  inFolder(async folder => {
+    const [file, socket] = [join(folder, 'trace'), join(folder, 's')]
+    // A file that may not grow beyond 24 KiB, and a process that is told so by the error alone.
+    const limited = `trap '' XFSZ; ulimit -f 24; exec "$0" "$@"`
+    const args = [CLI, '--socket-path', socket, '--trace', file]
+    const child = spawn('bash', ['-c', limited, process.execPath, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let said = ''
+    child.stderr.on('data', data => (said += data))
+    const ended = new Promise(resolve => child.on('close', resolve))
+    const guest = new Guest()
+    try {
+      await until(() => said.includes('ready'), 'it is ready')
+      await guest.connect(FrontEnd.connect(socket))
+      for (let i = 0; i < 400; i++) await guest.send(BASE, 0x0)
+      await until(() => said.includes('ERROR'), 'an error')
+      expect(await guest.send(BASE, 0x0)).toEqual([0, 0x20001])
+    } finally {
+      guest.close()
+      child.kill()
+    }
+    expect(await ended).toBe(0)
+    expect(said).toMatch(/ERROR: trace \S+: file too large; it ends here, with \d+ messages\n/)
+    const { code, stdout } = await runCommand('trace', 'show', file)
+    expect(code).toBe(0)
+    expect(stdout.match(/PROTOCOL_VERSION/g)!.length).toBeGreaterThan(0)
+    const reader = new PacketReader(file)
+    expect([...reader.packets()].length).toBeGreaterThan(10)
+    expect(reader.cutOff).toBe(0)
+  }))
 
 test('--help teaches with examples', async () => {
   const { code, stdout } = await runCommand('trace', '--help')

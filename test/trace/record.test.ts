@@ -1,11 +1,19 @@
 /** Traces as they are recorded: what the driver saw, and what the file says, message by message. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { definePlatform } from '../../src/load.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { monotonicUs } from '../../src/platform/time.js'
-import { readTrace, type TracedMessage } from '../../src/trace/reader.js'
-import { CAPACITY } from '../driver/guest.js'
+import { loadPlugin } from '../../src/plugins.js'
+import { serve } from '../../src/serve.js'
+import { readTrace, type TracedMessage, type TracedMoment } from '../../src/trace/reader.js'
+import { replay } from '../../src/trace/replay.js'
+import { FrontEnd } from '../driver/front-end.js'
+import { CAPACITY, Guest } from '../driver/guest.js'
 import { until } from '../driver/wait.js'
+import { socketPath } from '../native/rig.js'
 import { CLOCK, RATE_GET, RATE_NOTIFY, RATE_SET, SENSOR, type Served, served } from './served.js'
 
 const nowNs = (): number => monotonicUs() * 1000
@@ -128,5 +136,72 @@ describe('a trace', () => {
       expect(value).toBeLessThanOrEqual(50)
       expect(unit).toBe('°C')
     }
+  })
+})
+
+describe('who and what else is in a trace', () => {
+  const faultsOf = (path: string): TracedMoment[] =>
+    readTrace(path).events.flatMap(event => (event.what === 'moment' && event.category === 'fault' ? event : []))
+
+  it('agents have tracks of their own', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'scmi-trace-'))
+    const paths = { a: socketPath(), b: socketPath() }
+    const two = definePlatform({
+      vendor: 'acme',
+      agents: [{ name: 'a' }, { name: 'b' }],
+      clocks: [{ name: 'x', rate: 1 }],
+    })
+    const server = await serve({ platform: two, endpoints: { a: { socketPath: paths.a }, b: { socketPath: paths.b } } })
+    const guests = [new Guest(), new Guest()]
+    try {
+      await guests[0]!.connect(FrontEnd.connect(paths.a))
+      await guests[1]!.connect(FrontEnd.connect(paths.b))
+      const path = join(folder, 'trace')
+      const trace = await server.startTrace(path)
+      for (let i = 0; i < 3; i++) await guests[i % 2]!.send(CLOCK, RATE_GET, 0)
+      await trace.stop()
+      expect(messagesOf(path, 'command').map(({ agent }) => agent)).toEqual(['a', 'b', 'a'])
+    } finally {
+      for (const guest of guests) guest.close()
+      server.close()
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it('faults are told with the messages that they are about, and left out of replays', async () => {
+    const all = await served()
+    const { server, guest, folder } = all
+    const path = join(folder, 'trace')
+    const trace = await server.startTrace(path)
+    const late = server.faults.add({ message: 'CLOCK_RATE_GET', where: { clock_id: 1 }, delay: '20 ms', times: 1 })
+    const wrong = server.faults.add({ message: 'CLOCK_RATE_GET', where: { clock_id: 0 }, status: 'DENIED', times: 1 })
+    await guest.send(CLOCK, RATE_GET, 0)
+    await guest.send(CLOCK, RATE_GET, 1)
+    await guest.send(CLOCK, RATE_GET, 1)
+    await trace.stop()
+    const [denied, slow] = messagesOf(path, 'command')
+    expect(denied).toMatchObject({ status: 'DENIED' })
+    expect(slow).toMatchObject({ status: 'SUCCESS', reply: { rate: 24e6 } })
+    expect(slow!.answeredNs! - slow!.timeNs).toBeGreaterThan(15e6)
+    expect(faultsOf(path)).toMatchObject([
+      { name: `fault rule ${wrong.id}`, agent: 'guest', protocol: 'clock', timeNs: denied!.timeNs },
+      { name: `fault rule ${late.id}`, agent: 'guest', protocol: 'clock', timeNs: slow!.timeNs },
+    ])
+    const result = await replay(readTrace(path), { ignored: new Set() })
+    expect(result).toEqual({ commands: 1, events: 0, skipped: 2, differences: [] })
+  })
+
+  it.each(['a module', 'an object'])("a plug-in's messages have their fields if it is %s", async kind => {
+    const file = join(import.meta.dirname, '../plugin/led.mjs')
+    const plugin = kind === 'a module' ? file : await loadPlugin(file)
+    const withLeds = definePlatform({ vendor: 'acme', leds: [{ name: 'power', on: true }] })
+    const { server, guest, folder } = await served({ platform: withLeds, plugins: [plugin] })
+    const path = join(folder, 'trace')
+    const trace = await server.startTrace(path)
+    await guest.send(0x90, 0x3, 0)
+    expect(await trace.stop()).toMatchObject({ messages: 1, lost: 0 })
+    expect(messagesOf(path, 'command')).toMatchObject([
+      { protocol: 'led', message: 'LED_GET', request: { led_id: 0 }, reply: { on: 1, name: 'power' } },
+    ])
   })
 })
