@@ -60,6 +60,9 @@ export class Server {
   readonly #log: Logger
   readonly #releaseAfterMs: number | undefined
   readonly #endpoints: OpenEndpoint[] = []
+  /** Path of the trace that is about to begin. */
+  #startingTrace: string | undefined
+  #isClosed = false
   #closeControl: (() => void) | undefined
 
   /** Use `serve`. */
@@ -118,13 +121,20 @@ export class Server {
    * can't be written, or if a trace is being recorded.
    */
   async startTrace(path: string, options: TraceOptions = {}): Promise<TraceRecorder> {
-    if (this.trace?.stats.recording) {
+    const other = this.#startingTrace ?? (this.trace?.stats.recording ? this.trace.path : undefined)
+    if (other !== undefined) {
       throw new RequestError(
         'FAILED_PRECONDITION',
-        `a trace is being recorded to ${this.trace.path}; stop it before you start another`,
+        `a trace is being recorded to ${other}; stop it before you start another`,
       )
     }
-    this.trace = await TraceRecorder.start(this, path, this.#log, options)
+    this.#startingTrace = path
+    try {
+      this.trace = await TraceRecorder.start(this, path, this.#log, options)
+    } finally {
+      this.#startingTrace = undefined
+    }
+    if (this.#isClosed) void this.trace.stop()
     return this.trace
   }
 
@@ -141,6 +151,7 @@ export class Server {
 
   /** Ends all connections, frees everything, removes the socket files; a trace is completed soon after. */
   close(): void {
+    this.#isClosed = true
     void this.trace?.stop()
     this.tap.flush()
     this.#closeControl?.()

@@ -69,7 +69,7 @@ export class KernelTrace {
     const test = `[ -d ${TRACEFS}/events/scmi ] || { echo the kernel has no scmi events; exit 1; }`
     const { value, stdout, stderr } = await channel.job('run', JOB_LIMIT_MS, `${mount} && ${test}`).ended
     if (value !== 0) throw new WorkError(`the guest's kernel can't be traced: ${stdout}${stderr}`.trim())
-    // Not cat: busybox's has the kernel move the text from pipe to pipe, and half of it is lost on the way (Linux 7.3).
+    // Not cat: busybox's has the kernel move the text from pipe to pipe, and parts of it do not arrive (seen with Linux 7.3).
     const copy = `exec dd if=${TRACEFS}/trace_pipe bs=4096`
     // Without a limit: it ends with the guest, and is no failure then.
     const pipe = channel.job('run', 0, copy, undefined, chunk => this.#read(chunk))

@@ -2,7 +2,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { definePlatform } from '../../src/load.js'
 import { MessageDecoder, messageText } from '../../src/messages.js'
-import { BATCH_HEADER, ENTRY_WORDS, EVENT_ENTRY } from '../../src/native.js'
+import { BATCH_HEADER, BATCH_MAX, ENTRY_WORDS, EVENT_ENTRY } from '../../src/native.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { monotonicUs } from '../../src/platform/time.js'
 import { type Server, serve } from '../../src/serve.js'
@@ -151,6 +151,31 @@ describe('the buffer', () => {
     ]
     const messages = lengths.map((n, i) => [1, false, n, from(i, n), n, from(i + 7, n), 2 * n])
     expect(seen).toEqual([...messages, ...messages, [1, true, 0, [], 12, from(3, 12), 12]])
+  })
+
+  it('costs the heap nothing per message', () => {
+    const tap = new Tap()
+    let seen = 0
+    tap.listen(records => {
+      seen += records.count
+    })
+    const device = tap.attach(new Float64Array(2))
+    const { batch, end } = batchOf(new Array(BATCH_MAX).fill(64))
+    const run = (messages: number): void => {
+      for (let sent = 0; sent < messages; sent += BATCH_MAX) {
+        device.requests([view], batch, end)
+        device.replies([view], batch, end)
+        if ((sent / BATCH_MAX) % 32 === 31) tap.flush()
+      }
+    }
+    run(500_000)
+    gc!()
+    const before = process.memoryUsage().heapUsed
+    run(1_000_000)
+    const grown = process.memoryUsage().heapUsed - before
+    tap.flush()
+    expect(seen).toBeGreaterThan(1_499_000)
+    expect(grown).toBeLessThan(1 << 20)
   })
 
   it('only counts while no listener is ready', () => {

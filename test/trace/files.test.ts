@@ -54,6 +54,15 @@ describe('what can be written to', () => {
     expect(messages).toBe(0)
   })
 
+  it('one of two that are begun at once is refused, and one that is closed meanwhile is ended', async () => {
+    const { server, folder } = await served()
+    const [first, second] = [server.startTrace(join(folder, 'a')), server.startTrace(join(folder, 'b'))]
+    await expect(second).rejects.toThrow(`a trace is being recorded to ${join(folder, 'a')}`)
+    server.close()
+    expect(await (await first).stop()).toMatchObject({ recording: false, messages: 0 })
+    expect(readTrace(join(folder, 'a')).complete).toBe(true)
+  })
+
   it('a server does not start without the trace it was asked for', async () => {
     const endpoint = { socketPath: socketPath() }
     await expect(serve({ endpoint, platform, trace: '/nowhere/trace' })).rejects.toThrow('/nowhere/trace: no such file')
