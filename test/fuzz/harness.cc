@@ -24,7 +24,7 @@ constexpr uint64_t PROTOCOL_FEATURES = feature_bit(VHOST_USER_PROTOCOL_F_MQ) |
                                        feature_bit(VHOST_USER_PROTOCOL_F_STATUS);
 constexpr SessionOptions OFFER = {.features = FEATURES, .protocol_features = PROTOCOL_FEATURES};
 // Watching the ring would only take time: nobody writes to it meanwhile.
-constexpr uint64_t WATCH_NS = 0;
+constexpr WatchOptions NO_WATCH = {.ns = 0};
 // A guest that offers chains faster than they are answered keeps the pump going for ever.
 constexpr int VISITS_MAX = 8;
 
@@ -44,7 +44,7 @@ Rig::Rig()
     : file_(memfd_create("guest", MFD_CLOEXEC)),
       call_(new_eventfd()),
       session_(OFFER, *this),
-      pump_(session_, batch_, *this, WATCH_NS),
+      pump_(session_, batch_, *this, latencies_, NO_WATCH),
       event_buffers_(session_, batch_),
       held_replies_(session_) {
   // Node ignores it, too: who writes to a pipe that nobody reads hears of it by the error.
@@ -225,16 +225,18 @@ void Rig::send_event(uint32_t size) {
 
 void Rig::truncate(uint64_t size) { CHECK(ftruncate(file_.get(), static_cast<off_t>(size)) == 0); }
 
-bool Rig::answer(uint32_t count) {
-  CHECK(count > 0 && count <= BATCH_MAX);
-  for (uint32_t i = 0; i < count; i++) {
-    Entry& entry = batch_.shared()->entries[i];
-    CHECK(entry.written == 0);
-    check_entry(entry);
-    entry.written = written_;
-    tickets_[messages_++ % std::size(tickets_)] = entry.ticket;
+void Rig::answer(uint32_t count) {
+  for (; count > 0; count = pump_.next()) {
+    CHECK(count <= BATCH_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+      Entry& entry = batch_.shared()->entries[i];
+      CHECK(entry.written == 0);
+      check_entry(entry);
+      entry.written = written_;
+      tickets_[messages_++ % std::size(tickets_)] = entry.ticket;
+    }
+    if (gives_up_) return;
   }
-  return true;
 }
 
 void Rig::answer_late(uint8_t which, uint32_t size) {

@@ -87,7 +87,12 @@ class Rig final : SessionHost, BatchHandler {
   // How many replies the front end leaves unread from now on.
   void leave_unread(unsigned count) { unread_ = count; }
   // What the handler says that it has written from now on: a lie, most often, or that it answers later.
-  void answer_with(uint32_t written) { written_ = written; }
+  void answer_with(uint32_t written) {
+    written_ = written;
+    gives_up_ = false;
+  }
+  // It leaves after each batch from now on, as one that throws does.
+  void give_up() { gives_up_ = true; }
   // Answers one of the last messages that were to be answered later, or one that never was.
   void answer_late(uint8_t which, uint32_t size);
   void break_down(unsigned queue);
@@ -97,7 +102,7 @@ class Rig final : SessionHost, BatchHandler {
   void unwatch_kick(unsigned queue) override;
   void unwatch_connection() override;
   void detach_windows() override;
-  bool answer(uint32_t count) override;
+  void answer(uint32_t count) override;
 
   void connect();
   void hear_events();
@@ -116,12 +121,14 @@ class Rig final : SessionHost, BatchHandler {
   std::vector<uint8_t> received_;
   unsigned unread_ = 0;
   uint32_t written_ = UINT32_MAX;
+  bool gives_up_ = false;
   // As JavaScript has them: void once they were detached.
   std::vector<MemoryMap::Window> windows_;
   bool windows_valid_ = false;
   // One for all inputs: it is large, and keeps nothing from one batch to the next.
   static Batch batch_;
   Session session_;
+  Histogram latencies_;
   Pump pump_;
   EventBuffers event_buffers_;
   HeldReplies held_replies_;

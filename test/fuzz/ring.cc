@@ -185,10 +185,11 @@ void step(Guest& guest, Input& input) {
       guest.recover();
       break;
     case WRITTEN:
-      switch (input.byte() % 3) {
+      switch (input.byte() % 4) {
         case 0: rig.answer_with(input.byte()); break;
         case 1: rig.answer_with(UINT32_MAX); break;
         case 2: rig.answer_with(WRITTEN_LATER); break;
+        case 3: rig.give_up(); break;
       }
       break;
     case MOVE:
