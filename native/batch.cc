@@ -38,6 +38,7 @@ Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory) {
     queue.take(chain_);
   }
   taken.count = count_;
+  shared_->header.words[HEADER_POSITION] = queue.next_used();
   return taken;
 }
 
@@ -61,7 +62,7 @@ Peek Batch::peek_event(Virtqueue& queue, const MemoryMap& memory, bool& returned
     // virtio 1.3 §5.17.6.2: event buffers are device-writable, and nothing else.
     if (event_chain_.readable_bytes() == 0 && event_chain_.writable_bytes() > 0) {
       event_scatter_.clear();
-      fill(BATCH_MAX, event_chain_, 0, event_scatter_);
+      fill(BATCH_MAX, event_chain_, queue.next_used(), event_scatter_);
       return Peek::CHAIN;
     }
     queue.take(event_chain_);

@@ -30,6 +30,7 @@ inline constexpr uint32_t TIME_SERVICE = 1;
 inline constexpr uint32_t TIMES = 2;
 inline constexpr uint32_t HEADER_PREVIOUS_COUNT = 4;
 inline constexpr uint32_t HEADER_COUNT = 5;
+inline constexpr uint32_t HEADER_POSITION = 6;
 
 // Words of an entry.
 struct Entry {

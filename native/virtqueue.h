@@ -64,6 +64,8 @@ class Virtqueue {
   const RingError& error() const { return error_; }
   // The next entry of the avail ring to take: what GET_VRING_BASE answers.
   uint16_t next_avail() const { return next_avail_; }
+  // Where in the used ring the next completion goes.
+  uint16_t next_used() const { return next_used_; }
   // Nothing ever happened on this ring: a new driver, not a resumed one.
   bool fresh() const { return next_avail_ == 0 && next_used_ == 0; }
 

@@ -33,6 +33,11 @@ export const EVENT_ENTRY = BATCH_HEADER + BATCH_MAX * ENTRY_WORDS
 export const HEADER_PREVIOUS_COUNT = 4
 /** Header word: how many messages this batch has; 0: it is none, the visit of the ring is over. */
 const HEADER_COUNT = 5
+/**
+ * Header word: where in the used ring the batch's first reply goes, from 0 to 65535. Replies go there in the order of the
+ * entries, unless some come later; a front end that resumes the ring after a crash resumes it where they end.
+ */
+export const HEADER_POSITION = 6
 
 /** Words of an entry. Lengths and offsets are bytes; a window number indexes `windows()`; window 0 is scratch memory. */
 export const ENTRY_REQUEST_WINDOW = 0
@@ -45,7 +50,7 @@ export const ENTRY_REPLY_OFFSET = 4
 export const ENTRY_REPLY_CAPACITY = 5
 /** Set by onBatch: bytes written to the reply; becomes used.len. Native clamps it to the capacity. */
 export const ENTRY_WRITTEN = 6
-/** Names this message for `completeHeld`, should its reply come later. */
+/** Names this message for `completeHeld`, should its reply come later; of EVENT_ENTRY: where in the used ring it goes. */
 export const ENTRY_TICKET = 7
 
 /** As ENTRY_WRITTEN: the reply is not published with the batch, but by `completeHeld`, or never. */

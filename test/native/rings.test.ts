@@ -4,8 +4,11 @@ import {
   BATCH_HEADER,
   BATCH_MAX,
   ENTRY_REQUEST_LENGTH,
+  ENTRY_TICKET,
   ENTRY_WORDS,
   ENTRY_WRITTEN,
+  EVENT_ENTRY,
+  HEADER_POSITION,
   HEADER_PREVIOUS_COUNT,
   MESSAGE_MAX,
   NativeEvent,
@@ -418,5 +421,35 @@ describe('start and stop', () => {
     frontEnd.setCall(0, driver.cmdq.call)
     frontEnd.setKick(0, driver.cmdq.kick)
     expect((await driver.exchange(pattern(8), 8)).length).toBe(8)
+  })
+})
+
+describe('HEADER_POSITION', () => {
+  it('says where in the used ring replies go, round the end of 16 bits', async () => {
+    const positions: number[] = []
+    const { driver, memory } = await started({
+      size: 256,
+      onBatch: (count, backEnd) => {
+        positions.push(backEnd.batch[HEADER_POSITION]!)
+        backEnd.echo(count)
+      },
+    })
+    const traffic = new Traffic(driver.cmdq, memory)
+    await traffic.run(0x10000 - 2)
+    expect(positions[0]).toBe(0)
+    driver.cmdq.nextAvailable = driver.cmdq.nextUsed
+    for (const wanted of [0xfffe, 0xffff, 0]) {
+      await driver.exchange(pattern(4), 4)
+      expect(positions.at(-1)).toBe(wanted)
+    }
+  })
+
+  it('that of an event buffer is in its entry', async () => {
+    const { driver, backEnd } = await started()
+    driver.postEventBuffers(3, 32)
+    for (let sent = 0; sent < 3; sent++) {
+      backEnd.sendEvent(pattern(4))
+      expect(backEnd.batch[EVENT_ENTRY + ENTRY_TICKET]).toBe(sent)
+    }
   })
 })
