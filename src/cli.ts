@@ -74,6 +74,7 @@ const program = new Command('vhost-user-scmi')
     '--http <address>',
     'show and control the platform on a page: PORT on loopback, or HOST:PORT; prints the link',
   )
+  .option('--metrics <address>', 'serve metrics to Prometheus, at /metrics: PORT on loopback, or HOST:PORT')
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
   .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
   .version(version)

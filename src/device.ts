@@ -86,6 +86,11 @@ export class Device extends EventEmitter<DeviceEvents> {
   #internalErrors = 0
   #ringFaults = 0
   #refusedRequests = 0
+  #connections = 0
+  #driverStarts = 0
+  #driverResets = 0
+  /** A driver has begun since the front end connected. */
+  #hadDriver = false
   #forgotten = false
 
   constructor(options: DeviceOptions) {
@@ -191,6 +196,8 @@ export class Device extends EventEmitter<DeviceEvents> {
     switch (event) {
       case NativeEvent.CONNECTED:
         this.connected = true
+        this.#connections++
+        this.#hadDriver = false
         this.#log.info('front end connected')
         this.emit('change', 'connected')
         break
@@ -248,7 +255,12 @@ export class Device extends EventEmitter<DeviceEvents> {
       this.events.flush()
       return
     }
-    if (fresh) this.#forgetDriver()
+    if (fresh) {
+      this.#forgetDriver()
+      this.#driverStarts++
+      if (this.#hadDriver) this.#driverResets++
+    }
+    this.#hadDriver = true
     if (this.#forgotten && !fresh) this.#log.warn('the driver resumes, but what it held was released meanwhile')
     this.#forgotten = false
     this.driverRuns = true
@@ -281,6 +293,9 @@ export class Device extends EventEmitter<DeviceEvents> {
       ),
       protocols,
       unknownProtocol: this.agent.unknownProtocol,
+      connections: this.#connections,
+      driverStarts: this.#driverStarts,
+      driverResets: this.#driverResets,
       unanswerable: this.agent.unanswerable,
       internalErrors: this.#internalErrors,
       ringFaults: this.#ringFaults,

@@ -30,6 +30,12 @@ export interface Stats {
   protocols: ProtocolStats[]
   /** Commands to protocols that are not served. */
   unknownProtocol: number
+  /** Front ends that have connected. */
+  connections: number
+  /** Drivers that began anew: the first one, and each after a reset of the device. */
+  driverStarts: number
+  /** Those of them that another one had run before since the front end connected. */
+  driverResets: number
   /** Chains returned empty: no whole header, or no room for header and status. */
   unanswerable: number
   /** Handlers that threw: our own bugs. */

@@ -21,6 +21,7 @@ export interface ServeCommandOptions {
   /** True: on the default path. */
   control?: string | true
   http?: string
+  metrics?: string
 }
 
 function endpointOf(options: ServeCommandOptions): Endpoint | undefined {
@@ -36,11 +37,12 @@ function describeEndpoint(endpoint: Endpoint): string {
 }
 
 /** In which ways the platform is open to its user; undefined: in none. */
-function waysIn({ control, http }: ServeCommandOptions): ControlOptions | undefined {
-  if (!control && http === undefined) return undefined
+function waysIn({ control, http, metrics }: ServeCommandOptions): ControlOptions | undefined {
+  if (!control && http === undefined && metrics === undefined) return undefined
   return {
     ...(control ? { control: control === true ? defaultControlPath() : control } : {}),
     ...(http === undefined ? {} : { http }),
+    ...(metrics === undefined ? {} : { metrics }),
   }
 }
 

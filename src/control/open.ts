@@ -11,6 +11,8 @@ export interface ControlOptions {
   control?: string
   /** The web view listens on this PORT or HOST:PORT; the log says by which link it opens. */
   http?: string
+  /** Metrics are served on this PORT or HOST:PORT, at /metrics. */
+  metrics?: string
 }
 
 /** Opens what `options` say. Returns what closes it again. Throws OperatorError for what can't be opened. */
@@ -29,6 +31,10 @@ export async function openControl(server: Server, options: ControlOptions, log: 
     if (options.http !== undefined) {
       const { openWebView } = await import('../web/view.js')
       opened.push(await openWebView({ address: options.http, operations, log }))
+    }
+    if (options.metrics !== undefined) {
+      const { MetricsServer } = await import('../metrics/server.js')
+      opened.push(await MetricsServer.open({ address: options.metrics, server, version, log }))
     }
   } catch (error) {
     close()

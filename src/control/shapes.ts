@@ -161,6 +161,9 @@ export interface AgentStats {
   protocols: ProtocolStatsEntry[]
   unknown_protocol: number
   unanswerable: number
+  connections: number
+  driver_starts: number
+  driver_resets: number
   internal_errors: number
   ring_faults: number
   refused_requests: number

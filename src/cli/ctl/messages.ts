@@ -75,10 +75,11 @@ const TROUBLES = {
 } as const
 
 function agentText(stats: AgentStats): string {
-  const { agent, messages, latency_ns, notifications_sent } = stats
+  const { agent, messages, latency_ns, notifications_sent, connections, driver_starts, driver_resets } = stats
   const times =
     messages > 0 ? `; half of them within ${timeText(latency_ns.p50)}, 99% within ${timeText(latency_ns.p99)}` : ''
   const lines = [`${agent}: ${messages} messages${times}; ${notifications_sent} events sent`]
+  lines.push(`  connections: ${connections}, driver starts: ${driver_starts}, resets: ${driver_resets}`)
   for (const [key, text] of Object.entries(TROUBLES)) {
     const count = stats[key as keyof typeof TROUBLES]
     if (count > 0) lines.push(`  ${count} ${text}`)
