@@ -113,10 +113,11 @@ async function buildAddon(configuration = 'Release') {
 async function compile() {
   const sources = ['src', 'qemu', 'test'].map(folder => newest(at(folder), /\.(tsx?|mjs|css|html|svg)$/))
   const wanted = Math.max(...sources, changed(at('tsconfig.json')), changed(at('package.json')))
-  const results = [at('dist', 'qemu', 'cli.js'), at('dist', 'src', 'web', 'page', 'main.js')]
+  const results = ['qemu/cli.js', 'src/web/page/main.js', 'bundle/index.js'].map(path => at('dist', path))
   if (Math.min(...results.map(changed)) > wanted) return
   await step('compiling TypeScript', at('node_modules', '.bin', 'tsc'), ['-p', '.'])
   await step('bundling the web view', process.execPath, [at('src', 'web', 'bundle.mjs')])
+  await step('bundling the program', process.execPath, [at('src', 'bundle.mjs')])
 }
 
 /** Puts the package's own commands where npx looks first; otherwise it would install the package a second time. */

@@ -13,9 +13,21 @@ export const resolve = (specifier, context, next) =>
 `
 let registered = false
 
-/** To be called before a plug-in is imported. */
-export function resolveOwnName(): void {
-  if (registered) return
-  registered = true
-  register(`data:text/javascript,${encodeURIComponent(loader)}`, { data: new URL('./index.js', import.meta.url).href })
+type Importer = (url: string) => Promise<object>
+let importer: Importer = url => import(/* @vite-ignore */ url)
+
+/** What imports plug-ins from now on: the bundle, whose code V8 kept, can't. */
+export function importWith(other: Importer): void {
+  importer = other
+}
+
+/** Imports the module of a plug-in. */
+export function importPlugin(url: string): Promise<object> {
+  if (!registered) {
+    registered = true
+    register(`data:text/javascript,${encodeURIComponent(loader)}`, {
+      data: new URL('./index.js', import.meta.url).href,
+    })
+  }
+  return importer(url)
 }

@@ -6,7 +6,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { errorCode, OperatorError } from './errors.js'
-import { resolveOwnName } from './plugin-imports.js'
+import { importPlugin } from './plugin-imports.js'
 import { PROTOCOL_ATTRIBUTES, type Protocol } from './protocols/protocol.js'
 
 /** A file or the name of a plug-in of this package; or its protocols, for callers that have loaded them themselves. */
@@ -84,9 +84,8 @@ async function importFile(file: string, folder: string): Promise<object> {
     )
   }
   const url = pathToFileURL(path).href
-  resolveOwnName()
   try {
-    return await import(/* @vite-ignore */ url)
+    return await importPlugin(url)
   } catch (error) {
     throw new OperatorError(`${file}${lineOf(error, url)}: can't be loaded: ${firstLine(error)}`)
   }

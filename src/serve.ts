@@ -21,7 +21,7 @@ import type { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
 import type { Stats } from './stats.js'
 import { Tap, type TapListener } from './tap.js'
-import { type TraceOptions, TraceRecorder } from './trace/recorder.js'
+import type { TraceOptions, TraceRecorder } from './trace/recorder.js'
 
 export interface ServeOptions extends LoadOptions {
   /** Of the platform's first agent; the only one, unless the platform file has more. */
@@ -130,6 +130,7 @@ export class Server {
     }
     this.#startingTrace = path
     try {
+      const { TraceRecorder } = await import('./trace/recorder.js')
       this.trace = await TraceRecorder.start(this, path, this.#log, options)
     } finally {
       this.#startingTrace = undefined

@@ -1,0 +1,3 @@
+/** Names of the subcommands. Without one, the command serves. */
+export const SUBCOMMANDS = ['platform', 'trace', 'bench', 'ctl'] as const
+export type Subcommand = (typeof SUBCOMMANDS)[number]
