@@ -73,7 +73,12 @@ describe('a trace of a guest', () => {
       })
     const commands = dumped('CMND')
     expect(commands.length).toBeGreaterThan(80)
-    expect(traced(({ requestBytes }) => requestBytes.subarray(4))).toEqual(expect.arrayContaining(commands))
+    // The kernel dumps a command after it sent it, from a buffer that it shares with the response (drivers.c, do_xfer):
+    // where the answer was faster, the dump has the answer's first bytes.
+    const sent = traced(({ requestBytes }) => requestBytes.subarray(4))
+    const overtaken = traced(({ requestBytes, replyBytes }) => replyBytes.subarray(8, 8 + requestBytes.length - 4))
+    expect([...sent, ...overtaken]).toEqual(expect.arrayContaining(commands))
+    expect(sent.filter(command => commands.includes(command)).length).toBeGreaterThan(commands.length / 2)
     const responses = dumped('RESP')
     expect(responses.length).toBeGreaterThan(80)
     expect(traced(({ replyBytes }) => replyBytes.subarray(8))).toEqual(expect.arrayContaining(responses))
