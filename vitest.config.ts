@@ -10,6 +10,8 @@ export default defineConfig({
     reporters: report ? ['default', 'json'] : ['default'],
     ...(report ? { outputFile: { json: report } } : {}),
     include: ['test/**/*.test.ts'],
+    // A kernel to build for each: npm run planted.
+    exclude: ['test/planted/**'],
     // One process per file: files count their own descriptors and mappings, and a crash names its file.
     pool: 'forks',
     poolOptions: {

@@ -85,7 +85,7 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
       if (finished) return tell(finished, progress)
       const objects = variant === plain ? 'objects' : `objects-${variant}`
       const jobs = request.jobs ?? availableParallelism()
-      const job = { ...work, source, patches, fragments, objects, home, lock, jobs }
+      const job = { ...work, source, patches, variant, fragments, objects, home, lock, jobs }
       return tell(await build(job), progress)
     })
   } catch (error) {
@@ -99,6 +99,7 @@ interface BuildJob {
   progress: Progress
   source: KernelSource
   patches: Patch[]
+  variant: string
   fragments: Fragment[]
   /** Name of the objects' folder. */
   objects: string
@@ -140,7 +141,7 @@ async function build(job: BuildJob): Promise<Kernel> {
   rmSync(log, { force: true })
   const prepared = await job.source.prepare(job.patches, job.objects, job)
   try {
-    startObjects(prepared.objects)
+    await startObjects(job, prepared.objects)
     const lost = await configure(job, prepared, log)
     const options = parseConfig(readFileSync(join(prepared.objects, '.config'), 'utf8'))
     const hasModules = [...options.values()].includes('m')
@@ -178,10 +179,23 @@ async function build(job: BuildJob): Promise<Kernel> {
 /** In the objects' folder while make runs: found there later, it tells that make was killed and left half a file. */
 const runningMark = 'make-is-running'
 
-/** Objects of an earlier build are used again, unless that was killed. */
-function startObjects(objects: string): void {
+/**
+ * Objects of an earlier build are used again, unless that was killed. A variant's first ones are copies of the plain
+ * kernel's: Kbuild compiles again what depends on an option that differs, which is little for most variants.
+ */
+async function startObjects(job: BuildJob, objects: string): Promise<void> {
   if (existsSync(join(objects, runningMark))) rmSync(objects, { recursive: true })
-  mkdirSync(objects, { recursive: true })
+  const plainObjects = join(dirname(objects), basename(objects).replace(`-${job.variant}`, ''))
+  const isUsable = existsSync(join(plainObjects, image)) && !existsSync(join(plainObjects, runningMark))
+  if (existsSync(objects) || !isUsable) {
+    mkdirSync(objects, { recursive: true })
+    return
+  }
+  job.progress.update("copying the plain kernel's objects")
+  const partial = `${objects}.partial`
+  rmSync(partial, { recursive: true, force: true })
+  await run('cp', ['-a', '--reflink=auto', plainObjects, partial], { signal: job.signal })
+  renameSync(partial, objects)
 }
 
 async function configure(job: BuildJob, { tree, objects }: PreparedTree, log: string): Promise<LostOption[]> {

@@ -30,11 +30,12 @@ const executable = 0o755
 
 /** Makes the initramfs and returns its path. */
 export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {
-  const [busybox, init, raw, storm] = await Promise.all([
+  const [busybox, init, raw, storm, queueSize] = await Promise.all([
     staticBusybox(options),
     guestProgram('init', options),
     guestProgram('scmi-raw', options),
     guestProgram('scmi-storm', options),
+    guestProgram('queue-size', options),
   ])
   const program = (path: string, from: string): CpioEntry => ({
     kind: 'file',
@@ -50,6 +51,7 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
     program('bin/busybox', busybox),
     program('bin/scmi-raw', raw),
     program('bin/scmi-storm', storm),
+    program('bin/queue-size', queueSize),
     { kind: 'link', path: 'bin/sh', target: 'busybox' },
     { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
     { kind: 'file', path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },

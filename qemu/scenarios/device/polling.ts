@@ -1,10 +1,13 @@
 import type { Context } from '../../runner/context.js'
-import { expectReadable, expectSaid, readable, shortTimeout } from '../../runner/readings.js'
+import { expectReadable, expectSaid, readable, shortTimeout, VALUE } from '../../runner/readings.js'
 import { family, type KernelNeeds } from '../../runner/scenario.js'
+import { expectStorm, startStorm } from '../../runner/storm.js'
 
 /** raw/message_poll is there since then. */
 const polls: KernelNeeds = { releases: '>=7.2' }
 const ROUNDS = 20
+/** How long messages are sent. */
+const STORM_MS = 1_500
 
 const SUCCESS = 'status 0 (SUCCESS)'
 const NONE = 'scmi-raw: no answer: time is up'
@@ -28,6 +31,19 @@ export default family<Member>(
       what: 'answers are found',
       tags: ['ci'],
       play: async t => void (await expectPolled(t, 'each answer is found', SUCCESS, ROUNDS)),
+    },
+    'among-others': {
+      what: 'four processes have commands polled for, while others wait for answers by interrupt: all get their own',
+      async play(t) {
+        await startStorm(t, STORM_MS, 'message_poll')
+        await t.call('start_readings')
+        await expectStorm(t, because)
+        await t.expect('the sensor was read right each time', {
+          because: 'virtio.c:scmi_vio_deferred_tx_worker sees to what a poller took that was not its own',
+          got: () => t.call('end_readings'),
+          is: VALUE,
+        })
+      },
     },
     unanswered: {
       what: 'nobody answers: the kernel stops to poll, and works on when the answer comes',

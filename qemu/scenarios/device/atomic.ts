@@ -1,0 +1,60 @@
+import type { Context } from '../../runner/context.js'
+import { expectSaid, shortTimeout } from '../../runner/readings.js'
+import { family } from '../../runner/scenario.js'
+
+const CLOCK = 'uart'
+/** More than the clock takes, so that its driver may enable it where it must not sleep. */
+const threshold = 'atomic-threshold-us = <100>;'
+
+const because =
+  'virtio.c:scmi_virtio_desc has atomic_enabled, so that clk-scmi.c:scmi_clk_atomic_enable asks for a command that is ' +
+  'polled for: driver.c:scmi_wait_for_reply does not sleep'
+
+async function expectSwitched(t: Context, what: string, on: number, says = 'done'): Promise<void> {
+  await t.expect(what, { because, got: () => t.call('switch_clock', [CLOCK, on]), is: says })
+}
+
+interface Member {
+  what: string
+  play: (t: Context) => Promise<void>
+}
+
+export default family<Member>(
+  {
+    answered: {
+      what: 'the answer is found',
+      async play(t) {
+        const before = Number(await t.call('polled'))
+        await t.step('switch the clock on and off')
+        await expectSwitched(t, 'it is switched on', 1)
+        await expectSwitched(t, 'it is switched off', 0)
+        await t.expect('both commands were polled for', {
+          because,
+          got: async () => Number(await t.call('polled')) - before,
+          is: polled => polled >= 2,
+        })
+      },
+    },
+    unanswered: {
+      what: 'nobody answers: the kernel stops to poll, and the next command works',
+      async play(t) {
+        t.server.faults.add({ protocol: 'clock', message: 'CLOCK_CONFIG_SET', drop: true, times: 1 })
+        await t.step('switch the clock on, without an answer')
+        await expectSwitched(t, 'it cannot be switched on', 1, 'Connection timed out')
+        await expectSaid(t, because, 'timed out in resp.* - polling')
+        await t.step('switch the clock on again')
+        await expectSwitched(t, 'it is switched on', 1)
+      },
+    },
+  },
+  ({ what, play }) => ({
+    summary: `atomic mode: a driver switches a clock on where it must not sleep; ${what}`,
+    platform: { clocks: [{ name: CLOCK, rate: '24 MHz' }] },
+    machine: { nodes: [`${threshold} ${shortTimeout}`] },
+    kernel: { config: ['CONFIG_ARM_SCMI_TRANSPORT_VIRTIO_ATOMIC_ENABLE=y', 'CONFIG_ARM_SCMI_DEBUG_COUNTERS=y'] },
+    async run(t) {
+      await t.call('load_consumer')
+      await play(t)
+    },
+  }),
+)

@@ -1,0 +1,63 @@
+import { expectReadable, readableLater, VALUE } from '../../runner/readings.js'
+import { family } from '../../runner/scenario.js'
+import { expectStorm, handledNotifications, startStorm } from '../../runner/storm.js'
+
+/** How long messages are sent. */
+const STORM_MS = 500
+/** Notifications that come meanwhile, and how many a second. */
+const NOTIFICATIONS = 100
+const RATE = 500
+/** Readings, one after the other, where the ring has no room for several senders. */
+const READINGS = 50
+
+const because =
+  'virtio.c:scmi_vio_probe makes as many messages as a ring has room for, two descriptors each for commands, and ' +
+  'virtio_send_message takes one that is free; indices wrap at any size that is a power of two (virtio 1.3 §2.7)'
+
+export default family(
+  {
+    two: { commands: 2, events: 1, tags: ['ci'] },
+    eight: { commands: 8, events: 2, tags: [] },
+  },
+  ({ commands, events, tags }, name) => ({
+    summary: `rings of ${commands} descriptors for commands and ${events} for events: commands, notifications and delayed responses work`,
+    tags,
+    platform: readableLater,
+    machine: { devices: [{ isPlugged: false }] },
+    async run(t) {
+      await t.step('plug in a device whose queues are made small before it has a driver')
+      await t.call('no_autoprobe')
+      await t.plug()
+      await t.expect('the device is there', {
+        because: 'virtio_pci has it',
+        got: () => t.call('scmi_devices'),
+        is: /^virtio\d+$/,
+        withinMs: 20_000,
+      })
+      await t.call('bind_small', [commands, events])
+      await expectReadable(t, 'the sensor can be read', because)
+      await t.step('many messages')
+      const before = handledNotifications(t)
+      t.server.faults.send({
+        protocol: 'sensor',
+        message: 'SENSOR_TRIP_POINT_EVENT',
+        words: [0, 0, 0],
+        count: NOTIFICATIONS,
+        rate: RATE,
+      })
+      if (name === 'two') {
+        await t.expect('each reading is right', { because, got: () => t.call('readings', [READINGS]), is: VALUE })
+      } else {
+        await startStorm(t, STORM_MS)
+        await expectStorm(t, because)
+      }
+      await t.expect('notifications go on to come, or are given up while the driver has no buffer free', {
+        because: 'virtio.c:scmi_vio_complete_cb gives each buffer back',
+        got: () => handledNotifications(t) - before,
+        is: NOTIFICATIONS,
+        withinMs: 10_000,
+      })
+      await expectReadable(t, 'the sensor can be read afterwards', because)
+    },
+  }),
+)
