@@ -14,7 +14,7 @@ export class InterruptedError extends Error {
 }
 
 /** Why a request to a running platform was not carried out; the names are gRPC's. */
-export type Refusal = 'NOT_FOUND' | 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION' | 'ALREADY_EXISTS'
+export type Refusal = 'NOT_FOUND' | 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION' | 'ALREADY_EXISTS' | 'RESOURCE_EXHAUSTED'
 
 /** A request to a running platform that can't be carried out. The text says what is wrong and what to do. */
 export class RequestError extends OperatorError {

@@ -1,6 +1,7 @@
 /** The file that a trace is written to: one writer at a time, and whole packets only, whatever goes wrong. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
-import { OperatorError } from '../errors.js'
+import { dirname } from 'node:path'
+import { errorCode, OperatorError, RequestError } from '../errors.js'
 import { lockFile } from '../native.js'
 import { PACKET_TAG } from './perfetto.js'
 
@@ -9,7 +10,8 @@ export function openTraceFile(path: string): number {
   const fd = attempt(path, () => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666))
   try {
     if (!attempt(path, () => lockFile(fd))) {
-      throw new OperatorError(`${path}: another trace is being written to it; give another file or stop that one`)
+      const text = `${path}: another trace is being written to it; give another file or stop that one`
+      throw new RequestError('FAILED_PRECONDITION', text)
     }
     if (fstatSync(fd).isFile()) attempt(path, () => empty(fd, path))
     return fd
@@ -33,14 +35,29 @@ function attempt<T>(path: string, work: () => T): T {
     return work()
   } catch (error) {
     if (error instanceof OperatorError) throw error
-    throw new OperatorError(`${path}: ${reasonOf(error)}`)
+    throw refusal(path, error)
   }
 }
 
-/** `no space left on device` of `ENOSPC: no space left on device, write` */
+function refusal(path: string, error: unknown): RequestError {
+  switch (errorCode(error)) {
+    case 'ENOENT':
+      return new RequestError(
+        'NOT_FOUND',
+        `${path}: there is no folder ${dirname(path)}; make it, or give another file`,
+      )
+    case 'EISDIR':
+      return new RequestError('INVALID_ARGUMENT', `${path} is a folder; give a file in it`)
+    default:
+      return new RequestError('INVALID_ARGUMENT', `${path}: ${reasonOf(error)}; give another file`)
+  }
+}
+
+/** `permission denied` of `EACCES: permission denied, open '/trace'`; what to do about it, if the disk is full. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
-  return text.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+( '.*')?$/, '')
+  const reason = text.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+( '.*')?$/, '')
+  return errorCode(error) === 'ENOSPC' ? `${reason}; free some, or give a file elsewhere` : reason
 }
 
 export class PacketFile {

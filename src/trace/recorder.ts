@@ -5,7 +5,7 @@
  */
 import { closeSync } from 'node:fs'
 import { Resources } from '../control/resources.js'
-import { OperatorError } from '../errors.js'
+import { RequestError } from '../errors.js'
 import type { FaultHit } from '../faults/faults.js'
 import type { Logger } from '../log.js'
 import { monotonicUs } from '../platform/time.js'
@@ -125,7 +125,7 @@ export class TraceRecorder {
     }
     if (this.#progress.error === undefined) return
     await this.stop()
-    throw new OperatorError(`${this.path}: ${this.#progress.error}`)
+    throw new RequestError('RESOURCE_EXHAUSTED', `${this.path}: ${this.#progress.error}`)
   }
 
   #watch(server: Server): void {

@@ -220,7 +220,10 @@ describe('what is wrong is told in a line, with exit code 2', () => {
   test('--trace to a path that can not be written', () =>
     inFolder(async folder => {
       const { code, stderr } = await runCommand('--socket-path', join(folder, 's'), '--trace', '/nowhere/trace')
-      expect([code, stderr]).toEqual([2, 'vhost-user-scmi: /nowhere/trace: no such file or directory\n'])
+      expect([code, stderr]).toEqual([
+        2,
+        'vhost-user-scmi: /nowhere/trace: there is no folder /nowhere; make it, or give another file\n',
+      ])
     }))
 })
 

@@ -51,11 +51,15 @@ it('reads and sets, and is told errors by their codes', async () => {
     await call(rig, 'Set', { address, value: '1 V' }),
     await call(rig, 'Set', { address: 'clock.foo', value: '1' }),
     await call(rig, 'Set', { address: 'perf.dsp.frequency', value: '1' }),
+    await call(rig, 'StartTrace', { file: '/no/such/trace' }),
+    await call(rig, 'StartTrace', { file: '/dev/full' }),
   ]
   expect(refusals.flat()).toEqual([
     { code: 'INVALID_ARGUMENT', details: "clock.uart.rate can't be 1 V; allowed: 24 MHz, 48 MHz" },
     { code: 'NOT_FOUND', details: 'there is no clock.foo; there are clock.cpu, clock.uart' },
     { code: 'FAILED_PRECONDITION', details: "perf.dsp.frequency can't be set, only read" },
+    { code: 'NOT_FOUND', details: '/no/such/trace: there is no folder /no/such; make it, or give another file' },
+    { code: 'RESOURCE_EXHAUSTED', details: '/dev/full: no space left on device; free some, or give a file elsewhere' },
   ])
 })
 
@@ -81,5 +85,24 @@ it('streams, and gives data of any shape', async () => {
   const [described] = (await call(rig, 'DescribeAgent', { agent: 'rtos' })) as [{ tables: { clocks: object[] } }]
   expect(described.tables.clocks).toEqual([
     { id: 0, name: 'uart', enabled: false, rate_hz: 24e6, rates_hz: [24e6, 48e6] },
+  ])
+})
+
+it('is refused a trace while another is written, by this device or by another one', async () => {
+  const [rig, other] = [await setUp({ connect: false }), await setUp({ connect: false })]
+  const file = join(rig.folder, 'trace')
+  expect(await call(rig, 'StartTrace', { file })).toMatchObject([{ file, recording: true }])
+  expect([
+    ...(await call(rig, 'StartTrace', { file: `${file}2` })),
+    ...(await call(other, 'StartTrace', { file })),
+  ]).toEqual([
+    {
+      code: 'FAILED_PRECONDITION',
+      details: `a trace is being recorded to ${file}; stop it before you start another`,
+    },
+    {
+      code: 'FAILED_PRECONDITION',
+      details: `${file}: another trace is being written to it; give another file or stop that one`,
+    },
   ])
 })

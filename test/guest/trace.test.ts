@@ -139,5 +139,5 @@ test(
 test('scmi-lab boot --trace tells a file that can not be written in a line', async () => {
   const command = new LabCommand(['boot', '--kernel', kernel, '--trace', '/nowhere/trace'])
   expect(await command.ended).toBe(2)
-  expect(command.stderr).toBe('scmi-lab: /nowhere/trace: no such file or directory\n')
+  expect(command.stderr).toBe('scmi-lab: /nowhere/trace: there is no folder /nowhere; make it, or give another file\n')
 })

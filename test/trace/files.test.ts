@@ -19,9 +19,9 @@ async function recorded({ server, guest, folder }: Served, messages: number): Pr
 
 describe('what can be written to', () => {
   it.each([
-    { path: '/nowhere/trace', says: /^\/nowhere\/trace: no such file or directory$/ },
-    { path: '/tmp', says: /^\/tmp: illegal operation on a directory$/ },
-    { path: '/dev/full', says: /^\/dev\/full: no space left on device$/ },
+    { path: '/nowhere/trace', says: /^\/nowhere\/trace: there is no folder \/nowhere; make it, or give another file$/ },
+    { path: '/tmp', says: /^\/tmp is a folder; give a file in it$/ },
+    { path: '/dev/full', says: /^\/dev\/full: no space left on device; free some, or give a file elsewhere$/ },
   ])('$path is refused in a line', async ({ path, says }) => {
     const { server, guest } = await served()
     await expect(server.startTrace(path)).rejects.toThrow(says)
@@ -65,7 +65,7 @@ describe('what can be written to', () => {
 
   it('a server does not start without the trace it was asked for', async () => {
     const endpoint = { socketPath: socketPath() }
-    await expect(serve({ endpoint, platform, trace: '/nowhere/trace' })).rejects.toThrow('/nowhere/trace: no such file')
+    await expect(serve({ endpoint, platform, trace: '/nowhere/trace' })).rejects.toThrow('/nowhere/trace: there is no folder')
   })
 })
 

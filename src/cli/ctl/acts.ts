@@ -56,7 +56,7 @@ export async function traceStatus(options: CtlOptions): Promise<void> {
 
 function printTrace(trace: Trace, options: CtlOptions): void {
   if (options.json) printJson(trace)
-  if (trace.error) throw new FailedError(`${trace.file}: ${trace.error}`)
+  if (trace.error) throw new FailedError(`${trace.file} ended with ${trace.messages} messages: ${trace.error}`)
   if (!options.json) console.log(traceText(trace))
 }
 
