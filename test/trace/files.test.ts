@@ -65,7 +65,9 @@ describe('what can be written to', () => {
 
   it('a server does not start without the trace it was asked for', async () => {
     const endpoint = { socketPath: socketPath() }
-    await expect(serve({ endpoint, platform, trace: '/nowhere/trace' })).rejects.toThrow('/nowhere/trace: there is no folder')
+    await expect(serve({ endpoint, platform, trace: '/nowhere/trace' })).rejects.toThrow(
+      '/nowhere/trace: there is no folder',
+    )
   })
 })
 
