@@ -1,36 +1,19 @@
 /** A client in another language, which has nothing but the socket: server reflection tells it the rest. */
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
+import { python } from './python.js'
 import { CLOCK, type ControlRig, nextEvents, setUp } from './rig.js'
 
 vi.setConfig({ testTimeout: 120_000 })
 
-const CLIENT = join(import.meta.dirname, 'reflect.py')
 const UART = 1
 
-/** Runs Debian's Python, whose modules setup installs; the replies, each on a line. */
-function python({ control }: ControlRig, ...args: string[]): Promise<unknown[]> {
-  return new Promise((resolve, reject) => {
-    execFile('/usr/bin/python3', [CLIENT, control, ...args], (error, stdout, stderr) => {
-      if (error && stdout === '') reject(new Error(stderr))
-      else
-        resolve(
-          stdout
-            .trimEnd()
-            .split('\n')
-            .map(line => JSON.parse(line) as unknown),
-        )
-    })
-  })
-}
-
 const call = (rig: ControlRig, method: string, request: object, count = 1) =>
-  python(rig, method, JSON.stringify(request), String(count))
+  python(rig.control, method, JSON.stringify(request), String(count))
 
 it('finds the service and its methods', async () => {
   const rig = await setUp({ connect: false })
-  const [found] = (await python(rig)) as [{ services: string[]; methods: string[] }]
+  const [found] = (await python(rig.control)) as [{ services: string[]; methods: string[] }]
   expect(found.services).toContain('vhost_user_scmi.v1.Control')
   expect(found.methods).toContain('Watch')
   expect(found.methods).toContain('AddFault')

@@ -1,0 +1,21 @@
+/** A client in another language, which has nothing but the socket: server reflection tells it the rest. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+
+const CLIENT = join(import.meta.dirname, 'reflect.py')
+
+/** Runs Debian's Python, whose modules setup installs; the replies, each on a line. */
+export function python(socket: string, ...args: string[]): Promise<unknown[]> {
+  return new Promise((resolve, reject) => {
+    execFile('/usr/bin/python3', [CLIENT, socket, ...args], (error, stdout, stderr) => {
+      if (error && stdout === '') reject(new Error(stderr))
+      else
+        resolve(
+          stdout
+            .trimEnd()
+            .split('\n')
+            .map(line => JSON.parse(line) as unknown),
+        )
+    })
+  })
+}

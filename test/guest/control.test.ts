@@ -1,0 +1,463 @@
+/** Everything that the control service, `ctl` and metrics offer, on a device in its own process under a real guest. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { boot } from '../../qemu/boot.js'
+import type { Guest } from '../../qemu/guest.js'
+import { nextNotification } from '../../qemu/guest-view/drivers.js'
+import { readClocks, readHwmon } from '../../qemu/guest-view.js'
+import type { AgentStats, FaultEntry } from '../../src/control/shapes.js'
+import { RunningCommand, runCommand } from '../cli/command.js'
+import { python } from '../control/python.js'
+import { until } from '../driver/wait.js'
+import { onlyValue, parseMetrics, type Scrape, samplesOf } from '../support/prometheus.js'
+import { Terminal } from '../support/terminal.js'
+import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
+
+const LIMIT_MS = 240_000
+const WAIT_MS = 60_000
+
+/** Protocol ids, message ids and ids of notifications. */
+const POWER = 0x11
+const POWER_STATE_NOTIFY = 0x6
+const PERF = 0x13
+const PERFORMANCE_NOTIFY_LIMITS = 0x9
+const CLOCK = 0x14
+const CLOCK_RATE_SET = 0x5
+const CLOCK_RATE_GET = 0x6
+const CLOCK_RATE_NOTIFY = 0x9
+const SENSOR = 0x15
+const SENSOR_TRIP_POINT_NOTIFY = 0x4
+const SENSOR_TRIP_POINT_CONFIG = 0x5
+const RISING = 1
+/** The first notification of each protocol. */
+const CHANGED = 0x0
+
+const NOT_FOUND = -4
+const BUSY = -6
+
+const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
+
+class Site {
+  readonly folder = mkdtempSync(join(tmpdir(), 'scmi-control-'))
+  readonly control = join(this.folder, 'control')
+  readonly socketPath = join(this.folder, 'socket')
+  readonly device: RunningCommand
+  guest!: Guest
+
+  constructor() {
+    const args = ['--socket-path', this.socketPath, '--platform', 'everything']
+    this.device = new RunningCommand([...args, '--control', this.control, '--metrics', '0'])
+  }
+
+  static async start(qemuArguments: string[] = []): Promise<Site> {
+    const site = new Site()
+    await site.device.said(/ready: /)
+    const { socketPath } = site
+    site.guest = await boot({
+      kernel: await testKernel(),
+      platform: 'everything',
+      socketPath,
+      // So long the kernel waits for an answer that was dropped.
+      nodes: ['arm,max-rx-timeout-ms = <2000>;'],
+      qemuArguments,
+    })
+    return site
+  }
+
+  async close(): Promise<void> {
+    await this.guest?.kill()
+    await this.device.stop()
+    rmSync(this.folder, { recursive: true })
+  }
+
+  /** What `ctl` prints if all is well. */
+  async ctl(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await runCommand('ctl', '--control', this.control, ...args)
+    expect([code, stderr], args.join(' ')).toEqual([0, ''])
+    return stdout.trimEnd()
+  }
+
+  async json<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.ctl(...args, '--json')) as T
+  }
+
+  /** A `ctl` that goes on until it is stopped. */
+  following(...args: string[]): RunningCommand {
+    return new RunningCommand(['ctl', '--control', this.control, ...args])
+  }
+
+  async scrape(): Promise<Scrape> {
+    const [, link] = /metrics: (http:\S+)/.exec(this.device.stderr) ?? []
+    return parseMetrics(await (await fetch(link!)).text())
+  }
+
+  async stats(): Promise<AgentStats> {
+    const [stats] = await this.json<AgentStats[]>('stats')
+    return stats!
+  }
+}
+
+let site: Site
+let guest: Guest
+/** Ids as the agent has them, by kind and name. */
+let ids: Record<string, Record<string, number>>
+
+describe('with a guest', () => {
+  beforeAll(async () => {
+    site = await Site.start()
+    guest = site.guest
+    const { tables } = await site.json<{ tables: Record<string, { id: number; name: string }[]> }>(
+      'show',
+      '--agent',
+      'guest',
+    )
+    ids = Object.fromEntries(
+      Object.entries(tables).map(([kind, rows]) => [kind, Object.fromEntries(rows.map(({ id, name }) => [name, id]))]),
+    )
+  }, KERNEL_LIMIT_MS)
+  afterAll(() => site?.close(), LIMIT_MS)
+
+  const uart = () => ids.clocks!.clk_uart!
+
+  /** The guest's driver receives this notification, after others that it may have been sent before. */
+  async function told(protocol: number, words: number[]): Promise<void> {
+    for (let seen: number[] = []; !isDeepStrictEqual(seen, words); )
+      seen = await nextNotification(guest, protocol, CHANGED)
+  }
+
+  test(
+    'show: the platform, its agent, and the values that the guest has',
+    async () => {
+      const shown = await site.ctl('show')
+      expect(shown).toMatch(/^acme:everything, version 0x10000, on vhost-user-scmi/)
+      expect(shown).toMatch(/\n {2}1 +guest +yes +\S+\/socket +base, power, system, perf … /)
+      const clocks = await readClocks(guest)
+      for (const { name, rateHz } of clocks) {
+        if (name in ids.clocks!)
+          expect(await site.json('get', `clock.${name}.rate`)).toMatchObject([{ number: rateHz }])
+      }
+      expect(Object.keys(ids.clocks!).filter(name => clocks.some(clock => clock.name === name)).length).toBeGreaterThan(
+        3,
+      )
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'watch: what the guest changes',
+    async () => {
+      const watching = site.following('watch', 'clock.clk_uart.rate', 'power.pd_usb', '--json')
+      await until(() => watching.stdout.includes('pd_usb'), 'the first values', WAIT_MS)
+      expect((await guest.scmi(CLOCK, CLOCK_RATE_SET, [0, uart(), 48e6, 0])).status).toBe(0)
+      await until(() => watching.stdout.includes('48000000'), 'the new rate', WAIT_MS)
+      expect((await guest.scmi(CLOCK, CLOCK_RATE_SET, [0, uart(), 24e6, 0])).status).toBe(0)
+      expect(await watching.stop('SIGINT')).toBe(0)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'set a clock rate: the guest that subscribed is notified, and reads it',
+    async () => {
+      expect((await guest.scmi(CLOCK, CLOCK_RATE_NOTIFY, [uart(), 1])).status).toBe(0)
+      expect(await site.ctl('set', 'clock.clk_uart', '48MHz')).toBe('clock.clk_uart.rate is 48 MHz, guest notified')
+      await told(CLOCK, [0, uart(), 48e6, 0])
+      expect((await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])).words).toEqual([48e6, 0])
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'set a sensor: hwmon shows it, and its trip point is told',
+    async () => {
+      const id = ids.sensors!.temp_soc!
+      expect((await guest.scmi(SENSOR, SENSOR_TRIP_POINT_CONFIG, [id, RISING, 80_000, 0])).status).toBe(0)
+      expect((await guest.scmi(SENSOR, SENSOR_TRIP_POINT_NOTIFY, [id, 1])).status).toBe(0)
+      expect(await site.ctl('set', 'sensor.temp_soc', '85C')).toMatch(/^sensor\.temp_soc\.value is 85 °C/)
+      await told(SENSOR, [0, id, 1 << 16])
+      expect((await readHwmon(guest)).find(({ name }) => name === 'temp_soc')?.value).toBe(85)
+      expect(await site.ctl('set', 'sensor.temp_soc', 'auto')).toBe('sensor.temp_soc.value is 45 °C')
+      expect((await readHwmon(guest)).find(({ name }) => name === 'temp_soc')?.value).toBe(45)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'set the state of a power domain: the guest is notified',
+    async () => {
+      const id = ids.power_domains!.pd_usb!
+      expect((await guest.scmi(POWER, POWER_STATE_NOTIFY, [id, 1])).status).toBe(0)
+      expect(await site.ctl('set', 'power.pd_usb', 'on')).toBe('power.pd_usb.state is on, guest notified')
+      await told(POWER, [0, id, 0])
+      await site.ctl('set', 'power.pd_usb', 'off')
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'set limits: cpufreq follows them by itself, and the guest that subscribed is notified',
+    async () => {
+      const maximum = () => guest.readFile('/sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq')
+      expect(await site.ctl('set', 'perf.perf_cpu_little.max', '600')).toBe(
+        'perf.perf_cpu_little.max is 600, guest notified',
+      )
+      await expect.poll(maximum, { timeout: WAIT_MS }).toBe('600000\n')
+      await site.ctl('set', 'perf.perf_cpu_little.max', 'none')
+      await expect.poll(maximum, { timeout: WAIT_MS }).not.toBe('600000\n')
+      const id = ids.perf_domains!.perf_gpu!
+      expect((await guest.scmi(PERF, PERFORMANCE_NOTIFY_LIMITS, [id, 1])).status).toBe(0)
+      await site.ctl('set', 'perf.perf_gpu.max', '4')
+      await told(PERF, [0, id, 4, 1])
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'set a temperature and the ambient one: hwmon shows what follows from them, and the platform throttles',
+    async () => {
+      const read = async () => (await readHwmon(guest)).find(({ name }) => name === 'temp_cpu_little')!.value
+      const cool = await read()
+      await site.ctl('set', 'sensor.temp_cpu_little.temperature', '75C')
+      const hot = await read()
+      // It falls towards ambient, with a time constant of 18 s.
+      expect(hot).toBeLessThanOrEqual(75)
+      expect(hot).toBeGreaterThan(cool)
+      await expect.poll(() => site.ctl('get', 'perf.perf_cpu_little.max'), { timeout: WAIT_MS }).toBe('816')
+      await site.ctl('set', 'sensor.temp_cpu_little.ambient', '-100C')
+      await expect.poll(read, { timeout: WAIT_MS }).toBeLessThan(cool)
+      await site.ctl('set', 'sensor.temp_cpu_little.ambient', '35C')
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'notify: the guest receives what was never asked for',
+    async () => {
+      const fields = ['agent_id=0', `clock_id=${ids.clocks!.clk_xtal}`, 'rate=5GHz']
+      const wrong = await runCommand(
+        'ctl',
+        '--control',
+        site.control,
+        'notify',
+        'clock',
+        'CLOCK_RATE_CHANGED',
+        ...fields,
+      )
+      expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/rate: 5GHz is not a whole number/)])
+      fields[2] = 'rate=5000000000'
+      expect(await site.ctl('notify', 'clock', 'CLOCK_RATE_CHANGED', ...fields)).toBe('sent to guest')
+      await told(CLOCK, [0, ids.clocks!.clk_xtal!, 5e9 % 2 ** 32, 1])
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'fault: a status that the guest gets as often as was said, and a dropped answer that its kernel waits for in vain',
+    async () => {
+      const rule = ['--message', 'CLOCK_RATE_GET', '--where', `clock_id=${uart()}`, '--status', 'BUSY', '--times', '2']
+      expect(await site.ctl('fault', 'add', ...rule)).toMatch(/^rule 1: message: CLOCK_RATE_GET/)
+      const status = async () => (await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])).status
+      expect([await status(), await status(), await status()]).toEqual([BUSY, BUSY, 0])
+      // One that no thermal zone looks at.
+      const { path } = (await readHwmon(guest)).find(({ name }) => name === 'volt_cpu')!
+      const drop = ['--message', 'SENSOR_READING_GET', '--where', `sensor_id=${ids.sensors!.volt_cpu}`, '--drop']
+      await site.ctl('fault', 'add', ...drop, '--times', '1')
+      expect(await guest.dmesg()).not.toContain('timed out in resp')
+      // Busybox' cat tries again when its first read fails.
+      expect(await guest.check(`cat ${path}`)).toBe('900\n')
+      expect(await guest.dmesg()).toContain('timed out in resp')
+      const rules = await site.json<FaultEntry[]>('fault', 'list')
+      expect(rules.map(({ id, hits, active }) => [id, hits, active])).toEqual([
+        [1, 2, false],
+        [2, 1, false],
+      ])
+      expect(await site.ctl('fault', 'remove', '1')).not.toMatch(/BUSY/)
+      expect(await site.ctl('fault', 'clear')).toBe('no fault rules')
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'messages: those of the guest that pass the filter, as they pass',
+    async () => {
+      const failed = site.following('messages', '--protocol', 'clock', '--failed', '--count', '1')
+      const all = site.following('messages', '--message', 'CLOCK_RATE_GET', '--json')
+      for (let i = 0; !failed.stdout || !all.stdout; i++) {
+        expect(i).toBeLessThan(200)
+        await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])
+        expect((await guest.scmi(CLOCK, CLOCK_RATE_GET, [99])).status).toBe(NOT_FOUND)
+      }
+      expect(await failed.ended).toBe(0)
+      expect(failed.stdout).toMatch(/^guest: clock CLOCK_RATE_GET #\d+ \{clock_id: 99\} → NOT_FOUND\n$/)
+      expect(await all.stop('SIGINT')).toBe(0)
+      const messages = all.stdout
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line))
+      expect(messages.every(({ message, agent }) => message === 'CLOCK_RATE_GET' && agent === 'guest')).toBe(true)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'stats: by protocol, message and status, with histograms of times',
+    async () => {
+      const before = await site.stats()
+      await guest.scmi(CLOCK, CLOCK_RATE_GET, [99])
+      await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])
+      const after = await site.stats()
+      const message = ({ protocols }: AgentStats) =>
+        protocols.find(({ name }) => name === 'clock')!.messages.find(({ name }) => name === 'CLOCK_RATE_GET')!
+      expect(message(after).statuses.NOT_FOUND).toBe(message(before).statuses.NOT_FOUND! + 1)
+      expect(message(after).statuses.SUCCESS).toBe(message(before).statuses.SUCCESS! + 1)
+      const { latency } = message(after)
+      expect(latency.count).toBeGreaterThan(0)
+      expect(latency.buckets.reduce((sum, { count }) => sum + count, 0)).toBe(latency.count)
+      expect(after).toMatchObject({ connections: 1, driver_starts: 1, driver_resets: 0, internal_errors: 0 })
+      expect(await site.ctl('stats')).toMatch(/\n {2}connections: 1, driver starts: 1, resets: 0\n/)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'metrics: a scrape agrees with the statistics',
+    async () => {
+      // Between two that are equal, nothing happened.
+      let scrape: Scrape
+      let stats: AgentStats
+      do {
+        scrape = await site.scrape()
+        stats = await site.stats()
+      } while (
+        total(await site.scrape()) !== total(scrape) ||
+        total(scrape) !== stats.messages - stats.unknown_protocol
+      )
+      for (const { name: protocol, messages } of stats.protocols) {
+        for (const { name: message, statuses, latency } of messages) {
+          const labels = { agent: 'guest', protocol, message }
+          const counts = samplesOf(scrape, 'scmi_messages_total', labels).map(({ labels, value }) => [
+            labels.status,
+            value,
+          ])
+          expect(Object.fromEntries(counts)).toEqual(statuses)
+          expect(onlyValue(scrape, 'scmi_message_duration_seconds_count', labels)).toBe(latency.count)
+          expect(onlyValue(scrape, 'scmi_message_duration_seconds_sum', labels)).toBeCloseTo(latency.sum_ns / 1e9, 9)
+        }
+      }
+      expect(onlyValue(scrape, 'scmi_notifications_sent_total')).toBe(stats.notifications_sent)
+      expect(onlyValue(scrape, 'scmi_fault_hits_total')).toBe(stats.fault_hits)
+      expect(onlyValue(scrape, 'scmi_driver_running')).toBe(1)
+      expect(onlyValue(scrape, 'process_resident_memory_bytes')).toBeGreaterThan(1e6)
+    },
+    LIMIT_MS,
+  )
+
+  const total = (scrape: Scrape): number =>
+    samplesOf(scrape, 'scmi_messages_total').reduce((sum, { value }) => sum + value, 0)
+
+  test(
+    "top: the guest's messages and what changes",
+    async () => {
+      const command = ['ctl', 'top', '--control', site.control, '--interval', '200']
+      const terminal = new Terminal([process.execPath, CLI, ...command], { rows: 24, columns: 100 })
+      try {
+        await terminal.shows(/acme:everything .* q quits/)
+        const traffic = guest.check('for i in $(seq 300); do cat /sys/class/hwmon/hwmon*/temp1_input; done')
+        await terminal.shows(/sensor SENSOR_READING_GET +\d[\d.,]* +.*\d+ \ws/)
+        await terminal.shows(/sensor\.temp_board\.value +-?\d+\.?\d* °C/)
+        terminal.type('q')
+        await until(() => terminal.code === 0, 'top to end', WAIT_MS)
+        await traffic
+      } finally {
+        terminal.close()
+      }
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'trace: started and stopped, with what the guest did in between',
+    async () => {
+      const file = join(site.folder, 'trace')
+      expect(await site.ctl('trace', 'start', file)).toContain(`recording to ${file}`)
+      await guest.scmi(CLOCK, CLOCK_RATE_GET, [98])
+      expect(await site.ctl('trace', 'status')).toContain(`recording to ${file}`)
+      expect(await site.ctl('trace', 'stop')).toMatch(/^recorded .*: \d+ messages, \d+ bytes$/)
+      const { stdout } = await runCommand('trace', 'show', file, '--filter', 'status=NOT_FOUND')
+      expect(stdout).toMatch(/guest clock CLOCK_RATE_GET\(clock_id=98\)/)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'a client in Python that has nothing but the socket reads, sets and listens',
+    async () => {
+      const call = (method: string, request: object) => python(site.control, method, JSON.stringify(request))
+      expect(await call('Set', { address: 'sensor.temp_soc', value: '77 C' })).toMatchObject([
+        { reading: { number: 77, unit: '°C' } },
+      ])
+      expect((await readHwmon(guest)).find(({ name }) => name === 'temp_soc')?.value).toBe(77)
+      let isDone = false
+      const listening = call('StreamMessages', { messages: ['CLOCK_RATE_GET'], failed: true }).finally(() => {
+        isDone = true
+      })
+      for (let i = 0; !isDone && i < 200; i++) await guest.scmi(CLOCK, CLOCK_RATE_GET, [97])
+      expect(await listening).toMatchObject([
+        { messages: [{ agent: 'guest', status_name: 'NOT_FOUND', request: { clock_id: 97 } }] },
+      ])
+      expect(await call('GetStats', {})).toMatchObject([{ agents: [{ agent: 'guest', driver_starts: '1' }] }])
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    "README's commands do what it says, down to the guest that powers off in order",
+    async () => {
+      const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+      const block = /```sh\n(npx vhost-user-scmi .*--control[^`]*)```/.exec(readme)![1]!
+      const [start, ...commands] = block.trim().split('\n')
+      expect(start).toMatch(/^npx vhost-user-scmi --socket-path \S+ --platform everything --control --metrics 9100 &$/)
+      expect(commands).toHaveLength(9)
+      const [, port] = /metrics: http:.*:(\d+)/.exec(site.device.stderr)!
+      for (const line of commands) {
+        const local = line.replace('/tmp', site.folder).replace('9100', port!)
+        const script = `set -o pipefail; npx() { shift; "${process.execPath}" ${CLI} "$@"; }; ${local}`
+        const { code, stdout, stderr } = await bash(script, { VHOST_USER_SCMI_CONTROL: site.control })
+        expect([code, stderr], line).toEqual([0, ''])
+        if (!line.startsWith('source')) expect(stdout, line).not.toBe('')
+      }
+      await guest.waitForConsole(/Serving shutdown\/reboot request: 0/, WAIT_MS)
+      expect(await guest.vm.exited).toBe('QEMU exited with status 0')
+      expect(guest.console).toMatch(/reboot: Power down/)
+    },
+    LIMIT_MS,
+  )
+})
+
+test(
+  'power reboot: Linux starts again in order, which the statistics count as a reset of the driver',
+  async () => {
+    const site = await Site.start(['-action', 'reboot=reset'])
+    try {
+      expect(await site.ctl('power', 'reboot')).toBe('guest asked for reboot')
+      await site.guest.waitForConsole(/reboot: Restarting system[\s\S]*SCMI Protocol v2\.1 'acme:everything'/, WAIT_MS)
+      expect(await site.stats()).toMatchObject({ connections: 1, driver_starts: 2, driver_resets: 1 })
+      expect(onlyValue(await site.scrape(), 'scmi_driver_resets_total')).toBe(1)
+    } finally {
+      await site.close()
+    }
+  },
+  KERNEL_LIMIT_MS,
+)
+
+function bash(script: string, env: NodeJS.ProcessEnv): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise(resolve => {
+    execFile('bash', ['-c', script], { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    )
+  })
+}
