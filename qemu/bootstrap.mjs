@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const shownLines = 25
 const tickMs = 1000
-const oldestNode = 20
+/** The first with zlib.crc32. */
+const oldestNode = '20.15'
 
 const at = (...parts) => join(root, ...parts)
 
@@ -143,7 +144,7 @@ async function setUp() {
   }
 }
 
-if (Number(process.versions.node.split('.')[0]) < oldestNode) {
+if (process.versions.node.localeCompare(oldestNode, 'en', { numeric: true }) < 0) {
   fail(`Node ${process.versions.node} is too old; ${oldestNode} or newer is needed`)
 }
 await installPackages()

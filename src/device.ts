@@ -35,6 +35,7 @@ import type { AgentConfig } from './platform/config.js'
 import type { Platform } from './platform/platform.js'
 import { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
+import type { DeviceKeeper } from './state/device-keeper.js'
 import { protocolStats, type Stats } from './stats.js'
 import type { DeviceTap, Tap } from './tap.js'
 import { MessageWriter, RequestReader } from './wire/message.js'
@@ -92,6 +93,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   /** A driver has begun since the front end connected. */
   #hadDriver = false
   #forgotten = false
+  #keeper: DeviceKeeper | undefined
 
   constructor(options: DeviceOptions) {
     super()
@@ -118,7 +120,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       native: this.native,
       agent: this.agent,
       events: this.events,
-      window: index => this.#windows[index]!,
+      window: index => this.window(index),
       tap: this.#tap,
       log: this.#log,
       answer: entry => this.#answerEntries(entry, entry + ENTRY_WORDS),
@@ -136,6 +138,7 @@ export class Device extends EventEmitter<DeviceEvents> {
     if (this.faults.active) this.faults.answer(end)
     else if (this.#tap.active) this.#answerSeen(end)
     else this.#answerEntries(BATCH_HEADER, end)
+    this.#keeper?.batchDone(end)
   }
 
   #answerSeen(end: number): void {
@@ -145,11 +148,25 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.#tap.replies(this.#windows, batch, end)
   }
 
+  /** Answers a batch's entries up to `end`, where their replies belong. */
+  #answerEntries(first: number, end: number): void {
+    if (this.#keeper) this.#answerKept(first, end, this.#keeper)
+    else this.#dispatchEntries(first, end)
+  }
+
+  #answerKept(first: number, end: number, keeper: DeviceKeeper): void {
+    for (let entry = first; entry < end; entry += ENTRY_WORDS) {
+      if (keeper.repeat(entry)) continue
+      this.#dispatchEntries(entry, entry + ENTRY_WORDS)
+      keeper.executed(this.#request.header)
+    }
+  }
+
   /**
-   * Answers a batch's entries up to `end`, where their replies belong. The hottest loop there is: what it needs is looked
+   * Carries out the commands of a batch's entries up to `end`. The hottest loop there is: what it needs is looked
    * up once, because after every handler the compiler would have to look again.
    */
-  #answerEntries(first: number, end: number): void {
+  #dispatchEntries(first: number, end: number): void {
     const { agent } = this
     const { batch } = this.native
     const windows = this.#windows
@@ -179,6 +196,8 @@ export class Device extends EventEmitter<DeviceEvents> {
       return dispatch(this.agent, this.#request, length, this.#reply, capacity)
     } catch (error) {
       return this.#handlerFailed(error)
+    } finally {
+      this.#keeper?.executed(this.#request.header)
     }
   }
 
@@ -281,6 +300,17 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.events.clear()
     this.faults.driverGone()
     this.agent.restart()
+    this.#keeper?.driverGone()
+  }
+
+  /** Has the state that messages change kept from now on. */
+  keepWith(keeper: DeviceKeeper): void {
+    this.#keeper = keeper
+  }
+
+  /** Memory that entries of the batch lie in, by number. */
+  window(index: number): DataView {
+    return this.#windows[index]!
   }
 
   stats(): Stats {

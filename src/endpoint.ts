@@ -70,6 +70,11 @@ export class OpenEndpoint {
     this.#release = time.after(this.#releaseAfterMs * 1000, () => this.#device.forgetDriver())
   }
 
+  /** State of a former process is kept for as long, should its front end be gone. */
+  releaseUnlessResumed(): void {
+    if (!('connectPath' in this.endpoint)) this.#releaseLater()
+  }
+
   /** Dials until the front end listens. */
   #dial(path: string): void {
     if (operatorsFault(path, () => this.#device.native.dial(path))) return

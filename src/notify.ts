@@ -3,7 +3,8 @@
  * a buffer, and are written straight into it. Sent after the replies of the batch they arose in, so that no delayed
  * response overtakes its command's reply.
  */
-import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, EVENT_ENTRY, type NativeDevice } from './native.js'
+import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, ENTRY_TICKET, EVENT_ENTRY, type NativeDevice } from './native.js'
+import type { Kept, Saved } from './platform/kept.js'
 import { monotonicUs } from './platform/time.js'
 import type { EventSink } from './protocols/agent.js'
 import type { DeviceTap } from './tap.js'
@@ -23,7 +24,10 @@ interface PendingEvent {
   mustDeliver: boolean
 }
 
-export class EventQueue implements EventSink {
+/** Stands for a notification that a former process may have sent: it keeps the others' places. */
+const LOST: PendingEvent = { header: 0, words: [], size: 0, mustDeliver: false }
+
+export class EventQueue implements EventSink, Kept {
   available = false
   /** Notifications and delayed responses handed to the driver. */
   sent = 0
@@ -33,12 +37,18 @@ export class EventQueue implements EventSink {
   intercept: ((header: number, words: readonly number[], mustDeliver: boolean) => boolean) | undefined
   /** While it is set, nothing is handed to the driver: everything waits as if there were no buffers. */
   held = false
+  /** Called when delayed responses are about to be handed to the driver, and when they have been. */
+  keep: (() => void) | undefined
   readonly #native: NativeDevice
   readonly #windows: () => readonly DataView[]
   readonly #tap: DeviceTap
   #pending: PendingEvent[] = []
   #notifications = 0
   #scheduled = false
+  /** Where in the used ring the first that waits goes; undefined: none of those was about to be sent. */
+  #position: number | undefined
+  /** Those that wait come from a former process, which may have sent the first of them. */
+  #restored = false
 
   constructor(native: NativeDevice, windows: () => readonly DataView[], tap: DeviceTap) {
     this.#native = native
@@ -82,6 +92,35 @@ export class EventQueue implements EventSink {
   clear(): void {
     this.#pending = []
     this.#notifications = 0
+    this.#restored = false
+  }
+
+  /** Notifications may be lost (virtio 1.3 §5.17.6), delayed responses may be neither lost nor sent twice. */
+  save(): Saved {
+    if (this.#pending.length === this.#notifications) return null
+    const events = this.#pending.map(({ header, words, mustDeliver }) => (mustDeliver ? [header, ...words] : null))
+    return [this.#position ?? null, events]
+  }
+
+  restore(saved: Saved): void {
+    if (saved === null) return
+    const [position, events] = saved as [number | null, (number[] | null)[]]
+    this.#position = position ?? undefined
+    this.#restored = true
+    this.#pending = events.map(event => {
+      if (!event) return LOST
+      const [header, ...words] = event as [number, ...number[]]
+      return { header, words, size: sizeOf(words), mustDeliver: true }
+    })
+    this.#notifications = this.#pending.filter(event => !event.mustDeliver).length
+  }
+
+  /** The driver's next buffer goes to `position` of the used ring: what a former process had put there already is sent. */
+  #dropSent(position: number): void {
+    this.#restored = false
+    const sent = this.#position === undefined ? 0 : (position - this.#position) & 0xffff
+    this.#pending = this.#pending.slice(sent).filter(event => event !== LOST)
+    this.#notifications = this.#pending.filter(event => !event.mustDeliver).length
   }
 
   #queue(event: PendingEvent): void {
@@ -111,7 +150,12 @@ export class EventQueue implements EventSink {
 
   /** Hands what waits to the driver, in order, as far as its buffers go. */
   flush(): void {
-    if (this.held) return
+    if (this.held || this.#pending.length === 0 || this.#native.peekEvent() < 0) return
+    const position = this.#native.batch[EVENT_ENTRY + ENTRY_TICKET]!
+    if (this.#restored) this.#dropSent(position)
+    this.#position = position
+    const hasResponses = this.#pending.length > this.#notifications
+    if (hasResponses) this.keep?.()
     let done = 0
     for (const event of this.#pending) {
       const capacity = this.#native.peekEvent()
@@ -124,6 +168,8 @@ export class EventQueue implements EventSink {
       done++
     }
     this.#pending.splice(0, done)
+    this.#position = undefined
+    if (hasResponses) this.keep?.()
   }
 
   #write(event: PendingEvent): void {

@@ -65,6 +65,7 @@ const program = new Command('vhost-user-scmi')
       .argParser(pollUs)
       .default('auto'),
   )
+  .option('--state <file>', 'keep the state that guests have set here, and go on from it after a crash or restart')
   .option('--trace <file>', "record every message to a file for Perfetto's viewer and `vhost-user-scmi trace`")
   .option(
     '--control [path]',
@@ -94,6 +95,8 @@ Examples:
       (\`scmi-lab boot --print-command\` prints a whole line, device tree and all)
   vhost-user-scmi --connect /tmp/scmi.sock --platform board.yaml
       for a QEMU with -chardev socket,…,server=on: survives restarts of either side
+  vhost-user-scmi --connect /tmp/scmi.sock --state /var/lib/scmi/board.state
+      under a supervisor: a guest whose back end is killed finds its rates, levels and subscriptions as they were
   vhost-user-scmi --socket-path /tmp/scmi.sock --http 8080
       prints a link that opens once: live values, messages and charts, and controls to set, notify and break things
 

@@ -17,8 +17,11 @@ import { MessageDecoder, messageText } from './messages.js'
 import type { NativeOptions } from './native.js'
 import { type AgentConfig, agentsOf } from './platform/config.js'
 import type { Platform } from './platform/platform.js'
+import { RealTime } from './platform/time.js'
 import type { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
+import type { Keeper } from './state/keeper.js'
+import { WatchedTime } from './state/watched-time.js'
 import type { Stats } from './stats.js'
 import { Tap, type TapListener } from './tap.js'
 import type { TraceOptions, TraceRecorder } from './trace/recorder.js'
@@ -33,6 +36,8 @@ export interface ServeOptions extends LoadOptions {
   log?: Logger
   /** Record a trace to this file, from the first message on. */
   trace?: string
+  /** Keep the platform's state in this file, and go on from what it holds. */
+  state?: string
   /** Milliseconds for which a listening device keeps what a driver holds after its front end has gone; default 1000. */
   releaseAfterMs?: number
   /** Rules by which the devices misbehave from the start; `server.faults` adds others. */
@@ -57,6 +62,8 @@ export class Server {
   readonly startedUs: number
   /** The trace that is being recorded, or was last. */
   trace: TraceRecorder | undefined
+  /** Keeps the platform's state, if that was wanted. */
+  keeper: Keeper | undefined
   readonly #log: Logger
   readonly #releaseAfterMs: number | undefined
   readonly #endpoints: OpenEndpoint[] = []
@@ -108,11 +115,22 @@ export class Server {
     }
   }
 
+  /** Keeps the platform's state in a file, and goes on from what it holds. Throws OperatorError. */
+  async keepState(path: string, time: WatchedTime): Promise<void> {
+    const { Keeper } = await import('./state/keeper.js')
+    const { platform, protocols, origin, devices } = this
+    const keeper = new Keeper(path, { platform, protocols, origin, devices, log: this.#log })
+    this.keeper = keeper
+    time.ran = () => keeper.commit()
+  }
+
   /** Opens the endpoints of `devices`. Throws OperatorError if one can't be used. */
   async open(endpointOf: ReadonlyMap<string, Endpoint>): Promise<void> {
     for (const device of this.devices) {
       const endpoint = endpointOf.get(device.agent.name)!
-      this.#endpoints.push(await OpenEndpoint.open(device, endpoint, this.#releaseAfterMs))
+      const open = await OpenEndpoint.open(device, endpoint, this.#releaseAfterMs)
+      this.#endpoints.push(open)
+      if (this.keeper?.resumed) open.releaseUnlessResumed()
     }
   }
 
@@ -157,6 +175,8 @@ export class Server {
     this.tap.flush()
     this.#closeControl?.()
     for (const endpoint of this.#endpoints) endpoint.close()
+    // What agents hold is released below, but not in the file: their guests may live on.
+    this.keeper?.close()
     for (const device of this.devices) device.close()
     this.platform.close()
     this.#log.debug('closed')
@@ -185,12 +205,14 @@ function endpointsOf(agents: readonly AgentConfig[], options: ServeOptions): Map
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const log = options.log ?? silentLogger()
-  const loaded = await loadPlatform(options.platform, options)
+  const time = options.state === undefined ? undefined : new WatchedTime(options.time ?? new RealTime())
+  const loaded = await loadPlatform(options.platform, { ...options, ...(time ? { time } : {}) })
   const agents = agentsOf(loaded.platform.config, Object.keys(options.endpoints ?? {}))
   const endpoints = endpointsOf(agents, options)
   const server = new Server(loaded, agents, options, log)
   try {
     for (const rule of options.faults ?? []) server.faults.add(rule)
+    if (options.state !== undefined && time) await server.keepState(options.state, time)
     if (options.trace !== undefined) await server.startTrace(options.trace)
     await server.open(endpoints)
     if (options.open) await server.openControl(options.open)

@@ -17,6 +17,7 @@ export interface ServeCommandOptions {
   memSlots: boolean
   trace?: string
   pollUs: number | 'auto'
+  state?: string
   agent: Record<string, Endpoint>
   /** True: on the default path. */
   control?: string | true
@@ -57,6 +58,7 @@ export async function run(options: ServeCommandOptions): Promise<void> {
     plugins: options.plugin,
     log,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
+    ...(options.state === undefined ? {} : { state: options.state }),
     ...(open ? { open } : {}),
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })

@@ -170,6 +170,7 @@ export class Operations {
     const { devices } = this.server
     const before = devices.map(({ events }) => events.waiting + events.dropped)
     const result = change()
+    this.server.keeper?.commit()
     // An event that finds the queue full takes the place of another, which is dropped.
     const told = devices.filter(({ events }, i) => events.available && events.waiting + events.dropped > before[i]!)
     return { result, notified: told.map(({ agent }) => agent.name) }

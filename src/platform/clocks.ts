@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { clockProperties } from './clock-properties.js'
 import { ConfigError, type ConfigPath } from './config.js'
+import type { Kept, Saved } from './kept.js'
 import type { ResourceKind } from './resource.js'
 import { duration, frequency, resourceName } from './units.js'
 
@@ -66,7 +67,7 @@ function divided(rateHz: number, divider: number): number {
 /** Vote of the boot firmware, which started the clock before any agent ran: the first agent to configure it ends it. */
 const BOOT = -1
 
-export class Clock {
+export class Clock implements Kept {
   readonly id: number
   readonly name: string
   /** Ascending rates in Hz, or undefined if the clock has a range. With dividers they follow the parent's rate. */
@@ -131,6 +132,20 @@ export class Clock {
   /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
   release(agentId: number): void {
     this.#votes.delete(agentId)
+  }
+
+  save(): Saved {
+    return [this.rateHz, this.divider, this.parent?.id ?? null, [...this.extended], [...this.#votes]]
+  }
+
+  restore(saved: Saved): void {
+    const [rateHz, divider, parent, extended, votes] = saved as [number, number, number, [number, number][], number[]]
+    this.rateHz = rateHz
+    this.divider = divider
+    this.parent = this.parents.find(({ id }) => id === parent)
+    for (const [type, value] of extended) this.extended.set(type, value)
+    this.#votes.clear()
+    for (const agentId of votes) this.#votes.add(agentId)
   }
 
   /** Takes a rate of its own, or the divider that comes closest to it. `Clocks` tells of it. */
@@ -218,7 +233,7 @@ interface ClockEvents {
   rateRequested: [clock: Clock, agentId: number, rateHz: number]
 }
 
-export class Clocks extends EventEmitter<ClockEvents> {
+export class Clocks extends EventEmitter<ClockEvents> implements Kept {
   readonly list: readonly Clock[]
 
   constructor(configs: ClockConfig[]) {
@@ -290,6 +305,15 @@ export class Clocks extends EventEmitter<ClockEvents> {
   setParent(clock: Clock, parent: Clock, agentId: number): void {
     clock.parent = parent
     this.#follow(clock, agentId)
+  }
+
+  /** Nothing but what follows from the clocks' own. */
+  save(): Saved {
+    return null
+  }
+
+  restore(): void {
+    for (const clock of this.list) clock.follow()
   }
 
   #changed(clock: Clock, agentId: number): void {

@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
+import type { Kept, Saved } from './kept.js'
 import { perfProperties } from './perf-properties.js'
 import { connectSupplies } from './perf-supplies.js'
 import { type PowerDomain, powerDomains } from './power-domains.js'
@@ -87,7 +88,7 @@ const MICROWATTS_PER_MILLIWATT = 1000
 /** The platform, among those who set limits. */
 const PLATFORM = 0
 
-export class PerfDomain {
+export class PerfDomain implements Kept {
   readonly id: number
   readonly name: string
   /** Ascending. */
@@ -185,7 +186,8 @@ export class PerfDomain {
    * Where bounds contradict each other the upper one holds: it is what keeps hardware cool.
    */
   setBounds(holder: unknown, bounds: Bounds): void {
-    this.#bounds.set(holder, bounds)
+    if (bounds.min === undefined && bounds.max === undefined) this.#bounds.delete(holder)
+    else this.#bounds.set(holder, bounds)
     let min = 0
     let max = U32_MAX
     for (const bounds of this.#bounds.values()) {
@@ -195,6 +197,18 @@ export class PerfDomain {
     this.max = this.#atMost(max)
     const least = this.#atLeast(min)
     this.min = least.level > this.max.level ? this.max : least
+  }
+
+  /** Without the bounds of parts of the platform: they set them again when they see fit. */
+  save(): Saved {
+    const bounds = [...this.#bounds].filter(([holder]) => typeof holder === 'number')
+    return [this.level.level, bounds.map(([holder, { min, max }]) => [holder as number, min ?? null, max ?? null])]
+  }
+
+  restore(saved: Saved): void {
+    const [value, bounds] = saved as [number, [number, number | null, number | null][]]
+    for (const [agentId, min, max] of bounds) this.setBounds(agentId, { min: min ?? undefined, max: max ?? undefined })
+    this.level = this.levels.find(({ level }) => level === value) ?? this.level
   }
 
   /** The lowest level that gives `value`, else the highest. */

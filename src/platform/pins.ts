@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
+import type { Kept, Saved } from './kept.js'
 import { pinConfigsSchema, type Setting, settingsOf } from './pin-configs.js'
 import { pinProperties } from './pin-properties.js'
 import type { ResourceKind } from './resource.js'
@@ -156,7 +157,7 @@ interface PinEvents {
   configured: [target: PinTarget, type: number, agentId: number]
 }
 
-export class Pins extends EventEmitter<PinEvents> {
+export class Pins extends EventEmitter<PinEvents> implements Kept {
   readonly list: readonly Pin[]
   readonly groups: readonly PinGroup[]
   readonly functions: readonly PinFunction[]
@@ -218,11 +219,37 @@ export class Pins extends EventEmitter<PinEvents> {
     this.emit('configured', target, type, agentId)
   }
 
+  /** Pins know nothing of functions, and groups have settings too: all in one. */
+  save(): Saved {
+    return [
+      this.list.map(({ function: fn, holder }) => [fn?.id ?? null, holder ?? null]),
+      [...this.list, ...this.groups].map(target => settingsIn(target).map(({ value }) => value)),
+    ]
+  }
+
+  restore(saved: Saved): void {
+    const [pins, values] = saved as [[number | null, number | null][], number[][]]
+    this.list.forEach((pin, id) => {
+      const [fn, holder] = pins[id]!
+      pin.function = fn === null ? undefined : this.functions[fn]
+      pin.holder = holder ?? undefined
+    })
+    ;[...this.list, ...this.groups].forEach((target, i) => {
+      settingsIn(target).forEach((setting, k) => {
+        setting.value = values[i]![k]!
+      })
+    })
+  }
+
   #atStart(name: string, pin: Pin, functions: ReadonlyMap<string, PinFunction>): PinFunction {
     const fn = functions.get(name)
     if (fn && (pin.canHave(fn) || fn.groups.some(group => group.pins.includes(pin)))) return fn
     throw new ConfigError(['pins', pin.id, 'function'], `${name} is not a function that ${pin.name} can have`)
   }
+}
+
+function settingsIn(target: PinTarget): Setting[] {
+  return target.types.flatMap(type => target.settings(type) ?? [])
 }
 
 /** Builds what `configs` describe, by name. */

@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
+import type { Kept, Saved } from './kept.js'
 import { powerProperties } from './power-properties.js'
 import type { ResourceKind } from './resource.js'
 import { duration, power, resourceName } from './units.js'
@@ -51,7 +52,7 @@ type PowerDomainConfig = z.infer<typeof powerDomainSchema>
 /** Vote of the boot firmware, before any agent ran: the first agent to set a state ends it. */
 const BOOT = -1
 
-export class PowerDomain {
+export class PowerDomain implements Kept {
   readonly id: number
   readonly name: string
   readonly critical: boolean
@@ -119,6 +120,17 @@ export class PowerDomain {
   vote(agentId: number, state: number): void {
     this.#votes.delete(BOOT)
     this.#votes.set(agentId, state)
+  }
+
+  save(): Saved {
+    return [this.state, [...this.#votes]]
+  }
+
+  restore(saved: Saved): void {
+    const [state, votes] = saved as [number, [number, number][]]
+    this.state = state
+    this.#votes.clear()
+    for (const [agentId, wanted] of votes) this.#votes.set(agentId, wanted)
   }
 
   /** Forgets what `agentId` wanted; the boot firmware's vote stays. */

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
+import type { Kept, Saved } from './kept.js'
 import { connectPowercaps } from './power-limits.js'
 import { powercapProperties } from './powercap-properties.js'
 import type { ResourceKind } from './resource.js'
@@ -110,7 +111,7 @@ function inUnit(value: Amount, unit: Unit, at: ConfigPath): number {
   return counted
 }
 
-export class PowercapDomain {
+export class PowercapDomain implements Kept {
   readonly id: number
   readonly name: string
   readonly unit: Unit
@@ -179,6 +180,16 @@ export class PowercapDomain {
 
   get paiConfigurable(): boolean {
     return this.paiRange.min !== this.paiRange.max
+  }
+
+  save(): Saved {
+    return [this.cap, this.paiUs]
+  }
+
+  restore(saved: Saved): void {
+    const [cap, paiUs] = saved as [number, number]
+    this.cap = cap
+    this.paiUs = paiUs
   }
 
   supportsCap(cap: number): boolean {

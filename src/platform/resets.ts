@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
+import type { Kept, Saved } from './kept.js'
 import { resetProperties } from './reset-properties.js'
 import type { ResourceKind } from './resource.js'
 import { duration, resourceName } from './units.js'
@@ -34,7 +35,7 @@ const resetSchema = z.strictObject({
 const resetsSchema = z.array(resetSchema).min(1)
 type ResetConfig = z.infer<typeof resetSchema>
 
-export class ResetDomain {
+export class ResetDomain implements Kept {
   readonly id: number
   readonly name: string
   readonly explicit: boolean
@@ -69,6 +70,14 @@ export class ResetDomain {
     })
     this.stateNames = states
     this.#states = [...states.values()]
+  }
+
+  save(): Saved {
+    return this.asserted
+  }
+
+  restore(saved: Saved): void {
+    this.asserted = saved as boolean
   }
 
   /** Whether a reset can lead to this state. */

@@ -1,6 +1,7 @@
 /** One sensor: its axes, what agents configured, and the sampling that trip points and updates need. Knows no bytes. */
 import { ConfigError, type ConfigPath } from './config.js'
 import { type Decimal, toDecimal } from './decimal.js'
+import type { Kept, Saved } from './kept.js'
 import type { Platform } from './platform.js'
 import type { Body } from './quantities.js'
 import { scaled } from './scaled.js'
@@ -111,7 +112,7 @@ function toExtended(config: AxisExtendedConfig, at: SourceContext): Extended {
   return { resolution, min: toRaw(config.min, at, 'min'), max: toRaw(config.max, at, 'max') }
 }
 
-export class Sensor {
+export class Sensor implements Kept {
   readonly name: string
   readonly type: number
   readonly scale: number
@@ -226,6 +227,23 @@ export class Sensor {
   release(agentId: number): void {
     this.#wishes.delete(agentId)
     for (const trip of this.tripPoints) if (trip.agentId === agentId) trip.mode = 0
+    this.#settle()
+  }
+
+  save(): Saved {
+    const wishes = [...this.#wishes].map(([agentId, { enabled, timestamps, interval }]) => {
+      return [agentId, enabled, timestamps, interval ? { ...interval } : null]
+    })
+    return [wishes, this.tripPoints.map(({ mode, value, agentId }) => [mode, value, agentId])]
+  }
+
+  restore(saved: Saved): void {
+    const [wishes, trips] = saved as [[number, boolean, boolean, Interval | null][], [number, number, number][]]
+    this.#wishes.clear()
+    for (const [agentId, enabled, timestamps, interval] of wishes) {
+      this.#wishes.set(agentId, { enabled, timestamps, interval: interval ?? undefined })
+    }
+    for (const [id, [mode, value, agentId]] of trips.entries()) this.configureTripPoint(id, mode, value, agentId)
     this.#settle()
   }
 

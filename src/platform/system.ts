@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
+import type { Kept, Saved } from './kept.js'
 import type { Platform } from './platform.js'
 import type { ResourceKind } from './resource.js'
 import { systemProperties } from './system-properties.js'
@@ -51,7 +52,7 @@ interface SystemEvents {
   forced: [state: SystemState, agentId: number]
 }
 
-export class System extends EventEmitter<SystemEvents> {
+export class System extends EventEmitter<SystemEvents> implements Kept {
   readonly permissions: { state: boolean }
   /** For graceful shutdowns, in milliseconds; 0: no limit. */
   readonly timeoutMs: number
@@ -60,7 +61,8 @@ export class System extends EventEmitter<SystemEvents> {
   readonly #supported: ReadonlySet<number>
   readonly #time: Time
   readonly #agents = new Set<number>()
-  #deadline: Timer | undefined
+  /** Of a graceful shutdown: when it is forced. */
+  #deadline: { timer: Timer; state: SystemState; timeoutMs: number } | undefined
 
   constructor(config: SystemConfig, time: Time) {
     super()
@@ -98,13 +100,16 @@ export class System extends EventEmitter<SystemEvents> {
   }
 
   #ask(state: SystemState, timeoutMs: number, agentId: number): void {
-    if (timeoutMs > 0) {
-      this.#deadline = this.#time.after(timeoutMs * 1000, () => {
-        this.#deadline = undefined
-        this.#force(state, 0)
-      })
-    }
+    if (timeoutMs > 0) this.#forceLater(state, timeoutMs)
     this.emit('requested', { state, agentId, timeoutMs })
+  }
+
+  #forceLater(state: SystemState, timeoutMs: number): void {
+    const timer = this.#time.after(timeoutMs * 1000, () => {
+      this.#deadline = undefined
+      this.#force(state, 0)
+    })
+    this.#deadline = { timer, state, timeoutMs }
   }
 
   #force(state: SystemState, agentId: number): void {
@@ -113,8 +118,19 @@ export class System extends EventEmitter<SystemEvents> {
   }
 
   #cancel(): void {
-    this.#deadline?.cancel()
+    this.#deadline?.timer.cancel()
     this.#deadline = undefined
+  }
+
+  save(): Saved {
+    return [this.state, this.#deadline?.state ?? null, this.#deadline?.timeoutMs ?? 0]
+  }
+
+  /** Agents have all of their time again. */
+  restore(saved: Saved): void {
+    const [state, wanted, timeoutMs] = saved as [SystemState, SystemState | null, number]
+    this.state = state
+    if (wanted !== null) this.#forceLater(wanted, timeoutMs)
   }
 
   /** A driver of `agentId` may start. If one does, the system is up. */

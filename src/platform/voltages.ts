@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
+import type { Kept, Saved } from './kept.js'
 import type { ResourceKind } from './resource.js'
 import { duration, resourceName, voltage } from './units.js'
 import { voltageProperties } from './voltage-properties.js'
@@ -52,7 +53,7 @@ type VoltageConfig = z.infer<typeof voltageSchema>
 /** Vote of the boot firmware, which chose the mode before any agent ran: the first agent to set one ends it. */
 const BOOT = -1
 
-export class VoltageDomain {
+export class VoltageDomain implements Kept {
   readonly id: number
   readonly name: string
   /** Ascending levels in microvolts, or undefined if the domain has a range. */
@@ -114,6 +115,18 @@ export class VoltageDomain {
   /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
   release(agentId: number): void {
     this.#votes.delete(agentId)
+    this.#count()
+  }
+
+  save(): Saved {
+    return [this.level, [...this.#votes]]
+  }
+
+  restore(saved: Saved): void {
+    const [level, votes] = saved as [number, [number, number][]]
+    this.level = level
+    this.#votes.clear()
+    for (const [agentId, mode] of votes) this.#votes.set(agentId, mode)
     this.#count()
   }
 

@@ -3,6 +3,7 @@
  * each protocol keeps for the agent. dispatch looks messages up here; protocols are declared in protocol.ts.
  */
 import type { AgentConfig, ResourceNames } from '../platform/config.js'
+import type { Kept, Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../wire/header.js'
 import { MessageCounts } from './counts.js'
@@ -25,7 +26,7 @@ export interface EventSink {
 }
 
 /** One protocol as one agent sees it. */
-export class AgentProtocol {
+export class AgentProtocol implements Kept {
   readonly protocol: Protocol
   readonly agent: Agent
   /** The version PROTOCOL_VERSION answers. */
@@ -80,6 +81,16 @@ export class AgentProtocol {
     this.state = this.protocol.attach(this.agent.platform, this)
   }
 
+  save(): Saved {
+    return [this.version, this.state.save?.() ?? null]
+  }
+
+  restore(saved: Saved): void {
+    const [version, state] = saved as [number, Saved]
+    if (version !== this.version) this.negotiate(version)
+    if (state !== null) this.state.restore?.(state)
+  }
+
   /** A new driver: what the last one configured and negotiated is forgotten. */
   restart(): void {
     this.version = this.announced
@@ -88,7 +99,7 @@ export class AgentProtocol {
   }
 }
 
-export class Agent {
+export class Agent implements Kept {
   /** 1 and up; 0 is the platform. */
   readonly id: number
   readonly name: string
@@ -103,6 +114,8 @@ export class Agent {
   readonly peers: readonly Agent[]
   /** Protocols by protocol id; what is undefined is not served to this agent. */
   readonly protocols: (AgentProtocol | undefined)[]
+  /** Set when a command begins that is carried out later; whoever keeps the state takes note and clears it. */
+  changed = false
   /** Messages to protocols that are not served. */
   unknownProtocol = 0
   /** Chains returned with length 0: no whole header in the request, or no room for header and status in the reply. */
@@ -136,6 +149,16 @@ export class Agent {
   /** The protocols' views read the permissions anew. */
   permissionsChanged(): void {
     for (const protocol of this.protocols) protocol?.state.permissionsChanged?.()
+  }
+
+  /** Without its protocols, each of which is kept by itself. */
+  save(): Saved {
+    return this.permissions.save()
+  }
+
+  restore(saved: Saved): void {
+    this.permissions.restore(saved)
+    this.permissionsChanged()
   }
 
   /** Notifies the agent of a command whose status can't be returned, if it subscribed to that (BASE_ERROR_EVENT). */

@@ -1,5 +1,7 @@
 /** Base protocol, 0x10 (SCMI v3.2 §4.2), versions 1.0, 2.0 and 2.1: who is who, and who may use what. */
+
 import type { ResourceNames } from '../platform/config.js'
+import type { Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import { list, s32, text, u8, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
@@ -48,6 +50,14 @@ export class BaseState implements AgentState {
   /** Tells the agent of a command whose status could not be returned to it, if it asked for such notifications. */
   reportError(header: number, status: number): void {
     if (this.notifyErrors) this.#protocol.notify(ERROR_EVENT, [this.agent.id, 1, header, status])
+  }
+
+  save(): Saved {
+    return this.notifyErrors
+  }
+
+  restore(saved: Saved): void {
+    this.notifyErrors = saved as boolean
   }
 
   release(): void {

@@ -1,5 +1,7 @@
 /** Clock management protocol, 0x14 (SCMI v3.2 §4.6), versions 1.0, 2.0 and 3.0. */
+
 import { type Clock, type Clocks, clocks, DUTY_CYCLE, type Rounding } from '../platform/clocks.js'
+import type { Saved } from '../platform/kept.js'
 import { list, text, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
@@ -101,6 +103,17 @@ class ClockState extends ResourceView<Clock> implements AgentState {
   /** Ids of the clocks that this one can be fed from, as far as this agent sees them. */
   parentIds(clock: Clock): number[] {
     return clock.parents.flatMap(parent => this.idOf(parent) ?? [])
+  }
+
+  save(): Saved {
+    return [this.idsOf(this.#changed), this.idsOf(this.#requested), this.pending.save()]
+  }
+
+  restore(saved: Saved): void {
+    const [changed, requested, pending] = saved as [number[], number[], Saved]
+    for (const id of changed) this.subscribe(this.list[id]!, RATE_CHANGED, true)
+    for (const id of requested) this.subscribe(this.list[id]!, RATE_CHANGE_REQUESTED, true)
+    this.pending.restore(pending)
   }
 
   release(): void {

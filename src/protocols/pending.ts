@@ -1,4 +1,5 @@
 /** Commands of one agent that are answered at once and carried out later: how many may be, and what ends them. */
+import type { Saved } from '../platform/kept.js'
 import type { Timer } from '../platform/time.js'
 import type { AgentProtocol } from './agent.js'
 
@@ -12,7 +13,7 @@ export interface PendingOptions<Op> {
 }
 
 /** `Op` says what is to be done, in numbers and ids as the agent sees them. */
-export class PendingCommands<Op> {
+export class PendingCommands<Op extends Record<keyof Op, Saved>> {
   readonly max: number
   readonly #protocol: AgentProtocol
   readonly #options: PendingOptions<Op>
@@ -31,6 +32,7 @@ export class PendingCommands<Op> {
 
   start(op: Op, delayUs: number): void {
     const { mark, finish } = this.#options
+    this.#protocol.agent.changed = true
     mark?.(op, true)
     const timer = this.#protocol.agent.platform.time.after(delayUs, () => {
       this.#underWay.delete(op)
@@ -38,6 +40,15 @@ export class PendingCommands<Op> {
       finish(op)
     })
     this.#underWay.set(op, timer)
+  }
+
+  save(): Saved {
+    return [...this.#underWay.keys()] as Saved[]
+  }
+
+  /** They have taken long enough. */
+  restore(saved: Saved): void {
+    for (const op of saved as Op[]) this.start(op, 0)
   }
 
   /** Gives up all that are under way. */

@@ -3,6 +3,7 @@
  * statistics region are memory shared with the platform, which virtio has not: none is announced, and
  * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared, so that it answers NOT_SUPPORTED.
  */
+import type { Saved } from '../platform/kept.js'
 import {
   type Bounds,
   type PerfDomain,
@@ -85,6 +86,16 @@ class PerfState extends ResourceView<PerfDomain> implements AgentState {
   readonly #onLevel = (domain: PerfDomain, agentId: number): void => {
     const id = this.#levels.has(domain) ? this.idOf(domain) : undefined
     if (id !== undefined) this.protocol.notify(LEVEL_CHANGED, [agentId, id, this.wordOf(domain, domain.level)])
+  }
+
+  save(): Saved {
+    return [this.idsOf(this.#limits), this.idsOf(this.#levels)]
+  }
+
+  restore(saved: Saved): void {
+    const [limits, levels] = saved as [number[], number[]]
+    for (const id of limits) this.subscribe(this.list[id]!, LIMITS_CHANGED, true)
+    for (const id of levels) this.subscribe(this.list[id]!, LEVEL_CHANGED, true)
   }
 
   release(): void {

@@ -1,4 +1,5 @@
 /** Power domain management protocol, 0x11 (SCMI v3.2 §4.3), versions 1.0, 2.0, 3.0 and 3.1. */
+import type { Saved } from '../platform/kept.js'
 import { ON, type PowerDomain, type PowerDomains, powerDomains } from '../platform/power-domains.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
@@ -64,6 +65,17 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
   #notify(eventId: number, domain: PowerDomain, agentId: number, state: number): void {
     const id = this.idOf(domain)
     if (id !== undefined) this.protocol.notify(eventId, [agentId, id, state])
+  }
+
+  save(): Saved {
+    return [this.idsOf(this.#changed), this.idsOf(this.#requested), this.pending.save()]
+  }
+
+  restore(saved: Saved): void {
+    const [changed, requested, pending] = saved as [number[], number[], Saved]
+    for (const id of changed) this.subscribe(this.list[id]!, STATE_CHANGED, true)
+    for (const id of requested) this.subscribe(this.list[id]!, STATE_CHANGE_REQUESTED, true)
+    this.pending.restore(pending)
   }
 
   release(): void {

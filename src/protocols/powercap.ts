@@ -1,4 +1,5 @@
 /** Powercap management protocol, 0x18 (SCMI v3.2 §4.10), versions 1.0 and 2.0. */
+import type { Saved } from '../platform/kept.js'
 import { type PowercapDomain, type Powercaps, powercaps, UNCAPPED } from '../platform/powercaps.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
@@ -120,6 +121,20 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
   /** Not without an event queue: Linux uses the asynchronous form wherever it is offered. */
   offersAsync({ latencyUs }: PowercapDomain): boolean {
     return latencyUs !== undefined && this.pending.max > 0 && this.protocol.agent.events.available
+  }
+
+  save(): Saved {
+    const measurements = [...this.#measurements].map(([domain, { low, high, side }]) => {
+      return [this.idOf(domain)!, low, high, side]
+    })
+    return [this.idsOf(this.#caps), measurements, this.pending.save()]
+  }
+
+  restore(saved: Saved): void {
+    const [caps, measurements, pending] = saved as [number[], [number, number, number, number][], Saved]
+    for (const id of caps) this.subscribeCap(this.list[id]!, true)
+    for (const [id, low, high, side] of measurements) this.subscribeMeasurements(this.list[id]!, { low, high, side })
+    this.pending.restore(pending)
   }
 
   release(): void {

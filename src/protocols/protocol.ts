@@ -4,6 +4,7 @@
  * protocol has are written here, once.
  */
 import type { AgentConfig } from '../platform/config.js'
+import type { Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import type { ResourceKind } from '../platform/resource.js'
 import { type Field, sizeOf, u32 } from '../wire/fields.js'
@@ -19,6 +20,10 @@ export interface AgentState {
   permissionsChanged?(): void
   /** Whether the agent may use none of the protocol's resources: then the protocol is not listed for it. */
   readonly allDenied?: boolean
+  /** What a later process needs to go on: subscriptions, commands under way. Default: nothing. */
+  save?(): Saved
+  /** Takes over what `save` gave, on a state that is new. */
+  restore?(saved: Saved): void
   /** Base protocol: a command of this agent failed and its status could not be returned. */
   reportError?(header: number, status: number): void
 }

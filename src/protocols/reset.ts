@@ -1,4 +1,5 @@
 /** Reset domain management protocol, 0x16 (SCMI v3.2 §4.8), versions 1.0, 3.0 and 3.1. */
+import type { Saved } from '../platform/kept.js'
 import { type ResetDomain, type Resets, resets } from '../platform/resets.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
@@ -71,6 +72,16 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
   /** Without an event queue the end could not be reported, and Linux would wait for it in vain. */
   offersAsync({ latencyUs }: ResetDomain): boolean {
     return latencyUs !== undefined && this.pending.max > 0 && this.protocol.agent.events.available
+  }
+
+  save(): Saved {
+    return [this.idsOf(this.#subscribed), this.pending.save()]
+  }
+
+  restore(saved: Saved): void {
+    const [subscribed, pending] = saved as [number[], Saved]
+    for (const id of subscribed) this.subscribe(this.list[id]!, true)
+    this.pending.restore(pending)
   }
 
   release(): void {

@@ -1,4 +1,5 @@
 /** What the Sensor protocol keeps for one agent: its subscriptions, and the readings it waits for. */
+import type { Saved } from '../platform/kept.js'
 import type { Sensor } from '../platform/sensor.js'
 import type { Sensors } from '../platform/sensors.js'
 import { PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
@@ -90,6 +91,17 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
   readonly #onSample = (sensor: Sensor): void => {
     if (!this.#updates.has(sensor)) return
     this.protocol.notify(UPDATE, [PLATFORM_ID, this.idOf(sensor)!, ...readingWords(sensor, V2)])
+  }
+
+  save(): Saved {
+    return [this.idsOf(this.#tripPoints), this.idsOf(this.#updates), this.pending.save()]
+  }
+
+  restore(saved: Saved): void {
+    const [tripPoints, updates, pending] = saved as [number[], number[], Saved]
+    for (const id of tripPoints) this.subscribe(this.list[id]!, TRIP_POINT_EVENT, true)
+    for (const id of updates) this.subscribe(this.list[id]!, UPDATE, true)
+    this.pending.restore(pending)
   }
 
   release(): void {

@@ -1,4 +1,5 @@
 /** System power management protocol, 0x12 (SCMI v3.2 §4.4), versions 1.0, 2.0 and 2.1. */
+import type { Saved } from '../platform/kept.js'
 import { type GracefulRequest, type System, SystemState, system as systemKind } from '../platform/system.js'
 import { u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
@@ -55,6 +56,14 @@ class SystemPowerState implements AgentState {
     const words = [agentId, flags, state]
     if (this.#protocol.version >= V2) words.push(timeoutMs)
     this.#protocol.notify(STATE_NOTIFIER, words)
+  }
+
+  save(): Saved {
+    return this.subscribed
+  }
+
+  restore(saved: Saved): void {
+    this.subscribed = saved as boolean
   }
 
   release(): void {

@@ -3,6 +3,7 @@
  * less what the Base protocol's permission commands took away (SCMI v3.2 §4.2.2.11 ff.). States of protocols with
  * resources extend it. Ids on the wire are the view's: take them from `idOf`, never from the resource.
  */
+import type { Kept, Saved } from '../platform/kept.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, NOT_FOUND, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -50,6 +51,11 @@ export class ResourceView<Resource extends { name: string }> {
     return this.#ids.get(resource)
   }
 
+  /** Ids of some of the resources. */
+  protected idsOf(resources: Iterable<Resource>): number[] {
+    return [...resources].map(resource => this.#ids.get(resource)!)
+  }
+
   /** The name of a resource that this agent sees, for people. */
   nameOf(resource: Resource | undefined): string | undefined {
     return resource && this.idOf(resource) !== undefined ? resource.name : undefined
@@ -91,7 +97,7 @@ export function answerName(
 }
 
 /** Which resources an agent may not use. Kept over driver restarts: they belong to the agent, not to its driver. */
-export class Permissions {
+export class Permissions implements Kept {
   readonly #denied = new Set<string>()
 
   set(protocolId: number, resourceName: string, allowed: boolean): void {
@@ -102,6 +108,15 @@ export class Permissions {
 
   denies(protocolId: number, resourceName: string): boolean {
     return this.#denied.has(`${protocolId}/${resourceName}`)
+  }
+
+  save(): Saved {
+    return [...this.#denied]
+  }
+
+  restore(saved: Saved): void {
+    this.#denied.clear()
+    for (const key of saved as string[]) this.#denied.add(key)
   }
 
   /** Back to the default: everything is allowed. */

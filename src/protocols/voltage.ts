@@ -1,4 +1,5 @@
 /** Voltage domain management protocol, 0x17 (SCMI v3.2 §4.9), versions 1.0, 2.0 and 2.1. */
+import type { Saved } from '../platform/kept.js'
 import { OFF, ON, type VoltageDomain, type Voltages, voltages } from '../platform/voltages.js'
 import { list, s32, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
@@ -53,6 +54,14 @@ class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
   /** Not without an event queue: Linux uses the asynchronous form wherever it is offered. */
   offersAsync({ latencyUs }: VoltageDomain): boolean {
     return latencyUs !== undefined && this.pending.max > 0 && this.protocol.agent.events.available
+  }
+
+  save(): Saved {
+    return this.pending.save()
+  }
+
+  restore(saved: Saved): void {
+    this.pending.restore(saved)
   }
 
   release(): void {

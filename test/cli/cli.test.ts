@@ -68,6 +68,11 @@ describe('what it says', () => {
       says: /no-such-preset: there is no such preset, only .*demo/,
     },
     { args: ['--socket-path', 'x', '--platform', './none.yaml'], says: /none\.yaml: there is no such file/ },
+    {
+      args: ['--socket-path', 'x', '--state', '/nowhere/x'],
+      says: /--state \/nowhere\/x: .*ENOENT.*; give a file that/,
+    },
+    { args: ['--socket-path', 'x', '--state', '/dev/null'], says: /--state \/dev\/null: is not a file/ },
   ])('$args is refused in a line, with exit code 2', async ({ args, says }) => {
     const { code, stdout, stderr } = await runCommand(...args)
     expect(stderr).toMatch(says)

@@ -45,9 +45,16 @@ export class CheckedEvents implements EventSink {
   notify(header: number, words: number[]): void {
     this.sent++
     const protocol = this.#protocols.find(({ id }) => id === protocolIdOf(header))
-    const event = protocol?.events.find(({ id }) => id === messageIdOf(header))
-    if (typeOf(header) !== NOTIFICATION || !event) throw new Error(`no notification has header ${header.toString(16)}`)
-    check(words, [event.fields], event.name)
+    const events = (protocol?.events ?? []).filter(({ id }) => id === messageIdOf(header))
+    const name = events[0]?.name
+    if (typeOf(header) !== NOTIFICATION || name === undefined) {
+      throw new Error(`no notification has header ${header.toString(16)}`)
+    }
+    check(
+      words,
+      events.map(({ fields }) => fields),
+      name,
+    )
   }
 
   respondLater(header: number, words: number[]): void {

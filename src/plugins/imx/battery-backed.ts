@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
+import type { Kept, Saved } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import type { Time } from '../../platform/time.js'
 import { batteryBackedProperties } from './properties.js'
@@ -39,7 +40,7 @@ interface BatteryBackedEvents {
   pressed: []
 }
 
-export class BatteryBacked extends EventEmitter<BatteryBackedEvents> {
+export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements Kept {
   readonly list: readonly Rtc[]
   readonly registers: Uint32Array
   readonly permissions: { registers: boolean; button: boolean }
@@ -89,6 +90,14 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> {
   /** Lets go of the button. The hardware tells nobody: agents look. */
   release(): void {
     this.buttonDown = false
+  }
+
+  save(): Saved {
+    return [...this.registers]
+  }
+
+  restore(saved: Saved): void {
+    this.registers.set(saved as number[])
   }
 
   /** Ends all timers. */

@@ -1,4 +1,5 @@
 /** NXP i.MX Battery-Backed Module protocol, 0x81 (Linux, vendors/imx/imx95.rst; imx-sm), version 1.0. */
+import type { Saved } from '../../platform/kept.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
 import { type AgentState, command, defineProtocol, event } from '../../protocols/protocol.js'
@@ -75,6 +76,16 @@ class BbmState extends ResourceView<Rtc> implements AgentState {
     const id = this.idOf(rtc)
     const wanted = ((this.#subscribed.get(rtc) ?? 0) & flag) !== 0
     if (id !== undefined && wanted) this.protocol.notify(RTC_EVENT, [((id << RTC_ID_SHIFT) | flag) >>> 0])
+  }
+
+  save(): Saved {
+    return [this.buttonSubscribed, [...this.#subscribed].map(([rtc, flags]) => [this.idOf(rtc)!, flags])]
+  }
+
+  restore(saved: Saved): void {
+    const [button, subscribed] = saved as [boolean, [number, number][]]
+    this.buttonSubscribed = button
+    for (const [id, flags] of subscribed) this.subscribe(this.list[id]!, flags)
   }
 
   release(): void {

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
+import type { Kept, Saved } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import { cpuProperties } from './properties.js'
 import { requireImx, shortName } from './reasons.js'
@@ -47,7 +48,7 @@ export interface VectorUse {
   resume: boolean
 }
 
-export class Cpu {
+export class Cpu implements Kept {
   readonly id: number
   readonly name: string
   readonly vectorTable: boolean
@@ -65,6 +66,17 @@ export class Cpu {
     this.runMode = config.run_mode
     this.sleepMode = config.sleep_mode
     this.vectors = { boot: config.reset_vector, start: config.reset_vector, resume: config.reset_vector }
+  }
+
+  save(): Saved {
+    return [this.runMode, this.sleepMode, { ...this.vectors }]
+  }
+
+  restore(saved: Saved): void {
+    const [runMode, sleepMode, vectors] = saved as [RunMode, SleepMode, Cpu['vectors']]
+    this.runMode = runMode
+    this.sleepMode = sleepMode
+    Object.assign(this.vectors, vectors)
   }
 }
 

@@ -1,4 +1,5 @@
 /** NXP i.MX Logical Machine Management protocol, 0x80 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. */
+import type { Saved } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
@@ -72,6 +73,14 @@ class LmmState extends ResourceView<Lm> implements AgentState {
   #renumbered(reason: Reason | undefined): Reason | undefined {
     const origin = reason?.origin === undefined ? undefined : this.lms.list[reason.origin]
     return reason && { ...reason, origin: origin && this.idOf(origin) }
+  }
+
+  save(): Saved {
+    return [...this.#subscribed].map(([lm, flags]) => [this.idOf(lm)!, flags])
+  }
+
+  restore(saved: Saved): void {
+    for (const [id, flags] of saved as [number, number][]) this.subscribe(this.list[id]!, flags)
   }
 
   release(): void {

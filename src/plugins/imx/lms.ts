@@ -6,12 +6,13 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
+import type { Kept, Saved } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import type { Time, Timer } from '../../platform/time.js'
 import { duration } from '../../platform/units.js'
 import { lmProperties } from './properties.js'
-import { type Reasons, reasonSchema, requestedBy, requireImx, shortName } from './reasons.js'
+import { type Reason, type Reasons, reasonSchema, requestedBy, requireImx, shortName } from './reasons.js'
 
 const permissionsSchema = z
   .strictObject({
@@ -42,7 +43,7 @@ const LMS_MAX = 16
 const lmsSchema = z.array(lmSchema).min(1).max(LMS_MAX)
 type LmConfig = z.infer<typeof lmSchema>
 
-export class Lm {
+export class Lm implements Kept {
   readonly id: number
   readonly name: string
   /** Names of the agents that run in it. */
@@ -67,6 +68,17 @@ export class Lm {
     this.state = config.state
     this.reasons = { boot: config.boot_reason, shutdown: config.shutdown_reason }
   }
+
+  save(): Saved {
+    return [this.state, this.reasons.boot ?? null, this.reasons.shutdown ?? null]
+  }
+
+  restore(saved: Saved): void {
+    const [state, boot, shutdown] = saved as [LmState, Reason | null, Reason | null]
+    this.state = state
+    this.reasons.boot = boot ?? undefined
+    this.reasons.shutdown = shutdown ?? undefined
+  }
 }
 
 /** What happens to a machine. */
@@ -81,12 +93,12 @@ interface LmEvents {
   requested: [lm: Lm, request: LmRequest, by: Lm | undefined]
 }
 
-export class Lms extends EventEmitter<LmEvents> {
+export class Lms extends EventEmitter<LmEvents> implements Kept {
   readonly list: readonly Lm[]
   readonly #default: Lm
   readonly #time: Time
   /** Machines that are about to do what they were asked for. */
-  readonly #pending = new Map<Lm, Timer>()
+  readonly #pending = new Map<Lm, { timer: Timer; request: LmRequest; by: Lm | undefined }>()
 
   constructor(configs: LmConfig[], time: Time) {
     super()
@@ -161,26 +173,38 @@ export class Lms extends EventEmitter<LmEvents> {
 
   /** Asks a machine to do something by itself. Only the latest request counts. */
   request(lm: Lm, request: LmRequest, by?: Lm): void {
-    this.#pending.get(lm)?.cancel()
-    if (lm.hasAgents) {
-      this.emit('requested', lm, request, by)
-      return
-    }
+    this.#pending.get(lm)?.timer.cancel()
+    if (lm.hasAgents) this.emit('requested', lm, request, by)
+    else this.#doLater(lm, request, by)
+  }
+
+  #doLater(lm: Lm, request: LmRequest, by: Lm | undefined): void {
     const timer = this.#time.after(lm.latencyUs, () => {
       this.#pending.delete(lm)
       this[request](lm, by)
     })
-    this.#pending.set(lm, timer)
+    this.#pending.set(lm, { timer, request, by })
+  }
+
+  /** What machines are about to do. */
+  save(): Saved {
+    return [...this.#pending].map(([lm, { request, by }]) => [lm.id, request, by?.id ?? null])
+  }
+
+  restore(saved: Saved): void {
+    for (const [id, request, by] of saved as [number, LmRequest, number | null][]) {
+      this.#doLater(this.list[id]!, request, by === null ? undefined : this.list[by])
+    }
   }
 
   /** Ends the platform's part: nothing is done any more. */
   close(): void {
-    for (const timer of this.#pending.values()) timer.cancel()
+    for (const { timer } of this.#pending.values()) timer.cancel()
     this.#pending.clear()
   }
 
   #become(lm: Lm, state: LmState, change: LmChange, by: Lm | undefined): void {
-    this.#pending.get(lm)?.cancel()
+    this.#pending.get(lm)?.timer.cancel()
     this.#pending.delete(lm)
     lm.state = state
     this.emit('changed', lm, change, by)

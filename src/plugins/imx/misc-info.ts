@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
+import type { Kept, Saved } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import { miscProperties } from './properties.js'
 import { type Reasons, reasonSchema, requireImx, shortName, word } from './reasons.js'
@@ -95,7 +96,7 @@ interface MiscEvents {
   happened: [control: Control, flags: number]
 }
 
-export class Misc extends EventEmitter<MiscEvents> {
+export class Misc extends EventEmitter<MiscEvents> implements Kept {
   readonly deviceControls: readonly Control[]
   readonly boardControls: readonly Control[]
   readonly reasonNames: readonly string[]
@@ -142,6 +143,15 @@ export class Misc extends EventEmitter<MiscEvents> {
   set(control: Control, values: ArrayLike<number>, agentId: number): void {
     control.values.set(values)
     this.emit('changed', control, agentId)
+  }
+
+  save(): Saved {
+    return [...this.deviceControls, ...this.boardControls].map(({ values }) => [...values])
+  }
+
+  restore(saved: Saved): void {
+    const controls = [...this.deviceControls, ...this.boardControls]
+    for (const [i, values] of (saved as number[][]).entries()) controls[i]!.values.set(values)
   }
 
   /** Something happened to a control: agents that want to know of one of these flags are notified. */

@@ -2,6 +2,7 @@
  * NXP i.MX Miscellaneous protocol, 0x84 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. Extended controls
  * (0x20, 0x21) and DDR information (0x22) are not declared, and so NOT_SUPPORTED.
  */
+import type { Saved } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
@@ -61,10 +62,26 @@ class MiscState implements AgentState {
     this.#subscribed.set(control, flags)
   }
 
+  save(): Saved {
+    return [...this.#subscribed].map(([control, flags]) => [this.#idOf(control)!, flags])
+  }
+
+  restore(saved: Saved): void {
+    for (const [id, flags] of saved as [number, number][]) {
+      const { list } = id & BOARD ? this.boardControls : this.deviceControls
+      this.subscribe(list[id & BOARD ? id - BOARD : id]!, flags)
+    }
+  }
+
+  /** Undefined if the agent does not see it. */
+  #idOf(control: Control): number | undefined {
+    const board = this.boardControls.idOf(control)
+    return board === undefined ? this.deviceControls.idOf(control) : BOARD + board
+  }
+
   readonly #onHappened = (control: Control, flags: number): void => {
     if (((this.#subscribed.get(control) ?? 0) & flags) === 0) return
-    const board = this.boardControls.idOf(control)
-    const id = board === undefined ? this.deviceControls.idOf(control) : BOARD + board
+    const id = this.#idOf(control)
     if (id !== undefined) this.#protocol.notify(CONTROL_EVENT, [id, flags >>> 0])
   }
 

@@ -1,6 +1,7 @@
 /** A real-time clock of the battery-backed module: it counts with the platform's time. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
+import type { Kept, Saved } from '../../platform/kept.js'
 import type { Time, Timer } from '../../platform/time.js'
 import { shortName } from './reasons.js'
 
@@ -40,7 +41,7 @@ export interface RtcListener {
   rollover(rtc: Rtc): void
 }
 
-export class Rtc {
+export class Rtc implements Kept {
   readonly id: number
   readonly name: string
   readonly secondsWidth: number
@@ -122,6 +123,20 @@ export class Rtc {
   /** Counts one more, or one less, who wants to know of roll-overs. */
   watchRollover(wanted: boolean): void {
     this.#watchers += wanted ? 1 : -1
+    this.#plan()
+  }
+
+  /** It counts while nobody looks, as hardware on battery does, until the host starts anew: then it goes on from there. */
+  save(): Saved {
+    return [this.#ticks, this.#sinceUs, this.lost, [...this.#alarms]]
+  }
+
+  restore(saved: Saved): void {
+    const [ticks, sinceUs, lost, alarms] = saved as [number, number, boolean, [number, number][]]
+    this.#ticks = ticks
+    this.#sinceUs = Math.min(sinceUs, this.#time.nowUs)
+    this.lost = lost
+    for (const [agentId, seconds] of alarms) this.#alarms.set(agentId, seconds)
     this.#plan()
   }
 

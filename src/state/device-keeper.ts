@@ -1,0 +1,144 @@
+/**
+ * One device's side of a kept state: notices what changes it, and keeps the replies of the last batch that did. After a
+ * crash the front end sends again what it saw no reply to. What of that was carried out already gets the reply that it got
+ * then; the rest of the batch, too, because a reading that stood between two changes was answered between them.
+ */
+import type { Device } from '../device.js'
+import {
+  BATCH_HEADER,
+  ENTRY_REPLY_CAPACITY,
+  ENTRY_REPLY_OFFSET,
+  ENTRY_REPLY_WINDOW,
+  ENTRY_REQUEST_LENGTH,
+  ENTRY_REQUEST_OFFSET,
+  ENTRY_REQUEST_WINDOW,
+  ENTRY_WORDS,
+  ENTRY_WRITTEN,
+  HEADER_POSITION,
+  MESSAGE_MAX,
+} from '../native.js'
+import { messageIdOf, protocolIdOf } from '../wire/header.js'
+
+/** Positions in the used ring have 16 bits. */
+const POSITION_MASK = 0xffff
+/** Positions after which a batch can't come again: it is forgotten before they are used a second time. */
+const OLD = 0x4000
+
+/** A batch: where in the used ring its first reply went, then requests and replies, in base64. */
+export interface Answered {
+  at: number
+  messages: [request: string, reply: string][]
+}
+
+export class DeviceKeeper {
+  readonly #device: Device
+  readonly #commit: () => void
+  #answered: Answered | undefined
+  /** Whether `#answered` differs from what the file says. */
+  #isNews = false
+  /** Whether the batch that is being answered has changed something. */
+  #changed = false
+  /** Whether the front end may still send messages that an earlier process answered. */
+  #resuming = false
+
+  /** `commit` writes what has changed. */
+  constructor(device: Device, commit: () => void) {
+    this.#device = device
+    this.#commit = commit
+    device.events.keep = commit
+  }
+
+  get name(): string {
+    return this.#device.agent.name
+  }
+
+  get isNews(): boolean {
+    return this.#isNews
+  }
+
+  /** For the file. */
+  takeAnswered(): Answered | null {
+    this.#isNews = false
+    return this.#answered ?? null
+  }
+
+  /** Takes over what the file says. */
+  restore(answered: Answered | null | undefined): void {
+    this.#answered = answered ?? undefined
+    this.#resuming = this.#answered !== undefined
+  }
+
+  /** Answers an entry of the batch as an earlier process did; false if none did. */
+  repeat(entry: number): boolean {
+    if (!this.#resuming || !this.#answered) return false
+    const { at, messages } = this.#answered
+    const { batch } = this.#device.native
+    const index = (entry - BATCH_HEADER) / ENTRY_WORDS
+    const message = messages[(batch[HEADER_POSITION]! + index - at) & POSITION_MASK]
+    if (message?.[0] !== this.#request(entry).toString('base64')) {
+      // The front end has all replies by now, or is another.
+      this.#resuming = false
+      return false
+    }
+    const reply = Buffer.from(message[1], 'base64')
+    const length = Math.min(reply.length, batch[entry + ENTRY_REPLY_CAPACITY]!)
+    const view = this.#device.window(batch[entry + ENTRY_REPLY_WINDOW]!)
+    new Uint8Array(view.buffer, view.byteOffset + batch[entry + ENTRY_REPLY_OFFSET]!, length).set(reply)
+    batch[entry + ENTRY_WRITTEN] = length
+    return true
+  }
+
+  /** A message with this header was carried out. Those whose replies tell nothing but a status do something. */
+  executed(header: number): void {
+    const { agent } = this.#device
+    if (agent.changed || agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]?.reply.length === 0) {
+      agent.changed = false
+      this.#changed = true
+    }
+  }
+
+  /** The batch whose entries end at `end` is answered, but not published yet. */
+  batchDone(end: number): void {
+    const { batch } = this.#device.native
+    const at = batch[HEADER_POSITION]!
+    if (this.#changed) {
+      this.#changed = false
+      const messages: Answered['messages'] = []
+      for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
+        messages.push([this.#request(entry).toString('base64'), this.#reply(entry).toString('base64')])
+      }
+      this.#replace({ at, messages })
+    } else if (this.#answered && ((at - this.#answered.at) & POSITION_MASK) > OLD) {
+      this.#replace(undefined)
+    }
+  }
+
+  /** Another driver: nothing of what the last one sent comes again. */
+  driverGone(): void {
+    this.#replace(undefined)
+  }
+
+  #replace(answered: Answered | undefined): void {
+    this.#answered = answered
+    this.#isNews = true
+    this.#commit()
+  }
+
+  /** The guest's memory: may change at any time. */
+  #request(entry: number): Buffer {
+    const { batch } = this.#device.native
+    const length = Math.min(batch[entry + ENTRY_REQUEST_LENGTH]!, MESSAGE_MAX)
+    return this.#bytes(batch[entry + ENTRY_REQUEST_WINDOW]!, batch[entry + ENTRY_REQUEST_OFFSET]!, length)
+  }
+
+  #reply(entry: number): Buffer {
+    const { batch } = this.#device.native
+    const length = Math.min(batch[entry + ENTRY_WRITTEN]!, MESSAGE_MAX, batch[entry + ENTRY_REPLY_CAPACITY]!)
+    return this.#bytes(batch[entry + ENTRY_REPLY_WINDOW]!, batch[entry + ENTRY_REPLY_OFFSET]!, length)
+  }
+
+  #bytes(window: number, offset: number, length: number): Buffer {
+    const view = this.#device.window(window)
+    return Buffer.from(view.buffer, view.byteOffset + offset, length)
+  }
+}

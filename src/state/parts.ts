@@ -1,0 +1,25 @@
+/** What a kept state is made of. */
+import { type Kept, keptParts } from '../platform/kept.js'
+import type { Platform } from '../platform/platform.js'
+import type { Agent } from '../protocols/agent.js'
+import { type Protocol, resourceKinds } from '../protocols/protocol.js'
+
+/** All parts by name, in the order in which they are restored: resources before the agents that use them. */
+export function partsOf(
+  platform: Platform,
+  protocols: readonly Protocol[],
+  agents: readonly Agent[],
+): [name: string, part: Kept][] {
+  const parts: [string, Kept][] = []
+  for (const kind of resourceKinds(protocols)) {
+    if (!platform.has(kind)) continue
+    for (const [name, part] of keptParts(platform.model(kind))) parts.push([`${kind.section}/${name}`, part])
+  }
+  for (const agent of agents) {
+    parts.push([`agents/${agent.name}`, agent])
+    for (const served of agent.protocols) {
+      if (served) parts.push([`agents/${agent.name}/${served.protocol.name}`, served])
+    }
+  }
+  return parts
+}

@@ -1,0 +1,31 @@
+/** Time whose timers somebody wants to hear of: what they run may change the platform's state. */
+import type { Time, Timer } from '../platform/time.js'
+
+export class WatchedTime implements Time {
+  /** Called when a timer has run, before anything else does. */
+  ran: (() => void) | undefined
+  readonly #time: Time
+
+  constructor(time: Time) {
+    this.#time = time
+  }
+
+  get nowUs(): number {
+    return this.#time.nowUs
+  }
+
+  set nowUs(us: number) {
+    this.#time.nowUs = us
+  }
+
+  refresh(): void {
+    this.#time.refresh()
+  }
+
+  after(delayUs: number, run: () => void): Timer {
+    return this.#time.after(delayUs, () => {
+      run()
+      this.ran?.()
+    })
+  }
+}

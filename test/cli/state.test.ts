@@ -1,0 +1,139 @@
+/** `--state`: a device that was killed goes on where it was; a file that does not fit is refused. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { FrontEnd } from '../driver/front-end.js'
+import { Guest } from '../driver/guest.js'
+import { inFolder, RunningCommand, runCommand } from './command.js'
+
+const CLOCK = 0x14
+const RATE_SET = 0x5
+const RATE_GET = 0x6
+const CONFIG_SET = 0x7
+const CONFIG_GET = 0xb
+const RATE_NOTIFY = 0x9
+const RATE_CHANGED = 0x0
+const PLATFORM = 'vendor: v\nclocks: [{ name: a, rates: [1 MHz, 2 MHz] }, { name: b, rate: 1 MHz }]\n'
+
+const undo: (() => void)[] = []
+afterEach(() => {
+  for (const step of undo.splice(0).reverse()) step()
+})
+
+interface Site {
+  socketPath: string
+  state: string
+  platform: string
+  start(...more: string[]): Promise<RunningCommand>
+}
+
+function inSite(use: (site: Site) => Promise<void>): Promise<void> {
+  return inFolder(async folder => {
+    const [socketPath, state, platform] = ['scmi.sock', 'board.state', 'board.yaml'].map(name =>
+      join(folder, name),
+    ) as [string, string, string]
+    writeFileSync(platform, PLATFORM)
+    const start = async (...more: string[]): Promise<RunningCommand> => {
+      const args = ['--socket-path', socketPath, '--platform', platform, '--state', state, ...more]
+      const command = new RunningCommand(args)
+      undo.push(() => command.child.kill('SIGKILL'))
+      await command.said(/ready/)
+      return command
+    }
+    await use({ socketPath, state, platform, start })
+  })
+}
+
+function createGuest(): Guest {
+  const guest = new Guest()
+  undo.push(() => guest.close())
+  return guest
+}
+
+/** As QEMU does it: the rings go on at their used indexes. */
+async function resume(guest: Guest, path: string): Promise<void> {
+  const { cmdq, eventq } = guest.driver
+  guest.frontEnd = FrontEnd.connect(path)
+  await guest.start(guest.frontEnd, 0n, [cmdq.usedIdx, eventq.usedIdx])
+}
+
+describe('--state', () => {
+  test.each(['SIGKILL', 'SIGTERM'] as const)('after %s the guest finds its rates, votes and subscriptions', signal =>
+    inSite(async ({ socketPath, start }) => {
+      const first = await start()
+      const guest = createGuest()
+      await guest.connect(FrontEnd.connect(socketPath))
+      guest.driver.postEventBuffers(4, 136)
+      expect(await guest.send(CLOCK, RATE_SET, 0, 0, 2e6, 0)).toEqual([0])
+      expect(await guest.send(CLOCK, CONFIG_SET, 1, 1, 0)).toEqual([0])
+      expect(await guest.send(CLOCK, RATE_NOTIFY, 0, 1)).toEqual([0])
+      await first.stop(signal)
+      guest.disconnect()
+      const second = await start()
+      await resume(guest, socketPath)
+      await second.said(/driver resumed/)
+      expect(await guest.send(CLOCK, RATE_GET, 0)).toEqual([0, 2e6, 0])
+      expect((await guest.send(CLOCK, CONFIG_GET, 1, 0))[2]).toBe(1)
+      expect(await guest.send(CLOCK, RATE_SET, 0, 0, 1e6, 0)).toEqual([0])
+      await expect.poll(() => guest.events()).toEqual([[(1 << 10) * CLOCK + RATE_CHANGED + (3 << 8), 1, 0, 1e6, 0]])
+      expect(await second.stop()).toBe(0)
+    }),
+  )
+
+  test('a guest that comes anew after a crash finds nothing held', () =>
+    inSite(async ({ socketPath, start }) => {
+      const first = await start()
+      const guest = createGuest()
+      await guest.connect(FrontEnd.connect(socketPath))
+      await guest.send(CLOCK, CONFIG_SET, 1, 1, 0)
+      await first.stop('SIGKILL')
+      guest.disconnect()
+      const second = await start()
+      const other = createGuest()
+      await other.connect(FrontEnd.connect(socketPath))
+      expect((await other.send(CLOCK, CONFIG_GET, 1, 0))[2]).toBe(0)
+      expect(await second.stop()).toBe(0)
+    }))
+
+  test('what nobody comes back for is released after a while', () =>
+    inSite(async ({ socketPath, start }) => {
+      const first = await start()
+      const guest = createGuest()
+      await guest.connect(FrontEnd.connect(socketPath))
+      await guest.send(CLOCK, CONFIG_SET, 1, 1, 0)
+      await first.stop('SIGKILL')
+      const second = await start()
+      await second.said(/released what the driver held/)
+      expect(await second.stop()).toBe(0)
+    }))
+
+  test('what the host sets is kept, too', () =>
+    inSite(async ({ socketPath, start }) => {
+      const control = `${socketPath}.control`
+      const first = await start('--control', control)
+      const { code, stderr } = await runCommand('ctl', '--control', control, 'set', 'clock.a.rate', '2 MHz')
+      expect([code, stderr]).toEqual([0, ''])
+      await first.stop('SIGKILL')
+      await start('--control', control)
+      expect((await runCommand('ctl', '--control', control, 'get', 'clock.a.rate')).stdout).toContain('2 MHz')
+    }))
+
+  test('a second process on the same file, another platform’s file and a damaged one are refused', () =>
+    inSite(async ({ socketPath, state, platform, start }) => {
+      const first = await start()
+      const refusal = async (): Promise<string> => {
+        const args = ['--socket-path', `${socketPath}.2`, '--platform', platform, '--state', state]
+        const { code, stderr } = await runCommand(...args)
+        expect(code).toBe(2)
+        expect(stderr.split('\n')).toHaveLength(2)
+        return stderr
+      }
+      expect(await refusal()).toContain('is in use by a running process; stop it or give another file')
+      expect(await first.stop()).toBe(0)
+      writeFileSync(platform, PLATFORM.replace('2 MHz', '3 MHz'))
+      expect(await refusal()).toContain('holds the state of another platform, another version of')
+      writeFileSync(platform, PLATFORM)
+      writeFileSync(state, readFileSync(state, 'utf8').replace('vhost', 'vhast'))
+      expect(await refusal()).toContain('or damaged in line 1; remove it to begin anew')
+    }))
+})
