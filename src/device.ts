@@ -23,9 +23,11 @@ import {
   ENTRY_WRITTEN,
   EVENTQ,
   HEADER_PREVIOUS_COUNT,
+  INDEX_MASK,
   type NativeDevice,
   NativeEvent,
   type NativeOptions,
+  SCRATCH_WINDOW,
   TIME_SERVICE,
   TIME_TAKEN,
   VIRTIO_SCMI_F_P2A_CHANNELS,
@@ -172,11 +174,25 @@ export class Device extends EventEmitter<DeviceEvents> {
     const windows = this.#windows
     const request = this.#request
     const reply = this.#reply
-    for (let entry = first; entry < end; entry += ENTRY_WORDS) {
+    let requestWindow = SCRATCH_WINDOW
+    let replyWindow = SCRATCH_WINDOW
+    request.view = reply.view = windows[SCRATCH_WINDOW]!
+    // What is masked is known to be small: additions to `entry` then need no check.
+    const limit = end & INDEX_MASK
+    for (let entry = first & INDEX_MASK; entry < limit; entry += ENTRY_WORDS) {
+      // Mostly in the same window as the message before.
+      if (batch[entry + ENTRY_REQUEST_WINDOW] !== requestWindow) {
+        requestWindow = batch[entry + ENTRY_REQUEST_WINDOW]!
+        request.view = windows[requestWindow]!
+      }
+      if (batch[entry + ENTRY_REPLY_WINDOW] !== replyWindow) {
+        replyWindow = batch[entry + ENTRY_REPLY_WINDOW]!
+        reply.view = windows[replyWindow]!
+      }
       const length = batch[entry + ENTRY_REQUEST_LENGTH]!
       const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
-      request.open(windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!, batch[entry + ENTRY_REQUEST_OFFSET]!, length)
-      reply.open(windows[batch[entry + ENTRY_REPLY_WINDOW]!]!, batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
+      request.open(batch[entry + ENTRY_REQUEST_OFFSET]!, length)
+      reply.open(batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
       try {
         batch[entry + ENTRY_WRITTEN] = dispatch(agent, request, length, reply, capacity)
       } catch (error) {
@@ -190,8 +206,10 @@ export class Device extends EventEmitter<DeviceEvents> {
     const { batch } = this.native
     const window = this.#windows[batch[entry + ENTRY_REQUEST_WINDOW]!]!
     const length = batch[entry + ENTRY_REQUEST_LENGTH]!
-    this.#request.open(window, batch[entry + ENTRY_REQUEST_OFFSET]!, length)
-    this.#reply.open(view, 0, capacity)
+    this.#request.view = window
+    this.#request.open(batch[entry + ENTRY_REQUEST_OFFSET]!, length)
+    this.#reply.view = view
+    this.#reply.open(0, capacity)
     try {
       return dispatch(this.agent, this.#request, length, this.#reply, capacity)
     } catch (error) {

@@ -4,11 +4,9 @@
  */
 import type { Agent } from './protocols/agent.js'
 import type { Command } from './protocols/protocol.js'
-import { COMMAND, HEADER_SIZE, MESSAGE_MAX, messageIdOf, protocolIdOf, STATUS_SIZE, typeOf } from './wire/header.js'
+import { COMMAND, HEADER_SIZE, MESSAGE_MAX, messageIdOf, protocolIdOf, REPLY_MIN, typeOf } from './wire/header.js'
 import type { MessageWriter, RequestReader } from './wire/message.js'
 import { COMMS_ERROR, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from './wire/status.js'
-
-const REPLY_MIN = HEADER_SIZE + STATUS_SIZE
 
 /** Longest payload taken, for commands of variable length: far above what any agent's transport carries. */
 export const PAYLOAD_MAX = MESSAGE_MAX - HEADER_SIZE
@@ -27,11 +25,10 @@ export function dispatch(
 ): number {
   if (length < HEADER_SIZE || capacity < REPLY_MIN) {
     agent.unanswerable++
-    if (length >= HEADER_SIZE) agent.reportError(request.u32(), COMMS_ERROR)
+    if (length >= HEADER_SIZE) agent.reportError(request.header, COMMS_ERROR)
     return 0
   }
-  const header = request.u32()
-  request.header = header
+  const { header } = request
   reply.begin(header, SUCCESS)
   const status = execute(agent, header, request, length - HEADER_SIZE, reply, capacity - REPLY_MIN)
   if (status !== SUCCESS) reply.begin(header, status)

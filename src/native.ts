@@ -10,6 +10,7 @@
  * native detaches it before it unmaps, so a stale view throws and never reads unmapped memory.
  */
 import { createRequire } from 'node:module'
+import { HEADER_COUNT } from './batch.js'
 
 /** Queue numbers of a virtio SCMI device (virtio 1.3 §5.17.2). */
 export const CMDQ = 0
@@ -18,52 +19,9 @@ export const EVENTQ = 1
 /** Feature bits the device may offer (virtio 1.3 §5.17.3, §6). */
 export const VIRTIO_SCMI_F_P2A_CHANNELS = 0
 
-/** Chains in one batch, at most. */
-export const BATCH_MAX = 256
-
-/**
- * `batch`, a Uint32Array of `BATCH_HEADER + (BATCH_MAX + 1) * ENTRY_WORDS` words: a header, one entry per message, and a
- * last entry (EVENT_ENTRY) that `peekEvent` fills. The header's first 16 bytes are also seen through `times`.
- */
-export const BATCH_HEADER = 8
-export const ENTRY_WORDS = 8
-export const EVENT_ENTRY = BATCH_HEADER + BATCH_MAX * ENTRY_WORDS
-
-/** Header word: how many messages the previous batch answered; all of them took `times[TIME_SERVICE]`. */
-export const HEADER_PREVIOUS_COUNT = 4
-/** Header word: how many messages this batch has; 0: it is none, the visit of the ring is over. */
-const HEADER_COUNT = 5
-/**
- * Header word: where in the used ring the batch's first reply goes, from 0 to 65535. Replies go there in the order of the
- * entries, unless some come later; a front end that resumes the ring after a crash resumes it where they end.
- */
-export const HEADER_POSITION = 6
-
-/** Words of an entry. Lengths and offsets are bytes; a window number indexes `windows()`; window 0 is scratch memory. */
-export const ENTRY_REQUEST_WINDOW = 0
-export const ENTRY_REQUEST_OFFSET = 1
-/** Readable bytes of the chain, all of them at the offset, unless more than MESSAGE_MAX: then only MESSAGE_MAX are. */
-export const ENTRY_REQUEST_LENGTH = 2
-export const ENTRY_REPLY_WINDOW = 3
-export const ENTRY_REPLY_OFFSET = 4
-/** Writable bytes at the reply offset, at most MESSAGE_MAX when the reply lies in scratch memory. 0 means none. */
-export const ENTRY_REPLY_CAPACITY = 5
-/** Set by onBatch: bytes written to the reply; becomes used.len. Native clamps it to the capacity. */
-export const ENTRY_WRITTEN = 6
-/** Names this message for `completeHeld`, should its reply come later; of EVENT_ENTRY: where in the used ring it goes. */
-export const ENTRY_TICKET = 7
-
-/** As ENTRY_WRITTEN: the reply is not published with the batch, but by `completeHeld`, or never. */
-export const WRITTEN_LATER = 0x8000_0000
-
+export * from './batch.js'
 /** MESSAGE_MAX: bytes of one message that scratch memory holds, for chains that do not lie in one piece of one window. */
 export { MESSAGE_MAX } from './wire/header.js'
-
-/** Indexes into `times`, a Float64Array. */
-/** CLOCK_MONOTONIC in microseconds when the batch was taken. */
-export const TIME_TAKEN = 0
-/** Nanoseconds from taking to publishing the previous batch. */
-export const TIME_SERVICE = 1
 
 /** What `onEvent` reports; `queue`, `value` and `text` carry what the comment says, else -1, 0 and ''. */
 export const NativeEvent = {

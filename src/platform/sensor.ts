@@ -6,7 +6,7 @@ import type { Platform } from './platform.js'
 import type { Body } from './quantities.js'
 import { scaled } from './scaled.js'
 import type { AxisConfig, AxisExtendedConfig, SensorConfig } from './sensor-config.js'
-import { createSource, type Source, type SourceContext, seedFor, toRaw } from './sources.js'
+import { Constant, createSource, type Source, type SourceContext, seedFor, toRaw } from './sources.js'
 import type { Time, Timer } from './time.js'
 import { type Interval, UpdateIntervals } from './update-intervals.js'
 
@@ -69,8 +69,8 @@ export class Axis {
   readonly scale: number
   readonly extended: Extended | undefined
   readonly #source: Source
-  /** Raw value that was set in place of the source's, or NaN. */
-  #override = Number.NaN
+  /** Where its values come from now: its source, or a constant that was set. */
+  #current: Source
 
   constructor(name: string, extended: AxisExtendedConfig | undefined, at: SourceContext, source: Source) {
     this.name = name
@@ -78,6 +78,7 @@ export class Axis {
     this.scale = at.scale
     this.extended = extended && toExtended(extended, { ...at, path: [...at.path, 'extended'] })
     this.#source = source
+    this.#current = source
   }
 
   /** Finds the resources that its source measures. Throws ConfigError. */
@@ -92,15 +93,18 @@ export class Axis {
 
   /** Raw value, a whole number within ±2^53. Hot code. */
   read(nowUs: number): number {
-    const override = this.#override
-    return Number.isNaN(override) ? this.#source.read(nowUs) : override
+    return this.#current.read(nowUs)
   }
 
   /** Puts `value`, in the axis' unit, in place of the source's; undefined brings the source back. Throws RangeError. */
   set(value: number | undefined): void {
-    const raw = value === undefined ? Number.NaN : scaled(value, this.scale)
-    if (value !== undefined && !Number.isSafeInteger(raw)) throw new RangeError(`${value} does not fit ${this.name}`)
-    this.#override = raw
+    if (value === undefined) {
+      this.#current = this.#source
+      return
+    }
+    const raw = scaled(value, this.scale)
+    if (!Number.isSafeInteger(raw)) throw new RangeError(`${value} does not fit ${this.name}`)
+    this.#current = new Constant(raw)
   }
 }
 

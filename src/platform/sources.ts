@@ -97,7 +97,8 @@ export function toRaw(value: number, context: Pick<SourceContext, 'path' | 'scal
   throw new ConfigError(path, `${value} × 10^${-context.scale} exceeds 2^53; take a larger scale`)
 }
 
-class Constant implements Source {
+/** Always the same raw value. */
+export class Constant implements Source {
   readonly #raw: number
 
   constructor(raw: number) {

@@ -51,7 +51,8 @@ export class MessageCounts {
 
   /** Hot code. */
   answered(messageId: number, status: number): void {
-    const column = status <= 0 && status > -OTHER ? -status : OTHER
+    // Not -status, which is -0 for SUCCESS, and that is worked out as a float.
+    const column = status <= 0 && status > -OTHER ? 0 - status : OTHER
     this.#answered[messageId * STATUSES + column]!++
   }
 

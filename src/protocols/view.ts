@@ -15,7 +15,8 @@ export class ResourceView<Resource extends { name: string }> {
   /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
   refusal = NOT_FOUND
   protected readonly protocol: AgentProtocol
-  readonly #denied: Uint8Array
+  /** The same, without those it may not use. */
+  #allowed: readonly (Resource | undefined)[] = []
   readonly #ids: ReadonlyMap<Resource, number>
 
   /** `resources` are all the platform has. */
@@ -23,7 +24,6 @@ export class ResourceView<Resource extends { name: string }> {
     this.list = visibleTo(protocol, resources)
     this.protocol = protocol
     this.#ids = new Map(this.list.map((resource, id) => [resource, id]))
-    this.#denied = new Uint8Array(this.list.length)
     this.permissionsChanged()
   }
 
@@ -34,15 +34,8 @@ export class ResourceView<Resource extends { name: string }> {
 
   /** The resource with this id, or undefined: then answer `refusal`. Hot code. */
   find(id: number): Resource | undefined {
-    const resource = this.list[id]
-    if (resource === undefined) {
-      this.refusal = NOT_FOUND
-      return undefined
-    }
-    if (this.#denied[id] !== 0) {
-      this.refusal = DENIED
-      return undefined
-    }
+    const resource = this.#allowed[id]
+    if (resource === undefined) this.refusal = this.list[id] === undefined ? NOT_FOUND : DENIED
     return resource
   }
 
@@ -64,14 +57,14 @@ export class ResourceView<Resource extends { name: string }> {
   /** Reads the agent's permissions anew. */
   permissionsChanged(): void {
     const { agent, protocol } = this.protocol
-    this.list.forEach((resource, id) => {
-      this.#denied[id] = agent.permissions.denies(protocol.id, resource.name) ? 1 : 0
-    })
+    this.#allowed = this.list.map(resource =>
+      agent.permissions.denies(protocol.id, resource.name) ? undefined : resource,
+    )
   }
 
   /** Whether nothing is left for this agent: the protocol is then not listed for it. */
   get allDenied(): boolean {
-    return this.#denied.every(denied => denied === 1)
+    return this.#allowed.every(resource => resource === undefined)
   }
 }
 

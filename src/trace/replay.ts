@@ -152,9 +152,9 @@ class Player {
     }
     const view = viewOf(requestBytes)
     const [request, reply] = [new RequestReader(view), new MessageWriter(this.#reply)]
-    request.open(view, 0, requestBytes.length)
+    request.open(0, requestBytes.length)
     const capacity = Math.min(room, MESSAGE_MAX)
-    reply.open(this.#reply, 0, capacity)
+    reply.open(0, capacity)
     const written = dispatch(agent, request, requestBytes.length, reply, capacity)
     if (fault) this.#result.skipped++
     else {

@@ -5,6 +5,8 @@
 
 export const HEADER_SIZE = 4
 export const STATUS_SIZE = 4
+/** Of every reply: header and status. */
+export const REPLY_MIN = 8
 
 /** Longest message taken, header included: far above the 128 bytes of payload that Linux uses by default. */
 export const MESSAGE_MAX = 4096

@@ -5,28 +5,37 @@
  * const. Field order is the caller's business; the tables in wire/fields describe the same bytes for cold code.
  */
 
+import { HEADER_SIZE } from './header.js'
+
 const TWO_32 = 0x1_0000_0000
+/** In place of the end of the buffer, once something did not fit: now nothing fits, and no buffer ends here. */
+const OVERFLOWN = 0
 /** Multiplying by a power of two is exact, and several times as fast as dividing. */
 const TWO_TO_MINUS_32 = 1 / TWO_32
 
 /** Reads a request's words in order. dispatch has checked the length against the command's table before a handler runs. */
 export class RequestReader {
-  /** The message header of this request, once dispatch has read it. */
+  /** The message header of this request, read when it was opened; 0 if the request is too short to have one. */
   header = 0
-  #view: DataView
+  /** Where requests lie. */
+  view: DataView
   #at = 0
   #end = 0
 
   constructor(view: DataView) {
-    this.#view = view
+    this.view = view
   }
 
-  /** Points the reader at `length` bytes of `view`. */
-  open(view: DataView, offset: number, length: number): void {
-    this.header = 0
-    this.#view = view
-    this.#at = offset
+  /** Points the reader at `length` bytes of its view, and reads the header: what comes next is the payload. */
+  open(offset: number, length: number): void {
     this.#end = offset + length
+    if (length < HEADER_SIZE) {
+      this.header = 0
+      this.#at = offset
+    } else {
+      this.header = this.view.getUint32(offset, true)
+      this.#at = offset + HEADER_SIZE
+    }
   }
 
   /** Bytes not read yet. */
@@ -35,13 +44,13 @@ export class RequestReader {
   }
 
   u32(): number {
-    const value = this.#view.getUint32(this.#at, true)
+    const value = this.view.getUint32(this.#at, true)
     this.#at += 4
     return value
   }
 
   s32(): number {
-    const value = this.#view.getInt32(this.#at, true)
+    const value = this.view.getInt32(this.#at, true)
     this.#at += 4
     return value
   }
@@ -61,25 +70,23 @@ export class RequestReader {
   }
 }
 
-/** In place of the end of the buffer, once something did not fit: now nothing fits. */
-const OVERFLOWN = -1
-
 /**
  * Writes a message's words in order and never past the buffer: a write that does not fit is left out and remembered in
  * `overflow`, and so are all later ones.
  */
 export class MessageWriter {
-  #view: DataView
+  /** Where replies lie. */
+  view: DataView
   #start = 0
   #at = 0
   #end = 0
 
   constructor(view: DataView) {
-    this.#view = view
+    this.view = view
   }
 
-  open(view: DataView, offset: number, capacity: number): void {
-    this.#view = view
+  /** Points the writer at `capacity` bytes of its view. */
+  open(offset: number, capacity: number): void {
     this.#start = offset
     this.#at = offset
     this.#end = offset + capacity
@@ -88,8 +95,8 @@ export class MessageWriter {
   /** Writes the first two words of the message, for which there must be room, in place of whatever was written. */
   begin(header: number, status: number): void {
     const at = this.#start
-    this.#view.setUint32(at, header, true)
-    this.#view.setInt32(at + 4, status, true)
+    this.view.setUint32(at, header, true)
+    this.view.setInt32(at + 4, status, true)
     this.#at = at + 8
   }
 
@@ -114,7 +121,7 @@ export class MessageWriter {
       this.#end = OVERFLOWN
       return
     }
-    this.#view.setUint32(at, value, true)
+    this.view.setUint32(at, value, true)
     this.#at = at + 4
   }
 
@@ -129,7 +136,7 @@ export class MessageWriter {
       this.#end = OVERFLOWN
       return
     }
-    this.#view.setUint8(at, value)
+    this.view.setUint8(at, value)
     this.#at = at + 1
   }
 
@@ -139,7 +146,7 @@ export class MessageWriter {
       this.#end = OVERFLOWN
       return
     }
-    this.#view.setUint16(at, value, true)
+    this.view.setUint16(at, value, true)
     this.#at = at + 2
   }
 
@@ -150,8 +157,9 @@ export class MessageWriter {
       this.#end = OVERFLOWN
       return
     }
-    this.#view.setUint32(at, value, true)
-    this.#view.setUint32(at + 4, Math.floor(value * TWO_TO_MINUS_32), true)
+    this.view.setUint32(at, value, true)
+    // Most values take one word, and to see that costs less than to work the other out.
+    this.view.setUint32(at + 4, value >= 0 && value < TWO_32 ? 0 : Math.floor(value * TWO_TO_MINUS_32), true)
     this.#at = at + 8
   }
 

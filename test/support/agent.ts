@@ -89,10 +89,10 @@ export function exchangeWith(agent: Agent): TestAgent['exchange'] {
   return (message, capacity = LINUX_CAPACITY) => {
     const bytes = new DataView(message.buffer, message.byteOffset, message.byteLength)
     const request = new RequestReader(bytes)
-    request.open(bytes, 0, message.byteLength)
+    request.open(0, message.byteLength)
     const buffer = new Uint8Array(capacity + 8).fill(0xa5)
     const reply = new MessageWriter(new DataView(buffer.buffer))
-    reply.open(new DataView(buffer.buffer), 0, capacity)
+    reply.open(0, capacity)
     const written = dispatch(agent, request, message.byteLength, reply, capacity)
     if (buffer.subarray(capacity).some(byte => byte !== 0xa5)) throw new Error('the reply ran over its buffer')
     return buffer.slice(0, written)

@@ -200,10 +200,10 @@ export class RandomMessages {
     const start = REQUEST_MAX - length
     // Before the handler: it may switch layouts.
     const command = this.#agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]
-    this.#reader.open(this.#request, start, length)
+    this.#reader.open(start, length)
     this.#reply.setUint32(room, GUARD)
     this.#reply.setUint32(room + 4, GUARD)
-    this.#writer.open(this.#reply, 0, room)
+    this.#writer.open(0, room)
     const written = dispatch(this.#agent, this.#reader, length, this.#writer, room)
     if (this.#reply.getUint32(room) !== GUARD || this.#reply.getUint32(room + 4) !== GUARD) {
       throw new Error('written beyond the reply buffer')

@@ -102,10 +102,10 @@ describe('a driver that goes', () => {
 function exchangeWith(agent: Agent, bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer)
   const reader = new RequestReader(view)
-  reader.open(view, 0, bytes.length)
+  reader.open(0, bytes.length)
   const buffer = new Uint8Array(136)
   const reply = new MessageWriter(new DataView(buffer.buffer))
-  reply.open(new DataView(buffer.buffer), 0, buffer.length)
+  reply.open(0, buffer.length)
   return buffer.slice(0, dispatch(agent, reader, bytes.length, reply, buffer.length))
 }
 
@@ -332,8 +332,8 @@ sensors:
     for (let i = 0; i < count; i++) {
       time.nowUs += 10
       view.setUint32(4, i & 3, true)
-      reader.open(view, 0, 12)
-      reply.open(view, 64, 136)
+      reader.open(0, 12)
+      reply.open(64, 136)
       dispatch(agent, reader, 12, reply, 136)
     }
   }
