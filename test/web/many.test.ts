@@ -2,6 +2,9 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { parseMix } from '../../src/bench/commands.js'
+import { measure } from '../../src/bench/front-end.js'
+import type { Scenario } from '../../src/bench/scenario.js'
 import { inFolder, RunningCommand } from '../cli/command.js'
 import { FrontEnd } from '../driver/front-end.js'
 import { Guest } from '../driver/guest.js'
@@ -14,6 +17,31 @@ const CLOCK_RATE_GET = 0x6
 const ROWS_MAX = 60
 /** Messages, more than a page shows in the time that they take. */
 const BURST = 5000
+
+/** One guest that asks for rates, always with many questions on their way. */
+const FLOOD: Scenario = {
+  mix: parseMix('clock'),
+  depth: 16,
+  wait: 'sleep',
+  descriptors: 'indirect',
+  eventIdx: true,
+  guests: 1,
+  cores: 'free',
+}
+
+/** Script: milliseconds between two frames, the most in 2 s. */
+const LONGEST_FRAME = `new Promise(resolve => {
+  const start = performance.now()
+  let last = start
+  let longest = 0
+  const look = now => {
+    longest = Math.max(longest, now - last)
+    last = now
+    if (now < start + 2000) requestAnimationFrame(look)
+    else resolve(Math.round(longest))
+  }
+  requestAnimationFrame(look)
+})`
 
 let browser: TestBrowser
 beforeAll(async () => {
@@ -62,6 +90,49 @@ it(
       expect(await view.page.getByRole('treegrid', { name: 'Messages' }).getByRole('row').count()).toBeLessThan(
         ROWS_MAX,
       )
+      expectQuiet(view)
+    }),
+  LIMIT_MS,
+)
+
+it(
+  'stays usable while messages come as fast as a front end can send them, and says how many it leaves out',
+  () =>
+    inFolder(async folder => {
+      const device = await startDevice(folder, 'demo')
+      const view = await browser.open(linkOf(device))
+      const { page } = view
+      const stop = new AbortController()
+      const timing = { warmupMs: 0, measureMs: LIMIT_MS }
+      let isOver = false
+      const flood = measure([join(folder, 'socket')], FLOOD, timing, stop.signal).finally(() => {
+        isOver = true
+      })
+      const ended = expect(flood).rejects.toThrow('abort')
+      await page
+        .getByText(/more, not shown: they come faster than 200 a second/)
+        .first()
+        .waitFor()
+
+      const rate = page.getByLabel('Set clock.i2c0.rate')
+      const resources = page.getByRole('treegrid', { name: 'Resources' })
+      for (const text of ['10 MHz', '30 MHz', '40 MHz']) {
+        await rate.fill(text)
+        await rate.press('Enter')
+        await resources.getByRole('row').filter({ hasText: 'i2c0' }).getByText(text, { exact: true }).waitFor()
+      }
+      const messages = page.getByRole('treegrid', { name: 'Messages' })
+      await page.getByRole('button', { name: 'Pause' }).click()
+      await messages.getByRole('row').filter({ hasText: 'CLOCK_RATE_GET' }).last().click()
+      await messages.getByText('request', { exact: true }).first().waitFor()
+      await page.getByRole('button', { name: 'Resume' }).click()
+      const perSecond = await page.getByRole('region', { name: 'Agents' }).getByRole('cell').first().textContent()
+      console.log(`${perSecond} messages/s, longest frame of 2 s: ${await page.evaluate(LONGEST_FRAME)} ms`)
+      await browser.shoot(view, 'flood')
+      // All of that was while they came.
+      expect(isOver).toBe(false)
+      stop.abort()
+      await ended
       expectQuiet(view)
     }),
   LIMIT_MS,

@@ -22,32 +22,53 @@ const CPU = 3
 const UART0 = 6
 const BUSY = -6
 
-let folder: string
+/** A device with the web view, in its own process, and a guest on it. */
+class Site {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'scmi-web-'))
+  readonly device: RunningCommand
+  guest!: Guest
+
+  private constructor(platform: string) {
+    this.device = new RunningCommand(['--socket-path', this.#socketPath, '--platform', platform, '--http', '0'])
+  }
+
+  static async open(platform: string): Promise<Site> {
+    const site = new Site(platform)
+    await site.device.said(/ready: /)
+    site.guest = await boot({ kernel: await testKernel(), platform, socketPath: site.#socketPath, cpus: 1 })
+    return site
+  }
+
+  get #socketPath(): string {
+    return join(this.#folder, 'socket')
+  }
+
+  /** The link that the device printed last. */
+  get link(): string {
+    return this.device.stderr.match(/http:\S+/g)!.at(-1)!
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.guest?.kill(), this.device.stop()])
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
 let browser: TestBrowser
-let device: RunningCommand
+let site: Site
 let guest: Guest
 let view: View
 let page: Page
 
-/** The link that the device printed last. */
-function link(): string {
-  return device.stderr.match(/http:\S+/g)!.at(-1)!
-}
-
 beforeAll(async () => {
-  const kernel = await testKernel()
-  folder = mkdtempSync(join(tmpdir(), 'scmi-web-'))
-  const socketPath = join(folder, 'socket')
-  device = new RunningCommand(['--socket-path', socketPath, '--platform', 'demo', '--http', '0'])
-  await device.said(/ready: /)
-  ;[guest, browser] = await Promise.all([boot({ kernel, platform: 'demo', socketPath, cpus: 1 }), TestBrowser.launch()])
-  view = await browser.open(link())
+  ;[site, browser] = await Promise.all([Site.open('demo'), TestBrowser.launch()])
+  guest = site.guest
+  view = await browser.open(site.link)
   page = view.page
 }, KERNEL_LIMIT_MS)
 
 afterAll(async () => {
-  await Promise.all([browser?.close(), guest?.kill(), device?.stop()])
-  rmSync(folder, { recursive: true, force: true })
+  await Promise.all([browser?.close(), site?.close()])
 })
 
 /** The row of a resource, property or message, by its first words. */
@@ -117,7 +138,7 @@ describe('with a guest', () => {
       await shows(row('reply', 'Messages'), '816000000 0x30a32c00')
       expect(await page.getByText('CLOCK_RATE_SET', { exact: true }).locator('visible=true').count()).toBe(0)
       await messages.getByRole('button', { name: 'Resume' }).click()
-      await messages.getByLabel('Message', { exact: true }).selectOption('all messages')
+      await messages.getByLabel('Message', { exact: true }).selectOption('message')
     },
     LIMIT_MS,
   )
@@ -220,11 +241,34 @@ describe('with a guest', () => {
   })
 
   it(
+    'asks the guest to power off, which it does in order, and says that it is gone',
+    async () => {
+      const other = await Site.open('everything')
+      try {
+        const view = await browser.open(other.link)
+        const form = view.page.getByRole('group').filter({ hasText: 'System power' })
+        await form.getByText('System power').click()
+        await form.getByRole('button', { name: 'Request' }).click()
+        await shows(form.getByRole('status'), 'Sent to guest.')
+        await browser.shoot(view, 'power')
+        await other.guest.waitForConsole(/Serving shutdown\/reboot request: 0/, LIMIT_MS)
+        expect(await other.guest.vm.exited).toBe('QEMU exited with status 0')
+        expect(other.guest.console).toMatch(/reboot: Power down/)
+        await view.page.getByRole('img', { name: 'not connected', exact: true }).waitFor()
+        expectQuiet(view)
+      } finally {
+        await other.close()
+      }
+    },
+    LIMIT_MS,
+  )
+
+  it(
     'says so when the device hangs, and goes on with it',
     async () => {
-      device.child.kill('SIGSTOP')
+      site.device.child.kill('SIGSTOP')
       await shows(page.getByRole('banner'), 'Disconnected? The device has said nothing for some seconds.')
-      device.child.kill('SIGCONT')
+      site.device.child.kill('SIGCONT')
       await shows(page.getByRole('banner'), 'Live')
     },
     LIMIT_MS,

@@ -1,6 +1,7 @@
 /** The agents: who is connected, and how busy each is. */
 import type { AgentStats } from '../../control/shapes.js'
 import { interval } from './history.js'
+import { tookText } from './message-text.js'
 import { agents, connected } from './state.js'
 
 export function Agents() {
@@ -77,5 +78,5 @@ function whole(value: number): string {
 }
 
 function micros(us: number | null): string {
-  return us === null ? '–' : `${us < 100 ? us.toFixed(1) : whole(us)} µs`
+  return us === null ? '–' : tookText(us)
 }

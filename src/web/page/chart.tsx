@@ -113,10 +113,10 @@ function optionsOf(props: Props, series: readonly Series[], element: HTMLElement
   }
 }
 
-/** All there is, but at least some seconds, so that the first point has a place. */
-function recent(_plot: uPlot, min: number | null, max: number | null): [number, number] {
-  const end = max ?? Date.now() / 1000
-  return [Math.min(min ?? end, end - SPAN_MIN_S), end]
+/** All there is, but at least some seconds, so that the first point has a place. Of it alone, uPlot would make years. */
+function recent({ data: [times] }: uPlot): [number, number] {
+  const end = times.at(-1) ?? Date.now() / 1000
+  return [Math.min(times[0] ?? end, end - SPAN_MIN_S), end]
 }
 
 /** Of a logarithmic scale, only the powers of ten. */

@@ -25,7 +25,7 @@ export function MessageFilters() {
       {hasAgents() && (
         <Select
           label="Agent"
-          any="all agents"
+          any="agent"
           value={agent}
           options={agents.map(({ name }) => name)}
           onChange={name => change({ agents: only(name) })}
@@ -33,28 +33,22 @@ export function MessageFilters() {
       )}
       <Select
         label="Protocol"
-        any="all protocols"
+        any="protocol"
         value={protocol}
         options={protocols.map(({ name }) => name)}
         onChange={name => change({ protocols: only(name), messages: [] })}
       />
       <Select
         label="Message"
-        any="all messages"
+        any="message"
         value={message}
         options={[...new Set(names)]}
         onChange={name => change({ messages: only(name) })}
       />
-      <Select
-        label="Kind"
-        any="all kinds"
-        value={kind}
-        options={KINDS}
-        onChange={name => change({ kinds: only(name) })}
-      />
+      <Select label="Kind" any="kind" value={kind} options={KINDS} onChange={name => change({ kinds: only(name) })} />
       <Select
         label="Status"
-        any="any status"
+        any="status"
         value={failed ? FAILED : status}
         options={[FAILED, ...STATUS_NAMES]}
         onChange={name => change({ failed: name === FAILED, statuses: name === FAILED ? [] : only(name) })}

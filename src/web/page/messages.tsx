@@ -17,9 +17,9 @@ const COLUMNS: readonly Column[] = [
   { title: 'Time', width: '8.8rem', className: 'number' },
   { title: 'Agent', width: '6rem' },
   { title: 'Message' },
-  { title: 'Token', width: '3.6rem', className: 'number' },
+  { title: 'Token', width: '4rem', className: 'number' },
   { title: 'Status', width: '8.5rem' },
-  { title: 'Took', width: '4.8rem', className: 'number' },
+  { title: 'Took', width: '5.4rem', className: 'number' },
 ]
 
 /** The signs of kinds. */

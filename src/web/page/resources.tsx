@@ -25,8 +25,8 @@ const expanded = signal<ReadonlySet<string>>(new Set())
 const COLUMNS = [
   { title: 'Name' },
   { title: 'Value', width: '8.4rem', className: 'number' },
-  { title: 'Set', width: '8.2rem' },
-  { title: 'Plot', width: '3.1rem', className: 'centre' },
+  { title: 'Set', width: '8.8rem' },
+  { title: 'Plot', width: '2.9rem', className: 'centre' },
 ]
 
 export function Resources() {

@@ -3,7 +3,7 @@ interface Props<Value extends string> {
   label: string
   value: Value | undefined
   options: readonly Value[]
-  /** What stands for none of them; absent: one has to be chosen. */
+  /** What stands for all of them; absent: one has to be chosen. */
   any?: string
   /** Empty: none of them. */
   onChange(value: Value | ''): void
