@@ -8,6 +8,7 @@ import { readHwmon } from '../../qemu/guest-view.js'
 import { type Server, serve } from '../../src/serve.js'
 import { RunningCommand } from '../cli/command.js'
 import { until } from '../driver/wait.js'
+import { guestKills } from '../torture/guest-kills.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { inFolder } from './lab-command.js'
 
@@ -111,5 +112,14 @@ test(
       await guest.kill()
       expect(await second.stop()).toBe(0)
     }),
+  LIMIT_MS,
+)
+
+test(
+  'the back end is killed three times, and keeps its state: the guest sees a delay, and nothing else',
+  async () => {
+    const [result] = await guestKills({ count: 3, seed: Math.floor(Math.random() * 2 ** 31), kernel })
+    expect(result).toMatchObject({ count: 3, failures: [] })
+  },
   LIMIT_MS,
 )

@@ -3,24 +3,30 @@ import { Argument, Command, InvalidArgumentError } from 'commander'
 import { InterruptedError, LabError } from '../../qemu/errors.js'
 import { tableLines } from '../../src/cli/tables.js'
 import { fuzz } from './fuzz.js'
+import { guestKills } from './guest-kills.js'
 import { hostile } from './hostile.js'
+import { kills } from './kills.js'
 import type { Result } from './result.js'
 import { sanitizers } from './sanitizers.js'
+import { soak } from './soak.js'
 
 interface Options {
-  seconds?: number
+  seconds: number
+  kills: number
+  guestKills: number
+  messages: number
   seed: number
-  short: boolean
   json: boolean
 }
-
-const FUZZ_SECONDS = 60
 
 /** In the order they run. */
 const PARTS: Record<string, (options: Options, signal: AbortSignal) => Promise<Result[]>> = {
   hostile: (_, signal) => hostile(signal),
   sanitizers: (_, signal) => sanitizers(signal),
-  fuzz: ({ seconds = FUZZ_SECONDS, seed }, signal) => fuzz({ seconds, seed, signal }),
+  fuzz: ({ seconds, seed }, signal) => fuzz({ seconds, seed, signal }),
+  kills: ({ kills: count, seed }, signal) => kills({ count, seed, signal }),
+  'guest-kills': ({ guestKills: count, seed }, signal) => guestKills({ count, seed, signal }),
+  soak: ({ messages, seed }, signal) => soak({ messages, seed, signal }),
 }
 
 function wholeNumber(text: string): number {
@@ -34,16 +40,19 @@ const program = new Command('torture')
     'Hostile guests and front ends, sanitizers, fuzzing, crashes, a long run: everything that must not hurt.',
   )
   .addArgument(new Argument('[parts...]', 'what to run').choices(Object.keys(PARTS)).default(Object.keys(PARTS), 'all'))
-  .option('--seconds <n>', `time for each fuzz target (default: ${FUZZ_SECONDS})`, wholeNumber)
+  .option('--seconds <n>', 'time for each fuzz target', wholeNumber, 60)
+  .option('--kills <n>', 'kills in a row, with an inflight region and without', wholeNumber, 200)
+  .option('--guest-kills <n>', 'kills in a row under a guest in QEMU', wholeNumber, 20)
+  .option('--messages <n>', 'length of the long run', wholeNumber, 100_000_000)
   .option('--seed <n>', 'repeat what was random', wholeNumber, Math.floor(Math.random() * 2 ** 31))
   .option('--json', 'print the results as JSON', false)
   .addHelpText(
     'after',
     `
 Examples:
-  npm run torture                            everything; half an hour
+  npm run torture                            everything; a quarter of an hour
   npm run torture -- fuzz --seconds 3600     each fuzz target for an hour
-  npm run torture -- hostile --seed 1234
+  npm run torture -- kills --seed 1234       with the same commands and lives
 
 Exit codes: 0 nothing was hurt, 1 something was, 2 wrong option.`,
   )
@@ -59,8 +68,9 @@ async function torture(parts: string[], options: Options): Promise<void> {
     results.push(...news)
     if (!options.json) for (const result of news) console.error(lineOf(result))
   }
-  const rows = results.map(({ failures, seconds, ...rest }) => {
-    return { ...rest, seconds: Math.round(seconds), result: failures.length === 0 ? 'ok' : `${failures.length} FAILED` }
+  const rows = results.map(({ part, what, count, seconds, seed, failures }) => {
+    const result = failures.length === 0 ? 'ok' : `${failures.length} FAILED`
+    return { part, what, count, seconds: Math.round(seconds), seed, result }
   })
   console.log(options.json ? JSON.stringify(results, undefined, 2) : tableLines(rows).join('\n'))
   const failures = results.flatMap(({ failures }) => failures)
@@ -68,8 +78,12 @@ async function torture(parts: string[], options: Options): Promise<void> {
   if (failures.length > 0) process.exitCode = 1
 }
 
-const lineOf = ({ part, what, count, seconds, failures }: Result): string =>
-  `${part}: ${count} ${what} in ${seconds.toFixed(0)} s${failures.length > 0 ? `, ${failures.length} FAILED` : ''}`
+const lineOf = ({ part, what, count, seconds, failures, detail }: Result): string =>
+  [
+    `${part}: ${count} ${what} in ${seconds.toFixed(0)} s`,
+    ...(detail ? [detail] : []),
+    ...(failures.length > 0 ? [`${failures.length} FAILED`] : []),
+  ].join('; ')
 
 try {
   await program.exitOverride().parseAsync()

@@ -7,6 +7,8 @@ export interface Result {
   seconds: number
   /** What repeats it; undefined: nothing about it is random. */
   seed?: number | undefined
+  /** More numbers, for people. */
+  detail?: string
   /** What went wrong; a part with none has passed. */
   failures: string[]
 }

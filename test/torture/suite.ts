@@ -54,7 +54,7 @@ export async function runSuite({
       signal,
       onLine: line => {
         if (/^\s*[✓×]/.test(line)) done++
-        progress.update(`${done} tests`, undefined, line.trim())
+        progress.update('tests', undefined, `${done}, ${line.trim()}`)
       },
       what: title,
     })

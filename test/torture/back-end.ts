@@ -1,0 +1,77 @@
+/** The back end's command as its supervisor runs it: started, killed, started again, and heard. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { packageRoot } from '../../qemu/paths.js'
+
+const CLI = join(packageRoot, 'dist/src/cli.js')
+const LIMIT_MS = 30_000
+
+export class BackEnd {
+  /** What it said: warnings and errors. */
+  readonly complaints: string[] = []
+  readonly #words: readonly string[]
+  readonly #folder: string
+  #child: ChildProcess
+  #ready = false
+
+  /** `words` are its arguments, beside those for the log; `folder` is where it runs. */
+  constructor(words: readonly string[], folder: string) {
+    this.#words = words
+    this.#folder = folder
+    this.#child = this.#start()
+  }
+
+  #start(): ChildProcess {
+    const words = [CLI, ...this.#words, '--log-level', 'warn']
+    const child = spawn(process.execPath, words, { cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] })
+    this.#ready = false
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      for (const line of text.split('\n')) {
+        if (line.includes('ready: ')) this.#ready = true
+        else if (line !== '') this.complaints.push(line)
+      }
+    })
+    return child
+  }
+
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  /** Waits, asleep, so that it has the CPU. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    for (const deadline = performance.now() + LIMIT_MS; !condition(); await sleep(1)) {
+      const said = this.complaints.join('; ') || 'nothing'
+      if (this.#child.exitCode !== null) throw new Error(`the back end has ended; it said ${said}`)
+      if (performance.now() > deadline) throw new Error(`waited in vain for ${what}; the back end said ${said}`)
+    }
+  }
+
+  async ready(): Promise<void> {
+    await this.until(() => this.#ready, 'the back end to start')
+  }
+
+  /** Kills it and starts another. */
+  async replace(): Promise<void> {
+    await this.#end('SIGKILL')
+    this.#child = this.#start()
+  }
+
+  /** Ends it. Returns what was wrong, if anything. */
+  async close(): Promise<string[]> {
+    const code = await this.#end('SIGTERM')
+    const failures = this.complaints.map(line => `the back end said: ${line}`)
+    return code === 0 ? failures : [...failures, `the back end ended with ${code}`]
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
+    const child = this.#child
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode!
+    const ended = new Promise<number | NodeJS.Signals>(resolve => {
+      child.once('exit', (code, signal) => resolve(code ?? signal!))
+    })
+    child.kill(signal)
+    return ended
+  }
+}

@@ -1,0 +1,29 @@
+/** What `npm run torture` does for long, for a moment. A failure names its seed. */
+import { expect, test } from 'vitest'
+import { kills } from './kills.js'
+import type { Result } from './result.js'
+import { soak } from './soak.js'
+
+const LIMIT_MS = 180_000
+
+const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
+console.info(`torture: FUZZ_SEED=${seed}`)
+
+function expectUnhurt(results: readonly Result[], counts: readonly number[]): void {
+  for (const [i, { what, count, failures }] of results.entries()) {
+    expect(failures, what).toEqual([])
+    expect(count, what).toBeGreaterThanOrEqual(counts[i]!)
+  }
+}
+
+test(
+  'kills under load: no command is lost or doubled, the state is as of the last answer',
+  async () => expectUnhurt(await kills({ count: 5, seed }), [5, 5]),
+  LIMIT_MS,
+)
+
+test(
+  'a run with a mix of everything: all messages are answered, resident set and descriptors are flat',
+  async () => expectUnhurt(await soak({ messages: 4_000_000, seed }), [4_000_000]),
+  LIMIT_MS,
+)
