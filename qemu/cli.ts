@@ -3,6 +3,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { oneLine } from '../src/cli/arguments.js'
+import { controlOption, httpOption, metricsOption, type OpenOptions } from '../src/cli/open-options.js'
 import type { BootOptions } from './boot.js'
 import { LabError } from './errors.js'
 import { plain, variants } from './kernel/config.js'
@@ -23,7 +24,7 @@ interface BuildArguments {
   json: boolean
 }
 
-interface BootArguments {
+interface BootArguments extends OpenOptions {
   kernel: string
   platform: string
   memory: string
@@ -137,6 +138,9 @@ program
   .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))
   .option('--debug', "show the SCMI drivers' debug messages", false)
   .option('--trace <file>', "record the device's messages and the kernel's SCMI events, for `vhost-user-scmi trace`")
+  .addOption(controlOption)
+  .addOption(httpOption)
+  .addOption(metricsOption)
   .option('--print-command', "print QEMU's command line instead of booting", false)
   .option('--json', 'with --print-command: print the words of both command lines as JSON', false)
   .argument('[qemu-args...]', 'after --: further arguments for QEMU')
@@ -149,6 +153,7 @@ Examples:
   scmi-lab boot --kernel 6.12 -- -s -S          wait for a debugger on port 1234
   scmi-lab boot --append "initcall_debug oops=panic"
   scmi-lab boot --trace boot.pftrace            both sides on one time line: open it at ui.perfetto.dev
+  scmi-lab boot --http 8080 --control           look into the device on a page, or from another shell with vhost-user-scmi ctl
 In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
   )
   .action(async (qemuArguments: string[], options: BootArguments) => {

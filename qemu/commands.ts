@@ -1,8 +1,9 @@
 /** What `scmi-lab boot` does with its arguments: find or build the kernel, then boot or print. */
 import { statSync } from 'node:fs'
+import { type OpenOptions, waysIn } from '../src/cli/open-options.js'
 import { type BootOptions, bootLines, bootOnTerminal } from './boot.js'
 import { buildKernel } from './build.js'
-import { viewPlatform } from './device.js'
+import { openTo, viewPlatform } from './device.js'
 import { LabError } from './errors.js'
 import { debianKernels } from './kernel/source.js'
 import { shellLine } from './process.js'
@@ -11,14 +12,16 @@ import { requireTools, toolsFor } from './tools.js'
 export async function bootFromArguments(
   kernel: string,
   settings: Omit<BootOptions, 'kernel'>,
-  output: { printCommand: boolean; json: boolean },
+  output: OpenOptions & { printCommand: boolean; json: boolean },
 ): Promise<void> {
   if (output.json && !output.printCommand) throw new LabError('--json goes with --print-command')
+  const open = waysIn(output)
+  if (open && output.printCommand) throw new LabError('--control, --http and --metrics do not go with --print-command')
   requireTools(...toolsFor.boot)
   // Before minutes of building: a wrong platform file.
   if (settings.platform) await viewPlatform(settings.platform)
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
-  if (!output.printCommand) return bootOnTerminal(options)
+  if (!output.printCommand) return bootOnTerminal(open ? { ...options, device: await openTo(open) } : options)
   const { device, qemu } = await bootLines(options)
   if (output.json) return console.log(JSON.stringify({ device, qemu }))
   console.error(`Start the device first:\n${shellLine(device)}\nThen QEMU:`)

@@ -3,6 +3,7 @@
  * needed, so that a kernel builds and a setup runs without the native addon.
  */
 import { join } from 'node:path'
+import type { ControlOptions } from '../src/control/open.js'
 import type { ServeOptions, Server } from '../src/serve.js'
 import { LabError } from './errors.js'
 import type { DeviceSocket } from './machine.js'
@@ -22,6 +23,12 @@ export async function startDevice(
   const { serve } = await import('../src/serve.js')
   const endpoint = socket.dials === 'qemu' ? { socketPath: socket.path } : { connectPath: socket.path }
   return asLabError(() => serve({ ...options, platform, endpoint }))
+}
+
+/** Options of a device that is open to its user, and tells on standard error how, and what happens to it. */
+export async function openTo(open: ControlOptions): Promise<DeviceOptions> {
+  const { createLogger } = await import('../src/log.js')
+  return { open, log: createLogger({ level: 'info', json: false }) }
 }
 
 /** Looks at a platform as its first agent does, without serving it: for the device tree. */

@@ -6,11 +6,11 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { oneLine, pollUs, repeated, wholeNumber } from './cli/arguments.js'
 import { addBenchCommand } from './cli/bench.js'
 import { addCtlCommand } from './cli/ctl.js'
+import { controlOption, httpOption, metricsOption } from './cli/open-options.js'
 import { addPlatformCommand } from './cli/platform.js'
 import type { ServeCommandOptions } from './cli/serve.js'
 import { SUBCOMMANDS, type Subcommand } from './cli/subcommands.js'
 import { addTraceCommand } from './cli/trace.js'
-import { defaultControlPath } from './control/socket.js'
 import type { Endpoint } from './endpoint.js'
 import { errorCode, FailedError, InterruptedError, OperatorError } from './errors.js'
 import { LOG_LEVELS } from './log-levels.js'
@@ -67,15 +67,9 @@ const program = new Command('vhost-user-scmi')
   )
   .option('--state <file>', 'keep the state that guests have set here, and go on from it after a crash or restart')
   .option('--trace <file>', "record every message to a file for Perfetto's viewer and `vhost-user-scmi trace`")
-  .option(
-    '--control [path]',
-    `open the control service on this Unix socket, for gRPC clients; without a path: ${defaultControlPath()}`,
-  )
-  .option(
-    '--http <address>',
-    'show and control the platform on a page: PORT on loopback, or HOST:PORT; prints the link',
-  )
-  .option('--metrics <address>', 'serve metrics to Prometheus, at /metrics: PORT on loopback, or HOST:PORT')
+  .addOption(controlOption)
+  .addOption(httpOption)
+  .addOption(metricsOption)
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
   .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
   .version(version)

@@ -1,12 +1,11 @@
 /** What `vhost-user-scmi` does without a subcommand: serves a platform until a signal ends it. */
-import type { ControlOptions } from '../control/open.js'
-import { defaultControlPath } from '../control/socket.js'
 import type { Endpoint } from '../endpoint.js'
 import { createLogger } from '../log.js'
 import type { LogLevel } from '../log-levels.js'
 import { serve } from '../serve.js'
+import { type OpenOptions, waysIn } from './open-options.js'
 
-export interface ServeCommandOptions {
+export interface ServeCommandOptions extends OpenOptions {
   socketPath?: string
   connect?: string
   fd?: number
@@ -19,10 +18,6 @@ export interface ServeCommandOptions {
   pollUs: number | 'auto'
   state?: string
   agent: Record<string, Endpoint>
-  /** True: on the default path. */
-  control?: string | true
-  http?: string
-  metrics?: string
 }
 
 function endpointOf(options: ServeCommandOptions): Endpoint | undefined {
@@ -35,16 +30,6 @@ function endpointOf(options: ServeCommandOptions): Endpoint | undefined {
 function describeEndpoint(endpoint: Endpoint): string {
   if ('connectPath' in endpoint) return `dialling ${endpoint.connectPath}`
   return `accepting connections on ${'fd' in endpoint ? `fd ${endpoint.fd}` : endpoint.socketPath}`
-}
-
-/** In which ways the platform is open to its user; undefined: in none. */
-function waysIn({ control, http, metrics }: ServeCommandOptions): ControlOptions | undefined {
-  if (!control && http === undefined && metrics === undefined) return undefined
-  return {
-    ...(control ? { control: control === true ? defaultControlPath() : control } : {}),
-    ...(http === undefined ? {} : { http }),
-    ...(metrics === undefined ? {} : { metrics }),
-  }
 }
 
 export async function run(options: ServeCommandOptions): Promise<void> {

@@ -16,6 +16,7 @@ import { until } from '../driver/wait.js'
 import { onlyValue, parseMetrics, type Scrape, samplesOf } from '../support/prometheus.js'
 import { Terminal } from '../support/terminal.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
+import { LabCommand } from './lab-command.js'
 
 const LIMIT_MS = 240_000
 const WAIT_MS = 60_000
@@ -453,6 +454,36 @@ test(
   },
   KERNEL_LIMIT_MS,
 )
+
+test(
+  'scmi-lab boot --control --http --metrics opens the device that it starts',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'scmi-control-'))
+    const control = join(folder, 'control')
+    const open = ['--control', control, '--http', '0', '--metrics', '0']
+    const command = new LabCommand(['boot', '--kernel', await testKernel(), ...open], {}, 'terminal')
+    try {
+      await command.heard(/guest:~# /)
+      const shown = await runCommand('ctl', '--control', control, 'show')
+      expect(shown.stdout).toMatch(/\n {2}1 +guest +yes /)
+      expect(command.stdout).toMatch(/web view: http:\S+\?token=/)
+      const [, metrics] = /metrics: (http:\S+\/metrics)/.exec(command.stdout)!
+      expect(onlyValue(parseMetrics(await (await fetch(metrics!)).text()), 'scmi_driver_starts_total')).toBe(1)
+      command.type('exit\n')
+      expect(await command.ended).toBe(0)
+    } finally {
+      command.child.kill()
+      rmSync(folder, { recursive: true })
+    }
+  },
+  LIMIT_MS,
+)
+
+test('scmi-lab boot --http tells a wrong address in a line', async () => {
+  const command = new LabCommand(['boot', '--kernel', await testKernel(), '--http', 'x'])
+  expect(await command.ended).toBe(2)
+  expect(command.stderr).toBe('scmi-lab: --http x: write PORT or HOST:PORT with a port of 0 (any free one) to 65535\n')
+})
 
 function bash(script: string, env: NodeJS.ProcessEnv): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise(resolve => {

@@ -1,0 +1,34 @@
+/** Options that open a device to its user, for all commands that start one. */
+import { Option } from 'commander'
+import type { ControlOptions } from '../control/open.js'
+import { defaultControlPath } from '../control/socket.js'
+
+export interface OpenOptions {
+  /** True: on the default path. */
+  control?: string | true
+  http?: string
+  metrics?: string
+}
+
+export const controlOption = new Option(
+  '--control [path]',
+  `open the control service on this Unix socket, for \`vhost-user-scmi ctl\` and gRPC clients; without a path: ${defaultControlPath()}`,
+)
+export const httpOption = new Option(
+  '--http <address>',
+  'show and control the platform on a page: PORT on loopback, or HOST:PORT; prints the link',
+)
+export const metricsOption = new Option(
+  '--metrics <address>',
+  'serve metrics to Prometheus, at /metrics: PORT on loopback, or HOST:PORT',
+)
+
+/** In which ways the device is open to its user; undefined: in none. */
+export function waysIn({ control, http, metrics }: OpenOptions): ControlOptions | undefined {
+  if (!control && http === undefined && metrics === undefined) return undefined
+  return {
+    ...(control ? { control: control === true ? defaultControlPath() : control } : {}),
+    ...(http === undefined ? {} : { http }),
+    ...(metrics === undefined ? {} : { metrics }),
+  }
+}
