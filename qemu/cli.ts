@@ -2,8 +2,9 @@
 /** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { oneLine } from '../src/cli/arguments.js'
+import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../src/cli/open-options.js'
+import { LOADS, type Load } from './bench/loads.js'
 import type { BootOptions } from './boot.js'
 import { LabError } from './errors.js'
 import { plain, variants } from './kernel/config.js'
@@ -33,6 +34,17 @@ interface BootArguments extends OpenOptions {
   debug: boolean
   trace?: string
   printCommand: boolean
+  json: boolean
+}
+
+interface BenchArguments {
+  load: readonly Load[]
+  processes: readonly number[]
+  seconds: number
+  kernel: string
+  platform: string
+  cpus: number
+  backend?: string
   json: boolean
 }
 
@@ -222,6 +234,51 @@ Exit codes: 0 all as recorded, 1 something differs, 2 wrong option or file, 130 
       { ...rest, kernels, patches: patch, variants: variant.length ? variant : [plain] },
       signal,
     )
+  })
+
+program
+  .command('bench')
+  .description('Measure messages a second and latency as processes of a guest see them, and whose time that is.')
+  .addOption(
+    new Option(
+      '--load <list>',
+      'what is asked for: hwmon (sensor readings), clock (rates), raw (messages past the drivers)',
+    )
+      .argParser(named(LOADS))
+      .default(LOADS, LOADS.join()),
+  )
+  .addOption(
+    new Option('--processes <list>', 'guest processes that ask at the same time, 1 to 8')
+      .argParser(wholeNumbers(1, 8))
+      .default([1, 2, 4, 8], '1,2,4,8'),
+  )
+  .addOption(new Option('--seconds <n>', 'how long each is measured').argParser(wholeNumber(1, 3600)).default(2))
+  .option('--kernel <image|version>', 'an Image, or a version that is built if need be', defaultKernel)
+  .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset', 'demo')
+  .option('--cpus <n>', "the guest's CPUs", count, 2)
+  .option(
+    '--backend <command>',
+    'measure another back end: a shell command that listens on {socket} and serves that platform',
+  )
+  .option('--json', 'print the result as JSON', false)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  scmi-lab bench
+  scmi-lab bench --load hwmon --processes 1,8 --seconds 10
+  scmi-lab bench --backend "vhost-device-scmi --socket-path {socket} --device fake,name=temp" --load hwmon,raw
+  scmi-lab bench --json > before.json
+
+How to read it: MEAN is what a process of the guest waits for an answer. IN THE DEVICE is the part of it from taking the
+message from the ring to publishing the answer; GUEST AND QEMU is all the rest. CPU is processor time for a message: QEMU's
+is that of the guest's processors, too, which it emulates. Of another back end only its CPU time is known.
+Exit codes: 0 done, 1 failed, 2 wrong option, file or missing tool, 130 interrupted.`,
+  )
+  .action(async ({ load, backend, json, ...options }: BenchArguments) => {
+    const [{ labBench }, { benchLines }] = await Promise.all([import('./bench/run.js'), import('./bench/text.js')])
+    const result = await labBench({ ...options, loads: load, backEnd: backend, signal })
+    console.log(json ? JSON.stringify(result, undefined, 2) : benchLines(result).join('\n'))
   })
 
 program

@@ -30,11 +30,12 @@ const executable = 0o755
 
 /** Makes the initramfs and returns its path. */
 export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {
-  const [busybox, init, raw, storm, queueSize] = await Promise.all([
+  const [busybox, init, raw, storm, bench, queueSize] = await Promise.all([
     staticBusybox(options),
     guestProgram('init', options),
     guestProgram('scmi-raw', options),
     guestProgram('scmi-storm', options),
+    guestProgram('scmi-bench', options),
     guestProgram('queue-size', options),
   ])
   const program = (path: string, from: string): CpioEntry => ({
@@ -51,6 +52,7 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
     program('bin/busybox', busybox),
     program('bin/scmi-raw', raw),
     program('bin/scmi-storm', storm),
+    program('bin/scmi-bench', bench),
     program('bin/queue-size', queueSize),
     { kind: 'link', path: 'bin/sh', target: 'busybox' },
     { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },

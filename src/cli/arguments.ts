@@ -12,6 +12,24 @@ export function wholeNumber(min = 0, max = 999_999_999) {
   }
 }
 
+/** The same, several of them with commas. */
+export const wholeNumbers = (min: number, max: number) => (text: string) => text.split(',').map(wholeNumber(min, max))
+
+/** Comma-separated values out of some. */
+export function listOf<T>(allowed: Record<string, T>) {
+  return (text: string): T[] =>
+    text.split(',').map(word => {
+      if (!Object.hasOwn(allowed, word)) {
+        throw new InvalidArgumentError(`Write one or more of ${Object.keys(allowed).join(', ')}, with commas.`)
+      }
+      return allowed[word] as T
+    })
+}
+
+/** The same with values that are their own names. */
+export const named = <T extends string>(names: readonly T[]) =>
+  listOf(Object.fromEntries(names.map(name => [name, name])) as Record<string, T>)
+
 /** Collects an option that may be repeated. */
 export function repeated(value: string, others: string[] = []): string[] {
   return [...others, value]

@@ -1,12 +1,12 @@
 /** `vhost-user-scmi bench`: measures the device against two floors, or another back end against all of them. */
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Result, Startup } from '../bench/result.js'
 import { CORES, DEPTH_MAX, DESCRIPTORS, type Grid, GUESTS_MAX, type Scenario, WAITS } from '../bench/scenario.js'
 import { InterruptedError, OperatorError } from '../errors.js'
 import { version } from '../version.js'
-import { pollUs, repeated, wholeNumber } from './arguments.js'
+import { listOf, named, pollUs, repeated, wholeNumber, wholeNumbers } from './arguments.js'
 
 interface Options extends Omit<Grid, 'mix'> {
   socketPath: string[]
@@ -27,22 +27,6 @@ const DEFAULT_MIXES = ['base', 'clock', 'sensor']
 const WARMUP_PART = 0.5
 /** Started besides the platform that is measured: the preset with the most in it. */
 const LARGE = 'large'
-
-/** Comma-separated values out of some. */
-function listOf<T>(allowed: Record<string, T>) {
-  return (text: string): T[] =>
-    text.split(',').map(word => {
-      if (!Object.hasOwn(allowed, word)) {
-        throw new InvalidArgumentError(`Write one or more of ${Object.keys(allowed).join(', ')}, with commas.`)
-      }
-      return allowed[word] as T
-    })
-}
-
-const named = <T extends string>(names: readonly T[]) =>
-  listOf(Object.fromEntries(names.map(name => [name, name])) as Record<string, T>)
-
-const numbers = (min: number, max: number) => (text: string) => text.split(',').map(wholeNumber(min, max))
 
 const EXAMPLES = `
 Examples:
@@ -78,7 +62,7 @@ export function addBenchCommand(program: Command): void {
     )
     .addOption(
       new Option('--depth <list>', `commands in flight, 1 to ${DEPTH_MAX}`)
-        .argParser(numbers(1, DEPTH_MAX))
+        .argParser(wholeNumbers(1, DEPTH_MAX))
         .default([1, 16, 128], '1,16,128'),
     )
     .addOption(
@@ -96,7 +80,7 @@ export function addBenchCommand(program: Command): void {
     )
     .addOption(
       new Option('--guests <list>', `1 to ${GUESTS_MAX}, all driven by one front end`)
-        .argParser(numbers(1, GUESTS_MAX))
+        .argParser(wholeNumbers(1, GUESTS_MAX))
         .default([1], '1'),
     )
     .addOption(

@@ -1,0 +1,31 @@
+/** What guests ask for over and over in a benchmark, as arguments of guest/scmi-bench.c. */
+import type { Guest } from '../guest.js'
+import { readHwmon } from '../guest-view.js'
+
+export const LOADS = ['hwmon', 'clock', 'raw'] as const
+export type Load = (typeof LOADS)[number]
+
+/** The arguments, and what they ask for in words; undefined if the guest has nothing of the kind. */
+export interface Work {
+  words: string[]
+  what: string
+}
+
+export const workOf: Record<Load, (guest: Guest) => Promise<Work | undefined>> = {
+  /** A sensor through hwmon: SENSOR_READING_GET, for each read. */
+  async hwmon(guest) {
+    const [reading] = await readHwmon(guest)
+    return reading && { words: [reading.path], what: `sensor ${reading.name}` }
+  },
+  /** A rate through the clock framework: CLOCK_RATE_GET, as clk-scmi.c has the framework keep no rates. */
+  async clock(guest) {
+    const { stdout } = await guest.run('grep -l CLK_GET_RATE_NOCACHE /sys/kernel/debug/clk/*/clk_flags')
+    const folder = /^(.*\/([^/]+))\/clk_flags$/m.exec(stdout)
+    return folder ? { words: [`${folder[1]}/clk_rate`], what: `clock ${folder[2]}` } : undefined
+  },
+  /** Past the drivers: the Base protocol's PROTOCOL_VERSION. */
+  async raw(guest) {
+    const { status } = await guest.run('test -e /sys/kernel/debug/scmi/0/raw/message')
+    return status === 0 ? { words: ['raw', '0x10', '0x0'], what: 'base PROTOCOL_VERSION' } : undefined
+  },
+}

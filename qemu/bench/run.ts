@@ -1,0 +1,192 @@
+/** `scmi-lab bench`: messages a second and latency as processes of a guest see them, and whose time that is. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Noise } from '../../src/bench/machine.js'
+import { cpuMsOf } from '../../src/bench/process-status.js'
+import { rounded } from '../../src/bench/statistics.js'
+import { type Progress, startProgress } from '../../src/progress.js'
+import { version } from '../../src/version.js'
+import { boot } from '../boot.js'
+import { kernelImage } from '../commands.js'
+import type { Device } from '../device.js'
+import { InterruptedError, WorkError } from '../errors.js'
+import type { Guest } from '../guest.js'
+import { requireTools, toolsFor } from '../tools.js'
+import { BackEndProcess, commandFor } from './back-end.js'
+import { type Load, type Work, workOf } from './loads.js'
+import { FORMAT, type LabBenchResult, type LabBenchRow } from './result.js'
+
+export interface LabBenchOptions {
+  /** An Image, or a version. */
+  kernel: string
+  platform: string
+  loads: readonly Load[]
+  /** Numbers of guest processes. */
+  processes: readonly number[]
+  /** How long each is measured. */
+  seconds: number
+  cpus: number
+  /** Starts another back end; `{socket}` in it is the path that it has to listen on. */
+  backEnd?: string | undefined
+  signal: AbortSignal
+}
+
+/** Before each load, so that caches are full and code is compiled. */
+const WARMUP_MS = 300
+/** What a guest may take longer than it was asked to measure. */
+const GRACE_MS = 60_000
+
+/** Boots a guest and measures. Throws LabError for what is missing, WorkError for what goes wrong meanwhile. */
+export async function labBench(options: LabBenchOptions): Promise<LabBenchResult> {
+  requireTools(...toolsFor.boot)
+  const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
+  const socketPath = join(folder, 'back-end.sock')
+  const { backEnd: command, signal, platform, cpus, seconds } = options
+  const progress = startProgress('bench')
+  const giveUp = new AbortController()
+  signal.addEventListener('abort', () => giveUp.abort())
+  let backEnd: BackEndProcess | undefined
+  let guest: Guest | undefined
+  try {
+    const line = command === undefined ? undefined : commandFor(command, socketPath)
+    const kernel = await kernelImage(options.kernel, signal)
+    backEnd = line === undefined ? undefined : await BackEndProcess.start(line, socketPath, signal)
+    progress.update('booting')
+    // Without the back end there is nothing to boot.
+    void backEnd?.ended.catch(() => giveUp.abort())
+    const device = backEnd ? { socketPath } : {}
+    guest = await boot({ kernel, platform, cpus, signal: giveUp.signal, progress, ...device })
+    const noise = new Noise()
+    const bench = new Bench(guest, backEnd, options, progress, giveUp.signal)
+    const rows = await bench.measureAll()
+    return {
+      format: FORMAT,
+      version,
+      date: new Date().toISOString(),
+      machine: noise.end(bench.cpuMs() / 1000),
+      guestKernel: (await guest.check('uname -r')).trim(),
+      platform,
+      ...(command === undefined ? {} : { backEnd: command }),
+      settings: { cpus, seconds },
+      rows,
+    }
+  } catch (error) {
+    throw signal.aborted ? new InterruptedError() : (backEnd?.failure ?? error)
+  } finally {
+    progress.stop()
+    await guest?.close()
+    await backEnd?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What scmi-bench prints, in nanoseconds. */
+type Found = Record<'count' | 'ns' | 'mean' | 'p50' | 'p99' | 'max', number>
+
+class Bench {
+  readonly #guest: Guest
+  readonly #backEnd: BackEndProcess | undefined
+  readonly #options: LabBenchOptions
+  readonly #progress: Progress
+  /** Rejects when there is no more to measure, for nobody waits for a guest then. */
+  readonly #givenUp: Promise<never>
+
+  constructor(
+    guest: Guest,
+    backEnd: BackEndProcess | undefined,
+    options: LabBenchOptions,
+    progress: Progress,
+    giveUp: AbortSignal,
+  ) {
+    this.#guest = guest
+    this.#givenUp = new Promise((_, reject) => giveUp.addEventListener('abort', () => reject(new InterruptedError())))
+    this.#givenUp.catch(() => {})
+    this.#backEnd = backEnd
+    this.#options = options
+    this.#progress = progress
+  }
+
+  async measureAll(): Promise<LabBenchRow[]> {
+    const { loads, processes } = this.#options
+    const rows: LabBenchRow[] = []
+    for (const [i, load] of loads.entries()) {
+      const work = await workOf[load](this.#guest)
+      if (!work) {
+        this.#progress.note(`${load}: the guest has no such thing, left out`)
+        continue
+      }
+      await this.#run(work, 1, WARMUP_MS)
+      for (const [j, count] of processes.entries()) {
+        const done = (i + j / processes.length) / loads.length
+        this.#progress.update(`${work.what}, ${count === 1 ? 'one process' : `${count} processes`}`, done)
+        rows.push(await this.#measure(load, work, count))
+      }
+    }
+    if (rows.length === 0)
+      throw new WorkError(`the guest has none of ${loads.join(', ')} on platform ${this.#options.platform}`)
+    return rows
+  }
+
+  /** CPU time of back end and QEMU so far. */
+  cpuMs(): number {
+    return this.#backEndCpuMs() + cpuMsOf(this.#guest.vm.pid)
+  }
+
+  #backEndCpuMs(): number {
+    return this.#backEnd ? this.#backEnd.cpuMs() : cpuMsOf(process.pid)
+  }
+
+  async #measure(load: Load, work: Work, processes: number): Promise<LabBenchRow> {
+    const { device, vm } = this.#guest
+    const before = { backEnd: this.#backEndCpuMs(), qemu: cpuMsOf(vm.pid), device: device && timesIn(device) }
+    const { count, ns, mean, p50, p99, max } = await this.#run(work, processes, this.#options.seconds * 1000)
+    const us = (ms: number): number => rounded((ms * 1000) / count)
+    const deviceUs = device && before.device && meanUsSince(device, before.device)
+    return {
+      load,
+      what: work.what,
+      processes,
+      rate: rounded(count / (ns / 1e9)),
+      messages: count,
+      latencyUs: {
+        mean: rounded(mean / 1000),
+        p50: rounded(p50 / 1000),
+        p99: rounded(p99 / 1000),
+        max: rounded(max / 1000),
+      },
+      ...(deviceUs === undefined ? {} : { deviceUs }),
+      cpuUs: { backEnd: us(this.#backEndCpuMs() - before.backEnd), qemu: us(cpuMsOf(vm.pid) - before.qemu) },
+    }
+  }
+
+  async #run({ words }: Work, processes: number, ms: number): Promise<Found> {
+    const command = ['scmi-bench', Math.round(ms), processes, ...words].join(' ')
+    const running = this.#guest.check(command, { timeoutMs: ms + GRACE_MS })
+    const text = await Promise.race([running, this.#givenUp])
+    return Object.fromEntries(
+      [...text.matchAll(/(\w+) (\d+)/g)].map(([, name, value]) => [name!, Number(value)]),
+    ) as Found
+  }
+}
+
+interface Times {
+  count: number
+  sumNs: number
+}
+
+/** How long the device has taken for messages so far, from taking one from the ring to publishing its answer. */
+function timesIn(device: Device): Times {
+  const latencies = device
+    .stats()
+    .flatMap(({ protocols }) => protocols.flatMap(({ messages }) => messages.map(m => m.latency)))
+  return {
+    count: latencies.reduce((sum, { count }) => sum + count, 0),
+    sumNs: latencies.reduce((sum, { sumNs }) => sum + sumNs, 0),
+  }
+}
+
+function meanUsSince(device: Device, before: Times): number {
+  const now = timesIn(device)
+  return rounded((now.sumNs - before.sumNs) / Math.max(1, now.count - before.count) / 1000)
+}
