@@ -283,8 +283,14 @@ Napi::Value Device::listen(const Napi::CallbackInfo& info) {
   if (!open("listen")) return Env().Undefined();
   const auto path = path_of(info, "listen");
   if (!path || !out_of_reach("listen")) return Env().Undefined();
+  const bool has_mode = !info[1].IsUndefined();
+  if (has_mode && !is_integer(info[1], 0, 0777)) {
+    Napi::TypeError::New(Env(), "listen(): the mode must be an integer from 0 to 0777").ThrowAsJavaScriptException();
+    return Env().Undefined();
+  }
+  const mode_t mode = has_mode ? info[1].As<Napi::Number>().Uint32Value() : OWNER_ONLY;
   Fd fd;
-  if (const int error = listen_unix(*path, fd)) {
+  if (const int error = listen_unix(*path, fd, mode)) {
     throw_errno(Env(), error, text("can't listen on %s", path->c_str()));
   } else {
     loop_->listen_on(fd);

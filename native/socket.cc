@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cstring>
@@ -32,12 +33,15 @@ int open_unix(Fd& out) {
 
 }  // namespace
 
-int listen_unix(const std::string& path, Fd& out) {
+int listen_unix(const std::string& path, Fd& out, mode_t mode) {
   sockaddr_un address;
   Fd fd;
   if (const int error = unix_address(path, address)) return error;
   if (const int error = open_unix(fd)) return error;
+  // bind() gives the file the permissions of the socket less those of the umask (unix(7)): never more than `mode`.
+  if (fchmod(fd.get(), mode) != 0) return errno;
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return errno;
+  if (chmod(path.c_str(), mode) != 0) return errno;
   if (listen(fd.get(), SOMAXCONN) != 0) return errno;
   out = std::move(fd);
   return 0;

@@ -4,6 +4,8 @@
 // waits in a small queue. Every descriptor received is owned at once, so each error path closes it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -15,7 +17,9 @@
 namespace vhost_user_scmi {
 
 // Results: 0, or an errno with `out` untouched.
-int listen_unix(const std::string& path, Fd& out);
+inline constexpr mode_t OWNER_ONLY = 0600;
+// `mode` are the permissions of the socket file, whatever the umask: who may write to it may connect.
+int listen_unix(const std::string& path, Fd& out, mode_t mode = OWNER_ONLY);
 int connect_unix(const std::string& path, Fd& out);
 // EAGAIN if nobody waits.
 int accept_unix(int listener, Fd& out);

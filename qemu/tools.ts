@@ -69,6 +69,8 @@ export const tools = {
     purpose: 'look at the web view',
     forTests: true,
   },
+  strace: { command: 'strace', package: 'strace', purpose: 'test what the device asks of the kernel', forTests: true },
+  systemd: { command: 'systemd-analyze', package: 'systemd', purpose: 'test the systemd units', forTests: true },
   zsh: { command: 'zsh', package: 'zsh', purpose: 'test completion', forTests: true },
   pythonGrpc: {
     file: '/usr/lib/python3/dist-packages/grpc/__init__.py',

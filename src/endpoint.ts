@@ -18,6 +18,13 @@ export type Endpoint =
   /** An inherited socket, listening or connected. */
   | { fd: number }
 
+export interface EndpointOptions {
+  /** Milliseconds for which a listening device keeps what a driver holds after its front end has gone. */
+  releaseAfterMs?: number | undefined
+  /** Permissions of the file of a socket that it listens on; default: 0600, the user's own. */
+  socketMode?: number | undefined
+}
+
 /** An endpoint in use by a device. */
 export class OpenEndpoint {
   readonly #device: Device
@@ -34,7 +41,11 @@ export class OpenEndpoint {
   }
 
   /** Resolves when connections are accepted, or dialling has begun. Throws OperatorError if that can't be. */
-  static async open(device: Device, endpoint: Endpoint, releaseAfterMs = RELEASE_AFTER_MS): Promise<OpenEndpoint> {
+  static async open(
+    device: Device,
+    endpoint: Endpoint,
+    { releaseAfterMs = RELEASE_AFTER_MS, socketMode }: EndpointOptions = {},
+  ): Promise<OpenEndpoint> {
     const open = new OpenEndpoint(device, endpoint, releaseAfterMs)
     const { native } = device
     device.on('change', open.#onChange)
@@ -44,7 +55,7 @@ export class OpenEndpoint {
       open.#dial(endpoint.connectPath)
     } else {
       await claimSocketPath(endpoint.socketPath)
-      operatorsFault(endpoint.socketPath, () => native.listen(endpoint.socketPath))
+      operatorsFault(endpoint.socketPath, () => native.listen(endpoint.socketPath, socketMode))
       open.#socketIdentity = socketIdentity(endpoint.socketPath)
     }
     return open

@@ -91,8 +91,8 @@ export interface NativeDevice {
   readonly times: Float64Array
   /** Window 0 is scratch memory, the others the guest's memory, at most 1 GiB each. */
   windows(): DataView[]
-  /** Binds and listens on a Unix socket. Throws an Error with `code` (EADDRINUSE, EACCES …) and a readable message. */
-  listen(path: string): void
+  /** Binds and listens on a Unix socket, whose file gets the permissions `mode`, default 0600. Throws an Error with `code` (EADDRINUSE, EACCES …) and a readable message. */
+  listen(path: string, mode?: number): void
   /** Takes an inherited Unix socket, listening or connected (found out by SO_ACCEPTCONN). Throws if it is neither. */
   adopt(fd: number): void
   /** Connects to a listening front end; false if nobody listens there (ENOENT, ECONNREFUSED). Throws on other errors. */

@@ -3,7 +3,7 @@
  * cli/, and loaded when it is wanted.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { oneLine, pollUs, repeated, wholeNumber } from './cli/arguments.js'
+import { fileMode, oneLine, pollUs, repeated, wholeNumber } from './cli/arguments.js'
 import { addBenchCommand } from './cli/bench.js'
 import { addCtlCommand } from './cli/ctl.js'
 import { controlOption, httpOption, metricsOption } from './cli/open-options.js'
@@ -42,6 +42,11 @@ const program = new Command('vhost-user-scmi')
     new Option('--agent <name=path>', 'listen on this socket for this agent; once for each guest')
       .argParser(agentEndpoint)
       .default({}, 'one agent'),
+  )
+  .addOption(
+    new Option('--socket-mode <mode>', 'permissions of the sockets it listens on: who may write may connect')
+      .argParser(fileMode)
+      .default(0o600, '0600'),
   )
   .option(
     '--platform <file|preset>',

@@ -1,7 +1,7 @@
 /** Puts the parts together: a platform, one device for each of its agents, and the sockets that front ends use. */
 import type { ControlOptions } from './control/open.js'
 import { Device } from './device.js'
-import { type Endpoint, OpenEndpoint } from './endpoint.js'
+import { type Endpoint, type EndpointOptions, OpenEndpoint } from './endpoint.js'
 import { OperatorError, RequestError } from './errors.js'
 import { Faults } from './faults/faults.js'
 import type { FaultRule } from './faults/rule.js'
@@ -26,7 +26,7 @@ import type { Stats } from './stats.js'
 import { Tap, type TapListener } from './tap.js'
 import type { TraceOptions, TraceRecorder } from './trace/recorder.js'
 
-export interface ServeOptions extends LoadOptions {
+export interface ServeOptions extends LoadOptions, EndpointOptions {
   /** Of the platform's first agent; the only one, unless the platform file has more. */
   endpoint?: Endpoint
   /** Of agents by name. Names that the platform file lacks become agents that see everything. */
@@ -38,8 +38,6 @@ export interface ServeOptions extends LoadOptions {
   trace?: string
   /** Keep the platform's state in this file, and go on from what it holds. */
   state?: string
-  /** Milliseconds for which a listening device keeps what a driver holds after its front end has gone; default 1000. */
-  releaseAfterMs?: number
   /** Rules by which the devices misbehave from the start; `server.faults` adds others. */
   faults?: readonly FaultRule[]
   native?: Omit<NativeOptions, 'onBatch' | 'onEvent'>
@@ -65,7 +63,7 @@ export class Server {
   /** Keeps the platform's state, if that was wanted. */
   keeper: Keeper | undefined
   readonly #log: Logger
-  readonly #releaseAfterMs: number | undefined
+  readonly #endpointOptions: EndpointOptions
   readonly #endpoints: OpenEndpoint[] = []
   /** Path of the trace that is about to begin. */
   #startingTrace: string | undefined
@@ -80,7 +78,7 @@ export class Server {
     this.protocols = protocols
     this.origin = origin
     this.startedUs = platform.time.nowUs
-    this.#releaseAfterMs = options.releaseAfterMs
+    this.#endpointOptions = options
     const peers: Agent[] = []
     const names = agents.map(({ name }) => name)
     const faults = new Faults(protocols, names)
@@ -128,7 +126,7 @@ export class Server {
   async open(endpointOf: ReadonlyMap<string, Endpoint>): Promise<void> {
     for (const device of this.devices) {
       const endpoint = endpointOf.get(device.agent.name)!
-      const open = await OpenEndpoint.open(device, endpoint, this.#releaseAfterMs)
+      const open = await OpenEndpoint.open(device, endpoint, this.#endpointOptions)
       this.#endpoints.push(open)
       if (this.keeper?.resumed) open.releaseUnlessResumed()
     }

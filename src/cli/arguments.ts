@@ -30,6 +30,12 @@ export function listOf<T>(allowed: Record<string, T>) {
 export const named = <T extends string>(names: readonly T[]) =>
   listOf(Object.fromEntries(names.map(name => [name, name])) as Record<string, T>)
 
+/** Permissions of a file, as chmod(1) takes them in octal. */
+export function fileMode(text: string): number {
+  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8)
+  throw new InvalidArgumentError('Write three octal digits, such as 0600 or 0660.')
+}
+
 /** Collects an option that may be repeated. */
 export function repeated(value: string, others: string[] = []): string[] {
   return [...others, value]

@@ -2,7 +2,8 @@
 import type { Endpoint } from '../endpoint.js'
 import { createLogger } from '../log.js'
 import type { LogLevel } from '../log-levels.js'
-import { serve } from '../serve.js'
+import { type ServeOptions, serve } from '../serve.js'
+import { inheritedSockets } from './activation.js'
 import { type OpenOptions, waysIn } from './open-options.js'
 
 export interface ServeCommandOptions extends OpenOptions {
@@ -18,13 +19,20 @@ export interface ServeCommandOptions extends OpenOptions {
   pollUs: number | 'auto'
   state?: string
   agent: Record<string, Endpoint>
+  socketMode: number
 }
 
-function endpointOf(options: ServeCommandOptions): Endpoint | undefined {
-  if (options.socketPath !== undefined) return { socketPath: options.socketPath }
-  if (options.connect !== undefined) return { connectPath: options.connect }
-  if (options.fd !== undefined) return { fd: options.fd }
-  return undefined
+/** Where front ends come from: as options say, else by sockets that a supervisor opened, one for each agent. */
+function endpointsOf(options: ServeCommandOptions): Pick<ServeOptions, 'endpoint' | 'endpoints'> {
+  const { socketPath, connect, fd, agent: endpoints } = options
+  if (socketPath !== undefined) return { endpoint: { socketPath }, endpoints }
+  if (connect !== undefined) return { endpoint: { connectPath: connect }, endpoints }
+  if (fd !== undefined) return { endpoint: { fd }, endpoints }
+  if (Object.keys(endpoints).length > 0) return { endpoints }
+  const sockets = inheritedSockets(process.env, process.pid)
+  // The only socket has no name that would say more.
+  if (sockets.length === 1) return { endpoint: { fd: sockets[0]!.fd } }
+  return { endpoints: Object.fromEntries(sockets.map(({ name, fd }) => [name, { fd }])) }
 }
 
 function describeEndpoint(endpoint: Endpoint): string {
@@ -33,12 +41,11 @@ function describeEndpoint(endpoint: Endpoint): string {
 }
 
 export async function run(options: ServeCommandOptions): Promise<void> {
-  const endpoint = endpointOf(options)
   const open = waysIn(options)
   const log = createLogger({ level: options.logLevel, json: options.json })
   const server = await serve({
-    ...(endpoint ? { endpoint } : {}),
-    endpoints: options.agent,
+    ...endpointsOf(options),
+    socketMode: options.socketMode,
     platform: options.platform,
     plugins: options.plugin,
     log,

@@ -72,6 +72,9 @@ describe('what it says', () => {
       args: ['--socket-path', 'x', '--state', '/nowhere/x'],
       says: /--state \/nowhere\/x: .*ENOENT.*; give a file that/,
     },
+    { args: ['--socket-path', 'x', '--socket-mode', 'rw'], says: /Write three octal digits, such as 0600 or 0660/ },
+    { args: ['--socket-path', 'x', '--socket-mode', '0888'], says: /Write three octal digits/ },
+    { args: ['--socket-path', 'x', '--socket-mode', '04755'], says: /Write three octal digits/ },
     { args: ['--socket-path', 'x', '--state', '/dev/null'], says: /--state \/dev\/null: is not a file/ },
   ])('$args is refused in a line, with exit code 2', async ({ args, says }) => {
     const { code, stdout, stderr } = await runCommand(...args)

@@ -129,6 +129,8 @@ describe('each method in each state', () => {
       expect(() => wrong.completeHeld!.call(device, ticket, reply, length)).toThrow(TypeError)
     }
     for (const queue of [-1, 2, 0.5]) expect(() => device.breakRing(queue)).toThrow(TypeError)
+    for (const mode of [-1, 0o1000, 0.5, '0600', null])
+      expect(() => wrong.listen!(socketPath(), mode)).toThrow(TypeError)
     expect(() => createDevice(undefined as never)).toThrow(TypeError)
     expect(() => createDevice({} as never)).toThrow(TypeError)
     expect(() => createDevice({ onBatch: () => {}, onEvent: 1 } as never)).toThrow(TypeError)
