@@ -1,6 +1,5 @@
 /** Everything that the control service, `ctl` and metrics offer, on a device in its own process under a real guest. */
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -14,6 +13,7 @@ import { RunningCommand, runCommand } from '../cli/command.js'
 import { python } from '../control/python.js'
 import { until } from '../driver/wait.js'
 import { onlyValue, parseMetrics, type Scrape, samplesOf } from '../support/prometheus.js'
+import { readmeLines, runLine } from '../support/readme.js'
 import { Terminal } from '../support/terminal.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { LabCommand } from './lab-command.js'
@@ -269,7 +269,7 @@ describe('with a guest', () => {
       await site.ctl('fault', 'add', ...drop, '--times', '1')
       expect(await guest.dmesg()).not.toContain('timed out in resp')
       // Busybox' cat tries again when its first read fails.
-      expect(await guest.check(`cat ${path}`)).toBe('900\n')
+      expect(await guest.check(`cat ${path}`)).toMatch(/^\d+\n$/)
       expect(await guest.dmesg()).toContain('timed out in resp')
       const rules = await site.json<FaultEntry[]>('fault', 'list')
       expect(rules.map(({ id, hits, active }) => [id, hits, active])).toEqual([
@@ -327,38 +327,36 @@ describe('with a guest', () => {
   test(
     'metrics: a scrape agrees with the statistics',
     async () => {
-      // Between two that are equal, nothing happened.
-      let scrape: Scrape
-      let stats: AgentStats
-      do {
-        scrape = await site.scrape()
-        stats = await site.stats()
-      } while (
-        total(await site.scrape()) !== total(scrape) ||
-        total(scrape) !== stats.messages - stats.unknown_protocol
-      )
+      // The guest's thermal zones go on reading meanwhile.
+      const before = await site.scrape()
+      const stats = await site.stats()
+      const after = await site.scrape()
+      const between = (name: string, labels: Record<string, string>, value: number): boolean => {
+        const [low, high] = [before, after].map(scrape => onlyValue(scrape, name, labels))
+        expect(value).toBeGreaterThanOrEqual(low!)
+        expect(value).toBeLessThanOrEqual(high!)
+        return low === high
+      }
+      const same: boolean[] = []
       for (const { name: protocol, messages } of stats.protocols) {
         for (const { name: message, statuses, latency } of messages) {
           const labels = { agent: 'guest', protocol, message }
-          const counts = samplesOf(scrape, 'scmi_messages_total', labels).map(({ labels, value }) => [
-            labels.status,
-            value,
-          ])
-          expect(Object.fromEntries(counts)).toEqual(statuses)
-          expect(onlyValue(scrape, 'scmi_message_duration_seconds_count', labels)).toBe(latency.count)
-          expect(onlyValue(scrape, 'scmi_message_duration_seconds_sum', labels)).toBeCloseTo(latency.sum_ns / 1e9, 9)
+          for (const [status, count] of Object.entries(statuses)) {
+            same.push(between('scmi_messages_total', { ...labels, status }, count))
+          }
+          between('scmi_message_duration_seconds_count', labels, latency.count)
+          between('scmi_message_duration_seconds_sum', labels, latency.sum_ns / 1e9)
         }
       }
-      expect(onlyValue(scrape, 'scmi_notifications_sent_total')).toBe(stats.notifications_sent)
-      expect(onlyValue(scrape, 'scmi_fault_hits_total')).toBe(stats.fault_hits)
-      expect(onlyValue(scrape, 'scmi_driver_running')).toBe(1)
-      expect(onlyValue(scrape, 'process_resident_memory_bytes')).toBeGreaterThan(1e6)
+      expect(same.filter(Boolean).length).toBeGreaterThan(20)
+      expect(samplesOf(after, 'scmi_messages_total')).toHaveLength(same.length)
+      between('scmi_notifications_sent_total', {}, stats.notifications_sent)
+      between('scmi_fault_hits_total', {}, stats.fault_hits)
+      expect(onlyValue(after, 'scmi_driver_running')).toBe(1)
+      expect(onlyValue(after, 'process_resident_memory_bytes')).toBeGreaterThan(1e6)
     },
     LIMIT_MS,
   )
-
-  const total = (scrape: Scrape): number =>
-    samplesOf(scrape, 'scmi_messages_total').reduce((sum, { value }) => sum + value, 0)
 
   test(
     "top: the guest's messages and what changes",
@@ -418,16 +416,13 @@ describe('with a guest', () => {
   test(
     "README's commands do what it says, down to the guest that powers off in order",
     async () => {
-      const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
-      const block = /```sh\n(npx vhost-user-scmi .*--control[^`]*)```/.exec(readme)![1]!
-      const [start, ...commands] = block.trim().split('\n')
+      const [start, ...commands] = readmeLines('--metrics 9100')
       expect(start).toMatch(/^npx vhost-user-scmi --socket-path \S+ --platform everything --control --metrics 9100 &$/)
       expect(commands).toHaveLength(9)
       const [, port] = /metrics: http:.*:(\d+)/.exec(site.device.stderr)!
       for (const line of commands) {
         const local = line.replace('/tmp', site.folder).replace('9100', port!)
-        const script = `set -o pipefail; npx() { shift; "${process.execPath}" ${CLI} "$@"; }; ${local}`
-        const { code, stdout, stderr } = await bash(script, { VHOST_USER_SCMI_CONTROL: site.control })
+        const { code, stdout, stderr } = await runLine(local, { VHOST_USER_SCMI_CONTROL: site.control })
         expect([code, stderr], line).toEqual([0, ''])
         if (!line.startsWith('source')) expect(stdout, line).not.toBe('')
       }
@@ -484,11 +479,3 @@ test('scmi-lab boot --http tells a wrong address in a line', async () => {
   expect(await command.ended).toBe(2)
   expect(command.stderr).toBe('scmi-lab: --http x: write PORT or HOST:PORT with a port of 0 (any free one) to 65535\n')
 })
-
-function bash(script: string, env: NodeJS.ProcessEnv): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise(resolve => {
-    execFile('bash', ['-c', script], { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    )
-  })
-}

@@ -9,6 +9,7 @@ import { type Recording, readTrace, type TracedMessage, type TracedMoment } from
 import { replay } from '../../src/trace/replay.js'
 import { runCommand } from '../cli/command.js'
 import { until } from '../driver/wait.js'
+import { readmeLines, runLine } from '../support/readme.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { LabCommand } from './lab-command.js'
 
@@ -132,6 +133,13 @@ test(
       /scmi-lab: trace \S+: \d+ messages, 0 not recorded, \d+ events of the kernel, clocks compared to within \d+ us/,
     )
     expect(readTrace(path).complete).toBe(true)
+    const [boot, ...commands] = readmeLines('boot --trace')
+    expect(boot).toMatch(/^npx scmi-lab boot --trace boot\.pftrace /)
+    for (const line of commands) {
+      const { code, stdout, stderr } = await runLine(line.replace('boot.pftrace', path))
+      expect([code, stderr], line).toEqual([0, ''])
+      expect(stdout, line).not.toBe('')
+    }
   },
   LIMIT_MS,
 )

@@ -85,7 +85,7 @@ function agentText(stats: AgentStats): string {
     if (count > 0) lines.push(`  ${count} ${text}`)
   }
   const rows = stats.protocols.flatMap(({ name, messages }) => messages.map(message => messageRow(name, message)))
-  return [...lines, ...tableLines(rows).map(line => `  ${line}`)].join('\n')
+  return rows.length > 0 ? [...lines, ...tableLines(rows).map(line => `  ${line}`)].join('\n') : lines.join('\n')
 }
 
 function messageRow(protocol: string, { name, statuses, latency }: MessageStatsEntry): Row {
