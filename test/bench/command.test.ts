@@ -114,7 +114,7 @@ describe('measures', () => {
       /^start-up of demo: accepts connections ([\d.]+) to [\d.]+ ms after exec, [\d.]+ ms of CPU time/m.exec(stdout)
     expect(Number(startup?.[1])).toBeGreaterThan(10)
     const memory = /^memory: ([\d.]+) MB resident with one guest, (-?\d+) kB more for each further one/m.exec(stdout)
-    expect(Number(memory?.[1])).toBeLessThan(120)
+    expect(Number(memory?.[1])).toBeLessThan(90)
     expect(Number(memory?.[2])).toBeLessThan(1024)
     expect(stderr).toMatch(/bench: /)
   })
