@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { expect, onTestFinished } from 'vitest'
+import { ControlClient } from '../../src/control/client.js'
 import type { NativeOptions } from '../../src/native.js'
 import { RealTime, type Time } from '../../src/platform/time.js'
 import { type Server, serve } from '../../src/serve.js'
@@ -69,8 +70,11 @@ export async function createSite({
   const formatters = { level: (level: string) => ({ level }) }
   const logger = pino({ level: 'debug', formatters }, { write: line => log.push(JSON.parse(line)) })
   const endpoints = { hostile: { socketPath: paths.hostile }, bystander: { socketPath: paths.bystander } }
-  const server = await serve({ platform, endpoints, log: logger, native, time })
+  const control = join(folder, 'control.sock')
+  const server = await serve({ platform, endpoints, log: logger, native, time, open: { control } })
   defer(() => server.close())
+  const client = await ControlClient.open(control)
+  defer(() => client.close())
   const [hostile, bystander] = [new Guest(options), new Guest()]
   for (const guest of [hostile, bystander]) defer(() => guest.close())
   await hostile.connect(FrontEnd.connect(paths.hostile))
@@ -97,10 +101,13 @@ export async function createSite({
     async expectUnharmed() {
       const { hostile } = site
       expect(await bystander.send(CLOCK, RATE_GET, 0)).toEqual([0, 24e6, 0])
-      expect(server.stats().map(({ agent, internalErrors }) => [agent, internalErrors])).toEqual([
+      const { agents } = await client.call('getStats', undefined)
+      expect(agents.map(({ agent, internal_errors }) => [agent, internal_errors])).toEqual([
         ['hostile', 0],
         ['bystander', 0],
       ])
+      const { readings } = await client.call('get', { addresses: ['clock.clk_xtal.rate'] })
+      expect(readings).toMatchObject([{ address: 'clock.clk_xtal.rate', number: 24e6 }])
       // Not while the device still looks at the ring: zeros there are a broken rule.
       await site.replaceHostile(hostile, () => hostile.driver.reset())
       expect(await hostile.send(BASE, 0)).toEqual([0, 0x20001])
