@@ -1,7 +1,8 @@
 /** A running guest as tests and commands use it: run a command, read and write files, watch the console, end it. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Channel, Ending, JobKind } from './channel.js'
 import type { Device } from './device.js'
-import { GuestError } from './errors.js'
+import { GuestError, WorkError } from './errors.js'
 import { scmiDriver, slotOf } from './machine.js'
 import type { OwnDevices } from './own-devices.js'
 import type { Qmp } from './qmp.js'
@@ -31,6 +32,8 @@ const defaultLimitMs = 30_000
 const defaultGraceMs = 15_000
 const powerOffLimitMs = 15_000
 const unplugLimitMs = 60_000
+const busySlotLimitMs = 10_000
+const busySlotPauseMs = 100
 const rebootLimitMs = 60_000
 /** A frame's payload less the request's own numbers and a long path. */
 const chunkSize = 512 << 10
@@ -166,10 +169,25 @@ export class Guest {
   async unplug(index = 0): Promise<void> {
     const { id } = this.vm.machine.scmi[index]!
     const deleted = this.qmp.event('DEVICE_DELETED', unplugLimitMs, ({ device }) => device === id)
-    await this.qmp.execute('device_del', { id })
+    // Awaited below, unless QEMU or the guest refuses.
+    deleted.catch(() => undefined)
+    await this.#requestUnplug(id)
     await this.check(`echo 0 >/sys/bus/pci/slots/${index + 1}/power`, { timeoutMs: unplugLimitMs })
     await deleted
     await this.qmp.execute('chardev-remove', { id })
+  }
+
+  /** A slot whose guest is still at work on the last plug or unplug is busy for a moment; QEMU refuses meanwhile. */
+  async #requestUnplug(id: string): Promise<void> {
+    for (const until = performance.now() + busySlotLimitMs; ; await sleep(busySlotPauseMs)) {
+      try {
+        await this.qmp.execute('device_del', { id })
+        return
+      } catch (error) {
+        const isBusy = error instanceof WorkError && error.message.includes('guest is busy')
+        if (!isBusy || performance.now() > until) throw error
+      }
+    }
   }
 
   /**

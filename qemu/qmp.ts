@@ -67,7 +67,7 @@ export class Qmp {
         if (event.event === name && isIt(event.data ?? {})) finish(() => resolve(event))
       }
       const late = () => finish(() => reject(new WorkError(`QEMU said no ${name} within ${limitMs} ms`)))
-      const timer = setTimeout(late, limitMs)
+      const timer = setTimeout(late, limitMs).unref()
       this.#listeners.add(listener)
     })
   }

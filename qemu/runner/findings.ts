@@ -22,24 +22,28 @@ const pattern = z.string().transform((text, context) => {
 const failed = z.strictObject({ what: z.string(), says: pattern.optional() })
 
 const findingSchema = z.array(
-  z.strictObject({
-    /** Which scenarios of a file with several; default: all. */
-    members: z.array(z.string()).optional(),
-    /** Linux releases, as a range of semantic versions. */
-    kernels: z.string().refine(range => semver.validRange(range) !== null, 'is no range of versions, such as ">=7.2"'),
-    /** Only with these variants; default: with each. */
-    variants: z.array(z.string()).optional(),
-    /** Only with a patch whose file name or subject has this text. */
-    patched: z.string().optional(),
-    /** Only without such a patch. */
-    unpatched: z.string().optional(),
-    /** The expectations that are not met: all of these and no other, each with what is found instead, as a pattern. */
-    fails: z.array(failed).min(1),
-    /** Those that may be met or not, as when the kernel uses what lies in memory that it has freed. */
-    mayFail: z.array(failed).default([]),
-    symptom: z.string(),
-    cause: z.string(),
-  }),
+  z
+    .strictObject({
+      /** Which scenarios of a file with several; default: all. */
+      members: z.array(z.string()).optional(),
+      /** Linux releases, as a range of semantic versions. */
+      kernels: z
+        .string()
+        .refine(range => semver.validRange(range) !== null, 'is no range of versions, such as ">=7.2"'),
+      /** Only with these variants; default: with each. */
+      variants: z.array(z.string()).optional(),
+      /** Only with a patch whose file name or subject has this text. */
+      patched: z.string().optional(),
+      /** Only without such a patch. */
+      unpatched: z.string().optional(),
+      /** The expectations that are not met: all of these and no other, each with what is found instead, as a pattern. */
+      fails: z.array(failed).default([]),
+      /** Those that may be met or not, as in a race, or when the kernel uses what lies in memory that it has freed. */
+      mayFail: z.array(failed).default([]),
+      symptom: z.string(),
+      cause: z.string(),
+    })
+    .refine(({ fails, mayFail }) => fails.length + mayFail.length > 0, { path: ['fails'], error: 'names what fails' }),
 )
 
 export type Finding = z.infer<typeof findingSchema>[number]

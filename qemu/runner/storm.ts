@@ -1,4 +1,5 @@
 /** Many commands at once from several processes of the guest, each answer compared: guest/scmi-storm.c. */
+import { WorkError } from '../errors.js'
 import type { Context } from './context.js'
 
 /** Processes that send, each with one command under way. */
@@ -17,20 +18,20 @@ export async function startStorm(t: Context, ms: number, file = 'message'): Prom
 
 /** The storm is over: every command has had its answer, and the right one, but for `refused` of them. */
 export async function expectStorm(t: Context, because: string, refused: () => number = () => 0): Promise<Counts> {
-  const counts = parse(await t.call('end_storm', [], { timeoutMs: 120_000 }))
   return t.expect('every command gets its own answer, once', {
     because,
-    got: () => counts,
-    is: ({ sent, answered, wrong, lost, stray }) =>
-      answered >= SENDERS &&
-      counts.refused === refused() &&
-      answered + counts.refused === sent &&
-      wrong + lost + stray === 0,
+    got: async () => parse(await t.call('end_storm', [], { timeoutMs: 120_000 })),
+    is: ({ sent, answered, refused: seen, wrong, lost, stray }) =>
+      answered >= SENDERS && seen === refused() && answered + seen === sent && wrong + lost + stray === 0,
   })
 }
 
-const parse = (text: string): Counts =>
-  Object.fromEntries([...text.matchAll(/(\w+) (\d+)/g)].map(([, name, count]) => [name!, Number(count)])) as Counts
+/** A storm that failed has said why instead. */
+function parse(text: string): Counts {
+  const counts = [...text.matchAll(/(\w+) (\d+)/g)].map(([, name, count]) => [name!, Number(count)])
+  if (!/^sent /m.test(text)) throw new WorkError(text)
+  return Object.fromEntries(counts) as Counts
+}
 
 /** Notifications that a device has got rid of: those that its driver took, and, if it took too long, those given up. */
 export const handledNotifications = (t: Context): number => {

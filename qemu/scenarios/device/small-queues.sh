@@ -7,5 +7,11 @@ bind_small() {
 	queue-size "${device%/*}" "$@" && bind_virtio
 }
 
-# Reads the sensor so many times; prints each kind of reading there was.
-readings() { for reading in $(seq "$1"); do reading; done | sort -u; }
+# Has processes read the sensor, each so many times; prints each kind of reading there was: readings PROCESSES TIMES
+readings() {
+	for reader in $(seq "$1"); do
+		for reading in $(seq "$2"); do reading; done >"/tmp/reader-$reader" &
+	done
+	wait
+	sort -u /tmp/reader-*
+}

@@ -1,14 +1,12 @@
 import { expectReadable, readableLater, VALUE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
-import { expectStorm, handledNotifications, startStorm } from '../../runner/storm.js'
+import { handledNotifications } from '../../runner/storm.js'
 
-/** How long messages are sent. */
-const STORM_MS = 500
 /** Notifications that come meanwhile, and how many a second. */
 const NOTIFICATIONS = 100
 const RATE = 500
-/** Readings, one after the other, where the ring has no room for several senders. */
-const READINGS = 50
+/** Readings of each process, one after the other. */
+const READINGS = 25
 
 const because =
   'virtio.c:scmi_vio_probe makes as many messages as a ring has room for, two descriptors each for commands, and ' +
@@ -16,10 +14,10 @@ const because =
 
 export default family(
   {
-    two: { commands: 2, events: 1, tags: ['ci'] },
-    eight: { commands: 8, events: 2, tags: [] },
+    two: { commands: 2, events: 1, readers: 1, tags: ['ci'] },
+    eight: { commands: 8, events: 2, readers: 4, tags: [] },
   },
-  ({ commands, events, tags }, name) => ({
+  ({ commands, events, readers, tags }) => ({
     summary: `rings of ${commands} descriptors for commands and ${events} for events: commands, notifications and delayed responses work`,
     tags,
     platform: readableLater,
@@ -45,16 +43,12 @@ export default family(
         count: NOTIFICATIONS,
         rate: RATE,
       })
-      if (name === 'two') {
-        await t.expect('each reading is right', { because, got: () => t.call('readings', [READINGS]), is: VALUE })
-      } else {
-        await startStorm(t, STORM_MS)
-        await expectStorm(t, because)
-      }
+      const got = () => t.call('readings', [readers, READINGS])
+      await t.expect('each reading is right', { because, got, is: VALUE })
       await t.expect('notifications go on to come, or are given up while the driver has no buffer free', {
         because: 'virtio.c:scmi_vio_complete_cb gives each buffer back',
-        got: () => handledNotifications(t) - before,
-        is: NOTIFICATIONS,
+        got: () => handledNotifications(t) - before >= NOTIFICATIONS,
+        is: true,
         withinMs: 10_000,
       })
       await expectReadable(t, 'the sensor can be read afterwards', because)
