@@ -4,9 +4,12 @@ import type { Context } from './context.js'
 /** How long a busy guest may take for the probes of its client drivers. */
 const PROBE_LIMIT_MS = 10_000
 
-/** Has the drivers forget the platform and probe it again, with the time-outs that may come of it. */
+/**
+ * Has the drivers forget the platform and probe it again, with the time-outs that may come of it, in an order that works
+ * on every kernel: the others are the matter of bind/order.
+ */
 export async function rediscover(t: Context): Promise<void> {
-  await t.idle(() => t.call('steps', ['-v', '-t', '+v', '+t']))
+  await t.idle(() => t.call('steps', ['-t', '-v', '+v', '+t']))
 }
 
 /** The drivers that are bound to the protocols of the instance, by a pattern of their names. */
