@@ -192,7 +192,7 @@ export class Sensor implements Kept {
 
   /** Time of a reading made now, in the sensor's units; 0 while timestamps are off. Hot code. */
   timestamp(): number {
-    return this.timestampsEnabled ? Math.floor((this.#time.nowUs * this.#ticks) / this.#perUs) : 0
+    return this.timestampsEnabled === true ? Math.floor((this.#time.nowUs * this.#ticks) / this.#perUs) : 0
   }
 
   /**

@@ -329,7 +329,7 @@ export const clock = defineProtocol<ClockState>({
     }),
     command(0x6, 'CLOCK_RATE_GET', CLOCK_ID, [u64('rate')], (state, request, reply) => {
       const clock = state.find(request.u32())
-      if (!clock) return state.refusal
+      if (clock === undefined) return state.refusal
       reply.u64(clock.rateHz)
       return SUCCESS
     }),

@@ -72,13 +72,16 @@ function readValue(state: SensorState, request: RequestReader, reply: MessageWri
   return SUCCESS
 }
 
-/** v2 and up: a value and a timestamp for each axis. */
+/**
+ * v2 and up: a value and a timestamp for each axis. Hot code, here and in the clock protocol, compares with `===`: that is
+ * one instruction, where the truth of what may be anything takes a dozen.
+ */
 function readAxes(state: SensorState, request: RequestReader, reply: MessageWriter): number {
   const sensor = state.find(request.u32())
   const flags = request.u32()
-  if (!sensor) return state.refusal
+  if (sensor === undefined) return state.refusal
   // Nearly all are: what others are takes a look at more.
-  const isPlain = flags === 0 && sensor.enabled
+  const isPlain = flags === 0 && sensor.enabled === true
   if (!isPlain) {
     const status = checkReading(state, sensor, flags)
     if (status !== SUCCESS) return status

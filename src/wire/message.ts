@@ -158,8 +158,8 @@ export class MessageWriter {
       return
     }
     this.view.setUint32(at, value, true)
-    // Most values take one word, and to see that costs less than to work the other out.
-    this.view.setUint32(at + 4, value >= 0 && value < TWO_32 ? 0 : Math.floor(value * TWO_TO_MINUS_32), true)
+    // Most values take one word, and to see that costs less than to work out the other.
+    this.view.setUint32(at + 4, value >>> 0 === value ? 0 : Math.floor(value * TWO_TO_MINUS_32), true)
     this.#at = at + 8
   }
 
