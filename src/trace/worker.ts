@@ -21,7 +21,7 @@ for (const { name, folder } of plugins) protocols = withPlugin(protocols, await 
 const session = new TraceSession(protocols, start, fd, memory)
 
 // The devices' thread has work that is urgent; what this one does not get done in time is counted. On Linux, 0 is the thread.
-os.setPriority(0, os.constants.priority.PRIORITY_BELOW_NORMAL)
+os.setPriority(0, os.constants.priority.PRIORITY_LOW)
 
 // What it says is always a TraceProgress: one when it is ready, and one for each message that it was sent.
 const port = parentPort!
