@@ -1,13 +1,16 @@
 /** Trace files that can't be written, that end early, and that are something else. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { serve } from '../../src/serve.js'
 import { readTrace } from '../../src/trace/reader.js'
 import { until } from '../driver/wait.js'
 import { socketPath } from '../native/rig.js'
 import { encodePackets } from './encode.js'
 import { CLOCK, platform, RATE_GET, type Served, served } from './served.js'
+
+// Hundreds of traces are read.
+vi.setConfig({ testTimeout: 120_000 })
 
 async function recorded({ server, guest, folder }: Served, messages: number): Promise<string> {
   const path = join(folder, 'trace')
