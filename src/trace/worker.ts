@@ -20,8 +20,9 @@ const { fd, start, plugins, memory } = workerData as TraceWorkerData
 for (const { name, folder } of plugins) protocols = withPlugin(protocols, await loadPlugin(name, folder), name)
 const session = new TraceSession(protocols, start, fd, memory)
 
-// The devices' thread has work that is urgent; what this one does not get done in time is counted. On Linux, 0 is the thread.
-os.setPriority(0, os.constants.priority.PRIORITY_LOW)
+// The devices' thread has work that is urgent; what this one does not get done in time is counted. Any lower, and it takes
+// minutes to begin or end a trace where others keep the machine busy. On Linux, 0 is the thread.
+os.setPriority(0, os.constants.priority.PRIORITY_BELOW_NORMAL)
 
 // What it says is always a TraceProgress: one when it is ready, and one for each message that it was sent.
 const port = parentPort!

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
-const LIMIT_MS = 10_000
+const LIMIT_MS = 60_000
 
 export class RunningCommand {
   readonly child: ChildProcess

@@ -414,6 +414,40 @@ describe('with a guest', () => {
   )
 
   test(
+    'what is wrong is told in a line that says what to do, and the guest notices nothing',
+    async () => {
+      const { folder, control } = site
+      const file = join(folder, 'one-writer')
+      await site.ctl('trace', 'start', file)
+      const ctl = (...args: string[]) => runCommand('ctl', '--control', control, ...args)
+      const other = (...args: string[]) => runCommand('--socket-path', join(folder, 'other'), ...args)
+      const told = await Promise.all([
+        ctl('set', 'clock.clk_uart', '25MHz'),
+        ctl('set', 'clock.clk_foo', '24MHz'),
+        ctl('trace', 'start', `${file}2`),
+        other('--trace', file),
+        other('--control', control),
+      ])
+      await site.ctl('trace', 'stop')
+      told.push(await ctl('trace', 'start', '/dev/full'))
+      expect(told.map(({ code, stdout, stderr }) => [code, stdout, stderr])).toEqual([
+        [2, '', "vhost-user-scmi: clock.clk_uart.rate can't be 25MHz; allowed: 1.8432 MHz, 24 MHz, 48 MHz\n"],
+        [
+          2,
+          '',
+          expect.stringMatching(/^vhost-user-scmi: there is no clock\.clk_foo; there are clock\.clk_xtal, .*\n$/),
+        ],
+        [1, '', `vhost-user-scmi: a trace is being recorded to ${file}; stop it before you start another\n`],
+        [2, '', `vhost-user-scmi: ${file}: another trace is being written to it; give another file or stop that one\n`],
+        [2, '', expect.stringMatching(/ is served by a running process; stop it or give another --control\n$/)],
+        [1, '', 'vhost-user-scmi: /dev/full: no space left on device; free some, or give a file elsewhere\n'],
+      ])
+      expect((await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])).status).toBe(0)
+    },
+    LIMIT_MS,
+  )
+
+  test(
     "README's commands do what it says, down to the guest that powers off in order",
     async () => {
       const [start, ...commands] = readmeLines('--metrics 9100')
@@ -435,7 +469,7 @@ describe('with a guest', () => {
 })
 
 test(
-  'power reboot: Linux starts again in order, which the statistics count as a reset of the driver',
+  'power reboot: Linux starts again in order, which the statistics count as a reset of the driver; a device that is killed',
   async () => {
     const site = await Site.start(['-action', 'reboot=reset'])
     try {
@@ -443,6 +477,15 @@ test(
       await site.guest.waitForConsole(/reboot: Restarting system[\s\S]*SCMI Protocol v2\.1 'acme:everything'/, WAIT_MS)
       expect(await site.stats()).toMatchObject({ connections: 1, driver_starts: 2, driver_resets: 1 })
       expect(onlyValue(await site.scrape(), 'scmi_driver_resets_total')).toBe(1)
+      const watching = site.following('watch', 'clock')
+      await until(() => watching.stdout !== '', 'the first values', WAIT_MS)
+      await site.device.stop('SIGKILL')
+      expect([await watching.ended, watching.stderr]).toEqual([
+        1,
+        `vhost-user-scmi: the device at ${site.control} has stopped\n`,
+      ])
+      const { code, stderr } = await runCommand('ctl', '--control', site.control, 'show')
+      expect([code, stderr]).toEqual([1, `vhost-user-scmi: nobody serves ${site.control}: the device has ended\n`])
     } finally {
       await site.close()
     }
