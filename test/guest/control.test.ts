@@ -56,17 +56,22 @@ class Site {
 
   static async start(qemuArguments: string[] = []): Promise<Site> {
     const site = new Site()
-    await site.device.said(/ready: /)
-    const { socketPath } = site
-    site.guest = await boot({
-      kernel: await testKernel(),
-      platform: 'everything',
-      socketPath,
-      // So long the kernel waits for an answer that was dropped.
-      nodes: ['arm,max-rx-timeout-ms = <2000>;'],
-      qemuArguments,
-    })
-    return site
+    try {
+      await site.device.said(/ready: /)
+      const { socketPath } = site
+      site.guest = await boot({
+        kernel: await testKernel(),
+        platform: 'everything',
+        socketPath,
+        // So long the kernel waits for an answer that was dropped.
+        nodes: ['arm,max-rx-timeout-ms = <2000>;'],
+        qemuArguments,
+      })
+      return site
+    } catch (error) {
+      await site.close()
+      throw error
+    }
   }
 
   async close(): Promise<void> {

@@ -34,9 +34,14 @@ class Site {
 
   static async open(platform: string): Promise<Site> {
     const site = new Site(platform)
-    await site.device.said(/ready: /)
-    site.guest = await boot({ kernel: await testKernel(), platform, socketPath: site.#socketPath, cpus: 1 })
-    return site
+    try {
+      await site.device.said(/ready: /)
+      site.guest = await boot({ kernel: await testKernel(), platform, socketPath: site.#socketPath, cpus: 1 })
+      return site
+    } catch (error) {
+      await site.close()
+      throw error
+    }
   }
 
   get #socketPath(): string {
