@@ -7,4 +7,4 @@ switch_clock() {
 }
 
 # Answers to commands that were polled for.
-polled() { cat /sys/kernel/debug/scmi/0/counters/response_polled_ok; }
+polled() { cat /sys/kernel/debug/scmi/0/transport/counters/response_polled_ok; }
