@@ -23,6 +23,13 @@ const starts: RegExp[] = [
   /kobject: .*(does not have a release|tried to init an initialized|uninitialized)/,
 ]
 
+/** Reports on parts of the kernel that a scenario only uses: whatever SCMI does, they come. Each has all of these texts. */
+const elsewhere: RegExp[][] = [
+  // The hot-plug controller's locks, taken in one order by pciehp_probe at boot and in another by pciehp_ist. lockdep says
+  // nothing more after it.
+  [/possible circular locking dependency/, /pci_rescan_remove_lock/, /ctrl->reset_lock/],
+]
+
 const cutHere = /-{12}\[ cut here \]-{12}/
 const ends = /---\[ end (trace|Kernel panic)/
 /** Of a report without an end mark, such as lockdep's. */
@@ -45,6 +52,8 @@ export function findSplats(lines: readonly string[], allowed: readonly RegExp[] 
     const last = lines.findIndex((line, index) => index >= at && (ends.test(line) || index - at >= LINES))
     const end = last < 0 ? lines.length : last + 1
     const start = at > 0 && cutHere.test(lines[at - 1]!) ? at - 1 : at
+    const report = lines.slice(start, end).join('\n')
+    if (elsewhere.some(texts => texts.every(text => text.test(report)))) continue
     if (!allowed.some(pattern => pattern.test(title))) splats.push({ title, start, end })
     at = end - 1
   }

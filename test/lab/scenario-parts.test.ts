@@ -146,6 +146,16 @@ describe('splats', () => {
     expect(findSplats(log, [/scmi_vio_complete_cb/]).map(({ start }) => start)).toEqual([6])
   })
 
+  test('on the locks of the hot-plug controller are passed over, and nothing behind them is', () => {
+    const report = [
+      'WARNING: possible circular locking dependency detected',
+      'irq/16-pciehp/39 is trying to acquire lock: (pci_rescan_remove_lock), at: pci_lock_rescan_remove',
+      'but task is already holding lock: (&ctrl->reset_lock), at: pciehp_ist',
+    ]
+    expect(findSplats([...report, 'BUG: KASAN: slab-use-after-free in scmi_vio_remove'])).toMatchObject([{ start: 3 }])
+    expect(findSplats(report.slice(0, 2))).toHaveLength(1)
+  })
+
   test.each([
     'BUG: KASAN: slab-use-after-free in scmi_vio_feed_vq_rx+0x4/0x8',
     'WARNING: possible circular locking dependency detected',
