@@ -14,10 +14,10 @@ export interface Kept {
   restore(saved: Saved): void
 }
 
-/** What is kept of a model, by the resource's name; the model itself comes last, as '': its resources are restored. */
+/** What is kept of a model or list of resources, by their names; the model comes last, as '': its resources are restored. */
 export function keptParts(model: unknown): [name: string, part: Kept][] {
   const parts: [string, Kept][] = []
-  const { list } = model as { list?: readonly { name: string }[] }
+  const list: readonly { name: string }[] | undefined = Array.isArray(model) ? model : (model as { list?: [] }).list
   for (const resource of list ?? []) if (isKept(resource)) parts.push([resource.name, resource])
   if (isKept(model)) parts.push(['', model])
   return parts

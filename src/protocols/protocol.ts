@@ -33,6 +33,11 @@ export interface CommandOptions<S> {
   since?: number
   /** Answered with NOT_SUPPORTED, and absent from discovery, while the driver has no event queue. */
   needsEvents?: boolean
+  /**
+   * Whether it may change what a state file keeps at once; default: if its reply is a status alone. Commands that are
+   * carried out later (pending.ts) need not say so.
+   */
+  changes?: boolean
   /** Fields of the delayed response after its status, for commands that have one. */
   delayed?: Field[] | undefined
   /** Bytes of the reply after the status that must fit; default: those that are always there. */
@@ -53,6 +58,7 @@ export interface Command<S = AgentState> extends CommandOptions<S> {
   replyMin: number
   since: number
   needsEvents: boolean
+  changes: boolean
   attributes(state: S): number
   /**
    * Reads the request's fields in order, checks them, changes the platform, writes the reply's fields in order, and
@@ -125,6 +131,7 @@ export function command<S>(
     replyMin: options.replyMin ?? sizeOf(reply).min,
     since: options.since ?? 0,
     needsEvents: options.needsEvents ?? false,
+    changes: options.changes ?? reply.length === 0,
     delayed: options.delayed,
     attributes: options.attributes ?? noAttributes,
     handler,

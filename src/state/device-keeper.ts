@@ -88,10 +88,10 @@ export class DeviceKeeper {
     return true
   }
 
-  /** A message with this header was carried out. Those whose replies tell nothing but a status do something. */
+  /** A message with this header was carried out. */
   executed(header: number): void {
     const { agent } = this.#device
-    if (agent.changed || agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]?.reply.length === 0) {
+    if (agent.changed || agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]?.changes) {
       agent.changed = false
       this.#changed = true
     }
