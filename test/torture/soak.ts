@@ -115,6 +115,7 @@ const millions = (count: number): string => `${(count / 1e6).toFixed(1)} million
 /** What has become of the process since it was warm. */
 function growth(samples: readonly Sample[]): string[] {
   const quarter = Math.floor(samples.length / 4)
+  if (quarter === 0) return [`too short a run to see whether it grows: give more than ${WARM_UP} messages`]
   const median = (part: readonly Sample[]) =>
     part.map(sample => sample.residentKb).sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0
   const [before, after] = [median(samples.slice(0, quarter)), median(samples.slice(-quarter))]
@@ -134,8 +135,9 @@ async function checkedGuest(guest: CrashGuest, site: Site, random: Random, over:
     const end = performance.now() + random.below(300)
     await guest.traffic(16, () => over() || performance.now() >= end)
     if (random.once(4)) await guest.checkSubscription()
-    guest.guest.disconnect()
+    // It waits until the device is free: a guest that stayed away for long would find what it held released.
     const frontEnd = FrontEnd.connect(site.path('checked'))
+    guest.guest.disconnect()
     // The answer comes when the device has left the last connection, and its rings: only now is it clear where they end.
     await frontEnd.features()
     await guest.connect(frontEnd)
