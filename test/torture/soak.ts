@@ -112,13 +112,13 @@ async function run({ messages, seed, signal }: SoakOptions): Promise<Omit<Result
 
 const millions = (count: number): string => `${(count / 1e6).toFixed(1)} million`
 
-/** What has become of the process since it was warm. */
+/** What has become of the process since a quarter of the run was over: V8 lets its heap take its size only slowly. */
 function growth(samples: readonly Sample[]): string[] {
   const quarter = Math.floor(samples.length / 4)
   if (quarter === 0) return [`too short a run to see whether it grows: give more than ${WARM_UP} messages`]
   const median = (part: readonly Sample[]) =>
     part.map(sample => sample.residentKb).sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0
-  const [before, after] = [median(samples.slice(0, quarter)), median(samples.slice(-quarter))]
+  const [before, after] = [median(samples.slice(quarter, 2 * quarter)), median(samples.slice(-quarter))]
   const failures: string[] = []
   if (after - before > GROWTH_MAX_KB) failures.push(`resident set grew from ${before} to ${after} KB`)
   // Guests come and go: their descriptors do.
