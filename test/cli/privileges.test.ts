@@ -78,8 +78,9 @@ describe('--socket-mode', () => {
   test('before the socket file is there, its permissions are settled', () => {
     const path = join(folder(), 'scmi.sock')
     const words = ['-f', '-qq', '-e', 'trace=fchmod,bind,chmod', process.execPath, CLI, '--socket-path', path]
-    const child = spawn('strace', words, { stdio: ['ignore', 'ignore', 'pipe'] })
-    onTestFinished(() => void child.kill('SIGKILL'))
+    const child = spawn('strace', words, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+    // With what it traces, which strace alone would leave behind.
+    onTestFinished(() => void process.kill(-child.pid!, 'SIGKILL'))
     let trace = ''
     child.stderr.setEncoding('utf8').on('data', text => (trace += text))
     return until(
@@ -90,7 +91,6 @@ describe('--socket-mode', () => {
       const calls = trace.split('\n').filter(line => /\b(fchmod|bind|chmod)\(/.test(line))
       const bound = calls.findIndex(line => line.includes(`bind(`) && line.includes(path))
       expect(calls[bound - 1]).toMatch(/fchmod\(\d+, 0600\)/)
-      child.kill('SIGTERM')
     })
   })
 })
