@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
+import { readmeLines } from '../support/readme.js'
 
 const FORMAT = 'write PORT or HOST:PORT with a port of 0 (any free one) to 65535'
 
@@ -61,6 +62,19 @@ test.each([
     const command = new RunningCommand(args)
     await command.said(/ready: /)
     expect(command.stderr).toMatch(line)
+    expect(await command.stop()).toBe(0)
+  }),
+)
+
+test.each(['--platform demo', '--http 8080'])("README's command with %s serves", text =>
+  inFolder(async folder => {
+    const [line, ...others] = readmeLines(text)
+    expect(others).toEqual([])
+    const words = line!.replace(/ +#.*/, '').replace('/tmp', folder).replace('8080', '0').split(' ')
+    expect(words.slice(0, 2)).toEqual(['npx', 'vhost-user-scmi'])
+    const command = new RunningCommand(words.slice(2))
+    await command.said(/ready: /)
+    if (text.startsWith('--http')) expect(command.stderr).toMatch(/web view: http:/)
     expect(await command.stop()).toBe(0)
   }),
 )
