@@ -113,13 +113,13 @@ rounds() {
 }
 
 # Parts of a modular SCMI: the core, with its bus; the transport; the client drivers that the platform minimal needs.
-# A part that is built in has no module, and is there.
+# A part that is built in has no module, and is there. Before Linux 7 or so scmi-clk was clk-scmi.
 modules_of() {
 	case $1 in
 	core) echo scmi_module ;;
 	bus) echo scmi_core ;;
 	transport) echo scmi_transport_virtio ;;
-	clients) echo scmi_clk scmi_hwmon ;;
+	clients) echo scmi_clk clk_scmi scmi_hwmon ;;
 	esac
 }
 is_module() { sed 's/:.*//' /lib/modules/*/modules.dep | tr - _ | grep -q "/$1.ko$"; }
@@ -129,7 +129,7 @@ load_parts() { for part in "$@"; do load "$part" || return; done; }
 unload_parts() { for part in "$@"; do unload "$part" || return; done; }
 
 # The modules of SCMI that are loaded.
-loaded() { lsmod | grep -o '^scmi[^ ]*' | sort; return 0; }
+loaded() { lsmod | grep -oE '^(clk_)?scmi[^ ]*' | sort; return 0; }
 
 # Lets kmemleak look at all memory: twice, as what it finds may be on its way from one place to another, and late enough
 # for the youngest objects.

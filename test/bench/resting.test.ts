@@ -17,11 +17,18 @@ const ONE_GUEST_KB_MAX = 90 << 10
 const FURTHER_GUEST_KB_MAX = 1 << 10
 const RATE_GET = 0x6
 
-/** CPU time of the process over a while in which nothing happens, as a share of that while. */
+/**
+ * CPU time of the process over a while in which nothing happens, as a share of that while: the least of a few, because V8
+ * tidies up once, some seconds after the last work.
+ */
 async function idleShare(pid: number): Promise<number> {
-  const before = cpuMsOf(pid)
-  await sleep(IDLE_MS)
-  return (cpuMsOf(pid) - before) / IDLE_MS
+  let least = Infinity
+  for (let i = 0; i < 3 && least >= IDLE_SHARE_MAX; i++) {
+    const before = cpuMsOf(pid)
+    await sleep(IDLE_MS)
+    least = Math.min(least, (cpuMsOf(pid) - before) / IDLE_MS)
+  }
+  return least
 }
 
 test.each(['auto', '50'])(
