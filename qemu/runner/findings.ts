@@ -38,12 +38,17 @@ const findingSchema = z.array(
       unpatched: z.string().optional(),
       /** The expectations that are not met: all of these and no other, each with what is found instead, as a pattern. */
       fails: z.array(failed).default([]),
+      /** One or more of these, where chance decides which, as when the kernel uses memory that it has freed. */
+      oneFails: z.array(failed).default([]),
       /** Those that may be met or not, as in a race, or when the kernel uses what lies in memory that it has freed. */
       mayFail: z.array(failed).default([]),
       symptom: z.string(),
       cause: z.string(),
     })
-    .refine(({ fails, mayFail }) => fails.length + mayFail.length > 0, { path: ['fails'], error: 'names what fails' }),
+    .refine(({ fails, oneFails, mayFail }) => fails.length + oneFails.length + mayFail.length > 0, {
+      path: ['fails'],
+      error: 'names what fails',
+    }),
 )
 
 export type Finding = z.infer<typeof findingSchema>[number]
@@ -86,11 +91,13 @@ export function findingFor(findings: readonly Finding[], kernel: TestKernel): Fi
 
 /** Whether a run failed as it is recorded: in each of these ways, and in no other. No finding: not at all. */
 export function isRecorded(failures: readonly Failure[], finding: Finding | undefined): boolean {
-  const { fails = [], mayFail = [] } = finding ?? {}
+  const { fails = [], oneFails = [], mayFail = [] } = finding ?? {}
   const fits = ({ what, says }: Finding['fails'][number], failure: Failure): boolean =>
     failure.what === what && (says?.test(failure.said) ?? true)
+  const isThere = (recorded: Finding['fails'][number]): boolean => failures.some(failure => fits(recorded, failure))
   return (
-    failures.every(failure => [...fails, ...mayFail].some(recorded => fits(recorded, failure))) &&
-    fails.every(recorded => failures.some(failure => fits(recorded, failure)))
+    failures.every(failure => [...fails, ...oneFails, ...mayFail].some(recorded => fits(recorded, failure))) &&
+    fails.every(isThere) &&
+    (oneFails.length === 0 || oneFails.some(isThere))
   )
 }

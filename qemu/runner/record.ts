@@ -121,7 +121,9 @@ export function resultRecord(result: Result, reproduce: string): ResultRecord {
     ...(misfit ? { misfit } : {}),
     ms,
     failures,
-    ...(finding ? { finding: { ...finding, fails: finding.fails.map(({ what }) => what) } } : {}),
+    ...(finding
+      ? { finding: { ...finding, fails: [...finding.fails, ...finding.oneFails].map(({ what }) => what) } }
+      : {}),
     steps: hasFailed ? result.steps : [],
     log: result.log,
     messages: hasFailed ? result.messages : [],

@@ -110,6 +110,11 @@ describe('findings', () => {
       expect(isRecorded([], first)).toBe(false)
       expect(isRecorded([failure('it is back')], second)).toBe(false)
       expect(isRecorded([failure('no splat'), failure('it is back')], second)).toBe(true)
+      const third = { ...second!, fails: [], oneFails: second!.fails }
+      expect(isRecorded([failure('no splat')], third)).toBe(true)
+      expect(isRecorded([failure('no splat'), failure('it is back')], third)).toBe(true)
+      expect(isRecorded([], third)).toBe(false)
+      expect(isRecorded([failure('no splat'), failure('another')], third)).toBe(false)
     }))
 
   test.each([
