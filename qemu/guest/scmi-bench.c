@@ -97,6 +97,21 @@ static void read_file(void)
 	close(fd);
 }
 
+/*
+ * The kernel has a transfer back only when its worker has seen the answer (raw_mode.c), which on a busy machine is after
+ * we have: while it has none left it says ENOMEM or EBUSY.
+ */
+static void send_message(int fd, const void *message, ssize_t size)
+{
+	int tries = PATIENCE_MS;
+
+	while (write(fd, message, size) != size) {
+		if ((errno != ENOMEM && errno != EBUSY) || --tries == 0)
+			fail("sending");
+		usleep(1000);
+	}
+}
+
 /* Sends the command with a token, and takes an answer. `to` and `from` differ: scenario load/one-file. */
 static void exchange(int to, int from, uint32_t token)
 {
@@ -106,8 +121,7 @@ static void exchange(int to, int from, uint32_t token)
 	uint8_t end;
 
 	words[0] = (words[0] & 0x3ffff) | token << 18;
-	if (write(to, words, size) != size)
-		fail("sending");
+	send_message(to, words, size);
 	if (poll(&waiting, 1, PATIENCE_MS) != 1) {
 		errno = ETIMEDOUT;
 		fail("waiting for an answer");

@@ -81,13 +81,27 @@ static int open_raw(const char *name)
 	return fd;
 }
 
+/*
+ * The kernel has a transfer back only when its worker has seen the answer (raw_mode.c), which on a busy machine is after
+ * we have: while it has none left it says ENOMEM or EBUSY.
+ */
+static void send_message(int fd, const void *message, ssize_t size)
+{
+	int tries = PATIENCE_MS;
+
+	while (write(fd, message, size) != size) {
+		if ((errno != ENOMEM && errno != EBUSY) || --tries == 0)
+			fail("sending");
+		usleep(1000);
+	}
+}
+
 static void send_command(int fd, int command, uint32_t token)
 {
 	uint32_t message[2] = { commands[command].message | BASE << 10 | token << 18, commands[command].word };
 	ssize_t size = 4 + 4 * commands[command].words;
 
-	if (write(fd, message, size) != size)
-		fail("sending");
+	send_message(fd, message, size);
 }
 
 /* Takes an answer, if one comes in time. */
