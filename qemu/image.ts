@@ -86,11 +86,14 @@ function guestProgram(name: string, options: PackageOptions): Promise<string> {
   return made
 }
 
-/** Cross-compiles qemu/guest/NAME.c, unless that was done before with the same compiler. */
+/** Cross-compiles qemu/guest/NAME.c, unless that was done before with the same compiler and the header that some share. */
 async function compileProgram(name: string, options: PackageOptions): Promise<string> {
   const source = labFile('guest', `${name}.c`)
   requireTools('compiler')
-  const path = cachePath('guest', `${name}-${hash(readFileSync(source), compilerVersion(), compilerOptions.join(' '))}`)
+  const path = cachePath(
+    'guest',
+    `${name}-${hash(readFileSync(source), readFileSync(labFile('guest', 'raw.h')), compilerVersion(), compilerOptions.join(' '))}`,
+  )
   if (existsSync(path)) return path
   requireTools(...toolsFor.guestPrograms)
   const partial = `${path}.${process.pid}.partial`

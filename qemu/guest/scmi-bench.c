@@ -21,11 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "raw.h"
+
 #define RAW "/sys/kernel/debug/scmi/0/raw/message"
 #define MAX_PROCESSES 8
 #define MAX_WORDS 8
 #define TOKENS 1024
-#define PATIENCE_MS 5000
 /* Buckets: each doubling has STEPS. */
 #define STEP_BITS 4
 #define STEPS (1 << STEP_BITS)
@@ -41,12 +42,6 @@ struct found {
 static const char *path;
 static uint32_t words[MAX_WORDS];
 static int word_count;
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "scmi-bench: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
 
 static uint64_t now_ns(void)
 {
@@ -95,21 +90,6 @@ static void read_file(void)
 	if (read(fd, text, sizeof(text)) <= 0)
 		fail(path);
 	close(fd);
-}
-
-/*
- * The kernel has a transfer back only when its worker has seen the answer (raw_mode.c), which on a busy machine is after
- * we have: while it has none left it says ENOMEM or EBUSY.
- */
-static void send_message(int fd, const void *message, ssize_t size)
-{
-	int tries = PATIENCE_MS;
-
-	while (write(fd, message, size) != size) {
-		if ((errno != ENOMEM && errno != EBUSY) || --tries == 0)
-			fail("sending");
-		usleep(1000);
-	}
 }
 
 /* Sends the command with a token, and takes an answer. `to` and `from` differ: scenario load/one-file. */

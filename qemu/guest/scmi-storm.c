@@ -22,11 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "raw.h"
+
 #define RAW "/sys/kernel/debug/scmi/0/raw/"
 #define TOKENS 1024
 #define MAX_SENDERS 16
 #define MAX_ANSWER 256
-#define PATIENCE_MS 5000
 
 /* Of Base: version, attributes, attributes of message 1, vendor, sub-vendor, implementation, agent 0. */
 static const struct {
@@ -55,12 +56,6 @@ static struct answer right[sizeof(commands) / sizeof(commands[0])];
 /* The file that commands are sent through; answers come from any. */
 static const char *file = "message";
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "scmi-storm: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
-
 static long now_ms(void)
 {
 	struct timespec now;
@@ -79,21 +74,6 @@ static int open_raw(const char *name)
 	if (fd < 0)
 		fail(path);
 	return fd;
-}
-
-/*
- * The kernel has a transfer back only when its worker has seen the answer (raw_mode.c), which on a busy machine is after
- * we have: while it has none left it says ENOMEM or EBUSY.
- */
-static void send_message(int fd, const void *message, ssize_t size)
-{
-	int tries = PATIENCE_MS;
-
-	while (write(fd, message, size) != size) {
-		if ((errno != ENOMEM && errno != EBUSY) || --tries == 0)
-			fail("sending");
-		usleep(1000);
-	}
 }
 
 static void send_command(int fd, int command, uint32_t token)
