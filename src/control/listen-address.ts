@@ -1,5 +1,5 @@
-/** TCP addresses to listen on, as options give them: on loopback, unless they say otherwise. */
-import type { Server } from 'node:net'
+/** TCP addresses that HTTP servers listen on, as options give them: on loopback, unless they say otherwise. */
+import { createServer, type Server } from 'node:http'
 import { errorCode, OperatorError } from '../errors.js'
 
 export interface ListenAddress {
@@ -45,13 +45,23 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no such name',
 }
 
-/** Resolves when the server listens. Throws OperatorError if the address can't be used. */
-export function listenOn(server: Server, address: ListenAddress): Promise<void> {
+/** What a connection may take to say what it wants, and how often that is looked at. */
+const REQUEST_MS = 5000
+const CHECK_MS = 1000
+
+/** Resolves with an HTTP server that listens. Throws OperatorError if the address can't be used. */
+export function listenHttp(address: ListenAddress, connectionsMax: number): Promise<Server> {
+  const server = createServer({
+    headersTimeout: REQUEST_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: CHECK_MS,
+  })
+  server.maxConnections = connectionsMax
   return new Promise((resolve, reject) => {
     server.once('error', error => {
       const problem = PROBLEMS[errorCode(error) ?? ''] ?? error.message
       reject(new OperatorError(`${address.option} ${addressText(address)}: ${problem}`))
     })
-    server.listen(address.port, address.host, resolve)
+    server.listen(address.port, address.host, () => resolve(server))
   })
 }

@@ -1,8 +1,14 @@
 /** Hands out metrics over HTTP, at /metrics. */
-import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
-import { addressText, isLoopback, type ListenAddress, listenOn, parseListenAddress } from '../control/listen-address.js'
+import {
+  addressText,
+  isLoopback,
+  type ListenAddress,
+  listenHttp,
+  parseListenAddress,
+} from '../control/listen-address.js'
 import type { Logger } from '../log.js'
 import type { Server } from '../serve.js'
 import { isOwnHost } from '../web/host.js'
@@ -10,9 +16,6 @@ import { metricsText } from './metrics.js'
 
 const PATH = '/metrics'
 const CONNECTIONS_MAX = 16
-/** What a connection may take to say what it wants. */
-const REQUEST_MS = 5000
-const CHECK_MS = 1000
 
 export interface MetricsOptions {
   /** `PORT` or `HOST:PORT`, as `--metrics` has it. */
@@ -40,14 +43,8 @@ export class MetricsServer {
 
   /** Resolves when it can be asked; the log says where. Throws OperatorError for an address that can't be used. */
   static async open(options: MetricsOptions): Promise<MetricsServer> {
-    const http = createServer({
-      headersTimeout: REQUEST_MS,
-      requestTimeout: REQUEST_MS,
-      connectionsCheckingInterval: CHECK_MS,
-    })
-    http.maxConnections = CONNECTIONS_MAX
     const address = parseListenAddress('--metrics', options.address)
-    await listenOn(http, address)
+    const http = await listenHttp(address, CONNECTIONS_MAX)
     const server = new MetricsServer(http, address, options)
     const reach = isLoopback(address) ? '' : ' (unencrypted, and open to the network)'
     options.log.child({}, { level: 'info' }).info(`metrics: http://${addressText(server.address)}${PATH}${reach}`)

@@ -5,11 +5,11 @@
  * Pages of other sites that run in the same browser are kept out: Host names this server only, a socket's Origin is the
  * page's own, the cookie is SameSite=Strict, and nothing but a socket can change anything.
  */
-import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { addressText, isLoopback, type ListenAddress, LOOPBACK, listenOn } from '../control/listen-address.js'
+import { addressText, isLoopback, type ListenAddress, LOOPBACK, listenHttp } from '../control/listen-address.js'
 import type { Logger } from '../log.js'
 import { Access } from './access.js'
 import { isEveryInterface, isOwnHost } from './host.js'
@@ -18,10 +18,8 @@ import { type PageFile, readPageFiles } from './page-files.js'
 /** Connections at once, and open pages among them. */
 const CONNECTIONS_MAX = 64
 const PAGES_MAX = 8
-/** What a connection may take to say what it wants, and then do nothing. */
-const REQUEST_MS = 5000
+/** For how long a connection may do nothing. */
 const IDLE_MS = 30_000
-const CHECK_MS = 1000
 /** Bytes of one message from a page; commands are some hundred. */
 const MESSAGE_MAX = 64 << 10
 const SOCKET_PATH = '/live'
@@ -84,14 +82,8 @@ export class WebServer {
 
   /** Resolves when browsers can connect. Throws OperatorError if the address can't be used. */
   static async open(options: WebServerOptions): Promise<WebServer> {
-    const http = createServer({
-      headersTimeout: REQUEST_MS,
-      requestTimeout: REQUEST_MS,
-      connectionsCheckingInterval: CHECK_MS,
-    })
-    http.maxConnections = CONNECTIONS_MAX
+    const http = await listenHttp(options.address, CONNECTIONS_MAX)
     http.timeout = IDLE_MS
-    await listenOn(http, options.address)
     const server = new WebServer(http, options)
     const reach = isLoopback(options.address) ? '' : ' (unencrypted, and open to the network)'
     options.log.child({}, { level: 'info' }).info(`web view: ${server.link}${reach}`)
