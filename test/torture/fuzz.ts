@@ -6,7 +6,7 @@ import { packageRoot } from '../../qemu/paths.js'
 import { run } from '../../qemu/process.js'
 import { setup } from '../../qemu/setup.js'
 import { toolsFor } from '../../qemu/tools.js'
-import { type Progress, startProgress } from '../../src/progress.js'
+import { startProgress } from '../../src/progress.js'
 import type { Result } from './result.js'
 
 const TARGETS = ['session', 'ring'] as const
@@ -41,7 +41,12 @@ export async function fuzz(options: FuzzOptions): Promise<Result[]> {
   await build(options.signal)
   const progress = startProgress('fuzz')
   try {
-    return await Promise.all(TARGETS.map(target => runTarget(target, options, progress)))
+    const counts = new Map<string, number>()
+    const told = (target: string, count: number, fraction: number) => {
+      counts.set(target, count)
+      progress.update('executions', fraction, [...counts].map(([name, n]) => `${name} ${n}`).join(', '))
+    }
+    return await Promise.all(TARGETS.map(target => runTarget(target, options, told)))
   } finally {
     progress.stop()
   }
@@ -83,8 +88,11 @@ async function build(signal: AbortSignal): Promise<void> {
   }
 }
 
+/** Of each target: executions so far, and the part of its time that is over (0 to 1). */
+type Told = (target: string, count: number, fraction: number) => void
+
 /** What was found is kept for the next run, apart from the seeds, which are in the repository. */
-async function runTarget(target: string, { seconds, seed, signal }: FuzzOptions, progress: Progress): Promise<Result> {
+async function runTarget(target: string, { seconds, seed, signal }: FuzzOptions, told: Told): Promise<Result> {
   const corpus = join(BUILD, 'corpus', target)
   const findings = join(BUILD, 'findings', target, '/')
   for (const folder of [corpus, findings]) mkdirSync(folder, { recursive: true })
@@ -107,7 +115,7 @@ async function runTarget(target: string, { seconds, seed, signal }: FuzzOptions,
           const runs = /^#(\d+)\s|^stat::number_of_executed_units:\s*(\d+)/.exec(line)
           if (runs) count = Number(runs[1] ?? runs[2])
           const elapsed = (performance.now() - began) / 1000 / seconds
-          if (runs) progress.update(target, Math.min(elapsed, 1), `${count} executions`)
+          if (runs) told(target, count, Math.min(elapsed, 1))
         },
       },
     )
