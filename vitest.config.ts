@@ -16,7 +16,7 @@ export default defineConfig({
     pool: 'forks',
     poolOptions: {
       forks: {
-        // The heap test needs gc(), and a young generation that does not move while it measures.
+        // The heap tests need gc(), and a young generation that does not move while they measure.
         execArgv: ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'],
       },
     },

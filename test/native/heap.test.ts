@@ -1,11 +1,13 @@
-/** What the device costs the JavaScript heap: nothing per message. */
+/** What messages cost the JavaScript heap: nothing, neither with the device alone nor with a whole platform. */
 import { PerformanceObserver } from 'node:perf_hooks'
-import { expect, it } from 'vitest'
+import { expect, it, test } from 'vitest'
 import { Traffic } from '../driver/traffic.js'
 import { turns } from '../driver/wait.js'
 import { started } from './rig.js'
+import { expectAllRight, RING, served } from './served.js'
 
 const MIB = 1 << 20
+const MILLION = 1_000_000
 
 /** Bytes one turn of the waiting driver costs; an immediate is an object, and a clock reading may be one. */
 async function costOfTurn(): Promise<number> {
@@ -52,3 +54,30 @@ it.each([true, false])(
     expect(grown - waiting, `${grown} bytes, ${Math.round(waiting)} of them for waiting`).toBeLessThan(MIB)
   },
 )
+
+test('a million messages grow the heap by less than half a MiB, garbage included, and nothing is collected', async () => {
+  const { server, round } = await served()
+  let collections = 0
+  const observer = new PerformanceObserver(list => {
+    collections += list.getEntries().length
+  })
+  const rounds = Math.ceil(MILLION / RING)
+  /** Bytes by which they grow the heap. */
+  const growth = async (count: number): Promise<number> => {
+    gc!()
+    await turns()
+    observer.observe({ entryTypes: ['gc'] })
+    const before = process.memoryUsage().heapUsed
+    await round(rounds, count)
+    const after = process.memoryUsage().heapUsed
+    await turns()
+    observer.disconnect()
+    return after - before
+  }
+  await round(200)
+  // Turns of the loop cost something, whatever is sent meanwhile.
+  const [one, all] = [await growth(1), await growth(RING)]
+  expect(collections).toBe(0)
+  expect(all - one, `${all} bytes; ${one} with a message in place of ${RING}`).toBeLessThan(MIB / 2)
+  expectAllRight(server)
+})

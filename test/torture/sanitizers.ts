@@ -2,7 +2,7 @@
 import { type Result, timed } from './result.js'
 import { runSuite } from './suite.js'
 
-/** The heap test counts bytes of a heap that sanitizers make larger; the corpus is made by the code that is tested. */
+/** The heap tests count bytes, and sanitizers make what waits in the meantime take longer and so cost more. */
 const EXCLUDED = ['test/native/heap.test.ts']
 
 export async function sanitizers(signal: AbortSignal): Promise<Result[]> {
