@@ -1,6 +1,7 @@
 /**
  * Records on their way from the tap to a session on another thread: a ring of chunks in memory that both have. This end
- * fills a chunk until it is full or the session has nothing to do, then hands it over; none is left: messages are lost.
+ * fills a chunk until it is full or the session has nothing to do, then hands it over; none is left: messages are lost, until
+ * the session has caught up. So what is kept of too much lies close together, and while much is lost, little is copied.
  */
 import type { TapRecords } from '../tap-records.js'
 
@@ -34,6 +35,8 @@ export class Chunks {
   #next = 0
   /** Chunks that the session has. */
   #sent = 0
+  /** All were in use, and the session has not caught up yet. */
+  #overflown = false
   /** Messages that were lost, and no chunk says so yet. */
   untold = 0
 
@@ -46,7 +49,7 @@ export class Chunks {
 
   /** Whether there is room for another burst. */
   get hasRoom(): boolean {
-    return this.#filling !== undefined || this.#sent < this.#chunksMax
+    return !this.#overflown && (this.#filling !== undefined || this.#sent < this.#chunksMax)
   }
 
   /** Whether the session is falling behind. */
@@ -71,7 +74,9 @@ export class Chunks {
   /** The session is done with a chunk. */
   returned(): void {
     this.#sent--
-    if (this.#sent === 0) this.flush()
+    if (this.#sent > 0) return
+    this.#overflown = false
+    this.flush()
   }
 
   /** Sends what there is. */
@@ -85,8 +90,10 @@ export class Chunks {
 
   /** One with room for `size` bytes, if there is one. */
   #chunkFor(size: number): Chunk | undefined {
+    if (this.#overflown) return undefined
     if (this.#filling && this.#filling.length + size > CHUNK_SIZE) this.flush()
-    if (!this.#filling && this.#sent < this.#chunksMax) {
+    this.#overflown = !this.#filling && this.#sent === this.#chunksMax
+    if (!this.#filling && !this.#overflown) {
       this.#filling = { index: this.#next, length: 0, count: 0, lost: this.untold }
       this.#next = (this.#next + 1) % this.#chunksMax
       this.untold = 0

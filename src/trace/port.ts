@@ -10,6 +10,8 @@ import type { TraceWorkerData } from './worker.js'
 export interface SessionPort {
   /** Sends to the session, which answers each message with its progress, in order. */
   post(message: TraceMessage): void
+  /** What it has been sent is wanted soon, whatever else has to wait. */
+  hurry(): void
 }
 
 export interface SessionOptions {
@@ -41,17 +43,23 @@ function openHere({ fd, start, protocols, memory, onProgress, onExit }: SessionO
       onProgress(session.handle(message))
       if (message.type === 'end') onExit()
     },
+    hurry() {},
   }
 }
 
 function openWorker(options: SessionOptions, plugins: readonly PluginModule[]): Promise<SessionPort> {
   const { fd, start, memory, onProgress, onExit } = options
-  const workerData: TraceWorkerData = { fd, start, plugins, memory }
+  const hurry = new Int32Array(new SharedArrayBuffer(4))
+  const workerData: TraceWorkerData = { fd, start, plugins, memory, hurry: hurry.buffer as SharedArrayBuffer }
   // What was built: workers can't run TypeScript.
   const file = createRequire(import.meta.url).resolve('#root/dist/src/trace/worker.js')
   const worker = new Worker(file, { workerData, trackUnmanagedFds: false })
   const port: SessionPort = {
     post: message => worker.postMessage(message),
+    hurry() {
+      Atomics.store(hurry, 0, 1)
+      Atomics.notify(hurry, 0)
+    },
   }
   return new Promise((resolve, reject) => {
     let failure: Error | undefined

@@ -89,6 +89,7 @@ export class TraceRecorder {
 
   async #stop(): Promise<TraceStats> {
     for (const end of this.#ends.splice(0)) end()
+    this.#port?.hurry()
     this.#chunks.flush()
     this.#post({ type: 'end', lost: this.#chunks.untold, timeNs: nowNs() })
     await this.#exit

@@ -37,11 +37,22 @@ export class TraceSession {
   readonly #encoder: TraceEncoder
   readonly #file: PacketFile
   readonly #memory: SharedArrayBuffer
+  readonly #rest: () => void
   readonly #progress: TraceProgress = { messages: 0, lost: 0, bytes: 0 }
 
-  /** `fd` is that of `openTraceFile`, which this closes at the end; `memory` holds the chunks of records. */
-  constructor(protocols: readonly Protocol[], start: TraceStart, fd: number, memory: SharedArrayBuffer) {
+  /**
+   * `fd` is that of `openTraceFile`, which this closes at the end; `memory` holds the chunks of records; `rest` is called
+   * between their portions.
+   */
+  constructor(
+    protocols: readonly Protocol[],
+    start: TraceStart,
+    fd: number,
+    memory: SharedArrayBuffer,
+    rest: () => void = () => {},
+  ) {
     this.#memory = memory
+    this.#rest = rest
     this.#encoder = new TraceEncoder(protocols, start)
     this.#file = new PacketFile(fd)
     this.#write(0)
@@ -90,6 +101,7 @@ export class TraceSession {
     for (let count = -1; count !== 0 && this.#progress.error === undefined; ) {
       count = this.#encoder.records(records, PORTION)
       this.#write(count)
+      this.#rest()
     }
   }
 

@@ -5,6 +5,7 @@ import { loadPlugin, type PluginModule, withPlugin } from '../plugins.js'
 import { protocols as standard } from '../protocols/index.js'
 import type { Protocol } from '../protocols/protocol.js'
 import type { TraceStart } from './events.js'
+import { rests } from './rest.js'
 import { type TraceMessage, TraceSession } from './session.js'
 
 export interface TraceWorkerData {
@@ -13,12 +14,14 @@ export interface TraceWorkerData {
   plugins: readonly PluginModule[]
   /** Of the chunks of records. */
   memory: SharedArrayBuffer
+  /** One Int32: 1 when the trace ends, see rest.ts. */
+  hurry: SharedArrayBuffer
 }
 
 let protocols: readonly Protocol[] = standard
-const { fd, start, plugins, memory } = workerData as TraceWorkerData
+const { fd, start, plugins, memory, hurry } = workerData as TraceWorkerData
 for (const { name, folder } of plugins) protocols = withPlugin(protocols, await loadPlugin(name, folder), name)
-const session = new TraceSession(protocols, start, fd, memory)
+const session = new TraceSession(protocols, start, fd, memory, rests(new Int32Array(hurry)))
 
 // The devices' thread has work that is urgent; what this one does not get done in time is counted. Any lower, and it takes
 // minutes to begin or end a trace where others keep the machine busy. On Linux, 0 is the thread.
