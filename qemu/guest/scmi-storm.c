@@ -6,8 +6,9 @@
  *   scmi-storm 4 1500 message_poll    the same, through the file by which the kernel polls for answers
  *
  * Says that it begins, then "sent answered refused wrong lost stray": commands that were sent, those with the right
- * answer, with another status, with another content, without an answer, and answers that nobody waited for. All senders
- * share one queue of answers (raw_mode.c), so the parent takes them and tells the sender whose token it is.
+ * answer, with another status, with another content, without an answer, and answers that nobody waited for; then the
+ * bytes of the first answers that were wrong or stray, and what they should have been. All senders share one queue of
+ * answers (raw_mode.c), so the parent takes them and tells the sender whose token it is.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,6 +29,7 @@
 #define TOKENS 1024
 #define MAX_SENDERS 16
 #define MAX_ANSWER 256
+#define MAX_SURPRISES 4
 
 /* Of Base: version, attributes, attributes of message 1, vendor, sub-vendor, implementation, agent 0. */
 static const struct {
@@ -166,6 +168,37 @@ static struct counts {
 	unsigned long answered, refused, wrong, stray;
 } counts;
 
+/* The first answers that were not right, told at the end: the counts come first. */
+static struct surprise {
+	struct answer got, expected;
+	const char *what;
+} surprises[MAX_SURPRISES];
+static int surprised;
+
+static void keep_surprise(const char *what, const struct answer *got, const struct answer *expected)
+{
+	if (surprised < MAX_SURPRISES)
+		surprises[surprised++] = (struct surprise){ *got, expected ? *expected : (struct answer){ .size = 0 }, what };
+}
+
+static void print_bytes(const char *title, const struct answer *answer)
+{
+	printf(" %s", title);
+	for (ssize_t i = 0; i < answer->size; i++)
+		printf("%s%02x", i % 4 ? "" : " ", answer->bytes[i]);
+}
+
+static void print_surprises(void)
+{
+	for (const struct surprise *surprise = surprises; surprise < surprises + surprised; surprise++) {
+		printf("%s:", surprise->what);
+		print_bytes("got", &surprise->got);
+		if (surprise->expected.size)
+			print_bytes("expected", &surprise->expected);
+		puts("");
+	}
+}
+
 /* Compares an answer; returns the token of the command that has it now, or -1. */
 static int judge(const struct answer *answer)
 {
@@ -175,14 +208,16 @@ static int judge(const struct answer *answer)
 
 	if (command < 0) {
 		counts.stray++;
+		keep_surprise("stray", answer, NULL);
 		return -1;
 	}
 	if (memcmp(answer->bytes + 4, expected->bytes + 4, 4))
 		counts.refused++;
 	else if (((header ^ header_of(expected)) & 0x3ffff) || answer->size != expected->size ||
-		 memcmp(answer->bytes + 8, expected->bytes + 8, answer->size - 8))
+		 memcmp(answer->bytes + 8, expected->bytes + 8, answer->size - 8)) {
 		counts.wrong++;
-	else
+		keep_surprise("wrong", answer, expected);
+	} else
 		counts.answered++;
 	return token;
 }
@@ -247,5 +282,6 @@ int main(int argc, char **argv)
 			fail("telling a sender");
 	}
 	print_counts(senders);
+	print_surprises();
 	return 0;
 }

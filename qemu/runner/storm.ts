@@ -6,7 +6,10 @@ import type { Context } from './context.js'
 const SENDERS = 4
 
 /** What became of the commands; each number is explained in guest/scmi-storm.c. */
-export type Counts = Record<'sent' | 'answered' | 'refused' | 'wrong' | 'lost' | 'stray', number>
+export type Counts = Record<'sent' | 'answered' | 'refused' | 'wrong' | 'lost' | 'stray', number> & {
+  /** The first answers that were not right, with their bytes and what was expected instead. */
+  surprises?: string[]
+}
 
 /**
  * Starts it in the background, once it knows the right answers; `expectStorm` waits for its end. `file` of the raw mode
@@ -28,9 +31,11 @@ export async function expectStorm(t: Context, because: string, refused: () => nu
 
 /** A storm that failed has said why instead. */
 function parse(text: string): Counts {
-  const counts = [...text.matchAll(/(\w+) (\d+)/g)].map(([, name, count]) => [name!, Number(count)])
-  if (!/^sent /m.test(text)) throw new WorkError(text)
-  return Object.fromEntries(counts) as Counts
+  const [line] = /^sent .*$/m.exec(text) ?? []
+  if (line === undefined) throw new WorkError(text)
+  const counts = [...line.matchAll(/(\w+) (\d+)/g)].map(([, name, count]) => [name!, Number(count)])
+  const surprises = text.match(/^(wrong|stray): .*$/gm)
+  return { ...Object.fromEntries(counts), ...(surprises && { surprises: [...surprises] }) } as Counts
 }
 
 /** Notifications that a device has got rid of: those that its driver took, and, if it took too long, those given up. */
