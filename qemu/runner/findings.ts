@@ -42,13 +42,16 @@ const findingSchema = z.array(
       oneFails: z.array(failed).default([]),
       /** Those that may be met or not, as in a race, or when the kernel uses what lies in memory that it has freed. */
       mayFail: z.array(failed).default([]),
+      /** Anything may fail in a guest whose log says this: SCMI is broken from there on, whatever a scenario does. */
+      onceLogSays: pattern.optional(),
       symptom: z.string(),
       cause: z.string(),
     })
-    .refine(({ fails, oneFails, mayFail }) => fails.length + oneFails.length + mayFail.length > 0, {
-      path: ['fails'],
-      error: 'names what fails',
-    }),
+    .refine(
+      ({ fails, oneFails, mayFail, onceLogSays }) =>
+        fails.length + oneFails.length + mayFail.length > 0 || onceLogSays !== undefined,
+      { path: ['fails'], error: 'names what fails' },
+    ),
 )
 
 export type Finding = z.infer<typeof findingSchema>[number]
@@ -90,8 +93,12 @@ export function findingFor(findings: readonly Finding[], kernel: TestKernel): Fi
 }
 
 /** Whether a run failed as it is recorded: in each of these ways, and in no other. No finding: not at all. */
-export function isRecorded(failures: readonly Failure[], finding: Finding | undefined): boolean {
-  const { fails = [], oneFails = [], mayFail = [] } = finding ?? {}
+export function isRecorded(
+  { failures, console }: { failures: readonly Failure[]; console: string },
+  finding: Finding | undefined,
+): boolean {
+  const { fails = [], oneFails = [], mayFail = [], onceLogSays } = finding ?? {}
+  if (onceLogSays?.test(console)) return true
   const fits = ({ what, says }: Finding['fails'][number], failure: Failure): boolean =>
     failure.what === what && (says?.test(failure.said) ?? true)
   const isThere = (recorded: Finding['fails'][number]): boolean => failures.some(failure => fits(recorded, failure))

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { LabError } from '../errors.js'
+import type { Finding } from './findings.js'
 import type { TestKernel } from './kernels.js'
 import type { Result } from './suite.js'
 
@@ -108,6 +109,12 @@ export function makeRunRecord(
   }
 }
 
+const findingRecord = ({ fails, oneFails, symptom, cause }: Finding): ResultRecord['finding'] => ({
+  fails: [...fails, ...oneFails].map(({ what }) => what),
+  symptom,
+  cause,
+})
+
 /** A result as data. Evidence is kept of failures only: of what passes, nobody asks. */
 export function resultRecord(result: Result, reproduce: string): ResultRecord {
   const { entry, kernel, finding, asRecorded, misfit, failures, ms } = result
@@ -121,9 +128,7 @@ export function resultRecord(result: Result, reproduce: string): ResultRecord {
     ...(misfit ? { misfit } : {}),
     ms,
     failures,
-    ...(finding
-      ? { finding: { ...finding, fails: [...finding.fails, ...finding.oneFails].map(({ what }) => what) } }
-      : {}),
+    ...(finding ? { finding: findingRecord(finding) } : {}),
     steps: hasFailed ? result.steps : [],
     log: result.log,
     messages: hasFailed ? result.messages : [],

@@ -37,6 +37,8 @@ export interface Outcome {
   misfit?: string
   /** What was not as it should be; none if all was. */
   failures: Failure[]
+  /** All that the guest's kernel said. */
+  console: string
   ms: number
   steps: Step[]
   /** What the guest's log says of the failures. */
@@ -69,7 +71,7 @@ const hasLeakDetector = ({ config }: TestKernel): boolean => config?.get('CONFIG
 /** Runs a scenario; the caller holds a slot. Rejects only if the user stops it, or the lab itself is broken. */
 export async function runScenario(entry: Entry, kernel: TestKernel, options: RunOptions): Promise<Outcome> {
   const why = misfit(entry.scenario.kernel ?? {}, kernel)
-  if (why) return { misfit: why, failures: [], ms: 0, steps: [], log: [], messages: [] }
+  if (why) return { misfit: why, failures: [], console: '', ms: 0, steps: [], log: [], messages: [] }
   return new Run(entry, kernel, options).outcome()
 }
 
@@ -122,6 +124,7 @@ class Run {
     const isOne = this.#wires.length === 1
     return {
       failures: [...failures],
+      console,
       ms: Date.now() - this.#began,
       steps: this.#steps,
       log: failures.length > 0 ? await withLines(logAround(console), this.#kernel.image) : [],

@@ -32,7 +32,7 @@ export type OneOptions = Omit<RunOptions, 'onEnd'> & Pick<SuiteOptions, 'onEnd'>
 export async function runOne(entry: Entry, kernel: TestKernel, { onEnd, ...options }: OneOptions): Promise<Result> {
   const judge = (outcome: Outcome): Result => {
     const finding = findingFor(entry.findings, kernel)
-    const asRecorded = outcome.misfit !== undefined || isRecorded(outcome.failures, finding)
+    const asRecorded = outcome.misfit !== undefined || isRecorded(outcome, finding)
     return { ...outcome, entry, kernel, ...(finding ? { finding } : {}), asRecorded }
   }
   const atEnd = onEnd && ((guest: Guest, outcome: Outcome) => onEnd(guest, judge(outcome)))

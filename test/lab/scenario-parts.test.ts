@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { findingFor, isRecorded, readFindings } from '../../qemu/runner/findings.js'
+import type { Failure } from '../../qemu/runner/checks.js'
+import { type Finding, findingFor, isRecorded, readFindings } from '../../qemu/runner/findings.js'
 import { findKernels, misfit, type TestKernel } from '../../qemu/runner/kernels.js'
 import { ownScenarios, scenariosOf, select } from '../../qemu/runner/load.js'
 import { Slots } from '../../qemu/runner/slots.js'
@@ -103,18 +104,24 @@ describe('findings', () => {
     use(text, path => {
       const [first, second] = readFindings(path)
       const failure = (what: string, said = "got '' after 10 ms") => ({ what, because: '', said })
-      expect(isRecorded([], undefined)).toBe(true)
-      expect(isRecorded([failure('it is back')], undefined)).toBe(false)
-      expect(isRecorded([failure('it is back')], first)).toBe(true)
-      expect(isRecorded([failure('it is back', 'got 2')], first)).toBe(false)
-      expect(isRecorded([], first)).toBe(false)
-      expect(isRecorded([failure('it is back')], second)).toBe(false)
-      expect(isRecorded([failure('no splat'), failure('it is back')], second)).toBe(true)
+      const holds = (failures: Failure[], finding: Finding | undefined, console = '') =>
+        isRecorded({ failures, console }, finding)
+      expect(holds([], undefined)).toBe(true)
+      expect(holds([failure('it is back')], undefined)).toBe(false)
+      expect(holds([failure('it is back')], first)).toBe(true)
+      expect(holds([failure('it is back', 'got 2')], first)).toBe(false)
+      expect(holds([], first)).toBe(false)
+      expect(holds([failure('it is back')], second)).toBe(false)
+      expect(holds([failure('no splat'), failure('it is back')], second)).toBe(true)
       const third = { ...second!, fails: [], oneFails: second!.fails }
-      expect(isRecorded([failure('no splat')], third)).toBe(true)
-      expect(isRecorded([failure('no splat'), failure('it is back')], third)).toBe(true)
-      expect(isRecorded([], third)).toBe(false)
-      expect(isRecorded([failure('no splat'), failure('another')], third)).toBe(false)
+      expect(holds([failure('no splat')], third)).toBe(true)
+      expect(holds([failure('no splat'), failure('it is back')], third)).toBe(true)
+      expect(holds([], third)).toBe(false)
+      expect(holds([failure('no splat'), failure('another')], third)).toBe(false)
+      const fourth = { ...first!, onceLogSays: /virtqueue \(-5\)/ }
+      expect(holds([failure('another')], fourth, 'failed to add to RX virtqueue (-5)')).toBe(true)
+      expect(holds([failure('another')], fourth, 'virtqueue (-6)')).toBe(false)
+      expect(holds([failure('it is back')], fourth)).toBe(true)
     }))
 
   test.each([

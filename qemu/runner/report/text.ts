@@ -71,7 +71,8 @@ export function evidenceLines(result: ResultRecord, messages = result.messages.l
 /** Says how the record differs from what happened. */
 function recordText({ finding, outcome }: ResultRecord): string {
   if (outcome === 'passed') return `${finding!.symptom.trim()}\nThis failure is gone: the record is out of date.`
-  return `${finding!.symptom.trim()}\nIt fails in another way: ${finding!.fails.join(', ')}`
+  const { symptom, fails } = finding!
+  return `${symptom.trim()}\nIt fails in another way${fails.length > 0 ? ` than: ${fails.join(', ')}` : ''}.`
 }
 
 /** Scenarios by kernels, if there are several kernels. */

@@ -4,9 +4,11 @@ suspend_devices() {
 	echo freeze >/sys/power/state
 }
 
-# Sleeps until the real-time clock's alarm, a second from now.
+# Sleeps until the real-time clock's alarm, a second from now. The clock is not always rtc0: not after a second probe.
 sleep_till_alarm() {
 	echo none >/sys/power/pm_test
-	echo +1 >/sys/class/rtc/rtc0/wakealarm
+	for alarm in /sys/class/rtc/rtc*/wakealarm; do
+		echo +1 >"$alarm" || return
+	done
 	echo freeze >/sys/power/state
 }
