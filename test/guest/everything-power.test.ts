@@ -4,11 +4,11 @@ import { boot } from '../../qemu/boot.js'
 import type { Guest } from '../../qemu/guest.js'
 import { consumer, loadConsumers } from '../../qemu/guest-view/consumers.js'
 import { nextNotification, powercapFolders, readPowerDomains } from '../../qemu/guest-view/drivers.js'
-import { scmiLog } from '../../qemu/guest-view.js'
 import { perfDomains } from '../../src/platform/perf-domains.js'
 import { OFF, ON, powerDomains } from '../../src/platform/power-domains.js'
 import { powercaps } from '../../src/platform/powercaps.js'
 import type { Server } from '../../src/serve.js'
+import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 
 const LIMIT_MS = 120_000
@@ -222,7 +222,7 @@ test(
 test(
   'no scmi driver warned, and nothing went wrong in the device',
   async () => {
-    expect((await scmiLog(guest)).filter(({ level }) => level <= 4)).toEqual([])
+    expect(await complaints(guest)).toEqual([])
     const expected = { internalErrors: 0, unanswerable: 0, unknownProtocol: 0, notificationsDropped: 0 }
     expect(server.device.stats()).toMatchObject(expected)
   },

@@ -4,11 +4,11 @@ import { boot } from '../../qemu/boot.js'
 import type { Guest } from '../../qemu/guest.js'
 import { consumer, loadConsumers } from '../../qemu/guest-view/consumers.js'
 import { nextNotification, readPinctrl, regulatorFolders } from '../../qemu/guest-view/drivers.js'
-import { scmiLog } from '../../qemu/guest-view.js'
 import { type PinTarget, pins } from '../../src/platform/pins.js'
 import { COLD_RESET, resets } from '../../src/platform/resets.js'
 import { OFF, ON, voltages } from '../../src/platform/voltages.js'
 import type { Server } from '../../src/serve.js'
+import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 
 const LIMIT_MS = 120_000
@@ -231,8 +231,7 @@ test(
 test(
   'no scmi driver warned, and nothing went wrong in the device',
   async () => {
-    const complaints = (await scmiLog(guest)).filter(({ level, text }) => level <= 4 && !OWN_COMPLAINT.test(text))
-    expect(complaints).toEqual([])
+    expect((await complaints(guest)).filter(text => !OWN_COMPLAINT.test(text))).toEqual([])
     const expected = { internalErrors: 0, unanswerable: 0, unknownProtocol: 0, notificationsDropped: 0 }
     expect(server.device.stats()).toMatchObject(expected)
   },

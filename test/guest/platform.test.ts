@@ -7,6 +7,7 @@ import { readClocks, readHwmon, readIio, scmiLog } from '../../qemu/guest-view.j
 import { clocks } from '../../src/platform/clocks.js'
 import { sensors } from '../../src/platform/sensors.js'
 import type { Server } from '../../src/serve.js'
+import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 
 const LIMIT_MS = 120_000
@@ -25,11 +26,10 @@ beforeAll(async () => {
 afterAll(() => guest?.close(), LIMIT_MS)
 
 test('the kernel names the platform, and no scmi driver warns', async () => {
-  const log = await scmiLog(guest)
-  expect(log.map(({ text }) => text).join('\n')).toContain(
+  expect((await scmiLog(guest)).map(({ text }) => text).join('\n')).toContain(
     "SCMI Protocol v2.1 'vhost-user-scmi:demo' Firmware version 0x10000",
   )
-  expect(log.filter(({ level }) => level <= 4)).toEqual([])
+  expect(await complaints(guest)).toEqual([])
 })
 
 test('every clock of the platform is in clk_summary with its rate', async () => {
@@ -53,8 +53,17 @@ test('a rate set in the guest is set in the platform, rounded there, and read ba
 test('an asynchronous rate change ends with its delayed response', async () => {
   const i2c = server.platform.model(clocks).named('i2c0')
   const text = await guest.check(`scmi-raw -a 0x14 0x5 1 ${i2c.id} 50000000 0`)
-  expect(text).toMatch(/^status 0 .*\ndelayed 0 /s)
+  // On a busy machine the guest may see the delayed response first, and drop the response.
+  expect(text).toMatch(/^(status 0 .*\n)?delayed 0 /s)
   expect(i2c.rateHz).toBe(50_000_000)
+})
+
+test('a delayed response that comes before the response ends the command', async () => {
+  const i2c = server.platform.model(clocks).named('i2c0')
+  const { id } = server.faults.add({ protocol: 'clock', message: 'CLOCK_RATE_SET', times: 1, hold: true })
+  expect(await guest.check(`scmi-raw -a 0x14 0x5 1 ${i2c.id} 40000000 0`)).toMatch(/^delayed 0 /)
+  server.faults.release(id)
+  expect(i2c.rateHz).toBe(40_000_000)
 })
 
 test('the guest switches a clock on and off', async () => {

@@ -2,15 +2,13 @@
 import { beforeAll, expect, test } from 'vitest'
 import { boot } from '../../qemu/boot.js'
 import { loadConsumers } from '../../qemu/guest-view/consumers.js'
-import { scmiLog } from '../../qemu/guest-view.js'
 import { presetNames } from '../../src/platform/presets.js'
+import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 
 /** A guest of many clocks and sensors asks for each of them. */
 const BOOT_LIMIT_MS = 240_000
 const LIMIT_MS = 300_000
-/** Level of warnings; errors and worse are below. */
-const WARNING = 4
 
 let kernel: string
 beforeAll(async () => {
@@ -22,7 +20,6 @@ test.each(presetNames())(
   async platform => {
     const guest = await boot({ kernel, platform, limitMs: BOOT_LIMIT_MS })
     try {
-      const log = await scmiLog(guest)
       const dmesg = await guest.dmesg()
       const secondsAt = (text: string): number =>
         Number(new RegExp(`^\\[ *([\\d.]+)\\] .*${text}`, 'm').exec(dmesg)?.[1])
@@ -31,9 +28,9 @@ test.each(presetNames())(
       console.log(
         `${platform}: ${messages} messages, ${seconds.toFixed(3)} s from the start of probing to that of init`,
       )
-      expect(log.filter(({ level }) => level <= WARNING)).toEqual([])
+      expect(await complaints(guest)).toEqual([])
       await loadConsumers(guest)
-      expect((await scmiLog(guest)).filter(({ level }) => level <= WARNING)).toEqual([])
+      expect(await complaints(guest)).toEqual([])
       expect(internalErrors).toBe(0)
     } finally {
       await guest.close()
