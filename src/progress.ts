@@ -23,8 +23,13 @@ export const silentProgress: Progress = { update() {}, note() {}, clear() {}, do
 const redrawMs = 100
 const plainMs = 10_000
 
-export const seconds = (ms: number): string =>
-  ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+/** A duration for people: to a tenth of a second below a minute, to a second above. */
+export function seconds(ms: number): string {
+  const tenths = Math.round(ms / 100)
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`
+  const whole = Math.round(ms / 1000)
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`
+}
 
 /** A progress line titled `title`, such as "kernel 7.3". */
 export function startProgress(title: string, stream: NodeJS.WriteStream = process.stderr): Progress {
