@@ -1,12 +1,12 @@
 /**
  * The initramfs: Debian's static busybox for arm64, the lab's guest programs, and what a caller adds. Built without
- * root, kept in the cache by the hash of its content.
+ * root, kept in the cache by a hash of what it is made of. It is not compressed: unpacking is work for the emulated guest,
+ * at every boot.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import { type CpioEntry, writeCpio } from './cpio.js'
+import { writeCpio } from './cpio.js'
 import { hash, writeWhole } from './files.js'
 import { withLock } from './lock.js'
 import { downloadPackage, findPackage, type PackageOptions, unpackPackage } from './packages.js'
@@ -28,45 +28,49 @@ export const guestLibrary = '/lib/lab.sh'
 const compilerOptions = ['-static', '-O2', '-Wall', '-Wextra', '-s']
 const executable = 0o755
 
+/** Programs of qemu/guest/ that are commands in the guest. */
+const commands = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'queue-size']
+
 /** Makes the initramfs and returns its path. */
 export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {
-  const [busybox, init, raw, storm, bench, queueSize] = await Promise.all([
-    staticBusybox(options),
-    guestProgram('init', options),
-    guestProgram('scmi-raw', options),
-    guestProgram('scmi-storm', options),
-    guestProgram('scmi-bench', options),
-    guestProgram('queue-size', options),
+  const programs = await Promise.all([
+    staticBusybox(options).then(file => ['bin/busybox', file] as const),
+    guestProgram('init', options).then(file => ['init', file] as const),
+    ...commands.map(async name => [`bin/${name}`, await guestProgram(name, options)] as const),
   ])
-  const program = (path: string, from: string): CpioEntry => ({
-    kind: 'file',
-    path,
-    mode: executable,
-    content: readFileSync(from),
-  })
-  const archive = writeCpio([
-    ...['dev', 'proc', 'sys', 'tmp', 'run', 'root', 'etc'].map(path => ({ kind: 'folder' as const, path })),
-    { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
-    { kind: 'link', path: 'sbin', target: 'bin' },
-    program('init', init),
-    program('bin/busybox', busybox),
-    program('bin/scmi-raw', raw),
-    program('bin/scmi-storm', storm),
-    program('bin/scmi-bench', bench),
-    program('bin/queue-size', queueSize),
-    { kind: 'link', path: 'bin/sh', target: 'busybox' },
-    { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
-    { kind: 'file', path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },
-    ...files.map(file => ({
-      kind: 'file' as const,
-      path: file.path.replace(/^\/+/, ''),
-      mode: file.mode ?? modeOf(file),
-      content: Buffer.from(file.content as string),
-    })),
-  ])
-  const path = cachePath('initramfs', `${hash(archive)}.cpio.gz`)
-  if (!existsSync(path)) writeWhole(path, gzipSync(archive))
+  const write = (contentOf: (program: string) => Buffer): Buffer =>
+    writeCpio([
+      ...['dev', 'proc', 'sys', 'tmp', 'run', 'root', 'etc'].map(path => ({ kind: 'folder' as const, path })),
+      { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
+      { kind: 'link', path: 'sbin', target: 'bin' },
+      ...programs.map(([path, program]) => ({
+        kind: 'file' as const,
+        path,
+        mode: executable,
+        content: contentOf(program),
+      })),
+      { kind: 'link', path: 'bin/sh', target: 'busybox' },
+      { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
+      { kind: 'file', path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },
+      ...files.map(file => ({
+        kind: 'file' as const,
+        path: file.path.replace(/^\/+/, ''),
+        mode: file.mode ?? modeOf(file),
+        content: Buffer.from(file.content as string),
+      })),
+    ])
+  // An archive is megabytes, and a run of the lab boots a hundred guests: what stands for the programs tells it by its name.
+  const path = cachePath('initramfs', `${hash(write(identityOf))}.cpio`)
+  if (existsSync(path)) return path
+  const archive = write(program => readFileSync(program))
+  writeWhole(path, archive)
   return path
+}
+
+/** What tells a program of the cache from any other that was there under its name. */
+function identityOf(program: string): Buffer {
+  const { size, mtimeMs } = statSync(program)
+  return Buffer.from(`${program} ${size} ${mtimeMs}`)
 }
 
 /** Scripts and programs are made executable. */

@@ -144,7 +144,22 @@ export function findProgram(name: string): string | undefined {
   return folders.map(folder => join(folder, name)).find(path => can(path, constants.X_OK))
 }
 
-export function programVersion(path: string): { major: number; minor: number; text: string } {
+interface Version {
+  major: number
+  minor: number
+  text: string
+}
+
+/** Asked once: a run of the lab boots a hundred guests, and the devices of those that run wait meanwhile. */
+const versions = new Map<string, Version>()
+
+export function programVersion(path: string): Version {
+  const known = versions.get(path) ?? askVersion(path)
+  versions.set(path, known)
+  return known
+}
+
+function askVersion(path: string): Version {
   const text = execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   const match = /version (\d+)\.(\d+)[^\s]*/.exec(text)
   if (!match) throw new LabError(`${path} --version says "${text.split('\n')[0]}": no version in it`)

@@ -69,7 +69,8 @@ export class Tap {
    */
   listen(listener: TapListener, ready: () => boolean = () => true): () => void {
     if (this.#space.byteLength === 0) {
-      this.#space = new ArrayBuffer(BUFFER_WORDS * 4)
+      // Not zeroed: the parts that are never written take no memory, and nobody reads them.
+      this.#space = Buffer.allocUnsafeSlow(BUFFER_WORDS * 4).buffer
       this.#words = new Uint32Array(this.#space)
       this.#doubles = new Float64Array(this.#space)
     }
