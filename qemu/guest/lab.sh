@@ -79,10 +79,15 @@ load_modules() {
 answer() { scmi-raw -w 1000 0x10 0x0 2>&1 | head -n 1; }
 answers() { answer | grep -q '^status 0 '; }
 
-# The same, but tries again for a while. It is short, as some kernels never get there, and longer where all is slow.
+# The same, but tries again for a while, more and more rarely, as others want the processor. It is short, as some kernels
+# never get there, and longer where all is slow.
 answer_soon() {
 	give_up=$(($(uptime_s) + 3 * ${PATIENCE:-1}))
-	until answers || [ "$(uptime_s)" -ge $give_up ]; do sleep 0.1; done
+	tenths=1
+	until answers || [ "$(uptime_s)" -ge $give_up ]; do
+		sleep 0.$tenths
+		[ $tenths -ge 5 ] || tenths=$((tenths + 1))
+	done
 	answer
 }
 uptime_s() { cut -d. -f1 /proc/uptime; }

@@ -134,7 +134,7 @@ export class Context {
         const wanted = typeof is === 'function' ? String(is) : inspect(is)
         throw new UnmetExpectation(what, because, `got ${inspect(value)}${late}, wanted ${wanted}`)
       }
-      await sleep(pauseMs)
+      await this.idle(() => sleep(pauseMs))
     }
   }
 
@@ -150,13 +150,13 @@ export class Context {
 
   /** Plugs in a device of the machine that has a slot. */
   async plug(index = 0): Promise<void> {
-    await this.guest.plug(index)
+    await this.idle(() => this.guest.plug(index))
     this.plugged[index] = true
   }
 
   /** Unplugs a device in order; resolves when guest and QEMU have let go of it. */
   async unplug(index = 0): Promise<void> {
-    await this.guest.unplug(index)
+    await this.idle(() => this.guest.unplug(index))
     this.plugged[index] = false
   }
 
@@ -166,7 +166,7 @@ export class Context {
     await this.#prepare()
   }
 
-  /** Waits for something that leaves the guest idle, such as a timeout in it: others run meanwhile. */
+  /** Waits for something that leaves the guest idle, such as a timeout in it: others run meanwhile, if it takes a while. */
   idle<T>(work: () => Promise<T>): Promise<T> {
     return this.#slots.spare(work)
   }

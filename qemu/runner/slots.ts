@@ -1,5 +1,8 @@
 /** How many guests run at once. A scenario that only waits gives its slot away meanwhile. */
 
+/** Waiting that is over by then costs less than another guest that boots meanwhile. */
+const SOON_MS = 200
+
 export class Slots {
   #free: number
   readonly #waiting: (() => void)[] = []
@@ -32,13 +35,18 @@ export class Slots {
     }
   }
 
-  /** For the holder of a slot: does without it while `work` waits for something that needs no CPU. */
+  /** For the holder of a slot: does without it while `work` waits for something that needs no CPU, unless that comes soon. */
   async spare<T>(work: () => Promise<T>): Promise<T> {
-    this.give()
+    let isGiven = false
+    const giving = setTimeout(() => {
+      isGiven = true
+      this.give()
+    }, SOON_MS)
     try {
       return await work()
     } finally {
-      await this.take(true)
+      clearTimeout(giving)
+      if (isGiven) await this.take(true)
     }
   }
 }

@@ -272,6 +272,8 @@ test('slots: no more at once than there are, and whoever only waits gives its ow
   })
   const first = slots.use(async () => {
     story.push('first starts')
+    await slots.spare(() => new Promise(setImmediate))
+    story.push('first had next to nothing to wait for')
     await slots.spare(() => asleep)
     story.push('first goes on')
   })
@@ -281,5 +283,11 @@ test('slots: no more at once than there are, and whoever only waits gives its ow
   })
   const third = slots.use(async () => void story.push('third runs'))
   await Promise.all([first, second, third])
-  expect(story).toEqual(['first starts', 'second runs', 'first goes on', 'third runs'])
+  expect(story).toEqual([
+    'first starts',
+    'first had next to nothing to wait for',
+    'second runs',
+    'first goes on',
+    'third runs',
+  ])
 })

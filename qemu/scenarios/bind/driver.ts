@@ -30,7 +30,7 @@ async function once(t: Context, { steps, because }: Turn): Promise<void> {
   await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
   const clients = await t.call('clients')
   await t.step(`unbind and bind: ${steps.join(' ')}`)
-  const got = () => t.call('steps_and_answer', steps)
+  const got = () => t.idle(() => t.call('steps_and_answer', steps))
   await t.expect('the instance is back', { because, got, is: /^status 0 / })
   await t.expect('the drivers of its protocols are back', {
     because: 'driver.c:scmi_create_protocol_devices makes a device for each, and the bus binds them',

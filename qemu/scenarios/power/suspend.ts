@@ -15,7 +15,7 @@ export default family(
     async run(t) {
       await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
       await t.step('suspend and resume')
-      await t.call(how)
+      await t.idle(() => t.call(how))
       await expectInstance(
         t,
         'the instance works after resume',

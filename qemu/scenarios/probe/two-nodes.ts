@@ -48,7 +48,7 @@ export default family<Member>(
         await t.expect('the other node gets the device', {
           because:
             'common.h:__tag##_dev_free puts the supplier back when a transport is unbound: it is available again',
-          got: () => t.call('hand_over'),
+          got: () => t.idle(() => t.call('hand_over')),
           is: /^status 0 /,
         })
       },
