@@ -104,17 +104,25 @@ export const toolsFor = {
 /** Whether only the project's own tests want a tool. */
 export const isForTests = (name: ToolName): boolean => (tools[name] as Tool).forTests === true
 
+/**
+ * Programs that were new enough: they are not asked again, as a run of the lab boots a hundred guests, and the devices of
+ * those that run wait meanwhile.
+ */
+const newEnough = new Set<string>()
+
 /** Why a tool does not do, or undefined if it does. */
 export function fault(name: ToolName): string | undefined {
   const tool: Tool = tools[name]
   if (tool.file) return can(tool.file, constants.R_OK) ? undefined : `${tool.file} is missing`
   const path = findProgram(tool.command!)
   if (!path) return `${tool.command} is missing`
-  if (!tool.atLeast) return undefined
+  if (!tool.atLeast || newEnough.has(path)) return undefined
   const found = programVersion(path)
   const [major, minor] = tool.atLeast
-  if (found.major > major || (found.major === major && found.minor >= minor)) return undefined
-  return `${tool.command} ${found.text} is too old (${major}.${minor} or newer is needed)`
+  const isNewEnough = found.major > major || (found.major === major && found.minor >= minor)
+  if (!isNewEnough) return `${tool.command} ${found.text} is too old (${major}.${minor} or newer is needed)`
+  newEnough.add(path)
+  return undefined
 }
 
 /** Refuses to go on, in one error, if any of these does not do. */
@@ -144,22 +152,7 @@ export function findProgram(name: string): string | undefined {
   return folders.map(folder => join(folder, name)).find(path => can(path, constants.X_OK))
 }
 
-interface Version {
-  major: number
-  minor: number
-  text: string
-}
-
-/** Asked once: a run of the lab boots a hundred guests, and the devices of those that run wait meanwhile. */
-const versions = new Map<string, Version>()
-
-export function programVersion(path: string): Version {
-  const known = versions.get(path) ?? askVersion(path)
-  versions.set(path, known)
-  return known
-}
-
-function askVersion(path: string): Version {
+export function programVersion(path: string): { major: number; minor: number; text: string } {
   const text = execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   const match = /version (\d+)\.(\d+)[^\s]*/.exec(text)
   if (!match) throw new LabError(`${path} --version says "${text.split('\n')[0]}": no version in it`)

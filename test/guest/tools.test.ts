@@ -2,7 +2,7 @@
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { findProgram } from '../../qemu/tools.js'
+import { fault, findProgram } from '../../qemu/tools.js'
 import { inFolder, runLab } from './lab-command.js'
 
 const script = (path: string, text: string): void => {
@@ -31,6 +31,20 @@ describe('missing tools', () => {
         'qemu-system-aarch64 7.2.18 is too old (8.2 or newer is needed): package qemu-system-arm',
       )
       expect(stderr).toContain('"scmi-lab setup" installs it.')
+    }))
+
+  test('a QEMU that was too old is looked at again, as something may have been installed since', () =>
+    inFolder(async folder => {
+      const path = process.env.PATH
+      try {
+        process.env.PATH = folder
+        script(join(folder, 'qemu-system-aarch64'), 'echo "QEMU emulator version 7.2.18"')
+        expect(fault('qemu')).toContain('is too old')
+        script(join(folder, 'qemu-system-aarch64'), 'echo "QEMU emulator version 10.0.2"')
+        expect(fault('qemu')).toBeUndefined()
+      } finally {
+        process.env.PATH = path
+      }
     }))
 
   test('without the cross compiler a kernel build names its package', async () => {
