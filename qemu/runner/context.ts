@@ -134,7 +134,7 @@ export class Context {
         const wanted = typeof is === 'function' ? String(is) : inspect(is)
         throw new UnmetExpectation(what, because, `got ${inspect(value)}${late}, wanted ${wanted}`)
       }
-      await this.idle(() => sleep(pauseMs))
+      await sleep(pauseMs)
     }
   }
 
@@ -166,7 +166,10 @@ export class Context {
     await this.#prepare()
   }
 
-  /** Waits for something that leaves the guest idle, such as a timeout in it: others run meanwhile, if it takes a while. */
+  /**
+   * Waits for something that leaves the guest idle, such as a timeout in it: others run meanwhile, if it takes a while. Until
+   * it is this one's turn again may take longer: nothing may hang on it by then.
+   */
   idle<T>(work: () => Promise<T>): Promise<T> {
     return this.#slots.spare(work)
   }

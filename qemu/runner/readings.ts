@@ -34,5 +34,5 @@ export async function expectReadable(t: Context, what: string, because: string):
 /** The kernel's log has a line since the last step that fits `pattern`, an extended regular expression. */
 export async function expectSaid(t: Context, because: string, pattern: string): Promise<void> {
   const got = () => t.call('said', [pattern])
-  await t.expect(`the kernel says "${pattern}"`, { because, got, is: /./, withinMs: LIMIT_MS })
+  await t.idle(() => t.expect(`the kernel says "${pattern}"`, { because, got, is: /./, withinMs: LIMIT_MS }))
 }
