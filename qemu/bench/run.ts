@@ -57,14 +57,14 @@ export async function labBench(options: LabBenchOptions): Promise<LabBenchResult
     void backEnd?.ended.catch(() => giveUp.abort())
     const device = backEnd ? { socketPath } : {}
     guest = await boot({ kernel, platform, cpus, signal: giveUp.signal, progress, ...device })
-    const noise = new Noise()
     const bench = new Bench(guest, backEnd, options, progress, giveUp.signal)
+    const noise = new Noise(() => bench.cpuMs())
     const rows = await bench.measureAll()
     return {
       format: FORMAT,
       version,
       date: new Date().toISOString(),
-      machine: noise.end(bench.cpuMs() / 1000),
+      machine: noise.end(),
       guestKernel: (await guest.check('uname -r')).trim(),
       platform,
       ...(command === undefined ? {} : { backEnd: command }),

@@ -1,11 +1,9 @@
 /** The machine, and how quiet it was: a benchmark on a busy one says little. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
+import { MS_PER_TICK } from './process-status.js'
 import type { Result } from './result.js'
 import { rounded } from './statistics.js'
-
-/** The unit of /proc/stat on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100
 
 interface Ticks {
   all: number
@@ -25,10 +23,18 @@ function readTicks(): Ticks {
 export class Noise {
   readonly #before = readTicks()
   readonly #load = loadavg()[0]!
+  readonly #ourCpuMs: () => number
+  readonly #oursBefore: number
 
-  /** `oursSeconds`: CPU time that front ends and back ends used meanwhile. */
-  end(oursSeconds: number): Result['machine'] {
+  /** `ourCpuMs`: CPU time so far of all that belongs to the benchmark. */
+  constructor(ourCpuMs: () => number) {
+    this.#ourCpuMs = ourCpuMs
+    this.#oursBefore = ourCpuMs()
+  }
+
+  end(): Result['machine'] {
     const now = readTicks()
+    const ours = (this.#ourCpuMs() - this.#oursBefore) / MS_PER_TICK
     const all = Math.max(1, now.all - this.#before.all)
     const busy = all - (now.idle - this.#before.idle) - (now.steal - this.#before.steal)
     const percent = (ticks: number) => rounded(Math.max(0, (ticks / all) * 100))
@@ -39,7 +45,7 @@ export class Noise {
       node: process.version,
       load: [this.#load, loadavg()[0]!].map(rounded),
       stealPercent: percent(now.steal - this.#before.steal),
-      othersPercent: percent(busy - oursSeconds * TICKS_PER_SECOND),
+      othersPercent: percent(busy - ours),
     }
   }
 }

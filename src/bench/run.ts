@@ -22,14 +22,8 @@ export interface RunOptions extends Timing {
   progress: Progress
 }
 
-export interface RunResult {
-  cells: Cell[]
-  /** CPU time that all of it took, except for the back end that somebody else runs. */
-  cpuSeconds: number
-}
-
 /** Runs all scenarios. Throws FailedError if a back end does not answer, or answers wrong. */
-export async function runScenarios(options: RunOptions): Promise<RunResult> {
+export async function runScenarios(options: RunOptions): Promise<Cell[]> {
   const folder = mkdtempSync(join(tmpdir(), 'scmi-bench-'))
   const backEnds: BackEnd[] = []
   try {
@@ -62,17 +56,15 @@ async function firstAnswers(device: BackEnd, { scenarios, signal }: RunOptions):
   return answers.map((words, i) => [asked[i]!.request[0]!, ...words.slice(1)])
 }
 
-async function runRounds(backEnds: readonly BackEnd[], options: RunOptions): Promise<RunResult> {
+async function runRounds(backEnds: readonly BackEnd[], options: RunOptions): Promise<Cell[]> {
   const { scenarios, rounds, signal, progress } = options
   const all = scenarios.map(scenario =>
     backEnds.map((backEnd): Series => ({ backEnd: backEnd.name, scenario, rounds: [] })),
   )
-  let cpuNs = 0
   const step = async (series: Series, backEnd: BackEnd, timing: Timing): Promise<void> => {
     const { scenario } = series
     const pausesBefore = backEnd.gcPauses.length
     const measurement = await measure(backEnd.sockets.slice(0, scenario.guests), scenario, timing, signal)
-    cpuNs += measurement.frontEndCpuNs + (backEnd.name === 'other' ? 0 : measurement.backEndCpuNs)
     series.rounds.push(measurement)
     if (backEnd.name === 'device') addPauses(series, backEnd.gcPauses.slice(pausesBefore))
   }
@@ -91,7 +83,7 @@ async function runRounds(backEnds: readonly BackEnd[], options: RunOptions): Pro
       }
     }
   }
-  return { cells: all.flatMap(cellsOf), cpuSeconds: cpuNs / 1e9 }
+  return all.flatMap(cellsOf)
 }
 
 function addPauses(series: Series, pauses: readonly { ms: number }[]): void {

@@ -138,15 +138,23 @@ function checkScenarios(scenarios: readonly Scenario[], { socketPath }: Options)
 }
 
 async function measureAll(scenarios: readonly Scenario[], options: Options): Promise<Result> {
-  const [{ runScenarios }, { Noise }, { newResult }, { measureStartup }, { measureMemory }, { startProgress }] =
-    await Promise.all([
-      import('../bench/run.js'),
-      import('../bench/machine.js'),
-      import('../bench/result.js'),
-      import('../bench/startup.js'),
-      import('../bench/memory.js'),
-      import('../progress.js'),
-    ])
+  const [
+    { runScenarios },
+    { Noise },
+    { newResult },
+    { measureStartup },
+    { measureMemory },
+    { cpuMsOfFamily },
+    { startProgress },
+  ] = await Promise.all([
+    import('../bench/run.js'),
+    import('../bench/machine.js'),
+    import('../bench/result.js'),
+    import('../bench/startup.js'),
+    import('../bench/memory.js'),
+    import('../bench/process-status.js'),
+    import('../progress.js'),
+  ])
   const { platform, pollUs, rounds, measureMs } = options
   const warmupMs = Math.ceil(measureMs * WARMUP_PART)
   const stopping = new AbortController()
@@ -155,8 +163,9 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
   const progress = startProgress('bench')
   process.once('SIGINT', stop).once('SIGTERM', stop)
   try {
-    const noise = new Noise()
-    const { cells, cpuSeconds } = await runScenarios({
+    // Front ends and back ends have ended at the end of the run, so that their time is in the family's.
+    const noise = new Noise(cpuMsOfFamily)
+    const cells = await runScenarios({
       ...options,
       scenarios,
       sockets: options.socketPath,
@@ -164,7 +173,7 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
       signal,
       progress,
     })
-    const machine = noise.end(cpuSeconds)
+    const machine = noise.end()
     progress.update('starting up and memory')
     const startup: Startup[] = []
     for (const name of options.starts > 0 ? new Set([platform, LARGE]) : []) {
