@@ -33,6 +33,7 @@
         "native/event_buffers.cc",
         "native/held_replies.cc",
         "native/pump.cc",
+        "native/kick_wait.cc",
         "native/event_loop.cc"
       ]
     },

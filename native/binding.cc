@@ -428,8 +428,8 @@ void Device::detach_windows() {
   lent_.clear();
 }
 
+// Within a turn, and its handle scope.
 void Device::answer(uint32_t count) {
-  const Napi::HandleScope scope(Env());
   loop_->batch().shared()->header.words[HEADER_COUNT] = count;
   napi_value result;
   in_batch_ = true;

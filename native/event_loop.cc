@@ -15,11 +15,14 @@ constexpr int MESSAGES_PER_TURN = 64;
 constexpr uint64_t POLL_INTERVAL_MS = 1;
 // Until the listener is looked at again after accept failed, as with EMFILE.
 constexpr uint64_t ACCEPT_RETRY_MS = 1000;
+// How long timers may be late because a wait for kicks goes on and on; as long as because of a visit.
+constexpr uint64_t TIME_UPDATE_NS = 500'000;
 
 }  // namespace
 
 EventLoop::EventLoop(uv_loop_t* loop, const SessionOptions& options, const WatchOptions& watch, JavaScriptSide& js)
     : js_(js),
+      loop_(loop),
       core_(std::make_unique<Core>(options, *this, watch)),
       handles_(loop, [this] { js_.handles_opened(); }, [this] { js_.handles_closed(); }) {}
 
@@ -43,6 +46,7 @@ void EventLoop::settle() {
   const Session& session = core_->session;
   if (idle_ == nullptr) {
     idle_ = handles_.idle([this] { on_idle(); });
+    prepare_ = handles_.prepare([this] { on_prepare(); });
     interval_ = handles_.timer([this] { on_interval(); });
     accept_retry_ = handles_.timer([this] {
       UvHandles::set_interval(accept_retry_, 0);
@@ -67,6 +71,7 @@ void EventLoop::close() {
   core_.reset();
   UvHandles::close(listener_watch_);
   UvHandles::close(idle_);
+  UvHandles::close(prepare_);
   UvHandles::close(interval_);
   UvHandles::close(accept_retry_);
   listener_.reset();
@@ -77,7 +82,10 @@ bool EventLoop::watch_kick(unsigned queue, int fd) {
   return kick_watch_[queue] != nullptr;
 }
 
-void EventLoop::unwatch_kick(unsigned queue) { UvHandles::close(kick_watch_[queue]); }
+void EventLoop::unwatch_kick(unsigned queue) {
+  if (queue == CMDQ && core_->kick_wait.begun()) core_->kick_wait.end();
+  UvHandles::close(kick_watch_[queue]);
+}
 
 void EventLoop::unwatch_connection() { UvHandles::close(connection_watch_); }
 
@@ -143,6 +151,7 @@ void EventLoop::on_kick(unsigned queue, int status) {
     if (core_->session.drain_kick(queue) && status < 0) UvHandles::set_events(kick_watch_[queue], UV_READABLE);
     if (queue == CMDQ) {
       visit();
+      UvHandles::set_active(prepare_, true);
     } else {
       core_->session.announce_event_buffers();
     }
@@ -153,6 +162,49 @@ void EventLoop::on_idle() {
   turn([this] {
     if (std::exchange(visit_due_, false)) visit();
   });
+}
+
+// After a kick, when the loop is about to wait for the next one.
+void EventLoop::on_prepare() {
+  // Two that wait in turn would wake each other with every kick.
+  if (kick_watch_[CMDQ] == nullptr || !core_->pump.alone()) {
+    UvHandles::set_active(prepare_, false);
+    return;
+  }
+  // 0: there is something to do before.
+  if (uv_backend_timeout(loop_) == 0) return;
+  const bool kicked = wait_for_kicks();
+  uv_update_time(loop_);
+  if (!closed()) UvHandles::set_active(prepare_, kicked);
+}
+
+// Until the loop has something else to do, or the ring is gone. False if no kick came.
+bool EventLoop::wait_for_kicks() {
+  UvHandles::Poll* const watch = kick_watch_[CMDQ];
+  bool kicked = false;
+  if (core_->kick_wait.begin(UvHandles::suspend(watch))) {
+    KickWait::Woken woken = {};
+    uint64_t updated_ns = 0;
+    do {
+      // Timers are due by the loop's idea of the time. The pump has looked at the clock anyway.
+      if (const uint64_t now_ns = core_->pump.now_ns(); now_ns - updated_ns >= TIME_UPDATE_NS) {
+        uv_update_time(loop_);
+        updated_ns = now_ns;
+      }
+      const int timeout_ms = uv_backend_timeout(loop_);
+      if (timeout_ms == 0) break;
+      woken = core_->kick_wait.wait(timeout_ms);
+      if (!woken.kicked) break;
+      kicked = true;
+      turn([this] {
+        if (kick_watch_[CMDQ] != nullptr) visit();
+      });
+      if (closed() || !core_->kick_wait.begun()) return kicked;
+    } while (!woken.others);
+    core_->kick_wait.end();
+  }
+  UvHandles::set_events(watch, UV_READABLE);
+  return kicked;
 }
 
 void EventLoop::on_interval() {

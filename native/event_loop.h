@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "event_buffers.h"
 #include "held_replies.h"
+#include "kick_wait.h"
 #include "pump.h"
 #include "session.h"
 #include "uv_handles.h"
@@ -65,12 +66,14 @@ class EventLoop final : SessionHost {
         : session(options, loop),
           pump(session, batch, loop.js_, loop.latencies_, watch),
           event_buffers(session, batch),
-          held_replies(session) {}
+          held_replies(session),
+          kick_wait(uv_backend_fd(loop.loop_)) {}
     Batch batch;
     Session session;
     Pump pump;
     EventBuffers event_buffers;
     HeldReplies held_replies;
+    KickWait kick_wait;
   };
 
   bool watch_kick(unsigned queue, int fd) override;
@@ -87,9 +90,12 @@ class EventLoop final : SessionHost {
   void on_connection(int status, int events);
   void on_kick(unsigned queue, int status);
   void on_idle();
+  void on_prepare();
+  bool wait_for_kicks();
   void on_interval();
 
   JavaScriptSide& js_;
+  uv_loop_t* const loop_;
   Histogram latencies_;
   std::unique_ptr<Core> core_;
   UvHandles handles_;
@@ -100,8 +106,9 @@ class EventLoop final : SessionHost {
   UvHandles::Poll* connection_watch_ = nullptr;
   int connection_events_ = 0;
   UvHandles::Poll* kick_watch_[QUEUES] = {};
-  // These three exist from the first settle() to close().
+  // These four exist from the first settle() to close().
   UvHandles::Idle* idle_ = nullptr;
+  UvHandles::Prepare* prepare_ = nullptr;
   UvHandles::Timer* interval_ = nullptr;
   UvHandles::Timer* accept_retry_ = nullptr;
 };

@@ -45,6 +45,7 @@ Pump::Next Pump::visit() {
 
 uint32_t Pump::next() {
   for (;;) {
+    const bool signalled = in_work_;
     if (in_work_ && finish()) return end(Next::CONTINUE);
     if (!session_.running(CMDQ)) return end(Next::SLEEP);
     Virtqueue& queue = session_.queue(CMDQ);
@@ -58,7 +59,7 @@ uint32_t Pump::next() {
       session_.check_memory();
       if (!more || !session_.running(CMDQ)) return end(Next::SLEEP);
       queue.suppress_kicks();
-    } else {
+    } else if (signalled) {
       // The last look was before the driver was signalled, which may run at once, on this CPU: it is not late, but we are.
       now_ns_ = monotonic_ns();
     }
@@ -122,6 +123,11 @@ Pump::Watch Pump::watch() {
     no_watch_before_ns_ = now_ns_ + pause_ns_;
   }
   return Watch::NOTHING;
+}
+
+bool Pump::alone() const {
+  return std::none_of(pumps_.begin(), pumps_.end(),
+                      [this](const Pump* pump) { return pump != this && pump->session_.running(CMDQ); });
 }
 
 // Another guest has sent something, whether or not its kick has been seen.

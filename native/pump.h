@@ -47,6 +47,10 @@ class Pump {
   };
   // Bounded in time, whatever the driver does. Asks the handler for an answer only if there is something to answer.
   Next visit();
+  // When the last visit ended, or a moment before.
+  uint64_t now_ns() const { return now_ns_; }
+  // No other queue of this thread runs.
+  bool alone() const;
   // For the handler: publishes the last batch, watches, and takes the next one. Returns its size; 0: the visit is over.
   uint32_t next();
 

@@ -22,6 +22,7 @@ class UvHandles {
   };
   using Poll = Handle<uv_poll_t>;
   using Idle = Handle<uv_idle_t>;
+  using Prepare = Handle<uv_prepare_t>;
   using Timer = Handle<uv_timer_t>;
 
   // `opened` is called before the first handle opens, `closed` after the last has closed: between the two, libuv holds
@@ -42,10 +43,18 @@ class UvHandles {
     set_events(handle, events);
     return handle;
   }
-  // To be repeated after an error, which stops the handle.
+  // To be repeated after an error, which stops the handle, and after suspend().
   static void set_events(Poll* handle, int events) {
     uv_poll_start(&handle->uv, events,
                   [](uv_poll_t* uv, int status, int seen) { self<uv_poll_t>(uv)->call(status, seen); });
+  }
+
+  // The loop lets go of the descriptor at once, the handle keeps it. Returns it.
+  static int suspend(Poll* handle) {
+    uv_poll_stop(&handle->uv);
+    uv_os_fd_t fd = -1;
+    uv_fileno(reinterpret_cast<const uv_handle_t*>(&handle->uv), &fd);
+    return fd;
   }
 
   Idle* idle(std::function<void()> call) {
@@ -60,6 +69,21 @@ class UvHandles {
       uv_idle_stop(&handle->uv);
     } else {
       uv_idle_start(&handle->uv, [](uv_idle_t* uv) { self<uv_idle_t>(uv)->call(0, 0); });
+    }
+  }
+
+  Prepare* prepare(std::function<void()> call) {
+    Prepare* handle = allocate<uv_prepare_t>([call = std::move(call)](int, int) { call(); });
+    uv_prepare_init(loop_, &handle->uv);
+    add();
+    return handle;
+  }
+  // While it is active, it is called whenever the loop is about to poll.
+  static void set_active(Prepare* handle, bool active) {
+    if (!active) {
+      uv_prepare_stop(&handle->uv);
+    } else {
+      uv_prepare_start(&handle->uv, [](uv_prepare_t* uv) { self<uv_prepare_t>(uv)->call(0, 0); });
     }
   }
 
