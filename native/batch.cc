@@ -17,11 +17,11 @@ constexpr uint32_t VISITS_MAX = 4096;
 // then takes no memory.
 Batch::Batch() : shared_(static_cast<SharedMemory*>(std::calloc(1, sizeof(SharedMemory))), std::free), slots_() {}
 
-Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory) {
+Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory, uint32_t max) {
   Taken taken = {};
   count_ = 0;
   scatter_.clear();
-  for (uint32_t visits = 0; count_ < BATCH_MAX && visits < VISITS_MAX; visits += chain_.visited()) {
+  for (uint32_t visits = 0; count_ < max && visits < VISITS_MAX; visits += chain_.visited()) {
     const Peek peek = queue.peek(memory, chain_);
     taken.fault = peek == Peek::FAULT;
     if (peek != Peek::CHAIN) break;

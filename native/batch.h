@@ -76,7 +76,8 @@ class Batch {
     // The chain after these is corrupt: queue.error() says how. These are to be answered all the same.
     bool fault;
   };
-  Taken take(Virtqueue& queue, const MemoryMap& memory);
+  // `max`: messages, at most BATCH_MAX.
+  Taken take(Virtqueue& queue, const MemoryMap& memory, uint32_t max);
   // Publishes what take() took, or holds it.
   void publish(Virtqueue& queue);
 

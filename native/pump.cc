@@ -14,6 +14,11 @@ constexpr uint64_t PAUSE_MIN_NS = 500'000;
 constexpr uint64_t PAUSE_MAX_NS = 32'000'000;
 // The share while another guest waits: a turn of the loop costs a few microseconds, and every guest has to take one.
 constexpr uint64_t SHARED_VISIT_NS = 20'000;
+// A driver that was seen while it sent is about to sleep until its first answer, and a wake-up costs more than all the
+// others: so the first batch is short, each further one this many times as long. Measured with a sleeping front end on a
+// core of its own: 2.5 to 5 times the rate at depth 16, 1.3 times at depth 128.
+constexpr uint32_t FIRST_BATCH = 4;
+constexpr uint32_t BATCH_GROWTH = 4;
 // Looks at the ring per look at the clock and at the other rings.
 constexpr int LOOKS = 16;
 
@@ -75,7 +80,8 @@ uint32_t Pump::end(Next next) {
 
 void Pump::take() {
   taken_ns_ = now_ns_;
-  taken_ = batch_.take(session_.queue(CMDQ), session_.memory());
+  taken_ = batch_.take(session_.queue(CMDQ), session_.memory(), batch_max_);
+  batch_max_ = std::min(batch_max_ * BATCH_GROWTH, BATCH_MAX);
   batch_.shared()->header.times[TIME_TAKEN] = static_cast<double>(taken_ns_) / 1000;
   in_work_ = true;
 }
@@ -112,6 +118,7 @@ Pump::Watch Pump::watch() {
       if (queue.available()) {
         now_ns_ = monotonic_ns();
         pause_ns_ = 0;
+        batch_max_ = FIRST_BATCH;
         return Watch::FOUND;
       }
       relax();

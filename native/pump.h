@@ -72,6 +72,7 @@ class Pump {
   uint64_t began_ns_ = 0;
   uint64_t now_ns_ = 0;
   uint64_t taken_ns_ = 0;
+  uint32_t batch_max_ = BATCH_MAX;
   // From take() to finish().
   bool in_work_ = false;
   Batch::Taken taken_ = {};
