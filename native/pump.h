@@ -73,6 +73,8 @@ class Pump {
   uint64_t now_ns_ = 0;
   uint64_t taken_ns_ = 0;
   uint32_t batch_max_ = BATCH_MAX;
+  // How many more times a watch that finds something begins with a short batch.
+  uint32_t short_findings_ = 0;
   // From take() to finish().
   bool in_work_ = false;
   Batch::Taken taken_ = {};

@@ -93,9 +93,11 @@ bool Session::drain_kick(unsigned queue) {
   return false;
 }
 
-void Session::signal(unsigned queue) {
+bool Session::signal(unsigned queue) {
   Vring& vring = vrings_[queue];
-  if (vring.queue.running() && vring.queue.needs_signal()) signal_event(vring.call);
+  if (!vring.queue.running() || !vring.queue.needs_signal()) return false;
+  signal_event(vring.call);
+  return true;
 }
 
 void Session::check_memory() {

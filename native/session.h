@@ -90,8 +90,8 @@ class Session {
 
   // The kick descriptor is readable. False if it is of no use any more, and no longer watched.
   bool drain_kick(unsigned queue);
-  // After completing chains: notifies the driver if it wants that.
-  void signal(unsigned queue);
+  // After completing chains: notifies the driver if it wants that, and returns whether it did.
+  bool signal(unsigned queue);
   // After touching guest memory: stops every ring if a file behind it shrank.
   void check_memory();
   // Stops a ring whose driver broke a rule (queue.error()).

@@ -335,23 +335,28 @@ it('two devices in one process do not hear each other', async () => {
   expect(other.backEnd.count(NativeEvent.CONNECTED)).toBe(1)
 })
 
-it('what is found while the ring is watched is answered in batches that begin small', async () => {
-  const rig = await running({ pollUs: 1_000_000 })
+/** Has the device watch the ring, and another process make 24 messages available meanwhile. Returns the batches' sizes. */
+async function foundSending(rig: Rig): Promise<number[]> {
   const { driver, backEnd, memory } = rig
   const { cmdq } = driver
-  const availableHeader = memory.words32(cmdq.at.available, 1)
-  const sizes: number[][] = []
-  // A driver in another process. Now and then it is found between two visits, and all is taken at once.
-  for (let i = 0; i < 10 && !sizes.some(([first]) => first === 4); i++) {
-    await driver.exchange(pattern(8), 8)
-    const before = backEnd.batches.length
-    for (let k = 0; k < 24; k++) driver.post(pattern(8), 8)
-    const header = ((cmdq.nextAvailable << 16) | cmdq.available[0]!) >>> 0
-    const child = sys.forkFlip(availableHeader, 0, header, header)
-    await until(() => cmdq.usedIdx === cmdq.nextAvailable, 'the messages to be used')
-    sys.killChild(child)
-    for (const used of cmdq.takeAll()) driver.answer(used)
-    sizes.push(backEnd.batches.slice(before))
-  }
-  expect(sizes).toContainEqual([4, 16, 4])
+  await signalsFor(rig, 1)
+  const before = backEnd.batches.length
+  for (let i = 0; i < 24; i++) driver.post(pattern(8), 8)
+  const header = ((cmdq.nextAvailable << 16) | cmdq.available[0]!) >>> 0
+  const child = sys.forkFlip(memory.words32(cmdq.at.available, 1), 0, header, header)
+  await until(() => cmdq.usedIdx === cmdq.nextAvailable, 'the messages to be used')
+  sys.killChild(child)
+  for (const used of cmdq.takeAll()) driver.answer(used)
+  return backEnd.batches.slice(before)
+}
+
+// Now and then the messages are found between two visits, and not by watching: then all are taken at once.
+it('a driver that is seen while it sends is answered in batches that begin small, until it wants no signals for long', async () => {
+  const rig = await running({ pollUs: 1_000_000 })
+  const signalled: number[][] = []
+  for (let i = 0; i < 10; i++) signalled.push(await foundSending(rig))
+  expect(signalled).toContainEqual([4, 16, 4])
+  rig.driver.cmdq.disableSignals()
+  for (let i = 0; i < 80; i++) await foundSending(rig)
+  for (let i = 0; i < 5; i++) expect(await foundSending(rig)).toEqual([24])
 })
