@@ -83,7 +83,7 @@ bool EventLoop::watch_kick(unsigned queue, int fd) {
 }
 
 void EventLoop::unwatch_kick(unsigned queue) {
-  if (queue == CMDQ && core_->kick_wait.begun()) core_->kick_wait.end();
+  if (queue == CMDQ) core_->kick_wait.release();
   UvHandles::close(kick_watch_[queue]);
 }
 

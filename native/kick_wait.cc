@@ -31,6 +31,11 @@ bool KickWait::begin(int kick) {
 // Closing our descriptor would not do: the front end has the same eventfd, and with it goes our watch on.
 void KickWait::end() { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, std::exchange(kick_, -1), nullptr); }
 
+void KickWait::release() {
+  if (begun()) end();
+  epoll_.reset();
+}
+
 KickWait::Woken KickWait::wait(int timeout_ms) {
   epoll_event events[2];
   const int count = epoll_wait(epoll_.get(), events, 2, timeout_ms);

@@ -18,6 +18,8 @@ class KickWait {
   bool begin(int kick);
   void end();
   bool begun() const { return kick_ >= 0; }
+  // Ends the wait, if there is one, and gives back what it took of the kernel.
+  void release();
 
   struct Woken {
     // Since begin() or the last wait(), whether or not it was read; what begin() finds readable counts.
