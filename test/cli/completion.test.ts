@@ -84,6 +84,8 @@ describe.each([
       PATH: `${folder}:${process.env.PATH}`,
       VHOST_USER_SCMI_CONTROL: control,
       HOME: folder,
+      // bash would write its history there when its terminal goes, while the folder is being removed.
+      HISTFILE: '/dev/null',
       // zsh would ask questions of a user who has no configuration.
       ZDOTDIR: folder,
     }
