@@ -148,6 +148,16 @@ leaks() { cat /sys/kernel/debug/kmemleak; }
 # The value of the sensor that runner/readings.ts tells of, or the error's text. One read: cat would try again.
 reading() { dd if="$(echo /sys/class/hwmon/hwmon*/in0_input)" count=1 status=none 2>&1 | sed 's/.*: //'; }
 
+# Reads the sensor in the background; prints what was read when it is over.
+start_reading() {
+	{ reading >/tmp/reading; echo over >/tmp/over; } >/dev/null 2>&1 &
+}
+end_reading() { wait_for 200 [ -e /tmp/over ] && cat /tmp/reading; }
+
+# Sends Base's PROTOCOL_VERSION with a token, in the background; asked prints what came of it.
+ask() { scmi-raw -t "$1" 0x10 0x0 >/tmp/asked 2>&1 & }
+asked() { wait_for 100 [ -s /tmp/asked ] && cat /tmp/asked; }
+
 # The last line that fits an extended regular expression in the kernel's log since the scenario's last step, if there is one.
 said() { dmesg | sed -n 'H; /lab: /h; ${x; p}' | grep -E "$1" | tail -n 1; }
 

@@ -114,14 +114,15 @@ static uint32_t header_of(const struct answer *answer)
 
 /*
  * What each command gets while it is alone. It is sent through another file than that it is read from: Linux would send
- * what it sent before, as reading moves the position at which a write puts the message (scenario load/one-file).
+ * what it sent before, as reading moves the position at which a write puts the message (scenario load/one-file). The
+ * tokens are those that the senders come to last, as the kernel may have them a while longer (load/token-in-use).
  */
 static void learn(int fd)
 {
 	int to = open_raw(file);
 
 	for (int command = 0; command < COMMANDS; command++) {
-		send_command(to, command, command);
+		send_command(to, command, TOKENS - 1 - command);
 		if (!take(fd, &right[command], PATIENCE_MS))
 			fail("no answer");
 	}

@@ -5,6 +5,12 @@ import type { Context } from './context.js'
 /** Processes that send, each with one command under way. */
 const SENDERS = 4
 
+/**
+ * A node's property, for a storm beside readings. A command whose token a reading has is tried again after a tenth of this
+ * (scenario load/token-in-use): with the minute that virtio.c waits for answers, four senders would stand still for 6 s.
+ */
+export const soonTriedAgain = 'arm,max-rx-timeout-ms = <5000>;'
+
 /** What became of the commands; each number is explained in guest/scmi-storm.c. */
 export type Counts = Record<'sent' | 'answered' | 'refused' | 'wrong' | 'lost' | 'stray', number> & {
   /** The first answers that were not right, with their bytes and what was expected instead. */

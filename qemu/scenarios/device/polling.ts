@@ -1,7 +1,7 @@
 import type { Context } from '../../runner/context.js'
 import { expectReadable, expectSaid, readable, shortTimeout, VALUE } from '../../runner/readings.js'
 import { family, type KernelNeeds } from '../../runner/scenario.js'
-import { expectStorm, startStorm } from '../../runner/storm.js'
+import { expectStorm, soonTriedAgain, startStorm } from '../../runner/storm.js'
 
 /** raw/message_poll is there since then. */
 const polls: KernelNeeds = { releases: '>=7.2' }
@@ -34,6 +34,7 @@ export default family<Member>(
     },
     'among-others': {
       what: 'four processes have commands polled for, while others wait for answers by interrupt: all get their own',
+      nodes: [soonTriedAgain],
       async play(t) {
         await startStorm(t, STORM_MS, 'message_poll')
         await t.call('start_readings')

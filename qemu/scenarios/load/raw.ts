@@ -1,7 +1,7 @@
 import type { EventMessage, FaultRule } from '../../../src/faults/rule.js'
 import { expectReadable, readableLater, VALUE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
-import { expectStorm, handledNotifications, startStorm } from '../../runner/storm.js'
+import { expectStorm, handledNotifications, soonTriedAgain, startStorm } from '../../runner/storm.js'
 
 /** How long messages are sent. */
 const STORM_MS = 1_500
@@ -72,6 +72,7 @@ export default family<Member>(
     summary: `four processes send commands as fast as they can and one reads a sensor, while ${what}: all get their own answers`,
     tags,
     platform: readableLater,
+    machine: { nodes: [soonTriedAgain] },
     async run(t) {
       await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
       const { faults } = t.server

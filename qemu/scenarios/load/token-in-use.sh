@@ -1,0 +1,2 @@
+# Whether scmi-raw waits in the kernel for what no signal ends, soon at least.
+is_waiting() { wait_for 50 grep -q '^State:.*D' /proc/"$(pidof scmi-raw)"/status && echo yes; }

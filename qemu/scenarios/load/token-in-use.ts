@@ -1,0 +1,51 @@
+import { tokenOf } from '../../../src/wire/header.js'
+import { expectReadable, readable, VALUE } from '../../runner/readings.js'
+import { scenario } from '../../runner/scenario.js'
+
+/** `arm,max-rx-timeout-ms` of the node. */
+const TIMEOUT_MS = 10_000
+const LIMIT_MS = 10_000
+
+export default scenario({
+  summary: 'a process sends a command whose token a reading has that is not answered yet: it is sent when that is over',
+  platform: readable,
+  machine: { nodes: [`arm,max-rx-timeout-ms = <${TIMEOUT_MS}>;`] },
+
+  async run(t) {
+    await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
+    const { faults } = t.server
+    const reading = faults.add({ protocol: 'sensor', message: 'SENSOR_READING_GET', hold: true, times: 1 })
+    /** Its hits tell whether the device has the command. */
+    const command = faults.add({ protocol: 'base', delay: '1 ms' })
+    let token = 0
+    faults.once('hit', ({ header }) => {
+      token = tokenOf(header)
+    })
+    await t.call('start_reading')
+    await t.expect('the device has the reading', {
+      because: 'hwmon asks for the value at each reading',
+      got: () => reading.held.length,
+      is: 1,
+      withinMs: LIMIT_MS,
+    })
+    await t.step('a command with the same token')
+    await t.call('ask', [token])
+    await t.expect('it is not sent while the token is in use', {
+      because: 'driver.c:scmi_xfer_inflight_register says EBUSY: answers are told apart by their tokens',
+      got: async () => [await t.call('is_waiting'), command.hits],
+      is: ['yes', 0],
+    })
+    faults.release(reading.id)
+    await t.expect('the reader gets its answer', {
+      because: 'driver.c:scmi_xfer_command_acquire finds it by its token',
+      got: () => t.call('end_reading'),
+      is: VALUE,
+    })
+    await t.expect('the command is sent then, and gets its own answer', {
+      because: 'raw_mode.c:scmi_xfer_raw_get_init tries ten times, a tenth of arm,max-rx-timeout-ms apart',
+      got: () => t.call('asked'),
+      is: /^status 0 \(SUCCESS\)\n0x0002\d{4}$/,
+    })
+    await expectReadable(t, 'the sensor can be read afterwards', 'nothing has gone wrong')
+  },
+})
