@@ -173,15 +173,19 @@ export class Queue {
 
   /** Makes everything offered visible and kicks if the device wants to know. Returns whether it kicked. */
   publish(): boolean {
-    const old = this.published
-    this.published = this.nextAvailable
     // Sequentially consistent: the store is visible before the device's wish is read (virtio 1.3 §2.7.13.4.1).
     Atomics.store(this.available, 1, this.nextAvailable)
-    const wanted = this.eventIdx
-      ? passed(Atomics.load(this.availEvent, 0), this.nextAvailable, old)
-      : (Atomics.load(this.usedHeader, 0) & USED_NO_NOTIFY) === 0
+    const wanted = this.kickWanted
+    this.published = this.nextAvailable
     if (wanted) this.kickNow()
     return wanted
+  }
+
+  /** Whether the device asks for a kick for what was made available since the last publish(). */
+  get kickWanted(): boolean {
+    return this.eventIdx
+      ? passed(Atomics.load(this.availEvent, 0), this.nextAvailable, this.published)
+      : (Atomics.load(this.usedHeader, 0) & USED_NO_NOTIFY) === 0
   }
 
   /** The next used chain, its descriptors freed; undefined if there is none. */

@@ -117,8 +117,8 @@ describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
     const rig = await running({ pollUs, eventIdx })
     const { driver } = rig
     for (let i = 0; i < 30; i++) {
-      await new Promise(resolve => setTimeout(resolve, 3))
       driver.post(pattern(8), 8)
+      await until(() => driver.cmdq.kickWanted, 'a kick to be asked for')
       expect(driver.cmdq.publish()).toBe(true)
       for (const used of await driver.cmdq.collect(1)) driver.answer(used)
     }
