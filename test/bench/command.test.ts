@@ -33,8 +33,9 @@ function expectSane(result: Result): void {
     expect(rates).toHaveLength(result.settings.rounds)
     expect(rate).toBeGreaterThan(10)
     expect([p50, p99, p999, max]).toEqual([p50, p99, p999, max].sort((a, b) => a - b))
-    // Little's law: what is in flight is rate times latency. The median is not the mean: on a busy machine by much.
-    expect((rate * p50) / 1e6).toBeLessThan(scenario.depth * scenario.guests * 10)
+    // Little's law: what is in flight is rate times latency. In no round can it be more than twice the depth with the
+    // median for the mean; medians over the rounds may be of different ones, but no round's rate is below the lowest.
+    expect((Math.min(...rates) * p50) / 1e6).toBeLessThan(scenario.depth * scenario.guests * 10)
     expect(p50).toBeGreaterThan(0)
     expect(cpuUs.backEnd).toBeGreaterThan(0)
     expect(cpuUs.frontEnd).toBeGreaterThan(0)
