@@ -1,6 +1,6 @@
-import { tokenOf } from '../../../src/wire/header.js'
 import { expectReadable, readable, VALUE } from '../../runner/readings.js'
 import { scenario } from '../../runner/scenario.js'
+import { ask, expectAnswered, firstHit } from '../../runner/tokens.js'
 
 /** `arm,max-rx-timeout-ms` of the node. */
 const TIMEOUT_MS = 10_000
@@ -17,10 +17,7 @@ export default scenario({
     const reading = faults.add({ protocol: 'sensor', message: 'SENSOR_READING_GET', hold: true, times: 1 })
     /** Its hits tell whether the device has the command. */
     const command = faults.add({ protocol: 'base', delay: '1 ms' })
-    let token = 0
-    faults.once('hit', ({ header }) => {
-      token = tokenOf(header)
-    })
+    const first = firstHit(t)
     await t.call('start_reading')
     await t.expect('the device has the reading', {
       because: 'hwmon asks for the value at each reading',
@@ -29,7 +26,7 @@ export default scenario({
       withinMs: LIMIT_MS,
     })
     await t.step('a command with the same token')
-    await t.call('ask', [token])
+    await ask(t, first.token)
     await t.expect('it is not sent while the token is in use', {
       because: 'driver.c:scmi_xfer_inflight_register says EBUSY: answers are told apart by their tokens',
       got: async () => [await t.call('is_waiting'), command.hits],
@@ -41,11 +38,8 @@ export default scenario({
       got: () => t.call('end_reading'),
       is: VALUE,
     })
-    await t.expect('the command is sent then, and gets its own answer', {
-      because: 'raw_mode.c:scmi_xfer_raw_get_init tries ten times, a tenth of arm,max-rx-timeout-ms apart',
-      got: () => t.call('asked'),
-      is: /^status 0 \(SUCCESS\)\n0x0002\d{4}$/,
-    })
+    const because = 'raw_mode.c:scmi_xfer_raw_get_init tries ten times, a tenth of arm,max-rx-timeout-ms apart'
+    await expectAnswered(t, 'the command is sent then, and gets its own answer', because)
     await expectReadable(t, 'the sensor can be read afterwards', 'nothing has gone wrong')
   },
 })
