@@ -241,6 +241,9 @@ test('a disk that is full ends the trace with whole packets, and not the device'
     try {
       await until(() => said.includes('ready'), 'it is ready')
       await guest.connect(FrontEnd.connect(socket))
+      await guest.send(BASE, 0x0)
+      await until(() => readFileSync(file).includes('PROTOCOL_VERSION'), 'a message in the file')
+      // More than it has room for. They may be written all at once, and then none of them is kept.
       for (let i = 0; i < 400; i++) await guest.send(BASE, 0x0)
       await until(() => said.includes('ERROR'), 'an error')
       expect(await guest.send(BASE, 0x0)).toEqual([0, 0x20001])
