@@ -188,7 +188,9 @@ export class RandomMessages {
     const kind = random.below(8)
     if (this.#happens(this.#shape.strangeWords)) return kind < 4 ? random.below(2 ** 32) : 2 ** random.below(32)
     if (kind < 3) return random.below(4)
-    if (kind < 5) return random.below(12)
+    if (kind === 3) return random.below(12)
+    // Ids of protocols are among these.
+    if (kind === 4) return random.below(32)
     if (kind === 5) return 0
     const seen = this.#words[random.below(REMEMBERED)]!
     return kind === 6 ? seen : (seen + random.below(5) - 2) >>> 0

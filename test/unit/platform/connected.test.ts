@@ -8,6 +8,7 @@ import { sensors } from '../../../src/platform/sensors.js'
 import { voltages } from '../../../src/platform/voltages.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
+import { leastGrowth } from '../../support/heap.js'
 
 const OFF = 0x4000_0000
 /** The averaging interval where a file says nothing. */
@@ -380,14 +381,5 @@ sensors:
   }
   read(300_000)
   expect(last.every(value => value > 0)).toBe(true)
-  const { gc } = globalThis
-  if (!gc) throw new Error('run with --expose-gc')
-  // The compiler may still be at work in the first rounds.
-  const grown = Array.from({ length: 5 }, () => {
-    gc()
-    const before = process.memoryUsage().heapUsed
-    read(500_000)
-    return process.memoryUsage().heapUsed - before
-  })
-  expect(Math.min(...grown)).toBeLessThan(500_000)
+  expect(leastGrowth(() => read(500_000))).toBeLessThan(500_000)
 })
