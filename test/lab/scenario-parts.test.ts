@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import type { Failure } from '../../qemu/runner/checks.js'
+import { checkLog, type Failure } from '../../qemu/runner/checks.js'
 import { type Finding, findingFor, isRecorded, readFindings } from '../../qemu/runner/findings.js'
 import { findKernels, misfit, type TestKernel } from '../../qemu/runner/kernels.js'
 import { ownScenarios, scenariosOf, select } from '../../qemu/runner/load.js'
@@ -166,6 +166,14 @@ describe('splats', () => {
     ]
     expect(findSplats([...report, 'BUG: KASAN: slab-use-after-free in scmi_vio_remove'])).toMatchObject([{ start: 3 }])
     expect(findSplats(report.slice(0, 2))).toHaveLength(1)
+  })
+
+  test('tell where they happened, and who called', () => {
+    const title = 'Unable to handle kernel NULL pointer dereference at virtual address 0000000000000008'
+    const places = ['pc : _raw_spin_lock_irq+0x38/0x64', 'lr : __wait_for_common+0x34/0x168']
+    const lines = [title, 'Mem abort info:', ...places, 'Call trace:', '---[ end trace 0 ]---']
+    const [failure] = checkLog(lines.join('\n'), { summary: '', run: async () => {} })
+    expect(failure!.said.split('\n')).toEqual([title, ...places])
   })
 
   test.each([
