@@ -1,7 +1,7 @@
 /** Messages as people see them: names, fields, status, made from the protocols' field tables. Never on the hot path. */
 import type { Protocol } from './protocols/protocol.js'
 import type { TapRecords } from './tap-records.js'
-import { decode, type Field, type Value, type Values } from './wire/fields.js'
+import { decode, type Fields, type Value, type Values } from './wire/fields.js'
 import { HEADER_SIZE, messageIdOf, NOTIFICATION, protocolIdOf, STATUS_SIZE, tokenOf, typeOf } from './wire/header.js'
 import { statusName } from './wire/status.js'
 
@@ -27,9 +27,9 @@ export interface Message {
 /** The layouts of one message, newest first: more than one if versions of the protocol differ. */
 interface Layouts {
   name: string
-  request: Field[][]
-  reply: Field[][]
-  delayed: Field[][]
+  request: Fields[]
+  reply: Fields[]
+  delayed: Fields[]
 }
 
 export class MessageDecoder {
@@ -115,7 +115,7 @@ function newestFirst<T extends { id: number; since: number }>(declared: readonly
 }
 
 /** Adds the status, and what follows it: nothing if it is an error, as the framing of replies has it. */
-function withStatus(message: Message, layouts: Field[][], bytes: DataView): Message {
+function withStatus(message: Message, layouts: Fields[], bytes: DataView): Message {
   if (bytes.byteLength < HEADER_SIZE + STATUS_SIZE) return message
   message.status = bytes.getInt32(HEADER_SIZE, true)
   if (bytes.byteLength > HEADER_SIZE + STATUS_SIZE || message.status === 0)
@@ -124,7 +124,7 @@ function withStatus(message: Message, layouts: Field[][], bytes: DataView): Mess
 }
 
 /** The payload by the first layout that fits it exactly, else its bytes. */
-function payload(layouts: Field[][], message: DataView, offset: number): Payload {
+function payload(layouts: Fields[], message: DataView, offset: number): Payload {
   const bytes = new DataView(message.buffer, message.byteOffset + offset, message.byteLength - offset)
   for (const layout of layouts) {
     try {

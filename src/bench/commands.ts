@@ -2,7 +2,7 @@
 import { FailedError, OperatorError } from '../errors.js'
 import { protocols } from '../protocols/index.js'
 import type { Command, Protocol } from '../protocols/protocol.js'
-import { decode, type Field, sizeOf } from '../wire/fields.js'
+import { decode, type Fields, sizeOf } from '../wire/fields.js'
 import { COMMAND, packHeader } from '../wire/header.js'
 import { SUCCESS, statusName } from '../wire/status.js'
 
@@ -76,7 +76,7 @@ export function checkAnswer(command: BenchCommand, answer: readonly number[]): v
   }
 }
 
-function fits(layout: Field[], bytes: DataView): boolean {
+function fits(layout: Fields, bytes: DataView): boolean {
   try {
     decode(layout, bytes)
     return true

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ConfigError } from '../platform/config-error.js'
 import { closest, explain, type KnownKeys, notKnown } from '../platform/config-issues.js'
 import type { Command, Event, Protocol } from '../protocols/protocol.js'
-import type { Field } from '../wire/fields.js'
+import type { Fields } from '../wire/fields.js'
 import { SUCCESS } from '../wire/status.js'
 import { checkValues, wordsOf } from './field-values.js'
 import {
@@ -112,8 +112,8 @@ interface Declared {
   key: number
   id: number
   name: string
-  request: Field[]
-  sent: Field[]
+  request: Fields
+  sent: Fields
 }
 
 interface Resolved {
@@ -186,7 +186,7 @@ function noMessage(kind: MessageKind, name: string, protocols: readonly Protocol
 
 /** What a protocol can send of this kind, in every layout; the newest first. */
 function declared(kind: MessageKind, { id: protocolId, commands, events }: Protocol): Declared[] {
-  const list: (Command | Event)[] = kind === 'notification' ? events : commands
+  const list: readonly (Command | Event)[] = kind === 'notification' ? events : commands
   const messages = list.flatMap(message => {
     const sent = sentFields(kind, message)
     if (!sent) return []
@@ -198,7 +198,7 @@ function declared(kind: MessageKind, { id: protocolId, commands, events }: Proto
 }
 
 /** The fields after header and status, if there is such a message. */
-export function sentFields(kind: MessageKind, message: Command | Event): Field[] | undefined {
+export function sentFields(kind: MessageKind, message: Command | Event): Fields | undefined {
   if ('fields' in message) return message.fields
   return kind === 'delayed' ? message.delayed : message.reply
 }

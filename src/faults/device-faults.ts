@@ -26,7 +26,7 @@ import { monotonicUs } from '../platform/time.js'
 import type { Agent } from '../protocols/agent.js'
 import type { Command, Event } from '../protocols/protocol.js'
 import type { DeviceTap } from '../tap.js'
-import type { Field } from '../wire/fields.js'
+import type { Fields } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE } from '../wire/header.js'
 import { SUCCESS } from '../wire/status.js'
 import { type CompiledEvent, sentFields } from './compile.js'
@@ -127,7 +127,7 @@ export class DeviceFaults {
   }
 
   /** The rule that takes a message whose payload has these fields. */
-  #take(kind: MessageKind, header: number, payload: DataView, fields: Field[] | undefined): Fault | undefined {
+  #take(kind: MessageKind, header: number, payload: DataView, fields: Fields | undefined): Fault | undefined {
     const { agent, log } = this.#device
     const fault = this.#faults.take(
       kind,

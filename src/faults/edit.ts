@@ -1,6 +1,6 @@
 /** What a rule makes of a message: bytes in, other bytes out. */
 import type { Command, Event } from '../protocols/protocol.js'
-import { decode, encode, type Field, type Values } from '../wire/fields.js'
+import { decode, encode, type Fields, type Values } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE, tokenOf, typeOf } from '../wire/header.js'
 import { STATUS_NAMES, SUCCESS } from '../wire/status.js'
 import { sentFields } from './compile.js'
@@ -36,7 +36,7 @@ export function viewOf(bytes: Uint8Array): DataView {
 }
 
 /** Whether all of these fields are in the payload, with these values. */
-export function hasValues(payload: DataView, fields: Field[], wanted: Record<string, string | number>): boolean {
+export function hasValues(payload: DataView, fields: Fields, wanted: Record<string, string | number>): boolean {
   const values = tryDecode(fields, payload)
   return values !== undefined && Object.entries(wanted).every(([name, value]) => isSame(values[name], value))
 }
@@ -83,7 +83,7 @@ function newToken(right: number, token: string | number | undefined): number {
   return typeof token === 'number' ? token : (right + Number(token) + TOKENS * TOKENS) % TOKENS
 }
 
-function tryDecode(fields: Field[], bytes: DataView): Values | undefined {
+function tryDecode(fields: Fields, bytes: DataView): Values | undefined {
   try {
     return decode(fields, bytes)
   } catch (error) {

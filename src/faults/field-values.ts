@@ -1,9 +1,9 @@
 /** Values given by the names of a message's fields: whether there are such fields, and values of their types. */
 import { ConfigError, type ConfigPath, show } from '../platform/config-error.js'
-import { encode, type Field, type Values } from '../wire/fields.js'
+import { encode, type Field, type Fields, type Values } from '../wire/fields.js'
 
 /** Each value must be for a field, and of its type. */
-export function checkValues(values: Record<string, unknown>, fields: Field[], key: string, named: boolean): void {
+export function checkValues(values: Record<string, unknown>, fields: Fields, key: string, named: boolean): void {
   if (!named) throw new ConfigError([key], 'can only be given together with a message')
   for (const [name, value] of Object.entries(values)) {
     const field = flatten(fields).find(candidate => candidate.name === name)
@@ -33,7 +33,7 @@ function checkValue(value: unknown, field: NamedField, path: ConfigPath): void {
 }
 
 /** The words of a payload with these fields, all of which must be given. Throws ConfigError. */
-export function wordsOf(values: Record<string, unknown>, fields: Field[]): number[] {
+export function wordsOf(values: Record<string, unknown>, fields: Fields): number[] {
   checkValues(values, fields, 'fields', true)
   const missing = flatten(fields.filter(field => field.kind !== 'optional')).find(field => !(field.name in values))
   if (missing) throw new ConfigError(['fields'], `${missing.name} is missing`)
@@ -44,7 +44,7 @@ export function wordsOf(values: Record<string, unknown>, fields: Field[]): numbe
 type NamedField = Exclude<Field, { kind: 'optional' }>
 
 /** Those that may be there too. */
-function flatten(fields: Field[]): NamedField[] {
+function flatten(fields: Fields): NamedField[] {
   return fields.flatMap(field => (field.kind === 'optional' ? flatten(field.fields) : [field]))
 }
 

@@ -8,7 +8,7 @@ import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../wire/status.js'
 import type { Agent, AgentProtocol } from './agent.js'
 import { SHORT_NAME_SIZE } from './names.js'
-import { type AgentState, BASE, command, defineProtocol, event } from './protocol.js'
+import { type AgentState, BASE, commandsOn, defineProtocol, event } from './protocol.js'
 
 const V1 = 0x10000
 const V2 = 0x20000
@@ -135,7 +135,9 @@ function resetAgentConfiguration(state: BaseState, request: RequestReader): numb
   return SUCCESS
 }
 
-export const base = defineProtocol<BaseState>({
+const command = commandsOn<BaseState>()
+
+export const base = defineProtocol({
   id: BASE,
   name: 'base',
   versions: [V1, V2, V2_1],

@@ -8,7 +8,7 @@ import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS 
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { PendingCommands } from './pending.js'
-import { type AgentState, command, defineProtocol, event } from './protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
@@ -265,7 +265,9 @@ const CLOCK_ID = [u32('clock_id')]
 const NOTIFY = [u32('clock_id'), u32('notify_enable')]
 const RATE_EVENT = [u32('agent_id'), u32('clock_id'), u64('rate')]
 
-export const clock = defineProtocol<ClockState>({
+const command = commandsOn<ClockState>()
+
+export const clock = defineProtocol({
   id: 0x14,
   name: 'clock',
   versions: [V1, V2, V3],

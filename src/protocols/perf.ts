@@ -11,12 +11,12 @@ import {
   type PerfLevel,
   perfDomains,
 } from '../platform/perf-domains.js'
-import { type Field, list, text, u32 } from '../wire/fields.js'
+import { type Fields, list, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
-import { type AgentState, command, defineProtocol, event } from './protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
@@ -209,11 +209,13 @@ const DOMAIN_ID = [u32('domain_id')]
 const NOTIFY = [u32('domain_id'), u32('notify_enable')]
 const LEVEL = [u32('performance_level'), u32('power_cost'), u32('attributes')]
 
-function levels(entry: Field[]): Field[] {
+function levels(entry: Fields): Fields {
   return [u32('num_levels'), list('levels', entry, v => Number(v.num_levels) & 0xfff)]
 }
 
-export const perf = defineProtocol<PerfState>({
+const command = commandsOn<PerfState>()
+
+export const perf = defineProtocol({
   id: 0x13,
   name: 'perf',
   versions: [V1, V2, V3, V4],

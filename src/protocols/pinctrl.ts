@@ -18,7 +18,7 @@ import {
 } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
-import { type AgentState, command, defineProtocol } from './protocol.js'
+import { type AgentState, commandsOn, defineProtocol } from './protocol.js'
 import { ResourceView } from './view.js'
 
 const V1 = 0x10000
@@ -217,7 +217,9 @@ function hold(holds: boolean) {
 const SELECTED = [u32('identifier'), u32('flags')]
 const PAIR = [u32('type'), u32('value')]
 
-export const pinctrl = defineProtocol<PinctrlState>({
+const command = commandsOn<PinctrlState>()
+
+export const pinctrl = defineProtocol({
   id: 0x19,
   name: 'pinctrl',
   versions: [V1],

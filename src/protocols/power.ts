@@ -7,7 +7,7 @@ import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wir
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { PendingCommands } from './pending.js'
-import { type AgentState, command, defineProtocol, event } from './protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
@@ -130,7 +130,9 @@ const DOMAIN_ID = [u32('domain_id')]
 const NOTIFY = [u32('domain_id'), u32('notify_enable')]
 const STATE_EVENT = [u32('agent_id'), u32('domain_id'), u32('power_state')]
 
-export const power = defineProtocol<PowerState>({
+const command = commandsOn<PowerState>()
+
+export const power = defineProtocol({
   id: 0x11,
   name: 'power',
   versions: [V1, V2, V3, V3_1],

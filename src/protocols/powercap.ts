@@ -7,7 +7,7 @@ import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS 
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { PendingCommands } from './pending.js'
-import { type AgentState, command, defineProtocol, event } from './protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
@@ -237,7 +237,9 @@ const RANGES = [
 ]
 
 /** POWERCAP_DESCRIBE_FASTCHANNEL is left out: without fast channels it is NOT_SUPPORTED for every domain. */
-export const powercap = defineProtocol<PowercapState>({
+const command = commandsOn<PowercapState>()
+
+export const powercap = defineProtocol({
   id: 0x18,
   name: 'powercap',
   versions: [V1, V2],

@@ -7,7 +7,7 @@ import type { AgentConfig } from '../platform/config.js'
 import type { Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import type { ResourceKind } from '../platform/resource.js'
-import { type Field, sizeOf, u32 } from '../wire/fields.js'
+import { type Fields, sizeOf, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -28,7 +28,7 @@ export interface AgentState {
   reportError?(header: number, status: number): void
 }
 
-export interface CommandOptions<S> {
+export interface CommandOptions<S, D extends Fields = Fields> {
   /** First protocol version that has this command in this layout; default: all. A later layout replaces an earlier one. */
   since?: number
   /** Answered with NOT_SUPPORTED, and absent from discovery, while the driver has no event queue. */
@@ -39,19 +39,25 @@ export interface CommandOptions<S> {
    */
   changes?: boolean
   /** Fields of the delayed response after its status, for commands that have one. */
-  delayed?: Field[] | undefined
+  delayed?: D | undefined
   /** Bytes of the reply after the status that must fit; default: those that are always there. */
   replyMin?: number
   /** Value of PROTOCOL_MESSAGE_ATTRIBUTES for this command; default 0. */
   attributes?(state: S): number
 }
 
-export interface Command<S = AgentState> extends CommandOptions<S> {
+export interface Command<
+  S = AgentState,
+  N extends string = string,
+  Q extends Fields = Fields,
+  R extends Fields = Fields,
+  D extends Fields = Fields,
+> extends CommandOptions<S, D> {
   id: number
-  name: string
-  request: Field[]
+  name: N
+  request: Q
   /** Fields after the status word. */
-  reply: Field[]
+  reply: R
   /** Payload bytes that are accepted: exactly `requestMin`, or at least that many if the request has a list. */
   requestMin: number
   requestFixed: boolean
@@ -68,10 +74,10 @@ export interface Command<S = AgentState> extends CommandOptions<S> {
 }
 
 /** A notification. Its payload has no status word. */
-export interface Event {
+export interface Event<N extends string = string, F extends Fields = Fields> {
   id: number
-  name: string
-  fields: Field[]
+  name: N
+  fields: F
   since: number
 }
 
@@ -84,11 +90,16 @@ export type Row = Readonly<Record<string, string | number | boolean | readonly (
 /** Rows by what they are rows of, such as `clocks`. */
 export type Tables = Readonly<Record<string, readonly Row[]>>
 
-export interface ProtocolDeclaration<S extends AgentState> {
+export interface ProtocolDeclaration<
+  S extends AgentState,
+  N extends string = string,
+  C extends readonly Command<S>[] = readonly Command<S>[],
+  E extends readonly Event[] = readonly Event[],
+> {
   /** Protocol id, 0x10 to 0xff. */
   id: number
   /** Name in the platform file, in logs and in traces. */
-  name: string
+  name: N
   /** Versions that can be served, ascending, as major << 16 | minor. The last one is announced unless the file differs. */
   versions: readonly number[]
   /** First version with NEGOTIATE_PROTOCOL_VERSION; default: the last version. */
@@ -99,47 +110,67 @@ export interface ProtocolDeclaration<S extends AgentState> {
   attach(platform: Platform, protocol: AgentProtocol): S
   /** The resources as the agent sees them, for people; default: ids and names. `nowUs` is the platform's time. */
   show?(state: S, nowUs: number): Tables
-  commands: Command<S>[]
-  events?: Event[]
+  commands: C & readonly Command<S>[]
+  events?: E
 }
 
-export interface Protocol<S extends AgentState = AgentState> extends Required<ProtocolDeclaration<S>> {
+export interface Protocol<
+  S extends AgentState = AgentState,
+  N extends string = string,
+  C extends readonly Command<S>[] = readonly Command<S>[],
+  E extends readonly Event[] = readonly Event[],
+> extends Omit<Required<ProtocolDeclaration<S, N, C, E>>, 'commands'> {
+  /** The declared commands, and before them those that every protocol has. */
+  commands: readonly (CommonCommand | C[number])[]
   /** Commands by message id, as they stand in a version. */
   commandsOf(version: number): (Command<S> | undefined)[]
 }
 
 const noAttributes = (): number => 0
 
-/** Declares a command. `request` are the fields after the header, `reply` those after the status word. */
-export function command<S>(
-  id: number,
-  name: string,
-  request: Field[],
-  reply: Field[],
-  handler: Command<S>['handler'],
-  options: CommandOptions<S> = {},
-): Command<S> {
-  const { min, fixed } = sizeOf(request)
-  // Dispatch reads these for every message: all commands have the same fields, in the same order.
-  return {
-    id,
-    name,
-    request,
-    reply,
-    requestMin: min,
-    requestFixed: fixed,
-    replyMin: options.replyMin ?? sizeOf(reply).min,
-    since: options.since ?? 0,
-    needsEvents: options.needsEvents ?? false,
-    changes: options.changes ?? reply.length === 0,
-    delayed: options.delayed,
-    attributes: options.attributes ?? noAttributes,
-    handler,
+/**
+ * Declares a command. `request` are the fields after the header, `reply` those after the status word. Handlers get the
+ * protocol's state as a type of its own: `const command = commandsOn<ClockState>()`.
+ */
+export const command = commandsOn<AgentState>()
+
+/** `command` for handlers whose state is an `S`. */
+export function commandsOn<S extends AgentState>() {
+  return <const N extends string, const Q extends Fields, const R extends Fields, const D extends Fields = readonly []>(
+    id: number,
+    name: N,
+    request: Q,
+    reply: R,
+    handler: Command<S>['handler'],
+    options: CommandOptions<S, D> = {},
+  ): Command<S, N, Q, R, D> => {
+    const { min, fixed } = sizeOf(request)
+    // Dispatch reads these for every message: all commands have the same fields, in the same order.
+    return {
+      id,
+      name,
+      request,
+      reply,
+      requestMin: min,
+      requestFixed: fixed,
+      replyMin: options.replyMin ?? sizeOf(reply).min,
+      since: options.since ?? 0,
+      needsEvents: options.needsEvents ?? false,
+      changes: options.changes ?? reply.length === 0,
+      delayed: options.delayed,
+      attributes: options.attributes ?? noAttributes,
+      handler,
+    }
   }
 }
 
 /** Declares a notification. */
-export function event(id: number, name: string, fields: Field[], since = 0): Event {
+export function event<const N extends string, const F extends Fields>(
+  id: number,
+  name: N,
+  fields: F,
+  since = 0,
+): Event<N, F> {
   return { id, name, fields, since }
 }
 
@@ -152,7 +183,7 @@ export const PROTOCOL_ATTRIBUTES = 0x1
 export const PROTOCOL_MESSAGE_ATTRIBUTES = 0x2
 export const NEGOTIATE_PROTOCOL_VERSION = 0x10
 
-function commonCommands(negotiateSince: number): Command[] {
+function commonCommands(negotiateSince: number) {
   return [
     command(PROTOCOL_VERSION, 'PROTOCOL_VERSION', [], [u32('version')], (_state, _request, reply, protocol) => {
       reply.u32(protocol.announced)
@@ -181,13 +212,21 @@ function commonCommands(negotiateSince: number): Command[] {
   ]
 }
 
+type CommonCommand = ReturnType<typeof commonCommands>[number]
+
 /** Declares a protocol; `commands` are its own, PROTOCOL_ATTRIBUTES included, without the other common ones. */
-export function defineProtocol<S extends AgentState>(declaration: ProtocolDeclaration<S>): Protocol<S> {
+export function defineProtocol<
+  S extends AgentState,
+  const N extends string,
+  const C extends readonly Command<S>[],
+  const E extends readonly Event[] = readonly [],
+>(declaration: ProtocolDeclaration<S, N, C, E>): Protocol<S, N, C, E> {
   const versions = declaration.versions
   const negotiateSince = declaration.negotiateSince ?? versions[versions.length - 1]!
-  const commands = [...commonCommands(negotiateSince), ...declaration.commands] as Command<S>[]
+  const commands: readonly (CommonCommand | C[number])[] = [...commonCommands(negotiateSince), ...declaration.commands]
   return {
-    events: [],
+    // Without events, E is the empty tuple.
+    events: [] as readonly Event[] as E,
     resource: undefined as never,
     show: state => (declaration.resource ? namesIn(state, declaration.resource.section) : {}),
     ...declaration,

@@ -7,7 +7,7 @@ import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { PendingCommands } from './pending.js'
-import { type AgentState, command, defineProtocol, event } from './protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
@@ -117,7 +117,9 @@ function issueReset(state: ResetState, request: RequestReader): number {
 
 const DOMAIN_ID = [u32('domain_id')]
 
-export const reset = defineProtocol<ResetState>({
+const command = commandsOn<ResetState>()
+
+export const reset = defineProtocol({
   id: 0x16,
   name: 'reset',
   versions: [V1, V3, V3_1],

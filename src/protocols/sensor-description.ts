@@ -1,7 +1,7 @@
 /** How sensors and their axes are described (SCMI v3.2 §4.7.2.5, §4.7.2.9): sizes, attribute words, lists in parts. */
 import { type Decimal, fitDecimal } from '../platform/decimal.js'
 import type { Axis, Extended, Sensor } from '../platform/sensor.js'
-import { type Field, list, optional, s64, text, u32, type Values } from '../wire/fields.js'
+import { type Fields, list, optional, s64, text, u32, type Values } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { COMMS_ERROR, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -169,11 +169,11 @@ const AXIS = [
   optional(RANGE, v => hasExtended(v, 'axis_attributes_low')),
 ]
 
-const sensorList = (entry: Field[]) => [
+const sensorList = (entry: Fields) => [
   u32('num_sensor_flags'),
   list('descriptors', entry, v => Number(v.num_sensor_flags) & 0xfff),
 ]
-const axisList = (entry: Field[]) => [u32('num_axis_flags'), list('axes', entry, v => Number(v.num_axis_flags) & 0x3f)]
+const axisList = (entry: Fields) => [u32('num_axis_flags'), list('axes', entry, v => Number(v.num_axis_flags) & 0x3f)]
 
 /** Reply fields of the commands above. */
 export const SENSORS_V1 = sensorList(SENSOR_V1)

@@ -6,7 +6,7 @@ import { list, rest, s64, text, u8, u16, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
 import { NAME_SIZE } from './names.js'
-import { command, defineProtocol, event } from './protocol.js'
+import { commandsOn, defineProtocol, event } from './protocol.js'
 import {
   AXES,
   AXES_MIN,
@@ -174,7 +174,9 @@ const READING_GET = [u32('sensor_id'), u32('flags')]
 const VALUE = rest('readings', [s64('value')])
 const READINGS = rest('readings', [s64('value'), u64('timestamp')])
 
-export const sensor = defineProtocol<SensorState>({
+const command = commandsOn<SensorState>()
+
+export const sensor = defineProtocol({
   id: 0x15,
   name: 'sensor',
   versions: [V1, V2, V3, V3_1],

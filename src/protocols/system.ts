@@ -5,7 +5,7 @@ import { u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
-import { type AgentState, command, defineProtocol, event } from './protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
 
 const V1 = 0x10000
 const V2 = 0x20000
@@ -88,7 +88,9 @@ function setState({ system, agentId }: SystemPowerState, request: RequestReader)
 
 const STATE_EVENT = [u32('agent_id'), u32('flags'), u32('system_state')]
 
-export const system = defineProtocol<SystemPowerState>({
+const command = commandsOn<SystemPowerState>()
+
+export const system = defineProtocol({
   id: 0x12,
   name: 'system',
   versions: [V1, V2, V2_1],

@@ -7,7 +7,7 @@ import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS 
 import type { AgentProtocol } from './agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
 import { PendingCommands } from './pending.js'
-import { type AgentState, command, defineProtocol } from './protocol.js'
+import { type AgentState, commandsOn, defineProtocol } from './protocol.js'
 import { answerName, ResourceView } from './view.js'
 
 const V1 = 0x10000
@@ -126,7 +126,9 @@ function setLevel(state: VoltageState, request: RequestReader, _reply: MessageWr
 const DOMAIN_ID = [u32('domain_id')]
 const LEVEL_SET = [u32('domain_id'), u32('flags'), s32('voltage_level')]
 
-export const voltage = defineProtocol<VoltageState>({
+const command = commandsOn<VoltageState>()
+
+export const voltage = defineProtocol({
   id: 0x17,
   name: 'voltage',
   versions: [V1, V2, V2_1],

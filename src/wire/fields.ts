@@ -9,61 +9,91 @@ export interface Values {
   [field: string]: Value
 }
 
-interface Scalar {
-  kind: 'u8' | 'u16' | 'u32' | 's32' | 'u64' | 's64'
-  name: string
+type ScalarKind = 'u8' | 'u16' | 'u32' | 's32' | 'u64' | 's64'
+
+export interface Scalar<N extends string = string, K extends ScalarKind = ScalarKind> {
+  kind: K
+  name: N
 }
-interface Text {
+export interface Text<N extends string = string> {
   kind: 'text'
-  name: string
+  name: N
   size: number
 }
 /**
  * As many entries as `count` says, from the fields before it, or as the payload holds; padded with zeros to a multiple of
  * `align` bytes.
  */
-interface List {
+export interface List<N extends string = string, E extends Fields = readonly Field[]> {
   kind: 'list'
-  name: string
-  entry: Field[]
+  name: N
+  entry: E
   count: ((before: Values) => number) | undefined
   align: number
 }
 /** Fields that are there only if `when` says so, from the fields before them. */
-interface Optional {
+export interface Optional<F extends Fields = readonly Field[]> {
   kind: 'optional'
-  fields: Field[]
+  fields: F
   when: (before: Values) => boolean
 }
 export type Field = Scalar | Text | List | Optional
+/** A payload, or a part of one. */
+export type Fields = readonly Field[]
+
+/** The type of a field's decoded value: 64 bits are a bigint. */
+type ValueOf<F> =
+  F extends Scalar<string, infer K>
+    ? K extends 'u64' | 's64'
+      ? bigint
+      : number
+    : F extends Text
+      ? string
+      : F extends List<string, infer E>
+        ? ValuesOf<E>[]
+        : never
+
+type Named<F, N> = F extends { name: N } ? F : never
+type NameOf<F> = F extends { name: infer N extends string } ? N : never
+type OptionalFields<F> = F extends Optional<infer O> ? O[number] : never
+
+/** The type of `decode`'s result for these fields. */
+export type ValuesOf<F extends Fields> = { [N in NameOf<F[number]>]: ValueOf<Named<F[number], N>> } & {
+  [N in NameOf<OptionalFields<F[number]>>]?: ValueOf<Named<OptionalFields<F[number]>, N>>
+}
 
 const SIZES = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8, s64: 8 } as const
 
-export const u8 = (name: string): Field => ({ kind: 'u8', name })
-export const u16 = (name: string): Field => ({ kind: 'u16', name })
-export const u32 = (name: string): Field => ({ kind: 'u32', name })
-export const s32 = (name: string): Field => ({ kind: 's32', name })
-export const u64 = (name: string): Field => ({ kind: 'u64', name })
-export const s64 = (name: string): Field => ({ kind: 's64', name })
+export const u8 = <const N extends string>(name: N): Scalar<N, 'u8'> => ({ kind: 'u8', name })
+export const u16 = <const N extends string>(name: N): Scalar<N, 'u16'> => ({ kind: 'u16', name })
+export const u32 = <const N extends string>(name: N): Scalar<N, 'u32'> => ({ kind: 'u32', name })
+export const s32 = <const N extends string>(name: N): Scalar<N, 's32'> => ({ kind: 's32', name })
+export const u64 = <const N extends string>(name: N): Scalar<N, 'u64'> => ({ kind: 'u64', name })
+export const s64 = <const N extends string>(name: N): Scalar<N, 's64'> => ({ kind: 's64', name })
 /** A fixed-size, NUL-terminated, NUL-padded ASCII string; 16 bytes unless the spec says 64. */
-export const text = (name: string, size = 16): Field => ({ kind: 'text', name, size })
-export const list = (name: string, entry: Field[], count: (before: Values) => number, align = 1): Field => ({
+export const text = <const N extends string>(name: N, size = 16): Text<N> => ({ kind: 'text', name, size })
+export const list = <const N extends string, const E extends Fields>(
+  name: N,
+  entry: E,
+  count: (before: Values) => number,
+  align = 1,
+): List<N, E> => ({ kind: 'list', name, entry, count, align })
+/** Entries up to the end of the payload. */
+export const rest = <const N extends string, const E extends Fields>(name: N, entry: E): List<N, E> => ({
   kind: 'list',
   name,
   entry,
-  count,
-  align,
+  count: undefined,
+  align: 1,
 })
-/** Entries up to the end of the payload. */
-export const rest = (name: string, entry: Field[]): Field => ({ kind: 'list', name, entry, count: undefined, align: 1 })
-export const optional = (fields: Field[], when: (before: Values) => boolean): Field => ({
+export const optional = <const F extends Fields>(fields: F, when: (before: Values) => boolean): Optional<F> => ({
   kind: 'optional',
   fields,
   when,
 })
 
 /** Bytes of the part that is always there, and whether that is all. */
-export function sizeOf(fields: Field[]): { min: number; fixed: boolean } {
+export function sizeOf(fields: Fields): { min: number; fixed: boolean } {
   let min = 0
   let fixed = true
   for (const field of fields) {
@@ -74,14 +104,14 @@ export function sizeOf(fields: Field[]): { min: number; fixed: boolean } {
 }
 
 /** Reads `fields` from all of `bytes`. Throws RangeError if bytes are missing or left over. */
-export function decode(fields: Field[], bytes: DataView): Values {
+export function decode(fields: Fields, bytes: DataView): Values {
   const values: Values = {}
   const end = decodeAt(fields, bytes, 0, values)
   if (end !== bytes.byteLength) throw new RangeError(`${bytes.byteLength - end} bytes more than the fields describe`)
   return values
 }
 
-function decodeAt(fields: Field[], bytes: DataView, start: number, values: Values): number {
+function decodeAt(fields: Fields, bytes: DataView, start: number, values: Values): number {
   let at = start
   for (const field of fields) {
     switch (field.kind) {
@@ -138,13 +168,13 @@ function readScalar(kind: Scalar['kind'], bytes: DataView, at: number): number |
 }
 
 /** Writes `values` as `fields` describe them. Throws if a value is missing or of the wrong type. */
-export function encode(fields: Field[], values: Values): Uint8Array {
+export function encode(fields: Fields, values: Values): Uint8Array {
   const bytes: number[] = []
   encodeInto(fields, values, bytes)
   return Uint8Array.from(bytes)
 }
 
-function encodeInto(fields: Field[], values: Values, bytes: number[]): void {
+function encodeInto(fields: Fields, values: Values, bytes: number[]): void {
   for (const field of fields) {
     if (field.kind === 'optional') {
       if (field.when(values)) encodeInto(field.fields, values, bytes)

@@ -6,17 +6,17 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Message } from '../../src/front-end/driver.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { FLAT } from '../../src/front-end/memory.js'
+import { until } from '../../src/front-end/wait.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { resets } from '../../src/platform/resets.js'
 import { type Server, serve } from '../../src/serve.js'
 import { packHeader } from '../../src/wire/header.js'
 import { inFolder } from '../cli/command.js'
-import type { Message } from '../driver/driver.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
 import { InflightRegion } from '../driver/inflight.js'
-import { FLAT } from '../driver/memory.js'
-import { until } from '../driver/wait.js'
 
 const MEMORY_BYTES = 1 << 18
 const PLATFORM = `

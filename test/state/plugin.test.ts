@@ -2,13 +2,13 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { FrontEnd } from '../../src/front-end/front-end.js'
 import type { Kept, Saved } from '../../src/platform/kept.js'
 import type { ResourceKind } from '../../src/platform/resource.js'
-import { command, defineProtocol } from '../../src/protocols/protocol.js'
+import { commandsOn, defineProtocol } from '../../src/protocols/protocol.js'
 import { serve } from '../../src/serve.js'
 import { u32 } from '../../src/wire/fields.js'
 import { inFolder } from '../cli/command.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { Guest } from '../driver/guest.js'
 
 const COUNTERS = 0x90
@@ -43,12 +43,14 @@ interface CounterState {
   restore(saved: Saved): void
 }
 
-const protocol = defineProtocol<CounterState>({
+const command = commandsOn<CounterState>()
+
+const protocol = defineProtocol({
   id: COUNTERS,
   name: 'counters',
   versions: [0x10000],
   resource: counters as ResourceKind,
-  attach: platform => ({
+  attach: (platform): CounterState => ({
     list: platform.model(counters),
     asked: 0,
     save() {

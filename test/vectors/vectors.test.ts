@@ -13,7 +13,7 @@ import { parse } from 'yaml'
 import type { Platform } from '../../src/platform/platform.js'
 import type { ResourceKind } from '../../src/platform/resource.js'
 import type { Command, Protocol } from '../../src/protocols/protocol.js'
-import { decode, encode, type Field } from '../../src/wire/fields.js'
+import { decode, encode, type Fields } from '../../src/wire/fields.js'
 import { COMMAND, DELAYED_RESPONSE, messageIdOf, NOTIFICATION, protocolIdOf, typeOf } from '../../src/wire/header.js'
 import { createTestAgent, fromHex, hex, LINUX_CAPACITY, everyProtocol as protocols } from '../support/agent.js'
 
@@ -40,7 +40,7 @@ function layoutKey(protocol: Protocol, id: number, since: number, what: string):
   return `${protocol.name} 0x${id.toString(16)} since 0x${since.toString(16)}: ${what}`
 }
 
-function reencode(fields: Field[], bytes: Uint8Array, name: string): void {
+function reencode(fields: Fields, bytes: Uint8Array, name: string): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   expect(hex(encode(fields, decode(fields, view))), `${name}, decoded and encoded again`).toBe(hex(bytes))
 }
@@ -124,7 +124,7 @@ function checkEvent(bytes: Uint8Array): void {
   }
 }
 
-function fits(fields: Field[], bytes: Uint8Array): boolean {
+function fits(fields: Fields, bytes: Uint8Array): boolean {
   try {
     decode(fields, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     return true

@@ -2,7 +2,7 @@
 import type { Saved } from '../../platform/kept.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
-import { type AgentState, command, defineProtocol, event } from '../../protocols/protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/protocol.js'
 import { ResourceView } from '../../protocols/view.js'
 import { text, u32, u64 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
@@ -144,7 +144,9 @@ function rtcNotify(state: BbmState, request: RequestReader): number {
 
 const RTC_ID = [u32('rtc_id')]
 
-export const bbm = defineProtocol<BbmState>({
+const command = commandsOn<BbmState>()
+
+export const bbm = defineProtocol({
   id: 0x81,
   name: 'imx_bbm',
   versions: [V1],

@@ -4,7 +4,7 @@
  */
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
-import { type AgentState, command, defineProtocol } from '../../protocols/protocol.js'
+import { type AgentState, commandsOn, defineProtocol } from '../../protocols/protocol.js'
 import { ResourceView } from '../../protocols/view.js'
 import { text, u32, u64 } from '../../wire/fields.js'
 import type { RequestReader } from '../../wire/message.js'
@@ -65,7 +65,9 @@ function sleepModeSet(state: CpuState, request: RequestReader): number {
 
 const CPU_ID = [u32('cpu_id')]
 
-export const cpu = defineProtocol<CpuState>({
+const command = commandsOn<CpuState>()
+
+export const cpu = defineProtocol({
   id: 0x82,
   name: 'imx_cpu',
   versions: [V1],

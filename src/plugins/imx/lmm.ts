@@ -3,7 +3,7 @@ import type { Saved } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
-import { type AgentState, command, defineProtocol, event } from '../../protocols/protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/protocol.js'
 import { ResourceView } from '../../protocols/view.js'
 import { s32, text, u32, u64 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
@@ -162,7 +162,9 @@ function resetVectorSet(state: LmmState, request: RequestReader): number {
 const LM_ID = [u32('lm_id')]
 const LM_FLAGS = [u32('lm_id'), u32('flags')]
 
-export const lmm = defineProtocol<LmmState>({
+const command = commandsOn<LmmState>()
+
+export const lmm = defineProtocol({
   id: 0x80,
   name: 'imx_lmm',
   versions: [V1, V1_1],

@@ -6,7 +6,7 @@ import type { Saved } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
-import { type AgentState, command, defineProtocol, event } from '../../protocols/protocol.js'
+import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/protocol.js'
 import { ResourceView } from '../../protocols/view.js'
 import { list, text, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
@@ -161,7 +161,9 @@ const CONTROL_ID = [u32('ctrl_id')]
 const word = [u32('word')]
 const counted = (name: string, count: string) => [u32(count), list(name, word, v => Number(v[count]))]
 
-export const misc = defineProtocol<MiscState>({
+const command = commandsOn<MiscState>()
+
+export const misc = defineProtocol({
   id: 0x84,
   name: 'imx_misc',
   versions: [V1, V1_1],

@@ -1,5 +1,5 @@
 /** Boot and shutdown reasons on the wire: LMM_RESET_REASON and MISC_RESET_REASON answer alike. */
-import { type Field, list, u32 } from '../../wire/fields.js'
+import { type Fields, list, u32 } from '../../wire/fields.js'
 import type { MessageWriter } from '../../wire/message.js'
 import type { Reason, Reasons } from './reasons.js'
 
@@ -10,7 +10,7 @@ const ORIGIN_SHIFT = 24
 const ERROR_VALID = 1 << 23
 const ERROR_SHIFT = 8
 
-export const REASON_REPLY: Field[] = [
+export const REASON_REPLY: Fields = [
   u32('boot_flags'),
   u32('shutdown_flags'),
   list('ext_info', [u32('word')], v => (Number(v.shutdown_flags) >>> EXTENDED_SHIFT) & 0x3),
