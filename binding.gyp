@@ -40,7 +40,7 @@
     {
       "target_name": "vhost_user_scmi",
       "dependencies": ["device"],
-      "sources": ["native/binding.cc"]
+      "sources": ["native/binding.cc", "native/front_end_calls.cc"]
     },
     {
       "target_name": "scmi_bench",

@@ -15,6 +15,7 @@
 
 #include "batch.h"
 #include "event_loop.h"
+#include "front_end_calls.h"
 #include "offer.h"
 #include "session.h"
 #include "text.h"
@@ -513,6 +514,7 @@ Napi::Value lock_file(const Napi::CallbackInfo& info) {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Device", Device::define(env));
   exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
+  exports.Set("frontEnd", calls::front_end_calls(env));
   return exports;
 }
 

@@ -3,6 +3,7 @@
  * byte. Knows the frames and the requests; what is sent in which order is up to qemu.ts and the tests.
  */
 import { closeSync } from 'node:fs'
+import { calls } from './calls.js'
 import {
   EMPTY,
   FLAG_NEED_REPLY,
@@ -21,7 +22,6 @@ import {
   vringState,
   type WireRegion,
 } from './protocol.js'
-import { sys } from './syscalls.js'
 import { until } from './wait.js'
 
 export interface SendOptions {
@@ -55,7 +55,7 @@ export class FrontEnd {
   }
 
   static connect(path: string): FrontEnd {
-    return new FrontEnd(sys.connect(path))
+    return new FrontEnd(calls.connect(path))
   }
 
   /** Closes the connection, whatever is under way. */
@@ -70,7 +70,7 @@ export class FrontEnd {
 
   /** Sends bytes as they are. Throws if they don't all go. */
   raw(bytes: Uint8Array, fds: readonly number[] = []): void {
-    const sent = sys.send(this.socket, bytes, fds)
+    const sent = calls.send(this.socket, bytes, fds)
     if (sent !== bytes.length) throw new Error(`sent ${sent} of ${bytes.length} bytes`)
   }
 
@@ -220,7 +220,7 @@ export class FrontEnd {
     if (this.atEnd) return
     let got: number
     try {
-      got = sys.receive(this.socket, chunk, this.pendingFds)
+      got = calls.receive(this.socket, chunk, this.pendingFds)
     } catch (error) {
       // A peer that closes with unread data resets the connection; it is an end like the other.
       if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error

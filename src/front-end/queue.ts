@@ -3,9 +3,10 @@
  * available, kicks and suppresses notifications as the ring's rules say, and takes used chains back. Every field can
  * also be written at will, to break the rules on purpose.
  */
+
+import { calls } from './calls.js'
 import type { GuestMemory } from './memory.js'
 import { AVAIL_NO_INTERRUPT, DESCRIPTOR_SIZE, Descriptor, USED_NO_NOTIFY } from './protocol.js'
-import { sys } from './syscalls.js'
 import { until } from './wait.js'
 
 /** A piece of guest-physical memory. */
@@ -54,11 +55,11 @@ export class Queue {
   readonly usedHeader: Uint16Array
   /** (flags and idx), then id and length of each entry */
   readonly usedEntries: Uint32Array
-  readonly kick = sys.eventfd()
-  readonly call = sys.eventfd()
+  readonly kick = calls.eventfd()
+  readonly call = calls.eventfd()
   /** Where QEMU sends the device's signals while the ring is being set up or torn down. */
-  readonly masked = sys.eventfd()
-  readonly error = sys.eventfd()
+  readonly masked = calls.eventfd()
+  readonly error = calls.eventfd()
   /** Signals taken from `call`. */
   signals = 0
   kicks = 0
@@ -144,7 +145,7 @@ export class Queue {
 
   kickNow(): void {
     this.kicks++
-    sys.writeEvent(this.kick, 1)
+    calls.writeEvent(this.kick, 1)
   }
 
   // By the rules.
@@ -226,7 +227,7 @@ export class Queue {
 
   /** Takes the signals that have arrived. */
   drainSignals(): number {
-    const count = sys.readEvent(this.call)
+    const count = calls.readEvent(this.call)
     this.signals += count
     return count
   }

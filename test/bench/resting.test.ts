@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { cpuMsOf } from '../../src/bench/process-status.js'
 import { resultSchema } from '../../src/bench/result.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
 import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
 import { CLOCK } from '../control/rig.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { Guest } from '../driver/guest.js'
 
 /** Long enough to see what a timer costs that should not be there. */

@@ -2,9 +2,9 @@
 import { closeSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
+import { until } from '../../src/front-end/wait.js'
 import { leaveStale } from '../control/dead-socket.js'
 import { CLOCK, type ControlRig, nextEvents, SENSOR, SYSTEM, setUp } from '../control/rig.js'
-import { until } from '../driver/wait.js'
 import { inFolder, RunningCommand, runCommand } from './command.js'
 
 const UART = 1

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { inheritedSockets } from '../../src/cli/activation.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { createDevice } from '../../src/native.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { Guest } from '../driver/guest.js'
-import { until } from '../driver/wait.js'
 import { RunningCommand, runCommand } from './command.js'
 
 const CLI = join(import.meta.dirname, '../../dist/src/cli.js')

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { FrontEnd } from '../driver/front-end.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
 import { Guest } from '../driver/guest.js'
 import { inFolder, RunningCommand, runCommand } from './command.js'
 

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { PacketReader } from '../../src/trace/packets.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
-import { until } from '../driver/wait.js'
 import { inFolder, RunningCommand, runCommand } from './command.js'
 
 const CLI = join(import.meta.dirname, '../../dist/src/cli.js')

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { ControlClient } from '../../src/control/client.js'
 import type { ControlOptions } from '../../src/control/open.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/load.js'
 import { type Server, serve } from '../../src/serve.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
-import { until } from '../driver/wait.js'
 
 /** Protocol ids. */
 export const SYSTEM = 0x12

@@ -1,10 +1,11 @@
 /** A guest without a machine: front end, memory and driver on a served platform. Its messages are SCMI. */
+
+import { Driver, type DriverOptions } from '../../src/front-end/driver.js'
+import type { FrontEnd } from '../../src/front-end/front-end.js'
+import { FLAT, GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
+import { Feature } from '../../src/front-end/protocol.js'
+import { driverOk, firstConnection } from '../../src/front-end/qemu.js'
 import { packHeader } from '../../src/wire/header.js'
-import { Driver, type DriverOptions } from './driver.js'
-import type { FrontEnd } from './front-end.js'
-import { FLAT, GuestMemory, type RegionSpec } from './memory.js'
-import { Feature } from './protocol.js'
-import { driverOk, firstConnection } from './qemu.js'
 
 /** Linux's buffers: header, status, 128 bytes. */
 export const CAPACITY = 136

@@ -1,7 +1,7 @@
 /** The inflight region of the vhost-user specification ("Inflight I/O tracking", split ring), as a front end keeps it. */
 import { closeSync } from 'node:fs'
-import type { FrontEnd } from './front-end.js'
-import { inflight, Request } from './protocol.js'
+import type { FrontEnd } from '../../src/front-end/front-end.js'
+import { inflight, Request } from '../../src/front-end/protocol.js'
 import { sys } from './syscalls.js'
 
 const HEADER = 16

@@ -1,29 +1,15 @@
-/** The typed surface of syscalls.cc, and its only import. What Node's `fs` can do to a descriptor is done with `fs`. */
+/** The typed surface of syscalls.cc, and its only import. */
 import { createRequire } from 'node:module'
+import { calls } from '../../src/front-end/calls.js'
 
-interface Syscalls {
-  /** An anonymous file of `size` bytes; `sealed` as QEMU seals guest memory: it can't shrink or grow any more. */
-  memfd(name: string, size: number, sealed: boolean): number
-  /** Maps bytes of a file, shared. `offset` is a multiple of the page size. Lives until `unmap`. */
-  map(fd: number, offset: number, length: number): ArrayBuffer
-  unmap(buffer: ArrayBuffer): void
-  /** A non-blocking eventfd with count 0. */
-  eventfd(): number
-  /** Takes the count of an eventfd; 0 if nobody signalled. */
-  readEvent(fd: number): number
-  writeEvent(fd: number, count: number): void
+interface MockCalls {
   /** Non-blocking: reading end, writing end. */
   pipe(): [number, number]
   dup(fd: number): number
   socketPair(): [number, number]
-  connect(path: string): number
   listen(path: string): number
   /** The next connection, or -1 if there is none yet. */
   accept(fd: number): number
-  /** Bytes sent together with the descriptors, or -1 if the socket is full. */
-  send(fd: number, bytes: Uint8Array, fds: readonly number[]): number
-  /** Bytes received, 0 at the end of the stream, -1 if there are none yet. Descriptors are appended to `fds`. */
-  receive(fd: number, into: Uint8Array, fds: number[]): number
   /**
    * A child process that offers `heads` chains for ever, as fast as they come back, and does nothing else. `mode` says
    * when it kicks: 0 always, 1 if used.flags ask for it, 2 if avail_event does, which is then the last word of `used`.
@@ -35,4 +21,5 @@ interface Syscalls {
   killChild(pid: number): void
 }
 
-export const sys = createRequire(import.meta.url)('#front-end') as Syscalls
+/** What a front end asks of the system, and what only tests do. */
+export const sys = { ...calls, ...(createRequire(import.meta.url)('#front-end') as MockCalls) }

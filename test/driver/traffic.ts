@@ -3,10 +3,10 @@
  * allocates nothing per message, so that what the heap does is the device's doing. Each request carries its number, and
  * each answer is checked to be the right one (the device has to echo bytes in reverse), in order and of full length.
  */
-import type { GuestMemory } from './memory.js'
-import { Descriptor } from './protocol.js'
-import type { Queue } from './queue.js'
-import { LIMIT_MS } from './wait.js'
+import type { GuestMemory } from '../../src/front-end/memory.js'
+import { Descriptor } from '../../src/front-end/protocol.js'
+import type { Queue } from '../../src/front-end/queue.js'
+import { LIMIT_MS } from '../../src/front-end/wait.js'
 
 const BUFFER = 64
 

@@ -2,10 +2,10 @@
  * What a driver can do wrong to its command queue, one case per rule: each must stop the queue. Cases are numbered as the
  * project's list of known attacks is (E.1: against the guest).
  */
-import type { Driver } from './driver.js'
-import { FLAT, type GuestMemory, type RegionSpec } from './memory.js'
-import { Descriptor } from './protocol.js'
-import { type Form, type Queue, writeDescriptor } from './queue.js'
+import type { Driver } from '../../src/front-end/driver.js'
+import { FLAT, type GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
+import { Descriptor } from '../../src/front-end/protocol.js'
+import { type Form, type Queue, writeDescriptor } from '../../src/front-end/queue.js'
 
 const { NEXT, WRITE, INDIRECT } = Descriptor
 const GIB = 1 << 30

@@ -2,9 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { FLAT } from '../../src/front-end/memory.js'
+import { stop } from '../../src/front-end/qemu.js'
 import { InflightRegion } from '../driver/inflight.js'
-import { FLAT } from '../driver/memory.js'
-import { stop } from '../driver/qemu.js'
 import { connected, pattern, type RigOptions } from '../native/rig.js'
 import { MEMORY_BYTES, RING_SEEDS, SessionRecorder } from './seeds.js'
 

@@ -2,10 +2,10 @@
  * The seed corpus of the fuzz targets: what front ends and guests with manners do, as steps that session.cc and ring.cc
  * decode. The files in corpus/ are made of it.
  */
-import type { FrontEnd } from '../driver/front-end.js'
-import type { GuestMemory } from '../driver/memory.js'
-import { Descriptor, HEADER_SIZE, join } from '../driver/protocol.js'
-import type { Queue } from '../driver/queue.js'
+import type { FrontEnd } from '../../src/front-end/front-end.js'
+import type { GuestMemory } from '../../src/front-end/memory.js'
+import { Descriptor, HEADER_SIZE, join } from '../../src/front-end/protocol.js'
+import type { Queue } from '../../src/front-end/queue.js'
 
 /** As harness.h numbers them. */
 const FdKind = { MEMORY: 0, KICK_0: 1, KICK_1: 2, CALL: 3, EVENT: 4 } as const

@@ -2,8 +2,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { boot } from '../../qemu/boot.js'
 import type { Guest } from '../../qemu/guest.js'
+import { until } from '../../src/front-end/wait.js'
 import { type System, SystemState, system } from '../../src/platform/system.js'
-import { until } from '../driver/wait.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 
 const WAIT_MS = 60_000

@@ -1,10 +1,10 @@
 /** Guests that ask for more than anybody can serve: what is kept for them has a limit, and others are served meanwhile. */
 import { expect, it } from 'vitest'
+import { until } from '../../src/front-end/wait.js'
 import { VirtualTime } from '../../src/platform/time.js'
 import { packHeader } from '../../src/wire/header.js'
 import { BUSY, SUCCESS } from '../../src/wire/status.js'
 import { sys } from '../driver/syscalls.js'
-import { until } from '../driver/wait.js'
 import { createSite, postEventBuffers, type Site } from './site.js'
 
 const CLOCK = 0x14

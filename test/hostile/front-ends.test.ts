@@ -1,12 +1,12 @@
 /** Front ends that are broken, or mean harm, on a served platform. The guest beside them must not notice. */
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { FrontEnd } from '../driver/front-end.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { FLAT } from '../../src/front-end/memory.js'
+import { header, memoryTable, Request, VERSION } from '../../src/front-end/protocol.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import { Guest } from '../driver/guest.js'
-import { FLAT } from '../driver/memory.js'
-import { header, memoryTable, Request, VERSION } from '../driver/protocol.js'
 import { openFds } from '../driver/resources.js'
 import { sys } from '../driver/syscalls.js'
-import { turns, until } from '../driver/wait.js'
 import { createSite, type Site } from './site.js'
 
 const CLOCK = 0x14

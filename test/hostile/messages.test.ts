@@ -3,10 +3,10 @@
  * where there is no header to answer or no room for a status.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { POISON } from '../../src/front-end/driver.js'
+import { FLAT } from '../../src/front-end/memory.js'
 import { packHeader } from '../../src/wire/header.js'
 import { statusName } from '../../src/wire/status.js'
-import { POISON } from '../driver/driver.js'
-import { FLAT } from '../driver/memory.js'
 import { createSite, type Site } from './site.js'
 
 const GIB = 1 << 30

@@ -1,9 +1,9 @@
 /** Rings that break a rule, on a served platform: the queue stops with one line in the log, and nothing else does. */
 import { expect, it } from 'vitest'
-import { POISON } from '../driver/driver.js'
+import { POISON } from '../../src/front-end/driver.js'
+import { until } from '../../src/front-end/wait.js'
 import { sys } from '../driver/syscalls.js'
 import { SIZE, VIOLATIONS } from '../driver/violations.js'
-import { until } from '../driver/wait.js'
 import { createSite, postEventBuffers } from './site.js'
 
 const BASE = 0x10

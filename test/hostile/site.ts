@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import pino from 'pino'
 import { expect, onTestFinished } from 'vitest'
 import { ControlClient } from '../../src/control/client.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import type { NativeOptions } from '../../src/native.js'
 import { RealTime, type Time } from '../../src/platform/time.js'
 import { type Server, serve } from '../../src/serve.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest, type GuestOptions } from '../driver/guest.js'
-import { until } from '../driver/wait.js'
 
 const CLOCK = 0x14
 const RATE_GET = 0x6

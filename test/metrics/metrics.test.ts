@@ -2,12 +2,12 @@
 import { request } from 'node:http'
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { metricsText } from '../../src/metrics/metrics.js'
 import { MetricsServer } from '../../src/metrics/server.js'
 import { CLOCK, type ControlRig, setUp } from '../control/rig.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { Guest } from '../driver/guest.js'
-import { until } from '../driver/wait.js'
 import { onlyValue, parseMetrics, samplesOf } from '../support/prometheus.js'
 
 const UART = 1

@@ -3,12 +3,12 @@
  * signalled, nothing is written outside the rules, the other queue goes on, and after a reset the queue works again.
  */
 import { describe, expect, it } from 'vitest'
+import { POISON } from '../../src/front-end/driver.js'
+import { Descriptor } from '../../src/front-end/protocol.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import { BATCH_HEADER, ENTRY_REQUEST_LENGTH, ENTRY_WRITTEN, NativeEvent } from '../../src/native.js'
-import { POISON } from '../driver/driver.js'
-import { Descriptor } from '../driver/protocol.js'
 import { sys } from '../driver/syscalls.js'
 import { chain, SIZE, VIOLATIONS } from '../driver/violations.js'
-import { turns, until } from '../driver/wait.js'
 import { FLAT, pattern, type Rig, reversed, started } from './rig.js'
 
 const { NEXT, WRITE } = Descriptor

@@ -1,6 +1,11 @@
 /** Random front ends and random guests, from a seed that is printed. Nothing may crash, leak, or reach beyond its bounds. */
 import { closeSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import type { FrontEnd } from '../../src/front-end/front-end.js'
+import { Descriptor, REPLY_FLAGS, VERSION } from '../../src/front-end/protocol.js'
+import { firstConnection } from '../../src/front-end/qemu.js'
+import { writeDescriptor } from '../../src/front-end/queue.js'
+import { turns } from '../../src/front-end/wait.js'
 import {
   BATCH_HEADER,
   ENTRY_REPLY_CAPACITY,
@@ -16,13 +21,8 @@ import {
   NativeEvent,
   WRITTEN_LATER,
 } from '../../src/native.js'
-import type { FrontEnd } from '../driver/front-end.js'
-import { Descriptor, REPLY_FLAGS, VERSION } from '../driver/protocol.js'
-import { firstConnection } from '../driver/qemu.js'
-import { writeDescriptor } from '../driver/queue.js'
 import { Random } from '../driver/random.js'
 import { sys } from '../driver/syscalls.js'
-import { turns } from '../driver/wait.js'
 import { fdsFor, MEMORY, ROWS } from './requests.js'
 import { type BackEnd, connected, pattern, type Rig, reversed, started } from './rig.js'
 

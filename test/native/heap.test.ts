@@ -1,8 +1,8 @@
 /** What messages cost the JavaScript heap: nothing, neither with the device alone nor with a whole platform. */
 import { PerformanceObserver } from 'node:perf_hooks'
 import { expect, it, test } from 'vitest'
+import { turns } from '../../src/front-end/wait.js'
 import { Traffic } from '../driver/traffic.js'
-import { turns } from '../driver/wait.js'
 import { started } from './rig.js'
 import { expectAllRight, RING, served } from './served.js'
 

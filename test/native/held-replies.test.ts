@@ -1,11 +1,11 @@
 /** Replies that come after their batch, in any order or never (completeHeld), and a ring that breaks down on purpose. */
 import { describe, expect, it } from 'vitest'
+import { POISON } from '../../src/front-end/driver.js'
+import { stop } from '../../src/front-end/qemu.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import { BATCH_HEADER, ENTRY_TICKET, ENTRY_WORDS, ENTRY_WRITTEN, NativeEvent, WRITTEN_LATER } from '../../src/native.js'
-import { POISON } from '../driver/driver.js'
 import { InflightRegion } from '../driver/inflight.js'
-import { stop } from '../driver/qemu.js'
 import { sys } from '../driver/syscalls.js'
-import { turns, until } from '../driver/wait.js'
 import { negotiated, pattern, type Rig, type RigOptions, reversed, started } from './rig.js'
 
 interface HoldingRig extends Rig {

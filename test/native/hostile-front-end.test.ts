@@ -4,7 +4,6 @@
  */
 import { closeSync, openSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { NativeEvent } from '../../src/native.js'
 import {
   Feature,
   memoryTable,
@@ -16,9 +15,10 @@ import {
   vringAddress,
   vringState,
   type WireRegion,
-} from '../driver/protocol.js'
+} from '../../src/front-end/protocol.js'
+import { turns, until } from '../../src/front-end/wait.js'
+import { NativeEvent } from '../../src/native.js'
 import { sys } from '../driver/syscalls.js'
-import { turns, until } from '../driver/wait.js'
 import { refuse, stillServed } from './refuse.js'
 import { connected, FLAT, negotiated, pattern, reversed, started } from './rig.js'
 

@@ -1,10 +1,10 @@
 /** Rings a front end describes wrongly, or in an odd order: places, flags, bases, and the states of a ring. */
 import { describe, expect, it } from 'vitest'
+import { Feature, Request, u64s, vringAddress, vringState } from '../../src/front-end/protocol.js'
+import { setAddress, shareMemory, startRing } from '../../src/front-end/qemu.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import { NativeEvent } from '../../src/native.js'
-import { Feature, Request, u64s, vringAddress, vringState } from '../driver/protocol.js'
-import { setAddress, shareMemory, startRing } from '../driver/qemu.js'
 import { sys } from '../driver/syscalls.js'
-import { turns, until } from '../driver/wait.js'
 import { refuse, stillServed } from './refuse.js'
 import { FLAT, negotiated, pattern, type Rig, started } from './rig.js'
 

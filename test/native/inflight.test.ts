@@ -1,9 +1,9 @@
 /** Recovery through the inflight region: what a process took and did not answer, the next one answers, in order, once. */
 import { closeSync, fstatSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { inflight, Request } from '../../src/front-end/protocol.js'
 import { NativeEvent } from '../../src/native.js'
 import { InflightRegion } from '../driver/inflight.js'
-import { inflight, Request } from '../driver/protocol.js'
 import { sys } from '../driver/syscalls.js'
 import { connected, negotiated, pattern, type Rig, reversed, started } from './rig.js'
 

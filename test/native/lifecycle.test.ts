@@ -1,16 +1,16 @@
 /** Connections and deaths: who may come when, and what is left when they go. */
 import { closeSync, existsSync, openSync, statSync, unlinkSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Driver } from '../../src/front-end/driver.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { GuestMemory } from '../../src/front-end/memory.js'
+import { Feature, Request } from '../../src/front-end/protocol.js'
+import { driverOk, firstConnection } from '../../src/front-end/qemu.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import { type NativeDevice, NativeEvent } from '../../src/native.js'
-import { Driver } from '../driver/driver.js'
-import { FrontEnd } from '../driver/front-end.js'
-import { GuestMemory } from '../driver/memory.js'
-import { Feature, Request } from '../driver/protocol.js'
-import { driverOk, firstConnection } from '../driver/qemu.js'
 import { memoryMappings } from '../driver/resources.js'
 import { sys } from '../driver/syscalls.js'
 import { Traffic } from '../driver/traffic.js'
-import { turns, until } from '../driver/wait.js'
 import { BackEnd, connected, pattern, reversed, socketPath, started, withoutLeak } from './rig.js'
 
 /** A whole conversation: first connection, DRIVER_OK, one message. */

@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { turns, until } from '../../src/front-end/wait.js'
 import { createDevice, type NativeDevice, NativeEvent } from '../../src/native.js'
 import { sys } from '../driver/syscalls.js'
-import { turns, until } from '../driver/wait.js'
 import { BackEnd, connected, pattern, reversed, socketPath, started } from './rig.js'
 
 const closed = (device: NativeDevice) => onTestFinished(() => device.close())

@@ -13,7 +13,7 @@ import {
   u64s,
   vringAddress,
   vringState,
-} from '../driver/protocol.js'
+} from '../../src/front-end/protocol.js'
 import { sys } from '../driver/syscalls.js'
 import { FLAT, type Rig } from './rig.js'
 

@@ -7,6 +7,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { Driver, type DriverOptions } from '../../src/front-end/driver.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { FLAT, GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
+import { Feature } from '../../src/front-end/protocol.js'
+import { driverOk, firstConnection, type StartOptions } from '../../src/front-end/qemu.js'
+import { until } from '../../src/front-end/wait.js'
 import {
   BATCH_HEADER,
   createDevice,
@@ -24,15 +30,9 @@ import {
   NativeEvent,
   type NativeOptions,
 } from '../../src/native.js'
-import { Driver, type DriverOptions } from '../driver/driver.js'
-import { FrontEnd } from '../driver/front-end.js'
-import { FLAT, GuestMemory, type RegionSpec } from '../driver/memory.js'
-import { Feature } from '../driver/protocol.js'
-import { driverOk, firstConnection, type StartOptions } from '../driver/qemu.js'
 import { difference, resources } from '../driver/resources.js'
-import { until } from '../driver/wait.js'
 
-export { FLAT } from '../driver/memory.js'
+export { FLAT } from '../../src/front-end/memory.js'
 
 export interface Happening {
   event: NativeEvent

@@ -1,5 +1,10 @@
 /** What a ring carries: sizes, chain forms, splits, lengths, long runs. Notifications are in signals.test.ts. */
 import { describe, expect, it } from 'vitest'
+import { POISON } from '../../src/front-end/driver.js'
+import { Feature } from '../../src/front-end/protocol.js'
+import { stop } from '../../src/front-end/qemu.js'
+import type { Form } from '../../src/front-end/queue.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import {
   BATCH_HEADER,
   BATCH_MAX,
@@ -15,13 +20,8 @@ import {
   TIME_SERVICE,
   TIME_TAKEN,
 } from '../../src/native.js'
-import { POISON } from '../driver/driver.js'
-import { Feature } from '../driver/protocol.js'
-import { stop } from '../driver/qemu.js'
-import type { Form } from '../driver/queue.js'
 import { openFds } from '../driver/resources.js'
 import { Traffic } from '../driver/traffic.js'
-import { turns, until } from '../driver/wait.js'
 import { negotiated, pattern, reversed, started } from './rig.js'
 
 const SIZES = [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]

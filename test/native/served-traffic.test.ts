@@ -1,11 +1,11 @@
 /** A served platform at full traffic, with its whole dispatch: how often native code is entered, and that nobody else has to wait. */
 import { expect, onTestFinished, test } from 'vitest'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { BATCH_MAX, type NativeDevice } from '../../src/native.js'
 import { CLOCK, setUp } from '../control/rig.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { Guest } from '../driver/guest.js'
 import { startStorm } from '../driver/storm.js'
-import { until } from '../driver/wait.js'
 import { expectAllRight, RATE_GET, READS, RING, served } from './served.js'
 
 test('native code is entered once a batch, and no method of the device is called for a message', async () => {

@@ -1,12 +1,12 @@
 /** Who wakes whom: kicks, calls, their suppression with and without EVENT_IDX, and the descriptors they travel on. */
 import { closeSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { stop } from '../../src/front-end/qemu.js'
+import { passed, type Queue } from '../../src/front-end/queue.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import { NativeEvent } from '../../src/native.js'
-import { stop } from '../driver/qemu.js'
-import { passed, type Queue } from '../driver/queue.js'
 import { sys } from '../driver/syscalls.js'
 import { Traffic } from '../driver/traffic.js'
-import { turns, until } from '../driver/wait.js'
 import { BackEnd, negotiated, pattern, type Rig, type RigOptions, started } from './rig.js'
 
 /** A rig whose first message is done: later ones signal only as the ring's rules say. */

@@ -3,6 +3,11 @@
  * checked is what is used: an answer as for one of the two values, or a fault, and not a byte beyond the buffers.
  */
 import { expect, it } from 'vitest'
+import { POISON } from '../../src/front-end/driver.js'
+import { FLAT } from '../../src/front-end/memory.js'
+import { Descriptor } from '../../src/front-end/protocol.js'
+import { writeDescriptor } from '../../src/front-end/queue.js'
+import { turns } from '../../src/front-end/wait.js'
 import {
   BATCH_HEADER,
   ENTRY_REPLY_CAPACITY,
@@ -13,12 +18,7 @@ import {
   ENTRY_WRITTEN,
   NativeEvent,
 } from '../../src/native.js'
-import { POISON } from '../driver/driver.js'
-import { FLAT } from '../driver/memory.js'
-import { Descriptor } from '../driver/protocol.js'
-import { writeDescriptor } from '../driver/queue.js'
 import { sys } from '../driver/syscalls.js'
-import { turns } from '../driver/wait.js'
 import { type BackEnd, type Rig, started } from './rig.js'
 
 const { NEXT, WRITE, INDIRECT } = Descriptor

@@ -1,5 +1,7 @@
 /** The tap on a server's messages: all of them, as they were, with their times, and nothing while nobody listens. */
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/load.js'
 import { MessageDecoder, messageText } from '../../src/messages.js'
 import { BATCH_HEADER, BATCH_MAX, ENTRY_WORDS, EVENT_ENTRY } from '../../src/native.js'
@@ -8,9 +10,7 @@ import { monotonicUs } from '../../src/platform/time.js'
 import { type Server, serve } from '../../src/serve.js'
 import { Tap } from '../../src/tap.js'
 import { MESSAGE_MAX } from '../../src/wire/header.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
-import { until } from '../driver/wait.js'
 import { leastGrowth } from '../support/heap.js'
 import { socketPath } from './rig.js'
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import xterm from '@xterm/headless'
-import { until } from '../driver/wait.js'
+import { until } from '../../src/front-end/wait.js'
 
 const HELPER = join(import.meta.dirname, 'terminal.py')
 

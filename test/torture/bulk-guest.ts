@@ -2,10 +2,11 @@
  * A guest that sends as much as it can: one prepared chain for each of many commands, sent in turn. Descriptors and requests
  * are written once, then only numbers move. Each answer must be to the right command, say SUCCESS and be as long as ever.
  */
+
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { Descriptor } from '../../src/front-end/protocol.js'
 import { packHeader } from '../../src/wire/header.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
-import { Descriptor } from '../driver/protocol.js'
 
 const SIZE = 256
 const DEPTH = SIZE / 2

@@ -2,12 +2,13 @@
  * A guest whose back end dies again and again: keeps messages in flight, and compares every answer, in order, and every
  * delayed response, with what it must be. What it sees is a delay, or a test that fails.
  */
+
+import type { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { delayedResponseTo, NOTIFICATION, packHeader, typeOf } from '../../src/wire/header.js'
-import type { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
 import { InflightRegion } from '../driver/inflight.js'
 import type { Random } from '../driver/random.js'
-import { until } from '../driver/wait.js'
 import { type Command, Commands } from './commands.js'
 
 const SIZE = 64

@@ -1,7 +1,7 @@
 /** Who is let in to the web view, and what everybody else gets. */
 import { connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { until } from '../driver/wait.js'
+import { until } from '../../src/front-end/wait.js'
 import { ask, closing, enter, openRig, openSocket, originOf, Page, refusal } from './rig.js'
 
 const SESSIONS_MAX = 16

@@ -8,14 +8,14 @@ import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { Operations } from '../../src/control/operations.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/load.js'
 import { type Server, serve } from '../../src/serve.js'
 import type { WebServer } from '../../src/web/server.js'
 import { openWebView } from '../../src/web/view.js'
 import type { Answer, FromDevice, Hello, Requests, Tick } from '../../src/web/wire.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { Guest } from '../driver/guest.js'
-import { until } from '../driver/wait.js'
 
 const PLATFORM = {
   vendor: 'acme',

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Reading, Resources } from '../../../src/control/resources.js'
 import type { Watcher } from '../../../src/control/watcher.js'
+import { turns, until } from '../../../src/front-end/wait.js'
 import { clocks } from '../../../src/platform/clocks.js'
 import { resourceKinds } from '../../../src/protocols/protocol.js'
-import { turns, until } from '../../driver/wait.js'
 import { createTestAgent, everyProtocol, type TestAgent } from '../../support/agent.js'
 
 const text = `
