@@ -1,5 +1,8 @@
 /** The library: serve a platform from your own program, and declare protocols of your own (plug-ins). */
 export { z } from 'zod'
+export { type Client, ClientBase, createClient, StatusError } from './client/client.js'
+export { connectClient, createLocalClient, type StandardClient } from './client/index.js'
+export { VhostUserChannel } from './client/vhost-user-channel.js'
 export type { Device } from './device.js'
 export type { Endpoint } from './endpoint.js'
 export { OperatorError, RequestError } from './errors.js'
@@ -24,7 +27,7 @@ export { duration, frequency, power, resourceName, voltage } from './platform/un
 export type { Plugin } from './plugins.js'
 export type { Agent, AgentProtocol } from './protocols/agent.js'
 export { protocols } from './protocols/index.js'
-export { type AgentState, command, defineProtocol, event, type Protocol } from './protocols/protocol.js'
+export { type AgentState, command, commandsOn, defineProtocol, event, type Protocol } from './protocols/protocol.js'
 export { ResourceView } from './protocols/view.js'
 export { type ServeOptions, type Server, serve } from './serve.js'
 export type { Stats } from './stats.js'

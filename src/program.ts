@@ -8,6 +8,7 @@ import { addBenchCommand } from './cli/bench.js'
 import { addCtlCommand } from './cli/ctl.js'
 import { controlOption, httpOption, metricsOption } from './cli/open-options.js'
 import { addPlatformCommand } from './cli/platform.js'
+import { addSendCommand } from './cli/send.js'
 import type { ServeCommandOptions } from './cli/serve.js'
 import { SUBCOMMANDS, type Subcommand } from './cli/subcommands.js'
 import { addTraceCommand } from './cli/trace.js'
@@ -108,6 +109,7 @@ const adders: Record<Subcommand, (program: Command) => void> = {
   trace: addTraceCommand,
   bench: addBenchCommand,
   ctl: addCtlCommand,
+  send: addSendCommand,
 }
 for (const name of SUBCOMMANDS) adders[name](program)
 

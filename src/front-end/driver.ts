@@ -120,6 +120,21 @@ export class Driver {
     return this.answer(used[0]!)
   }
 
+  /** The events that have arrived, oldest first; their buffers are offered again. */
+  takeEvents(): Uint8Array[] {
+    const used = this.eventq.takeAll()
+    const events = used.map(({ head, length }) => {
+      const piece = this.eventBuffers.get(head)!
+      this.eventBuffers.delete(head)
+      if (length > piece.length) throw new Error(`used.len ${length} of ${piece.length} bytes`)
+      const event = this.memory.read(piece.at, length)
+      this.eventBuffers.set(this.eventq.post({ readable: [], writable: [piece] }), piece)
+      return event
+    })
+    if (used.length > 0) this.eventq.publish()
+    return events
+  }
+
   /** Offers `count` buffers of `length` bytes for events, and kicks if the device asks for it. */
   postEventBuffers(count: number, length: number): void {
     for (let i = 0; i < count; i++) {

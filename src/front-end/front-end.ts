@@ -22,7 +22,7 @@ import {
   vringState,
   type WireRegion,
 } from './protocol.js'
-import { until } from './wait.js'
+import { LIMIT_MS, until } from './wait.js'
 
 export interface SendOptions {
   needReply?: boolean
@@ -45,6 +45,10 @@ const chunk = new Uint8Array(65536)
 
 export class FrontEnd {
   readonly socket: number
+  /** Whether the back end acknowledges requests (REPLY_ACK). */
+  acknowledges = true
+  /** How long a reply may take. */
+  limitMs = LIMIT_MS
   private pending = EMPTY
   private pendingFds: number[] = []
   private atEnd = false
@@ -95,10 +99,14 @@ export class FrontEnd {
   /** Waits for the next frame, or the end. */
   async frame(what = 'a reply'): Promise<Reply | 'closed'> {
     let frame: Reply | 'closed' | undefined
-    await until(() => {
-      frame = this.poll()
-      return frame !== undefined
-    }, what)
+    await until(
+      () => {
+        frame = this.poll()
+        return frame !== undefined
+      },
+      what,
+      this.limitMs,
+    )
     return frame!
   }
 
@@ -120,8 +128,16 @@ export class FrontEnd {
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
-  /** Sends a request with need_reply and returns the acknowledgement: 0n means done. */
+  /**
+   * Sends a request with need_reply and returns the acknowledgement: 0n means done. A back end without REPLY_ACK can't refuse;
+   * its reply to a question that follows tells that it is done.
+   */
   async acknowledge(request: number, payload = EMPTY, fds: readonly number[] = []): Promise<bigint> {
+    if (!this.acknowledges) {
+      this.send(request, payload, { fds })
+      await this.sync()
+      return 0n
+    }
     return (await this.ask(request, 8, payload, { needReply: true, fds })).getBigUint64(0, true)
   }
 

@@ -20,6 +20,7 @@ export async function firstConnection(frontEnd: FrontEnd, queues: readonly Queue
   await frontEnd.features()
   const protocolFeatures = (await frontEnd.protocolFeatures()) & KNOWN_PROTOCOL_FEATURES
   frontEnd.setProtocolFeatures(protocolFeatures)
+  frontEnd.acknowledges = (protocolFeatures & ProtocolFeature.REPLY_ACK) !== 0n
   if (protocolFeatures & ProtocolFeature.MQ) await frontEnd.ask(Request.GET_QUEUE_NUM, 8)
   if (protocolFeatures & ProtocolFeature.CONFIGURE_MEM_SLOTS) await frontEnd.ask(Request.GET_MAX_MEM_SLOTS, 8)
   frontEnd.send(Request.SET_OWNER)

@@ -189,9 +189,14 @@ export class Queue {
       : (Atomics.load(this.usedHeader, 0) & USED_NO_NOTIFY) === 0
   }
 
+  /** Whether there is a used chain that was not taken yet. */
+  get hasUsed(): boolean {
+    return this.usedIdx !== this.nextUsed
+  }
+
   /** The next used chain, its descriptors freed; undefined if there is none. */
   take(): Used | undefined {
-    if (this.usedIdx === this.nextUsed) return undefined
+    if (!this.hasUsed) return undefined
     const entry = 1 + 2 * (this.nextUsed % this.size)
     const head = this.usedEntries[entry]!
     const chain = this.inChain[head]

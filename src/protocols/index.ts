@@ -11,7 +11,7 @@ import { sensor } from './sensor.js'
 import { system } from './system.js'
 import { voltage } from './voltage.js'
 
-export const protocols: readonly Protocol[] = [
+export const protocols = [
   base,
   power,
   system,
@@ -22,4 +22,4 @@ export const protocols: readonly Protocol[] = [
   voltage,
   powercap,
   pinctrl,
-]
+] as const satisfies readonly Protocol[]

@@ -214,16 +214,26 @@ function commonCommands(negotiateSince: number) {
 
 type CommonCommand = ReturnType<typeof commonCommands>[number]
 
+/** The commands as all but their protocol see them: the state's type is the protocol's own matter. */
+type Stateless<C extends readonly unknown[]> = {
+  [I in keyof C]: C[I] extends Command<infer _S, infer N, infer Q, infer R, infer D>
+    ? Command<AgentState, N, Q, R, D>
+    : never
+}
+
 /** Declares a protocol; `commands` are its own, PROTOCOL_ATTRIBUTES included, without the other common ones. */
 export function defineProtocol<
   S extends AgentState,
   const N extends string,
   const C extends readonly Command<S>[],
   const E extends readonly Event[] = readonly [],
->(declaration: ProtocolDeclaration<S, N, C, E>): Protocol<S, N, C, E> {
+>(declaration: ProtocolDeclaration<S, N, C, E>): Protocol<AgentState, N, Stateless<C>, E> {
   const versions = declaration.versions
   const negotiateSince = declaration.negotiateSince ?? versions[versions.length - 1]!
-  const commands: readonly (CommonCommand | C[number])[] = [...commonCommands(negotiateSince), ...declaration.commands]
+  const commands = [...commonCommands(negotiateSince), ...declaration.commands] as readonly (
+    | CommonCommand
+    | Stateless<C>[number]
+  )[]
   return {
     // Without events, E is the empty tuple.
     events: [] as readonly Event[] as E,

@@ -62,6 +62,16 @@ export type ValuesOf<F extends Fields> = { [N in NameOf<F[number]>]: ValueOf<Nam
   [N in NameOf<OptionalFields<F[number]>>]?: ValueOf<Named<OptionalFields<F[number]>, N>>
 }
 
+/** What `encode` takes for a request of these fields, if fields that are left out are 0 or empty. */
+export type InputOf<F extends Fields> = { [N in NameOf<F[number]>]?: InputValue<Named<F[number], N>> } & {
+  [N in NameOf<OptionalFields<F[number]>>]?: InputValue<Named<OptionalFields<F[number]>, N>>
+}
+type InputValue<F> = F extends Scalar
+  ? number | bigint
+  : F extends List<string, infer E>
+    ? readonly InputOf<E>[]
+    : ValueOf<F>
+
 const SIZES = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8, s64: 8 } as const
 
 export const u8 = <const N extends string>(name: N): Scalar<N, 'u8'> => ({ kind: 'u8', name })
@@ -91,6 +101,13 @@ export const optional = <const F extends Fields>(fields: F, when: (before: Value
   fields,
   when,
 })
+
+/** Least and largest value of a scalar field. */
+export function rangeOf(kind: ScalarKind): { min: bigint; max: bigint } {
+  const bits = BigInt(8 * SIZES[kind])
+  const signed = kind === 's32' || kind === 's64'
+  return signed ? { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n } : { min: 0n, max: (1n << bits) - 1n }
+}
 
 /** Bytes of the part that is always there, and whether that is all. */
 export function sizeOf(fields: Fields): { min: number; fixed: boolean } {

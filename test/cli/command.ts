@@ -26,18 +26,27 @@ export class RunningCommand {
 
   /** Resolves with the match once stderr has the pattern. Rejects if the command ends first, or takes too long. */
   said(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#matched('stderr', pattern)
+  }
+
+  /** The same for stdout. */
+  printed(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#matched('stdout', pattern)
+  }
+
+  #matched(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`not within ${LIMIT_MS} ms: ${pattern} in\n${this.stderr}`)),
+        () => reject(new Error(`not within ${LIMIT_MS} ms: ${pattern} in\n${this[stream]}`)),
         LIMIT_MS,
       )
       const look = (): void => {
-        const match = pattern.exec(this.stderr)
+        const match = pattern.exec(this[stream])
         if (!match) return
         clearTimeout(timer)
         resolve(match)
       }
-      this.child.stderr!.on('data', look)
+      this.child[stream]!.on('data', look)
       void this.ended.then(code => {
         clearTimeout(timer)
         reject(new Error(`ended (${code}) before it said ${pattern}:\n${this.stderr}`))

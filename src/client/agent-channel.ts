@@ -1,0 +1,57 @@
+/** A platform in this process, without a transport: commands go straight to dispatch, and are carried out at once. */
+import { dispatch } from '../dispatch.js'
+import { FailedError } from '../errors.js'
+import { agentsOf } from '../platform/config.js'
+import type { Platform } from '../platform/platform.js'
+import { Agent, type EventSink } from '../protocols/agent.js'
+import type { Protocol } from '../protocols/protocol.js'
+import { MessageWriter, RequestReader } from '../wire/message.js'
+import { CAPACITY, type Channel } from './channel.js'
+
+export class AgentChannel implements Channel, EventSink {
+  readonly available = true
+  readonly congested = false
+  readonly agent: Agent
+  readonly ended: Promise<Error>
+  #tellEnd: (error: Error) => void = () => {}
+  onEvent: ((message: Uint8Array) => void) | undefined
+
+  /** An agent of its own on `platform`, with what the first agent of the platform file may do. */
+  constructor({ platform, protocols }: { platform: Platform; protocols: readonly Protocol[] }) {
+    this.ended = new Promise(resolve => {
+      this.#tellEnd = resolve
+    })
+    const peers: Agent[] = []
+    this.agent = new Agent({ config: agentsOf(platform.config)[0]!, platform, events: this, peers, protocols })
+    peers.push(this.agent)
+  }
+
+  async exchange(message: Uint8Array): Promise<Uint8Array> {
+    this.agent.platform.time.refresh()
+    return exchange(this.agent, message)
+  }
+
+  notify(header: number, words: readonly number[]): void {
+    // After the reply of the command that caused it, as on a ring.
+    queueMicrotask(() => this.onEvent?.(new Uint8Array(Uint32Array.of(header, ...words).buffer)))
+  }
+
+  respondLater(header: number, words: readonly number[]): void {
+    this.notify(header, words)
+  }
+
+  close(): void {
+    this.agent.release()
+    this.#tellEnd(new FailedError('the client was closed'))
+  }
+}
+
+/** Carries out a whole message for `agent`. The reply is empty if there is none. */
+export function exchange(agent: Agent, message: Uint8Array, capacity = CAPACITY): Uint8Array {
+  const request = new RequestReader(new DataView(message.buffer, message.byteOffset, message.byteLength))
+  request.open(0, message.byteLength)
+  const buffer = new Uint8Array(capacity)
+  const reply = new MessageWriter(new DataView(buffer.buffer))
+  reply.open(0, capacity)
+  return buffer.slice(0, dispatch(agent, request, message.byteLength, reply, capacity))
+}
