@@ -89,7 +89,18 @@ class ClockState extends ResourceView<Clock> implements AgentState {
 
   #notify(eventId: number, clock: Clock, agentId: number, rateHz: number): void {
     const id = this.idOf(clock)
-    if (id !== undefined) this.protocol.notify(eventId, [agentId, id, rateHz >>> 0, Math.floor(rateHz / TWO_32)])
+    if (id === undefined) return
+    this.protocol.notify(eventId, [agentId, id, rateHz >>> 0, Math.floor(rateHz / TWO_32)], clock)
+  }
+
+  override permissionsChanged(): readonly Clock[] {
+    const revoked = super.permissionsChanged()
+    for (const clock of revoked) {
+      this.#changed.delete(clock)
+      this.#requested.delete(clock)
+    }
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
   }
 
   readonly #setRate = ({ id, rateHz, header, respond }: RateSet): void => {
@@ -100,7 +111,7 @@ class ClockState extends ResourceView<Clock> implements AgentState {
     this.protocol.respondLater(header, [SUCCESS, id, clock.rateHz >>> 0, Math.floor(clock.rateHz / TWO_32)])
   }
 
-  /** Ids of the clocks that this one can be fed from, as far as this agent sees them. */
+  /** Ids of the clocks that this one can be fed from, as far as this agent may use them. */
   parentIds(clock: Clock): number[] {
     return clock.parents.flatMap(parent => this.idOf(parent) ?? [])
   }
@@ -290,7 +301,7 @@ export const clock = defineProtocol<ClockState>({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32((state.pending.max << 16) | state.list.length)
+      reply.u32((state.pending.max << 16) | state.count)
       return SUCCESS
     }),
     command(0x3, 'CLOCK_ATTRIBUTES', CLOCK_ID, [u32('attributes'), text('name')], (state, request, reply) => {

@@ -80,12 +80,21 @@ class PerfState extends ResourceView<PerfDomain> implements AgentState {
     const id = this.#limits.has(domain) ? this.idOf(domain) : undefined
     if (id === undefined) return
     const { min, max } = domain
-    this.protocol.notify(LIMITS_CHANGED, [agentId, id, this.wordOf(domain, max), this.wordOf(domain, min)])
+    this.protocol.notify(LIMITS_CHANGED, [agentId, id, this.wordOf(domain, max), this.wordOf(domain, min)], domain)
   }
 
   readonly #onLevel = (domain: PerfDomain, agentId: number): void => {
     const id = this.#levels.has(domain) ? this.idOf(domain) : undefined
-    if (id !== undefined) this.protocol.notify(LEVEL_CHANGED, [agentId, id, this.wordOf(domain, domain.level)])
+    if (id !== undefined) this.protocol.notify(LEVEL_CHANGED, [agentId, id, this.wordOf(domain, domain.level)], domain)
+  }
+
+  override permissionsChanged(): readonly PerfDomain[] {
+    const revoked = super.permissionsChanged()
+    for (const domain of revoked) {
+      this.#limits.delete(domain)
+      this.#levels.delete(domain)
+    }
+    return revoked
   }
 
   save(): Saved {
@@ -237,7 +246,7 @@ export const perf = defineProtocol<PerfState>({
       [],
       [u32('attributes'), u32('statistics_address_low'), u32('statistics_address_high'), u32('statistics_len')],
       (state, _request, reply, protocol) => {
-        reply.u32(powerUnitFlag(state.domains, protocol.version) | state.list.length)
+        reply.u32(powerUnitFlag(state.domains, protocol.version) | state.count)
         reply.u32(0)
         reply.u32(0)
         reply.u32(0)

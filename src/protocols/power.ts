@@ -64,7 +64,17 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
 
   #notify(eventId: number, domain: PowerDomain, agentId: number, state: number): void {
     const id = this.idOf(domain)
-    if (id !== undefined) this.protocol.notify(eventId, [agentId, id, state])
+    if (id !== undefined) this.protocol.notify(eventId, [agentId, id, state], domain)
+  }
+
+  override permissionsChanged(): readonly PowerDomain[] {
+    const revoked = super.permissionsChanged()
+    for (const domain of revoked) {
+      this.#changed.delete(domain)
+      this.#requested.delete(domain)
+    }
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
   }
 
   save(): Saved {
@@ -155,7 +165,7 @@ export const power = defineProtocol<PowerState>({
       [],
       [u32('attributes'), u32('statistics_address_low'), u32('statistics_address_high'), u32('statistics_len')],
       (state, _request, reply) => {
-        reply.u32(state.list.length)
+        reply.u32(state.count)
         // The statistics live in memory that virtio does not share: there are none.
         reply.u64(0)
         reply.u32(0)

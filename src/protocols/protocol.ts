@@ -16,10 +16,8 @@ import type { AgentProtocol } from './agent.js'
 export interface AgentState {
   /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. */
   release?(): void
-  /** The agent's permissions changed. */
-  permissionsChanged?(): void
-  /** Whether the agent may use none of the protocol's resources: then the protocol is not listed for it. */
-  readonly allDenied?: boolean
+  /** The agent's permissions changed: `AgentProtocol.denied` says whether anything of the protocol is left to it. */
+  permissionsChanged?(): unknown
   /** What a later process needs to go on: subscriptions, commands under way. Default: nothing. */
   save?(): Saved
   /** Takes over what `save` gave, on a state that is new. */

@@ -85,12 +85,22 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
 
   readonly #onTripPoint = (sensor: Sensor, trip: number, rising: boolean): void => {
     if (!this.#tripPoints.has(sensor)) return
-    this.protocol.notify(TRIP_POINT_EVENT, [PLATFORM_ID, this.idOf(sensor)!, rising ? RISING | trip : trip])
+    this.protocol.notify(TRIP_POINT_EVENT, [PLATFORM_ID, this.idOf(sensor)!, rising ? RISING | trip : trip], sensor)
   }
 
   readonly #onSample = (sensor: Sensor): void => {
     if (!this.#updates.has(sensor)) return
-    this.protocol.notify(UPDATE, [PLATFORM_ID, this.idOf(sensor)!, ...readingWords(sensor, V2)])
+    this.protocol.notify(UPDATE, [PLATFORM_ID, this.idOf(sensor)!, ...readingWords(sensor, V2)], sensor)
+  }
+
+  override permissionsChanged(): readonly Sensor[] {
+    const revoked = super.permissionsChanged()
+    for (const sensor of revoked) {
+      this.subscribe(sensor, TRIP_POINT_EVENT, false)
+      this.subscribe(sensor, UPDATE, false)
+    }
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
   }
 
   save(): Saved {

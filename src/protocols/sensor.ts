@@ -209,7 +209,7 @@ export const sensor = defineProtocol<SensorState>({
         u32('sensor_reg_len'),
       ],
       (state, _request, reply) => {
-        reply.u16(state.list.length)
+        reply.u16(state.count)
         reply.u8(state.hasEvents ? state.pending.max : 0)
         reply.u8(0)
         // No shared memory with readings over virtio.

@@ -56,6 +56,12 @@ class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
     return latencyUs !== undefined && this.pending.max > 0 && this.protocol.agent.events.available
   }
 
+  override permissionsChanged(): readonly VoltageDomain[] {
+    const revoked = super.permissionsChanged()
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
+  }
+
   save(): Saved {
     return this.pending.save()
   }
@@ -144,7 +150,7 @@ export const voltage = defineProtocol<VoltageState>({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32(state.list.length)
+      reply.u32(state.count)
       return SUCCESS
     }),
     command(
