@@ -110,14 +110,23 @@ export class AgentProtocol implements Kept {
 
   #applyPermissions(): void {
     const { agent, protocol } = this
-    this.denied = this.#names
-      ? [...this.#names].every(name => agent.permissions.denies(protocol.id, name))
-      : protocol.id !== BASE && agent.permissions.deniedByDefault
+    this.denied = this.#names ? this.#allDenied(this.#names) : protocol.id !== BASE && agent.permissions.deniedByDefault
     this.commands = this.denied ? this.#commandsOfVersion.map(() => undefined) : this.#commandsOfVersion
+  }
+
+  /** Mostly the first name decides. */
+  #allDenied(names: Iterable<string>): boolean {
+    const denies = this.agent.permissions.deniedBy(this.protocol.id)
+    for (const name of names) if (!denies(name)) return false
+    return true
   }
 
   /** Drops what the agent configured: subscriptions, votes, pending commands. */
   reset(): void {
+    if (this.state.reset) {
+      this.state.reset()
+      return
+    }
     this.state.release?.()
     this.state = this.protocol.attach(this.agent.platform, this)
   }

@@ -127,11 +127,18 @@ class ClockState extends ResourceView<Clock> implements AgentState {
     this.pending.restore(pending)
   }
 
+  reset(): void {
+    this.#changed.clear()
+    this.#requested.clear()
+    this.pending.cancel()
+    for (const clock of this.held) clock.release(this.agentId)
+    this.held.clear()
+  }
+
   release(): void {
     this.clocks.off('rateChanged', this.#onChanged)
     this.clocks.off('rateRequested', this.#onRequested)
-    this.pending.cancel()
-    for (const clock of this.list) clock.release(this.agentId)
+    this.reset()
   }
 }
 
@@ -198,6 +205,7 @@ function configSetV1(state: ClockState, request: RequestReader): number {
   if (!clock) return state.refusal
   if (!clock.permissions.state) return DENIED
   if (attributes & ~1) return INVALID_PARAMETERS
+  state.held.add(clock)
   clock.vote(state.agentId, attributes === 1)
   return SUCCESS
 }
@@ -217,6 +225,7 @@ function configSet(state: ClockState, request: RequestReader): number {
     if (type === DUTY_CYCLE && (value === 0 || value >= 100)) return INVALID_PARAMETERS
     clock.extended.set(type, value)
   }
+  state.held.add(clock)
   if (wanted === STATE_ENABLE) clock.vote(state.agentId, true)
   if (wanted === STATE_DISABLE) clock.vote(state.agentId, false)
   return SUCCESS

@@ -107,10 +107,17 @@ class PerfState extends ResourceView<PerfDomain> implements AgentState {
     for (const id of levels) this.subscribe(this.list[id]!, LEVEL_CHANGED, true)
   }
 
+  reset(): void {
+    this.#limits.clear()
+    this.#levels.clear()
+    this.domains.release(this.agentId, this.held)
+    this.held.clear()
+  }
+
   release(): void {
     this.domains.off('limitsChanged', this.#onLimits)
     this.domains.off('levelChanged', this.#onLevel)
-    this.domains.release(this.agentId)
+    this.reset()
   }
 }
 
@@ -181,6 +188,7 @@ function setLimits(
   if (setsMax && !isDescribed(domain, bounds.max)) return OUT_OF_RANGE
   if (setsMin && !isDescribed(domain, bounds.min)) return OUT_OF_RANGE
   if (bounds.max !== undefined && bounds.min !== undefined && bounds.min > bounds.max) return INVALID_PARAMETERS
+  state.held.add(domain)
   state.domains.setLimits(domain, bounds, state.agentId)
   return SUCCESS
 }

@@ -12,8 +12,14 @@ export class Permissions implements Kept {
   }
 
   denies(protocolId: number, resourceName: string): boolean {
-    const isException = this.#exceptions.get(protocolId)?.has(resourceName) ?? false
-    return isException !== this.deniedByDefault
+    return this.deniedBy(protocolId)(resourceName)
+  }
+
+  /** The same for many resources of a protocol: guests can have all of them asked for, over and over. */
+  deniedBy(protocolId: number): (resourceName: string) => boolean {
+    const exceptions = this.#exceptions.get(protocolId)
+    if (!exceptions?.size) return () => this.deniedByDefault
+    return name => exceptions.has(name) !== this.deniedByDefault
   }
 
   /** Returns whether that changed anything. */

@@ -125,8 +125,13 @@ class PinctrlState extends ResourceView<Pin> implements AgentState {
     return (selector === GROUP ? this.#groupMembers[id] : selector === FUNCTION ? this.#functionMembers[id] : []) ?? []
   }
 
+  reset(): void {
+    this.pins.release(this.agentId, this.held)
+    this.held.clear()
+  }
+
   release(): void {
-    this.pins.release(this.agentId)
+    this.reset()
   }
 }
 
@@ -236,6 +241,7 @@ function hold(holds: boolean) {
     const target = state.target(selector, id)
     if (!target) return state.refusal
     if (state.pins.isHeldFrom(target, state.agentId)) return IN_USE
+    for (const pin of target.pins) state.held.add(pin)
     state.pins.hold(target, state.agentId, holds)
     return SUCCESS
   }

@@ -88,11 +88,18 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
     this.pending.restore(pending)
   }
 
+  reset(): void {
+    this.#changed.clear()
+    this.#requested.clear()
+    this.pending.cancel()
+    this.domains.release(this.agentId, this.held)
+    this.held.clear()
+  }
+
   release(): void {
     this.domains.off('stateChanged', this.#onChanged)
     this.domains.off('stateRequested', this.#onRequested)
-    this.pending.cancel()
-    this.domains.release(this.agentId)
+    this.reset()
   }
 }
 
@@ -119,6 +126,7 @@ function setState(state: PowerState, request: RequestReader): number {
   if (domain.critical && wanted !== ON) return DENIED
   if (domain.changing) return BUSY
   state.domains.emit('stateRequested', domain, state.agentId, wanted)
+  state.held.add(domain)
   if (asynchronous) state.pending.start({ id, state: wanted }, domain.latencyUs ?? 0)
   else state.domains.setState(domain, wanted, state.agentId)
   return SUCCESS

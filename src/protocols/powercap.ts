@@ -148,12 +148,17 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
     this.pending.restore(pending)
   }
 
-  release(): void {
-    this.powercaps.off('capChanged', this.#onCapChanged)
-    this.powercaps.off('measured', this.#onMeasured)
+  reset(): void {
+    this.#caps.clear()
     for (const domain of this.#measurements.keys()) this.powercaps.unwatch(domain)
     this.#measurements.clear()
     this.pending.cancel()
+  }
+
+  release(): void {
+    this.powercaps.off('capChanged', this.#onCapChanged)
+    this.powercaps.off('measured', this.#onMeasured)
+    this.reset()
   }
 }
 

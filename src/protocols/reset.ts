@@ -91,9 +91,14 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
     this.pending.restore(pending)
   }
 
+  reset(): void {
+    this.#subscribed.clear()
+    this.pending.cancel()
+  }
+
   release(): void {
     this.resets.off('issued', this.#onIssued)
-    this.pending.cancel()
+    this.reset()
   }
 }
 

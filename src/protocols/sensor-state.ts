@@ -114,15 +114,20 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
     this.pending.restore(pending)
   }
 
-  release(): void {
-    this.#sensors.off('tripPoint', this.#onTripPoint)
-    this.#sensors.off('sample', this.#onSample)
+  reset(): void {
     this.pending.cancel()
     for (const sensor of this.#tripPoints) sensor.unwatch()
     for (const sensor of this.#updates) sensor.unwatch()
     this.#tripPoints.clear()
     this.#updates.clear()
-    for (const sensor of this.list) sensor.release(this.agentId)
+    for (const sensor of this.held) sensor.release(this.agentId)
+    this.held.clear()
+  }
+
+  release(): void {
+    this.#sensors.off('tripPoint', this.#onTripPoint)
+    this.#sensors.off('sample', this.#onSample)
+    this.reset()
   }
 }
 

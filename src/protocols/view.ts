@@ -16,6 +16,11 @@ export class ResourceView<Resource extends { name: string }> {
   readonly list: readonly Resource[]
   /** How many ids there are for an agent that goes through them all: the highest that it may use, and those below. */
   count = 0
+  /**
+   * Resources with which the agent may have something that ends with its driver, such as a vote: handlers note them, `reset`
+   * goes through them. All at first, as a state file may say so.
+   */
+  readonly held: Set<Resource>
   /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
   refusal = NOT_FOUND
   protected readonly protocol: AgentProtocol
@@ -26,6 +31,7 @@ export class ResourceView<Resource extends { name: string }> {
   /** `resources` are all the platform has. */
   constructor(resources: readonly Resource[], protocol: AgentProtocol) {
     this.list = visibleTo(protocol, resources)
+    this.held = new Set(this.list)
     this.protocol = protocol
     this.#ids = new Map(this.list.map((resource, id) => [resource, id]))
     this.#readPermissions()
@@ -66,16 +72,18 @@ export class ResourceView<Resource extends { name: string }> {
   permissionsChanged(): readonly Resource[] {
     const before = this.#allowed
     this.#readPermissions()
-    const revoked = before.flatMap(resource => (resource && this.idOf(resource) === undefined ? [resource] : []))
+    const revoked: Resource[] = []
+    before.forEach((resource, id) => {
+      if (resource && !this.#allowed[id]) revoked.push(resource)
+    })
     if (revoked.length > 0) this.protocol.dropNotifications(new Set(revoked))
     return revoked
   }
 
   #readPermissions(): void {
     const { agent, protocol } = this.protocol
-    this.#allowed = this.list.map(resource =>
-      agent.permissions.denies(protocol.id, resource.name) ? undefined : resource,
-    )
+    const denies = agent.permissions.deniedBy(protocol.id)
+    this.#allowed = this.list.map(resource => (denies(resource.name) ? undefined : resource))
     this.count = this.#allowed.findLastIndex(resource => resource !== undefined) + 1
   }
 }

@@ -70,9 +70,14 @@ class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
     this.pending.restore(saved)
   }
 
-  release(): void {
+  reset(): void {
     this.pending.cancel()
-    this.voltages.release(this.agentId)
+    this.voltages.release(this.agentId, this.held)
+    this.held.clear()
+  }
+
+  release(): void {
+    this.reset()
   }
 }
 
@@ -108,6 +113,7 @@ function configSet(state: VoltageState, request: RequestReader): number {
   if (!domain.permissions.mode) return DENIED
   // A mode is four bits wide: with any reserved bit the word is none of the modes.
   if (!domain.modes.has(mode)) return INVALID_PARAMETERS
+  state.held.add(domain)
   state.voltages.setMode(domain, mode, state.agentId)
   return SUCCESS
 }
