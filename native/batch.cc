@@ -11,6 +11,20 @@ namespace {
 // the event loop waiting.
 constexpr uint32_t VISITS_MAX = 4096;
 
+bool overlap(const Piece& a, const Piece& b) { return a.host < b.host + b.length && b.host < a.host + a.length; }
+
+// Whether the reply can be written where the driver wants it while the request is still read. Some drivers give both the
+// same buffer (FreeBSD's does): then the reply stays in scratch memory until it is published.
+bool can_reply_in_place(const DescriptorChain& chain, const MemoryMap& memory) {
+  const std::vector<Piece>& writable = chain.writable();
+  if (writable.size() != 1) return false;
+  const std::vector<Piece>& readable = chain.readable();
+  // Host addresses say nothing there. Rare enough for the slow way to be good enough.
+  if (memory.aliased()) return readable.empty();
+  return std::none_of(readable.begin(), readable.end(),
+                      [&](const Piece& piece) { return overlap(piece, writable[0]); });
+}
+
 }  // namespace
 
 // Zeroed, so no reply can carry what the process did before. By calloc: most of the scratch memory is never touched, and
@@ -34,7 +48,7 @@ Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory, uint32_t max
       taken.returned = true;
       continue;
     }
-    fill(count_++, chain_, queue.ticket(chain_.head()), scatter_);
+    fill(count_++, chain_, memory, queue.ticket(chain_.head()), scatter_);
     queue.take(chain_);
   }
   taken.count = count_;
@@ -62,7 +76,7 @@ Peek Batch::peek_event(Virtqueue& queue, const MemoryMap& memory, bool& returned
     // virtio 1.3 §5.17.6.2: event buffers are device-writable, and nothing else.
     if (event_chain_.readable_bytes() == 0 && event_chain_.writable_bytes() > 0) {
       event_scatter_.clear();
-      fill(BATCH_MAX, event_chain_, queue.next_used(), event_scatter_);
+      fill(BATCH_MAX, event_chain_, memory, queue.next_used(), event_scatter_);
       return Peek::CHAIN;
     }
     queue.take(event_chain_);
@@ -77,7 +91,8 @@ void Batch::commit_event(Virtqueue& queue, uint32_t written) {
   finish(BATCH_MAX, written, queue, event_scatter_);
 }
 
-void Batch::fill(uint32_t index, const DescriptorChain& chain, uint32_t ticket, std::vector<Piece>& scatter) {
+void Batch::fill(uint32_t index, const DescriptorChain& chain, const MemoryMap& memory, uint32_t ticket,
+                 std::vector<Piece>& scatter) {
   const auto scratch_offset = static_cast<uint32_t>(index * sizeof(SharedMemory::Message));
   SharedMemory::Message& scratch = shared_->scratch[index];
   Entry& entry = shared_->entries[index];
@@ -109,7 +124,7 @@ void Batch::fill(uint32_t index, const DescriptorChain& chain, uint32_t ticket, 
     }
   }
   const std::vector<Piece>& writable = chain.writable();
-  if (writable.size() == 1) {
+  if (can_reply_in_place(chain, memory)) {
     __builtin_prefetch(writable[0].host, 1);
     entry.reply_window = writable[0].window;
     entry.reply_offset = writable[0].offset;

@@ -92,12 +92,13 @@ class Batch {
   struct Slot {
     uint16_t head;
     uint32_t capacity;
-    // Where a scattered reply goes: this range of scatter_. Empty if JavaScript writes to guest memory itself.
+    // Where a reply in scratch memory goes: this range of scatter_. Empty if JavaScript writes to guest memory itself.
     uint32_t scatter_begin;
     uint32_t scatter_end;
   };
 
-  void fill(uint32_t index, const DescriptorChain& chain, uint32_t ticket, std::vector<Piece>& scatter);
+  void fill(uint32_t index, const DescriptorChain& chain, const MemoryMap& memory, uint32_t ticket,
+            std::vector<Piece>& scatter);
   void finish(uint32_t index, uint32_t written, Virtqueue& queue, const std::vector<Piece>& scatter);
 
   std::shared_ptr<SharedMemory> shared_;

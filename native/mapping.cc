@@ -40,6 +40,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(begin_, other.begin_);
   std::swap(bytes_, other.bytes_);
   std::swap(data_, other.data_);
+  std::swap(part_, other.part_);
   std::swap(slot_, other.slot_);
   return *this;
 }
@@ -76,8 +77,14 @@ MappingFault Mapping::map(int fd, uint64_t offset, uint64_t length) {
   begin_ = begin;
   bytes_ = bytes;
   data_ = static_cast<uint8_t*>(begin) + (offset - start);
+  part_ = {file.st_dev, file.st_ino, offset, end};
   slot_ = slot;
   return MappingFault::NONE;
+}
+
+bool Mapping::shares_bytes(const Mapping& other) const {
+  const Part &a = part_, &b = other.part_;
+  return a.device == b.device && a.inode == b.inode && a.begin < b.end && b.begin < a.end;
 }
 
 bool Mapping::broken() const { return slot_ >= 0 && sigbus::broken(slot_); }

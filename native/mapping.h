@@ -2,6 +2,8 @@
 // when it goes. Knows no addresses but its own.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -34,11 +36,22 @@ class Mapping {
   explicit operator bool() const { return data_ != nullptr; }
   // True once the file shrank below the mapping and a page had to be replaced: what is read here is no longer shared.
   bool broken() const;
+  // Both show some byte of the same file.
+  bool shares_bytes(const Mapping& other) const;
 
  private:
+  // The part of the file that is shown.
+  struct Part {
+    dev_t device = 0;
+    ino_t inode = 0;
+    uint64_t begin = 0;
+    uint64_t end = 0;
+  };
+
   void* begin_ = nullptr;
   size_t bytes_ = 0;
   uint8_t* data_ = nullptr;
+  Part part_;
   int slot_ = -1;
 };
 

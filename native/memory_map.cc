@@ -119,6 +119,11 @@ const MemoryMap::Region* MemoryMap::region_of(uint64_t guest_address) const {
 
 void MemoryMap::changed() {
   recent_ = {};
+  aliased_ = false;
+  for (auto region = regions_.begin(); region != regions_.end(); ++region) {
+    aliased_ |= std::any_of(regions_.begin(), region,
+                            [&](const Region& other) { return region->mapping.shares_bytes(other.mapping); });
+  }
   uint32_t next = SCRATCH_WINDOW + 1;
   for (Region& region : regions_) {
     region.first_window = next;

@@ -65,6 +65,9 @@ class MemoryMap {
   // True if a file shrank under its mapping; the memory is then not usable until it is replaced.
   bool broken() const;
 
+  // Two regions show the same bytes of a file: different host addresses may then be the same memory.
+  bool aliased() const { return aliased_; }
+
   // Guest-physical [address, address + length) as one piece, if it is one. False says nothing: translate() decides.
   bool translate_whole(uint64_t address, uint32_t length, Piece& piece) const;
   // Appends the pieces of guest-physical [address, address + length), split where regions or windows end. False, with
@@ -94,6 +97,7 @@ class MemoryMap {
   void changed();
 
   std::vector<Region> regions_;
+  bool aliased_ = false;
   // The region that translated last: consecutive descriptors nearly always share one. Size 0: none.
   struct Recent {
     uint64_t guest_address = 0;

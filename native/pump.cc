@@ -14,6 +14,8 @@ constexpr uint64_t PAUSE_MIN_NS = 500'000;
 constexpr uint64_t PAUSE_MAX_NS = 32'000'000;
 // The share while another guest waits: a turn of the loop costs a few microseconds, and every guest has to take one.
 constexpr uint64_t SHARED_VISIT_NS = 20'000;
+// Messages in one batch then, however cheap the last ones were: the next may be the dearest there are.
+constexpr uint32_t SHARED_BATCH = 32;
 // A driver that sleeps until its first answer, and is seen while it sends, is still awake; a wake-up costs more than all
 // the messages: so the first batch is short, each further one this many times as long. Measured with a sleeping front end
 // on a core of its own: 3 to 5 times the rate at depth 16, 1.3 times at depth 128.
@@ -82,10 +84,17 @@ uint32_t Pump::end(Next next) {
 
 void Pump::take() {
   taken_ns_ = now_ns_;
-  taken_ = batch_.take(session_.queue(CMDQ), session_.memory(), batch_max_);
+  taken_ = batch_.take(session_.queue(CMDQ), session_.memory(), std::min(batch_max_, affordable()));
   batch_max_ = std::min(batch_max_ * BATCH_GROWTH, BATCH_MAX);
   batch_.shared()->header.times[TIME_TAKEN] = static_cast<double>(taken_ns_) / 1000;
   in_work_ = true;
+}
+
+// Messages that take no longer than a visit may, if they cost what the last ones did.
+uint32_t Pump::affordable() const {
+  const bool is_alone = alone();
+  const uint64_t count = (is_alone ? VISIT_NS : SHARED_VISIT_NS) / message_ns_;
+  return static_cast<uint32_t>(std::clamp<uint64_t>(count, 1, is_alone ? BATCH_MAX : SHARED_BATCH));
 }
 
 // Publishes what was taken. True if somebody else is to have a turn.
@@ -98,6 +107,7 @@ bool Pump::finish() {
   now_ns_ = monotonic_ns();
   if (taken_.count > 0) {
     const uint64_t service_ns = now_ns_ - taken_ns_;
+    message_ns_ = std::max<uint64_t>(service_ns / taken_.count, 1);
     auto& header = batch_.shared()->header;
     header.times[TIME_SERVICE] = static_cast<double>(service_ns);
     header.words[HEADER_PREVIOUS_COUNT] = taken_.count;

@@ -58,6 +58,7 @@ class Pump {
   enum class Watch : uint8_t { FOUND, NOTHING, INTERRUPTED };
   uint32_t end(Next next);
   void take();
+  uint32_t affordable() const;
   bool finish();
   Watch watch();
   bool others_wait() const;
@@ -73,6 +74,8 @@ class Pump {
   uint64_t now_ns_ = 0;
   uint64_t taken_ns_ = 0;
   uint32_t batch_max_ = BATCH_MAX;
+  // What a message of the last batch took; never 0.
+  uint64_t message_ns_ = 1;
   // How many more times a watch that finds something begins with a short batch.
   uint32_t short_findings_ = 0;
   // From take() to finish().

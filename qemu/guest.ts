@@ -1,5 +1,6 @@
 /** A running guest as tests and commands use it: run a command, read and write files, watch the console, end it. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { afterMs, type Timer } from '../src/platform/time.js'
 import type { Channel, Ending, JobKind } from './channel.js'
 import type { Device } from './device.js'
 import { GuestError, WorkError } from './errors.js'
@@ -238,11 +239,11 @@ export class Guest {
   async #job(kind: JobKind, head: string, limits: RunLimits, body?: Buffer): Promise<Ending> {
     const limitMs = limits.timeoutMs ?? defaultLimitMs
     const { id, ended } = this.#channel.job(kind, limitMs, head, body)
-    let timer: NodeJS.Timeout | undefined
+    let timer: Timer | undefined
     const hung = new Promise<never>((_, reject) => {
       const say = () =>
         reject(this.vm.failure(`the guest no longer answers; it was asked to ${kind} "${head}"`, 'hang'))
-      if (limitMs > 0) timer = setTimeout(say, limitMs + (limits.graceMs ?? defaultGraceMs))
+      if (limitMs > 0) timer = afterMs(limitMs + (limits.graceMs ?? defaultGraceMs), say)
     })
     try {
       return this.#judge(await Promise.race([ended, hung]), kind, head, limitMs)
@@ -250,7 +251,7 @@ export class Guest {
       this.#channel.kill(id)
       throw error
     } finally {
-      clearTimeout(timer)
+      timer?.cancel()
     }
   }
 

@@ -1,6 +1,7 @@
 /** QEMU's machine protocol: commands to a running QEMU and the events it tells, each a JSON object on a line. */
 import { createConnection, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
+import { afterMs } from '../src/platform/time.js'
 import { WorkError } from './errors.js'
 
 export interface QmpEvent {
@@ -59,7 +60,7 @@ export class Qmp {
   event(name: string, limitMs: number, isIt: (data: QmpEvent['data']) => boolean = () => true): Promise<QmpEvent> {
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
-        clearTimeout(timer)
+        timer.cancel()
         this.#listeners.delete(listener)
         settle()
       }
@@ -67,7 +68,7 @@ export class Qmp {
         if (event.event === name && isIt(event.data ?? {})) finish(() => resolve(event))
       }
       const late = () => finish(() => reject(new WorkError(`QEMU said no ${name} within ${limitMs} ms`)))
-      const timer = setTimeout(late, limitMs).unref()
+      const timer = afterMs(limitMs, late, false)
       this.#listeners.add(listener)
     })
   }

@@ -1,5 +1,6 @@
 /** One QEMU process: its console's text, its end, and the line that starts the same machine by hand. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { afterMs } from '../src/platform/time.js'
 import { GuestError, type GuestFailure, WorkError } from './errors.js'
 import { type Machine, printedSocket, qemuArguments, qemuLine } from './machine.js'
 import { shellLine } from './process.js'
@@ -88,7 +89,7 @@ export class Vm {
     if (found) return found
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
-        clearTimeout(timer)
+        timer.cancel()
         this.#watchers.delete(watcher)
         settle()
       }
@@ -99,7 +100,7 @@ export class Vm {
         else if (this.#isDead) finish(() => reject(this.failure(`${what} did not come`)))
       }
       const late = () => finish(() => reject(this.failure(`${what} did not come within ${limitMs} ms`, 'hang')))
-      const timer = setTimeout(late, limitMs)
+      const timer = afterMs(limitMs, late)
       this.#watchers.add(watcher)
       watcher()
     })

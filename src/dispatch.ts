@@ -6,7 +6,7 @@ import type { Agent } from './protocols/agent.js'
 import type { Command } from './protocols/protocol.js'
 import { COMMAND, HEADER_SIZE, MESSAGE_MAX, messageIdOf, protocolIdOf, REPLY_MIN, typeOf } from './wire/header.js'
 import type { MessageWriter, RequestReader } from './wire/message.js'
-import { COMMS_ERROR, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from './wire/status.js'
+import { COMMS_ERROR, DENIED, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from './wire/status.js'
 
 /** Longest payload taken, for commands of variable length: far above what any agent's transport carries. */
 export const PAYLOAD_MAX = MESSAGE_MAX - HEADER_SIZE
@@ -56,7 +56,8 @@ function execute(
   const messageId = messageIdOf(header)
   const command = protocol.commands[messageId]
   let status: number
-  if (command === undefined) status = NOT_SUPPORTED
+  // A protocol that the agent may not use has no commands for it.
+  if (command === undefined) status = protocol.denied ? DENIED : NOT_SUPPORTED
   else if (typeOf(header) !== COMMAND) status = PROTOCOL_ERROR
   else if (payload !== command.requestMin && !isLongerRequest(command, payload)) status = PROTOCOL_ERROR
   else if (room < command.replyMin) status = COMMS_ERROR

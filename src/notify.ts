@@ -22,6 +22,8 @@ interface PendingEvent {
   size: number
   /** A delayed response: must not be lost. */
   mustDeliver: boolean
+  /** The resource of a notification. */
+  about?: object | undefined
 }
 
 /** Stands for a notification that a former process may have sent: it keeps the others' places. */
@@ -56,13 +58,13 @@ export class EventQueue implements EventSink, Kept {
     this.#tap = tap
   }
 
-  notify(header: number, words: number[]): void {
+  notify(header: number, words: number[], about?: object): void {
     if (!this.available) {
       this.dropped++
       return
     }
     if (this.intercept?.(header, words, false)) return
-    this.#queue({ header, words, size: sizeOf(words), mustDeliver: false })
+    this.#queue({ header, words, size: sizeOf(words), mustDeliver: false, about })
   }
 
   respondLater(header: number, words: number[]): void {
@@ -77,6 +79,15 @@ export class EventQueue implements EventSink, Kept {
     new Uint8Array(words.buffer).set(message)
     const [header, ...rest] = words
     this.#queue({ header: header!, words: rest, size: message.length, mustDeliver })
+  }
+
+  /** Gives up notifications that wait: the agent may no longer hear of what they are about. */
+  drop(which: (header: number, about: object | undefined) => boolean): void {
+    const before = this.#pending.length
+    this.#pending = this.#pending.filter(({ header, about, mustDeliver }) => mustDeliver || !which(header, about))
+    const given = before - this.#pending.length
+    this.#notifications -= given
+    this.dropped += given
   }
 
   get congested(): boolean {

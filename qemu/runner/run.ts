@@ -1,5 +1,6 @@
 /** Runs one scenario on one kernel: boots the machine it asks for, lets it run, looks at what is left. */
 import { stringify } from 'yaml'
+import { afterMs, type Timer } from '../../src/platform/time.js'
 import { silentProgress } from '../../src/progress.js'
 import { boot } from '../boot.js'
 import { GuestError, InterruptedError } from '../errors.js'
@@ -221,14 +222,14 @@ function platformFile({ platform = defaultPlatform }: Scenario): string {
 
 /** A scenario that takes too long is over: its guest is ended, and with it whatever waits for that. */
 async function within(limitMs: number, guest: Guest, work: () => Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
+  let timer: Timer | undefined
   const late = new Promise<never>((_, reject) => {
     const fail = () => reject(guest.vm.failure(`the scenario is not over after ${limitMs} ms`, 'hang'))
-    timer = setTimeout(fail, limitMs)
+    timer = afterMs(limitMs, fail)
   })
   try {
     await Promise.race([work(), late])
   } finally {
-    clearTimeout(timer)
+    timer?.cancel()
   }
 }

@@ -2,7 +2,7 @@
  * Watches properties: what models tell of is looked at when the loop is idle, everything else at intervals. Changes that
  * the listener has no time for are not queued: it gets the values of when it has.
  */
-import type { Time } from '../platform/time.js'
+import { everyMs, type Time, type Timer } from '../platform/time.js'
 import type { Place, Reading } from './resources.js'
 
 export interface WatchOptions {
@@ -26,7 +26,7 @@ export class Watcher {
   /** Resources that have changed; all of them where a model does not say which. */
   readonly #changed = new Set<object>()
   readonly #ends: (() => void)[]
-  readonly #timer: NodeJS.Timeout
+  readonly #timer: Timer
   #soon: NodeJS.Immediate | undefined
 
   constructor(places: readonly Place[], time: Time, options: WatchOptions) {
@@ -42,13 +42,12 @@ export class Watcher {
     })
     const groups = new Set(places.map(place => place.group))
     this.#ends = [...groups].flatMap(group => group.watch?.(this.#onChange) ?? [])
-    this.#timer = setInterval(() => this.#look(), options.intervalMs ?? INTERVAL_MS)
-    this.#timer.unref()
+    this.#timer = everyMs(options.intervalMs ?? INTERVAL_MS, () => this.#look())
     this.#soon = setImmediate(() => this.#look())
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#timer.cancel()
     clearImmediate(this.#soon)
     for (const end of this.#ends) end()
   }

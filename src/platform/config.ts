@@ -7,7 +7,7 @@ import { ConfigError, type ConfigPath, show } from './config-error.js'
 import { explain, type KnownKeys } from './config-issues.js'
 import { ConfigSource } from './config-source.js'
 import { repeatJsonSchema } from './repeats.js'
-import type { ResourceKind } from './resource.js'
+import { type ResourceKind, resourceNames } from './resource.js'
 import { resourceName } from './units.js'
 
 export { ConfigError, type ConfigPath } from './config-error.js'
@@ -45,6 +45,8 @@ export interface AgentConfig {
   name: string
   /** May change agents' permissions (Base protocol). */
   trusted: boolean
+  /** What it may do with resources until a trusted agent says otherwise, and again when its permissions are reset. */
+  permissions: 'allowed' | 'denied'
   /** Where its front end connects, unless the command line says it. */
   socket: string | undefined
   /** Names of the resources it sees, by section, in the order of its ids; a section that is left out is seen whole. */
@@ -134,11 +136,22 @@ function deviceSchema(kinds: readonly ResourceKind[]) {
 function agentSchema(kinds: readonly ResourceKind[]) {
   return z.strictObject({
     name: identity('a name'),
-    trusted: z.boolean().default(true).describe("May change agents' permissions (Base protocol)"),
+    trusted: z
+      .boolean()
+      .optional()
+      .describe("May change agents' permissions (Base protocol); default: the first agent may, others may not"),
+    permissions: z
+      .enum(['allowed', 'denied'])
+      .default('allowed')
+      .describe(
+        'Whether it may use the resources that it sees, until a trusted agent says otherwise (Base protocol) and again after a reset',
+      ),
     socket: z.string().optional().describe('Unix socket that its front end connects to'),
     resources: resourcesSchema(kinds)
       .prefault({})
-      .describe('What it sees, by section; a section left out is seen whole'),
+      .describe(
+        'What it sees, by section; a section left out is seen whole, one without names has its own as the only one',
+      ),
   })
 }
 
@@ -210,7 +223,9 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
     implementationVersion: file.implementation_version,
     description: file.description,
     seed: file.seed,
-    agents: file.agents.map((agent, i) => ({ ...agent, id: i + 1, socket: agent.socket })),
+    agents: file.agents.map((agent, i) => {
+      return { ...agent, id: i + 1, trusted: agent.trusted ?? i === 0, socket: agent.socket }
+    }),
     protocols: file.protocols,
     devices: file.devices,
     sections,
@@ -219,7 +234,7 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
 
 /**
  * The agents to serve: those of the file and, under the names in `more`, others that see everything; without any, one.
- * The first is trusted to set permissions if the file does not say who is.
+ * The first of all is trusted to set permissions unless the file says otherwise.
  */
 export function agentsOf(config: PlatformConfig, more: readonly string[] = []): AgentConfig[] {
   const agents = [...config.agents]
@@ -227,17 +242,17 @@ export function agentsOf(config: PlatformConfig, more: readonly string[] = []): 
   for (const name of names) {
     if (agents.some(agent => agent.name === name)) continue
     const id = agents.length + 1
-    agents.push({ id, name, trusted: id === 1, socket: undefined, resources: {} })
+    agents.push({ id, name, trusted: id === 1, permissions: 'allowed', socket: undefined, resources: {} })
   }
   return agents
 }
 
 /** Devices and agents name resources that exist, agents are told apart by their names. */
 function checkNames(config: PlatformConfig, kinds: readonly ResourceKind[]): void {
-  const known = new Map<string, string[]>()
+  const known = new Map<string, readonly string[]>()
   for (const kind of kinds) {
     const section = config.sections[kind.section]
-    if (section !== undefined) known.set(kind.section, kind.names?.(section) ?? namesOf(section))
+    if (section !== undefined) known.set(kind.section, resourceNames(kind, section))
   }
   config.devices.forEach((device, i) => {
     checkResources(known, device.resources, ['devices', i, 'resources'])
@@ -250,11 +265,7 @@ function checkNames(config: PlatformConfig, kinds: readonly ResourceKind[]): voi
   })
 }
 
-function namesOf(section: unknown): string[] {
-  return Array.isArray(section) ? section.map((resource: { name: string }) => resource.name) : []
-}
-
-function checkResources(known: ReadonlyMap<string, string[]>, resources: ResourceNames, at: ConfigPath): void {
+function checkResources(known: ReadonlyMap<string, readonly string[]>, resources: ResourceNames, at: ConfigPath): void {
   for (const [section, names] of Object.entries(resources)) {
     names?.forEach((name, i) => {
       if (!known.get(section)?.includes(name)) {

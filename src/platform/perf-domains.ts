@@ -343,8 +343,8 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
   }
 
   /** Lifts the limits that `agentId` set. Levels stay as they are. */
-  release(agentId: number): void {
-    for (const domain of this.list) this.#setBounds(domain, {}, agentId, agentId)
+  release(agentId: number, domains: Iterable<PerfDomain> = this.list): void {
+    for (const domain of domains) this.#setBounds(domain, {}, agentId, agentId)
   }
 
   #setBounds(domain: PerfDomain, bounds: Bounds, holder: unknown, agentId: number): void {

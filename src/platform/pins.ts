@@ -203,8 +203,8 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
   }
 
   /** Gives back all that `agentId` holds. Functions and values stay as they are. */
-  release(agentId: number): void {
-    for (const pin of this.list) if (pin.holder === agentId) pin.holder = undefined
+  release(agentId: number, pins: Iterable<Pin> = this.list): void {
+    for (const pin of pins) if (pin.holder === agentId) pin.holder = undefined
   }
 
   /** Selects a function that `target` can have. */

@@ -215,9 +215,9 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
     this.#settle(domain, agentId)
   }
 
-  /** Forgets what `agentId` wanted. */
-  release(agentId: number): void {
-    for (const domain of this.list) {
+  /** Forgets what `agentId` wanted of these domains. */
+  release(agentId: number, domains: Iterable<PowerDomain> = this.list): void {
+    for (const domain of domains) {
       domain.withdraw(agentId)
       this.#settle(domain, agentId)
     }

@@ -29,6 +29,13 @@ export interface ResourceKind<Config = unknown, Model = unknown> {
 /** A kind whose resources have names. */
 export type NamedKind<Resource> = ResourceKind<unknown, { readonly list: readonly Resource[] }>
 
+/** Names of a section's resources, for agents and devices to list; one without any is a resource of its own name. */
+export function resourceNames(kind: ResourceKind, section: unknown): readonly string[] {
+  const entries = Array.isArray(section) ? section : []
+  const names = kind.names?.(section) ?? entries.map((resource: { name: string }) => resource.name)
+  return names.length > 0 ? names : [kind.section]
+}
+
 /** The resource of `kind` with this name. Throws ConfigError, at `path`, that says which there are. */
 export function linked<Resource extends { name: string }>(
   platform: Platform,

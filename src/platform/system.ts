@@ -33,8 +33,8 @@ export type SystemState = (typeof SystemState)[keyof typeof SystemState]
 
 const { SHUTDOWN, COLD_RESET, WARM_RESET, POWER_UP, SUSPEND } = SystemState
 
-/** Timers of Node take no more than 31 bits of milliseconds, 24 days. */
-const TIMEOUT_MS_MAX = 0x7fff_ffff
+/** The notification tells agents 32 bits of milliseconds, 49 days. */
+const TIMEOUT_MS_MAX = 0xffff_ffff
 
 /** Agents are asked to bring the system into a state by themselves. */
 export interface GracefulRequest {
@@ -70,7 +70,7 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
     this.permissions = config.permissions
     this.timeoutMs = config.timeout / 1000
     if (!Number.isInteger(this.timeoutMs)) throw new ConfigError(['timeout'], 'agents are told whole milliseconds')
-    if (this.timeoutMs > TIMEOUT_MS_MAX) throw new ConfigError(['timeout'], 'at most 24 days')
+    if (this.timeoutMs > TIMEOUT_MS_MAX) throw new ConfigError(['timeout'], `at most ${TIMEOUT_MS_MAX} ms, 49 days`)
     const supported: SystemState[] = [SHUTDOWN, COLD_RESET, POWER_UP]
     if (config.warm_reset) supported.push(WARM_RESET)
     if (config.suspend) supported.push(SUSPEND)
@@ -86,13 +86,14 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
   /**
    * Asks for a transition: graceful, so that the agents prepare and carry it out, or forceful. `timeoutMs` replaces the
    * time that agents have for a graceful shutdown, in milliseconds; `agentId` 0 is the platform itself. Only the latest
-   * request counts. When the time is over it is the platform that forces the shutdown. Throws RangeError if the system has no such state or the timeout is not 0 to 2^31-1.
+   * request counts. When the time is over it is the platform that forces the shutdown. Throws RangeError if the system has no such state or the timeout
+   * is not 0 to 2^32-1.
    */
   request(state: SystemState, options: { graceful: boolean; timeoutMs?: number }, agentId = 0): void {
     if (!this.supports(state)) throw new RangeError(`the system has no state ${state}`)
     const timeoutMs = options.timeoutMs ?? this.timeoutMs
     if (!(Number.isInteger(timeoutMs) && timeoutMs >= 0 && timeoutMs <= TIMEOUT_MS_MAX)) {
-      throw new RangeError(`${timeoutMs} is not a timeout in milliseconds`)
+      throw new RangeError(`${timeoutMs} is not a timeout; write 0 to ${TIMEOUT_MS_MAX} milliseconds`)
     }
     this.#cancel()
     if (options.graceful) this.#ask(state, state === SHUTDOWN ? timeoutMs : 0, agentId)

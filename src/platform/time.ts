@@ -13,6 +13,34 @@ export interface Time {
   after(delayUs: number, run: () => void): Timer
 }
 
+/** Node's timers take 31 bits of milliseconds, 24 days: with more they fire at once. */
+const STEP_MAX_MS = 0x7fff_ffff
+
+/** Calls `run` after so many milliseconds, however many. `keepsAlive`: the process does not end before. */
+export function afterMs(ms: number, run: () => void, keepsAlive = true): Timer {
+  let timer: NodeJS.Timeout
+  const wait = (left: number): void => {
+    timer = left > STEP_MAX_MS ? setTimeout(wait, STEP_MAX_MS, left - STEP_MAX_MS) : setTimeout(run, left)
+    if (!keepsAlive) timer.unref()
+  }
+  wait(ms)
+  return { cancel: () => clearTimeout(timer) }
+}
+
+/** Calls `run` every so many milliseconds, however many, which is no reason for the process to live on. */
+export function everyMs(ms: number, run: () => void): Timer {
+  let timer: Timer
+  const wait = (): void => {
+    timer = afterMs(ms, again, false)
+  }
+  const again = (): void => {
+    wait()
+    run()
+  }
+  wait()
+  return { cancel: () => timer.cancel() }
+}
+
 /** CLOCK_MONOTONIC in microseconds: what process.hrtime is on Linux, and the clock that the addon stamps batches with. */
 export const monotonicUs = (): number => Number(process.hrtime.bigint()) / 1000
 
@@ -28,13 +56,12 @@ export class RealTime implements Time {
   }
 
   after(delayUs: number, run: () => void): Timer {
-    const timer = setTimeout(() => {
+    const due = (): void => {
       this.refresh()
       run()
-    }, delayUs / 1000)
+    }
     // What a platform does by itself is no reason for the process to live on: its devices are.
-    timer.unref()
-    return { cancel: () => clearTimeout(timer) }
+    return afterMs(delayUs / 1000, due, false)
   }
 }
 

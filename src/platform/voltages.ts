@@ -185,9 +185,9 @@ export class Voltages extends EventEmitter<VoltageEvents> {
     if (domain.mode !== before) this.emit('modeChanged', domain, agentId)
   }
 
-  /** Forgets what `agentId` wanted of all domains. */
-  release(agentId: number): void {
-    for (const domain of this.list) {
+  /** Forgets what `agentId` wanted of these domains. */
+  release(agentId: number, domains: Iterable<VoltageDomain> = this.list): void {
+    for (const domain of domains) {
       const before = domain.mode
       domain.release(agentId)
       if (domain.mode !== before) this.emit('modeChanged', domain, agentId)

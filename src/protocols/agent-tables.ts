@@ -7,9 +7,9 @@ const versionText = (version: number): string => `${version >>> 16}.${version & 
 /** What an agent sees: its protocols, and its resources under its ids. */
 export function agentTables(agent: Agent): Tables {
   const served = agent.protocols.filter(protocol => protocol !== undefined)
-  const protocols = served.map(({ protocol, version, commands }): Row => {
+  const protocols = served.map(({ protocol, version, denied }): Row => {
     const { id, name, events } = protocol
-    const number = commands.filter(command => command !== undefined).length
+    const number = protocol.commandsOf(version).filter(command => command !== undefined).length
     const since = new Set(events.filter(event => event.since <= version).map(event => event.id))
     return {
       id: `0x${id.toString(16)}`,
@@ -17,6 +17,7 @@ export function agentTables(agent: Agent): Tables {
       version: versionText(version),
       commands: number,
       notifications: since.size,
+      access: denied ? 'denied' : undefined,
     }
   })
   const { nowUs } = agent.platform.time

@@ -5,10 +5,11 @@
 import type { AgentConfig, ResourceNames } from '../platform/config.js'
 import type { Kept, Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
+import { resourceNames } from '../platform/resource.js'
 import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../wire/header.js'
 import { MessageCounts } from './counts.js'
+import { Permissions } from './permissions.js'
 import { type AgentState, BASE, type Command, isServed, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from './protocol.js'
-import { Permissions } from './view.js'
 
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
 const IDS = 256
@@ -19,10 +20,12 @@ export interface EventSink {
   readonly available: boolean
   /** The driver has left so many delayed responses lying that there must be no more. */
   readonly congested: boolean
-  /** Queues a notification; may be dropped, and counted, when the driver offers no buffers for long. */
-  notify(header: number, words: number[]): void
+  /** Queues a notification of `about`; may be dropped, and counted, when the driver offers no buffers for long. */
+  notify(header: number, words: number[], about?: object): void
   /** Queues a delayed response; never dropped while the driver lives. */
   respondLater(header: number, words: number[]): void
+  /** Gives up notifications that wait. Not needed where none does. */
+  drop?(which: (header: number, about: object | undefined) => boolean): void
 }
 
 /** One protocol as one agent sees it. */
@@ -33,18 +36,25 @@ export class AgentProtocol implements Kept {
   readonly announced: number
   /** The version that governs layouts: the announced one, or what the agent negotiated. */
   version: number
-  /** The commands of that version by message id. */
-  commands: (Command | undefined)[]
+  /** The commands of that version by message id; none while the protocol is denied. */
+  commands: (Command | undefined)[] = []
+  /** The agent may use none of the protocol's resources. Every message is then DENIED, and the protocol is not listed. */
+  denied = false
   state: AgentState
   /** What it answered, and how long that took. */
   readonly counts: MessageCounts
+  /** Names of the resources that the agent sees; undefined: the protocol has no section of the platform file. */
+  readonly #names: ReadonlySet<string> | undefined
+  #commandsOfVersion: (Command | undefined)[]
 
   constructor(protocol: Protocol, agent: Agent) {
     this.protocol = protocol
     this.agent = agent
     this.announced = agent.platform.versionOf(protocol.name) ?? protocol.versions[protocol.versions.length - 1]!
     this.version = this.announced
-    this.commands = protocol.commandsOf(this.announced)
+    this.#commandsOfVersion = protocol.commandsOf(this.announced)
+    this.#names = namesSeen(protocol, agent)
+    this.#applyPermissions()
     this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
     this.state = protocol.attach(agent.platform, this)
   }
@@ -58,16 +68,25 @@ export class AgentProtocol implements Kept {
   /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION); false if that version is not offered. */
   negotiate(version: number): boolean {
     if (version > this.announced || !this.protocol.versions.includes(version)) return false
-    const negotiateAgain = this.commands[NEGOTIATE_PROTOCOL_VERSION]
+    const negotiateAgain = this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION]
     this.version = version
-    this.commands = this.protocol.commandsOf(version)
-    this.commands[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
+    this.#commandsOfVersion = this.protocol.commandsOf(version)
+    this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
+    this.#applyPermissions()
     return true
   }
 
-  /** Sends a notification of this protocol to this agent. */
-  notify(eventId: number, words: number[]): void {
-    this.agent.events.notify(packHeader(this.protocol.id, eventId, NOTIFICATION, 0), words)
+  /** Sends a notification of this protocol to this agent; `about` is the resource, which may be taken from the agent. */
+  notify(eventId: number, words: number[], about?: object): void {
+    if (!this.denied) this.agent.events.notify(packHeader(this.protocol.id, eventId, NOTIFICATION, 0), words, about)
+  }
+
+  /** Gives up notifications of this protocol that wait: those about `resources`, or all. */
+  dropNotifications(resources?: ReadonlySet<object>): void {
+    const { id } = this.protocol
+    this.agent.events.drop?.(
+      (header, about) => protocolIdOf(header) === id && (!resources || (about !== undefined && resources.has(about))),
+    )
   }
 
   /** Sends the delayed response to the command whose header this is; `words` begin with the status. */
@@ -75,8 +94,39 @@ export class AgentProtocol implements Kept {
     this.agent.events.respondLater(delayedResponseTo(header), words)
   }
 
+  /** Grants or takes those of the named resources that the agent sees; false if it sees none of them. */
+  allow(names: readonly string[], allowed: boolean): boolean {
+    const seen = names.filter(name => this.#names?.has(name))
+    const changed = seen.filter(name => this.agent.permissions.set(this.protocol.id, name, allowed))
+    if (changed.length > 0) this.permissionsChanged()
+    return seen.length > 0
+  }
+
+  permissionsChanged(): void {
+    this.#applyPermissions()
+    this.state.permissionsChanged?.()
+    if (this.denied) this.dropNotifications()
+  }
+
+  #applyPermissions(): void {
+    const { agent, protocol } = this
+    this.denied = this.#names ? this.#allDenied(this.#names) : protocol.id !== BASE && agent.permissions.deniedByDefault
+    this.commands = this.denied ? this.#commandsOfVersion.map(() => undefined) : this.#commandsOfVersion
+  }
+
+  /** Mostly the first name decides. */
+  #allDenied(names: Iterable<string>): boolean {
+    const denies = this.agent.permissions.deniedBy(this.protocol.id)
+    for (const name of names) if (!denies(name)) return false
+    return true
+  }
+
   /** Drops what the agent configured: subscriptions, votes, pending commands. */
   reset(): void {
+    if (this.state.reset) {
+      this.state.reset()
+      return
+    }
     this.state.release?.()
     this.state = this.protocol.attach(this.agent.platform, this)
   }
@@ -94,9 +144,16 @@ export class AgentProtocol implements Kept {
   /** A new driver: what the last one configured and negotiated is forgotten. */
   restart(): void {
     this.version = this.announced
-    this.commands = this.protocol.commandsOf(this.announced)
+    this.#commandsOfVersion = this.protocol.commandsOf(this.announced)
+    this.#applyPermissions()
     this.reset()
   }
+}
+
+/** A section without names is one resource, of the section's own name. */
+function namesSeen({ resource }: Protocol, { platform, resources }: Agent): ReadonlySet<string> | undefined {
+  if (!resource) return undefined
+  return new Set(resources[resource.section] ?? resourceNames(resource, platform.config.sections[resource.section]))
 }
 
 export class Agent implements Kept {
@@ -105,9 +162,9 @@ export class Agent implements Kept {
   readonly name: string
   readonly platform: Platform
   readonly events: EventSink
-  /** May change other agents' permissions (Base protocol). */
+  /** May change agents' permissions (Base protocol). */
   readonly trusted: boolean
-  readonly permissions = new Permissions()
+  readonly permissions: Permissions
   /** Names of the resources it sees, by section of the platform file; a section that is left out is seen whole. */
   readonly resources: ResourceNames
   /** All agents of the platform, this one among them. */
@@ -131,6 +188,7 @@ export class Agent implements Kept {
     this.id = options.config.id
     this.name = options.config.name
     this.trusted = options.config.trusted
+    this.permissions = new Permissions(options.config.permissions === 'denied')
     this.resources = options.config.resources
     this.platform = options.platform
     this.events = options.events
@@ -146,9 +204,14 @@ export class Agent implements Kept {
     this.protocols[protocolIdOf(header)]?.counts.took(messageIdOf(header), ns)
   }
 
-  /** The protocols' views read the permissions anew. */
+  /** Its permissions are what the platform file says, again. */
+  resetPermissions(): void {
+    if (this.permissions.reset()) this.permissionsChanged()
+  }
+
+  /** The protocols read the permissions anew. */
   permissionsChanged(): void {
-    for (const protocol of this.protocols) protocol?.state.permissionsChanged?.()
+    for (const protocol of this.protocols) protocol?.permissionsChanged()
   }
 
   /** Without its protocols, each of which is kept by itself. */

@@ -1,6 +1,6 @@
 /** Base protocol, 0x10 (SCMI v3.2 §4.2), versions 1.0, 2.0 and 2.1: who is who, and who may use what. */
 
-import type { ResourceNames } from '../platform/config.js'
+import type { DeviceConfig } from '../platform/config.js'
 import type { Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import { list, s32, text, u8, u32 } from '../wire/fields.js'
@@ -33,11 +33,11 @@ export class BaseState implements AgentState {
     this.#protocol = protocol
   }
 
-  /** The ids that LIST_PROTOCOLS gives: ascending, without Base, without protocols this agent lost all resources of. */
+  /** The ids that LIST_PROTOCOLS gives: ascending, without Base and what is denied. */
   protocolIds(): number[] {
     const ids: number[] = []
     for (const served of this.agent.protocols) {
-      if (served && served.protocol.id !== BASE && !served.state.allDenied) ids.push(served.protocol.id)
+      if (served && served.protocol.id !== BASE && !served.denied) ids.push(served.protocol.id)
     }
     return ids
   }
@@ -96,11 +96,9 @@ function setDevicePermissions(state: BaseState, request: RequestReader): number 
   const device = state.platform.config.devices[request.u32()]
   const flags = request.u32()
   if (!agent || !device) return NOT_FOUND
-  if (!state.agent.trusted) return DENIED
   if (flags & ~1) return INVALID_PARAMETERS
-  for (const served of agent.protocols) if (served) allow(agent, served, device.resources, flags === 1)
-  agent.permissionsChanged()
-  return SUCCESS
+  if (!state.agent.trusted) return DENIED
+  return allow(agent.protocols, device, flags === 1)
 }
 
 function setProtocolPermissions(state: BaseState, request: RequestReader): number {
@@ -110,27 +108,29 @@ function setProtocolPermissions(state: BaseState, request: RequestReader): numbe
   const flags = request.u32()
   const served = commandId === BASE ? undefined : agent?.protocols[commandId]
   if (!agent || !device || !served) return NOT_FOUND
-  if (!state.agent.trusted) return DENIED
   if (flags & ~1) return INVALID_PARAMETERS
-  allow(agent, served, device.resources, flags === 1)
-  agent.permissionsChanged()
-  return SUCCESS
+  if (!state.agent.trusted) return DENIED
+  return allow([served], device, flags === 1)
 }
 
-/** Grants or takes the device's resources of one protocol. */
-function allow(agent: Agent, served: AgentProtocol, resources: ResourceNames, allowed: boolean): void {
-  const section = served.protocol.resource?.section
-  if (section === undefined) return
-  for (const name of resources[section] ?? []) agent.permissions.set(served.protocol.id, name, allowed)
+/** Grants or takes the device's resources of these protocols. An agent that sees none of them has no such device. */
+function allow(protocols: readonly (AgentProtocol | undefined)[], { resources }: DeviceConfig, allowed: boolean) {
+  let found = false
+  for (const served of protocols) {
+    const names = served?.protocol.resource && resources[served.protocol.resource.section]
+    if (names && served.allow(names, allowed)) found = true
+  }
+  return found ? SUCCESS : NOT_FOUND
 }
 
 function resetAgentConfiguration(state: BaseState, request: RequestReader): number {
   const agent = state.peer(request.u32())
   const flags = request.u32()
   if (!agent) return NOT_FOUND
-  if (!state.agent.trusted && agent !== state.agent) return DENIED
   if (flags & ~1) return INVALID_PARAMETERS
-  if (flags === 1) agent.permissions.reset()
+  // Anybody may give up what it has configured itself. Permissions were set by a trusted agent.
+  if (!state.agent.trusted && (agent !== state.agent || flags === 1)) return DENIED
+  if (flags === 1) agent.resetPermissions()
   for (const served of agent.protocols) if (served?.protocol.id !== BASE) served?.reset()
   return SUCCESS
 }

@@ -89,7 +89,18 @@ class ClockState extends ResourceView<Clock> implements AgentState {
 
   #notify(eventId: number, clock: Clock, agentId: number, rateHz: number): void {
     const id = this.idOf(clock)
-    if (id !== undefined) this.protocol.notify(eventId, [agentId, id, rateHz >>> 0, Math.floor(rateHz / TWO_32)])
+    if (id === undefined) return
+    this.protocol.notify(eventId, [agentId, id, rateHz >>> 0, Math.floor(rateHz / TWO_32)], clock)
+  }
+
+  override permissionsChanged(): readonly Clock[] {
+    const revoked = super.permissionsChanged()
+    for (const clock of revoked) {
+      this.#changed.delete(clock)
+      this.#requested.delete(clock)
+    }
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
   }
 
   readonly #setRate = ({ id, rateHz, header, respond }: RateSet): void => {
@@ -100,7 +111,7 @@ class ClockState extends ResourceView<Clock> implements AgentState {
     this.protocol.respondLater(header, [SUCCESS, id, clock.rateHz >>> 0, Math.floor(clock.rateHz / TWO_32)])
   }
 
-  /** Ids of the clocks that this one can be fed from, as far as this agent sees them. */
+  /** Ids of the clocks that this one can be fed from, as far as this agent may use them. */
   parentIds(clock: Clock): number[] {
     return clock.parents.flatMap(parent => this.idOf(parent) ?? [])
   }
@@ -116,11 +127,18 @@ class ClockState extends ResourceView<Clock> implements AgentState {
     this.pending.restore(pending)
   }
 
+  reset(): void {
+    this.#changed.clear()
+    this.#requested.clear()
+    this.pending.cancel()
+    for (const clock of this.held) clock.release(this.agentId)
+    this.held.clear()
+  }
+
   release(): void {
     this.clocks.off('rateChanged', this.#onChanged)
     this.clocks.off('rateRequested', this.#onRequested)
-    this.pending.cancel()
-    for (const clock of this.list) clock.release(this.agentId)
+    this.reset()
   }
 }
 
@@ -187,6 +205,7 @@ function configSetV1(state: ClockState, request: RequestReader): number {
   if (!clock) return state.refusal
   if (!clock.permissions.state) return DENIED
   if (attributes & ~1) return INVALID_PARAMETERS
+  state.held.add(clock)
   clock.vote(state.agentId, attributes === 1)
   return SUCCESS
 }
@@ -206,6 +225,7 @@ function configSet(state: ClockState, request: RequestReader): number {
     if (type === DUTY_CYCLE && (value === 0 || value >= 100)) return INVALID_PARAMETERS
     clock.extended.set(type, value)
   }
+  state.held.add(clock)
   if (wanted === STATE_ENABLE) clock.vote(state.agentId, true)
   if (wanted === STATE_DISABLE) clock.vote(state.agentId, false)
   return SUCCESS
@@ -292,7 +312,7 @@ export const clock = defineProtocol({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32((state.pending.max << 16) | state.list.length)
+      reply.u32((state.pending.max << 16) | state.count)
       return SUCCESS
     }),
     command(0x3, 'CLOCK_ATTRIBUTES', CLOCK_ID, [u32('attributes'), text('name')], (state, request, reply) => {

@@ -1,6 +1,7 @@
 /** Commands of one agent that are answered at once and carried out later: how many may be, and what ends them. */
 import type { Saved } from '../platform/kept.js'
 import type { Timer } from '../platform/time.js'
+import { DENIED } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 
 export interface PendingOptions<Op> {
@@ -12,8 +13,18 @@ export interface PendingOptions<Op> {
   finish(op: Op): void
 }
 
+/** What every command under way says of itself. */
+interface PendingOp {
+  /** The agent's id of the resource. */
+  id: number
+  /** Of the command, if it has a delayed response. */
+  header?: number
+  /** Whether the agent wants that; default: it does. */
+  respond?: boolean
+}
+
 /** `Op` says what is to be done, in numbers and ids as the agent sees them. */
-export class PendingCommands<Op extends Record<keyof Op, Saved>> {
+export class PendingCommands<Op extends PendingOp & Record<keyof Op, Saved>> {
   readonly max: number
   readonly #protocol: AgentProtocol
   readonly #options: PendingOptions<Op>
@@ -53,10 +64,21 @@ export class PendingCommands<Op extends Record<keyof Op, Saved>> {
 
   /** Gives up all that are under way. */
   cancel(): void {
-    for (const [op, timer] of this.#underWay) {
-      timer.cancel()
-      this.#options.mark?.(op, false)
+    for (const op of this.#underWay.keys()) this.#giveUp(op)
+  }
+
+  /** Gives up those for resources that were taken from the agent. Who waits for a delayed response is told: DENIED. */
+  refuse(isRevoked: (id: number) => boolean): void {
+    for (const op of this.#underWay.keys()) {
+      if (!isRevoked(op.id)) continue
+      this.#giveUp(op)
+      if (op.header !== undefined && op.respond !== false) this.#protocol.respondLater(op.header, [DENIED])
     }
-    this.#underWay.clear()
+  }
+
+  #giveUp(op: Op): void {
+    this.#underWay.get(op)?.cancel()
+    this.#underWay.delete(op)
+    this.#options.mark?.(op, false)
   }
 }

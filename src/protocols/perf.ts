@@ -80,12 +80,21 @@ class PerfState extends ResourceView<PerfDomain> implements AgentState {
     const id = this.#limits.has(domain) ? this.idOf(domain) : undefined
     if (id === undefined) return
     const { min, max } = domain
-    this.protocol.notify(LIMITS_CHANGED, [agentId, id, this.wordOf(domain, max), this.wordOf(domain, min)])
+    this.protocol.notify(LIMITS_CHANGED, [agentId, id, this.wordOf(domain, max), this.wordOf(domain, min)], domain)
   }
 
   readonly #onLevel = (domain: PerfDomain, agentId: number): void => {
     const id = this.#levels.has(domain) ? this.idOf(domain) : undefined
-    if (id !== undefined) this.protocol.notify(LEVEL_CHANGED, [agentId, id, this.wordOf(domain, domain.level)])
+    if (id !== undefined) this.protocol.notify(LEVEL_CHANGED, [agentId, id, this.wordOf(domain, domain.level)], domain)
+  }
+
+  override permissionsChanged(): readonly PerfDomain[] {
+    const revoked = super.permissionsChanged()
+    for (const domain of revoked) {
+      this.#limits.delete(domain)
+      this.#levels.delete(domain)
+    }
+    return revoked
   }
 
   save(): Saved {
@@ -98,10 +107,17 @@ class PerfState extends ResourceView<PerfDomain> implements AgentState {
     for (const id of levels) this.subscribe(this.list[id]!, LEVEL_CHANGED, true)
   }
 
+  reset(): void {
+    this.#limits.clear()
+    this.#levels.clear()
+    this.domains.release(this.agentId, this.held)
+    this.held.clear()
+  }
+
   release(): void {
     this.domains.off('limitsChanged', this.#onLimits)
     this.domains.off('levelChanged', this.#onLevel)
-    this.domains.release(this.agentId)
+    this.reset()
   }
 }
 
@@ -172,6 +188,7 @@ function setLimits(
   if (setsMax && !isDescribed(domain, bounds.max)) return OUT_OF_RANGE
   if (setsMin && !isDescribed(domain, bounds.min)) return OUT_OF_RANGE
   if (bounds.max !== undefined && bounds.min !== undefined && bounds.min > bounds.max) return INVALID_PARAMETERS
+  state.held.add(domain)
   state.domains.setLimits(domain, bounds, state.agentId)
   return SUCCESS
 }
@@ -239,7 +256,7 @@ export const perf = defineProtocol({
       [],
       [u32('attributes'), u32('statistics_address_low'), u32('statistics_address_high'), u32('statistics_len')],
       (state, _request, reply, protocol) => {
-        reply.u32(powerUnitFlag(state.domains, protocol.version) | state.list.length)
+        reply.u32(powerUnitFlag(state.domains, protocol.version) | state.count)
         reply.u32(0)
         reply.u32(0)
         reply.u32(0)

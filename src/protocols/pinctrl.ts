@@ -49,56 +49,89 @@ const PAIR_SIZE = 8
 const types = new Uint32Array(PAIRS_MAX)
 const values = new Uint32Array(PAIRS_MAX)
 
-/** Pins are this agent's resources; it sees the groups whose pins it sees all of, and the functions of those. */
+/**
+ * Pins are this agent's resources; it sees the groups whose pins it sees all of, and the functions of those. A group is as
+ * forbidden as any of its pins, a function if it has nothing left.
+ */
 class PinctrlState extends ResourceView<Pin> implements AgentState {
   readonly pins: Pins
   readonly groups: readonly PinGroup[]
   readonly functions: readonly PinFunction[]
-  /** Ids of pins by group id, and ids of groups or pins by function id. */
-  readonly groupMembers: readonly (readonly number[])[]
-  readonly functionMembers: readonly (readonly number[])[]
+  /** How many ids of groups and functions there are, as `count` says of pins. */
+  groupCount = 0
+  functionCount = 0
+  /** Ids of pins by group id, and ids of groups or pins by function id, as far as the agent may use them: none if denied. */
+  #groupMembers: readonly (readonly number[])[] = []
+  #functionMembers: readonly (readonly number[])[] = []
 
   constructor(pins: Pins, protocol: AgentProtocol) {
     super(pins.list, protocol)
     this.pins = pins
-    const pinIds = (some: readonly Pin[]) => some.flatMap(pin => this.idOf(pin) ?? [])
-    this.groups = pins.groups.filter(group => pinIds(group.pins).length === group.pins.length)
-    this.groupMembers = this.groups.map(group => pinIds(group.pins))
-    const groupIds = new Map(this.groups.map((group, id) => [group, id]))
-    const memberIds = (fn: PinFunction) => [
-      ...fn.groups.flatMap(group => groupIds.get(group) ?? []),
-      ...pinIds(fn.pins),
-    ]
-    this.functions = pins.functions.filter(fn => memberIds(fn).length > 0)
-    this.functionMembers = this.functions.map(memberIds)
+    const seen = new Set<Pin | PinGroup>(this.list)
+    this.groups = pins.groups.filter(group => group.pins.every(pin => seen.has(pin)))
+    for (const group of this.groups) seen.add(group)
+    this.functions = pins.functions.filter(fn => [...fn.groups, ...fn.pins].some(member => seen.has(member)))
+    this.#findMembers()
   }
 
-  /** The pin or group, or undefined: then answer `refusal`. A group is as forbidden as any of its pins. */
+  #findMembers(): void {
+    const pinIds = (some: readonly Pin[]) => some.flatMap(pin => this.idOf(pin) ?? [])
+    const isWhole = (group: PinGroup) => group.pins.every(pin => this.idOf(pin) !== undefined)
+    this.#groupMembers = this.groups.map(group => (isWhole(group) ? pinIds(group.pins) : []))
+    const groupIds = new Map(this.groups.flatMap((group, id) => (isWhole(group) ? [[group, id]] : [])))
+    this.#functionMembers = this.functions.map(({ groups, pins }) => [
+      ...groups.flatMap(group => groupIds.get(group) ?? []),
+      ...pinIds(pins),
+    ])
+    this.groupCount = this.#groupMembers.findLastIndex(members => members.length > 0) + 1
+    this.functionCount = this.#functionMembers.findLastIndex(members => members.length > 0) + 1
+  }
+
+  override permissionsChanged(): readonly Pin[] {
+    const revoked = super.permissionsChanged()
+    this.#findMembers()
+    return revoked
+  }
+
+  /** The pin or group, or undefined: then answer `refusal`. */
   target(selector: number, id: number): PinTarget | undefined {
-    if (selector === PIN) return this.find(id)
-    const group = this.groups[id]
-    if (!group) {
-      this.refusal = NOT_FOUND
-      return undefined
-    }
-    for (const pin of this.groupMembers[id]!) if (!this.find(pin)) return undefined
-    return group
+    return selector === PIN ? this.find(id) : this.#unlessDenied(this.groups[id], this.#groupMembers[id])
   }
 
   /** The pin, group or function, or undefined: then answer `refusal`. */
   named(selector: number, id: number): { name: string } | undefined {
-    if (selector !== FUNCTION) return this.target(selector, id)
-    this.refusal = NOT_FOUND
-    return this.functions[id]
+    return selector === FUNCTION ? this.functionWith(id) : this.target(selector, id)
+  }
+
+  /** The function, or undefined: then answer `refusal`. */
+  functionWith(id: number): PinFunction | undefined {
+    return this.#unlessDenied(this.functions[id], this.#functionMembers[id])
+  }
+
+  /** This agent's id of a function, or undefined if it does not see it or may not use it. */
+  functionIdOf(fn: PinFunction): number | undefined {
+    const id = this.functions.indexOf(fn)
+    return this.#functionMembers[id]?.length ? id : undefined
+  }
+
+  #unlessDenied<Found>(found: Found | undefined, members: readonly number[] | undefined): Found | undefined {
+    if (members?.length) return found
+    this.refusal = found === undefined ? NOT_FOUND : DENIED
+    return undefined
   }
 
   /** Ids of what a group or function is made up of. */
   members(selector: number, id: number): readonly number[] {
-    return (selector === GROUP ? this.groupMembers[id] : selector === FUNCTION ? this.functionMembers[id] : []) ?? []
+    return (selector === GROUP ? this.#groupMembers[id] : selector === FUNCTION ? this.#functionMembers[id] : []) ?? []
+  }
+
+  reset(): void {
+    this.pins.release(this.agentId, this.held)
+    this.held.clear()
   }
 
   release(): void {
-    this.pins.release(this.agentId)
+    this.reset()
   }
 }
 
@@ -138,8 +171,7 @@ function settingsGet(state: PinctrlState, request: RequestReader, reply: Message
   if (asked > FUNCTION_ONLY || selector > GROUP) return INVALID_PARAMETERS
   const target = state.target(selector, id)
   if (!target) return state.refusal
-  const selected = target.function ? state.functions.indexOf(target.function) : -1
-  reply.u32(selected < 0 ? NO_FUNCTION : selected)
+  reply.u32((target.function && state.functionIdOf(target.function)) ?? NO_FUNCTION)
   if (asked === ONE_VALUE) return writeValues(target, [attributes & 0xff], 0, reply)
   if (asked === ALL_VALUES) return writeValues(target, target.types, (attributes >>> 8) & 0xff, reply)
   reply.u32(0)
@@ -176,8 +208,8 @@ function settingsConfigure(state: PinctrlState, request: RequestReader): number 
   if (!target) return state.refusal
   if (state.pins.isHeldFrom(target, state.agentId)) return IN_USE
   const selects = (attributes & FUNCTION_VALID) !== 0
-  const fn = selects ? state.functions[functionId] : undefined
-  if (selects && !fn) return NOT_FOUND
+  const fn = selects ? state.functionWith(functionId) : undefined
+  if (selects && !fn) return state.refusal
   if (fn && !target.canHave(fn)) return INVALID_PARAMETERS
   for (let i = 0; i < count; i++) {
     const type = (types[i] = request.u32())
@@ -209,6 +241,7 @@ function hold(holds: boolean) {
     const target = state.target(selector, id)
     if (!target) return state.refusal
     if (state.pins.isHeldFrom(target, state.agentId)) return IN_USE
+    for (const pin of target.pins) state.held.add(pin)
     state.pins.hold(target, state.agentId, holds)
     return SUCCESS
   }
@@ -239,8 +272,8 @@ export const pinctrl = defineProtocol({
       [],
       [u32('attributes_low'), u32('attributes_high')],
       (state, _request, reply) => {
-        reply.u32((state.groups.length << 16) | state.list.length)
-        reply.u32(state.functions.length)
+        reply.u32((state.groupCount << 16) | state.count)
+        reply.u32(state.functionCount)
         return SUCCESS
       },
     ),

@@ -64,7 +64,17 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
 
   #notify(eventId: number, domain: PowerDomain, agentId: number, state: number): void {
     const id = this.idOf(domain)
-    if (id !== undefined) this.protocol.notify(eventId, [agentId, id, state])
+    if (id !== undefined) this.protocol.notify(eventId, [agentId, id, state], domain)
+  }
+
+  override permissionsChanged(): readonly PowerDomain[] {
+    const revoked = super.permissionsChanged()
+    for (const domain of revoked) {
+      this.#changed.delete(domain)
+      this.#requested.delete(domain)
+    }
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
   }
 
   save(): Saved {
@@ -78,11 +88,18 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
     this.pending.restore(pending)
   }
 
+  reset(): void {
+    this.#changed.clear()
+    this.#requested.clear()
+    this.pending.cancel()
+    this.domains.release(this.agentId, this.held)
+    this.held.clear()
+  }
+
   release(): void {
     this.domains.off('stateChanged', this.#onChanged)
     this.domains.off('stateRequested', this.#onRequested)
-    this.pending.cancel()
-    this.domains.release(this.agentId)
+    this.reset()
   }
 }
 
@@ -109,6 +126,7 @@ function setState(state: PowerState, request: RequestReader): number {
   if (domain.critical && wanted !== ON) return DENIED
   if (domain.changing) return BUSY
   state.domains.emit('stateRequested', domain, state.agentId, wanted)
+  state.held.add(domain)
   if (asynchronous) state.pending.start({ id, state: wanted }, domain.latencyUs ?? 0)
   else state.domains.setState(domain, wanted, state.agentId)
   return SUCCESS
@@ -157,7 +175,7 @@ export const power = defineProtocol({
       [],
       [u32('attributes'), u32('statistics_address_low'), u32('statistics_address_high'), u32('statistics_len')],
       (state, _request, reply) => {
-        reply.u32(state.list.length)
+        reply.u32(state.count)
         // The statistics live in memory that virtio does not share: there are none.
         reply.u64(0)
         reply.u32(0)

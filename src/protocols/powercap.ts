@@ -92,7 +92,7 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
   readonly #onCapChanged = (domain: PowercapDomain, agentId: number): void => {
     const id = this.idOf(domain)
     if (id === undefined || !this.#caps.has(domain)) return
-    this.protocol.notify(CAP_CHANGED, [agentId, id, this.capOf(domain), domain.paiUs])
+    this.protocol.notify(CAP_CHANGED, [agentId, id, this.capOf(domain), domain.paiUs], domain)
   }
 
   readonly #onMeasured = (domain: PowercapDomain, power: number): void => {
@@ -100,11 +100,22 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
     const thresholds = this.#measurements.get(domain)
     if (id === undefined || !thresholds) return
     const side = power < thresholds.low ? -1 : power > thresholds.high ? 1 : 0
-    if (side !== 0 && side !== thresholds.side) this.protocol.notify(MEASUREMENTS_CHANGED, [PLATFORM, id, power])
+    if (side !== 0 && side !== thresholds.side)
+      this.protocol.notify(MEASUREMENTS_CHANGED, [PLATFORM, id, power], domain)
     thresholds.side = side
   }
 
-  /** Id of the closest domain above that this agent sees. */
+  override permissionsChanged(): readonly PowercapDomain[] {
+    const revoked = super.permissionsChanged()
+    for (const domain of revoked) {
+      this.subscribeCap(domain, false)
+      this.subscribeMeasurements(domain, undefined)
+    }
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
+  }
+
+  /** Id of the closest domain above that this agent may use. */
   parentIdOf(domain: PowercapDomain): number {
     for (let { parent } = domain; parent; parent = parent.parent) {
       const id = this.idOf(parent)
@@ -137,12 +148,17 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
     this.pending.restore(pending)
   }
 
-  release(): void {
-    this.powercaps.off('capChanged', this.#onCapChanged)
-    this.powercaps.off('measured', this.#onMeasured)
+  reset(): void {
+    this.#caps.clear()
     for (const domain of this.#measurements.keys()) this.powercaps.unwatch(domain)
     this.#measurements.clear()
     this.pending.cancel()
+  }
+
+  release(): void {
+    this.powercaps.off('capChanged', this.#onCapChanged)
+    this.powercaps.off('measured', this.#onMeasured)
+    this.reset()
   }
 }
 
@@ -263,7 +279,7 @@ export const powercap = defineProtocol({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32(state.list.length)
+      reply.u32(state.count)
       return SUCCESS
     }),
     command(

@@ -12,14 +12,17 @@ import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
 
-/** What one protocol keeps for one agent: its view of the resources, its subscriptions. Made anew for each driver. */
+/** What one protocol keeps for one agent: its view of the resources, its subscriptions. */
 export interface AgentState {
-  /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. */
+  /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. It is the end. */
   release?(): void
-  /** The agent's permissions changed. */
-  permissionsChanged?(): void
-  /** Whether the agent may use none of the protocol's resources: then the protocol is not listed for it. */
-  readonly allDenied?: boolean
+  /**
+   * Drops the same, and goes on with nothing. Guests can ask for it as often as they like: what it costs must depend on
+   * what was held, not on how many resources there are. Default: `release`, and a state that is built anew.
+   */
+  reset?(): void
+  /** The agent's permissions changed: `AgentProtocol.denied` says whether anything of the protocol is left to it. */
+  permissionsChanged?(): unknown
   /** What a later process needs to go on: subscriptions, commands under way. Default: nothing. */
   save?(): Saved
   /** Takes over what `save` gave, on a state that is new. */
@@ -106,7 +109,7 @@ export interface ProtocolDeclaration<
   negotiateSince?: number
   /** The section of the platform file that this protocol serves; without resources of it the protocol is not offered. */
   resource?: ResourceKind
-  /** Builds what this protocol keeps for `agent`; called at start-up and whenever a new driver takes over. */
+  /** Builds what this protocol keeps for `agent`; called at start-up, and for each new driver unless the state has `reset`. */
   attach(platform: Platform, protocol: AgentProtocol): S
   /** The resources as the agent sees them, for people; default: ids and names. `nowUs` is the platform's time. */
   show?(state: S, nowUs: number): Tables

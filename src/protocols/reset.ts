@@ -66,7 +66,14 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
 
   readonly #onIssued = (domain: ResetDomain, agentId: number, state: number): void => {
     const id = this.#subscribed.has(domain) ? this.idOf(domain) : undefined
-    if (id !== undefined) this.protocol.notify(RESET_ISSUED, [agentId, id, state])
+    if (id !== undefined) this.protocol.notify(RESET_ISSUED, [agentId, id, state], domain)
+  }
+
+  override permissionsChanged(): readonly ResetDomain[] {
+    const revoked = super.permissionsChanged()
+    for (const domain of revoked) this.#subscribed.delete(domain)
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
   }
 
   /** Without an event queue the end could not be reported, and Linux would wait for it in vain. */
@@ -84,9 +91,14 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
     this.pending.restore(pending)
   }
 
+  reset(): void {
+    this.#subscribed.clear()
+    this.pending.cancel()
+  }
+
   release(): void {
     this.resets.off('issued', this.#onIssued)
-    this.pending.cancel()
+    this.reset()
   }
 }
 
@@ -135,7 +147,7 @@ export const reset = defineProtocol({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32(state.list.length)
+      reply.u32(state.count)
       return SUCCESS
     }),
     command(

@@ -69,14 +69,21 @@ function writeExtended(reply: MessageWriter, extended: Extended): void {
   reply.s64(extended.max)
 }
 
-function sensorSize(sensor: Sensor, version: number): number {
-  if (version < V2 || !sensor.extended) return SENSOR_SIZE
+function sensorSize(state: SensorState, sensor: Sensor, version: number): number {
+  if (version < V2 || !sensor.extended || state.idOf(sensor) === undefined) return SENSOR_SIZE
   return sensor.multiAxis ? SENSOR_SIZE_AXES : SENSOR_SIZE_SCALAR
 }
 
 function writeSensor(reply: MessageWriter, state: SensorState, id: number, version: number): void {
-  const sensor = state.list[id]!
+  const sensor = state.find(id)
   reply.u32(id)
+  if (!sensor) {
+    // Linux looks sensors up by their place in this list, so that a denied one leaves a gap: of no type, without a name.
+    reply.u32(0)
+    reply.u32(0)
+    reply.text('', SHORT_NAME_SIZE)
+    return
+  }
   reply.u32(attributesLow(state, sensor, version))
   reply.u32(attributesHigh(sensor, version))
   reply.text(sensor.name, SHORT_NAME_SIZE)
@@ -102,10 +109,11 @@ export function describeSensors(
   { version }: AgentProtocol,
 ): number {
   const index = request.u32()
-  if (index >= state.list.length) return INVALID_PARAMETERS
-  const returned = fitting(reply, state.list, index, sensor => sensorSize(sensor, version))
+  if (index >= state.count) return INVALID_PARAMETERS
+  const sizeOf = (sensor: Sensor): number => sensorSize(state, sensor, version)
+  const returned = Math.min(fitting(reply, state.list, index, sizeOf), state.count - index)
   if (returned === 0) return COMMS_ERROR
-  reply.u32(((state.list.length - index - returned) << 16) | returned)
+  reply.u32(((state.count - index - returned) << 16) | returned)
   for (let i = index; i < index + returned; i++) writeSensor(reply, state, i, version)
   return SUCCESS
 }

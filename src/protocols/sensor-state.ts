@@ -85,12 +85,22 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
 
   readonly #onTripPoint = (sensor: Sensor, trip: number, rising: boolean): void => {
     if (!this.#tripPoints.has(sensor)) return
-    this.protocol.notify(TRIP_POINT_EVENT, [PLATFORM_ID, this.idOf(sensor)!, rising ? RISING | trip : trip])
+    this.protocol.notify(TRIP_POINT_EVENT, [PLATFORM_ID, this.idOf(sensor)!, rising ? RISING | trip : trip], sensor)
   }
 
   readonly #onSample = (sensor: Sensor): void => {
     if (!this.#updates.has(sensor)) return
-    this.protocol.notify(UPDATE, [PLATFORM_ID, this.idOf(sensor)!, ...readingWords(sensor, V2)])
+    this.protocol.notify(UPDATE, [PLATFORM_ID, this.idOf(sensor)!, ...readingWords(sensor, V2)], sensor)
+  }
+
+  override permissionsChanged(): readonly Sensor[] {
+    const revoked = super.permissionsChanged()
+    for (const sensor of revoked) {
+      this.subscribe(sensor, TRIP_POINT_EVENT, false)
+      this.subscribe(sensor, UPDATE, false)
+    }
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
   }
 
   save(): Saved {
@@ -104,15 +114,20 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
     this.pending.restore(pending)
   }
 
-  release(): void {
-    this.#sensors.off('tripPoint', this.#onTripPoint)
-    this.#sensors.off('sample', this.#onSample)
+  reset(): void {
     this.pending.cancel()
     for (const sensor of this.#tripPoints) sensor.unwatch()
     for (const sensor of this.#updates) sensor.unwatch()
     this.#tripPoints.clear()
     this.#updates.clear()
-    for (const sensor of this.list) sensor.release(this.agentId)
+    for (const sensor of this.held) sensor.release(this.agentId)
+    this.held.clear()
+  }
+
+  release(): void {
+    this.#sensors.off('tripPoint', this.#onTripPoint)
+    this.#sensors.off('sample', this.#onSample)
+    this.reset()
   }
 }
 

@@ -48,6 +48,7 @@ function configureTripPoint(state: SensorState, request: RequestReader): number 
   if (sensor.tripPoints.length === 0) return NOT_SUPPORTED
   const trip = control >>> 4
   if (trip >= sensor.tripPoints.length) return INVALID_PARAMETERS
+  state.held.add(sensor)
   sensor.configureTripPoint(trip, control & 0x3, value, state.agentId)
   return SUCCESS
 }
@@ -136,6 +137,7 @@ function configSet(state: SensorState, request: RequestReader): number {
   const wantedUs = microseconds(config >>> 16, (config << 16) >> 27)
   const interval = wantedUs === 0 ? undefined : sensor.intervals.choose(wantedUs, rounding)
   if (wantedUs !== 0 && !interval) return INVALID_PARAMETERS
+  state.held.add(sensor)
   sensor.configure((config & ENABLED) !== 0, timestamps, interval, state.agentId)
   return SUCCESS
 }
@@ -211,7 +213,7 @@ export const sensor = defineProtocol({
         u32('sensor_reg_len'),
       ],
       (state, _request, reply) => {
-        reply.u16(state.list.length)
+        reply.u16(state.count)
         reply.u8(state.hasEvents ? state.pending.max : 0)
         reply.u8(0)
         // No shared memory with readings over virtio.

@@ -58,6 +58,10 @@ class SystemPowerState implements AgentState {
     this.#protocol.notify(STATE_NOTIFIER, words)
   }
 
+  permissionsChanged(): void {
+    if (this.#protocol.denied) this.subscribed = false
+  }
+
   save(): Saved {
     return this.subscribed
   }

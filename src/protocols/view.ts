@@ -1,9 +1,11 @@
 /**
  * One agent's view of the resources of one protocol: those the platform file shows it, under ids of its own from 0 up,
- * less what the Base protocol's permission commands took away (SCMI v3.2 §4.2.2.11 ff.). States of protocols with
+ * less what the Base protocol's permission commands took away (SCMI v3.2 §4.2.2.10 ff.). States of protocols with
  * resources extend it. Ids on the wire are the view's: take them from `idOf`, never from the resource.
+ *
+ * Permissions change while drivers run, so they never move an id. Who asks for a denied resource gets DENIED; wherever
+ * else it would be named or counted, it is as if it were not there.
  */
-import type { Kept, Saved } from '../platform/kept.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, NOT_FOUND, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -12,6 +14,13 @@ import { NAME_SIZE } from './names.js'
 export class ResourceView<Resource extends { name: string }> {
   /** The resources by this agent's ids. */
   readonly list: readonly Resource[]
+  /** How many ids there are for an agent that goes through them all: the highest that it may use, and those below. */
+  count = 0
+  /**
+   * Resources with which the agent may have something that ends with its driver, such as a vote: handlers note them, `reset`
+   * goes through them. All at first, as a state file may say so.
+   */
+  readonly held: Set<Resource>
   /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
   refusal = NOT_FOUND
   protected readonly protocol: AgentProtocol
@@ -22,9 +31,10 @@ export class ResourceView<Resource extends { name: string }> {
   /** `resources` are all the platform has. */
   constructor(resources: readonly Resource[], protocol: AgentProtocol) {
     this.list = visibleTo(protocol, resources)
+    this.held = new Set(this.list)
     this.protocol = protocol
     this.#ids = new Map(this.list.map((resource, id) => [resource, id]))
-    this.permissionsChanged()
+    this.#readPermissions()
   }
 
   /** The agent whose view this is; votes and notifications carry its id. */
@@ -39,32 +49,42 @@ export class ResourceView<Resource extends { name: string }> {
     return resource
   }
 
-  /** This agent's id of a resource, or undefined if it does not see it. */
+  /** This agent's id of a resource, or undefined if it does not see it or may not use it. */
   idOf(resource: Resource): number | undefined {
-    return this.#ids.get(resource)
+    const id = this.#ids.get(resource)
+    return id === undefined || this.#allowed[id] === undefined ? undefined : id
   }
 
-  /** Ids of some of the resources. */
+  /** Ids of some of the resources that it may use. */
   protected idsOf(resources: Iterable<Resource>): number[] {
     return [...resources].map(resource => this.#ids.get(resource)!)
   }
 
-  /** The name of a resource that this agent sees, for people. */
+  /** The name of a resource that this agent may use, for people. */
   nameOf(resource: Resource | undefined): string | undefined {
     return resource && this.idOf(resource) !== undefined ? resource.name : undefined
   }
 
-  /** Reads the agent's permissions anew. */
-  permissionsChanged(): void {
-    const { agent, protocol } = this.protocol
-    this.#allowed = this.list.map(resource =>
-      agent.permissions.denies(protocol.id, resource.name) ? undefined : resource,
-    )
+  /**
+   * Reads the agent's permissions anew. Returns the resources that were taken away: what the agent subscribed to or has
+   * under way with them ends. Notifications of them that still wait are given up.
+   */
+  permissionsChanged(): readonly Resource[] {
+    const before = this.#allowed
+    this.#readPermissions()
+    const revoked: Resource[] = []
+    before.forEach((resource, id) => {
+      if (resource && !this.#allowed[id]) revoked.push(resource)
+    })
+    if (revoked.length > 0) this.protocol.dropNotifications(new Set(revoked))
+    return revoked
   }
 
-  /** Whether nothing is left for this agent: the protocol is then not listed for it. */
-  get allDenied(): boolean {
-    return this.#allowed.every(resource => resource === undefined)
+  #readPermissions(): void {
+    const { agent, protocol } = this.protocol
+    const denies = agent.permissions.deniedBy(protocol.id)
+    this.#allowed = this.list.map(resource => (denies(resource.name) ? undefined : resource))
+    this.count = this.#allowed.findLastIndex(resource => resource !== undefined) + 1
   }
 }
 
@@ -87,33 +107,4 @@ export function answerName(
   reply.u32(0)
   reply.text(resource.name, NAME_SIZE)
   return SUCCESS
-}
-
-/** Which resources an agent may not use. Kept over driver restarts: they belong to the agent, not to its driver. */
-export class Permissions implements Kept {
-  readonly #denied = new Set<string>()
-
-  set(protocolId: number, resourceName: string, allowed: boolean): void {
-    const key = `${protocolId}/${resourceName}`
-    if (allowed) this.#denied.delete(key)
-    else this.#denied.add(key)
-  }
-
-  denies(protocolId: number, resourceName: string): boolean {
-    return this.#denied.has(`${protocolId}/${resourceName}`)
-  }
-
-  save(): Saved {
-    return [...this.#denied]
-  }
-
-  restore(saved: Saved): void {
-    this.#denied.clear()
-    for (const key of saved as string[]) this.#denied.add(key)
-  }
-
-  /** Back to the default: everything is allowed. */
-  reset(): void {
-    this.#denied.clear()
-  }
 }

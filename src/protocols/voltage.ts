@@ -56,6 +56,12 @@ class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
     return latencyUs !== undefined && this.pending.max > 0 && this.protocol.agent.events.available
   }
 
+  override permissionsChanged(): readonly VoltageDomain[] {
+    const revoked = super.permissionsChanged()
+    this.pending.refuse(id => this.find(id) === undefined)
+    return revoked
+  }
+
   save(): Saved {
     return this.pending.save()
   }
@@ -64,9 +70,14 @@ class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
     this.pending.restore(saved)
   }
 
-  release(): void {
+  reset(): void {
     this.pending.cancel()
-    this.voltages.release(this.agentId)
+    this.voltages.release(this.agentId, this.held)
+    this.held.clear()
+  }
+
+  release(): void {
+    this.reset()
   }
 }
 
@@ -102,6 +113,7 @@ function configSet(state: VoltageState, request: RequestReader): number {
   if (!domain.permissions.mode) return DENIED
   // A mode is four bits wide: with any reserved bit the word is none of the modes.
   if (!domain.modes.has(mode)) return INVALID_PARAMETERS
+  state.held.add(domain)
   state.voltages.setMode(domain, mode, state.agentId)
   return SUCCESS
 }
@@ -146,7 +158,7 @@ export const voltage = defineProtocol({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32(state.list.length)
+      reply.u32(state.count)
       return SUCCESS
     }),
     command(

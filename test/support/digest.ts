@@ -44,7 +44,7 @@ export function stateDigest(platform: Platform, agents: readonly Agent[]): numbe
   }
   for (const { holder } of list) mix(holder)
   for (const { protocols } of agents) {
-    for (const served of protocols) if (served) for (const value of [served.version, served.state.allDenied]) mix(value)
+    for (const served of protocols) if (served) for (const value of [served.version, served.denied]) mix(value)
   }
   return hash
 }

@@ -75,7 +75,17 @@ class BbmState extends ResourceView<Rtc> implements AgentState {
   #notify(rtc: Rtc, flag: number): void {
     const id = this.idOf(rtc)
     const wanted = ((this.#subscribed.get(rtc) ?? 0) & flag) !== 0
-    if (id !== undefined && wanted) this.protocol.notify(RTC_EVENT, [((id << RTC_ID_SHIFT) | flag) >>> 0])
+    if (id !== undefined && wanted) this.protocol.notify(RTC_EVENT, [((id << RTC_ID_SHIFT) | flag) >>> 0], rtc)
+  }
+
+  override permissionsChanged(): readonly Rtc[] {
+    const revoked = super.permissionsChanged()
+    for (const rtc of revoked) {
+      this.subscribe(rtc, 0)
+      this.#subscribed.delete(rtc)
+    }
+    if (this.protocol.denied) this.buttonSubscribed = false
+    return revoked
   }
 
   save(): Saved {
@@ -163,7 +173,7 @@ export const bbm = defineProtocol({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32((state.list.length << 16) | state.model.registers.length)
+      reply.u32((state.count << 16) | state.model.registers.length)
       return SUCCESS
     }),
     command(0x3, 'BBM_GPR_SET', [u32('index'), u32('value')], [], ({ model }, request) => {

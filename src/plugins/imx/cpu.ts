@@ -11,6 +11,9 @@ import type { RequestReader } from '../../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, SUCCESS } from '../../wire/status.js'
 import { type Cpu, type Cpus, cpus, RunMode, SleepMode } from './cpus.js'
 
+/** Protocol id. */
+export const IMX_CPU = 0x82
+
 const V1 = 0x10000
 
 /** CPU_RESET_VECTOR_SET flags */
@@ -68,7 +71,7 @@ const CPU_ID = [u32('cpu_id')]
 const command = commandsOn<CpuState>()
 
 export const cpu = defineProtocol({
-  id: 0x82,
+  id: IMX_CPU,
   name: 'imx_cpu',
   versions: [V1],
   resource: cpus,
@@ -80,7 +83,7 @@ export const cpu = defineProtocol({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32(state.list.length)
+      reply.u32(state.count)
       return SUCCESS
     }),
     command(0x3, 'CPU_ATTRIBUTES', CPU_ID, [u32('attributes'), text('name')], (state, request, reply) => {

@@ -1,18 +1,22 @@
 /** NXP i.MX Logical Machine Management protocol, 0x80 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. */
 import type { Saved } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
-import type { AgentProtocol } from '../../protocols/agent.js'
+import type { Agent, AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
 import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/protocol.js'
 import { ResourceView } from '../../protocols/view.js'
 import { s32, text, u32, u64 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../../wire/status.js'
-import { cpus } from './cpus.js'
+import { IMX_CPU } from './cpu.js'
+import { type Cpu, cpus } from './cpus.js'
 import { type Lm, type LmChange, LmState, type Lms, lms, reasonsOf } from './lms.js'
 import { misc } from './misc-info.js'
 import { REASON_REPLY, writeReasons } from './reason-words.js'
 import type { Reason, Reasons } from './reasons.js'
+
+/** Protocol id. */
+const IMX_LMM = 0x80
 
 const V1 = 0x10000
 const V1_1 = 0x10001
@@ -58,7 +62,18 @@ class LmmState extends ResourceView<Lm> implements AgentState {
     const id = this.idOf(lm)
     if (id === undefined || ((this.#subscribed.get(lm) ?? 0) & flag) === 0) return
     // Machine 0 is the System Manager itself: what the platform does is its doing.
-    this.protocol.notify(LMM_EVENT, [(by && this.idOf(by)) ?? 0, id, flag])
+    this.protocol.notify(LMM_EVENT, [(by && this.idOf(by)) ?? 0, id, flag], lm)
+  }
+
+  override permissionsChanged(): readonly Lm[] {
+    const revoked = super.permissionsChanged()
+    for (const lm of revoked) this.#subscribed.delete(lm)
+    return revoked
+  }
+
+  /** Whether the CPU was taken from this agent; one that it does not see was not. */
+  isDenied(cpu: Cpu): boolean {
+    return this.protocol.agent.permissions.denies(IMX_CPU, cpu.name)
   }
 
   /** Why `lm` booted and shut down, with origins as this agent numbers them. */
@@ -66,13 +81,7 @@ class LmmState extends ResourceView<Lm> implements AgentState {
     const system = this.platform.has(misc)
       ? this.platform.model(misc).reasons
       : { boot: undefined, shutdown: undefined }
-    const { boot, shutdown } = reasonsOf(lm, system)
-    return { boot: this.#renumbered(boot), shutdown: this.#renumbered(shutdown) }
-  }
-
-  #renumbered(reason: Reason | undefined): Reason | undefined {
-    const origin = reason?.origin === undefined ? undefined : this.lms.list[reason.origin]
-    return reason && { ...reason, origin: origin && this.idOf(origin) }
+    return reasonsAsSeen(this.protocol.agent, reasonsOf(lm, system))
   }
 
   save(): Saved {
@@ -86,6 +95,18 @@ class LmmState extends ResourceView<Lm> implements AgentState {
   release(): void {
     this.lms.off('changed', this.#onChanged)
   }
+}
+
+/** Reasons with origins as the agent numbers them, and without those that it does not see or may not use. */
+export function reasonsAsSeen(agent: Agent, { boot, shutdown }: Reasons): Reasons {
+  if (!agent.platform.has(lms)) return { boot, shutdown }
+  const { list } = agent.platform.model(lms)
+  const view = agent.protocols[IMX_LMM]?.state as LmmState | undefined
+  const seen = (reason: Reason | undefined): Reason | undefined => {
+    const origin = reason?.origin === undefined ? undefined : list[reason.origin]
+    return reason && { ...reason, origin: origin && view?.idOf(origin) }
+  }
+  return { boot: seen(boot), shutdown: seen(shutdown) }
 }
 
 /** Why the agent may not manage `lm`, or SUCCESS; nobody manages the machine that it runs in itself. */
@@ -122,7 +143,9 @@ function ending(how: 'reset' | 'shutdown') {
 
 function attributes(state: LmmState, request: RequestReader, reply: MessageWriter, protocol: AgentProtocol): number {
   const asked = request.u32()
-  const id = asked === SELF ? (state.idOf(state.own) ?? SELF) : asked
+  // Its own machine may be one that it does not see: then SELF is no id either.
+  const own = state.list.indexOf(state.own)
+  const id = asked === SELF && own >= 0 ? own : asked
   const lm = state.find(id)
   if (!lm) return state.refusal
   reply.u32(id)
@@ -143,7 +166,7 @@ function notify(state: LmmState, request: RequestReader): number {
   return SUCCESS
 }
 
-/** CPU ids are those of the platform here: the CPU is another machine's, which this agent need not see. */
+/** CPU ids are those of the platform here: the CPU is another machine's, which this agent need not see, only not be denied. */
 function resetVectorSet(state: LmmState, request: RequestReader): number {
   const lm = state.find(request.u32())
   const cpuId = request.u32()
@@ -153,7 +176,7 @@ function resetVectorSet(state: LmmState, request: RequestReader): number {
   const model = state.platform.has(cpus) ? state.platform.model(cpus) : undefined
   const cpu = model?.list[cpuId]
   if (!model || !cpu) return NOT_FOUND
-  if (!lm.permissions.manage) return DENIED
+  if (!lm.permissions.manage || state.isDenied(cpu)) return DENIED
   if (flags & ~TABLE) return INVALID_PARAMETERS
   const use = { table: (flags & TABLE) !== 0, boot: true, start: true, resume: false }
   return model.setVector(cpu, address, use) ? SUCCESS : INVALID_PARAMETERS
@@ -165,7 +188,7 @@ const LM_FLAGS = [u32('lm_id'), u32('flags')]
 const command = commandsOn<LmmState>()
 
 export const lmm = defineProtocol({
-  id: 0x80,
+  id: IMX_LMM,
   name: 'imx_lmm',
   versions: [V1, V1_1],
   negotiateSince: V1,
@@ -176,7 +199,7 @@ export const lmm = defineProtocol({
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32(state.list.length)
+      reply.u32(state.count)
       return SUCCESS
     }),
     command(

@@ -11,6 +11,7 @@ import { ResourceView } from '../../protocols/view.js'
 import { list, text, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from '../../wire/status.js'
+import { reasonsAsSeen } from './lmm.js'
 import { lms, reasonsOf } from './lms.js'
 import { type Control, type Misc, misc as miscKind } from './misc-info.js'
 import { REASON_REPLY, writeReasons } from './reason-words.js'
@@ -73,7 +74,7 @@ class MiscState implements AgentState {
     }
   }
 
-  /** Undefined if the agent does not see it. */
+  /** Undefined if the agent does not see it or may not use it. */
   #idOf(control: Control): number | undefined {
     const board = this.boardControls.idOf(control)
     return board === undefined ? this.deviceControls.idOf(control) : BOARD + board
@@ -82,12 +83,13 @@ class MiscState implements AgentState {
   readonly #onHappened = (control: Control, flags: number): void => {
     if (((this.#subscribed.get(control) ?? 0) & flags) === 0) return
     const id = this.#idOf(control)
-    if (id !== undefined) this.#protocol.notify(CONTROL_EVENT, [id, flags >>> 0])
+    if (id !== undefined) this.#protocol.notify(CONTROL_EVENT, [id, flags >>> 0], control)
   }
 
   permissionsChanged(): void {
-    this.deviceControls.permissionsChanged()
-    this.boardControls.permissionsChanged()
+    for (const view of [this.deviceControls, this.boardControls]) {
+      for (const control of view.permissionsChanged()) this.#subscribed.delete(control)
+    }
   }
 
   release(): void {
@@ -142,7 +144,7 @@ function resetReason(
   if (flags & ~SYSTEM) return INVALID_PARAMETERS
   const machines = platform.has(lms) ? platform.model(lms) : undefined
   const own = flags & SYSTEM ? undefined : machines?.ofAgent(protocol.agent.name)
-  writeReasons(reply, own ? reasonsOf(own, misc.reasons) : misc.reasons)
+  writeReasons(reply, reasonsAsSeen(protocol.agent, own ? reasonsOf(own, misc.reasons) : misc.reasons))
   return SUCCESS
 }
 
@@ -178,7 +180,7 @@ export const misc = defineProtocol({
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
       const { deviceControls, boardControls, misc } = state
-      reply.u32(boardControls.list.length * 2 ** 24 + (misc.reasonNames.length << 16) + deviceControls.list.length)
+      reply.u32(boardControls.count * 2 ** 24 + (misc.reasonNames.length << 16) + deviceControls.count)
       return SUCCESS
     }),
     command(0x3, 'MISC_CONTROL_SET', [...CONTROL_ID, ...counted('val', 'num_val')], [], controlSet),

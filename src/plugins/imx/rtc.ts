@@ -30,8 +30,6 @@ export const rtcSchema = z.strictObject({
 export type RtcConfig = z.infer<typeof rtcSchema>
 
 const US_PER_S = 1_000_000
-/** Timers of Node take no more than 24 days: longer waits are made of these. */
-const WAIT_MAX_US = 3600 * US_PER_S
 
 /** Where a clock reports to. */
 export interface RtcListener {
@@ -166,8 +164,7 @@ export class Rtc implements Kept {
     this.#rolloverAtUs = this.#watchers > 0 ? this.#reachesUs(next) : Number.POSITIVE_INFINITY
     const dueUs = Math.min(this.#rolloverAtUs, ...[...this.#alarms.values()].map(seconds => this.#alarmAtUs(seconds)))
     if (dueUs === Number.POSITIVE_INFINITY) return
-    const waitUs = Math.min(Math.max(dueUs - this.#time.nowUs, 0), WAIT_MAX_US)
-    this.#timer = this.#time.after(waitUs, () => this.#onTimer())
+    this.#timer = this.#time.after(Math.max(dueUs - this.#time.nowUs, 0), () => this.#onTimer())
   }
 
   #onTimer(): void {

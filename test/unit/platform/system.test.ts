@@ -83,14 +83,16 @@ test('a forced reset leads back to a running system', () => {
 test('callers on the host are told what they got wrong', () => {
   const { model } = watched('')
   expect(() => model.request(SUSPEND, { graceful: true })).toThrow('the system has no state 4')
-  for (const timeoutMs of [-1, 0.5, 2 ** 31, Number.NaN]) {
-    expect(() => model.request(SHUTDOWN, { graceful: true, timeoutMs })).toThrow(`${timeoutMs} is not a timeout`)
+  for (const timeoutMs of [-1, 0.5, 2 ** 32, Number.NaN]) {
+    expect(() => model.request(SHUTDOWN, { graceful: true, timeoutMs })).toThrow(
+      `${timeoutMs} is not a timeout; write 0 to 4294967295 milliseconds`,
+    )
   }
 })
 
 test.each([
   ['half a millisecond', 'timeout: 1500 us', 'system.timeout: agents are told whole milliseconds'],
-  ['more than a timer takes', 'timeout: 600 h', 'system.timeout: at most 24 days'],
+  ['more than agents can be told', 'timeout: 1200 h', 'system.timeout: at most 4294967295 ms, 49 days'],
 ])('refuses %s', (_, config, problem) => {
   expect(() => watched(config)).toThrow(problem)
 })
