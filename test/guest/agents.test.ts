@@ -7,6 +7,7 @@ import { nextNotification } from '../../qemu/guest-view/drivers.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { serve } from '../../src/serve.js'
 import { until } from '../driver/wait.js'
+import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { inFolder } from './lab-command.js'
 
@@ -82,6 +83,53 @@ test(
         await until(() => !shared.enabled, 'the killed guest’s vote to go', WAIT_MS)
         expect(model.named('bus').enabled).toBe(true)
         expect((await first.scmi(CLOCK, 0x6, [ofFirst.shared])).words).toEqual([20e6, 0])
+      } finally {
+        await Promise.all([first.kill(), second.kill()])
+        server.close()
+      }
+    }),
+  LIMIT_MS,
+)
+
+/** Clock 0 is not granted, clock 1 is. */
+const DENIED_AT_FIRST = `
+vendor: acme
+agents:
+  - { name: first }
+  - { name: second, permissions: denied }
+devices: [{ name: uart, resources: { clocks: [uart] } }]
+clocks:
+  - { name: private, rate: 1 MHz }
+  - { name: uart, rates: [24 MHz, 48 MHz] }
+sensors: [{ name: soc, type: celsius, value: 40 }]
+`
+
+test(
+  'a guest that is denied everything boots, and after a grant has what it was granted',
+  () =>
+    inFolder(async folder => {
+      const platform = join(folder, 'denied.yaml')
+      writeFileSync(platform, DENIED_AT_FIRST)
+      const paths = { first: join(folder, 'first.sock'), second: join(folder, 'second.sock') }
+      const endpoints = { first: { socketPath: paths.first }, second: { socketPath: paths.second } }
+      const server = await serve({ platform, endpoints, releaseAfterMs: 100 })
+      const start = (socketPath: string) => boot({ kernel, platform, socketPath, cpus: 1 })
+      const [first, second] = await Promise.all([start(paths.first), start(paths.second)])
+      const clocksOf = (guest: typeof first) => guest.check('ls /sys/kernel/debug/clk')
+      try {
+        // Linux finds a platform without protocols, and no fault with it but that the device tree names some.
+        console.log(await complaints(second), await clocksOf(second))
+        expect((await second.scmi(CLOCK, 0x0)).status).toBe(DENIED)
+        expect((await second.scmi(BASE, 0x1)).words).toEqual([2 << 8])
+
+        expect((await first.scmi(BASE, 0x9, [2, 0, 1])).status).toBe(SUCCESS)
+        await second.reboot()
+        console.log(await complaints(second), await clocksOf(second))
+        expect((await second.scmi(BASE, 0x1)).words).toEqual([(2 << 8) | 1])
+
+        expect((await second.scmi(BASE, 0xb, [2, 1])).status).toBe(DENIED)
+        expect((await first.scmi(BASE, 0xb, [2, 1])).status).toBe(SUCCESS)
+        expect((await second.scmi(CLOCK, 0x6, [1])).status).toBe(DENIED)
       } finally {
         await Promise.all([first.kill(), second.kill()])
         server.close()
