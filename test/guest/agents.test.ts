@@ -91,17 +91,20 @@ test(
   LIMIT_MS,
 )
 
-/** Clock 0 is not granted, clock 1 is. */
+/** Granted are clock 1, sensors 0 and 2: ids stay, so Linux goes over what lies between and below. */
 const DENIED_AT_FIRST = `
 vendor: acme
 agents:
   - { name: first }
   - { name: second, permissions: denied }
-devices: [{ name: uart, resources: { clocks: [uart] } }]
+devices: [{ name: uart, resources: { clocks: [uart], sensors: [soc, board] } }]
 clocks:
   - { name: private, rate: 1 MHz }
   - { name: uart, rates: [24 MHz, 48 MHz] }
-sensors: [{ name: soc, type: celsius, value: 40 }]
+sensors:
+  - { name: soc, type: celsius, value: 40 }
+  - { name: private, type: celsius, value: 50 }
+  - { name: board, type: celsius, value: 30 }
 `
 
 test(
@@ -115,17 +118,22 @@ test(
       const server = await serve({ platform, endpoints, releaseAfterMs: 100 })
       const start = (socketPath: string) => boot({ kernel, platform, socketPath, cpus: 1 })
       const [first, second] = await Promise.all([start(paths.first), start(paths.second)])
-      const clocksOf = (guest: typeof first) => guest.check('ls /sys/kernel/debug/clk')
+      const clockNames = async () => (await second.check('ls /sys/kernel/debug/clk')).split(/\s+/)
+      const sensorsOf = async () =>
+        (await second.check('cd /sys/class/hwmon/hwmon0 && cat temp*_label temp*_input')).split(/\s+/)
+      const texts = async () => (await complaints(second)).map(text => text.replace(/.*: /, ''))
       try {
         // Linux finds a platform without protocols, and no fault with it but that the device tree names some.
-        console.log(await complaints(second), await clocksOf(second))
+        expect(await texts()).toEqual(['SCMI protocol 20 not implemented', 'SCMI protocol 21 not implemented'])
         expect((await second.scmi(CLOCK, 0x0)).status).toBe(DENIED)
         expect((await second.scmi(BASE, 0x1)).words).toEqual([2 << 8])
 
         expect((await first.scmi(BASE, 0x9, [2, 0, 1])).status).toBe(SUCCESS)
         await second.reboot()
-        console.log(await complaints(second), await clocksOf(second))
-        expect((await second.scmi(BASE, 0x1)).words).toEqual([(2 << 8) | 1])
+        expect(await texts()).toEqual([])
+        expect(await clockNames()).toContain('uart')
+        expect(await clockNames()).not.toContain('private')
+        expect(await sensorsOf()).toEqual(['soc', 'board', '40000', '30000'])
 
         expect((await second.scmi(BASE, 0xb, [2, 1])).status).toBe(DENIED)
         expect((await first.scmi(BASE, 0xb, [2, 1])).status).toBe(SUCCESS)

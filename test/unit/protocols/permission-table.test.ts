@@ -31,7 +31,7 @@ test('the table has every word of a request that is an id', () => {
 
 describe.each([...new Set(rows.map(({ protocol }) => protocol.name))])('%s', name => {
   const ofProtocol = rows.filter(({ protocol }) => protocol.name === name)
-  test.each(ofProtocol.map(row => ({ title: titleOf(row), row })))('$title', ({ row }) => {
+  test.each(ofProtocol.map(row => [titleOf(row), row] as const))('%s', (_, row) => {
     expect(tryRow(row).problems).toEqual([])
   })
 })
