@@ -21,5 +21,6 @@ export function agentTables(agent: Agent): Tables {
     }
   })
   const { nowUs } = agent.platform.time
-  return Object.assign({ protocols }, ...served.map(({ protocol, state }) => protocol.show(state, nowUs)))
+  const usable = served.filter(({ denied }) => !denied)
+  return Object.assign({ protocols }, ...usable.map(({ protocol, state }) => protocol.show(state, nowUs)))
 }

@@ -54,7 +54,8 @@ export class AgentProtocol implements Kept {
     this.version = this.announced
     this.#commandsOfVersion = protocol.commandsOf(this.announced)
     this.#names = namesSeen(protocol, agent)
-    this.#applyPermissions()
+    this.denied = this.#isDenied()
+    this.#openOrClose()
     this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
     this.state = protocol.attach(agent.platform, this)
   }
@@ -72,7 +73,7 @@ export class AgentProtocol implements Kept {
     this.version = version
     this.#commandsOfVersion = this.protocol.commandsOf(version)
     this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
-    this.#applyPermissions()
+    this.#openOrClose()
     return true
   }
 
@@ -103,14 +104,18 @@ export class AgentProtocol implements Kept {
   }
 
   permissionsChanged(): void {
-    this.#applyPermissions()
+    this.denied = this.#isDenied()
+    this.#openOrClose()
     this.state.permissionsChanged?.()
     if (this.denied) this.dropNotifications()
   }
 
-  #applyPermissions(): void {
+  #isDenied(): boolean {
     const { agent, protocol } = this
-    this.denied = this.#names ? this.#allDenied(this.#names) : protocol.id !== BASE && agent.permissions.deniedByDefault
+    return this.#names ? this.#allDenied(this.#names) : protocol.id !== BASE && agent.permissions.deniedByDefault
+  }
+
+  #openOrClose(): void {
     this.commands = this.denied ? this.#commandsOfVersion.map(() => undefined) : this.#commandsOfVersion
   }
 
@@ -145,7 +150,7 @@ export class AgentProtocol implements Kept {
   restart(): void {
     this.version = this.announced
     this.#commandsOfVersion = this.protocol.commandsOf(this.announced)
-    this.#applyPermissions()
+    this.#openOrClose()
     this.reset()
   }
 }

@@ -7,6 +7,7 @@ import { nextNotification } from '../../qemu/guest-view/drivers.js'
 import { until } from '../../src/front-end/wait.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { serve } from '../../src/serve.js'
+import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { inFolder } from './lab-command.js'
 
@@ -82,6 +83,61 @@ test(
         await until(() => !shared.enabled, 'the killed guest’s vote to go', WAIT_MS)
         expect(model.named('bus').enabled).toBe(true)
         expect((await first.scmi(CLOCK, 0x6, [ofFirst.shared])).words).toEqual([20e6, 0])
+      } finally {
+        await Promise.all([first.kill(), second.kill()])
+        server.close()
+      }
+    }),
+  LIMIT_MS,
+)
+
+/** Granted are clock 1, sensors 0 and 2: ids stay, so Linux goes over what lies between and below. */
+const DENIED_AT_FIRST = `
+vendor: acme
+agents:
+  - { name: first }
+  - { name: second, permissions: denied }
+devices: [{ name: uart, resources: { clocks: [uart], sensors: [soc, board] } }]
+clocks:
+  - { name: private, rate: 1 MHz }
+  - { name: uart, rates: [24 MHz, 48 MHz] }
+sensors:
+  - { name: soc, type: celsius, value: 40 }
+  - { name: private, type: celsius, value: 50 }
+  - { name: board, type: celsius, value: 30 }
+`
+
+test(
+  'a guest that is denied everything boots, and after a grant has what it was granted',
+  () =>
+    inFolder(async folder => {
+      const platform = join(folder, 'denied.yaml')
+      writeFileSync(platform, DENIED_AT_FIRST)
+      const paths = { first: join(folder, 'first.sock'), second: join(folder, 'second.sock') }
+      const endpoints = { first: { socketPath: paths.first }, second: { socketPath: paths.second } }
+      const server = await serve({ platform, endpoints, releaseAfterMs: 100 })
+      const start = (socketPath: string) => boot({ kernel, platform, socketPath, cpus: 1 })
+      const [first, second] = await Promise.all([start(paths.first), start(paths.second)])
+      const clockNames = async () => (await second.check('ls /sys/kernel/debug/clk')).split(/\s+/)
+      const sensorsOf = async () =>
+        (await second.check('cd /sys/class/hwmon/hwmon0 && cat temp*_label temp*_input')).split(/\s+/)
+      const texts = async () => (await complaints(second)).map(text => text.replace(/.*: /, ''))
+      try {
+        // Linux finds a platform without protocols, and no fault with it but that the device tree names some.
+        expect(await texts()).toEqual(['SCMI protocol 20 not implemented', 'SCMI protocol 21 not implemented'])
+        expect((await second.scmi(CLOCK, 0x0)).status).toBe(DENIED)
+        expect((await second.scmi(BASE, 0x1)).words).toEqual([2 << 8])
+
+        expect((await first.scmi(BASE, 0x9, [2, 0, 1])).status).toBe(SUCCESS)
+        await second.reboot()
+        expect(await texts()).toEqual([])
+        expect(await clockNames()).toContain('uart')
+        expect(await clockNames()).not.toContain('private')
+        expect(await sensorsOf()).toEqual(['soc', 'board', '40000', '30000'])
+
+        expect((await second.scmi(BASE, 0xb, [2, 1])).status).toBe(DENIED)
+        expect((await first.scmi(BASE, 0xb, [2, 1])).status).toBe(SUCCESS)
+        expect((await second.scmi(CLOCK, 0x6, [1])).status).toBe(DENIED)
       } finally {
         await Promise.all([first.kill(), second.kill()])
         server.close()

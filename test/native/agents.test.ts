@@ -19,7 +19,8 @@ import { socketPath } from './rig.js'
 
 const PLATFORM = `
 vendor: acme
-agents: [{ name: a, trusted: true }, { name: b, trusted: false }]
+agents: [{ name: a }, { name: b }]
+protocols: { clock: { max_pending_async: 4 } }
 devices: [{ name: uart, resources: { clocks: [uart] } }]
 clocks: [{ name: cpu, rates: [600 MHz, 900 MHz] }, { name: uart, rates: [24 MHz, 48 MHz] }]
 power_domains: [{ name: gpu }]
@@ -99,6 +100,42 @@ describe('two guests on one platform', () => {
     expect(await b.send(CLOCK, 0x6, CPU)).toEqual([0, 600e6, 0])
     expect(await a.send(...setPermissions(2, 1))).toEqual([0])
     expect(await b.send(CLOCK, 0x6, UART)).toEqual([0, 24e6, 0])
+  })
+})
+
+/** Header and words of the events that have arrived. */
+const eventsOf = ({ driver }: Guest): number[][] =>
+  driver.events().map(event => [...new Uint32Array(event.slice().buffer)])
+
+describe('what a guest has not been told yet, when a resource is taken from it', () => {
+  it('it is not told later: notifications of the resource that wait for buffers are given up, others are not', async () => {
+    const { a, b, server } = await connected()
+    for (const clock of [CPU, UART]) expect(await b.send(CLOCK, 0x9, clock, 1)).toEqual([0])
+    expect(await a.send(CLOCK, 0x5, 0, UART, 48e6, 0)).toEqual([0])
+    expect(await a.send(CLOCK, 0x5, 0, CPU, 900e6, 0)).toEqual([0])
+    expect(server.devices[1]!.events.waiting).toBe(2)
+    expect(await a.send(BASE, 0x9, 2, 0, 0)).toEqual([0])
+    expect(server.devices[1]!.events.waiting).toBe(1)
+    expect(server.devices[1]!.events.dropped).toBe(1)
+    expect(await a.send(CLOCK, 0x5, 0, UART, 24e6, 0)).toEqual([0])
+    b.driver.postEventBuffers(4, CAPACITY)
+    let events: number[][] = []
+    await until(() => (events = eventsOf(b)).length > 0, 'a notification')
+    expect(events).toEqual([[packHeader(CLOCK, 0, 3, 0), 1, CPU, 900e6, 0]])
+  })
+
+  it('delayed responses are what it was promised: they arrive, as they were when the command was carried out', async () => {
+    const { a, b, time, server } = await connected()
+    expect(await b.send(CLOCK, 0x5, 1, UART, 48e6, 0)).toEqual([0])
+    time.advance(1000)
+    expect(server.devices[1]!.events.waiting).toBe(1)
+    expect(await a.send(BASE, 0x9, 2, 0, 0)).toEqual([0])
+    b.driver.postEventBuffers(4, CAPACITY)
+    let events: number[][] = []
+    await until(() => (events = eventsOf(b)).length > 0, 'a delayed response')
+    expect(events.map(([header, ...words]) => [header! & 0x3ffff, ...words])).toEqual([
+      [packHeader(CLOCK, 0x5, 2, 0), 0, UART, 48e6, 0],
+    ])
   })
 })
 

@@ -5,7 +5,7 @@ const schema = z.array(z.strictObject({ name: resourceName, on: z.boolean().defa
 const leds = { section: 'leds', schema, create: config => config }
 
 const attributes = command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('num_leds')], (view, _request, reply) => {
-  reply.u32(view.list.length)
+  reply.u32(view.count)
   return SUCCESS
 })
 const get = command(0x3, 'LED_GET', [u32('led_id')], [u32('on'), text('name')], (view, request, reply) => {

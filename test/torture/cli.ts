@@ -6,6 +6,7 @@ import { fuzz } from './fuzz.js'
 import { guestKills } from './guest-kills.js'
 import { hostile } from './hostile.js'
 import { kills } from './kills.js'
+import { permissions } from './permissions.js'
 import type { Result } from './result.js'
 import { sanitizers } from './sanitizers.js'
 import { soak } from './soak.js'
@@ -22,6 +23,7 @@ interface Options {
 /** In the order they run. */
 const PARTS: Record<string, (options: Options, signal: AbortSignal) => Promise<Result[]>> = {
   hostile: (_, signal) => hostile(signal),
+  permissions: ({ seed }, signal) => permissions({ seed, signal }),
   sanitizers: (_, signal) => sanitizers(signal),
   fuzz: ({ seconds, seed }, signal) => fuzz({ seconds, seed, signal }),
   kills: ({ kills: count, seed }, signal) => kills({ count, seed, signal }),

@@ -1,6 +1,7 @@
 /** What `npm run torture` does for long, for a moment. A failure names its seed. */
 import { expect, test } from 'vitest'
 import { kills } from './kills.js'
+import { permissions } from './permissions.js'
 import type { Result } from './result.js'
 import { soak } from './soak.js'
 
@@ -25,5 +26,11 @@ test(
 test(
   'a run with a mix of everything: all messages are answered, resident set and descriptors are flat',
   async () => expectUnhurt(await soak({ messages: 4_000_000, seed }), [4_000_000]),
+  LIMIT_MS,
+)
+
+test(
+  'permissions: nothing that an agent may not use is told or changed',
+  async () => expectUnhurt(await permissions({ messages: 20_000, seed }), [600, 20_000]),
   LIMIT_MS,
 )

@@ -166,7 +166,7 @@ function notify(state: LmmState, request: RequestReader): number {
   return SUCCESS
 }
 
-/** CPU ids are those of the platform here: the CPU is another machine's, which this agent need not see, only not be denied. */
+/** CPU ids are those of the platform here: the CPU is another machine's. The agent need not see it, but not be denied it. */
 function resetVectorSet(state: LmmState, request: RequestReader): number {
   const lm = state.find(request.u32())
   const cpuId = request.u32()
