@@ -56,7 +56,7 @@ function execute(
   const messageId = messageIdOf(header)
   const command = protocol.commands[messageId]
   let status: number
-  if (command === undefined) status = NOT_SUPPORTED
+  if (command === undefined) status = agent.platform.config.unknownMessage
   else if (typeOf(header) !== COMMAND) status = PROTOCOL_ERROR
   else if (payload !== command.requestMin && !isLongerRequest(command, payload)) status = PROTOCOL_ERROR
   else if (room < command.replyMin) status = COMMS_ERROR

@@ -3,6 +3,7 @@
  * written instead. What the sections mean is the business of the resource kinds (resource.ts), which bring the schemas.
  */
 import { z } from 'zod'
+import { NOT_FOUND, NOT_SUPPORTED } from '../wire/status.js'
 import { ConfigError, type ConfigPath, show } from './config-error.js'
 import { explain, type KnownKeys } from './config-issues.js'
 import { ConfigSource } from './config-source.js'
@@ -56,6 +57,8 @@ export interface PlatformConfig {
   subVendor: string
   implementationVersion: number
   description: string
+  /** Status that answers messages that a protocol does not have: NOT_FOUND or NOT_SUPPORTED. */
+  unknownMessage: number
   /** Where pseudo-random values begin; the same seed gives the same values. */
   seed: number
   /** As the file lists them; none is one that sees everything. */
@@ -79,6 +82,10 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
     sub_vendor: identity('a sub-vendor').default(''),
     implementation_version: z.int().min(0).max(0xffff_ffff).default(0),
     description: z.string().default(''),
+    unknown_message: z
+      .enum(['NOT_FOUND', 'NOT_SUPPORTED'])
+      .default('NOT_FOUND')
+      .describe('Answer to messages that a protocol does not have; some firmware, such as OP-TEE, says NOT_SUPPORTED'),
     seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Where pseudo-random values begin'),
     agents: z.array(agentSchema(kinds)).default([]),
     protocols: z
@@ -209,6 +216,7 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
     subVendor: file.sub_vendor,
     implementationVersion: file.implementation_version,
     description: file.description,
+    unknownMessage: file.unknown_message === 'NOT_FOUND' ? NOT_FOUND : NOT_SUPPORTED,
     seed: file.seed,
     agents: file.agents.map((agent, i) => ({ ...agent, id: i + 1, socket: agent.socket })),
     protocols: file.protocols,

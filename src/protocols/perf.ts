@@ -1,7 +1,7 @@
 /**
  * Performance domain management protocol, 0x13 (SCMI v3.2 §4.5), versions 1.0, 2.0, 3.0 and 4.0. Fast channels and the
  * statistics region are memory shared with the platform, which virtio has not: none is announced, and
- * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared, so that it answers NOT_SUPPORTED.
+ * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
  */
 import type { Saved } from '../platform/kept.js'
 import {
