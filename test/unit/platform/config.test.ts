@@ -107,6 +107,7 @@ test('what a file may leave out', () => {
     subVendor: '',
     implementationVersion: 0,
     description: '',
+    unknownMessage: -4,
     seed: 0,
     agents: [],
     protocols: {},
@@ -127,7 +128,7 @@ test.each([
 })
 
 const KEYS =
-  'vendor, sub_vendor, implementation_version, description, seed, agents, protocols, devices, plugins, wheels'
+  'vendor, sub_vendor, implementation_version, description, unknown_message, seed, agents, protocols, devices, plugins, wheels'
 const WHEEL_KEYS = 'name, speed, wait, spokes, colour, letter, motor, tags, slots, next'
 const wheel = (fields: string) => `vendor: acme\nwheels:\n  - name: left\n    speed: 5\n    ${fields}`
 
