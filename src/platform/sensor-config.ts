@@ -41,7 +41,10 @@ const sensorSchema = z.strictObject({
   scale: scale.default(0),
   value: sourceSchema.optional().describe("In the sensor's unit"),
   axes: z.array(axisSchema).min(1).max(AXES_MAX).optional().describe('Instead of value'),
-  enabled: z.boolean().default(true).describe('At start; a disabled sensor can not be read'),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('At start; a disabled sensor can not be read. Version 1.0 has no way to enable one: there all are'),
   throttle: z.array(throttleSchema).min(1).optional().describe('What the platform does when the value is too high'),
   trip_points: z.int().min(0).max(TRIP_POINTS_MAX).default(0).describe('How many agents can configure'),
   continuous_updates: z.boolean().default(false).describe('SENSOR_UPDATE notifications are offered'),

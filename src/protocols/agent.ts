@@ -62,6 +62,7 @@ export class AgentProtocol implements Kept {
     this.version = version
     this.commands = this.protocol.commandsOf(version)
     this.commands[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
+    this.state.versionChanged?.()
     return true
   }
 

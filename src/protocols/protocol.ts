@@ -16,6 +16,8 @@ import type { AgentProtocol } from './agent.js'
 export interface AgentState {
   /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. */
   release?(): void
+  /** Another version is in force for the agent, by negotiation; a state that is new begins with `protocol.version`. */
+  versionChanged?(): void
   /** The agent's permissions changed. */
   permissionsChanged?(): void
   /** Whether the agent may use none of the protocol's resources: then the protocol is not listed for it. */
