@@ -44,6 +44,10 @@ const domainSchema = z.strictObject({
   voltage: z.string().optional().describe('Name of the voltage domain that the level sets, to its voltage'),
   power_domain: z.string().optional().describe('Name of the power domain it is in: it draws power while that is on'),
   rate_limit: atMost(RATE_LIMIT_MAX_US).default(0).describe('Shortest time between two requests; 0 is not told'),
+  set_limits: z
+    .boolean()
+    .default(true)
+    .describe('Agents can set limits; on some chips they can not, and PERFORMANCE_LIMITS_SET is NOT_SUPPORTED'),
   permissions: z
     .strictObject({ level: z.boolean().default(true), limits: z.boolean().default(true) })
     .prefault({})
@@ -98,6 +102,8 @@ export class PerfDomain implements Kept {
   readonly sustainedLevel: number
   readonly sustainedKhz: number
   readonly rateLimitUs: number
+  /** Whether agents' limits are supported at all. */
+  readonly takesLimits: boolean
   readonly permissions: { level: boolean; limits: boolean }
   readonly notifies: { level: boolean; limits: boolean }
   /** The current level. */
@@ -116,6 +122,7 @@ export class PerfDomain implements Kept {
     this.powerUnit = config.power_unit
     this.levelIndexing = config.level_indexing
     this.rateLimitUs = config.rate_limit
+    this.takesLimits = config.set_limits
     this.permissions = config.permissions
     this.notifies = config.notify
     const sustained = sustainedOf(config, [id])

@@ -116,8 +116,8 @@ function powerCost({ powerUnit }: PerfDomains, { power }: PerfLevel, version: nu
 }
 
 function attributesOf(domain: PerfDomain, version: number): number {
-  const { permissions, notifies } = domain
-  let attributes = (permissions.limits ? MAY_SET_LIMITS : 0) + (permissions.level ? MAY_SET_LEVEL : 0)
+  const { permissions, notifies, takesLimits } = domain
+  let attributes = (takesLimits && permissions.limits ? MAY_SET_LIMITS : 0) + (permissions.level ? MAY_SET_LEVEL : 0)
   attributes += (notifies.limits ? LIMITS_NOTIFICATIONS : 0) + (notifies.level ? LEVEL_NOTIFICATIONS : 0)
   if (version >= V3) attributes += extendedNameFlag(domain.name, EXTENDED_NAME)
   if (version >= V4 && domain.levelIndexing) attributes += LEVEL_INDEXING
@@ -162,6 +162,7 @@ function setLimits(
   const minWord = request.u32()
   if (!domain) return state.refusal
   if (!domain.permissions.limits) return DENIED
+  if (!domain.takesLimits) return NOT_SUPPORTED
   const setsMax = version < V3 || maxWord !== UNCHANGED
   const setsMin = version < V3 || minWord !== UNCHANGED
   if (!setsMax && !setsMin) return OUT_OF_RANGE

@@ -7,7 +7,7 @@ import type { AgentConfig } from '../platform/config.js'
 import type { Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import type { ResourceKind } from '../platform/resource.js'
-import { type Field, sizeOf, u32 } from '../wire/fields.js'
+import { type Field, padding, sizeOf, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -54,7 +54,7 @@ export interface Command<S = AgentState> extends CommandOptions<S> {
   request: Field[]
   /** Fields after the status word. */
   reply: Field[]
-  /** Payload bytes that are accepted: exactly `requestMin`, or at least that many if the request has a list. */
+  /** Payload bytes that are accepted: exactly `requestMin`, or at least that many if the request has a list or padding. */
   requestMin: number
   requestFixed: boolean
   replyMin: number
@@ -97,6 +97,8 @@ export interface ProtocolDeclaration<S extends AgentState> {
   negotiateSince?: number
   /** The section of the platform file that this protocol serves; without resources of it the protocol is not offered. */
   resource?: ResourceKind
+  /** Requests may be longer than their fields: what follows is padding. Default: a longer one is PROTOCOL_ERROR. */
+  takesPadding?: boolean
   /** Builds what this protocol keeps for `agent`; called at start-up and whenever a new driver takes over. */
   attach(platform: Platform, protocol: AgentProtocol): S
   /** The resources as the agent sees them, for people; default: ids and names. `nowUs` is the platform's time. */
@@ -187,10 +189,12 @@ function commonCommands(negotiateSince: number): Command[] {
 export function defineProtocol<S extends AgentState>(declaration: ProtocolDeclaration<S>): Protocol<S> {
   const versions = declaration.versions
   const negotiateSince = declaration.negotiateSince ?? versions[versions.length - 1]!
-  const commands = [...commonCommands(negotiateSince), ...declaration.commands] as Command<S>[]
+  const exact = [...commonCommands(negotiateSince), ...declaration.commands] as Command<S>[]
+  const commands = declaration.takesPadding ? exact.map(withPadding) : exact
   return {
     events: [],
     resource: undefined as never,
+    takesPadding: false,
     show: state => (declaration.resource ? namesIn(state, declaration.resource.section) : {}),
     ...declaration,
     negotiateSince,
@@ -204,6 +208,10 @@ export function defineProtocol<S extends AgentState>(declaration: ProtocolDeclar
       return table
     },
   }
+}
+
+function withPadding<S>(command: Command<S>): Command<S> {
+  return { ...command, request: [...command.request, padding], requestFixed: false }
 }
 
 /** Ids and names of a view's resources. */

@@ -35,7 +35,12 @@ interface Optional {
   fields: Field[]
   when: (before: Values) => boolean
 }
-export type Field = Scalar | Text | List | Optional
+/** Bytes after all that means something; their number is the value, if there are any. */
+interface Padding {
+  kind: 'padding'
+  name: 'padding'
+}
+export type Field = Scalar | Text | List | Optional | Padding
 
 const SIZES = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8, s64: 8 } as const
 
@@ -62,12 +67,14 @@ export const optional = (fields: Field[], when: (before: Values) => boolean): Fi
   when,
 })
 
+export const padding: Field = { kind: 'padding', name: 'padding' }
+
 /** Bytes of the part that is always there, and whether that is all. */
 export function sizeOf(fields: Field[]): { min: number; fixed: boolean } {
   let min = 0
   let fixed = true
   for (const field of fields) {
-    if (field.kind === 'list' || field.kind === 'optional') fixed = false
+    if (field.kind === 'list' || field.kind === 'optional' || field.kind === 'padding') fixed = false
     else min += field.kind === 'text' ? field.size : SIZES[field.kind]
   }
   return { min, fixed }
@@ -101,6 +108,10 @@ function decodeAt(fields: Field[], bytes: DataView, start: number, values: Value
         at = first + Math.ceil((at - first) / field.align) * field.align
         break
       }
+      case 'padding':
+        if (at < bytes.byteLength) values.padding = bytes.byteLength - at
+        at = bytes.byteLength
+        break
       case 'text': {
         let text = ''
         for (let i = 0; i < field.size; i++) {
@@ -148,6 +159,10 @@ function encodeInto(fields: Field[], values: Values, bytes: number[]): void {
   for (const field of fields) {
     if (field.kind === 'optional') {
       if (field.when(values)) encodeInto(field.fields, values, bytes)
+      continue
+    }
+    if (field.kind === 'padding') {
+      for (let i = Number(values.padding ?? 0); i > 0; i--) bytes.push(0)
       continue
     }
     const value = values[field.name]
