@@ -7,6 +7,7 @@ import { NOT_FOUND, NOT_SUPPORTED } from '../wire/status.js'
 import { ConfigError, type ConfigPath, show } from './config-error.js'
 import { explain, type KnownKeys } from './config-issues.js'
 import { ConfigSource } from './config-source.js'
+import { LIMITS } from './limits.js'
 import { repeatJsonSchema } from './repeats.js'
 import type { ResourceKind } from './resource.js'
 import { resourceName } from './units.js'
@@ -87,7 +88,7 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
       .default('NOT_FOUND')
       .describe('Answer to messages that a protocol does not have; some firmware, such as OP-TEE, says NOT_SUPPORTED'),
     seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Where pseudo-random values begin'),
-    agents: z.array(agentSchema(kinds)).default([]),
+    agents: z.array(agentSchema(kinds)).max(LIMITS.agents).default([]),
     protocols: z
       .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
       .default({}),
@@ -227,7 +228,7 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
 
 /**
  * The agents to serve: those of the file and, under the names in `more`, others that see everything; without any, one.
- * The first is trusted to set permissions if the file does not say who is.
+ * The first is trusted to set permissions if the file does not say who is. Throws ConfigError if they are too many.
  */
 export function agentsOf(config: PlatformConfig, more: readonly string[] = []): AgentConfig[] {
   const agents = [...config.agents]
@@ -236,6 +237,12 @@ export function agentsOf(config: PlatformConfig, more: readonly string[] = []): 
     if (agents.some(agent => agent.name === name)) continue
     const id = agents.length + 1
     agents.push({ id, name, trusted: id === 1, socket: undefined, resources: {} })
+  }
+  if (agents.length > LIMITS.agents) {
+    throw new ConfigError(
+      ['agents'],
+      `${agents.length} are too many, those of the command line counted; at most ${LIMITS.agents}`,
+    )
   }
   return agents
 }

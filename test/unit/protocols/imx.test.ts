@@ -293,7 +293,7 @@ test.each([
     'imx_lms: [{ name: a, default: true }, { name: b, default: true }]',
     'imx_lms[1].default: another machine is the default already',
   ],
-  ['imx_lms: [{ repeat: 17, name: "a{i}" }]', 'imx_lms: the list has too many entries; at most 16'],
+  ['imx_lms: [{ repeat: 17, name: "a{i}" }]', 'imx_lms: 17 entries are too many; at most 16'],
   ['imx_lms: [{ name: a_name_of_16_chr }]', 'imx_lms[0].name: a_name_of_16_chr is too long; at most 15 characters'],
   ['imx_bbm: { rtcs: [{ name: a }, { name: a }] }', 'imx_bbm.rtcs[1].name: two clocks are named a'],
   [
