@@ -57,7 +57,7 @@ function execute(
   const command = protocol.commands[messageId]
   let status: number
   // A protocol that the agent may not use has no commands for it.
-  if (command === undefined) status = protocol.denied ? DENIED : NOT_SUPPORTED
+  if (command === undefined) status = protocol.denied ? DENIED : agent.platform.config.unknownMessage
   else if (typeOf(header) !== COMMAND) status = PROTOCOL_ERROR
   else if (payload !== command.requestMin && !isLongerRequest(command, payload)) status = PROTOCOL_ERROR
   else if (room < command.replyMin) status = COMMS_ERROR

@@ -2,6 +2,8 @@
 import { OperatorError } from '../errors.js'
 import { encode, type Field, type Fields, rangeOf, type Value, type Values } from '../wire/fields.js'
 
+const PADDING_MAX = 1024
+
 /** The payload with these fields; what is not given is 0, an empty text or an empty list. Throws OperatorError. */
 export function encodeRequest(fields: Fields, values: Readonly<Record<string, unknown>>): Uint8Array {
   const names = namesOf(fields)
@@ -31,7 +33,7 @@ function fieldValue(field: Exclude<Field, { kind: 'optional' }>, given: unknown,
     if (!Array.isArray(entries)) throw new OperatorError(`${path}: give a list of objects`)
     return entries.map((entry, i) => complete(field.entry, entry, `${path}[${i}].`))
   }
-  const { min, max } = rangeOf(field.kind)
+  const { min, max } = field.kind === 'padding' ? { min: 0n, max: BigInt(PADDING_MAX) } : rangeOf(field.kind)
   const value = wholeNumber(given ?? 0)
   if (value !== undefined && value >= min && value <= max) return value
   throw new OperatorError(`${path}: ${String(given)} is no whole number from ${min} to ${max}`)

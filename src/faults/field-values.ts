@@ -35,7 +35,9 @@ function checkValue(value: unknown, field: NamedField, path: ConfigPath): void {
 /** The words of a payload with these fields, all of which must be given. Throws ConfigError. */
 export function wordsOf(values: Record<string, unknown>, fields: Fields): number[] {
   checkValues(values, fields, 'fields', true)
-  const missing = flatten(fields.filter(field => field.kind !== 'optional')).find(field => !(field.name in values))
+  const missing = flatten(fields.filter(({ kind }) => kind !== 'optional' && kind !== 'padding')).find(
+    field => !(field.name in values),
+  )
   if (missing) throw new ConfigError(['fields'], `${missing.name} is missing`)
   const bytes = encode(fields, values as Values)
   return [...new Uint32Array(Uint8Array.from([...bytes, ...new Uint8Array(-bytes.length & 3)]).buffer)]

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { clockProperties } from './clock-properties.js'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { Kept, Saved } from './kept.js'
+import { LIMITS, U32_MAX } from './limits.js'
 import type { ResourceKind } from './resource.js'
 import { duration, frequency, resourceName } from './units.js'
 
@@ -15,17 +16,20 @@ const permissionsSchema = z
   })
   .describe('What agents may change; the matching request is DENIED otherwise')
 
+/** CLOCK_ATTRIBUTES has 32 bits for it. */
+const enableDelay = duration.refine(us => us <= U32_MAX, { error: `the duration is too long; at most ${U32_MAX} us` })
+
 const divisor = z.int().min(1).max(0xffff)
 
 const clockSchema = z.strictObject({
   name: resourceName,
-  rates: z.array(frequency).min(1).optional().describe('All rates the clock can have'),
+  rates: z.array(frequency).min(1).max(LIMITS.clockRates).optional().describe('All rates the clock can have'),
   range: z
     .strictObject({ min: frequency, max: frequency, step: frequency })
     .optional()
     .describe('Rates from min to max in steps'),
   divider: z
-    .union([divisor, z.array(divisor).min(1)])
+    .union([divisor, z.array(divisor).min(1).max(LIMITS.clockRates)])
     .optional()
     .describe("Instead of rates: the parent's rate, divided by this; of several, agents choose one by the rate"),
   rate: frequency.optional().describe('Rate at start; default: the lowest'),
@@ -35,9 +39,14 @@ const clockSchema = z.strictObject({
     .describe('Running at start, until an agent switches it off; its parent runs whenever it does'),
   critical: z.boolean().default(false).describe('Always running; agents may not switch it'),
   permissions: permissionsSchema.prefault({}),
-  parents: z.array(z.string()).min(1).optional().describe('Names of the clocks it can be fed from'),
+  parents: z
+    .array(z.string())
+    .min(1)
+    .max(LIMITS.clockParents)
+    .optional()
+    .describe('Names of the clocks it can be fed from'),
   parent: z.string().optional().describe('Parent at start; default: the first'),
-  enable_delay: duration.default(0).describe('Time from switching on to a stable clock'),
+  enable_delay: enableDelay.default(0).describe('Time from switching on to a stable clock'),
   duty_cycle: z.number().int().min(1).max(99).optional().describe('Percent; settable where given'),
   phase: z.number().int().min(0).max(0xffff_ffff).optional().describe('Settable where given'),
   oem: z
@@ -51,7 +60,7 @@ const clockSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Rate notifications are offered'),
 })
 
-const clocksSchema = z.array(clockSchema).min(1)
+const clocksSchema = z.array(clockSchema).min(1).max(LIMITS.clocks)
 type ClockConfig = z.infer<typeof clockSchema>
 
 /** Extended configuration types of CLOCK_CONFIG_SET (SCMI v3.2 §4.6.2.8); 0x80 and up are the vendor's. */

@@ -66,9 +66,9 @@ function sentence(issue: Issue): string {
     case 'invalid_value':
       return notKnown(input, issue.values.map(String))
     case 'too_small':
-      return limit(issue.origin, input, 'small', 'short', `at least ${issue.minimum}`)
+      return limit(issue, 'small', 'short', 'few', `at least ${issue.minimum}`)
     case 'too_big':
-      return limit(issue.origin, input, 'large', 'long', `at most ${issue.maximum}`)
+      return limit(issue, 'large', 'long', 'many', `at most ${issue.maximum}`)
     case 'invalid_key':
       return issue.issues[0]?.code === 'custom' ? issue.issues[0].message : 'this key is not allowed here'
     default:
@@ -76,10 +76,13 @@ function sentence(issue: Issue): string {
   }
 }
 
-function limit(origin: string, input: string, number: string, length: string, bound: string): string {
-  if (origin === 'string') return `${input} is too ${length}; ${bound} characters`
-  if (origin === 'array') return `the list has too ${length === 'short' ? 'few' : 'many'} entries; ${bound}`
-  return `${input} is too ${number}; ${bound}`
+type LimitIssue = z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig
+
+function limit({ origin, input }: LimitIssue, number: string, length: string, count: string, bound: string): string {
+  if (origin === 'string') return `${show(input)} is too ${length}; ${bound} characters`
+  if (origin !== 'array') return `${show(input)} is too ${number}; ${bound}`
+  const entries = (input as unknown[]).length
+  return `${entries} ${entries === 1 ? 'entry is' : 'entries are'} too ${count}; ${bound}`
 }
 
 /** A value that is none of those allowed. */

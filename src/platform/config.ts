@@ -3,9 +3,11 @@
  * written instead. What the sections mean is the business of the resource kinds (resource.ts), which bring the schemas.
  */
 import { z } from 'zod'
+import { NOT_FOUND, NOT_SUPPORTED } from '../wire/status.js'
 import { ConfigError, type ConfigPath, show } from './config-error.js'
 import { explain, type KnownKeys } from './config-issues.js'
 import { ConfigSource } from './config-source.js'
+import { LIMITS } from './limits.js'
 import { repeatJsonSchema } from './repeats.js'
 import { type ResourceKind, resourceNames } from './resource.js'
 import { resourceName } from './units.js'
@@ -58,6 +60,8 @@ export interface PlatformConfig {
   subVendor: string
   implementationVersion: number
   description: string
+  /** Status that answers messages that a protocol does not have: NOT_FOUND or NOT_SUPPORTED. */
+  unknownMessage: number
   /** Where pseudo-random values begin; the same seed gives the same values. */
   seed: number
   /** As the file lists them; none is one that sees everything. */
@@ -81,8 +85,12 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
     sub_vendor: identity('a sub-vendor').default(''),
     implementation_version: z.int().min(0).max(0xffff_ffff).default(0),
     description: z.string().default(''),
+    unknown_message: z
+      .enum(['NOT_FOUND', 'NOT_SUPPORTED'])
+      .default('NOT_FOUND')
+      .describe('Answer to messages that a protocol does not have; some firmware, such as OP-TEE, says NOT_SUPPORTED'),
     seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Where pseudo-random values begin'),
-    agents: z.array(agentSchema(kinds)).default([]),
+    agents: z.array(agentSchema(kinds)).max(LIMITS.agents).default([]),
     protocols: z
       .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
       .default({}),
@@ -222,6 +230,7 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
     subVendor: file.sub_vendor,
     implementationVersion: file.implementation_version,
     description: file.description,
+    unknownMessage: file.unknown_message === 'NOT_FOUND' ? NOT_FOUND : NOT_SUPPORTED,
     seed: file.seed,
     agents: file.agents.map((agent, i) => {
       return { ...agent, id: i + 1, trusted: agent.trusted ?? i === 0, socket: agent.socket }
@@ -234,7 +243,7 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
 
 /**
  * The agents to serve: those of the file and, under the names in `more`, others that see everything; without any, one.
- * The first of all is trusted to set permissions unless the file says otherwise.
+ * The first of all is trusted to set permissions unless the file says otherwise. Throws ConfigError if they are too many.
  */
 export function agentsOf(config: PlatformConfig, more: readonly string[] = []): AgentConfig[] {
   const agents = [...config.agents]
@@ -243,6 +252,12 @@ export function agentsOf(config: PlatformConfig, more: readonly string[] = []): 
     if (agents.some(agent => agent.name === name)) continue
     const id = agents.length + 1
     agents.push({ id, name, trusted: id === 1, permissions: 'allowed', socket: undefined, resources: {} })
+  }
+  if (agents.length > LIMITS.agents) {
+    throw new ConfigError(
+      ['agents'],
+      `${agents.length} are too many, those of the command line counted; at most ${LIMITS.agents}`,
+    )
   }
   return agents
 }

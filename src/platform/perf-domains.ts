@@ -6,15 +6,13 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { Kept, Saved } from './kept.js'
+import { LIMITS, U32_MAX } from './limits.js'
 import { perfProperties } from './perf-properties.js'
 import { connectSupplies } from './perf-supplies.js'
 import { type PowerDomain, powerDomains } from './power-domains.js'
 import type { ResourceKind } from './resource.js'
 import { duration, frequency, resourceName, voltage } from './units.js'
 
-const U32_MAX = 0xffff_ffff
-/** What Linux takes; 6.12 takes 32. */
-const LEVELS_MAX = 64
 /** Bits that latencies and rate limits have on the wire (SCMI v3.2 §4.5.3.4 and §4.5.3.5). */
 const LATENCY_MAX_US = 0xffff
 const RATE_LIMIT_MAX_US = 0xf_ffff
@@ -35,7 +33,7 @@ const levelSchema = z.strictObject({
 
 const domainSchema = z.strictObject({
   name: resourceName,
-  levels: z.array(levelSchema).min(1).max(LEVELS_MAX).describe('All levels the domain can have'),
+  levels: z.array(levelSchema).min(1).max(LIMITS.perfLevels).describe('All levels the domain can have'),
   power_unit: z.enum(['abstract', 'milliwatt', 'microwatt']).default('milliwatt').describe('The same in all domains'),
   level_indexing: z.boolean().default(false).describe('Levels are requested by index (version 4.0 and up)'),
   sustained_level: levelValue.optional().describe('Level that can be held for ever; default: the highest'),
@@ -44,6 +42,10 @@ const domainSchema = z.strictObject({
   voltage: z.string().optional().describe('Name of the voltage domain that the level sets, to its voltage'),
   power_domain: z.string().optional().describe('Name of the power domain it is in: it draws power while that is on'),
   rate_limit: atMost(RATE_LIMIT_MAX_US).default(0).describe('Shortest time between two requests; 0 is not told'),
+  set_limits: z
+    .boolean()
+    .default(true)
+    .describe('Agents can set limits; on some chips they can not, and PERFORMANCE_LIMITS_SET is NOT_SUPPORTED'),
   permissions: z
     .strictObject({ level: z.boolean().default(true), limits: z.boolean().default(true) })
     .prefault({})
@@ -59,7 +61,7 @@ const domainSchema = z.strictObject({
     .describe('Limits that the platform itself sets at start, as levels'),
 })
 
-const domainsSchema = z.array(domainSchema).min(1)
+const domainsSchema = z.array(domainSchema).min(1).max(LIMITS.perfDomains)
 export type DomainConfig = z.infer<typeof domainSchema>
 
 export type PowerUnit = DomainConfig['power_unit']
@@ -98,6 +100,8 @@ export class PerfDomain implements Kept {
   readonly sustainedLevel: number
   readonly sustainedKhz: number
   readonly rateLimitUs: number
+  /** Whether agents' limits are supported at all. */
+  readonly takesLimits: boolean
   readonly permissions: { level: boolean; limits: boolean }
   readonly notifies: { level: boolean; limits: boolean }
   /** The current level. */
@@ -116,6 +120,7 @@ export class PerfDomain implements Kept {
     this.powerUnit = config.power_unit
     this.levelIndexing = config.level_indexing
     this.rateLimitUs = config.rate_limit
+    this.takesLimits = config.set_limits
     this.permissions = config.permissions
     this.notifies = config.notify
     const sustained = sustainedOf(config, [id])

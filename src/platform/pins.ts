@@ -6,15 +6,13 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { Kept, Saved } from './kept.js'
+import { LIMITS } from './limits.js'
 import { pinConfigsSchema, type Setting, settingsOf } from './pin-configs.js'
 import { pinProperties } from './pin-properties.js'
 import type { ResourceKind } from './resource.js'
 import { resourceName } from './units.js'
 
-/** Ids and counts have 16 bits (SCMI v3.2 §4.11.2.3 and §4.11.2.6). */
-const COUNT_MAX = 0xffff
-
-const names = z.array(z.string()).min(1).max(COUNT_MAX)
+const names = z.array(z.string()).min(1).max(LIMITS.pinMembers)
 
 const pinSchema = z.strictObject({
   name: resourceName,
@@ -36,9 +34,9 @@ const functionSchema = z.strictObject({
 })
 
 const pinctrlSchema = z.strictObject({
-  pins: z.array(pinSchema).min(1).max(COUNT_MAX),
-  groups: z.array(groupSchema).max(COUNT_MAX).default([]),
-  functions: z.array(functionSchema).max(COUNT_MAX).default([]),
+  pins: z.array(pinSchema).min(1).max(LIMITS.pins),
+  groups: z.array(groupSchema).max(LIMITS.pinGroups).default([]),
+  functions: z.array(functionSchema).max(LIMITS.pinFunctions).default([]),
 })
 
 type PinConfig = z.infer<typeof pinSchema>

@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
 import type { Kept, Saved } from './kept.js'
+import { LIMITS } from './limits.js'
 import { powerProperties } from './power-properties.js'
 import type { ResourceKind } from './resource.js'
 import { duration, power, resourceName } from './units.js'
@@ -46,7 +47,7 @@ const powerDomainSchema = z.strictObject({
   notify: z.boolean().default(true).describe('State notifications are offered'),
 })
 
-const powerDomainsSchema = z.array(powerDomainSchema).min(1)
+const powerDomainsSchema = z.array(powerDomainSchema).min(1).max(LIMITS.powerDomains)
 type PowerDomainConfig = z.infer<typeof powerDomainSchema>
 
 /** Vote of the boot firmware, before any agent ran: the first agent to set a state ends it. */

@@ -3,13 +3,13 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { Kept, Saved } from './kept.js'
+import { LIMITS, U32_MAX } from './limits.js'
 import { connectPowercaps } from './power-limits.js'
 import { powercapProperties } from './powercap-properties.js'
 import type { ResourceKind } from './resource.js'
 import type { Time, Timer } from './time.js'
 import { duration, power, resourceName } from './units.js'
 
-const U32_MAX = 0xffff_ffff
 const MICROWATTS_PER_MILLIWATT = 1000
 
 /** However short the averaging interval is, power is not measured more often. */
@@ -60,7 +60,7 @@ const powercapSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Notifications of caps and, where monitored, of measurements are offered'),
 })
 
-const powercapsSchema = z.array(powercapSchema).min(1)
+const powercapsSchema = z.array(powercapSchema).min(1).max(LIMITS.powercaps)
 export type PowercapConfig = z.infer<typeof powercapSchema>
 type Unit = PowercapConfig['unit']
 type Amount = z.infer<typeof amount>

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
 import type { Kept, Saved } from './kept.js'
+import { LIMITS } from './limits.js'
 import { resetProperties } from './reset-properties.js'
 import type { ResourceKind } from './resource.js'
 import { duration, resourceName } from './units.js'
@@ -32,7 +33,7 @@ const resetSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Reset notifications are offered'),
 })
 
-const resetsSchema = z.array(resetSchema).min(1)
+const resetsSchema = z.array(resetSchema).min(1).max(LIMITS.resets)
 type ResetConfig = z.infer<typeof resetSchema>
 
 export class ResetDomain implements Kept {

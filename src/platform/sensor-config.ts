@@ -1,15 +1,12 @@
 /** The sensors section of a platform file. */
 import { z } from 'zod'
 import { EXPONENT_MAX, EXPONENT_MIN } from './decimal.js'
+import { LIMITS } from './limits.js'
 import { sensorType } from './sensor-types.js'
 import { sourceSchema } from './sources.js'
 import { throttleSchema } from './throttle.js'
 import { duration, resourceName } from './units.js'
 import { updateIntervalsSchema } from './update-intervals.js'
-
-/** Fields that hold the counts are this wide in descriptors and in axis lists (SCMI v3.2 §4.7.2.5, §4.7.2.9). */
-const TRIP_POINTS_MAX = 255
-const AXES_MAX = 63
 
 const scale = z
   .int()
@@ -40,10 +37,13 @@ const sensorSchema = z.strictObject({
   type: sensorType.describe('Unit, by name or by number'),
   scale: scale.default(0),
   value: sourceSchema.optional().describe("In the sensor's unit"),
-  axes: z.array(axisSchema).min(1).max(AXES_MAX).optional().describe('Instead of value'),
-  enabled: z.boolean().default(true).describe('At start; a disabled sensor can not be read'),
+  axes: z.array(axisSchema).min(1).max(LIMITS.axes).optional().describe('Instead of value'),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('At start; a disabled sensor can not be read. Version 1.0 has no way to enable one: there all are'),
   throttle: z.array(throttleSchema).min(1).optional().describe('What the platform does when the value is too high'),
-  trip_points: z.int().min(0).max(TRIP_POINTS_MAX).default(0).describe('How many agents can configure'),
+  trip_points: z.int().min(0).max(LIMITS.tripPoints).default(0).describe('How many agents can configure'),
   continuous_updates: z.boolean().default(false).describe('SENSOR_UPDATE notifications are offered'),
   update_intervals: updateIntervalsSchema.prefault(['1 s']),
   update_interval: duration.optional().describe('At start; default: the first of update_intervals, or its min'),
@@ -55,7 +55,7 @@ const sensorSchema = z.strictObject({
   extended: extendedSchema.optional(),
 })
 
-export const sensorsSchema = z.array(sensorSchema).min(1).max(0xffff)
+export const sensorsSchema = z.array(sensorSchema).min(1).max(LIMITS.sensors)
 export type SensorConfig = z.infer<typeof sensorSchema>
 export type AxisConfig = z.infer<typeof axisSchema>
 export type AxisExtendedConfig = z.infer<typeof axisExtendedSchema>

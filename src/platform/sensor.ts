@@ -227,11 +227,16 @@ export class Sensor implements Kept {
     Object.assign(this.tripPoints[id]!, { mode, value, agentId })
   }
 
-  /** Forgets what `agentId` configured. */
-  release(agentId: number): void {
+  /** Forgets what `agentId` wanted with `configure`. */
+  unconfigure(agentId: number): void {
     this.#wishes.delete(agentId)
-    for (const trip of this.tripPoints) if (trip.agentId === agentId) trip.mode = 0
     this.#settle()
+  }
+
+  /** Forgets all that `agentId` configured, trip points too. */
+  release(agentId: number): void {
+    for (const trip of this.tripPoints) if (trip.agentId === agentId) trip.mode = 0
+    this.unconfigure(agentId)
   }
 
   save(): Saved {

@@ -16,12 +16,26 @@ const permissionsSchema = z
   .strictObject({ state: z.boolean().default(true) })
   .describe('What agents may change; the matching request is DENIED otherwise')
 
+/** By the spec, states from 2^31 on are the vendor's. */
+const vendorState = z
+  .string()
+  .regex(/^(0x[0-9a-f]{1,8}|\d{1,10})$/i)
+  .refine(state => Number(state) >= 2 ** 31 && Number(state) < 2 ** 32, {
+    error: "is not a vendor's state; write 0x80000000 to 0xffffffff",
+  })
+/** What a vendor's state can amount to. */
+const acts = z.enum(['shutdown', 'cold_reset', 'warm_reset', 'power_up', 'suspend'])
+
 const systemSchema = z.strictObject({
   warm_reset: z.boolean().default(false).describe('Warm reset is supported; shutdown and cold reset always are'),
   suspend: z.boolean().default(false).describe('Suspend is supported'),
   timeout: duration
     .default(0)
     .describe('Time that agents have for a graceful shutdown, in whole milliseconds, before it is forced; 0: no limit'),
+  vendor_states: z
+    .record(vendorState, acts)
+    .default({})
+    .describe("The vendor's own states by number, 0x80000000 to 0xffffffff, and what each amounts to here"),
   permissions: permissionsSchema.prefault({}),
 })
 
@@ -38,7 +52,7 @@ const TIMEOUT_MS_MAX = 0xffff_ffff
 
 /** Agents are asked to bring the system into a state by themselves. */
 export interface GracefulRequest {
-  state: SystemState
+  state: number
   /** Who asked; 0 is the platform. */
   agentId: number
   /** Milliseconds until a shutdown is forced; 0: never, and for every other state. */
@@ -49,7 +63,7 @@ interface SystemEvents {
   /** A graceful transition was asked for. */
   requested: [request: GracefulRequest]
   /** A forceful transition begins now: whoever runs the machine carries it out. */
-  forced: [state: SystemState, agentId: number]
+  forced: [state: number, agentId: number]
 }
 
 export class System extends EventEmitter<SystemEvents> implements Kept {
@@ -58,11 +72,12 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
   readonly timeoutMs: number
   /** Where the last forceful transition led to; a reset leads to POWER_UP again. */
   state: SystemState = POWER_UP
-  readonly #supported: ReadonlySet<number>
+  /** What each state amounts to: the vendor's to one of the others, those to themselves. */
+  readonly #acts: ReadonlyMap<number, SystemState>
   readonly #time: Time
   readonly #agents = new Set<number>()
   /** Of a graceful shutdown: when it is forced. */
-  #deadline: { timer: Timer; state: SystemState; timeoutMs: number } | undefined
+  #deadline: { timer: Timer; state: number; timeoutMs: number } | undefined
 
   constructor(config: SystemConfig, time: Time) {
     super()
@@ -74,13 +89,20 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
     const supported: SystemState[] = [SHUTDOWN, COLD_RESET, POWER_UP]
     if (config.warm_reset) supported.push(WARM_RESET)
     if (config.suspend) supported.push(SUSPEND)
-    this.#supported = new Set(supported)
+    this.#acts = new Map([...supported.map(state => [state, state] as const), ...vendorStates(config)])
     this.#time = time
   }
 
   /** Whether the system can be brought into this state. */
-  supports(state: number): state is SystemState {
-    return this.#supported.has(state)
+  supports(state: number): boolean {
+    return this.#acts.has(state)
+  }
+
+  /** Which of the spec's states this one amounts to. Throws RangeError if the system has no such state. */
+  actOf(state: number): SystemState {
+    const act = this.#acts.get(state)
+    if (act === undefined) throw new RangeError(`the system has no state ${state}`)
+    return act
   }
 
   /**
@@ -89,23 +111,23 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
    * request counts. When the time is over it is the platform that forces the shutdown. Throws RangeError if the system has no such state or the timeout
    * is not 0 to 2^32-1.
    */
-  request(state: SystemState, options: { graceful: boolean; timeoutMs?: number }, agentId = 0): void {
-    if (!this.supports(state)) throw new RangeError(`the system has no state ${state}`)
+  request(state: number, options: { graceful: boolean; timeoutMs?: number }, agentId = 0): void {
+    const act = this.actOf(state)
     const timeoutMs = options.timeoutMs ?? this.timeoutMs
     if (!(Number.isInteger(timeoutMs) && timeoutMs >= 0 && timeoutMs <= TIMEOUT_MS_MAX)) {
       throw new RangeError(`${timeoutMs} is not a timeout; write 0 to ${TIMEOUT_MS_MAX} milliseconds`)
     }
     this.#cancel()
-    if (options.graceful) this.#ask(state, state === SHUTDOWN ? timeoutMs : 0, agentId)
+    if (options.graceful) this.#ask(state, act === SHUTDOWN ? timeoutMs : 0, agentId)
     else this.#force(state, agentId)
   }
 
-  #ask(state: SystemState, timeoutMs: number, agentId: number): void {
+  #ask(state: number, timeoutMs: number, agentId: number): void {
     if (timeoutMs > 0) this.#forceLater(state, timeoutMs)
     this.emit('requested', { state, agentId, timeoutMs })
   }
 
-  #forceLater(state: SystemState, timeoutMs: number): void {
+  #forceLater(state: number, timeoutMs: number): void {
     const timer = this.#time.after(timeoutMs * 1000, () => {
       this.#deadline = undefined
       this.#force(state, 0)
@@ -113,8 +135,9 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
     this.#deadline = { timer, state, timeoutMs }
   }
 
-  #force(state: SystemState, agentId: number): void {
-    this.state = state === COLD_RESET || state === WARM_RESET ? POWER_UP : state
+  #force(state: number, agentId: number): void {
+    const act = this.actOf(state)
+    this.state = act === COLD_RESET || act === WARM_RESET ? POWER_UP : act
     this.emit('forced', state, agentId)
   }
 
@@ -129,7 +152,7 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
 
   /** Agents have all of their time again. */
   restore(saved: Saved): void {
-    const [state, wanted, timeoutMs] = saved as [SystemState, SystemState | null, number]
+    const [state, wanted, timeoutMs] = saved as [SystemState, number | null, number]
     this.state = state
     if (wanted !== null) this.#forceLater(wanted, timeoutMs)
   }
@@ -145,6 +168,13 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
     this.#agents.delete(agentId)
     if (this.#agents.size === 0) this.#cancel()
   }
+}
+
+function vendorStates({ vendor_states }: SystemConfig): [number, SystemState][] {
+  return Object.entries(vendor_states).map(([state, act]) => [
+    Number(state),
+    SystemState[act.toUpperCase() as keyof typeof SystemState],
+  ])
 }
 
 export const system: ResourceKind<SystemConfig, System> = {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Rounding } from './clocks.js'
 import { ConfigError, type ConfigPath } from './config.js'
 import { type Decimal, fitDecimal } from './decimal.js'
+import { LIMITS } from './limits.js'
 import { duration } from './units.js'
 
 /** Mantissas are 16 bits wide. */
@@ -14,7 +15,7 @@ const interval = duration.refine(us => us > 0 && us <= DAY_US, { error: 'must be
 
 const segmentSchema = z.strictObject({ min: interval, max: interval, step: interval })
 
-export const updateIntervalsSchema = z.union([z.array(interval).min(1), segmentSchema])
+export const updateIntervalsSchema = z.union([z.array(interval).min(1).max(LIMITS.updateIntervals), segmentSchema])
 export type UpdateIntervalsConfig = z.infer<typeof updateIntervalsSchema>
 
 /** An interval in microseconds and, in seconds, as it goes over the wire. */

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import type { Kept, Saved } from './kept.js'
+import { LIMITS } from './limits.js'
 import type { ResourceKind } from './resource.js'
 import { duration, resourceName, voltage } from './units.js'
 import { voltageProperties } from './voltage-properties.js'
@@ -32,7 +33,7 @@ const asyncSchema = z.strictObject({
 
 const voltageSchema = z.strictObject({
   name: resourceName,
-  levels: z.array(level).min(1).optional().describe('All levels the domain can have'),
+  levels: z.array(level).min(1).max(LIMITS.voltageLevels).optional().describe('All levels the domain can have'),
   range: z
     .strictObject({ min: level, max: level, step: level })
     .optional()
@@ -47,7 +48,7 @@ const voltageSchema = z.strictObject({
   async: asyncSchema.optional().describe('The level can be set asynchronously'),
 })
 
-const voltagesSchema = z.array(voltageSchema).min(1)
+const voltagesSchema = z.array(voltageSchema).min(1).max(LIMITS.voltages)
 type VoltageConfig = z.infer<typeof voltageSchema>
 
 /** Vote of the boot firmware, which chose the mode before any agent ran: the first agent to set one ends it. */

@@ -74,6 +74,7 @@ export class AgentProtocol implements Kept {
     this.#commandsOfVersion = this.protocol.commandsOf(version)
     this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
     this.#openOrClose()
+    this.state.versionChanged?.()
     return true
   }
 

@@ -1,7 +1,7 @@
 /**
  * Performance domain management protocol, 0x13 (SCMI v3.2 §4.5), versions 1.0, 2.0, 3.0 and 4.0. Fast channels and the
  * statistics region are memory shared with the platform, which virtio has not: none is announced, and
- * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared, so that it answers NOT_SUPPORTED.
+ * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
  */
 import type { Saved } from '../platform/kept.js'
 import {
@@ -132,8 +132,8 @@ function powerCost({ powerUnit }: PerfDomains, { power }: PerfLevel, version: nu
 }
 
 function attributesOf(domain: PerfDomain, version: number): number {
-  const { permissions, notifies } = domain
-  let attributes = (permissions.limits ? MAY_SET_LIMITS : 0) + (permissions.level ? MAY_SET_LEVEL : 0)
+  const { permissions, notifies, takesLimits } = domain
+  let attributes = (takesLimits && permissions.limits ? MAY_SET_LIMITS : 0) + (permissions.level ? MAY_SET_LEVEL : 0)
   attributes += (notifies.limits ? LIMITS_NOTIFICATIONS : 0) + (notifies.level ? LEVEL_NOTIFICATIONS : 0)
   if (version >= V3) attributes += extendedNameFlag(domain.name, EXTENDED_NAME)
   if (version >= V4 && domain.levelIndexing) attributes += LEVEL_INDEXING
@@ -178,6 +178,7 @@ function setLimits(
   const minWord = request.u32()
   if (!domain) return state.refusal
   if (!domain.permissions.limits) return DENIED
+  if (!domain.takesLimits) return NOT_SUPPORTED
   const setsMax = version < V3 || maxWord !== UNCHANGED
   const setsMin = version < V3 || minWord !== UNCHANGED
   if (!setsMax && !setsMin) return OUT_OF_RANGE

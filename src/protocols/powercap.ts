@@ -252,7 +252,7 @@ const RANGES = [
   ...[u32('min_power_cap'), u32('max_power_cap'), u32('power_cap_step')],
 ]
 
-/** POWERCAP_DESCRIBE_FASTCHANNEL is left out: without fast channels it is NOT_SUPPORTED for every domain. */
+/** POWERCAP_DESCRIBE_FASTCHANNEL is not declared: there are no fast channels. */
 const command = commandsOn<PowercapState>()
 
 export const powercap = defineProtocol({

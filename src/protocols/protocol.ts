@@ -7,7 +7,7 @@ import type { AgentConfig } from '../platform/config.js'
 import type { Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import type { ResourceKind } from '../platform/resource.js'
-import { type Fields, sizeOf, u32 } from '../wire/fields.js'
+import { type Fields, padding, sizeOf, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -21,6 +21,8 @@ export interface AgentState {
    * what was held, not on how many resources there are. Default: `release`, and a state that is built anew.
    */
   reset?(): void
+  /** Another version is in force for the agent, by negotiation; a state that is new begins with `protocol.version`. */
+  versionChanged?(): void
   /** The agent's permissions changed: `AgentProtocol.denied` says whether anything of the protocol is left to it. */
   permissionsChanged?(): unknown
   /** What a later process needs to go on: subscriptions, commands under way. Default: nothing. */
@@ -61,7 +63,7 @@ export interface Command<
   request: Q
   /** Fields after the status word. */
   reply: R
-  /** Payload bytes that are accepted: exactly `requestMin`, or at least that many if the request has a list. */
+  /** Payload bytes that are accepted: exactly `requestMin`, or at least that many if the request has a list or padding. */
   requestMin: number
   requestFixed: boolean
   replyMin: number
@@ -109,6 +111,8 @@ export interface ProtocolDeclaration<
   negotiateSince?: number
   /** The section of the platform file that this protocol serves; without resources of it the protocol is not offered. */
   resource?: ResourceKind
+  /** Requests may be longer than their fields: what follows is padding. Default: a longer one is PROTOCOL_ERROR. */
+  takesPadding?: boolean
   /** Builds what this protocol keeps for `agent`; called at start-up, and for each new driver unless the state has `reset`. */
   attach(platform: Platform, protocol: AgentProtocol): S
   /** The resources as the agent sees them, for people; default: ids and names. `nowUs` is the platform's time. */
@@ -233,7 +237,8 @@ export function defineProtocol<
 >(declaration: ProtocolDeclaration<S, N, C, E>): Protocol<AgentState, N, Stateless<C>, E> {
   const versions = declaration.versions
   const negotiateSince = declaration.negotiateSince ?? versions[versions.length - 1]!
-  const commands = [...commonCommands(negotiateSince), ...declaration.commands] as readonly (
+  const exact: readonly Command<S>[] = [...(commonCommands(negotiateSince) as Command<S>[]), ...declaration.commands]
+  const commands = (declaration.takesPadding ? exact.map(withPadding) : exact) as readonly (
     | CommonCommand
     | Stateless<C>[number]
   )[]
@@ -241,6 +246,7 @@ export function defineProtocol<
     // Without events, E is the empty tuple.
     events: [] as readonly Event[] as E,
     resource: undefined as never,
+    takesPadding: false,
     show: state => (declaration.resource ? namesIn(state, declaration.resource.section) : {}),
     ...declaration,
     negotiateSince,
@@ -254,6 +260,10 @@ export function defineProtocol<
       return table
     },
   }
+}
+
+function withPadding<S>(command: Command<S>): Command<S> {
+  return { ...command, request: [...command.request, padding], requestFixed: false }
 }
 
 /** Ids and names of a view's resources. */

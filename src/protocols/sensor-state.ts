@@ -37,6 +37,8 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
   /** Sensors whose trip points, and whose updates, the agent wants to hear of. */
   readonly #tripPoints = new Set<Sensor>()
   readonly #updates = new Set<Sensor>()
+  /** Whether this agent wants all sensors enabled because its version can't say which. */
+  #enablesAll = false
 
   constructor(sensors: Sensors, maxPending: number | undefined, protocol: AgentProtocol) {
     super(sensors.list, protocol)
@@ -46,6 +48,18 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
     this.pending = new PendingCommands(protocol, { max, finish: this.#respond })
     sensors.on('tripPoint', this.#onTripPoint)
     sensors.on('sample', this.#onSample)
+    this.versionChanged()
+  }
+
+  /** 1.0 has no command that enables a sensor: one that is disabled could never be read there. */
+  versionChanged(): void {
+    const enablesAll = this.protocol.version < V2
+    if (enablesAll === this.#enablesAll) return
+    this.#enablesAll = enablesAll
+    for (const sensor of this.list) {
+      if (enablesAll) sensor.configure(true, false, undefined, this.agentId)
+      else sensor.unconfigure(this.agentId)
+    }
   }
 
   /** Whether the agent can be sent delayed responses and notifications. */

@@ -19,7 +19,7 @@ const SUSPEND = 1 << 30
 const FORCEFUL = 0
 const GRACEFUL = 1 << 0
 
-/** States above the ones that the spec names are reserved, up to those of vendors, of which we have none. */
+/** States above the ones that the spec names are reserved, up to those of vendors. */
 const RESERVED_FIRST = 5
 const VENDOR_FIRST = 0x8000_0000
 
@@ -46,12 +46,12 @@ class SystemPowerState implements AgentState {
     this.#notify(agentId, GRACEFUL, state, timeoutMs)
   }
 
-  readonly #onForced = (state: SystemState, agentId: number): void => {
+  readonly #onForced = (state: number, agentId: number): void => {
     this.#notify(agentId, FORCEFUL, state, 0)
   }
 
   /** Tells the agent of a transition that another one asked for. */
-  #notify(agentId: number, flags: number, state: SystemState, timeoutMs: number): void {
+  #notify(agentId: number, flags: number, state: number, timeoutMs: number): void {
     if (!this.subscribed || agentId === this.agentId) return
     const words = [agentId, flags, state]
     if (this.#protocol.version >= V2) words.push(timeoutMs)
@@ -81,10 +81,10 @@ class SystemPowerState implements AgentState {
 function setState({ system, agentId }: SystemPowerState, request: RequestReader): number {
   const flags = request.u32()
   const wanted = request.u32()
-  if (!system.permissions.state) return DENIED
   if (flags & ~GRACEFUL || (wanted >= RESERVED_FIRST && wanted < VENDOR_FIRST)) return INVALID_PARAMETERS
+  if (!system.permissions.state) return DENIED
   if (!system.supports(wanted)) return NOT_SUPPORTED
-  if (wanted !== SystemState.POWER_UP) system.request(wanted, { graceful: flags === GRACEFUL }, agentId)
+  if (system.actOf(wanted) !== SystemState.POWER_UP) system.request(wanted, { graceful: flags === GRACEFUL }, agentId)
   // Powering up what is up is no transition, and the flag means nothing for it.
   else if (system.state !== SystemState.POWER_UP) system.request(wanted, { graceful: false }, agentId)
   return SUCCESS

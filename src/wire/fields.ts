@@ -37,7 +37,12 @@ export interface Optional<F extends Fields = readonly Field[]> {
   fields: F
   when: (before: Values) => boolean
 }
-export type Field = Scalar | Text | List | Optional
+/** Bytes after all that means something; their number is the value, if there are any. */
+export interface Padding {
+  kind: 'padding'
+  name: 'padding'
+}
+export type Field = Scalar | Text | List | Optional | Padding
 /** A payload, or a part of one. */
 export type Fields = readonly Field[]
 
@@ -108,13 +113,14 @@ export function rangeOf(kind: ScalarKind): { min: bigint; max: bigint } {
   const signed = kind === 's32' || kind === 's64'
   return signed ? { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n } : { min: 0n, max: (1n << bits) - 1n }
 }
+export const padding: Field = { kind: 'padding', name: 'padding' }
 
 /** Bytes of the part that is always there, and whether that is all. */
 export function sizeOf(fields: Fields): { min: number; fixed: boolean } {
   let min = 0
   let fixed = true
   for (const field of fields) {
-    if (field.kind === 'list' || field.kind === 'optional') fixed = false
+    if (field.kind === 'list' || field.kind === 'optional' || field.kind === 'padding') fixed = false
     else min += field.kind === 'text' ? field.size : SIZES[field.kind]
   }
   return { min, fixed }
@@ -148,6 +154,10 @@ function decodeAt(fields: Fields, bytes: DataView, start: number, values: Values
         at = first + Math.ceil((at - first) / field.align) * field.align
         break
       }
+      case 'padding':
+        if (at < bytes.byteLength) values.padding = bytes.byteLength - at
+        at = bytes.byteLength
+        break
       case 'text': {
         let text = ''
         for (let i = 0; i < field.size; i++) {
@@ -195,6 +205,10 @@ function encodeInto(fields: Fields, values: Values, bytes: number[]): void {
   for (const field of fields) {
     if (field.kind === 'optional') {
       if (field.when(values)) encodeInto(field.fields, values, bytes)
+      continue
+    }
+    if (field.kind === 'padding') {
+      for (let i = Number(values.padding ?? 0); i > 0; i--) bytes.push(0)
       continue
     }
     const value = values[field.name]

@@ -1,7 +1,7 @@
 /** SCMI status codes: the signed word that opens every reply and delayed response (SCMI v3.2 §4.1.4). */
 
 export const SUCCESS = 0
-/** Protocol or message not implemented, or the optional feature it asks for not offered. */
+/** Protocol not implemented, or the optional feature that a message asks for not offered. */
 export const NOT_SUPPORTED = -1
 /** Malformed argument: reserved bits, reserved enum value, impossible combination. */
 export const INVALID_PARAMETERS = -2

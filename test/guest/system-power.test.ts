@@ -20,7 +20,7 @@ test(
   'a graceful shutdown: Linux ends its processes and powers off before the time is over',
   async () => {
     const { guest, model } = await start()
-    const forced: SystemState[] = []
+    const forced: number[] = []
     model.on('forced', state => forced.push(state))
     model.request(SystemState.SHUTDOWN, { graceful: true })
     await guest.waitForConsole(/Serving shutdown\/reboot request: 0/, WAIT_MS)

@@ -62,7 +62,7 @@ for (const length of [4, 5, 7, 9, 12, 100, 480]) {
 for (const protocol of [0, 0xf, TELEMETRY, 0x7f, 0x80, 0xff]) {
   command(`E.1 #18: protocol 0x${protocol.toString(16)}, which nobody has`, 'NOT_SUPPORTED', protocol, 0)
 }
-for (const id of [0x6f, 0x80, 0xff]) command(`E.1 #18: command 0x${id.toString(16)}`, 'NOT_SUPPORTED', CLOCK, id)
+for (const id of [0x6f, 0x80, 0xff]) command(`E.1 #18: command 0x${id.toString(16)}`, 'NOT_FOUND', CLOCK, id)
 command('E.1 #18: header bits 31:28, which are reserved', 'SUCCESS', CLOCK, 0x0)
 CASES[CASES.length - 1]!.bytes[3]! |= 0xf0
 
@@ -103,7 +103,7 @@ command('E.1 #18: voltage levels from 2^32 - 1 on', 'OUT_OF_RANGE', VOLTAGE, 0x4
 command('E.1 #18: a cap of 2^32 - 1', 'OUT_OF_RANGE', POWERCAP, 0x5, 0, 0, ALL)
 command('E.1 #18: an averaging interval of 2^32 - 1 us', 'OUT_OF_RANGE', POWERCAP, 0x7, 0, 0, ALL)
 command('E.1 #18: thresholds that contradict each other', 'INVALID_PARAMETERS', POWERCAP, 0xb, 0, 1, ALL, 0)
-command('E.1 #18: a fast channel', 'NOT_SUPPORTED', PERF, 0xb, 0, 7)
+command('E.1 #18: a fast channel', 'NOT_FOUND', PERF, 0xb, 0, 7)
 // Bits 9:2 count the pairs that follow.
 command('E.1 #18: 255 pairs counted, none there', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 255 << 2)
 command('E.1 #18: one pair more counted than there is', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 2 << 2, 1, 1)

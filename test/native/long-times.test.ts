@@ -4,15 +4,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/load.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { SystemState, system } from '../../src/platform/system.js'
 import { afterMs, everyMs } from '../../src/platform/time.js'
 import { serve } from '../../src/serve.js'
 import { CLOCK, SENSOR, SYSTEM, setUp } from '../control/rig.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
-import { until } from '../driver/wait.js'
 import { socketPath } from './rig.js'
 
 const DAY_MS = 24 * 3_600_000

@@ -4,7 +4,7 @@
  * its meaning are among them.
  */
 import type { Command, Protocol } from '../../src/protocols/protocol.js'
-import type { Field, Values } from '../../src/wire/fields.js'
+import type { Field, Fields, Values } from '../../src/wire/fields.js'
 import { statusName } from '../../src/wire/status.js'
 import type { Random } from '../driver/random.js'
 import { everyProtocol } from './agent.js'
@@ -49,7 +49,7 @@ export interface Row {
 export const titleOf = ({ protocol, version, command, field, owner }: Row): string =>
   `${protocol.name} ${version >>> 16}.${version & 0xffff} ${command.name} ${field} ${owner}`
 
-const scalarsOf = (command: Command): Field[] => command.request.filter(({ kind }) => kind !== 'list')
+const scalarsOf = (command: Command): Fields => command.request.filter(({ kind }) => kind !== 'list')
 const isWide = ({ kind }: Field): boolean => kind === 'u64' || kind === 's64'
 const nameOf = (field: Field): string => (field.kind === 'optional' ? '' : field.name)
 
@@ -147,7 +147,7 @@ function* valuesOf({ command, field, owner }: Row): Generator<Values> {
 }
 
 /** The request's words; lists get as many entries as its fields say, of small numbers. */
-function wordsOf(fields: Field[], values: Values): number[] {
+function wordsOf(fields: Fields, values: Values): number[] {
   return fields.flatMap(field => {
     if (field.kind === 'list') {
       const count = Math.min(field.count?.(values) ?? 0, 2)

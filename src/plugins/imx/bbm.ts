@@ -64,9 +64,7 @@ class BbmState extends ResourceView<Rtc> implements AgentState {
 
   readonly #onRollover = (rtc: Rtc): void => this.#notify(rtc, ROLLOVER)
 
-  readonly #onUpdated = (rtc: Rtc, agentId: number): void => {
-    if (agentId !== this.agentId) this.#notify(rtc, UPDATED)
-  }
+  readonly #onUpdated = (rtc: Rtc): void => this.#notify(rtc, UPDATED)
 
   readonly #onPressed = (): void => {
     if (this.buttonSubscribed) this.protocol.notify(BUTTON_EVENT, [BUTTON_PRESSED])
@@ -160,6 +158,7 @@ export const bbm = defineProtocol({
   id: 0x81,
   name: 'imx_bbm',
   versions: [V1],
+  takesPadding: true,
   resource: batteryBacked,
   attach: (platform, protocol) => new BbmState(platform.model(batteryBacked), protocol),
   show: ({ list, model }) => ({

@@ -1,15 +1,16 @@
-/**
- * NXP i.MX CPU protocol, 0x82 (Linux, vendors/imx/imx95.rst; imx-sm), version 1.0. Commands 0x8 to 0xb, which set wake
- * sources and low-power modes of hardware that there is none of here, are not declared, and so NOT_SUPPORTED.
- */
+/** NXP i.MX CPU protocol, 0x82 (Linux, vendors/imx/imx95.rst; imx-sm), version 1.0. */
+import type { PowerDomain } from '../../platform/power-domains.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
+import { power } from '../../protocols/power.js'
 import { type AgentState, commandsOn, defineProtocol } from '../../protocols/protocol.js'
 import { ResourceView } from '../../protocols/view.js'
-import { text, u32, u64 } from '../../wire/fields.js'
+import { type Field, list, text, u32, u64 } from '../../wire/fields.js'
 import type { RequestReader } from '../../wire/message.js'
-import { DENIED, INVALID_PARAMETERS, SUCCESS } from '../../wire/status.js'
+import { DENIED, INVALID_PARAMETERS, NOT_FOUND, PROTOCOL_ERROR, SUCCESS } from '../../wire/status.js'
 import { type Cpu, type Cpus, cpus, RunMode, SleepMode } from './cpus.js'
+import { LPM_SETTINGS } from './low-power.js'
+import { countedWords } from './words.js'
 
 /** Protocol id. */
 export const IMX_CPU = 0x82
@@ -36,6 +37,11 @@ class CpuState extends ResourceView<Cpu> implements AgentState {
     super(cpus.list, protocol)
     this.cpus = cpus
   }
+
+  /** The power domains as this agent sees them; undefined if it sees none. */
+  get powerDomains(): ResourceView<PowerDomain> | undefined {
+    return this.protocol.agent.protocols[power.id]?.state as ResourceView<PowerDomain> | undefined
+  }
 }
 
 function resetVectorSet(state: CpuState, request: RequestReader): number {
@@ -43,7 +49,6 @@ function resetVectorSet(state: CpuState, request: RequestReader): number {
   const flags = request.u32()
   const address = request.u64()
   if (!cpu) return state.refusal
-  if (!cpu.permissions.control) return DENIED
   const use = {
     table: (flags & TABLE) !== 0,
     boot: (flags & BOOT) !== 0,
@@ -51,6 +56,7 @@ function resetVectorSet(state: CpuState, request: RequestReader): number {
     resume: (flags & RESUME) !== 0,
   }
   if (flags & ~VECTOR_FLAGS || !(use.boot || use.start || use.resume)) return INVALID_PARAMETERS
+  if (!cpu.permissions.control) return DENIED
   return state.cpus.setVector(cpu, address, use) ? SUCCESS : INVALID_PARAMETERS
 }
 
@@ -59,14 +65,68 @@ function sleepModeSet(state: CpuState, request: RequestReader): number {
   const flags = request.u32()
   const mode = SLEEP_MODES[request.u32()]
   if (!cpu) return state.refusal
-  if (!cpu.permissions.control) return DENIED
   if (flags & ~SLEEP_FLAGS || mode === undefined) return INVALID_PARAMETERS
   if (flags & LOW_POWER_COMPUTE && mode !== 'run') return INVALID_PARAMETERS
+  if (!cpu.permissions.control) return DENIED
   cpu.sleepMode = mode
   return SUCCESS
 }
 
+/** CPU_IRQ_WAKE_SET and CPU_NON_IRQ_WAKE_SET: some words of a mask. */
+function wakeSet(maskOf: (cpu: Cpu) => Uint32Array) {
+  return (state: CpuState, request: RequestReader): number => {
+    const cpu = state.find(request.u32())
+    const first = request.u32()
+    const words = countedWords(request)
+    if (!words) return PROTOCOL_ERROR
+    if (!cpu) return state.refusal
+    if (!cpu.permissions.control) return DENIED
+    const mask = maskOf(cpu)
+    if (first + words.length > mask.length) return INVALID_PARAMETERS
+    mask.set(words, first)
+    return SUCCESS
+  }
+}
+
+/** Sets all that the message names, or nothing. Domains have the ids that the agent knows them by. */
+function domainsSet(state: CpuState, request: RequestReader): number {
+  const cpu = state.find(request.u32())
+  const words = countedWords(request, DOMAIN_CONFIG.length)
+  if (!words) return PROTOCOL_ERROR
+  if (!cpu) return state.refusal
+  const domains = state.powerDomains
+  const configs: { domain: PowerDomain; setting: number; retained: number }[] = []
+  for (let i = 0; i < words.length; i += DOMAIN_CONFIG.length) {
+    const domain = domains?.find(words[i]!)
+    if (!domain) return domains?.refusal ?? NOT_FOUND
+    configs.push({ domain, setting: words[i + 1]!, retained: words[i + 2]! })
+  }
+  if (configs.some(({ setting }) => setting >= LPM_SETTINGS.length)) return INVALID_PARAMETERS
+  if (!cpu.permissions.control) return DENIED
+  for (const { domain, setting, retained } of configs) cpu.lowPower.domains.set(domain.name, { setting, retained })
+  return SUCCESS
+}
+
+/** The same for low-power interfaces. */
+function interfacesSet(state: CpuState, request: RequestReader): number {
+  const cpu = state.find(request.u32())
+  const words = countedWords(request, INTERFACE_CONFIG.length)
+  if (!words) return PROTOCOL_ERROR
+  if (!cpu) return state.refusal
+  const ids = words.filter((_, i) => i % INTERFACE_CONFIG.length === 0)
+  const settings = words.filter((_, i) => i % INTERFACE_CONFIG.length === 1)
+  if (ids.some(id => id >= cpu.lowPowerInterfaces)) return NOT_FOUND
+  if (settings.some(setting => setting >= LPM_SETTINGS.length)) return INVALID_PARAMETERS
+  if (!cpu.permissions.control) return DENIED
+  for (const [i, id] of ids.entries()) cpu.lowPower.interfaces.set(id, settings[i]!)
+  return SUCCESS
+}
+
 const CPU_ID = [u32('cpu_id')]
+const MASKS = [u32('mask_index'), u32('num_masks'), list('masks', [u32('mask')], v => Number(v.num_masks))]
+const DOMAIN_CONFIG = [u32('domain_id'), u32('lpm_setting'), u32('retention_mask')]
+const INTERFACE_CONFIG = [u32('peripheral_id'), u32('lpm_setting')]
+const configs = (entry: Field[]) => [u32('num_configs'), list('configs', entry, v => Number(v.num_configs))]
 
 const command = commandsOn<CpuState>()
 
@@ -74,6 +134,7 @@ export const cpu = defineProtocol({
   id: IMX_CPU,
   name: 'imx_cpu',
   versions: [V1],
+  takesPadding: true,
   resource: cpus,
   attach: (platform, protocol) => new CpuState(platform.model(cpus), protocol),
   show: ({ list }) => ({
@@ -109,6 +170,22 @@ export const cpu = defineProtocol({
     }),
     command(0x6, 'CPU_RESET_VECTOR_SET', [u32('cpu_id'), u32('flags'), u64('reset_vector')], [], resetVectorSet),
     command(0x7, 'CPU_SLEEP_MODE_SET', [u32('cpu_id'), u32('flags'), u32('sleep_mode')], [], sleepModeSet),
+    command(
+      0x8,
+      'CPU_IRQ_WAKE_SET',
+      [...CPU_ID, ...MASKS],
+      [],
+      wakeSet(cpu => cpu.lowPower.irqMask),
+    ),
+    command(
+      0x9,
+      'CPU_NON_IRQ_WAKE_SET',
+      [...CPU_ID, ...MASKS],
+      [],
+      wakeSet(cpu => cpu.lowPower.nonIrqMask),
+    ),
+    command(0xa, 'CPU_PD_LPM_CONFIG_SET', [...CPU_ID, ...configs(DOMAIN_CONFIG)], [], domainsSet),
+    command(0xb, 'CPU_PER_LPM_CONFIG_SET', [...CPU_ID, ...configs(INTERFACE_CONFIG)], [], interfacesSet),
     command(
       0xc,
       'CPU_INFO_GET',

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
 import type { Kept, Saved } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
+import { LowPower } from './low-power.js'
 import { cpuProperties } from './properties.js'
 import { requireImx, shortName } from './reasons.js'
 
@@ -30,6 +31,13 @@ const cpuSchema = z.strictObject({
     .default(0)
     .describe('Address where it begins, until an agent sets another'),
   vector_table: z.boolean().default(false).describe('It begins at what a vector table says, whose address is set'),
+  irq_wake_words: z.int().min(1).max(0xff).default(12).describe('Words of its mask of interrupts that wake it'),
+  low_power_interfaces: z
+    .int()
+    .min(0)
+    .max(0xffff)
+    .default(21)
+    .describe("Peripherals' low-power interfaces that it can be set up with"),
   permissions: permissionsSchema.prefault({}),
 })
 
@@ -53,6 +61,8 @@ export class Cpu implements Kept {
   readonly name: string
   readonly vectorTable: boolean
   readonly permissions: { control: boolean }
+  readonly lowPowerInterfaces: number
+  readonly lowPower: LowPower
   runMode: RunMode
   sleepMode: SleepMode
   /** Addresses by occasion. */
@@ -63,20 +73,23 @@ export class Cpu implements Kept {
     this.name = config.name
     this.vectorTable = config.vector_table
     this.permissions = config.permissions
+    this.lowPowerInterfaces = config.low_power_interfaces
+    this.lowPower = new LowPower(config.irq_wake_words)
     this.runMode = config.run_mode
     this.sleepMode = config.sleep_mode
     this.vectors = { boot: config.reset_vector, start: config.reset_vector, resume: config.reset_vector }
   }
 
   save(): Saved {
-    return [this.runMode, this.sleepMode, { ...this.vectors }]
+    return [this.runMode, this.sleepMode, { ...this.vectors }, this.lowPower.save()]
   }
 
   restore(saved: Saved): void {
-    const [runMode, sleepMode, vectors] = saved as [RunMode, SleepMode, Cpu['vectors']]
+    const [runMode, sleepMode, vectors, lowPower] = saved as [RunMode, SleepMode, Cpu['vectors'], Saved]
     this.runMode = runMode
     this.sleepMode = sleepMode
     Object.assign(this.vectors, vectors)
+    this.lowPower.restore(lowPower)
   }
 }
 

@@ -192,6 +192,7 @@ export const lmm = defineProtocol({
   name: 'imx_lmm',
   versions: [V1, V1_1],
   negotiateSince: V1,
+  takesPadding: true,
   resource: lms,
   attach: (platform, protocol) => new LmmState(platform, protocol),
   show: ({ list, own }) => ({

@@ -12,6 +12,8 @@ import { type Reasons, reasonSchema, requireImx, shortName, word } from './reaso
 
 /** What fits a message of 128 bytes beside id and count, and what Linux takes. */
 const VALUES_MAX = 30
+/** What a register file behind a control may have. */
+const EXTENDED_MAX = 0xffff
 
 const words = (max: number) => z.array(word).max(max)
 
@@ -32,6 +34,10 @@ const controlSchema = z.strictObject({
     .record(z.string().regex(/^(0x[0-9a-f]{1,8}|\d{1,10})$/i), words(VALUES_MAX))
     .default({})
     .describe('What actions return, by their number'),
+  extended: z
+    .union([z.int().min(0).max(EXTENDED_MAX), words(EXTENDED_MAX)])
+    .default(0)
+    .describe('Words that it has besides, reached by their address: how many, or their values at start'),
   permissions: permissionsSchema.prefault({}),
 })
 
@@ -75,6 +81,8 @@ type MiscConfig = z.infer<typeof miscSchema>
 export class Control {
   readonly name: string
   readonly values: Uint32Array
+  /** Words besides, by address; empty: it has none. */
+  readonly extended: Uint32Array
   readonly permissions: { set: boolean; notify: boolean }
   /** Words that actions return, by number. */
   readonly actions: ReadonlyMap<number, readonly number[]>
@@ -82,13 +90,15 @@ export class Control {
   constructor(config: ControlConfig) {
     this.name = config.name
     this.values = Uint32Array.from([config.value].flat())
+    const { extended } = config
+    this.extended = typeof extended === 'number' ? new Uint32Array(extended) : Uint32Array.from(extended)
     this.permissions = config.permissions
     this.actions = new Map(Object.entries(config.actions).map(([action, words]) => [Number(action), words]))
   }
 }
 
 interface MiscEvents {
-  /** A control's value was set; `agentId` did it, 0 is the platform. */
+  /** A control's value, or a word besides, was set; `agentId` did it, 0 is the platform. */
   changed: [control: Control, agentId: number]
   /** An action on a control was started. */
   action: [control: Control, action: number, args: readonly number[], agentId: number]
@@ -145,13 +155,22 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
     this.emit('changed', control, agentId)
   }
 
+  /** Sets words that the control has besides, from an address on; `agentId` 0 is the platform itself. */
+  setExtended(control: Control, first: number, values: ArrayLike<number>, agentId: number): void {
+    control.extended.set(values, first)
+    this.emit('changed', control, agentId)
+  }
+
   save(): Saved {
-    return [...this.deviceControls, ...this.boardControls].map(({ values }) => [...values])
+    return [...this.deviceControls, ...this.boardControls].map(({ values, extended }) => [[...values], [...extended]])
   }
 
   restore(saved: Saved): void {
     const controls = [...this.deviceControls, ...this.boardControls]
-    for (const [i, values] of (saved as number[][]).entries()) controls[i]!.values.set(values)
+    for (const [i, [values, extended]] of (saved as [number[], number[]][]).entries()) {
+      controls[i]!.values.set(values)
+      controls[i]!.extended.set(extended)
+    }
   }
 
   /** Something happened to a control: agents that want to know of one of these flags are notified. */

@@ -1,6 +1,6 @@
 /**
- * NXP i.MX Miscellaneous protocol, 0x84 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. Extended controls
- * (0x20, 0x21) and DDR information (0x22) are not declared, and so NOT_SUPPORTED.
+ * NXP i.MX Miscellaneous protocol, 0x84 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. DDR information
+ * (0x22) is not declared: there is no DDR controller here.
  */
 import type { Saved } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
@@ -15,6 +15,7 @@ import { reasonsAsSeen } from './lmm.js'
 import { lms, reasonsOf } from './lms.js'
 import { type Control, type Misc, misc as miscKind } from './misc-info.js'
 import { REASON_REPLY, writeReasons } from './reason-words.js'
+import { countedWords } from './words.js'
 
 const V1 = 0x10000
 const V1_1 = 0x10001
@@ -97,13 +98,6 @@ class MiscState implements AgentState {
   }
 }
 
-/** The request's words after their count; undefined if there are not as many. */
-function wordsOf(request: RequestReader): number[] | undefined {
-  const count = request.u32()
-  if (request.left !== count * 4) return undefined
-  return Array.from({ length: count }, () => request.u32())
-}
-
 function writeWords(reply: MessageWriter, words: ArrayLike<number>): void {
   reply.u32(words.length)
   for (let i = 0; i < words.length; i++) reply.u32(words[i] ?? 0)
@@ -111,7 +105,7 @@ function writeWords(reply: MessageWriter, words: ArrayLike<number>): void {
 
 function controlSet(state: MiscState, request: RequestReader): number {
   const control = state.find(request.u32())
-  const values = wordsOf(request)
+  const values = countedWords(request)
   if (!values) return PROTOCOL_ERROR
   if (!control) return state.refusal
   if (!control.permissions.set) return DENIED
@@ -123,7 +117,7 @@ function controlSet(state: MiscState, request: RequestReader): number {
 function controlAction(state: MiscState, request: RequestReader, reply: MessageWriter): number {
   const control = state.find(request.u32())
   const action = request.u32()
-  const args = wordsOf(request)
+  const args = countedWords(request)
   if (!args) return PROTOCOL_ERROR
   if (!control) return state.refusal
   if (!control.permissions.set) return DENIED
@@ -131,6 +125,33 @@ function controlAction(state: MiscState, request: RequestReader, reply: MessageW
   if (!words) return NOT_SUPPORTED
   writeWords(reply, words)
   state.misc.emit('action', control, action, args, state.agentId)
+  return SUCCESS
+}
+
+/** `addr` counts words, as `len` does; the list has its own count, which must say the same. */
+function extendedSet(state: MiscState, request: RequestReader): number {
+  const control = state.find(request.u32())
+  const first = request.u32()
+  const length = request.u32()
+  const values = countedWords(request)
+  if (!values) return PROTOCOL_ERROR
+  if (!control) return state.refusal
+  if (values.length !== length) return INVALID_PARAMETERS
+  if (!control.permissions.set) return DENIED
+  if (control.extended.length === 0) return NOT_SUPPORTED
+  if (first + length > control.extended.length) return INVALID_PARAMETERS
+  state.misc.setExtended(control, first, values, state.agentId)
+  return SUCCESS
+}
+
+function extendedGet(state: MiscState, request: RequestReader, reply: MessageWriter): number {
+  const control = state.find(request.u32())
+  const first = request.u32()
+  const length = request.u32()
+  if (!control) return state.refusal
+  if (control.extended.length === 0) return NOT_SUPPORTED
+  if (first + length > control.extended.length) return INVALID_PARAMETERS
+  writeWords(reply, control.extended.subarray(first, first + length))
   return SUCCESS
 }
 
@@ -170,6 +191,7 @@ export const misc = defineProtocol({
   name: 'imx_misc',
   versions: [V1, V1_1],
   negotiateSince: V1,
+  takesPadding: true,
   resource: miscKind,
   attach: (platform, protocol) => new MiscState(platform, protocol),
   show({ deviceControls, boardControls }) {
@@ -280,6 +302,20 @@ export const misc = defineProtocol({
       reply.text(board.name, SHORT_NAME_SIZE)
       return SUCCESS
     }),
+    command(
+      0x20,
+      'MISC_CONTROL_EXT_SET',
+      [...CONTROL_ID, u32('addr'), u32('len'), ...counted('ext_val', 'num_val')],
+      [],
+      extendedSet,
+    ),
+    command(
+      0x21,
+      'MISC_CONTROL_EXT_GET',
+      [...CONTROL_ID, u32('addr'), u32('len')],
+      counted('ext_val', 'num_val'),
+      extendedGet,
+    ),
   ],
   events: [event(CONTROL_EVENT, 'MISC_CONTROL_EVENT', [u32('ctrl_id'), u32('flags')])],
 })

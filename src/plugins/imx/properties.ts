@@ -109,6 +109,11 @@ export function cpuProperties(model: Cpus): ResourceGroup[] {
         set: mode => (mode === 'start' ? model.start(cpu, PLATFORM_AGENT) : model.stop(cpu, PLATFORM_AGENT)),
       }),
       textProperty('sleep_mode', 'How it sleeps', { read: () => cpu.sleepMode }),
+      textProperty('irq_mask', 'Interrupts that do not wake it', { read: () => hexWords(cpu.lowPower.irqMask) }),
+      textProperty('non_irq_mask', 'Other sources that do not', { read: () => hexWords(cpu.lowPower.nonIrqMask) }),
+      textProperty('low_power', 'Up to which sleep mode domains and interfaces stay on', {
+        read: () => cpu.lowPower.text,
+      }),
       ...Object.keys(cpu.vectors).map(occasion =>
         textProperty(`${occasion}_vector`, 'Address where it begins', {
           read: () => `0x${cpu.vectors[occasion as keyof typeof cpu.vectors].toString(16)}`,
@@ -117,6 +122,10 @@ export function cpuProperties(model: Cpus): ResourceGroup[] {
     ],
   }))
   return [{ kind: 'imx_cpu', resources, watch: onEvents(model, 'runModeChanged') }]
+}
+
+function hexWords(words: Uint32Array): string {
+  return Array.from(words, word => `0x${word.toString(16).padStart(8, '0')}`).join(' ')
 }
 
 export function miscProperties(model: Misc): ResourceGroup[] {

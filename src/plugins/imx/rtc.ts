@@ -109,10 +109,10 @@ export class Rtc implements Kept {
     return this.setTicks(seconds * this.ticksPerSecond)
   }
 
-  /** Tells `agentId` once when it is `seconds`, at once if that is past; undefined: no more. False if it is too much. */
+  /** Tells `agentId` once when it is `seconds`; undefined: no more. False if that is not ahead, or too much. */
   setAlarm(agentId: number, seconds: number | undefined): boolean {
     if (seconds === undefined) this.#alarms.delete(agentId)
-    else if (this.#holds(seconds)) this.#alarms.set(agentId, seconds)
+    else if (seconds > this.seconds && this.#holds(seconds)) this.#alarms.set(agentId, seconds)
     else return false
     this.#plan()
     return true

@@ -107,6 +107,7 @@ test('what a file may leave out', () => {
     subVendor: '',
     implementationVersion: 0,
     description: '',
+    unknownMessage: -4,
     seed: 0,
     agents: [],
     protocols: {},
@@ -127,7 +128,7 @@ test.each([
 })
 
 const KEYS =
-  'vendor, sub_vendor, implementation_version, description, seed, agents, protocols, devices, plugins, wheels'
+  'vendor, sub_vendor, implementation_version, description, unknown_message, seed, agents, protocols, devices, plugins, wheels'
 const WHEEL_KEYS = 'name, speed, wait, spokes, colour, letter, motor, tags, slots, next'
 const wheel = (fields: string) => `vendor: acme\nwheels:\n  - name: left\n    speed: 5\n    ${fields}`
 
@@ -224,8 +225,8 @@ describe('errors say where and what', () => {
       wheel('motor: { power: 1, spar: 1 }'),
       'a.yaml:5:24: wheels[0].motor.spar: is not a known key; did you mean spare? Known keys: power, spare',
     ],
-    [wheel('tags: []'), 'a.yaml:5:11: wheels[0].tags: the list has too few entries; at least 1'],
-    [wheel('tags: [a, b, c]'), 'a.yaml:5:11: wheels[0].tags: the list has too many entries; at most 2'],
+    [wheel('tags: []'), 'a.yaml:5:11: wheels[0].tags: 0 entries are too few; at least 1'],
+    [wheel('tags: [a, b, c]'), 'a.yaml:5:11: wheels[0].tags: 3 entries are too many; at most 2'],
     [wheel('tags: 5'), 'a.yaml:5:11: wheels[0].tags: 5 is not a list'],
     [wheel('tags: [1]'), 'a.yaml:5:12: wheels[0].tags[0]: 1 is not text'],
     [wheel('slots: { A: 1 }'), 'a.yaml:5:14: wheels[0].slots.A: this key is not allowed here'],

@@ -46,11 +46,11 @@ test.each([
   ],
   ['a power of 0', `name: a, levels: [{ level: 1, power: 0 }], ${X}`, '0 is too small; at least 1'],
   ['a level of 0', `name: a, levels: [{ level: 0, power: 1 }], ${X}`, '0 is too small; at least 1'],
-  ['no levels', `name: a, levels: [], ${X}`, 'the list has too few entries; at least 1'],
+  ['no levels', `name: a, levels: [], ${X}`, '0 entries are too few; at least 1'],
   [
     'more levels than Linux takes',
     `name: a, levels: [${Array.from({ length: 65 }, (_, i) => `{ level: ${i + 1}, power: 1 }`).join(', ')}], ${X}`,
-    'the list has too many entries; at most 64',
+    '65 entries are too many; at most 64',
   ],
   [
     'a level twice',

@@ -25,14 +25,14 @@ test('values at start: what is written, else the first, the lowest, or 0', () =>
 })
 
 test.each([
-  ['no pins', { pins: '' }, 'pinctrl.pins: the list has too few entries; at least 1'],
+  ['no pins', { pins: '' }, 'pinctrl.pins: 0 entries are too few; at least 1'],
   ['two pins of one name', { pins: '{ name: a }, { name: a }' }, 'pinctrl.pins[1].name: two pins are named a'],
   [
     'two groups of one name',
     { groups: '{ name: g, pins: [a] }, { name: g, pins: [b] }' },
     'pinctrl.groups[1].name: two groups are named g',
   ],
-  ['a group without pins', { groups: '{ name: g, pins: [] }' }, 'pinctrl.groups[0].pins: the list has too few entries'],
+  ['a group without pins', { groups: '{ name: g, pins: [] }' }, 'pinctrl.groups[0].pins: 0 entries are too few'],
   [
     'a group of unknown pins',
     { groups: '{ name: g, pins: [a, c] }' },

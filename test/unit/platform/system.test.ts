@@ -80,6 +80,22 @@ test('a forced reset leads back to a running system', () => {
   expect([model.state, told]).toEqual([POWER_UP, [{ forced: WARM_RESET, agentId: 0 }]])
 })
 
+test("a vendor's state does what it amounts to, and keeps its number: a graceful shutdown has its time, too", () => {
+  const { model, time, told } = watched('timeout: 2 s, vendor_states: { 0x80000001: shutdown, 4294967295: cold_reset }')
+  model.request(0x8000_0001, { graceful: true })
+  time.advance(2_000_000)
+  expect(model.state).toBe(SHUTDOWN)
+  model.request(0xffff_ffff, { graceful: false })
+  expect([model.state, told]).toEqual([
+    POWER_UP,
+    [
+      { state: 0x8000_0001, agentId: 0, timeoutMs: 2000 },
+      { forced: 0x8000_0001, agentId: 0 },
+      { forced: 0xffff_ffff, agentId: 0 },
+    ],
+  ])
+})
+
 test('callers on the host are told what they got wrong', () => {
   const { model } = watched('')
   expect(() => model.request(SUSPEND, { graceful: true })).toThrow('the system has no state 4')
@@ -92,6 +108,12 @@ test('callers on the host are told what they got wrong', () => {
 
 test.each([
   ['half a millisecond', 'timeout: 1500 us', 'system.timeout: agents are told whole milliseconds'],
+  [
+    "states that are not the vendor's",
+    'vendor_states: { 5: shutdown }',
+    "is not a vendor's state; write 0x80000000 to",
+  ],
+  ['what no state amounts to', 'vendor_states: { 0x80000001: off }', 'off is not one of shutdown, cold_reset'],
   ['more than agents can be told', 'timeout: 1200 h', 'system.timeout: at most 4294967295 ms, 49 days'],
 ])('refuses %s', (_, config, problem) => {
   expect(() => watched(config)).toThrow(problem)

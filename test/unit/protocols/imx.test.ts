@@ -17,6 +17,8 @@ const BBM = 0x81
 const CPU = 0x82
 const MISC = 0x84
 const SUCCESS = 0
+const INVALID_PARAMETERS = -2
+const NOT_FOUND = -4
 const DAY_US = 86_400_000_000
 
 const IMX = 'vendor: NXP\nsub_vendor: IMX\n'
@@ -168,11 +170,20 @@ describe('real-time clocks', () => {
     expect([linux.told(), rtos.told()]).toEqual([[[ALARM]], []])
   })
 
-  test('those who did not do it are told that the time was set', () => {
+  test('all that want to know are told that the time was set, who set it too', () => {
     const { linux, rtos } = create2('name: rtc')
     for (const agent of [linux, rtos]) agent.send(BBM, 0xa, 0, UPDATED)
     linux.send(BBM, 6, 0, 0, 1000, 0)
-    expect([linux.told(), rtos.told()]).toEqual([[], [[UPDATED]]])
+    expect([linux.told(), rtos.told()]).toEqual([[[UPDATED]], [[UPDATED]]])
+  })
+
+  test('an alarm that is refused leaves the one before', () => {
+    const { linux, time } = create2('name: rtc, time: 100')
+    linux.send(BBM, 0xa, 0, ALARM)
+    expect(linux.send(BBM, 8, 0, 1, 102, 0)).toBe(SUCCESS)
+    expect(linux.send(BBM, 8, 0, 1, 99, 0)).toBe(INVALID_PARAMETERS)
+    time.advance(2_000_000)
+    expect(linux.told()).toEqual([[ALARM]])
   })
 
   test('a driver that is gone leaves neither alarms nor timers', () => {
@@ -229,6 +240,29 @@ test('CPUs tell who started and stopped them, and resume where they were started
   expect(model.named('m7').vectors).toEqual({ boot: 0, start: 0x1000, resume: 0x1000 })
 })
 
+test('what CPUs are told of sleep is kept and shown, and nothing of a message that is refused', () => {
+  const { agents, platform } = create(
+    'agents: [{ name: linux, resources: { power_domains: [gpu, cpu] } }]\n' +
+      'power_domains: [{ name: cpu }, { name: secret }, { name: gpu }]\nimx_cpus: [{ name: m7, irq_wake_words: 2 }]\n',
+  )
+  const [linux] = agents
+  const { lowPower } = platform.model(cpus).named('m7')
+  expect(linux?.send(CPU, 8, 0, 1, 1, 0xff)).toBe(SUCCESS)
+  expect(linux?.send(CPU, 9, 0, 0, 1, 0xf)).toBe(SUCCESS)
+  // Domains have the agent's ids.
+  expect(linux?.send(CPU, 0xa, 0, 2, 0, 4, 0, 1, 1, 0)).toBe(SUCCESS)
+  expect(linux?.send(CPU, 0xb, 0, 1, 20, 2)).toBe(SUCCESS)
+  const shown = 'gpu: on_always, cpu: on_run, 20: on_run_wait'
+  expect([[...lowPower.irqMask], [...lowPower.nonIrqMask], lowPower.text]).toEqual([[0, 0xff], [0xf], shown])
+  expect(linux?.send(CPU, 0xa, 0, 2, 0, 0, 0, 2, 1, 0)).toBe(NOT_FOUND)
+  expect(linux?.send(CPU, 0xb, 0, 2, 20, 0, 21, 0)).toBe(NOT_FOUND)
+  expect(lowPower.text).toBe(shown)
+  const saved = platform.model(cpus).named('m7').save()
+  const other = build('imx_cpus: [{ name: m7, irq_wake_words: 2 }]').model(cpus).named('m7')
+  other.restore(saved)
+  expect(other.save()).toEqual(saved)
+})
+
 test('controls tell the host what agents set and start', () => {
   const { agents, platform } = create(
     'agents: [{ name: linux }]\nimx_misc: { board_controls: [{ name: led, value: [0, 0], actions: { 3: [7] } }] }\n',
@@ -259,7 +293,7 @@ test.each([
     'imx_lms: [{ name: a, default: true }, { name: b, default: true }]',
     'imx_lms[1].default: another machine is the default already',
   ],
-  ['imx_lms: [{ repeat: 17, name: "a{i}" }]', 'imx_lms: the list has too many entries; at most 16'],
+  ['imx_lms: [{ repeat: 17, name: "a{i}" }]', 'imx_lms: 17 entries are too many; at most 16'],
   ['imx_lms: [{ name: a_name_of_16_chr }]', 'imx_lms[0].name: a_name_of_16_chr is too long; at most 15 characters'],
   ['imx_bbm: { rtcs: [{ name: a }, { name: a }] }', 'imx_bbm.rtcs[1].name: two clocks are named a'],
   [
