@@ -134,14 +134,20 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
     for (const sensor of this.#updates) sensor.unwatch()
     this.#tripPoints.clear()
     this.#updates.clear()
-    for (const sensor of this.held) sensor.release(this.agentId)
+    for (const sensor of this.held) {
+      sensor.release(this.agentId)
+      if (this.#enablesAll) sensor.configure(true, false, undefined, this.agentId)
+    }
     this.held.clear()
+    // A new driver begins with the version that is announced.
+    this.versionChanged()
   }
 
   release(): void {
     this.#sensors.off('tripPoint', this.#onTripPoint)
     this.#sensors.off('sample', this.#onSample)
     this.reset()
+    if (this.#enablesAll) for (const sensor of this.list) sensor.unconfigure(this.agentId)
   }
 }
 

@@ -103,8 +103,8 @@ imx_lms:
   - { name: last_lm, agents: [guest] }
 imx_bbm: { rtcs: [${sectionOf((who, value) => `{ name: ${who}_rtc, time: ${value(12)} }`)}], registers: 4 }
 imx_misc:
-  device_controls: [${sectionOf((who, value) => `{ name: ${who}_ctl, value: ${value(13)}, actions: { 1: [${value(14)}] } }`)}]
-  board_controls: [${sectionOf((who, value) => `{ name: ${who}_board, value: ${value(15)}, actions: { 1: [${value(14)}] } }`)}]
+  device_controls: [${sectionOf((who, value) => `{ name: ${who}_ctl, value: ${value(13)}, extended: [${value(16)}, ${value(16)}], actions: { 1: [${value(14)}] } }`)}]
+  board_controls: [${sectionOf((who, value) => `{ name: ${who}_board, value: ${value(15)}, extended: [${value(16)}, ${value(16)}], actions: { 1: [${value(14)}] } }`)}]
   boot_reason: { reason: 1, origin: 2 }
   shutdown_reason: { reason: 1, origin: 0 }
 agents:
@@ -218,7 +218,7 @@ function secretsOf(platform: Platform): string {
   }
   const { deviceControls, boardControls } = platform.model(misc)
   for (const control of [...deviceControls, ...boardControls]) {
-    if (isNotForGuest(control)) lines.push(control.name, [...control.values])
+    if (isNotForGuest(control)) lines.push(control.name, [...control.values, ...control.extended])
   }
   return JSON.stringify(lines)
 }
