@@ -12,6 +12,7 @@ import {
   type PlatformDefinition,
   type PlatformOrigin,
 } from './load.js'
+import { LimitedLog } from './limited-log.js'
 import { type Logger, silentLogger } from './log.js'
 import { MessageDecoder, messageText } from './messages.js'
 import type { NativeOptions } from './native.js'
@@ -100,6 +101,7 @@ export class Server {
 
   #logMessages(): TapListener {
     const decoder = new MessageDecoder(this.protocols)
+    const limited = new LimitedLog(this.#log)
     const logs = this.devices.map(device => this.#log.child({ agent: device.agent.name }))
     return records => {
       while (records.next()) {
@@ -109,7 +111,7 @@ export class Server {
           : `a message of ${records.requestLength} bytes, too short for a header`
         logs[records.device]!.trace(text)
       }
-      if (records.dropped > 0) this.#log.warn(`${records.dropped} messages came too fast to be shown`)
+      if (records.dropped > 0) limited.warn(`${records.dropped} messages came too fast to be shown`)
     }
   }
 
