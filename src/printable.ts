@@ -6,7 +6,7 @@
 
 /** Characters of a line, and of a cell of a table. */
 const LINE_MAX = 8192
-const CELL_MAX = 400
+const CELL_MAX = 1000
 /** Lines of a text that has several. */
 const LINES_MAX = 400
 
@@ -28,10 +28,10 @@ export function printable(text: string, max: number = LINE_MAX): string {
 export const printableCell = (text: string): string => printable(text, CELL_MAX)
 
 /** The same for text that has lines of its own, such as a stack or what a guest's console has said. */
-export function printableLines(text: string): string {
-  const lines = text.split('\n', LINES_MAX + 1)
-  const shown = lines.slice(0, LINES_MAX).map(line => printable(line))
-  return lines.length > LINES_MAX ? [...shown, '…'].join('\n') : shown.join('\n')
+export function printableLines(text: string, linesMax: number = LINES_MAX): string {
+  const lines = text.split('\n')
+  const shown = lines.slice(0, linesMax).map(line => printable(line))
+  return lines.length > linesMax ? [...shown, `… (${lines.length} lines)`].join('\n') : shown.join('\n')
 }
 
 /** JSON for a terminal: the same value, but what JSON leaves raw of the above is escaped, too. */

@@ -5,6 +5,7 @@ import { type Endpoint, type EndpointOptions, OpenEndpoint } from './endpoint.js
 import { OperatorError, RequestError } from './errors.js'
 import { Faults } from './faults/faults.js'
 import type { FaultRule } from './faults/rule.js'
+import { LimitedLog } from './limited-log.js'
 import {
   type LoadedPlatform,
   type LoadOptions,
@@ -12,7 +13,6 @@ import {
   type PlatformDefinition,
   type PlatformOrigin,
 } from './load.js'
-import { LimitedLog } from './limited-log.js'
 import { type Logger, silentLogger } from './log.js'
 import { MessageDecoder, messageText } from './messages.js'
 import type { NativeOptions } from './native.js'
