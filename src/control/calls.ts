@@ -16,8 +16,8 @@ import type { Clients } from './clients.js'
 /** Calls at once, and those among them that stream to the client. */
 const CALLS_MAX = 128
 const STREAMS_MAX = 32
-/** Bytes that wait for the client of a call when its next request is read. */
-const WAITING_MAX = 64 << 10
+/** Bytes that may wait for the client of a call without a look at what waits for all. */
+const LARGE = 64 << 10
 /** What a call may take to say what it wants. */
 const REQUEST_MS = 10_000
 
@@ -30,23 +30,31 @@ export function callLimits(clients: Clients): ServerInterceptor {
   return (method, call) => {
     const stream = streamOf(call)
     const isStream = method.responseStream
-    const isFull = open.calls >= CALLS_MAX || (isStream && open.streams >= STREAMS_MAX)
-    if (!stream || isFull) return new RefusedCall(call)
+    const isFull = () => open.calls >= CALLS_MAX || (isStream && open.streams >= STREAMS_MAX)
+    if (isFull()) clients.makeRoom('control')
+    if (!stream || isFull()) return new RefusedCall(call)
     open.calls++
     if (isStream) open.streams++
-    const leave = clients.add({
+    const remove = clients.add({
       door: 'control',
       what: `a call of ${method.path.replace(/^.*\//, '')}`,
       waiting: () => stream.writableLength,
       progress: () => stream.writableLength,
       // Tells the client RESOURCE_EXHAUSTED; a status would wait behind all that it does not read.
-      end: () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM),
+      end: () => {
+        stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+        leave()
+      },
     })
-    stream.once('close', () => {
+    let isOpen = true
+    const leave = (): void => {
+      if (!isOpen) return
+      isOpen = false
       open.calls--
       if (isStream) open.streams--
-      leave()
-    })
+      remove()
+    }
+    stream.once('close', leave)
     return new LimitedCall(call, method, stream, clients)
   }
 }
@@ -66,6 +74,9 @@ class RefusedCall extends ServerInterceptingCall {
 class LimitedCall extends ServerInterceptingCall {
   readonly #stream: ServerHttp2Stream
   readonly #clients: Clients
+  /** Messages that were sent and not read. */
+  #unread = 0
+  #readLater = false
   /** Ends the call, if it does not say what it wants. */
   readonly #timer: NodeJS.Timeout | undefined
 
@@ -92,14 +103,22 @@ class LimitedCall extends ServerInterceptingCall {
     })
   }
 
-  /** Who does not read is not read either. */
+  /** Who does not read is not read either: gRPC keeps all replies that a call has yet to send. */
   override startRead(): void {
-    if (this.#stream.writableLength > WAITING_MAX) this.#stream.once('drain', () => super.startRead())
+    if (this.#unread > 0) this.#readLater = true
     else super.startRead()
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
-    super.sendMessage(message, callback)
-    if (this.#stream.writableLength > WAITING_MAX) this.#clients.sent()
+    this.#unread++
+    super.sendMessage(message, () => {
+      this.#unread--
+      if (this.#unread === 0 && this.#readLater) {
+        this.#readLater = false
+        super.startRead()
+      }
+      callback()
+    })
+    if (this.#stream.writableLength > LARGE) this.#clients.sent()
   }
 }

@@ -9,7 +9,9 @@ import type { Logger } from '../log.js'
 const WAITING_MAX = 64 << 20
 /** For how long a client may leave all of what waits for it unread. */
 const STUCK_MS = 10_000
-const LOOKS = 10
+/** The same, for one that others need the place of. */
+const ROOM_MS = 500
+const LOOKS = 40
 
 export const DOORS = ['control', 'http', 'metrics'] as const
 /** By which option it came in. */
@@ -72,6 +74,20 @@ export class Clients {
       if (!greatest) return
       this.#end(greatest, `${greatest.waiting()} bytes waited for it, and more than ${WAITING_MAX} for all clients`)
     }
+  }
+
+  /** Another client wants in where there is no room: ends the one that has left what waits for it unread for the longest. */
+  makeRoom(door: Door): void {
+    const nowMs = performance.now()
+    let idlest: Client | undefined
+    let idleMs = ROOM_MS
+    for (const [client, seen] of this.#clients) {
+      if (client.door !== door || client.waiting() === 0 || client.progress() !== seen.progress) continue
+      if (nowMs - seen.readMs <= idleMs) continue
+      idlest = client
+      idleMs = nowMs - seen.readMs
+    }
+    if (idlest) this.#end(idlest, `another wanted in, and it has read nothing for ${(idleMs / 1000).toFixed(1)} s`)
   }
 
   close(): void {
