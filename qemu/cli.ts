@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../src/cli/open-options.js'
+import { bugText } from '../src/errors.js'
 import { LOADS, type Load } from './bench/loads.js'
 import type { BootOptions } from './boot.js'
 import { LabError } from './errors.js'
@@ -310,7 +311,7 @@ async function main(): Promise<number> {
       console.error(`scmi-lab: ${error.message}`)
       return error.exitCode
     }
-    console.error(error)
+    console.error(bugText(error))
     return EXIT_FAILURE
   }
 }

@@ -3,10 +3,16 @@
  * something that went wrong while working (with the evidence, exit status 1).
  */
 
+import { printableLines } from '../src/printable.js'
+
 /** A wrong option, a missing tool, a file that is not there: told in a line, without a stack. */
 export class LabError extends Error {
   override name = 'LabError'
   readonly exitCode: number = 2
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printableLines(message), options)
+  }
 }
 
 /** Work that failed although it was asked for correctly: a build, a download, a boot. */

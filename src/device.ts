@@ -8,6 +8,7 @@ import { EventEmitter } from 'node:events'
 import { dispatch } from './dispatch.js'
 import { DeviceFaults } from './faults/device-faults.js'
 import type { Faults } from './faults/faults.js'
+import { LimitedLog } from './limited-log.js'
 import type { Logger } from './log.js'
 import {
   BATCH_HEADER,
@@ -82,7 +83,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   connected = false
   /** Whether a driver runs its command queue. */
   driverRuns = false
-  readonly #log: Logger
+  readonly #log: LimitedLog
   readonly #tap: DeviceTap
   readonly #request: RequestReader
   readonly #reply: MessageWriter
@@ -100,7 +101,7 @@ export class Device extends EventEmitter<DeviceEvents> {
 
   constructor(options: DeviceOptions) {
     super()
-    this.#log = options.log.child({ agent: options.agent.name })
+    this.#log = new LimitedLog(options.log.child({ agent: options.agent.name }))
     this.native = createDevice({
       ...options.native,
       onBatch: count => this.#answer(count),
@@ -225,7 +226,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   #handlerFailed(error: unknown): number {
     this.#internalErrors++
     const header = this.#request.header
-    if (this.#internalErrors === 1) this.#log.error(error, `handler of message 0x${header.toString(16)} failed (a bug)`)
+    if (this.#internalErrors === 1) this.#log.bug(error, `handler of message 0x${header.toString(16)} failed (a bug)`)
     this.#reply.begin(header, GENERIC_ERROR)
     return this.#reply.written
   }
@@ -364,5 +365,6 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.events.clear()
     this.agent.release()
     this.native.close()
+    this.#log.close()
   }
 }

@@ -1,10 +1,20 @@
+import { inspect } from 'node:util'
+import { printable, printableLines } from './printable.js'
+
+/** An error of one line, fit for a terminal: it often names what others have written. */
+class LineError extends Error {
+  constructor(message: string) {
+    super(printable(message))
+  }
+}
+
 /** The operator is wrong: a bad option, file or path. Printed as one line, without a stack; exit code 2. */
-export class OperatorError extends Error {
+export class OperatorError extends LineError {
   override name = 'OperatorError'
 }
 
 /** Something failed that is neither the operator's fault nor ours: a device that is gone. One line; exit code 1. */
-export class FailedError extends Error {
+export class FailedError extends LineError {
   override name = 'FailedError'
 }
 
@@ -25,6 +35,11 @@ export class RequestError extends OperatorError {
     super(message)
     this.refusal = refusal
   }
+}
+
+/** All there is to say of an error that nobody expected: a bug, with its stack. */
+export function bugText(error: unknown): string {
+  return printableLines(inspect(error))
 }
 
 /** The `code` of a system error (ENOENT, ECONNREFUSED …), or undefined if it is no such error. */

@@ -13,7 +13,7 @@ import type { ServeCommandOptions } from './cli/serve.js'
 import { SUBCOMMANDS, type Subcommand } from './cli/subcommands.js'
 import { addTraceCommand } from './cli/trace.js'
 import type { Endpoint } from './endpoint.js'
-import { errorCode, FailedError, InterruptedError, OperatorError } from './errors.js'
+import { bugText, errorCode, FailedError, InterruptedError, OperatorError } from './errors.js'
 import { LOG_LEVELS } from './log-levels.js'
 import { presetNames } from './platform/presets.js'
 import { version } from './version.js'
@@ -136,7 +136,7 @@ export async function main(): Promise<number | undefined> {
       console.error(`vhost-user-scmi: ${error.message}`)
       return error instanceof OperatorError ? EXIT_USAGE : EXIT_FAILURE
     }
-    console.error(error)
+    console.error(bugText(error))
     return EXIT_FAILURE
   }
 }

@@ -3,6 +3,7 @@
  * elsewhere. Standard output stays free for results.
  */
 import colors from 'picocolors'
+import { printable, printableCell, printableLines } from './printable.js'
 
 export interface Progress {
   /** What is being done now; `fraction` (0 to 1) if it is known, `detail` such as the file at hand. */
@@ -33,7 +34,8 @@ export function seconds(ms: number): string {
 
 /** A progress line titled `title`, such as "kernel 7.3". */
 export function startProgress(title: string, stream: NodeJS.WriteStream = process.stderr): Progress {
-  return stream.isTTY ? terminalProgress(title, stream) : plainProgress(title, stream)
+  const name = printableCell(title)
+  return stream.isTTY ? terminalProgress(name, stream) : plainProgress(name, stream)
 }
 
 function terminalProgress(title: string, stream: NodeJS.WriteStream): Progress {
@@ -51,17 +53,19 @@ function terminalProgress(title: string, stream: NodeJS.WriteStream): Progress {
   }
   return {
     update(step, fraction, detail = '') {
-      line = `${step}${percent(fraction)}, %t  ${detail}`
+      line = printable(`${step}${percent(fraction)}, %t  ${detail}`)
     },
     note(text) {
-      stream.write(`\r\x1b[K${title}: ${text}\n`)
+      stream.write(`\r\x1b[K${title}: ${printableLines(text)}\n`)
     },
     clear() {
       stream.write('\r\x1b[K')
     },
     done(text) {
       stop()
-      stream.write(`${colors.green('✓')} ${title}: ${text} ${colors.dim(`(${seconds(Date.now() - began)})`)}\n`)
+      stream.write(
+        `${colors.green('✓')} ${title}: ${printable(text)} ${colors.dim(`(${seconds(Date.now() - began)})`)}\n`,
+      )
     },
     stop,
   }
@@ -78,7 +82,7 @@ function plainProgress(title: string, stream: NodeJS.WriteStream): Progress {
         lastStep = step
         lastPrint = Date.now()
         const time = seconds(lastPrint - began)
-        stream.write(`${title}: ${step}${percent(fraction)}, ${time} ${detail}`.trimEnd().concat('\n'))
+        stream.write(`${title}: ${printable(`${step}${percent(fraction)}, ${time} ${detail}`.trimEnd())}\n`)
       }
       clearTimeout(later)
       // What is kept back is said when it is time, if nothing newer is there by then.
@@ -86,11 +90,11 @@ function plainProgress(title: string, stream: NodeJS.WriteStream): Progress {
       if (wait <= 0) print()
       else later = setTimeout(print, wait).unref()
     },
-    note: text => void stream.write(`${title}: ${text}\n`),
+    note: text => void stream.write(`${title}: ${printableLines(text)}\n`),
     clear() {},
     done(text) {
       clearTimeout(later)
-      stream.write(`${title}: ${text} (${seconds(Date.now() - began)})\n`)
+      stream.write(`${title}: ${printable(text)} (${seconds(Date.now() - began)})\n`)
     },
     stop: () => clearTimeout(later),
   }

@@ -5,6 +5,7 @@ import { type Endpoint, type EndpointOptions, OpenEndpoint } from './endpoint.js
 import { OperatorError, RequestError } from './errors.js'
 import { Faults } from './faults/faults.js'
 import type { FaultRule } from './faults/rule.js'
+import { LimitedLog } from './limited-log.js'
 import {
   type LoadedPlatform,
   type LoadOptions,
@@ -100,6 +101,7 @@ export class Server {
 
   #logMessages(): TapListener {
     const decoder = new MessageDecoder(this.protocols)
+    const limited = new LimitedLog(this.#log)
     const logs = this.devices.map(device => this.#log.child({ agent: device.agent.name }))
     return records => {
       while (records.next()) {
@@ -109,7 +111,7 @@ export class Server {
           : `a message of ${records.requestLength} bytes, too short for a header`
         logs[records.device]!.trace(text)
       }
-      if (records.dropped > 0) this.#log.warn(`${records.dropped} messages came too fast to be shown`)
+      if (records.dropped > 0) limited.warn(`${records.dropped} messages came too fast to be shown`)
     }
   }
 

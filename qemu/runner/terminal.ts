@@ -24,7 +24,10 @@ export async function shellOnTerminal(guest: Guest): Promise<void> {
     }
   })
   const end = () => guest.vm.type(END_OF_INPUT)
-  guest.vm.onText = text => void stdout.write(text)
+  guest.vm.onText = text => {
+    // What nobody reads is not kept.
+    if (!stdout.writableNeedDrain) stdout.write(text)
+  }
   if (stdin.isTTY) stdin.setRawMode(true)
   stdin.on('data', type).on('end', end)
   try {

@@ -1,5 +1,6 @@
 /** Readers of option arguments that several commands take. */
 import { InvalidArgumentError } from 'commander'
+import { printable } from '../printable.js'
 
 /** A whole number within bounds. */
 export function wholeNumber(min = 0, max = 999_999_999) {
@@ -51,7 +52,9 @@ export function pollUs(text: string): number | 'auto' {
 
 /** An error of commander as one line: it spreads a suggestion over a second one. */
 export const oneLine = (text: string): string =>
-  text
-    .replace(/^error: /, '')
-    .trim()
-    .replaceAll(/\s*\n\s*/g, ' ')
+  printable(
+    text
+      .replace(/^error: /, '')
+      .trim()
+      .replaceAll(/\s*\n\s*/g, ' '),
+  )

@@ -168,7 +168,7 @@ function addStreams(ctl: Command): void {
     .addOption(list('--status <name>', 'answered with this status'))
     .addOption(list('--kind <kind>', 'of this kind').choices(['command', 'delayed response', 'notification']))
     .option('--failed', 'that did not succeed')
-    .option('--max-per-second <n>', 'more are counted, not printed', wholeNumber(), 1000)
+    .option('--max-per-second <n>', 'more are counted, not printed; at most 10000', wholeNumber(), 1000)
     .option('--count <n>', 'end after so many', wholeNumber())
     .action(async (_options, command) => (await messages()).messages(all(command)))
   ctl

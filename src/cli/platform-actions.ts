@@ -5,6 +5,7 @@ import { agentsOf, platformJsonSchema } from '../platform/config.js'
 import { ConfigError, pathText } from '../platform/config-error.js'
 import { VirtualTime } from '../platform/time.js'
 import { pluginNames } from '../plugins.js'
+import { printable, printableJson } from '../printable.js'
 import { Agent, type EventSink } from '../protocols/agent.js'
 import { agentTables } from '../protocols/agent-tables.js'
 import { protocols as standard } from '../protocols/index.js'
@@ -33,9 +34,9 @@ export async function check(files: string[], options: PlatformOptions): Promise<
   for (const file of files) {
     const { result, line } = await checkOne(file, protocols)
     results.push(result)
-    if (!options.json) console.log(line)
+    if (!options.json) console.log(printable(line))
   }
-  if (options.json) console.log(JSON.stringify(results, undefined, 2))
+  if (options.json) console.log(printableJson(results, 2))
   const wrong = results.filter(({ ok }) => !ok).length
   if (wrong > 0) throw new OperatorError(`${wrong} of ${files.length} platform files wrong`)
 }
@@ -71,14 +72,14 @@ export async function show(file: string, options: PlatformOptions): Promise<void
   const { vendor, subVendor, implementationVersion, description } = config
   if (options.json) {
     const identity = { vendor, sub_vendor: subVendor, implementation_version: implementationVersion, description }
-    console.log(JSON.stringify({ ...identity, agent: agent.name, protocols, resources }, undefined, 2))
+    console.log(printableJson({ ...identity, agent: agent.name, protocols, resources }, 2))
     return
   }
   const identity = [vendor, subVendor].filter(Boolean).join(':')
-  console.log(`${identity}, version 0x${implementationVersion.toString(16)}, as agent ${agent.name} sees it`)
-  if (description) console.log(description)
+  console.log(printable(`${identity}, version 0x${implementationVersion.toString(16)}, as agent ${agent.name} sees it`))
+  if (description) console.log(printable(description))
   for (const [title, rows] of Object.entries({ protocols: protocols ?? [], ...resources })) {
-    console.log(['', title.replaceAll('_', ' '), ...tableLines(rows).map(line => `  ${line}`)].join('\n'))
+    console.log(['', printable(title).replaceAll('_', ' '), ...tableLines(rows).map(line => `  ${line}`)].join('\n'))
   }
 }
 

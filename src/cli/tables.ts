@@ -1,5 +1,6 @@
 /** Rows of values as a table for people: quantities in handy units, columns that say nothing left out. */
 import { formatQuantity, HERTZ, SECONDS, type Unit, VOLTS } from '../platform/unit-text.js'
+import { printableCell } from '../printable.js'
 import type { Row } from '../protocols/protocol.js'
 
 type Cell = Row[string]
@@ -15,7 +16,7 @@ const GAP = '  '
 export function tableLines(rows: readonly Row[]): string[] {
   const names = [...new Set(rows.flatMap(row => Object.keys(row)))].filter(name => rows.some(row => says(row[name])))
   const lines = [names.map(heading), ...rows.map(row => names.map(name => cellText(name, row[name])))]
-  const widths = names.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
+  const widths = names.map((_, column) => lines.reduce((width, line) => Math.max(width, line[column]?.length ?? 0), 0))
   return lines.map(line =>
     line
       .map((text, column) => text.padEnd(widths[column] ?? 0))
@@ -33,13 +34,15 @@ function unitOf(name: string): string {
 }
 
 function heading(name: string): string {
-  return (UNITS[unitOf(name)] ? name.replace(/_[a-z]+$/, '') : name).replaceAll('_', ' ').toUpperCase()
+  return printableCell(UNITS[unitOf(name)] ? name.replace(/_[a-z]+$/, '') : name)
+    .replaceAll('_', ' ')
+    .toUpperCase()
 }
 
 function cellText(name: string, cell: Cell): string {
   if (cell === undefined) return ''
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no'
-  if (typeof cell === 'string') return cell
+  if (typeof cell === 'string') return printableCell(cell)
   if (typeof cell === 'number') {
     const unit = UNITS[unitOf(name)]
     return unit ? formatQuantity(cell / unit.one, unit) : String(cell)

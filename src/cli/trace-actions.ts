@@ -1,5 +1,7 @@
 /** What the `trace` commands do. */
+import { once } from 'node:events'
 import { FailedError } from '../errors.js'
+import { printable, printableJson } from '../printable.js'
 import { diffRecordings } from '../trace/diff.js'
 import { MessageFilter } from '../trace/filter.js'
 import { eventJson, messageJson } from '../trace/json.js'
@@ -10,17 +12,19 @@ import type { DiffOptions, ReplayCommandOptions, ShowOptions } from './trace.js'
 
 const isTerminal = process.stdout.isTTY === true
 
-export function show(file: string, options: ShowOptions): void {
+export async function show(file: string, options: ShowOptions): Promise<void> {
   const filter = new MessageFilter(options.filter)
   const recording = readTrace(file)
   const began = beginningOf(recording)
   const text = new TraceText(began, recording.about.agents, isTerminal)
   for (const event of recording.events) {
     if (!isWanted(event, options, filter)) continue
+    // Node would keep all that nobody reads yet.
+    if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
     console.log(options.json ? eventJson(event, began) : text.line(event))
   }
   filter.check()
-  if (!recording.complete) console.error(`${file}: cut off: recording did not end, or the rest of the file is missing`)
+  if (!recording.complete) console.error(printable(`${file}: cut off: recording did not end, or its end is missing`))
 }
 
 const beginningOf = ({ events }: Recording): number => events[0]?.timeNs ?? 0
@@ -42,13 +46,13 @@ export async function replayFile(file: string, options: ReplayCommandOptions): P
     ignored: new Set(options.ignore),
   })
   const { commands, events, skipped, differences } = result
-  if (options.json) console.log(JSON.stringify({ ...result, differences: differences.map(differenceJson) }, bigText, 2))
+  if (options.json) console.log(printableJson({ ...result, differences: differences.map(differenceJson) }, 2, bigText))
   else printDifferences(recording, differences)
   const faults = skipped > 0 ? `, ${skipped} that fault rules took left out` : ''
   const what = `${commands} commands and ${events} events${faults}`
   const on = platform ?? recording.about.origin.name
   if (differences.length > 0) throw new FailedError(`${differences.length} of ${what} differ on ${on}`)
-  if (!options.json) console.log(`${what}: the same on ${on}`)
+  if (!options.json) console.log(printable(`${what}: the same on ${on}`))
 }
 
 const bigText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
@@ -75,7 +79,7 @@ export function diffFiles(file: string, other: string, options: DiffOptions): vo
   const [one, two] = [readTrace(file), readTrace(other)]
   const groups = diffRecordings(one, two, new Set(options.ignore))
   const changes = groups.flatMap(({ changes }) => changes)
-  if (options.json) console.log(JSON.stringify(groups.map(groupJson), bigText, 2))
+  if (options.json) console.log(printableJson(groups.map(groupJson), 2, bigText))
   else {
     const text = new TraceText(0, [...one.about.agents, ...two.about.agents], isTerminal)
     for (const { agent, protocol, changes } of groups) {
@@ -87,7 +91,7 @@ export function diffFiles(file: string, other: string, options: DiffOptions): vo
     }
   }
   if (changes.length > 0) throw new FailedError(`${changes.length} messages are in one of ${file} and ${other} only`)
-  if (!options.json) console.log(`${file} and ${other}: the same messages`)
+  if (!options.json) console.log(printable(`${file} and ${other}: the same messages`))
 }
 
 function groupJson({ agent, protocol, changes }: ReturnType<typeof diffRecordings>[number]): object {

@@ -3,7 +3,7 @@
  * name, refusals become gRPC codes.
  */
 import { existsSync } from 'node:fs'
-import { createServer, type Server as SocketServer } from 'node:net'
+import { createServer, type Socket, type Server as SocketServer } from 'node:net'
 import { dirname } from 'node:path'
 import {
   Server as GrpcServer,
@@ -16,15 +16,42 @@ import {
 } from '@grpc/grpc-js'
 import { ReflectionService } from '@grpc/reflection'
 import { OperatorError, RequestError } from '../errors.js'
+import { LimitedLog } from '../limited-log.js'
 import type { Logger } from '../log.js'
+import { printable } from '../printable.js'
 import { claimSocketPath, releaseSocketPath, socketIdentity } from '../socket-path.js'
+import { callLimits } from './calls.js'
+import type { Clients } from './clients.js'
 import type { Operations } from './operations.js'
 import { corrected } from './reflection.js'
 import { operationName, packageDefinition, serviceDefinition } from './schema.js'
 import type { Sink } from './sink.js'
+import { Slots } from './slots.js'
 
 /** Sockets are for their owners: whoever can write to one can change the platform. */
 const OWNER_ONLY = 0o177
+
+const CONNECTIONS_MAX = 64
+/** What a connection begins with (RFC 9113 §3.4), in bytes, and what it may take for it. */
+const PREFACE = 24
+const PREFACE_MS = 5000
+const GRPC_OPTIONS = {
+  'grpc.max_concurrent_streams': 64,
+  // Half a MiB for each of all calls (calls.ts).
+  'grpc.max_receive_message_length': 512 << 10,
+  // Of one connection, in MB: a limit for what is to come, not for what there is.
+  'grpc-node.max_session_memory': 16,
+  // Connections that are dead, and those without calls, are closed.
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.max_connection_idle_ms': 60_000,
+}
+
+export interface ControlServerOptions {
+  operations: Operations
+  log: Logger
+  clients: Clients
+}
 
 /** Loads and serves; `close` ends all calls and removes the socket file. Throws OperatorError for an unusable path. */
 export class ControlServer {
@@ -40,13 +67,19 @@ export class ControlServer {
     this.#identity = socketIdentity(path)
   }
 
-  static async open(path: string, operations: Operations, log: Logger): Promise<ControlServer> {
-    const grpc = new GrpcServer()
+  static async open(path: string, { operations, log, clients }: ControlServerOptions): Promise<ControlServer> {
+    const grpc = new GrpcServer({ ...GRPC_OPTIONS, interceptors: [callLimits(clients)] })
     const service = serviceDefinition()
-    grpc.addService(service, implementation(operations, log))
+    grpc.addService(service, implementation(operations, new LimitedLog(log)))
     new ReflectionService(corrected(packageDefinition())).addToServer(grpc)
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure())
-    const sockets = createServer(socket => injector.injectConnection(socket))
+    const slots = new Slots(CONNECTIONS_MAX, isSilent)
+    const sockets = createServer(socket => {
+      if (!slots.admit(socket)) return
+      const timer = setTimeout(() => isSilent(socket) && socket.destroy(), PREFACE_MS).unref()
+      socket.once('close', () => clearTimeout(timer))
+      injector.injectConnection(socket)
+    })
     await claimSocketPath(path, '--control')
     await listen(sockets, path)
     return new ControlServer(path, grpc, sockets)
@@ -58,6 +91,9 @@ export class ControlServer {
     releaseSocketPath(this.path, this.#identity)
   }
 }
+
+/** Whether a connection has not begun with what HTTP/2 begins with. */
+const isSilent = (socket: Socket): boolean => socket.bytesRead < PREFACE
 
 function listen(sockets: SocketServer, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -80,7 +116,7 @@ function listen(sockets: SocketServer, path: string): Promise<void> {
 type Unary = (request: unknown) => unknown
 type Streaming = (request: unknown, sink: Sink<unknown>) => () => void
 
-function implementation(operations: Operations, log: Logger): Record<string, UntypedHandleCall> {
+function implementation(operations: Operations, log: LimitedLog): Record<string, UntypedHandleCall> {
   return Object.fromEntries(
     Object.entries(serviceDefinition()).map(([method, { responseStream }]) => {
       const operation: unknown = Reflect.get(operations, operationName(method))
@@ -91,7 +127,7 @@ function implementation(operations: Operations, log: Logger): Record<string, Unt
   )
 }
 
-function unary(operation: Unary, log: Logger): UntypedHandleCall {
+function unary(operation: Unary, log: LimitedLog): UntypedHandleCall {
   return async ({ request }: { request: unknown }, callback: sendUnaryData<unknown>) => {
     try {
       callback(null, await operation(request))
@@ -101,12 +137,13 @@ function unary(operation: Unary, log: Logger): UntypedHandleCall {
   }
 }
 
-function streaming(operation: Streaming, log: Logger): UntypedHandleCall {
+function streaming(operation: Streaming, log: LimitedLog): UntypedHandleCall {
   return (call: ServerWritableStream<unknown, unknown>) => {
     try {
       const stop = operation(call.request, {
         send: message => void call.write(message),
-        ready: () => !call.writableNeedDrain,
+        // One message at a time: what a call waits for is bounded by that, and the rest is left out or counted.
+        ready: () => call.writableLength === 0,
       })
       call.once('close', stop)
       call.once('cancelled', stop)
@@ -116,9 +153,9 @@ function streaming(operation: Streaming, log: Logger): UntypedHandleCall {
   }
 }
 
-function serviceError(error: unknown, log: Logger): Partial<ServiceError> {
+function serviceError(error: unknown, log: LimitedLog): Partial<ServiceError> {
   if (error instanceof RequestError) return { code: status[error.refusal], details: error.message }
   if (error instanceof OperatorError) return { code: status.INVALID_ARGUMENT, details: error.message }
-  log.error(error, 'a control operation failed (a bug)')
-  return { code: status.INTERNAL, details: `a bug of vhost-user-scmi: ${error}` }
+  log.bug(error, 'a control operation failed (a bug)')
+  return { code: status.INTERNAL, details: printable(`a bug of vhost-user-scmi: ${error}`) }
 }

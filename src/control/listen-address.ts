@@ -1,6 +1,5 @@
 /** TCP addresses that HTTP servers listen on, as options give them: on loopback, unless they say otherwise. */
-import { createServer, type Server } from 'node:http'
-import { errorCode, OperatorError } from '../errors.js'
+import { OperatorError } from '../errors.js'
 
 export interface ListenAddress {
   /** The option that gave it, for errors. */
@@ -36,32 +35,4 @@ export function isLoopback({ host }: ListenAddress): boolean {
 /** An IPv6 address without the brackets that it has in URLs; others as they are. */
 export function withoutBrackets(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1')
-}
-
-const PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program uses that port; choose another, or 0 for any free one',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'that port needs privileges; choose one above 1023',
-  ENOTFOUND: 'there is no such name',
-}
-
-/** What a connection may take to say what it wants, and how often that is looked at. */
-const REQUEST_MS = 5000
-const CHECK_MS = 1000
-
-/** Resolves with an HTTP server that listens. Throws OperatorError if the address can't be used. */
-export function listenHttp(address: ListenAddress, connectionsMax: number): Promise<Server> {
-  const server = createServer({
-    headersTimeout: REQUEST_MS,
-    requestTimeout: REQUEST_MS,
-    connectionsCheckingInterval: CHECK_MS,
-  })
-  server.maxConnections = connectionsMax
-  return new Promise((resolve, reject) => {
-    server.once('error', error => {
-      const problem = PROBLEMS[errorCode(error) ?? ''] ?? error.message
-      reject(new OperatorError(`${address.option} ${addressText(address)}: ${problem}`))
-    })
-    server.listen(address.port, address.host, () => resolve(server))
-  })
 }

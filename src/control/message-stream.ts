@@ -23,10 +23,13 @@ import type { Data, MessageEntry, MessageFilter, Messages, Struct } from './shap
 import type { Sink } from './sink.js'
 
 const PER_SECOND = 1000
+/** More than that are never decoded: others need the time. */
+const PER_SECOND_MAX = 10_000
 /** A burst of the tap's may use up the limit of so long. */
 const BURST_S = 0.1
-/** Messages that wait for a subscriber who is not ready. */
+/** Messages that wait for a subscriber who is not ready, and their characters as lines. */
 const WAITING_MAX = 1000
+const WAITING_TEXT_MAX = 128 << 10
 
 const KINDS = ['command', 'delayed response', 'notification'] as const
 type Kind = (typeof KINDS)[number]
@@ -44,6 +47,7 @@ class MessageStream {
   readonly #sink: Sink<Messages>
   readonly #perSecond: number
   #waiting: MessageEntry[] = []
+  #waitingText = 0
   #omitted = 0
   /** Messages that the limit still allows, as of `#refilledMs`. */
   #allowance: number
@@ -54,7 +58,7 @@ class MessageStream {
     this.#passes = compile(filter, this.#agents, server.protocols)
     this.#decoder = new MessageDecoder(server.protocols)
     this.#sink = sink
-    this.#perSecond = filter.max_per_second || PER_SECOND
+    this.#perSecond = Math.min(filter.max_per_second || PER_SECOND, PER_SECOND_MAX)
     this.#allowance = this.#burst
   }
 
@@ -66,19 +70,26 @@ class MessageStream {
     this.#refill()
     while (records.next()) {
       if (!this.#passes(records)) continue
-      const message = this.#allowance >= 1 && this.#waiting.length < WAITING_MAX && this.#decoder.record(records)
+      const message = this.#allowance >= 1 && this.#hasRoom && this.#decoder.record(records)
       if (!message) {
         this.#omitted++
         continue
       }
       this.#allowance--
-      this.#waiting.push(entryOf(this.#agents[records.device]!, message, records))
+      const entry = entryOf(this.#agents[records.device]!, message, records)
+      this.#waiting.push(entry)
+      this.#waitingText += entry.shown.length
     }
     this.#omitted += records.dropped
     if (!this.#sink.ready() || (this.#waiting.length === 0 && this.#omitted === 0)) return
     this.#sink.send({ messages: this.#waiting, omitted: this.#omitted })
     this.#waiting = []
+    this.#waitingText = 0
     this.#omitted = 0
+  }
+
+  get #hasRoom(): boolean {
+    return this.#waiting.length < WAITING_MAX && this.#waitingText < WAITING_TEXT_MAX
   }
 
   #refill(): void {
@@ -123,9 +134,21 @@ function dataOf(value: Value): Data {
   return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
 }
 
+/** Each name once: a filter is looked at for every message. */
+function unique(filter: MessageFilter): MessageFilter {
+  const lists = Object.entries(filter).filter(([, value]) => Array.isArray(value)) as [string, string[]][]
+  return { ...filter, ...Object.fromEntries(lists.map(([name, list]) => [name, [...new Set(list)]])) }
+}
+
 /** Which records pass, decided by a few words of each. */
 function compile(filter: MessageFilter, agents: readonly string[], protocols: readonly Protocol[]) {
-  const { agents: agentNames = [], protocols: protocolNames = [], messages = [], statuses = [], kinds = [] } = filter
+  const {
+    agents: agentNames = [],
+    protocols: protocolNames = [],
+    messages = [],
+    statuses = [],
+    kinds = [],
+  } = unique(filter)
   for (const name of agentNames) known(name, agents, 'agent')
   for (const kind of kinds) known(kind, KINDS, 'kind')
   const codes = statuses.map(name => -STATUS_NAMES.indexOf(known(name.toUpperCase(), STATUS_NAMES, 'status')))

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import type { Logger } from '../log.js'
 import type { Server } from '../serve.js'
+import { Clients } from './clients.js'
 import { Operations } from './operations.js'
 
 const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
@@ -18,23 +19,24 @@ export interface ControlOptions {
 /** Opens what `options` say. Returns what closes it again. Throws OperatorError for what can't be opened. */
 export async function openControl(server: Server, options: ControlOptions, log: Logger): Promise<() => void> {
   const operations = new Operations(server, version)
-  const opened: { close(): void }[] = []
+  const clients = new Clients(log)
+  const opened: { close(): void }[] = [clients]
   const close = (): void => {
     for (const each of opened) each.close()
   }
   try {
     if (options.control !== undefined) {
       const { ControlServer } = await import('./grpc.js')
-      opened.push(await ControlServer.open(options.control, operations, log))
+      opened.push(await ControlServer.open(options.control, { operations, log, clients }))
       log.info(`control service on ${options.control}`)
     }
     if (options.http !== undefined) {
       const { openWebView } = await import('../web/view.js')
-      opened.push(await openWebView({ address: options.http, operations, log }))
+      opened.push(await openWebView({ address: options.http, operations, log, clients }))
     }
     if (options.metrics !== undefined) {
       const { MetricsServer } = await import('../metrics/server.js')
-      opened.push(await MetricsServer.open({ address: options.metrics, server, version, log }))
+      opened.push(await MetricsServer.open({ address: options.metrics, server, version, log, clients }))
     }
   } catch (error) {
     close()

@@ -15,6 +15,10 @@ import { Resources } from './resources.js'
 import type * as shape from './shapes.js'
 import type { Sink } from './sink.js'
 
+/** Between looks at what has no events: clients can't ask for more than there is time for, nor for more than a timer can. */
+const INTERVAL_MIN_MS = 20
+const INTERVAL_MAX_MS = 3_600_000
+
 const STATES = Object.keys(SystemState).map(name => name.toLowerCase())
 
 export class Operations {
@@ -52,7 +56,7 @@ export class Operations {
   /** Streams until the function that it returns is called. */
   watch({ addresses = [], interval_ms }: shape.WatchRequest, sink: Sink<shape.Readings>): () => void {
     const watcher = this.resources.watch(addresses, {
-      ...(interval_ms ? { intervalMs: interval_ms } : {}),
+      ...(interval_ms ? { intervalMs: Math.min(Math.max(interval_ms, INTERVAL_MIN_MS), INTERVAL_MAX_MS) } : {}),
       ready: () => sink.ready(),
       onReadings: readings => sink.send({ readings: readings.map(readingEntry) }),
     })

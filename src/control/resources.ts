@@ -63,7 +63,7 @@ export class Resources {
   /** What addresses of kinds, resources and properties name, each once; without any, everything. Throws RequestError. */
   select(addresses: readonly string[]): readonly Place[] {
     if (addresses.length === 0) return this.#places
-    return [...new Set(addresses.flatMap(address => this.#named(address)))]
+    return [...new Set([...new Set(addresses)].flatMap(address => this.#named(address)))]
   }
 
   /** The property that an address names, itself or as the main one of a resource. Throws RequestError. */

@@ -3,7 +3,7 @@
  * that arrive later, and sends events in the platform's name. Everything that waits ends with the driver it is for.
  */
 
-import type { Logger } from '../log.js'
+import type { LimitedLog } from '../limited-log.js'
 import {
   BATCH_HEADER,
   CMDQ,
@@ -46,7 +46,7 @@ export interface FaultyDevice {
   /** Carries out an entry's command, with the reply at the start of `reply`; returns its length. */
   execute(entry: number, reply: DataView, capacity: number): number
   readonly tap: DeviceTap
-  readonly log: Logger
+  readonly log: LimitedLog
 }
 
 /** A command of the batch, and its reply as it arrives. */

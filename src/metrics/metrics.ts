@@ -25,12 +25,13 @@ const AGENT_COUNTERS = [
   ['refused_requests', 'refusedRequests', 'Requests of the front end that were refused'],
 ] as const satisfies (readonly [name: string, count: keyof Stats, help: string])[]
 
-/** In Prometheus' text format, 0.0.4. `version` is that of this program. */
-export function metricsText(server: Server, version: string): Promise<string> {
+/** In Prometheus' text format, 0.0.4. `version` is that of this program, `ended` are clients that did not read, by door. */
+export function metricsText(server: Server, version: string, ended: Record<string, number> = {}): Promise<string> {
   const registry = new Registry()
   addAgents(registry, server)
   addMessages(registry, server.stats())
   addProgram(registry, server, version)
+  addClients(registry, ended)
   return registry.metrics()
 }
 
@@ -76,6 +77,16 @@ function addMessages(registry: Registry, stats: readonly Stats[]): void {
       }
     }
   }
+}
+
+function addClients(registry: Registry, ended: Record<string, number>): void {
+  const counter = new Counter({
+    name: 'scmi_clients_ended_total',
+    help: 'Clients that were ended: they did not read what they had asked for',
+    labelNames: ['door'],
+    registers: [registry],
+  })
+  for (const [door, count] of Object.entries(ended)) counter.inc({ door }, count)
 }
 
 /** Prometheus' standard names. prom-client's own would keep a timer and an observer going between scrapes. */

@@ -2,13 +2,9 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
-import {
-  addressText,
-  isLoopback,
-  type ListenAddress,
-  listenHttp,
-  parseListenAddress,
-} from '../control/listen-address.js'
+import type { Clients } from '../control/clients.js'
+import { listenHttp } from '../control/http-server.js'
+import { addressText, isLoopback, type ListenAddress, parseListenAddress } from '../control/listen-address.js'
 import type { Logger } from '../log.js'
 import type { Server } from '../serve.js'
 import { isOwnHost } from '../web/host.js'
@@ -24,6 +20,7 @@ export interface MetricsOptions {
   /** Of this program. */
   version: string
   log: Logger
+  clients: Clients
 }
 
 export class MetricsServer {
@@ -38,13 +35,18 @@ export class MetricsServer {
     this.#options = options
     // Such as too many open files: those who wait to connect go on waiting.
     http.on('error', error => options.log.warn(`metrics: ${error.message}`))
-    http.on('request', (request, response) => void this.#answer(request, response))
   }
 
   /** Resolves when it can be asked; the log says where. Throws OperatorError for an address that can't be used. */
   static async open(options: MetricsOptions): Promise<MetricsServer> {
     const address = parseListenAddress('--metrics', options.address)
-    const http = await listenHttp(address, CONNECTIONS_MAX)
+    const http = await listenHttp({
+      address,
+      door: 'metrics',
+      connectionsMax: CONNECTIONS_MAX,
+      clients: options.clients,
+      onRequest: (request, response) => void server.#answer(request, response),
+    })
     const server = new MetricsServer(http, address, options)
     const reach = isLoopback(address) ? '' : ' (unencrypted, and open to the network)'
     options.log.child({}, { level: 'info' }).info(`metrics: http://${addressText(server.address)}${PATH}${reach}`)
@@ -68,8 +70,8 @@ export class MetricsServer {
     } else if (url !== PATH) {
       refuse(404, `Metrics are at ${PATH}.`)
     } else {
-      const { server, version } = this.#options
-      answer(200, Registry.PROMETHEUS_CONTENT_TYPE, await metricsText(server, version))
+      const { server, version, clients } = this.#options
+      answer(200, Registry.PROMETHEUS_CONTENT_TYPE, await metricsText(server, version, clients.ended))
     }
   }
 }

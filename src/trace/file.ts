@@ -1,6 +1,7 @@
 /** The file that a trace is written to: one writer at a time, and whole packets only, whatever goes wrong. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isatty } from 'node:tty'
 import { errorCode, OperatorError, RequestError } from '../errors.js'
 import { lockFile } from '../native.js'
 import { PACKET_TAG } from './perfetto.js'
@@ -13,7 +14,10 @@ export function openTraceFile(path: string): number {
       const text = `${path}: another trace is being written to it; give another file or stop that one`
       throw new RequestError('FAILED_PRECONDITION', text)
     }
-    if (fstatSync(fd).isFile()) attempt(path, () => empty(fd, path))
+    const stat = fstatSync(fd)
+    // Who does not read it would hold up the trace, and with it the end of the process.
+    if (stat.isFIFO() || isatty(fd)) throw new RequestError('INVALID_ARGUMENT', `${path} is no file; give another`)
+    if (stat.isFile()) attempt(path, () => empty(fd, path))
     return fd
   } catch (error) {
     closeSync(fd)

@@ -1,5 +1,6 @@
 /** Events of a trace as JSON, for other programs: names as in the trace, times in microseconds since its start. */
 import { hexText, type Payload } from '../messages.js'
+import { printableJson } from '../printable.js'
 import type { Values } from '../wire/fields.js'
 import type { TracedEvent, TracedMessage, TracedMoment, TracedValue } from './reader.js'
 
@@ -8,7 +9,9 @@ export function eventJson(event: TracedEvent, beganNs: number): string {
   const time_us = (event.timeNs - beganNs) / 1000
   const rest =
     event.what === 'message' ? messageJson(event) : event.what === 'moment' ? momentJson(event) : valueJson(event)
-  return JSON.stringify({ time_us, ...rest }, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+  return printableJson({ time_us, ...rest }, undefined, (_, value) =>
+    typeof value === 'bigint' ? String(value) : value,
+  )
 }
 
 /** Without its time. */

@@ -2,6 +2,7 @@
 import colors from 'picocolors'
 import { hexText, type Payload } from '../messages.js'
 import { formatQuantity, SECONDS } from '../platform/unit-text.js'
+import { printable, printableCell } from '../printable.js'
 import type { Value, Values } from '../wire/fields.js'
 import { momentOf, type TracedEvent, type TracedMessage, type TracedMoment, type TracedValue } from './reader.js'
 
@@ -18,7 +19,7 @@ export class TraceText {
   /** Times are counted from `beganNs`. */
   constructor(beganNs: number, agents: readonly string[], colored: boolean) {
     this.#beganNs = beganNs
-    this.#agentWidth = Math.max(...agents.map(agent => agent.length))
+    this.#agentWidth = agents.reduce((width, agent) => Math.max(width, printableCell(agent).length), 0)
     const { dim, green, red, bold, yellow } = colors.createColors(colored)
     this.#paint = { dim, good: green, bad: red, name: bold, event: yellow }
   }
@@ -32,7 +33,7 @@ export class TraceText {
   /** Without time and agent. */
   message(message: TracedMessage): string {
     const { kind, protocol, token, request } = message
-    const name = `${protocol} ${this.#paint.name(message.message)}`
+    const name = `${printableCell(protocol)} ${this.#paint.name(printableCell(message.message))}`
     if (kind === 'notification') return `${this.#paint.event('!')} ${name}${payloadText(message.reply)}`
     if (kind === 'delayed response')
       return `${this.#paint.event('!')} ${name} #${token} delayed ${this.outcome(message)}`
@@ -54,7 +55,7 @@ export class TraceText {
   }
 
   title(text: string): string {
-    return this.#paint.name(text)
+    return this.#paint.name(printable(text))
   }
 
   /** `= SUCCESS {rate=24000000} <12.3 us>` */
@@ -62,26 +63,26 @@ export class TraceText {
     const paint = status === 'SUCCESS' ? this.#paint.good : this.#paint.bad
     const fields = isEmpty(reply) ? '' : ` ${payloadText(reply, '{', '}')}`
     const took = answeredNs === undefined ? '?' : durationText(answeredNs - timeNs)
-    return `= ${paint(status ?? 'no answer')}${fields} ${this.#paint.dim(`<${took}>`)}`
+    return `= ${paint(printableCell(status ?? 'no answer'))}${fields} ${this.#paint.dim(`<${took}>`)}`
   }
 
   #moment({ category, name, protocol, values, timeNs, endNs }: TracedMoment): string {
     if (category === 'kernel') {
       const took = endNs === undefined ? '' : ` <${durationText(endNs - timeNs)}>`
-      return this.#paint.dim(`~ kernel ${protocol} ${name}${payloadText(values)}${took}`)
+      return this.#paint.dim(`~ kernel ${printableCell(`${protocol} ${name}`)}${payloadText(values)}${took}`)
     }
     const what = category === 'driver' ? name : [protocol, name].filter(Boolean).join(' ')
     const text = category === 'trace' || isEmpty(values) ? '' : ` ${payloadText(values, '', '')}`
-    return this.#paint.event(`* ${what}${text}`)
+    return this.#paint.event(`* ${printableCell(what)}${text}`)
   }
 
   #value({ property, value, unit }: TracedValue): string {
-    return this.#paint.dim(`  ${property} = ${value}${unit ? ` ${unit}` : ''}`)
+    return this.#paint.dim(printable(`  ${property} = ${value}${unit ? ` ${unit}` : ''}`))
   }
 
   #start(timeNs: number, agent: string): string {
     const seconds = ((timeNs - this.#beganNs) / 1e9).toFixed(6).padStart(START_WIDTH)
-    return `${this.#paint.dim(seconds)} ${agent.padEnd(this.#agentWidth)} `
+    return `${this.#paint.dim(seconds)} ${printableCell(agent).padEnd(this.#agentWidth)} `
   }
 }
 
@@ -93,7 +94,7 @@ const isEmpty = (payload: Payload): boolean =>
 /** `(clock_id=2, flags=1)`; nothing if there are no fields. */
 export function payloadText(payload: Payload, open = '(', close = ')'): string {
   if (isEmpty(payload)) return ''
-  return `${open}${payload instanceof Uint8Array ? hexText(payload) : fieldsText(payload)}${close}`
+  return printable(`${open}${payload instanceof Uint8Array ? hexText(payload) : fieldsText(payload)}${close}`)
 }
 
 const fieldsText = (values: Values): string =>

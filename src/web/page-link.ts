@@ -3,6 +3,7 @@
  * nothing waits for it.
  */
 import { WebSocket } from 'ws'
+import type { Clients } from '../control/clients.js'
 import type { Operations } from '../control/operations.js'
 import type { MessageEntry, MessageFilter, ReadingEntry } from '../control/shapes.js'
 import { OperatorError } from '../errors.js'
@@ -16,11 +17,18 @@ const TICK_MS = 100
 const STATS_TICKS = 10
 /** What a list on a screen can show, and a page draw. */
 const MESSAGES_PER_SECOND = 200
-/** Bytes that a page may have yet to read when it is sent more; one that reads none of them for so long is gone. */
+/** Bytes that a page may have yet to read when it is sent more, or asks for more. */
 const WAITING_MAX = 1 << 20
-const STUCK_MS = 5000
+/** Requests of a page within a tick; what it asks beyond that is read later. */
+const REQUESTS_MAX = 100
 /** Close codes (RFC 6455 §7.4.1). */
 const POLICY_VIOLATION = 1008
+
+export interface PageLinkOptions {
+  operations: Operations
+  log: Logger
+  clients: Clients
+}
 
 export class PageLink {
   readonly #socket: WebSocket
@@ -36,17 +44,32 @@ export class PageLink {
   /** The rules that the page knows, as text. */
   #faults = ''
   #ticks = 0
-  /** Bytes that were not read at the last tick, and when there was progress. */
-  #waiting = 0
-  #readMs = performance.now()
+  /** Characters that were sent, ever. */
+  #sent = 0
+  /** Since the last tick. */
+  #requests = 0
+  readonly #clients: Clients
+  readonly #leave: () => void
 
-  constructor(socket: WebSocket, operations: Operations, log: Logger) {
+  constructor(socket: WebSocket, { operations, log, clients }: PageLinkOptions) {
     this.#socket = socket
     this.#operations = operations
     this.#log = log
+    this.#clients = clients
+    this.#leave = clients.add({
+      door: 'http',
+      what: 'a page',
+      waiting: () => socket.bufferedAmount,
+      // All that was sent, but what waits.
+      progress: () => this.#sent - socket.bufferedAmount,
+      end: () => socket.terminate(),
+    })
     socket.on('message', (bytes: Buffer) => this.#onMessage(bytes.toString()))
     socket.on('error', error => log.debug(`web view: ${error.message}`))
     socket.on('close', () => this.#end())
+    socket.on('ping', data => {
+      if (this.#isReady()) socket.pong(data)
+    })
     const epochMs = Date.now() - monotonicUs() / 1000
     const description = operations.describe()
     this.#send({ type: 'hello', description, epochMs, messagesPerSecond: MESSAGES_PER_SECOND })
@@ -66,10 +89,14 @@ export class PageLink {
     clearInterval(this.#timer)
     this.#endWatch()
     this.#endMessages?.()
+    this.#leave()
   }
 
   #send(message: FromDevice): void {
-    this.#socket.send(JSON.stringify(message))
+    const text = JSON.stringify(message)
+    this.#sent += text.length
+    this.#socket.send(text)
+    this.#clients.sent()
   }
 
   /** Whether the page keeps up. */
@@ -79,19 +106,12 @@ export class PageLink {
 
   #tick(): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
-    const waiting = this.#socket.bufferedAmount
-    if (this.#isReady() || waiting < this.#waiting) this.#readMs = performance.now()
-    this.#waiting = waiting
-    if (performance.now() - this.#readMs > STUCK_MS) this.#giveUp()
     if (!this.#isReady()) return
+    this.#requests = 0
+    this.#socket.resume()
     const isDue = this.#ticks++ % STATS_TICKS === 0
     const news = { ...this.#changes(), ...this.#newMessages(), ...(isDue ? this.#stats() : {}) }
     if (Object.keys(news).length > 0) this.#send({ type: 'tick', timeMs: Date.now(), ...news })
-  }
-
-  #giveUp(): void {
-    this.#log.info(`web view: closed a page that has read nothing for ${STUCK_MS / 1000} s`)
-    this.#socket.terminate()
   }
 
   /** Values and fault rules that are others than at the last tick. */
@@ -121,6 +141,8 @@ export class PageLink {
   }
 
   #onMessage(text: string): void {
+    // Who does not read, or asks for more than anybody can, is not read either, until a tick.
+    if (++this.#requests >= REQUESTS_MAX || !this.#isReady()) this.#socket.pause()
     try {
       const message = parseMessage(text)
       if ('filter' in message) this.#show(message.filter)

@@ -9,7 +9,9 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { addressText, isLoopback, type ListenAddress, LOOPBACK, listenHttp } from '../control/listen-address.js'
+import type { Clients } from '../control/clients.js'
+import { listenHttp } from '../control/http-server.js'
+import { addressText, isLoopback, type ListenAddress, LOOPBACK } from '../control/listen-address.js'
 import type { Logger } from '../log.js'
 import { Access } from './access.js'
 import { isEveryInterface, isOwnHost } from './host.js'
@@ -18,8 +20,6 @@ import { type PageFile, readPageFiles } from './page-files.js'
 /** Connections at once, and open pages among them. */
 const CONNECTIONS_MAX = 64
 const PAGES_MAX = 8
-/** For how long a connection may do nothing. */
-const IDLE_MS = 30_000
 /** Bytes of one message from a page; commands are some hundred. */
 const MESSAGE_MAX = 64 << 10
 const SOCKET_PATH = '/live'
@@ -56,6 +56,7 @@ const CLOSED = refused(403, 'Open this page with the link that vhost-user-scmi p
 export interface WebServerOptions {
   address: ListenAddress
   log: Logger
+  clients: Clients
   /** An allowed page has connected. */
   onPage(socket: WebSocket): void
 }
@@ -64,7 +65,13 @@ export class WebServer {
   /** With the port that it has. */
   readonly address: ListenAddress
   readonly #http: HttpServer
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX, perMessageDeflate: false })
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MESSAGE_MAX,
+    perMessageDeflate: false,
+    // Pages answer pings themselves, if they are read.
+    autoPong: false,
+  })
   readonly #access = new Access()
   readonly #files: ReadonlyMap<string, PageFile>
   readonly #options: WebServerOptions
@@ -76,14 +83,19 @@ export class WebServer {
     this.address = { ...options.address, port: (http.address() as AddressInfo).port }
     // Such as too many open files: those who wait to connect go on waiting.
     http.on('error', error => options.log.warn(`web view: ${error.message}`))
-    http.on('request', (request, response) => this.#onRequest(request, response))
     http.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
   }
 
   /** Resolves when browsers can connect. Throws OperatorError if the address can't be used. */
   static async open(options: WebServerOptions): Promise<WebServer> {
-    const http = await listenHttp(options.address, CONNECTIONS_MAX)
-    http.timeout = IDLE_MS
+    const { address, clients } = options
+    const http = await listenHttp({
+      address,
+      door: 'http',
+      connectionsMax: CONNECTIONS_MAX,
+      clients,
+      onRequest: (request, response) => server.#onRequest(request, response),
+    })
     const server = new WebServer(http, options)
     const reach = isLoopback(options.address) ? '' : ' (unencrypted, and open to the network)'
     options.log.child({}, { level: 'info' }).info(`web view: ${server.link}${reach}`)

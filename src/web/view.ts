@@ -1,4 +1,5 @@
 /** The web view of a running platform: a page for each browser that was let in. */
+import type { Clients } from '../control/clients.js'
 import { parseListenAddress } from '../control/listen-address.js'
 import type { Operations } from '../control/operations.js'
 import type { Logger } from '../log.js'
@@ -10,13 +11,15 @@ export interface WebViewOptions {
   address: string
   operations: Operations
   log: Logger
+  clients: Clients
 }
 
 /** Resolves when browsers can connect; the log says where. Throws OperatorError for an address that can't be used. */
-export function openWebView({ address, operations, log }: WebViewOptions): Promise<WebServer> {
+export function openWebView({ address, operations, log, clients }: WebViewOptions): Promise<WebServer> {
   return WebServer.open({
     address: parseListenAddress('--http', address),
     log,
-    onPage: socket => new PageLink(socket, operations, log),
+    clients,
+    onPage: socket => new PageLink(socket, { operations, log, clients }),
   })
 }

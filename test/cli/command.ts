@@ -3,8 +3,10 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { packageRoot } from '../../qemu/paths.js'
 
-const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
+// From the sources, and from what was built of the tests.
+const CLI = join(packageRoot, 'dist/src/cli.js')
 const LIMIT_MS = 60_000
 
 export class RunningCommand {

@@ -2,6 +2,7 @@
 import { request } from 'node:http'
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Clients } from '../../src/control/clients.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
 import { metricsText } from '../../src/metrics/metrics.js'
@@ -88,7 +89,8 @@ describe('metrics', () => {
 describe('the server', () => {
   async function open(address: string): Promise<MetricsServer> {
     const { server } = await setUp({ connect: false })
-    const metrics = await MetricsServer.open({ address, server, version: '0', log: pino({}, { write: () => {} }) })
+    const log = pino({}, { write: () => {} })
+    const metrics = await MetricsServer.open({ address, server, version: '0', log, clients: new Clients(log) })
     onTestFinished(() => metrics.close())
     return metrics
   }

@@ -2,6 +2,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander'
 import { InterruptedError, LabError } from '../../qemu/errors.js'
 import { tableLines } from '../../src/cli/tables.js'
+import { clients } from './clients.js'
 import { fuzz } from './fuzz.js'
 import { guestKills } from './guest-kills.js'
 import { hostile } from './hostile.js'
@@ -24,6 +25,7 @@ interface Options {
 const PARTS: Record<string, (options: Options, signal: AbortSignal) => Promise<Result[]>> = {
   hostile: (_, signal) => hostile(signal),
   permissions: ({ seed }, signal) => permissions({ seed, signal }),
+  clients: (_, signal) => clients(signal),
   sanitizers: (_, signal) => sanitizers(signal),
   fuzz: ({ seconds, seed }, signal) => fuzz({ seconds, seed, signal }),
   kills: ({ kills: count, seed }, signal) => kills({ count, seed, signal }),

@@ -102,7 +102,7 @@ it('counts what is too much for a page, and shows the rest', async () => {
 
 it('a page that does not read is sent no more than fits, misses something, and is given up; the guest never waits', async () => {
   const clocks = [{ repeat: 8000, name: 'a_clock_with_a_name_that_is_fairly_long_{i}', rates: ['1 MHz', '2 MHz'] }]
-  const { web, socketPath, log, server } = await openRig({ clocks })
+  const { web, clients, socketPath, log, server } = await openRig({ clocks }, 3000)
   const guest = await connectGuest(socketPath)
   const cookie = await enter(web)
   const stuck = openSocket(web, { Origin: originOf(web), Cookie: cookie })
@@ -120,7 +120,8 @@ it('a page that does not read is sent no more than fits, misses something, and i
   slow.resume()
   for (; total(heard, 'omitted') === 0; sent++) await guest.send(CLOCK, CLOCK_RATE_GET, CPU)
   await until(() => total(heard, 'messages') + total(heard, 'omitted') === sent, 'all messages to be shown or counted')
-  await until(() => log.at(-1) === 'web view: closed a page that has read nothing for 5 s', 'the other to be given up')
+  await until(() => log.at(-1) === 'ended a page: it has read nothing for 3 s', 'the other to be given up')
+  expect(clients.ended.http).toBe(1)
 }, 30_000)
 
 /** How many messages ticks show, or leave out. */

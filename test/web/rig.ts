@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
+import { Clients } from '../../src/control/clients.js'
 import { Operations } from '../../src/control/operations.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
@@ -29,6 +30,7 @@ const PLATFORM = {
 export interface WebRig {
   server: Server
   web: WebServer
+  clients: Clients
   /** Of what the log has said. */
   log: string[]
   /** The first agent's. */
@@ -36,19 +38,21 @@ export interface WebRig {
 }
 
 /** `sections` of the platform file replace those of PLATFORM. */
-export async function openRig(sections: Record<string, unknown> = {}): Promise<WebRig> {
+export async function openRig(sections: Record<string, unknown> = {}, stuckMs?: number): Promise<WebRig> {
   const folder = mkdtempSync(join(tmpdir(), 'scmi-web-'))
   const socketPath = join(folder, 'socket')
   const lines: string[] = []
   const log = pino({ level: 'info' }, { write: line => void lines.push((JSON.parse(line) as { msg: string }).msg) })
   const server = await serve({ platform: definePlatform({ ...PLATFORM, ...sections }), endpoint: { socketPath }, log })
-  const web = await openWebView({ address: '0', operations: new Operations(server, '0.0.0'), log })
+  const clients = new Clients(log, stuckMs)
+  const web = await openWebView({ address: '0', operations: new Operations(server, '0.0.0'), log, clients })
   onTestFinished(() => {
+    clients.close()
     web.close()
     server.close()
     rmSync(folder, { recursive: true })
   })
-  return { server, web, log: lines, socketPath }
+  return { server, web, clients, log: lines, socketPath }
 }
 
 /** A guest without a machine, which sends one message after the other. */

@@ -1,5 +1,7 @@
 /** Markup as tagged templates: what is put in is escaped, unless it is markup itself. */
 
+import { printableLines } from '../../../src/printable.js'
+
 export class Markup {
   readonly text: string
 
@@ -22,8 +24,8 @@ export function markup(texts: TemplateStringsArray, ...parts: Part[]): Markup {
   return new Markup(texts.map((text, index) => text + (index < parts.length ? partText(parts[index]!) : '')).join(''))
 }
 
-/** Without colours, and without the control characters that neither XML nor a page may have. */
+/** Without colours, and with escapes for the control characters that neither XML nor a page may have, nor a terminal. */
 export function plainText(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
-  return text.replaceAll(/\x1b\[[\d;]*[A-Za-z]/g, '').replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, '')
+  return printableLines(text.replaceAll(/\x1b\[[\d;]*[A-Za-z]/g, ''), Number.POSITIVE_INFINITY)
 }

@@ -1,6 +1,7 @@
 /** A run as people read it: a line for each scenario, the evidence of what differs, and a table of several kernels. */
 import picocolors from 'picocolors'
 import { tableLines } from '../../../src/cli/tables.js'
+import { printable, printableLines } from '../../../src/printable.js'
 import { seconds } from '../../../src/progress.js'
 import { differs, type ResultRecord, type RunRecord } from '../record.js'
 
@@ -34,16 +35,16 @@ export function resultLine(result: ResultRecord): string {
   const word = verdict(result)
   const columns = [
     paint[word]!(word.padEnd(8)),
-    result.scenario.padEnd(NAME_WIDTH),
-    result.kernel.padEnd(10),
-    result.outcome === 'unfit' ? colors.dim(result.misfit!) : seconds(result.ms).padStart(7),
-    ...(result.finding && result.outcome !== 'unfit' ? [colors.dim(firstLine(result.finding.symptom))] : []),
+    printable(result.scenario).padEnd(NAME_WIDTH),
+    printable(result.kernel).padEnd(10),
+    result.outcome === 'unfit' ? colors.dim(printable(result.misfit!)) : seconds(result.ms).padStart(7),
+    ...(result.finding && result.outcome !== 'unfit' ? [colors.dim(printable(firstLine(result.finding.symptom)))] : []),
   ]
   return columns.join(' ').trimEnd()
 }
 
 const firstLine = (text: string): string => text.trim().split('\n')[0]!
-const indent = (text: string, by: string): string => text.trimEnd().replaceAll('\n', `\n${by}`)
+const indent = (text: string, by: string): string => printableLines(text.trimEnd()).replaceAll('\n', `\n${by}`)
 
 /** What was expected and what came instead, with all that helps to find out why: of the messages, the last so many. */
 export function evidenceLines(result: ResultRecord, messages = result.messages.length): string[] {
@@ -54,7 +55,7 @@ export function evidenceLines(result: ResultRecord, messages = result.messages.l
     `  but:       ${indent(said, by)}`,
   ])
   const section = (title: string, lines: readonly string[]): string[] =>
-    lines.length === 0 ? [] : [colors.bold(`  ${title}`), ...lines.map(line => `    ${line}`)]
+    lines.length === 0 ? [] : [colors.bold(`  ${title}`), ...lines.map(line => `    ${printableLines(line)}`)]
   return [
     ...failures,
     ...(result.finding ? [`  recorded:  ${indent(recordText(result), by)}`] : []),

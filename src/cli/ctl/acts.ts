@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Notified, Struct, Trace } from '../../control/shapes.js'
 import { FailedError } from '../../errors.js'
 import type { CtlOptions } from '../ctl.js'
-import { printJson, withDevice } from './session.js'
+import { printJson, printLine, withDevice } from './session.js'
 import { keyedValues } from './values.js'
 
 export async function notify(
@@ -18,7 +18,7 @@ export async function notify(
     client.call('notify', { ...request, ...(agent ? { agent } : {}), ...(rate ? { rate } : {}) }),
   )
   if (options.json) printJson(reply)
-  else console.log(`sent to ${reply.notified.join(', ')}`)
+  else printLine(`sent to ${reply.notified.join(', ')}`)
 }
 
 export async function power(
@@ -31,7 +31,7 @@ export async function power(
     client.call('requestPower', { ...request, ...(timeout === undefined ? {} : { timeout_ms: timeout }) }),
   )
   if (options.json) printJson(reply)
-  else console.log(powerText(state, reply))
+  else printLine(powerText(state, reply))
 }
 
 function powerText(state: string, { notified }: Notified): string {
@@ -57,7 +57,7 @@ export async function traceStatus(options: CtlOptions): Promise<void> {
 function printTrace(trace: Trace, options: CtlOptions): void {
   if (options.json) printJson(trace)
   if (trace.error) throw new FailedError(`${trace.file} ended with ${trace.messages} messages: ${trace.error}`)
-  if (!options.json) console.log(traceText(trace))
+  if (!options.json) printLine(traceText(trace))
 }
 
 function traceText({ file, recording, messages, lost, bytes }: Trace): string {

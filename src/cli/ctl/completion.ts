@@ -6,6 +6,7 @@ import type { Argument, Command, Option } from 'commander'
 import { ControlClient } from '../../control/client.js'
 import { defaultControlPath } from '../../control/socket.js'
 import { FailedError, OperatorError } from '../../errors.js'
+import { printable } from '../../printable.js'
 import { candidatesFor, type Typed } from './names.js'
 
 export interface Candidate {
@@ -41,7 +42,10 @@ export function script(shell: string): void {
 
 /** Prints what the last of `words` can become, with descriptions after a tab. */
 export async function complete(program: Command, words: readonly string[]): Promise<void> {
-  for (const { text, description } of await candidates(program, words)) console.log(`${text}\t${description ?? ''}`)
+  for (const { text, description = '' } of await candidates(program, words)) {
+    // What is shown as an escape can't be completed.
+    if (printable(text) === text) console.log(`${text}\t${printable(description)}`)
+  }
 }
 
 async function candidates(program: Command, words: readonly string[]): Promise<Candidate[]> {

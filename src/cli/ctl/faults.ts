@@ -6,7 +6,7 @@ import { faultRule } from '../../faults/rule.js'
 import { repeated } from '../arguments.js'
 import type { CtlOptions } from '../ctl.js'
 import { tableLines } from '../tables.js'
-import { printJson, withDevice } from './session.js'
+import { printJson, printLine, withDevice } from './session.js'
 import { cliValue, keyedValues } from './values.js'
 
 interface KeySchema {
@@ -69,7 +69,7 @@ function fromText(given: unknown, schema: KeySchema): unknown {
 export async function add(options: Record<string, unknown>, shared: CtlOptions): Promise<void> {
   const fault = await withDevice(shared, client => client.call('addFault', { rule: ruleFrom(options) }))
   if (shared.json) printJson(fault)
-  else console.log(`rule ${fault.id}: ${ruleText(fault)}`)
+  else printLine(`rule ${fault.id}: ${ruleText(fault)}`)
 }
 
 export async function list(options: CtlOptions): Promise<void> {

@@ -1,11 +1,12 @@
 /** `ctl messages` and `stats`. */
 import type { AgentStats, MessageStatsEntry, Messages } from '../../control/shapes.js'
 import { OperatorError } from '../../errors.js'
+import { printable } from '../../printable.js'
 import type { Row } from '../../protocols/protocol.js'
 import type { CtlOptions } from '../ctl.js'
 import { tableLines } from '../tables.js'
 import { percentileText, timeText } from './rates.js'
-import { printJson, printJsonLine, untilInterrupted, withDevice } from './session.js'
+import { isPrintedRead, printJson, printJsonLine, printLine, Unread, untilInterrupted, withDevice } from './session.js'
 
 interface MessagesOptions extends CtlOptions {
   agent: string[]
@@ -29,19 +30,28 @@ export async function messages(options: MessagesOptions): Promise<void> {
     max_per_second: options.maxPerSecond,
   }
   let left = options.count ?? Number.POSITIVE_INFINITY
+  /** Not among the messages, which may go to a file. */
+  const tell = (omitted: number, why: string): void => {
+    const { stderr } = process
+    if (!stderr.writableNeedDrain) stderr.write(`${omitted} more messages were not printed; ${why}\n`)
+  }
+  const unread = new Unread(count => tell(count, 'nobody read them'))
   await withDevice(options, client =>
     untilInterrupted((signal, end) =>
       client.stream(
         'streamMessages',
         filter,
         ({ messages, omitted }: Messages) => {
+          if (omitted > 0 && isPrintedRead()) tell(omitted, '--max-per-second allows for more')
+          if (!isPrintedRead()) {
+            unread.count += messages.length + omitted
+            return
+          }
           for (const message of messages.slice(0, left)) {
             if (options.json) printJsonLine(message)
-            else console.log(`${message.agent}: ${message.shown}`)
+            else printLine(`${message.agent}: ${message.shown}`)
           }
           left -= messages.length
-          // Not among the messages, which may go to a file.
-          if (omitted > 0) console.error(`${omitted} more messages were not printed; --max-per-second allows for more`)
           if (left <= 0) end()
         },
         signal,
@@ -78,7 +88,7 @@ function agentText(stats: AgentStats): string {
   const { agent, messages, latency_ns, notifications_sent, connections, driver_starts, driver_resets } = stats
   const times =
     messages > 0 ? `; half of them within ${timeText(latency_ns.p50)}, 99% within ${timeText(latency_ns.p99)}` : ''
-  const lines = [`${agent}: ${messages} messages${times}; ${notifications_sent} events sent`]
+  const lines = [`${printable(agent)}: ${messages} messages${times}; ${notifications_sent} events sent`]
   lines.push(`  connections: ${connections}, driver starts: ${driver_starts}, resets: ${driver_resets}`)
   for (const [key, text] of Object.entries(TROUBLES)) {
     const count = stats[key as keyof typeof TROUBLES]

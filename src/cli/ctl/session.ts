@@ -1,5 +1,6 @@
 /** What all `ctl` commands do: connect, print as asked for, and end in good order. */
 import { ControlClient } from '../../control/client.js'
+import { printable, printableJson } from '../../printable.js'
 import type { CtlOptions } from '../ctl.js'
 
 /** Runs `use` with a connection. */
@@ -31,12 +32,37 @@ function present(_key: string, value: unknown): unknown {
   return value === null ? undefined : value
 }
 
+/** Prints a line of what the device says. */
+export function printLine(text: string): void {
+  console.log(printable(text))
+}
+
 /** Prints one reply. */
 export function printJson(reply: unknown): void {
-  console.log(JSON.stringify(reply, present, 2))
+  console.log(printableJson(reply, 2, present))
 }
 
 /** Prints one of many, on a line. */
 export function printJsonLine(message: unknown): void {
-  console.log(JSON.stringify(message, present))
+  console.log(printableJson(message, undefined, present))
+}
+
+/** Counts what was not printed because nobody read; `tell` is told once somebody does. */
+export class Unread {
+  count = 0
+
+  constructor(tell: (count: number) => void) {
+    process.stdout.on('drain', () => {
+      if (this.count > 0) tell(this.count)
+      this.count = 0
+    })
+  }
+}
+
+/**
+ * Whether what was printed gets read. Who prints without end must not go on if it does not: Node keeps all that its standard
+ * output can't take at once.
+ */
+export function isPrintedRead(): boolean {
+  return !process.stdout.writableNeedDrain
 }

@@ -1,10 +1,11 @@
 /** `ctl show`: the platform as a whole, resources in detail, or what one agent sees. */
 import type { ControlClient } from '../../control/client.js'
 import type { AgentEntry, Description, PropertyEntry, ReadingEntry } from '../../control/shapes.js'
+import { printable } from '../../printable.js'
 import type { Row } from '../../protocols/protocol.js'
 import type { CtlOptions } from '../ctl.js'
 import { tableLines } from '../tables.js'
-import { printJson, withDevice } from './session.js'
+import { printJson, printLine, withDevice } from './session.js'
 
 const COLUMNS_MAX = 8
 
@@ -52,8 +53,8 @@ function detailRows(description: Description, values: ReadonlyMap<string, Readin
 function printPlatform(description: Description, values: ReadonlyMap<string, ReadingEntry>): void {
   const { vendor, sub_vendor, implementation_version, version, agents, resources } = description
   const identity = [vendor, sub_vendor].filter(Boolean).join(':')
-  console.log(`${identity}, version 0x${implementation_version.toString(16)}, on vhost-user-scmi ${version}`)
-  if (description.description) console.log(description.description)
+  printLine(`${identity}, version 0x${implementation_version.toString(16)}, on vhost-user-scmi ${version}`)
+  if (description.description) printLine(description.description)
   printTable('agents', agents.map(agentRow))
   for (const kind of new Set(resources.map(resource => resource.kind))) {
     const ofKind = resources.filter(resource => resource.kind === kind)
@@ -88,5 +89,5 @@ function valuesOf(properties: PropertyEntry[], values: ReadonlyMap<string, Readi
 function printTable(title: string, rows: readonly object[]): void {
   const lines = tableLines(rows as readonly Row[])
   if (title === '') console.log(lines.join('\n'))
-  else console.log(['', title.replaceAll('_', ' '), ...lines.map(line => `  ${line}`)].join('\n'))
+  else console.log(['', printable(title).replaceAll('_', ' '), ...lines.map(line => `  ${line}`)].join('\n'))
 }

@@ -3,12 +3,15 @@ import type { ReadingEntry, SetReply } from '../../control/shapes.js'
 import { OperatorError } from '../../errors.js'
 import type { CtlOptions } from '../ctl.js'
 import { tableLines } from '../tables.js'
-import { printJson, printJsonLine, untilInterrupted, withDevice } from './session.js'
+import { isPrintedRead, printJson, printJsonLine, printLine, untilInterrupted, withDevice } from './session.js'
+
+/** More properties than any platform has. */
+const UNREAD_MAX = 1 << 18
 
 export async function get(addresses: string[], options: CtlOptions): Promise<void> {
   const { readings } = await withDevice(options, client => client.call('get', { addresses }))
   if (options.json) printJson(readings)
-  else if (readings.length === 1 && addresses.length === 1) console.log(readings[0]?.shown)
+  else if (readings.length === 1 && addresses.length === 1) printLine(readings[0]?.shown ?? '')
   else console.log(tableLines(readings.map(({ address, shown }) => ({ address, value: shown }))).join('\n'))
 }
 
@@ -17,7 +20,7 @@ export async function set(address: string, words: string[], options: CtlOptions)
   if (stray) throw new OperatorError(`unknown option '${stray}' (see --help)`)
   const reply = await withDevice(options, client => client.call('set', { address, value: words.join(' ') }))
   if (options.json) printJson(reply)
-  else console.log(setText(reply))
+  else printLine(setText(reply))
 }
 
 function setText({ reading: { address, shown }, notified }: SetReply): string {
@@ -27,13 +30,24 @@ function setText({ reading: { address, shown }, notified }: SetReply): string {
 
 /** One line for each change: `12:30:05.123  sensor.cpu.value  85 °C`. */
 export async function watch(addresses: string[], options: CtlOptions & { interval: number }): Promise<void> {
-  const onReadings = ({ readings }: { readings: ReadingEntry[] }): void => {
+  /** Of each property the newest value, while nobody reads. */
+  const unread = new Map<string, ReadingEntry>()
+  const print = (readings: Iterable<ReadingEntry>): void => {
     const time = new Date()
     for (const reading of readings) {
       if (options.json) printJsonLine({ time: time.toISOString(), ...reading })
-      else console.log(`${clockText(time)}  ${reading.address}  ${reading.shown}`)
+      else printLine(`${clockText(time)}  ${reading.address}  ${reading.shown}`)
     }
   }
+  const onReadings = ({ readings }: { readings: ReadingEntry[] }): void => {
+    if (isPrintedRead()) print(readings)
+    else if (unread.size < UNREAD_MAX) for (const reading of readings) unread.set(reading.address, reading)
+  }
+  process.stdout.on('drain', () => {
+    const readings = [...unread.values()]
+    unread.clear()
+    print(readings)
+  })
   const request = { addresses, interval_ms: options.interval }
   await withDevice(options, client => untilInterrupted(signal => client.stream('watch', request, onReadings, signal)))
 }

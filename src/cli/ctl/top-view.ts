@@ -1,6 +1,7 @@
 /** What `ctl top` draws: the rates of messages, and the resources that changed last. */
 import { Box, Text, useApp, useInput, useStdout } from 'ink'
 import { createElement as h, type ReactElement, useEffect, useState } from 'react'
+import { printable } from '../../printable.js'
 import { type MessageRate, merged, percentileText } from './rates.js'
 
 /** A property that changed. */
@@ -42,7 +43,11 @@ export function Screen(view: View): ReactElement {
   return h(
     Box,
     { flexDirection: 'column', width: columns, height: rows - 1, overflow: 'hidden' },
-    h(Text, { bold: true, wrap: 'truncate' }, `${view.title}  ${new Date().toTimeString().slice(0, 8)}  q quits`),
+    h(
+      Text,
+      { bold: true, wrap: 'truncate' },
+      `${printable(view.title)}  ${new Date().toTimeString().slice(0, 8)}  q quits`,
+    ),
     h(Text, { wrap: 'truncate' }, summary(view)),
     h(Table, {
       heads: ['MESSAGE', 'PER SECOND', 'FAILED', 'P50', 'P99'],
@@ -104,7 +109,11 @@ function Table({ heads, rows, widths }: TableProps): ReactElement {
       cells.map((text, column) => {
         const width = widths[column] || undefined
         const place = width ? { width, flexShrink: 0 } : { flexGrow: 1, flexBasis: 0, minWidth: 0 }
-        return h(Box, { key: column, ...place, paddingRight: 1 }, h(Text, { dimColor: dim, wrap: 'truncate' }, text))
+        return h(
+          Box,
+          { key: column, ...place, paddingRight: 1 },
+          h(Text, { dimColor: dim, wrap: 'truncate' }, printable(text)),
+        )
       }),
     )
   return h(

@@ -1,0 +1,111 @@
+/**
+ * The log of what others cause: guests, front ends and clients, who can do so as often as they like. Of lines that differ in
+ * numbers alone, some are written, the others counted, and told of together.
+ */
+import type { Logger } from './log.js'
+
+/** Lines of one text that may come at once, and then a second. */
+const BURST = 10
+const PER_SECOND = 1
+/** Texts that are told apart; beyond that, all others count as one. */
+const TEXTS_MAX = 64
+const OTHERS = 'others'
+/** How often is told what was left out. */
+const TELL_MS = 5000
+
+type Level = 'info' | 'warn' | 'error'
+
+/** How often a text was written lately. */
+interface Use {
+  allowance: number
+  refilledMs: number
+  omitted: number
+  /** The newest of those that were left out. */
+  text: string
+}
+
+export class LimitedLog {
+  readonly #log: Logger
+  readonly #uses = new Map<string, Use>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  /** Not limited: who wants such lines wants all. */
+  debug(text: string): void {
+    this.#log.debug(text)
+  }
+
+  info(text: string): void {
+    this.#limited('info', text)
+  }
+
+  warn(text: string): void {
+    this.#limited('warn', text)
+  }
+
+  error(text: string): void {
+    this.#limited('error', text)
+  }
+
+  /** A bug of ours, with its stack. */
+  bug(error: unknown, text: string): void {
+    this.#limited('error', text, error)
+  }
+
+  /** Tells what was left out. */
+  close(): void {
+    this.#tell()
+  }
+
+  #limited(level: Level, text: string, error?: unknown): void {
+    const use = this.#useOf(kindOf(text))
+    if (use.allowance < 1) {
+      use.omitted++
+      use.text = text
+      this.#timer ??= setTimeout(() => this.#tell(), TELL_MS).unref()
+      return
+    }
+    use.allowance--
+    if (error === undefined) this.#log[level](text)
+    else this.#log[level](error, text)
+  }
+
+  #useOf(kind: string): Use {
+    const nowMs = performance.now()
+    const known = this.#uses.get(kind)
+    if (known) {
+      known.allowance = Math.min(BURST, known.allowance + ((nowMs - known.refilledMs) / 1000) * PER_SECOND)
+      known.refilledMs = nowMs
+      return known
+    }
+    if (this.#uses.size >= TEXTS_MAX) this.#forget(nowMs)
+    if (this.#uses.size >= TEXTS_MAX && kind !== OTHERS) return this.#useOf(OTHERS)
+    const use = { allowance: BURST, refilledMs: nowMs, omitted: 0, text: '' }
+    this.#uses.set(kind, use)
+    return use
+  }
+
+  /** Forgets texts that have not come for so long that they are free again. */
+  #forget(nowMs: number): void {
+    for (const [kind, { refilledMs, omitted }] of this.#uses) {
+      if (omitted === 0 && nowMs - refilledMs > (BURST / PER_SECOND) * 1000) this.#uses.delete(kind)
+    }
+  }
+
+  #tell(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    for (const use of this.#uses.values()) {
+      if (use.omitted > 0) this.#log.warn(`${use.omitted} more lines such as this were left out: ${use.text}`)
+      use.omitted = 0
+    }
+  }
+}
+
+/** Texts that differ in numbers are of one kind. */
+function kindOf(text: string): string {
+  return text.slice(0, 200).replaceAll(/0x[\da-f]+|\d+/gi, '#')
+}
