@@ -2,8 +2,10 @@
  * An agent (one guest's SCMI driver) and its protocols: the version in force, the commands of that version, the state
  * each protocol keeps for the agent. dispatch looks messages up here; protocols are declared in protocol.ts.
  */
+
+import { z } from 'zod'
 import type { AgentConfig, ResourceNames } from '../platform/config.js'
-import type { Kept, Saved } from '../platform/kept.js'
+import { type Kept, mustFit, readSaved, type Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../wire/header.js'
 import { MessageCounts } from './counts.js'
@@ -25,8 +27,11 @@ export interface EventSink {
   respondLater(header: number, words: number[]): void
 }
 
+const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
+
 /** One protocol as one agent sees it. */
 export class AgentProtocol implements Kept {
+  onChange: (() => void) | undefined
   readonly protocol: Protocol
   readonly agent: Agent
   /** The version PROTOCOL_VERSION answers. */
@@ -46,7 +51,18 @@ export class AgentProtocol implements Kept {
     this.version = this.announced
     this.commands = protocol.commandsOf(this.announced)
     this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
-    this.state = protocol.attach(agent.platform, this)
+    this.state = this.#attach()
+  }
+
+  #attach(): AgentState {
+    const state = this.protocol.attach(this.agent.platform, this)
+    if ('onChange' in state) state.onChange = () => this.onChange?.()
+    return state
+  }
+
+  /** Whether it says when what is kept of it changes. */
+  get tellsChanges(): boolean {
+    return this.state.save === undefined || 'onChange' in this.state
   }
 
   /** The command with this id as discovery shows it: absent if this agent cannot use it. */
@@ -62,6 +78,7 @@ export class AgentProtocol implements Kept {
     this.version = version
     this.commands = this.protocol.commandsOf(version)
     this.commands[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
+    this.onChange?.()
     return true
   }
 
@@ -78,7 +95,8 @@ export class AgentProtocol implements Kept {
   /** Drops what the agent configured: subscriptions, votes, pending commands. */
   reset(): void {
     this.state.release?.()
-    this.state = this.protocol.attach(this.agent.platform, this)
+    this.state = this.#attach()
+    this.onChange?.()
   }
 
   save(): Saved {
@@ -86,8 +104,9 @@ export class AgentProtocol implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [version, state] = saved as [number, Saved]
-    if (version !== this.version) this.negotiate(version)
+    const [version, state] = readSaved(savedProtocol, saved)
+    mustFit(version === this.version || this.negotiate(version), `there is no version 0x${version.toString(16)}`)
+    mustFit(state === null || this.state.restore !== undefined, 'nothing is kept of it')
     if (state !== null) this.state.restore?.(state)
   }
 
@@ -100,6 +119,7 @@ export class AgentProtocol implements Kept {
 }
 
 export class Agent implements Kept {
+  onChange: (() => void) | undefined
   /** 1 and up; 0 is the platform. */
   readonly id: number
   readonly name: string
@@ -135,6 +155,7 @@ export class Agent implements Kept {
     this.platform = options.platform
     this.events = options.events
     this.peers = options.peers
+    this.permissions.onChange = () => this.onChange?.()
     this.protocols = new Array(IDS).fill(undefined)
     for (const protocol of options.protocols) {
       if (isServed(protocol, this.platform, this)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)

@@ -3,7 +3,8 @@
  * less what the Base protocol's permission commands took away (SCMI v3.2 §4.2.2.11 ff.). States of protocols with
  * resources extend it. Ids on the wire are the view's: take them from `idOf`, never from the resource.
  */
-import type { Kept, Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { type Kept, mustHave, readSaved, type Saved } from '../platform/kept.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, NOT_FOUND, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -49,6 +50,11 @@ export class ResourceView<Resource extends { name: string }> {
     return [...resources].map(resource => this.#ids.get(resource)!)
   }
 
+  /** The resource with an id that was saved. Throws an error if there is none. */
+  protected saved(id: number): Resource {
+    return mustHave(this.list[id], `there is no resource ${id}`)
+  }
+
   /** The name of a resource that this agent sees, for people. */
   nameOf(resource: Resource | undefined): string | undefined {
     return resource && this.idOf(resource) !== undefined ? resource.name : undefined
@@ -91,12 +97,14 @@ export function answerName(
 
 /** Which resources an agent may not use. Kept over driver restarts: they belong to the agent, not to its driver. */
 export class Permissions implements Kept {
+  onChange: (() => void) | undefined
   readonly #denied = new Set<string>()
 
   set(protocolId: number, resourceName: string, allowed: boolean): void {
     const key = `${protocolId}/${resourceName}`
     if (allowed) this.#denied.delete(key)
     else this.#denied.add(key)
+    this.onChange?.()
   }
 
   denies(protocolId: number, resourceName: string): boolean {
@@ -109,11 +117,12 @@ export class Permissions implements Kept {
 
   restore(saved: Saved): void {
     this.#denied.clear()
-    for (const key of saved as string[]) this.#denied.add(key)
+    for (const key of readSaved(z.array(z.string()), saved)) this.#denied.add(key)
   }
 
   /** Back to the default: everything is allowed. */
   reset(): void {
     this.#denied.clear()
+    this.onChange?.()
   }
 }

@@ -59,7 +59,7 @@ function sleepModeSet(state: CpuState, request: RequestReader): number {
   if (!cpu.permissions.control) return DENIED
   if (flags & ~SLEEP_FLAGS || mode === undefined) return INVALID_PARAMETERS
   if (flags & LOW_POWER_COMPUTE && mode !== 'run') return INVALID_PARAMETERS
-  cpu.sleepMode = mode
+  state.cpus.setSleepMode(cpu, mode)
   return SUCCESS
 }
 

@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
-import type { Kept, Saved } from '../../platform/kept.js'
+import { type Kept, mustFit, readSaved, type Saved } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import { miscProperties } from './properties.js'
 import { type Reasons, reasonSchema, requireImx, shortName, word } from './reasons.js'
@@ -96,7 +96,10 @@ interface MiscEvents {
   happened: [control: Control, flags: number]
 }
 
+const savedControls = z.array(z.array(word))
+
 export class Misc extends EventEmitter<MiscEvents> implements Kept {
+  onChange: (() => void) | undefined
   readonly deviceControls: readonly Control[]
   readonly boardControls: readonly Control[]
   readonly reasonNames: readonly string[]
@@ -142,6 +145,7 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
   /** Sets as many words as the control has; `agentId` 0 is the platform itself. */
   set(control: Control, values: ArrayLike<number>, agentId: number): void {
     control.values.set(values)
+    this.onChange?.()
     this.emit('changed', control, agentId)
   }
 
@@ -151,7 +155,12 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
 
   restore(saved: Saved): void {
     const controls = [...this.deviceControls, ...this.boardControls]
-    for (const [i, values] of (saved as number[][]).entries()) controls[i]!.values.set(values)
+    const all = readSaved(savedControls, saved)
+    mustFit(all.length === controls.length, `there are ${controls.length} controls`)
+    for (const [i, { name, values }] of controls.entries()) {
+      mustFit(all[i]!.length === values.length, `${name} has ${values.length} words`)
+      values.set(all[i]!)
+    }
   }
 
   /** Something happened to a control: agents that want to know of one of these flags are notified. */

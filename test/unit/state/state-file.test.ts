@@ -66,7 +66,7 @@ describe('a state file', () => {
         truncateSync(path, length - cut)
         const file = open(path)
         expect(
-          file.records.map(({ n }) => n),
+          (file.records as Entry[]).map(({ n }) => n),
           `${cut} bytes less`,
         ).toEqual([1, 2])
         expect(file.tornBytes).toBe(Buffer.byteLength(last) + 1 - cut)
