@@ -81,6 +81,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   connected = false
   /** Whether a driver runs its command queue. */
   driverRuns = false
+  /** The last front end stopped the rings before it went: its guest was shut down, or its driver unbound. */
+  endedInOrder = false
   readonly #log: Logger
   readonly #tap: DeviceTap
   readonly #request: RequestReader
@@ -240,6 +242,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         break
       case NativeEvent.DISCONNECTED:
         this.connected = false
+        this.endedInOrder = this.#hadDriver && !this.driverRuns
         this.driverRuns = false
         this.events.available = false
         this.faults.ringStopped()
