@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
-
+import '../src/no-inspector.js'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../src/cli/open-options.js'
+import { ENDING_SIGNALS } from '../src/cli/signals.js'
 import { bugText } from '../src/errors.js'
 import { LOADS, type Load } from './bench/loads.js'
 import type { BootOptions } from './boot.js'
@@ -292,7 +293,7 @@ program
 
 /** Ctrl-C and its like stop the work in order; a second one does not wait for it. */
 function stopOnSignals(): void {
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const name of ENDING_SIGNALS) {
     process.on(name, () => {
       if (signal.aborted) process.exit(EXIT_FAILURE)
       stopping.abort()

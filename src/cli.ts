@@ -3,6 +3,7 @@
  * `vhost-user-scmi`: gets the program from where it starts fastest. To serve, that is the bundle, in one file and with code
  * that V8 compiled when it was built, which saves most of the time until connections are accepted.
  */
+import './no-inspector.js'
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'

@@ -83,6 +83,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   connected = false
   /** Whether a driver runs its command queue. */
   driverRuns = false
+  /** The last front end stopped the rings before it went: its guest was shut down, or its driver unbound. */
+  endedInOrder = false
   readonly #log: LimitedLog
   readonly #tap: DeviceTap
   readonly #request: RequestReader
@@ -243,6 +245,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         break
       case NativeEvent.DISCONNECTED:
         this.connected = false
+        this.endedInOrder = this.#hadDriver && !this.driverRuns
         this.driverRuns = false
         this.events.available = false
         this.faults.ringStopped()

@@ -7,8 +7,8 @@ import { claimSocketPath, releaseSocketPath, socketIdentity } from './socket-pat
 /** How long a dialling device waits before it tries again. */
 const REDIAL_MS = 100
 
-/** How long a listening device keeps what a driver holds after its front end has gone. */
-export const RELEASE_AFTER_MS = 1000
+/** How long a listening device keeps what a driver holds after its front end broke off. */
+export const RELEASE_AFTER_MS = 30_000
 
 export type Endpoint =
   /** Listen on this path; QEMU connects. */
@@ -19,7 +19,7 @@ export type Endpoint =
   | { fd: number }
 
 export interface EndpointOptions {
-  /** Milliseconds for which a listening device keeps what a driver holds after its front end has gone. */
+  /** Milliseconds for which a listening device keeps what a driver holds after its front end broke off. */
   releaseAfterMs?: number | undefined
   /** Permissions of the file of a socket that it listens on; default: 0600, the user's own. */
   socketMode?: number | undefined
@@ -65,25 +65,25 @@ export class OpenEndpoint {
     if (change === 'connected') this.#release?.cancel()
     if (change !== 'disconnected') return
     if ('connectPath' in this.endpoint) this.#dial(this.endpoint.connectPath)
-    else this.#releaseLater()
+    else this.#releaseLater(this.#device.endedInOrder ? 0 : this.#releaseAfterMs)
   }
 
   /**
    * A front end that connects to a listening socket takes its guest with it when it goes: what that guest held must not
-   * stay switched on for ever. Only a QEMU told to reconnect comes back, at once, and resumes its rings: it finds its state
-   * within this time. A device that dials never gives up its guest's state: QEMU has the listening end just so that the
+   * stay switched on for ever. One that stopped its rings before does not come back for it. One that broke off may be a QEMU
+   * told to reconnect, which dials again every few seconds and resumes its rings: it finds its state within this time. A device that dials never gives up its guest's state: QEMU has the listening end just so that the
    * connection can drop under a running guest, which knows nothing of it and resumes whenever we get through. Should a
    * new QEMU answer instead, then its driver starts a fresh ring, which releases what the last one held.
    */
-  #releaseLater(): void {
+  #releaseLater(ms: number): void {
     this.#release?.cancel()
     const { time } = this.#device.agent.platform
-    this.#release = time.after(this.#releaseAfterMs * 1000, () => this.#device.forgetDriver())
+    this.#release = time.after(ms * 1000, () => this.#device.forgetDriver())
   }
 
   /** State of a former process is kept for as long, should its front end be gone. */
   releaseUnlessResumed(): void {
-    if (!('connectPath' in this.endpoint)) this.#releaseLater()
+    if (!('connectPath' in this.endpoint)) this.#releaseLater(this.#releaseAfterMs)
   }
 
   /** Dials until the front end listens. */

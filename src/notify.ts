@@ -3,8 +3,10 @@
  * a buffer, and are written straight into it. Sent after the replies of the batch they arose in, so that no delayed
  * response overtakes its command's reply.
  */
+
+import { z } from 'zod'
 import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, ENTRY_TICKET, EVENT_ENTRY, type NativeDevice } from './native.js'
-import type { Kept, Saved } from './platform/kept.js'
+import { type Kept, readSaved, type Saved, savedWord } from './platform/kept.js'
 import { monotonicUs } from './platform/time.js'
 import type { EventSink } from './protocols/agent.js'
 import type { DeviceTap } from './tap.js'
@@ -29,7 +31,13 @@ interface PendingEvent {
 /** Stands for a notification that a former process may have sent: it keeps the others' places. */
 const LOST: PendingEvent = { header: 0, words: [], size: 0, mustDeliver: false }
 
+/** Where in the used ring the first goes, then header and words of each; null stands for a notification. */
+const savedEvents = z
+  .tuple([z.int().min(0).max(0xffff).nullable(), z.array(z.array(savedWord).min(1).nullable())])
+  .nullable()
+
 export class EventQueue implements EventSink, Kept {
+  onChange: (() => void) | undefined
   available = false
   /** Notifications and delayed responses handed to the driver. */
   sent = 0
@@ -104,6 +112,7 @@ export class EventQueue implements EventSink, Kept {
     this.#pending = []
     this.#notifications = 0
     this.#restored = false
+    this.onChange?.()
   }
 
   /** Notifications may be lost (virtio 1.3 §5.17.6), delayed responses may be neither lost nor sent twice. */
@@ -114,8 +123,9 @@ export class EventQueue implements EventSink, Kept {
   }
 
   restore(saved: Saved): void {
-    if (saved === null) return
-    const [position, events] = saved as [number | null, (number[] | null)[]]
+    const state = readSaved(savedEvents, saved)
+    if (state === null) return
+    const [position, events] = state
     this.#position = position ?? undefined
     this.#restored = true
     this.#pending = events.map(event => {
@@ -151,6 +161,7 @@ export class EventQueue implements EventSink, Kept {
 
   #enqueue(event: PendingEvent): void {
     this.#pending.push(event)
+    this.onChange?.()
     if (this.#scheduled) return
     this.#scheduled = true
     process.nextTick(() => {
@@ -165,6 +176,7 @@ export class EventQueue implements EventSink, Kept {
     const position = this.#native.batch[EVENT_ENTRY + ENTRY_TICKET]!
     if (this.#restored) this.#dropSent(position)
     this.#position = position
+    this.onChange?.()
     const hasResponses = this.#pending.length > this.#notifications
     if (hasResponses) this.keep?.()
     let done = 0
@@ -180,6 +192,7 @@ export class EventQueue implements EventSink, Kept {
     }
     this.#pending.splice(0, done)
     this.#position = undefined
+    this.onChange?.()
     if (hasResponses) this.keep?.()
   }
 

@@ -49,6 +49,14 @@ const program = new Command('vhost-user-scmi')
       .argParser(fileMode)
       .default(0o600, '0600'),
   )
+  .addOption(
+    new Option(
+      '--release-after <seconds>',
+      'listening: keep what a guest holds for so long after its QEMU broke off, which may dial again; 0: not at all',
+    )
+      .argParser(wholeNumber(0, 999_999))
+      .default(30),
+  )
   .option(
     '--platform <file|preset>',
     `the platform to serve: a YAML file, or a preset (${presetNames().join(', ')})`,

@@ -7,6 +7,7 @@ import { CORES, DEPTH_MAX, DESCRIPTORS, type Grid, GUESTS_MAX, type Scenario, WA
 import { InterruptedError, OperatorError } from '../errors.js'
 import { version } from '../version.js'
 import { listOf, named, pollUs, repeated, wholeNumber, wholeNumbers } from './arguments.js'
+import { ENDING_SIGNALS } from './signals.js'
 
 interface Options extends Omit<Grid, 'mix'> {
   socketPath: string[]
@@ -161,7 +162,7 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
   const { signal } = stopping
   const stop = () => stopping.abort()
   const progress = startProgress('bench')
-  process.once('SIGINT', stop).once('SIGTERM', stop)
+  for (const name of ENDING_SIGNALS) process.once(name, stop)
   try {
     // Front ends and back ends have ended at the end of the run, so that their time is in the family's.
     const noise = new Noise(cpuMsOfFamily)
@@ -190,7 +191,7 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
     throw error
   } finally {
     progress.stop()
-    process.off('SIGINT', stop).off('SIGTERM', stop)
+    for (const name of ENDING_SIGNALS) process.off(name, stop)
   }
 }
 

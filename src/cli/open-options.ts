@@ -1,7 +1,7 @@
 /** Options that open a device to its user, for all commands that start one. */
 import { Option } from 'commander'
 import type { ControlOptions } from '../control/open.js'
-import { defaultControlPath } from '../control/socket.js'
+import { defaultControlPath, prepareControlPath } from '../control/socket.js'
 
 export interface OpenOptions {
   /** True: on the default path. */
@@ -26,8 +26,10 @@ export const metricsOption = new Option(
 /** In which ways the device is open to its user; undefined: in none. */
 export function waysIn({ control, http, metrics }: OpenOptions): ControlOptions | undefined {
   if (!control && http === undefined && metrics === undefined) return undefined
+  const path = control === true ? defaultControlPath() : control
+  if (path !== undefined) prepareControlPath(path)
   return {
-    ...(control ? { control: control === true ? defaultControlPath() : control } : {}),
+    ...(path === undefined ? {} : { control: path }),
     ...(http === undefined ? {} : { http }),
     ...(metrics === undefined ? {} : { metrics }),
   }

@@ -5,6 +5,7 @@ import type { LogLevel } from '../log-levels.js'
 import { type ServeOptions, serve } from '../serve.js'
 import { inheritedSockets } from './activation.js'
 import { type OpenOptions, waysIn } from './open-options.js'
+import { ENDING_SIGNALS } from './signals.js'
 
 export interface ServeCommandOptions extends OpenOptions {
   socketPath?: string
@@ -20,7 +21,10 @@ export interface ServeCommandOptions extends OpenOptions {
   state?: string
   agent: Record<string, Endpoint>
   socketMode: number
+  releaseAfter: number
 }
+
+const MS_PER_S = 1000
 
 /** Where front ends come from: as options say, else by sockets that a supervisor opened, one for each agent. */
 function endpointsOf(options: ServeCommandOptions): Pick<ServeOptions, 'endpoint' | 'endpoints'> {
@@ -46,6 +50,7 @@ export async function run(options: ServeCommandOptions): Promise<void> {
   const server = await serve({
     ...endpointsOf(options),
     socketMode: options.socketMode,
+    releaseAfterMs: options.releaseAfter * MS_PER_S,
     platform: options.platform,
     plugins: options.plugin,
     log,
@@ -55,11 +60,14 @@ export async function run(options: ServeCommandOptions): Promise<void> {
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })
   const stop = (signal: NodeJS.Signals): void => {
+    // A second one does not wait; but of a terminal that is closed, the shell tells, too.
+    for (const name of ENDING_SIGNALS) process.off(name, stop)
+    process.on('SIGHUP', () => {})
     log.info(`${signal}: stopping`)
     server.close()
   }
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
+  for (const name of ENDING_SIGNALS) process.once(name, stop)
+  process.on('SIGUSR1', () => log.info('SIGUSR1: ignored; `vhost-user-scmi ctl` shows and changes what runs'))
   // Said at any log level: supervisors wait for it.
   log.child({}, { level: 'info' }).info(`ready: ${server.endpoints.map(describeEndpoint).join(', ')}`)
 }

@@ -5,6 +5,7 @@ import { Client, type ClientReadableStream, credentials, type ServiceError, stat
 import { errorCode, FailedError, OperatorError } from '../errors.js'
 import type { Operations } from './operations.js'
 import { operationName, serviceDefinition } from './schema.js'
+import { checkControlOwner } from './socket.js'
 
 /** Operations that stream. */
 interface Streamed {
@@ -38,8 +39,9 @@ export class ControlClient {
     })
   }
 
-  /** Throws OperatorError if there is no such socket, FailedError if nobody serves it. */
+  /** Throws OperatorError if there is no such socket, or if it is another user's, FailedError if nobody serves it. */
   static async open(path: string): Promise<ControlClient> {
+    checkControlOwner(path)
     await probe(path)
     return new ControlClient(path)
   }

@@ -63,7 +63,7 @@ function extended(clock: Clock): Property[] {
   return [...clock.extended.keys()].map(type => {
     const access = {
       read: () => clock.extended.get(type),
-      set: (value: number) => void clock.extended.set(type, value),
+      set: (value: number) => clock.setExtended(type, value),
     }
     const words = () => ({ min: 0, max: U32_MAX, step: 1 })
     if (type === DUTY_CYCLE) {

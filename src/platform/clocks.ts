@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { clockProperties } from './clock-properties.js'
 import { ConfigError, type ConfigPath } from './config.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from './kept.js'
 import { LIMITS, U32_MAX } from './limits.js'
 import type { ResourceKind } from './resource.js'
 import { duration, frequency, resourceName } from './units.js'
@@ -76,9 +76,18 @@ function divided(rateHz: number, divider: number): number {
 /** Vote of the boot firmware, which started the clock before any agent ran: the first agent to configure it ends it. */
 const BOOT = -1
 
+const savedClock = z.tuple([
+  z.int().min(0).describe('rate in Hz'),
+  z.int().describe('divider'),
+  z.int().nullable().describe('id of the parent'),
+  z.array(z.tuple([z.int(), savedWord])).describe('extended configuration'),
+  z.array(voter),
+])
+
 export class Clock implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   /** Ascending rates in Hz, or undefined if the clock has a range. With dividers they follow the parent's rate. */
   rates: readonly number[] | undefined
   /** In Hz; a list is described by its ends and step 0. */
@@ -136,11 +145,24 @@ export class Clock implements Kept {
     this.#votes.delete(BOOT)
     if (needsClock) this.#votes.add(agentId)
     else this.#votes.delete(agentId)
+    this.onChange?.()
   }
 
   /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
   release(agentId: number): void {
-    this.#votes.delete(agentId)
+    if (this.#votes.delete(agentId)) this.onChange?.()
+  }
+
+  /** Sets the value of an extended configuration type that the clock has. */
+  setExtended(type: number, value: number): void {
+    this.extended.set(type, value)
+    this.onChange?.()
+  }
+
+  /** Feeds it from one of its parents. `Clocks` has it take the rates that follow. */
+  setParent(parent: Clock): void {
+    this.parent = parent
+    this.onChange?.()
   }
 
   save(): Saved {
@@ -148,10 +170,21 @@ export class Clock implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [rateHz, divider, parent, extended, votes] = saved as [number, number, number, [number, number][], number[]]
+    const [rateHz, divider, parent, extended, votes] = readSaved(savedClock, saved)
+    // What divides its parent's rate follows that.
+    if (!this.dividers) mustFit(this.supportedRate(rateHz, 'nearest') === rateHz, `it can't have ${rateHz} Hz`)
+    mustFit(this.dividers?.includes(divider) ?? divider === 1, `it has no divider ${divider}`)
+    mustFit((parent === null) === (this.parents.length === 0), 'a clock with parents has one')
+    const types = extended.map(([type]) => type)
+    mustFit(`${types}` === `${[...this.extended.keys()]}`, `it has other extended configuration types than ${types}`)
+    if (parent !== null) {
+      this.parent = mustHave(
+        this.parents.find(({ id }) => id === parent),
+        `clock ${parent} is not among its parents`,
+      )
+    }
     this.rateHz = rateHz
     this.divider = divider
-    this.parent = this.parents.find(({ id }) => id === parent)
     for (const [type, value] of extended) this.extended.set(type, value)
     this.#votes.clear()
     for (const agentId of votes) this.#votes.add(agentId)
@@ -167,6 +200,7 @@ export class Clock implements Kept {
     } else {
       this.rateHz = rateHz
     }
+    this.onChange?.()
   }
 
   /** Works out the rates anew that follow the parent's. `Clocks` tells of it. */
@@ -177,6 +211,7 @@ export class Clock implements Kept {
     this.rates = rates
     this.range = range
     this.rateHz = divided(rateHz, this.divider)
+    this.onChange?.()
   }
 
   /** The rate in Hz that a request for `rateHz` results in, or undefined if it lies outside what the clock can do. */
@@ -243,6 +278,7 @@ interface ClockEvents {
 }
 
 export class Clocks extends EventEmitter<ClockEvents> implements Kept {
+  onChange: (() => void) | undefined
   readonly list: readonly Clock[]
 
   constructor(configs: ClockConfig[]) {
@@ -312,7 +348,7 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
 
   /** Feeds `clock` from one of its parents; `agentId` 0 is the platform itself. */
   setParent(clock: Clock, parent: Clock, agentId: number): void {
-    clock.parent = parent
+    clock.setParent(parent)
     this.#follow(clock, agentId)
   }
 

@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from './kept.js'
 import { LIMITS, U32_MAX } from './limits.js'
 import { perfProperties } from './perf-properties.js'
 import { connectSupplies } from './perf-supplies.js'
@@ -90,9 +90,15 @@ const MICROWATTS_PER_MILLIWATT = 1000
 /** The platform, among those who set limits. */
 const PLATFORM = 0
 
+const savedDomain = z.tuple([
+  z.int().describe('level'),
+  z.array(z.tuple([voter, savedWord.nullable().describe('min'), savedWord.nullable().describe('max')])),
+])
+
 export class PerfDomain implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   /** Ascending. */
   readonly levels: readonly PerfLevel[]
   readonly powerUnit: PowerUnit
@@ -193,6 +199,7 @@ export class PerfDomain implements Kept {
   setBounds(holder: unknown, bounds: Bounds): void {
     if (bounds.min === undefined && bounds.max === undefined) this.#bounds.delete(holder)
     else this.#bounds.set(holder, bounds)
+    this.onChange?.()
     let min = 0
     let max = U32_MAX
     for (const bounds of this.#bounds.values()) {
@@ -211,9 +218,13 @@ export class PerfDomain implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [value, bounds] = saved as [number, [number, number | null, number | null][]]
+    const [value, bounds] = readSaved(savedDomain, saved)
+    const level = mustHave(
+      this.levels.find(({ level }) => level === value),
+      `it has no level ${value}`,
+    )
     for (const [agentId, min, max] of bounds) this.setBounds(agentId, { min: min ?? undefined, max: max ?? undefined })
-    this.level = this.levels.find(({ level }) => level === value) ?? this.level
+    this.level = level
   }
 
   /** The lowest level that gives `value`, else the highest. */
@@ -330,6 +341,7 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
   setLevel(domain: PerfDomain, level: PerfLevel, agentId: number): void {
     if (domain.level === level) return
     domain.level = level
+    domain.onChange?.()
     this.emit('levelChanged', domain, agentId)
   }
 

@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from './kept.js'
 import { LIMITS } from './limits.js'
 import { pinConfigsSchema, type Setting, settingsOf } from './pin-configs.js'
 import { pinProperties } from './pin-properties.js'
@@ -155,7 +155,13 @@ interface PinEvents {
   configured: [target: PinTarget, type: number, agentId: number]
 }
 
+const savedPins = z.tuple([
+  z.array(z.tuple([z.int().nullable().describe('id of the function'), voter.nullable().describe('holder')])),
+  z.array(z.array(savedWord)),
+])
+
 export class Pins extends EventEmitter<PinEvents> implements Kept {
+  onChange: (() => void) | undefined
   readonly list: readonly Pin[]
   readonly groups: readonly PinGroup[]
   readonly functions: readonly PinFunction[]
@@ -198,22 +204,26 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
   /** Gives `target` to `agentId` alone, which `isHeldFrom` must not forbid, or gives it back. */
   hold(target: PinTarget, agentId: number, holds: boolean): void {
     for (const pin of target.pins) pin.holder = holds ? agentId : undefined
+    this.onChange?.()
   }
 
   /** Gives back all that `agentId` holds. Functions and values stay as they are. */
   release(agentId: number, pins: Iterable<Pin> = this.list): void {
     for (const pin of pins) if (pin.holder === agentId) pin.holder = undefined
+    this.onChange?.()
   }
 
   /** Selects a function that `target` can have. */
   select(target: PinTarget, fn: PinFunction, agentId: number): void {
     for (const pin of target.pins) pin.function = fn
+    this.onChange?.()
     this.emit('functionSelected', target, agentId)
   }
 
   /** Sets a value that the type allows; `agentId` 0 is the platform itself, which sets read-only values too. */
   configure(target: PinTarget, type: number, value: number, agentId: number): void {
     for (const setting of target.settings(type) ?? []) setting.value = value
+    this.onChange?.()
     this.emit('configured', target, type, agentId)
   }
 
@@ -226,15 +236,22 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [pins, values] = saved as [[number | null, number | null][], number[][]]
+    const [pins, values] = readSaved(savedPins, saved)
+    const targets = [...this.list, ...this.groups]
+    mustFit(pins.length === this.list.length, `there are ${this.list.length} pins`)
+    mustFit(values.length === targets.length, `there are ${targets.length} pins and groups`)
     this.list.forEach((pin, id) => {
       const [fn, holder] = pins[id]!
-      pin.function = fn === null ? undefined : this.functions[fn]
+      pin.function = fn === null ? undefined : mustHave(this.functions[fn], `there is no function ${fn}`)
       pin.holder = holder ?? undefined
     })
-    ;[...this.list, ...this.groups].forEach((target, i) => {
-      settingsIn(target).forEach((setting, k) => {
-        setting.value = values[i]![k]!
+    targets.forEach((target, i) => {
+      const settings = settingsIn(target)
+      mustFit(values[i]!.length === settings.length, `${target.name} has ${settings.length} values`)
+      settings.forEach((setting, k) => {
+        const value = values[i]![k]!
+        mustFit(setting.allows(value), `${target.name} can't have ${value} for type ${setting.type}`)
+        setting.value = value
       })
     })
   }

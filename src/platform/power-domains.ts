@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, mustFit, readSaved, type Saved, voter } from './kept.js'
 import { LIMITS } from './limits.js'
 import { powerProperties } from './power-properties.js'
 import type { ResourceKind } from './resource.js'
@@ -53,9 +53,12 @@ type PowerDomainConfig = z.infer<typeof powerDomainSchema>
 /** Vote of the boot firmware, before any agent ran: the first agent to set a state ends it. */
 const BOOT = -1
 
+const savedDomain = z.tuple([z.int().describe('state'), z.array(z.tuple([voter, z.int().describe('state')]))])
+
 export class PowerDomain implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   readonly critical: boolean
   readonly sync: boolean
   /** Time that an asynchronous state change takes; undefined: there are none. */
@@ -121,6 +124,13 @@ export class PowerDomain implements Kept {
   vote(agentId: number, state: number): void {
     this.#votes.delete(BOOT)
     this.#votes.set(agentId, state)
+    this.onChange?.()
+  }
+
+  /** Takes a state that `PowerDomains` found to be needed. */
+  take(state: number): void {
+    this.state = state
+    this.onChange?.()
   }
 
   save(): Saved {
@@ -128,7 +138,10 @@ export class PowerDomain implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [state, votes] = saved as [number, [number, number][]]
+    const [state, votes] = readSaved(savedDomain, saved)
+    for (const wanted of [state, ...votes.map(([, wanted]) => wanted)]) {
+      mustFit(this.supports(wanted), `it has no state 0x${wanted.toString(16)}`)
+    }
     this.state = state
     this.#votes.clear()
     for (const [agentId, wanted] of votes) this.#votes.set(agentId, wanted)
@@ -136,7 +149,7 @@ export class PowerDomain implements Kept {
 
   /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
   withdraw(agentId: number): void {
-    this.#votes.delete(agentId)
+    if (this.#votes.delete(agentId)) this.onChange?.()
   }
 }
 
@@ -228,7 +241,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
   #settle(domain: PowerDomain, agentId: number): void {
     const state = domain.neededState
     if (state === domain.state) return
-    domain.state = state
+    domain.take(state)
     if (state === OFF) this.emit('stateChanged', domain, agentId)
     for (const parent of domain.parents) this.#settle(parent, agentId)
     if (state !== OFF) this.emit('stateChanged', domain, agentId)

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, mustFit, readSaved, type Saved } from './kept.js'
 import { LIMITS, U32_MAX } from './limits.js'
 import { connectPowercaps } from './power-limits.js'
 import { powercapProperties } from './powercap-properties.js'
@@ -111,9 +111,12 @@ function inUnit(value: Amount, unit: Unit, at: ConfigPath): number {
   return counted
 }
 
+const savedDomain = z.tuple([z.int().describe('cap'), z.int().describe('averaging interval')])
+
 export class PowercapDomain implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   readonly unit: Unit
   /** In the domain's unit, like all powers here. */
   readonly capRange: Range
@@ -187,7 +190,9 @@ export class PowercapDomain implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [cap, paiUs] = saved as [number, number]
+    const [cap, paiUs] = readSaved(savedDomain, saved)
+    mustFit(cap === UNCAPPED || this.supportsCap(cap), `it can't have a cap of ${cap}`)
+    mustFit(this.supportsPai(paiUs), `it can't have an averaging interval of ${paiUs} us`)
     this.cap = cap
     this.paiUs = paiUs
   }
@@ -249,6 +254,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
   setCap(domain: PowercapDomain, cap: number, agentId: number): void {
     if (domain.cap === cap) return
     domain.cap = cap
+    domain.onChange?.()
     this.emit('capChanged', domain, agentId)
   }
 
@@ -256,6 +262,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
   setPai(domain: PowercapDomain, us: number, agentId: number): void {
     if (domain.paiUs === us) return
     domain.paiUs = us
+    domain.onChange?.()
     this.emit('capChanged', domain, agentId)
   }
 

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, readSaved, type Saved } from './kept.js'
 import { LIMITS } from './limits.js'
 import { resetProperties } from './reset-properties.js'
 import type { ResourceKind } from './resource.js'
@@ -39,6 +39,7 @@ type ResetConfig = z.infer<typeof resetSchema>
 export class ResetDomain implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   readonly explicit: boolean
   /** Time that an asynchronous reset takes; undefined: there are none. */
   readonly latencyUs: number | undefined
@@ -78,7 +79,13 @@ export class ResetDomain implements Kept {
   }
 
   restore(saved: Saved): void {
-    this.asserted = saved as boolean
+    this.asserted = readSaved(z.boolean(), saved)
+  }
+
+  /** Holds it in reset, or no more. `Resets` tells of it. */
+  hold(asserted: boolean): void {
+    this.asserted = asserted
+    this.onChange?.()
   }
 
   /** Whether a reset can lead to this state. */
@@ -118,7 +125,7 @@ export class Resets extends EventEmitter<ResetEvents> {
   /** A whole reset to a state that the domain supports; it runs afterwards. `agentId` 0 is the platform itself. */
   reset(domain: ResetDomain, state: number, agentId: number): void {
     const wasAsserted = domain.asserted
-    domain.asserted = false
+    domain.hold(false)
     this.emit('issued', domain, agentId, state)
     if (wasAsserted) this.emit('deasserted', domain, agentId)
   }
@@ -126,14 +133,14 @@ export class Resets extends EventEmitter<ResetEvents> {
   /** Holds the domain in reset, until it is deasserted. */
   assert(domain: ResetDomain, state: number, agentId: number): void {
     if (domain.asserted) return
-    domain.asserted = true
+    domain.hold(true)
     this.emit('issued', domain, agentId, state)
   }
 
   /** Lets the domain run. */
   deassert(domain: ResetDomain, agentId: number): void {
     if (!domain.asserted) return
-    domain.asserted = false
+    domain.hold(false)
     this.emit('deasserted', domain, agentId)
   }
 }

@@ -1,7 +1,8 @@
 /** One sensor: its axes, what agents configured, and the sampling that trip points and updates need. Knows no bytes. */
+import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
 import { type Decimal, toDecimal } from './decimal.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, mustFit, readSaved, type Saved, savedLong, voter } from './kept.js'
 import type { Platform } from './platform.js'
 import type { Body } from './quantities.js'
 import { scaled } from './scaled.js'
@@ -116,8 +117,30 @@ function toExtended(config: AxisExtendedConfig, at: SourceContext): Extended {
   return { resolution, min: toRaw(config.min, at, 'min'), max: toRaw(config.max, at, 'max') }
 }
 
+const savedSensor = z.tuple([
+  z.array(
+    z.tuple([
+      voter,
+      z.boolean(),
+      z.boolean(),
+      z.strictObject({ us: z.number(), mantissa: z.int(), exponent: z.int() }).nullable(),
+    ]),
+  ),
+  z.array(
+    z.tuple([
+      z
+        .int()
+        .min(0)
+        .max(TRIP_RISING | TRIP_FALLING),
+      savedLong,
+      voter,
+    ]),
+  ),
+])
+
 export class Sensor implements Kept {
   readonly name: string
+  onChange: (() => void) | undefined
   readonly type: number
   readonly scale: number
   readonly axes: readonly Axis[]
@@ -219,17 +242,20 @@ export class Sensor implements Kept {
   configure(enabled: boolean, timestamps: boolean, interval: Interval | undefined, agentId = 0): void {
     const before = this.#wishes.get(agentId)
     this.#wishes.set(agentId, { enabled, timestamps, interval: interval ?? before?.interval })
+    this.onChange?.()
     this.#settle()
   }
 
   /** Has trip point `id` report crossings of a raw value, or none if `mode` is 0; `agentId` 0 is the platform itself. */
   configureTripPoint(id: number, mode: number, value: number, agentId: number): void {
     Object.assign(this.tripPoints[id]!, { mode, value, agentId })
+    this.onChange?.()
   }
 
   /** Forgets what `agentId` wanted with `configure`. */
   unconfigure(agentId: number): void {
-    this.#wishes.delete(agentId)
+    if (!this.#wishes.delete(agentId)) return
+    this.onChange?.()
     this.#settle()
   }
 
@@ -247,10 +273,15 @@ export class Sensor implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [wishes, trips] = saved as [[number, boolean, boolean, Interval | null][], [number, number, number][]]
+    const [wishes, trips] = readSaved(savedSensor, saved)
+    mustFit(trips.length === this.tripPoints.length, `it has ${this.tripPoints.length} trip points`)
+    for (const [, , , interval] of wishes) {
+      mustFit(!interval || this.intervals.choose(interval.us, 'nearest')?.us === interval.us, 'it has no such interval')
+    }
     this.#wishes.clear()
     for (const [agentId, enabled, timestamps, interval] of wishes) {
-      this.#wishes.set(agentId, { enabled, timestamps, interval: interval ?? undefined })
+      const chosen = interval ? this.intervals.choose(interval.us, 'nearest') : undefined
+      this.#wishes.set(agentId, { enabled, timestamps, interval: chosen })
     }
     for (const [id, [mode, value, agentId]] of trips.entries()) this.configureTripPoint(id, mode, value, agentId)
     this.#settle()

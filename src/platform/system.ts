@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from './config.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, mustFit, readSaved, type Saved } from './kept.js'
 import type { Platform } from './platform.js'
 import type { ResourceKind } from './resource.js'
 import { systemProperties } from './system-properties.js'
@@ -66,7 +66,14 @@ interface SystemEvents {
   forced: [state: number, agentId: number]
 }
 
+const savedSystem = z.tuple([
+  z.int().describe('state'),
+  z.int().nullable().describe('state that is forced later'),
+  z.int().min(0).max(TIMEOUT_MS_MAX),
+])
+
 export class System extends EventEmitter<SystemEvents> implements Kept {
+  onChange: (() => void) | undefined
   readonly permissions: { state: boolean }
   /** For graceful shutdowns, in milliseconds; 0: no limit. */
   readonly timeoutMs: number
@@ -133,17 +140,20 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
       this.#force(state, 0)
     })
     this.#deadline = { timer, state, timeoutMs }
+    this.onChange?.()
   }
 
   #force(state: number, agentId: number): void {
     const act = this.actOf(state)
     this.state = act === COLD_RESET || act === WARM_RESET ? POWER_UP : act
+    this.onChange?.()
     this.emit('forced', state, agentId)
   }
 
   #cancel(): void {
     this.#deadline?.timer.cancel()
     this.#deadline = undefined
+    this.onChange?.()
   }
 
   save(): Saved {
@@ -152,14 +162,18 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
 
   /** Agents have all of their time again. */
   restore(saved: Saved): void {
-    const [state, wanted, timeoutMs] = saved as [SystemState, number | null, number]
-    this.state = state
-    if (wanted !== null) this.#forceLater(wanted, timeoutMs)
+    const [state, wanted, timeoutMs] = readSaved(savedSystem, saved)
+    mustFit(this.supports(state), `the system has no state ${state}`)
+    this.state = this.actOf(state)
+    if (wanted === null) return
+    mustFit(this.supports(wanted), `the system has no state ${wanted}`)
+    this.#forceLater(wanted, timeoutMs)
   }
 
   /** A driver of `agentId` may start. If one does, the system is up. */
   attach(agentId: number): void {
     this.state = POWER_UP
+    this.onChange?.()
     this.#agents.add(agentId)
   }
 

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config.js'
-import type { Kept, Saved } from './kept.js'
+import { type Kept, mustFit, readSaved, type Saved, voter } from './kept.js'
 import { LIMITS } from './limits.js'
 import type { ResourceKind } from './resource.js'
 import { duration, resourceName, voltage } from './units.js'
@@ -54,9 +54,12 @@ type VoltageConfig = z.infer<typeof voltageSchema>
 /** Vote of the boot firmware, which chose the mode before any agent ran: the first agent to set one ends it. */
 const BOOT = -1
 
+const savedDomain = z.tuple([z.int().describe('level'), z.array(z.tuple([voter, z.int().describe('mode')]))])
+
 export class VoltageDomain implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   /** Ascending levels in microvolts, or undefined if the domain has a range. */
   readonly levels: readonly number[] | undefined
   /** In microvolts; a list is described by its ends and step 0. */
@@ -111,12 +114,20 @@ export class VoltageDomain implements Kept {
     this.#votes.delete(BOOT)
     this.#votes.set(agentId, mode)
     this.#count()
+    this.onChange?.()
   }
 
   /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
   release(agentId: number): void {
-    this.#votes.delete(agentId)
+    if (!this.#votes.delete(agentId)) return
     this.#count()
+    this.onChange?.()
+  }
+
+  /** Takes a level that it supports. `Voltages` tells of it. */
+  setLevel(level: number): void {
+    this.level = level
+    this.onChange?.()
   }
 
   save(): Saved {
@@ -124,7 +135,9 @@ export class VoltageDomain implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [level, votes] = saved as [number, [number, number][]]
+    const [level, votes] = readSaved(savedDomain, saved)
+    mustFit(this.supportsLevel(level), `it can't have ${level} uV`)
+    for (const [, mode] of votes) mustFit(this.modes.has(mode), `it has no mode ${mode}`)
     this.level = level
     this.#votes.clear()
     for (const [agentId, mode] of votes) this.#votes.set(agentId, mode)
@@ -175,7 +188,7 @@ export class Voltages extends EventEmitter<VoltageEvents> {
   /** Sets a level that the domain supports, in microvolts; `agentId` 0 is the platform itself. */
   setLevel(domain: VoltageDomain, level: number, agentId: number): void {
     if (domain.level === level) return
-    domain.level = level
+    domain.setLevel(level)
     this.emit('levelChanged', domain, agentId)
   }
 

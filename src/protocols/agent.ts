@@ -2,8 +2,10 @@
  * An agent (one guest's SCMI driver) and its protocols: the version in force, the commands of that version, the state
  * each protocol keeps for the agent. dispatch looks messages up here; protocols are declared in protocol.ts.
  */
+
+import { z } from 'zod'
 import type { AgentConfig, ResourceNames } from '../platform/config.js'
-import type { Kept, Saved } from '../platform/kept.js'
+import { type Kept, mustFit, readSaved, type Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import { resourceNames } from '../platform/resource.js'
 import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../wire/header.js'
@@ -28,8 +30,11 @@ export interface EventSink {
   drop?(which: (header: number, about: object | undefined) => boolean): void
 }
 
+const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
+
 /** One protocol as one agent sees it. */
 export class AgentProtocol implements Kept {
+  onChange: (() => void) | undefined
   readonly protocol: Protocol
   readonly agent: Agent
   /** The version PROTOCOL_VERSION answers. */
@@ -57,7 +62,18 @@ export class AgentProtocol implements Kept {
     this.denied = this.#isDenied()
     this.#openOrClose()
     this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
-    this.state = protocol.attach(agent.platform, this)
+    this.state = this.#attach()
+  }
+
+  #attach(): AgentState {
+    const state = this.protocol.attach(this.agent.platform, this)
+    if ('onChange' in state) state.onChange = () => this.onChange?.()
+    return state
+  }
+
+  /** Whether it says when what is kept of it changes. */
+  get tellsChanges(): boolean {
+    return this.state.save === undefined || 'onChange' in this.state
   }
 
   /** The command with this id as discovery shows it: absent if this agent cannot use it. */
@@ -75,6 +91,7 @@ export class AgentProtocol implements Kept {
     this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
     this.#openOrClose()
     this.state.versionChanged?.()
+    this.onChange?.()
     return true
   }
 
@@ -134,7 +151,8 @@ export class AgentProtocol implements Kept {
       return
     }
     this.state.release?.()
-    this.state = this.protocol.attach(this.agent.platform, this)
+    this.state = this.#attach()
+    this.onChange?.()
   }
 
   save(): Saved {
@@ -142,8 +160,9 @@ export class AgentProtocol implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [version, state] = saved as [number, Saved]
-    if (version !== this.version) this.negotiate(version)
+    const [version, state] = readSaved(savedProtocol, saved)
+    mustFit(version === this.version || this.negotiate(version), `there is no version 0x${version.toString(16)}`)
+    mustFit(state === null || this.state.restore !== undefined, 'nothing is kept of it')
     if (state !== null) this.state.restore?.(state)
   }
 
@@ -163,6 +182,7 @@ function namesSeen({ resource }: Protocol, { platform, resources }: Agent): Read
 }
 
 export class Agent implements Kept {
+  onChange: (() => void) | undefined
   /** 1 and up; 0 is the platform. */
   readonly id: number
   readonly name: string
@@ -199,6 +219,7 @@ export class Agent implements Kept {
     this.platform = options.platform
     this.events = options.events
     this.peers = options.peers
+    this.permissions.onChange = () => this.onChange?.()
     this.protocols = new Array(IDS).fill(undefined)
     for (const protocol of options.protocols) {
       if (isServed(protocol, this.platform, this)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)

@@ -1,7 +1,8 @@
 /** Base protocol, 0x10 (SCMI v3.2 §4.2), versions 1.0, 2.0 and 2.1: who is who, and who may use what. */
 
+import { z } from 'zod'
 import type { DeviceConfig } from '../platform/config.js'
-import type { Saved } from '../platform/kept.js'
+import { readSaved, type Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import { list, s32, text, u8, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
@@ -25,6 +26,7 @@ export class BaseState implements AgentState {
   readonly platform: Platform
   readonly agent: Agent
   notifyErrors = false
+  onChange: (() => void) | undefined
   readonly #protocol: AgentProtocol
 
   constructor(platform: Platform, protocol: AgentProtocol) {
@@ -57,7 +59,7 @@ export class BaseState implements AgentState {
   }
 
   restore(saved: Saved): void {
-    this.notifyErrors = saved as boolean
+    this.notifyErrors = readSaved(z.boolean(), saved)
   }
 
   release(): void {
@@ -195,6 +197,7 @@ export const base = defineProtocol({
         const enable = request.u32()
         if (enable & ~1) return INVALID_PARAMETERS
         state.notifyErrors = enable === 1
+        state.onChange?.()
         return SUCCESS
       },
       { needsEvents: true },

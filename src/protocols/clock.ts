@@ -1,7 +1,8 @@
 /** Clock management protocol, 0x14 (SCMI v3.2 §4.6), versions 1.0, 2.0 and 3.0. */
 
+import { z } from 'zod'
 import { type Clock, type Clocks, clocks, DUTY_CYCLE, type Rounding } from '../platform/clocks.js'
-import type { Saved } from '../platform/kept.js'
+import { mustFit, readSaved, type Saved, savedWord } from '../platform/kept.js'
 import { list, text, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
@@ -58,7 +59,16 @@ interface RateSet {
   respond: boolean
 }
 
+const savedRateSet = z.strictObject({
+  id: savedWord,
+  rateHz: z.int().min(0),
+  header: savedWord,
+  respond: z.boolean(),
+})
+const savedState = z.tuple([z.array(savedWord), z.array(savedWord), z.array(savedRateSet)])
+
 class ClockState extends ResourceView<Clock> implements AgentState {
+  onChange: (() => void) | undefined
   readonly clocks: Clocks
   /** RATE_SETs under way; with a maximum of 0 or 1 Linux never asks for any. */
   readonly pending: PendingCommands<RateSet>
@@ -68,7 +78,11 @@ class ClockState extends ResourceView<Clock> implements AgentState {
   constructor(clocks: Clocks, maxPending: number, protocol: AgentProtocol) {
     super(clocks.list, protocol)
     this.clocks = clocks
-    this.pending = new PendingCommands(protocol, { max: maxPending, finish: this.#setRate })
+    this.pending = new PendingCommands(protocol, {
+      max: maxPending,
+      shape: savedRateSet,
+      finish: this.#setRate,
+    })
     clocks.on('rateChanged', this.#onChanged)
     clocks.on('rateRequested', this.#onRequested)
   }
@@ -77,6 +91,7 @@ class ClockState extends ResourceView<Clock> implements AgentState {
     const subscribed = eventId === RATE_CHANGED ? this.#changed : this.#requested
     if (on) subscribed.add(clock)
     else subscribed.delete(clock)
+    this.onChange?.()
   }
 
   readonly #onChanged = (clock: Clock, agentId: number): void => {
@@ -121,10 +136,14 @@ class ClockState extends ResourceView<Clock> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    const [changed, requested, pending] = saved as [number[], number[], Saved]
-    for (const id of changed) this.subscribe(this.list[id]!, RATE_CHANGED, true)
-    for (const id of requested) this.subscribe(this.list[id]!, RATE_CHANGE_REQUESTED, true)
-    this.pending.restore(pending)
+    const [changed, requested, pending] = readSaved(savedState, saved)
+    for (const id of changed) this.subscribe(this.saved(id), RATE_CHANGED, true)
+    for (const id of requested) this.subscribe(this.saved(id), RATE_CHANGE_REQUESTED, true)
+    this.pending.restore(pending, ({ id, rateHz }) => {
+      const clock = this.saved(id)
+      // A parent may have changed since, and with it the rates that a divider gives.
+      mustFit(clock.dividers !== undefined || clock.supportedRate(rateHz, 'nearest') === rateHz, `no rate: ${rateHz}`)
+    })
   }
 
   reset(): void {
@@ -223,7 +242,7 @@ function configSet(state: ClockState, request: RequestReader): number {
   if (type !== 0) {
     if (!clock.extended.has(type)) return INVALID_PARAMETERS
     if (type === DUTY_CYCLE && (value === 0 || value >= 100)) return INVALID_PARAMETERS
-    clock.extended.set(type, value)
+    clock.setExtended(type, value)
   }
   state.held.add(clock)
   if (wanted === STATE_ENABLE) clock.vote(state.agentId, true)

@@ -1,5 +1,6 @@
 /** Commands of one agent that are answered at once and carried out later: how many may be, and what ends them. */
-import type { Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { readSaved, type Saved } from '../platform/kept.js'
 import type { Timer } from '../platform/time.js'
 import { DENIED } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -7,6 +8,8 @@ import type { AgentProtocol } from './agent.js'
 export interface PendingOptions<Op> {
   /** Most that may be under way at once; default: any number. */
   max?: number
+  /** What one is made of. */
+  shape: z.ZodType<Op>
   /** Notes that one is under way, or no more: others may have to wait for it. */
   mark?(op: Op, underWay: boolean): void
   /** Carries one out, when its time has come. */
@@ -47,19 +50,24 @@ export class PendingCommands<Op extends PendingOp & Record<keyof Op, Saved>> {
     mark?.(op, true)
     const timer = this.#protocol.agent.platform.time.after(delayUs, () => {
       this.#underWay.delete(op)
+      this.#protocol.onChange?.()
       mark?.(op, false)
       finish(op)
     })
     this.#underWay.set(op, timer)
+    this.#protocol.onChange?.()
   }
 
   save(): Saved {
     return [...this.#underWay.keys()] as Saved[]
   }
 
-  /** They have taken long enough. */
-  restore(saved: Saved): void {
-    for (const op of saved as Op[]) this.start(op, 0)
+  /** They have taken long enough. `check` throws an error if one can't be carried out. */
+  restore(saved: Saved, check: (op: Op) => void): void {
+    for (const op of readSaved(z.array(this.#options.shape), saved)) {
+      check(op)
+      this.start(op, 0)
+    }
   }
 
   /** Gives up all that are under way. */
@@ -80,5 +88,6 @@ export class PendingCommands<Op extends PendingOp & Record<keyof Op, Saved>> {
     this.#underWay.get(op)?.cancel()
     this.#underWay.delete(op)
     this.#options.mark?.(op, false)
+    this.#protocol.onChange?.()
   }
 }

@@ -3,7 +3,8 @@
  * statistics region are memory shared with the platform, which virtio has not: none is announced, and
  * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
  */
-import type { Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { readSaved, type Saved, savedWord } from '../platform/kept.js'
 import {
   type Bounds,
   type PerfDomain,
@@ -43,7 +44,10 @@ const UNCHANGED = 0
 const LIMITS_CHANGED = 0x0
 const LEVEL_CHANGED = 0x1
 
+const savedState = z.tuple([z.array(savedWord), z.array(savedWord)])
+
 class PerfState extends ResourceView<PerfDomain> implements AgentState {
+  onChange: (() => void) | undefined
   readonly domains: PerfDomains
   readonly #limits = new Set<PerfDomain>()
   readonly #levels = new Set<PerfDomain>()
@@ -59,6 +63,7 @@ class PerfState extends ResourceView<PerfDomain> implements AgentState {
     const subscribed = eventId === LIMITS_CHANGED ? this.#limits : this.#levels
     if (on) subscribed.add(domain)
     else subscribed.delete(domain)
+    this.onChange?.()
   }
 
   /** Whether this agent names the domain's levels by their indexes. */
@@ -102,9 +107,9 @@ class PerfState extends ResourceView<PerfDomain> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    const [limits, levels] = saved as [number[], number[]]
-    for (const id of limits) this.subscribe(this.list[id]!, LIMITS_CHANGED, true)
-    for (const id of levels) this.subscribe(this.list[id]!, LEVEL_CHANGED, true)
+    const [limits, levels] = readSaved(savedState, saved)
+    for (const id of limits) this.subscribe(this.saved(id), LIMITS_CHANGED, true)
+    for (const id of levels) this.subscribe(this.saved(id), LEVEL_CHANGED, true)
   }
 
   reset(): void {

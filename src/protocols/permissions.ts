@@ -1,7 +1,12 @@
 /** Which resources an agent may use (SCMI v3.2 §4.2.2.10 ff.). They belong to the agent, and outlive its driver. */
-import type { Kept, Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { type Kept, readSaved, type Saved } from '../platform/kept.js'
+
+/** `20/uart`: protocol id, name of the resource. */
+const savedExceptions = z.array(z.string().regex(/^\d+\/./))
 
 export class Permissions implements Kept {
+  onChange: (() => void) | undefined
   /** What holds for resources until a trusted agent says otherwise, and again after a reset. */
   readonly deniedByDefault: boolean
   /** Names of the resources for which the opposite holds, by protocol id. */
@@ -29,6 +34,7 @@ export class Permissions implements Kept {
     if (!names) this.#exceptions.set(protocolId, (names = new Set()))
     if (allowed === this.deniedByDefault) names.add(resourceName)
     else names.delete(resourceName)
+    this.onChange?.()
     return true
   }
 
@@ -36,6 +42,7 @@ export class Permissions implements Kept {
   reset(): boolean {
     const changed = [...this.#exceptions.values()].some(names => names.size > 0)
     this.#exceptions.clear()
+    if (changed) this.onChange?.()
     return changed
   }
 
@@ -46,7 +53,7 @@ export class Permissions implements Kept {
 
   restore(saved: Saved): void {
     this.#exceptions.clear()
-    for (const key of saved as string[]) {
+    for (const key of readSaved(savedExceptions, saved)) {
       const slash = key.indexOf('/')
       this.set(Number(key.slice(0, slash)), key.slice(slash + 1), this.deniedByDefault)
     }

@@ -1,5 +1,6 @@
 /** Power domain management protocol, 0x11 (SCMI v3.2 §4.3), versions 1.0, 2.0, 3.0 and 3.1. */
-import type { Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { mustFit, readSaved, type Saved, savedWord } from '../platform/kept.js'
 import { ON, type PowerDomain, type PowerDomains, powerDomains } from '../platform/power-domains.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
@@ -28,7 +29,11 @@ const ASYNC = 1 << 0
 const STATE_CHANGED = 0x0
 const STATE_CHANGE_REQUESTED = 0x1
 
+const savedStateSet = z.strictObject({ id: savedWord, state: savedWord })
+const savedState = z.tuple([z.array(savedWord), z.array(savedWord), z.array(savedStateSet)])
+
 class PowerState extends ResourceView<PowerDomain> implements AgentState {
+  onChange: (() => void) | undefined
   readonly domains: PowerDomains
   /** Changes under way. There are no delayed responses: agents poll, or are notified. */
   readonly pending: PendingCommands<{ id: number; state: number }>
@@ -39,6 +44,7 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
     super(domains.list, protocol)
     this.domains = domains
     this.pending = new PendingCommands(protocol, {
+      shape: savedStateSet,
       mark: ({ id }, underWay) => {
         this.list[id]!.changing = underWay
       },
@@ -52,6 +58,7 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
     const subscribed = eventId === STATE_CHANGED ? this.#changed : this.#requested
     if (on) subscribed.add(domain)
     else subscribed.delete(domain)
+    this.onChange?.()
   }
 
   readonly #onChanged = (domain: PowerDomain, agentId: number): void => {
@@ -82,10 +89,10 @@ class PowerState extends ResourceView<PowerDomain> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    const [changed, requested, pending] = saved as [number[], number[], Saved]
-    for (const id of changed) this.subscribe(this.list[id]!, STATE_CHANGED, true)
-    for (const id of requested) this.subscribe(this.list[id]!, STATE_CHANGE_REQUESTED, true)
-    this.pending.restore(pending)
+    const [changed, requested, pending] = readSaved(savedState, saved)
+    for (const id of changed) this.subscribe(this.saved(id), STATE_CHANGED, true)
+    for (const id of requested) this.subscribe(this.saved(id), STATE_CHANGE_REQUESTED, true)
+    this.pending.restore(pending, ({ id, state }) => mustFit(this.saved(id).supports(state), `no state: ${state}`))
   }
 
   reset(): void {

@@ -1,5 +1,6 @@
 /** Powercap management protocol, 0x18 (SCMI v3.2 §4.10), versions 1.0 and 2.0. */
-import type { Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { mustFit, readSaved, type Saved, savedWord } from '../platform/kept.js'
 import { type PowercapDomain, type Powercaps, powercaps, UNCAPPED } from '../platform/powercaps.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
@@ -52,7 +53,17 @@ interface CapSet {
   header: number
 }
 
+const savedCapSet = z.strictObject({ id: savedWord, cap: savedWord, header: savedWord })
+const savedState = z.tuple([
+  z.array(savedWord).describe('ids'),
+  z.array(
+    z.tuple([savedWord.describe('id'), savedWord.describe('low'), savedWord.describe('high'), z.int().min(-1).max(1)]),
+  ),
+  z.array(savedCapSet),
+])
+
 class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
+  onChange: (() => void) | undefined
   readonly powercaps: Powercaps
   /** CAP_SETs under way; with a maximum of 0 none is offered. */
   readonly pending: PendingCommands<CapSet>
@@ -64,6 +75,7 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
     this.powercaps = powercaps
     this.pending = new PendingCommands(protocol, {
       max: maxPending,
+      shape: savedCapSet,
       mark: ({ id }, underWay) => {
         this.list[id]!.changing = underWay
       },
@@ -79,11 +91,13 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
   subscribeCap(domain: PowercapDomain, on: boolean): void {
     if (on) this.#caps.add(domain)
     else this.#caps.delete(domain)
+    this.onChange?.()
   }
 
   /** Replaces the thresholds; undefined ends the subscription. */
   subscribeMeasurements(domain: PowercapDomain, thresholds: Thresholds | undefined): void {
     if (this.#measurements.delete(domain)) this.powercaps.unwatch(domain)
+    this.onChange?.()
     if (!thresholds) return
     this.#measurements.set(domain, thresholds)
     this.powercaps.watch(domain)
@@ -100,9 +114,10 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
     const thresholds = this.#measurements.get(domain)
     if (id === undefined || !thresholds) return
     const side = power < thresholds.low ? -1 : power > thresholds.high ? 1 : 0
-    if (side !== 0 && side !== thresholds.side)
-      this.protocol.notify(MEASUREMENTS_CHANGED, [PLATFORM, id, power], domain)
+    if (side === thresholds.side) return
     thresholds.side = side
+    this.onChange?.()
+    if (side !== 0) this.protocol.notify(MEASUREMENTS_CHANGED, [PLATFORM, id, power], domain)
   }
 
   override permissionsChanged(): readonly PowercapDomain[] {
@@ -142,10 +157,13 @@ class PowercapState extends ResourceView<PowercapDomain> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    const [caps, measurements, pending] = saved as [number[], [number, number, number, number][], Saved]
-    for (const id of caps) this.subscribeCap(this.list[id]!, true)
-    for (const [id, low, high, side] of measurements) this.subscribeMeasurements(this.list[id]!, { low, high, side })
-    this.pending.restore(pending)
+    const [caps, measurements, pending] = readSaved(savedState, saved)
+    for (const id of caps) this.subscribeCap(this.saved(id), true)
+    for (const [id, low, high, side] of measurements) this.subscribeMeasurements(this.saved(id), { low, high, side })
+    this.pending.restore(pending, ({ id, cap }) => {
+      const domain = this.saved(id)
+      mustFit(cap === UNCAPPED || domain.supportsCap(cap), `no cap: ${cap}`)
+    })
   }
 
   reset(): void {

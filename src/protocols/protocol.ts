@@ -27,8 +27,10 @@ export interface AgentState {
   permissionsChanged?(): unknown
   /** What a later process needs to go on: subscriptions, commands under way. Default: nothing. */
   save?(): Saved
-  /** Takes over what `save` gave, on a state that is new. */
+  /** Takes over what `save` gave, on a state that is new. Throws an error if it is of no use. */
   restore?(saved: Saved): void
+  /** As for resources (kept.ts): left out, the state is looked at after every message that may change something. */
+  onChange?: (() => void) | undefined
   /** Base protocol: a command of this agent failed and its status could not be returned. */
   reportError?(header: number, status: number): void
 }

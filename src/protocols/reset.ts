@@ -1,5 +1,6 @@
 /** Reset domain management protocol, 0x16 (SCMI v3.2 §4.8), versions 1.0, 3.0 and 3.1. */
-import type { Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { mustFit, readSaved, type Saved, savedWord } from '../platform/kept.js'
 import { type ResetDomain, type Resets, resets } from '../platform/resets.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
@@ -37,7 +38,11 @@ interface LaterReset {
   header: number
 }
 
+const savedReset = z.strictObject({ id: savedWord, state: savedWord, header: savedWord })
+const savedState = z.tuple([z.array(savedWord), z.array(savedReset)])
+
 class ResetState extends ResourceView<ResetDomain> implements AgentState {
+  onChange: (() => void) | undefined
   readonly resets: Resets
   /** Asynchronous resets under way. */
   readonly pending: PendingCommands<LaterReset>
@@ -48,6 +53,7 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
     this.resets = resets
     this.pending = new PendingCommands(protocol, {
       max: maxPending,
+      shape: savedReset,
       mark: ({ id }, underWay) => {
         this.list[id]!.resetting = underWay
       },
@@ -62,6 +68,7 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
   subscribe(domain: ResetDomain, on: boolean): void {
     if (on) this.#subscribed.add(domain)
     else this.#subscribed.delete(domain)
+    this.onChange?.()
   }
 
   readonly #onIssued = (domain: ResetDomain, agentId: number, state: number): void => {
@@ -86,9 +93,9 @@ class ResetState extends ResourceView<ResetDomain> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    const [subscribed, pending] = saved as [number[], Saved]
-    for (const id of subscribed) this.subscribe(this.list[id]!, true)
-    this.pending.restore(pending)
+    const [subscribed, pending] = readSaved(savedState, saved)
+    for (const id of subscribed) this.subscribe(this.saved(id), true)
+    this.pending.restore(pending, ({ id, state }) => mustFit(this.saved(id).supports(state), `no state: ${state}`))
   }
 
   reset(): void {

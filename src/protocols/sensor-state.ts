@@ -1,5 +1,6 @@
 /** What the Sensor protocol keeps for one agent: its subscriptions, and the readings it waits for. */
-import type { Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { readSaved, type Saved, savedWord } from '../platform/kept.js'
 import type { Sensor } from '../platform/sensor.js'
 import type { Sensors } from '../platform/sensors.js'
 import { PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
@@ -30,7 +31,11 @@ interface Reading {
   header: number
 }
 
+const savedReading = z.strictObject({ id: savedWord, header: savedWord })
+const savedState = z.tuple([z.array(savedWord), z.array(savedWord), z.array(savedReading)])
+
 export class SensorState extends ResourceView<Sensor> implements AgentState {
+  onChange: (() => void) | undefined
   /** Asynchronous readings under way. */
   readonly pending: PendingCommands<Reading>
   readonly #sensors: Sensors
@@ -45,7 +50,7 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
     this.#sensors = sensors
     const anyAsync = this.list.some(sensor => sensor.latencyUs !== undefined)
     const max = anyAsync ? (maxPending ?? PENDING_DEFAULT) : 0
-    this.pending = new PendingCommands(protocol, { max, finish: this.#respond })
+    this.pending = new PendingCommands(protocol, { max, shape: savedReading, finish: this.#respond })
     sensors.on('tripPoint', this.#onTripPoint)
     sensors.on('sample', this.#onSample)
     this.versionChanged()
@@ -82,6 +87,7 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
       subscribed.delete(sensor)
       sensor.unwatch()
     }
+    this.onChange?.()
   }
 
   /** Sends the delayed response to a READING_GET with this header, after the sensor's latency. */
@@ -122,10 +128,10 @@ export class SensorState extends ResourceView<Sensor> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    const [tripPoints, updates, pending] = saved as [number[], number[], Saved]
-    for (const id of tripPoints) this.subscribe(this.list[id]!, TRIP_POINT_EVENT, true)
-    for (const id of updates) this.subscribe(this.list[id]!, UPDATE, true)
-    this.pending.restore(pending)
+    const [tripPoints, updates, pending] = readSaved(savedState, saved)
+    for (const id of tripPoints) this.subscribe(this.saved(id), TRIP_POINT_EVENT, true)
+    for (const id of updates) this.subscribe(this.saved(id), UPDATE, true)
+    this.pending.restore(pending, ({ id }) => this.saved(id))
   }
 
   reset(): void {

@@ -1,5 +1,6 @@
 /** System power management protocol, 0x12 (SCMI v3.2 §4.4), versions 1.0, 2.0 and 2.1. */
-import type { Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { readSaved, type Saved } from '../platform/kept.js'
 import { type GracefulRequest, type System, SystemState, system as systemKind } from '../platform/system.js'
 import { u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
@@ -28,6 +29,7 @@ const STATE_NOTIFIER = 0x0
 class SystemPowerState implements AgentState {
   readonly system: System
   subscribed = false
+  onChange: (() => void) | undefined
   readonly #protocol: AgentProtocol
 
   constructor(system: System, protocol: AgentProtocol) {
@@ -67,7 +69,7 @@ class SystemPowerState implements AgentState {
   }
 
   restore(saved: Saved): void {
-    this.subscribed = saved as boolean
+    this.subscribed = readSaved(z.boolean(), saved)
   }
 
   release(): void {
@@ -135,6 +137,7 @@ export const system = defineProtocol({
         const enable = request.u32()
         if (enable & ~1) return INVALID_PARAMETERS
         state.subscribed = enable === 1
+        state.onChange?.()
         return SUCCESS
       },
       { needsEvents: true },

@@ -6,6 +6,7 @@
  * Permissions change while drivers run, so they never move an id. Who asks for a denied resource gets DENIED; wherever
  * else it would be named or counted, it is as if it were not there.
  */
+import { mustHave } from '../platform/kept.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, NOT_FOUND, SUCCESS } from '../wire/status.js'
 import type { AgentProtocol } from './agent.js'
@@ -58,6 +59,11 @@ export class ResourceView<Resource extends { name: string }> {
   /** Ids of some of the resources that it may use. */
   protected idsOf(resources: Iterable<Resource>): number[] {
     return [...resources].map(resource => this.#ids.get(resource)!)
+  }
+
+  /** The resource with an id that was saved. Throws an error if there is none. */
+  protected saved(id: number): Resource {
+    return mustHave(this.list[id], `there is no resource ${id}`)
   }
 
   /** The name of a resource that this agent may use, for people. */

@@ -1,5 +1,6 @@
 /** Voltage domain management protocol, 0x17 (SCMI v3.2 §4.9), versions 1.0, 2.0 and 2.1. */
-import type { Saved } from '../platform/kept.js'
+import { z } from 'zod'
+import { mustFit, type Saved, savedWord } from '../platform/kept.js'
 import { OFF, ON, type VoltageDomain, type Voltages, voltages } from '../platform/voltages.js'
 import { list, s32, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
@@ -31,7 +32,10 @@ interface LevelSet {
   header: number
 }
 
+const savedLevelSet = z.strictObject({ id: savedWord, level: z.int(), header: savedWord })
+
 class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
+  onChange: (() => void) | undefined
   readonly voltages: Voltages
   /** LEVEL_SETs under way; with a maximum of 0 none is offered. */
   readonly pending: PendingCommands<LevelSet>
@@ -41,6 +45,7 @@ class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
     this.voltages = voltages
     this.pending = new PendingCommands(protocol, {
       max: maxPending,
+      shape: savedLevelSet,
       mark: ({ id }, underWay) => {
         this.list[id]!.changing = underWay
       },
@@ -67,7 +72,7 @@ class VoltageState extends ResourceView<VoltageDomain> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    this.pending.restore(saved)
+    this.pending.restore(saved, ({ id, level }) => mustFit(this.saved(id).supportsLevel(level), `no level: ${level}`))
   }
 
   reset(): void {

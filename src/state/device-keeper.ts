@@ -3,9 +3,11 @@
  * crash the front end sends again what it saw no reply to. What of that was carried out already gets the reply that it got
  * then; the rest of the batch, too, because a reading that stood between two changes was answered between them.
  */
+import { z } from 'zod'
 import type { Device } from '../device.js'
 import {
   BATCH_HEADER,
+  BATCH_MAX,
   ENTRY_REPLY_CAPACITY,
   ENTRY_REPLY_OFFSET,
   ENTRY_REPLY_WINDOW,
@@ -17,6 +19,7 @@ import {
   HEADER_POSITION,
   MESSAGE_MAX,
 } from '../native.js'
+import { readSaved, type Saved } from '../platform/kept.js'
 import { messageIdOf, protocolIdOf } from '../wire/header.js'
 
 /** Positions in the used ring have 16 bits. */
@@ -29,6 +32,14 @@ export interface Answered {
   at: number
   messages: [request: string, reply: string][]
 }
+
+const bytes = z.base64()
+const savedAnswered = z
+  .strictObject({
+    at: z.int().min(0).max(POSITION_MASK),
+    messages: z.array(z.tuple([bytes, bytes])).max(BATCH_MAX),
+  })
+  .nullable()
 
 export class DeviceKeeper {
   readonly #device: Device
@@ -62,9 +73,9 @@ export class DeviceKeeper {
     return this.#answered ?? null
   }
 
-  /** Takes over what the file says. */
-  restore(answered: Answered | null | undefined): void {
-    this.#answered = answered ?? undefined
+  /** Takes over what the file says. Throws an error if it is of no use. */
+  restore(answered: Saved): void {
+    this.#answered = readSaved(savedAnswered, answered) ?? undefined
     this.#resuming = this.#answered !== undefined
   }
 

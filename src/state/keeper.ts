@@ -9,16 +9,17 @@
  * record also has the replies of the batch that it comes from (DeviceKeeper).
  */
 import { createHash } from 'node:crypto'
+import { z } from 'zod'
 import type { Device } from '../device.js'
 import { errorCode, OperatorError } from '../errors.js'
 import type { PlatformOrigin } from '../load.js'
 import type { Logger } from '../log.js'
-import type { Kept, Saved } from '../platform/kept.js'
+import { type Kept, mustFit, mustHave, readSaved, type Saved } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
 import type { Protocol } from '../protocols/protocol.js'
 import { type Answered, DeviceKeeper } from './device-keeper.js'
-import { partsOf } from './parts.js'
-import { StateFile } from './state-file.js'
+import { partsOf, tellsChanges } from './parts.js'
+import { type Fate, StateFile } from './state-file.js'
 
 /** A record of the file. */
 interface Entry {
@@ -43,14 +44,32 @@ export interface KeeperOptions {
   log: Logger
 }
 
+/** How often it is looked whether the file is still there. */
+const LOOK_MS = 1000
+
+const savedEntry = z.strictObject({
+  state: z.custom<Record<string, Saved>>(isMap, 'not a map of parts'),
+  answered: z.custom<Record<string, Saved>>(isMap, 'not a map of agents'),
+})
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 export class Keeper {
   /** Whether the file had state of an earlier process. */
   readonly resumed: boolean
   readonly #file: StateFile<Entry>
   readonly #log: Logger
   readonly #parts: readonly Part[]
+  /** Those that do not say when they change. */
+  readonly #silent: readonly Part[]
+  /** Those that may differ from what the file says. */
+  readonly #changed = new Set<Part>()
   readonly #devices: readonly DeviceKeeper[]
-  #failed = false
+  readonly #looking: NodeJS.Timeout
+  /** The last write failed, or somebody else has touched the file. */
+  #mustRewrite = false
   #closed = false
 
   /** Restores what the file has, and writes it anew. Throws OperatorError if it is of no use. */
@@ -63,11 +82,12 @@ export class Keeper {
     const parts = partsOf(platform, protocols, agents)
     for (const { agent, events } of devices) parts.push([`agents/${agent.name}/events`, events])
     this.#parts = parts.map(([name, part]) => ({ name, part, text: '' }))
+    this.#silent = this.#parts.filter(({ part }) => !tellsChanges(part))
     this.#devices = devices.map(device => new DeviceKeeper(device, () => this.commit()))
     this.resumed = this.#file.records.length > 0
     if (this.#file.tornBytes > 0) log.warn(`${path}: dropped ${this.#file.tornBytes} bytes that were not whole`)
     try {
-      this.#restore()
+      if (this.resumed) this.#restore(path)
       this.#rewrite()
     } catch (error) {
       this.#file.close()
@@ -76,26 +96,58 @@ export class Keeper {
         `--state ${path}: ${(error as Error).message}; give a file in a folder that can be written`,
       )
     }
+    for (const part of this.#parts) {
+      if (tellsChanges(part.part)) part.part.onChange = () => void this.#changed.add(part)
+    }
     for (const [i, device] of devices.entries()) device.keepWith(this.#devices[i]!)
+    this.#looking = setInterval(() => this.#look(), LOOK_MS)
+    this.#looking.unref()
   }
 
-  #restore(): void {
-    const state: Record<string, Saved> = Object.assign({}, ...this.#file.records.map(record => record.state))
-    const answered = Object.assign({}, ...this.#file.records.map(record => record.answered))
-    for (const { name, part } of this.#parts) if (state[name] !== undefined) part.restore(state[name])
-    for (const keeper of this.#devices) keeper.restore(answered[keeper.name])
+  /** Throws OperatorError unless the file holds, of each part, what that part may save; then nothing is served. */
+  #restore(path: string): void {
+    const state = new Map<string, Saved>()
+    const answered = new Map<string, Saved>()
+    const put = (what: string, into: () => void): void => {
+      try {
+        into()
+      } catch (error) {
+        // Parts of plug-ins throw anything.
+        throw StateFile.wrongContent(path, `${what}: ${oneLine(error)}`)
+      }
+    }
+    for (const [i, record] of this.#file.records.entries()) {
+      put(`line ${i + 2}`, () => {
+        const entry = readSaved(savedEntry, record as Saved)
+        for (const [name, saved] of Object.entries(entry.state)) state.set(name, saved)
+        for (const [name, saved] of Object.entries(entry.answered)) answered.set(name, saved)
+      })
+    }
+    for (const { name, part } of this.#parts) {
+      put(name, () => part.restore(mustHave(state.get(name), 'is missing')))
+      state.delete(name)
+    }
+    for (const keeper of this.#devices) {
+      put(`answers to ${keeper.name}`, () => keeper.restore(mustHave(answered.get(keeper.name), 'are missing')))
+      answered.delete(keeper.name)
+    }
+    for (const name of [...state.keys(), ...answered.keys()]) {
+      put(name, () => mustFit(false, 'there is no such part'))
+    }
   }
 
   /** Writes what has changed since the last time. Nobody is told if that fails but the log: guests can't help it. */
   commit(): void {
     if (this.#closed) return
     try {
-      if (this.#failed || this.#file.isLong) this.#rewrite()
+      if (this.#mustRewrite || this.#file.isLong) this.#rewrite()
       else this.#append()
-      this.#failed = false
+      this.#mustRewrite = false
     } catch (error) {
-      if (!this.#failed) this.#log.error(`the state can't be kept until this is mended: ${(error as Error).message}`)
-      this.#failed = true
+      if (!this.#mustRewrite) {
+        this.#log.error(`the state can't be kept until this is mended: ${(error as Error).message}`)
+      }
+      this.#mustRewrite = true
     }
   }
 
@@ -106,19 +158,18 @@ export class Keeper {
   }
 
   #rewrite(): void {
-    for (const part of this.#parts) part.text = ''
+    for (const part of this.#parts) {
+      part.text = ''
+      this.#changed.add(part)
+    }
     this.#file.rewrite({ state: this.#changes(), answered: this.#answered(() => true) })
   }
 
   #changes(): Record<string, Saved> {
     const changes: Record<string, Saved> = {}
-    for (const part of this.#parts) {
-      const saved = part.part.save()
-      const text = JSON.stringify(saved)
-      if (text === part.text) continue
-      part.text = text
-      changes[part.name] = saved
-    }
+    for (const part of this.#changed) noteChange(part, changes)
+    for (const part of this.#silent) noteChange(part, changes)
+    this.#changed.clear()
     return changes
   }
 
@@ -127,11 +178,55 @@ export class Keeper {
     return Object.fromEntries(chosen.map(keeper => [keeper.name, keeper.takeAnswered()]))
   }
 
-  close(): void {
+  /** Looks whether the file is as it was left: who removed it would lose the state at the next start. */
+  #look(): void {
+    if (this.#closed || this.#mustRewrite) return
+    const { path } = this.#file
+    let fate: Fate
+    try {
+      fate = this.#file.fate
+    } catch (error) {
+      this.#log.error(`${path} can't be looked at: ${(error as Error).message}`)
+      this.#mustRewrite = true
+      return
+    }
+    if (fate === 'whole') return
+    if (fate === 'replaced') {
+      // Somebody's own file now: it may be another process's.
+      this.#log.error(`${path} was replaced by another file: the state is not kept any more; restart to use that file`)
+      this.#end()
+      return
+    }
+    this.#log.warn(`${path} was ${fate === 'deleted' ? fate : 'written to by somebody else'}: it is written anew`)
+    this.#mustRewrite = true
     this.commit()
+  }
+
+  #end(): void {
     this.#closed = true
+    clearInterval(this.#looking)
     this.#file.close()
   }
+
+  close(): void {
+    this.#look()
+    if (this.#closed) return
+    this.commit()
+    this.#end()
+  }
+}
+
+/** Adds what is saved of `part`, if the file does not say so already. */
+function noteChange(part: Part, changes: Record<string, Saved>): void {
+  const saved = part.part.save()
+  const text = JSON.stringify(saved)
+  if (text === part.text) return
+  part.text = text
+  changes[part.name] = saved
+}
+
+function oneLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).replaceAll(/\s+/g, ' ')
 }
 
 /** What must be equal for a state to fit: the platform file, and who talks to it in which ways. */

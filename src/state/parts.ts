@@ -1,7 +1,7 @@
 /** What a kept state is made of. */
 import { type Kept, keptParts } from '../platform/kept.js'
 import type { Platform } from '../platform/platform.js'
-import type { Agent } from '../protocols/agent.js'
+import { type Agent, AgentProtocol } from '../protocols/agent.js'
 import { type Protocol, resourceKinds } from '../protocols/protocol.js'
 
 /** All parts by name, in the order in which they are restored: resources before the agents that use them. */
@@ -22,4 +22,9 @@ export function partsOf(
     }
   }
   return parts
+}
+
+/** Whether a part says when it has changed. */
+export function tellsChanges(part: Kept): boolean {
+  return part instanceof AgentProtocol ? part.tellsChanges : 'onChange' in part
 }

@@ -11,12 +11,12 @@ import {
   closeSync,
   constants,
   fstatSync,
-  ftruncateSync,
   openSync,
   readFileSync,
   realpathSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs'
 import { crc32 } from 'node:zlib'
@@ -24,13 +24,19 @@ import { errorCode, OperatorError } from '../errors.js'
 import { lockFile } from '../native.js'
 
 const MAGIC = 'vhost-user-scmi state'
+/** Of this line and the records: one more whenever a part is saved in another shape. */
 const FORMAT = 1
 const MODE = 0o600
-const { O_RDWR, O_CREAT, O_APPEND } = constants
+const { O_RDWR, O_CREAT, O_APPEND, O_EXCL, O_NOFOLLOW } = constants
+
+const ADVICE = 'remove it to begin anew, or give another file'
 
 /** The file is rewritten when it is longer than this, and so many times as long as a rewritten one. */
 const LONG_BYTES = 1 << 20
 const LONG_FACTOR = 4
+
+/** What has become of a file that is in use; damaged: somebody else has written to it. */
+export type Fate = 'whole' | 'damaged' | 'deleted' | 'replaced'
 
 /** Which platform a file is of. */
 export interface StateOwner {
@@ -42,8 +48,8 @@ export interface StateOwner {
 
 export class StateFile<Entry> {
   readonly path: string
-  /** What the file held when it was opened. */
-  readonly records: readonly Entry[]
+  /** What the file held when it was opened: JSON of any shape. */
+  readonly records: readonly unknown[]
   /** Bytes at its end that were no whole record: a process died while it wrote them. */
   readonly tornBytes: number
   readonly #owner: StateOwner
@@ -56,13 +62,18 @@ export class StateFile<Entry> {
     this.#fd = fd
     this.#owner = owner
     const text = readFileSync(fd, 'utf8')
-    const { records, bytes } = readRecords<Entry>(text, path, owner)
+    const { records, bytes } = readRecords(text, path, owner)
     this.records = records
     this.#bytes = bytes
     this.tornBytes = fstatSync(fd).size - bytes
   }
 
   /** Opens a file, or makes a new one, and keeps others from it. Throws OperatorError if it is of no use. */
+  /** The error for content that is of no use. */
+  static wrongContent(path: string, what: string): OperatorError {
+    return new OperatorError(`--state ${path}: holds what this program does not write: ${what}; ${ADVICE}`)
+  }
+
   static open<Entry>(path: string, owner: StateOwner): StateFile<Entry> {
     let fd: number | undefined
     try {
@@ -80,6 +91,15 @@ export class StateFile<Entry> {
     return this.#bytes > this.#rewriteAbove
   }
 
+  /** What has become of it. Throws a system error. */
+  get fate(): Fate {
+    const found = statSync(this.path, { throwIfNoEntry: false })
+    if (!found) return 'deleted'
+    const own = fstatSync(this.#fd)
+    if (found.ino !== own.ino || found.dev !== own.dev) return 'replaced'
+    return own.size === this.#bytes ? 'whole' : 'damaged'
+  }
+
   /** Throws a system error; the file then needs `rewrite`. */
   append(record: Entry): void {
     const line = lineOf(record)
@@ -91,10 +111,8 @@ export class StateFile<Entry> {
   /** Replaces all records by this one, which says the same. Throws a system error, and then all is as before. */
   rewrite(record: Entry): void {
     const path = `${this.path}.new`
-    const fd = openSync(path, O_RDWR | O_CREAT | O_APPEND, MODE)
+    const fd = openNew(path)
     try {
-      // What a process left that died here.
-      ftruncateSync(fd, 0)
       lockFile(fd)
       const text = Buffer.concat([lineOf({ [MAGIC]: FORMAT, ...this.#owner }), lineOf(record)])
       for (let at = 0; at < text.length; ) at += writeSync(fd, text, at)
@@ -132,6 +150,19 @@ function openLocked(path: string): number {
   }
 }
 
+/**
+ * Makes a file where there is none. What a process left there that died is removed, and so is a link, which somebody else
+ * may have laid: whatever it leads to is left alone. Throws a system error.
+ */
+function openNew(path: string): number {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+  }
+  return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND, MODE)
+}
+
 function lineOf(record: unknown): Buffer {
   const json = JSON.stringify(record)
   return Buffer.from(`${checksum(json)} ${json}\n`)
@@ -144,28 +175,38 @@ function checksum(text: string): string {
 /** What a line holds, or undefined if it is not whole. */
 function parseLine(line: string): unknown {
   const json = line.slice(9)
-  return line.slice(0, 9) === `${checksum(json)} ` ? JSON.parse(json) : undefined
+  if (line.slice(0, 9) !== `${checksum(json)} `) return undefined
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
 }
 
 /** The records, and the bytes that hold them. Throws OperatorError. */
-function readRecords<Entry>(text: string, path: string, owner: StateOwner): { records: Entry[]; bytes: number } {
+function readRecords(text: string, path: string, owner: StateOwner): { records: unknown[]; bytes: number } {
   if (text === '') return { records: [], bytes: 0 }
   // What follows the last line's end is no whole line.
   const [first, ...lines] = text.split('\n').slice(0, -1)
-  const head = parseLine(first ?? '') as ({ [MAGIC]?: number } & StateOwner) | undefined
-  const advice = 'remove it to begin anew, or give another file'
-  if (head?.[MAGIC] !== FORMAT) {
-    throw new OperatorError(`--state ${path}: is no state file of this program, or damaged in line 1; ${advice}`)
+  const head = (parseLine(first ?? '') ?? {}) as { [MAGIC]?: unknown } & StateOwner
+  const format = head[MAGIC]
+  if (typeof format !== 'number') {
+    throw new OperatorError(`--state ${path}: is no state file of this program, or damaged in line 1; ${ADVICE}`)
+  }
+  if (format !== FORMAT) {
+    const age = format > FORMAT ? 'a newer' : 'an older'
+    const program = `${age} version of this program wrote it (format ${format}, this one has ${FORMAT})`
+    throw new OperatorError(`--state ${path}: ${program}; start that one, ${ADVICE}`)
   }
   if (head.fingerprint !== owner.fingerprint) {
     const whose = head.platform === owner.platform ? `another version of ${owner.platform}` : head.platform
-    throw new OperatorError(`--state ${path}: holds the state of another platform, ${whose}; ${advice}`)
+    throw new OperatorError(`--state ${path}: holds the state of another platform, ${whose}; ${ADVICE}`)
   }
   const entries = lines.map(parseLine)
   const whole = entries.indexOf(undefined) < 0 ? entries.length : entries.indexOf(undefined)
   if (entries.slice(whole).some(entry => entry !== undefined)) {
-    throw new OperatorError(`--state ${path}: is damaged in line ${whole + 2}; ${advice}`)
+    throw new OperatorError(`--state ${path}: is damaged in line ${whole + 2}; ${ADVICE}`)
   }
   const bytes = Buffer.byteLength([first, ...lines.slice(0, whole), ''].join('\n'))
-  return { records: entries.slice(0, whole) as Entry[], bytes }
+  return { records: entries.slice(0, whole), bytes }
 }

@@ -1,5 +1,5 @@
 /** `--state`: a device that was killed goes on where it was; a file that does not fit is refused. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { FrontEnd } from '../../src/front-end/front-end.js'
@@ -105,7 +105,7 @@ describe('--state', () => {
       await guest.connect(FrontEnd.connect(socketPath))
       await guest.send(CLOCK, CONFIG_SET, 1, 1, 0)
       await first.stop('SIGKILL')
-      const second = await start()
+      const second = await start('--release-after', '1')
       await second.said(/released what the driver held/)
       expect(await second.stop()).toBe(0)
     }))
@@ -124,6 +124,27 @@ describe('--state', () => {
       }),
     LIMIT_MS,
   )
+
+  test('a file that is deleted under the device is written anew, one that is replaced is left alone; both are said', () =>
+    inSite(async ({ socketPath, state, start }) => {
+      const first = await start()
+      const guest = createGuest()
+      await guest.connect(FrontEnd.connect(socketPath))
+      expect(await guest.send(CLOCK, RATE_SET, 0, 0, 2e6, 0)).toEqual([0])
+      unlinkSync(state)
+      await first.said(/board\.state was deleted: it is written anew/)
+      await first.stop('SIGKILL')
+      guest.disconnect()
+      const second = await start()
+      await resume(guest, socketPath)
+      expect(await guest.send(CLOCK, RATE_GET, 0)).toEqual([0, 2e6, 0])
+      writeFileSync(`${state}.other`, 'mine')
+      renameSync(`${state}.other`, state)
+      await second.said(/board\.state was replaced by another file: the state is not kept any more/)
+      expect(await guest.send(CLOCK, RATE_SET, 0, 0, 1e6, 0)).toEqual([0])
+      expect(await second.stop()).toBe(0)
+      expect(readFileSync(state, 'utf8')).toBe('mine')
+    }))
 
   test('a second process on the same file, another platform’s file and a damaged one are refused', () =>
     inSite(async ({ socketPath, state, platform, start }) => {

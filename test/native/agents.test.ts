@@ -35,7 +35,7 @@ const SENSOR = 0x15
 const CPU = 0
 const UART = 1
 const DENIED = -3
-const GRACE_MS = 1000
+const GRACE_MS = 30_000
 
 interface Rig {
   server: Server

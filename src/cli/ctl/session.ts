@@ -2,6 +2,7 @@
 import { ControlClient } from '../../control/client.js'
 import { printable, printableJson } from '../../printable.js'
 import type { CtlOptions } from '../ctl.js'
+import { ENDING_SIGNALS } from '../signals.js'
 
 /** Runs `use` with a connection. */
 export async function withDevice<T>({ control }: CtlOptions, use: (client: ControlClient) => Promise<T>): Promise<T> {
@@ -17,13 +18,11 @@ export async function withDevice<T>({ control }: CtlOptions, use: (client: Contr
 export async function untilInterrupted(stream: (signal: AbortSignal, end: () => void) => Promise<void>): Promise<void> {
   const abort = new AbortController()
   const end = () => abort.abort()
-  process.once('SIGINT', end)
-  process.once('SIGTERM', end)
+  for (const name of ENDING_SIGNALS) process.once(name, end)
   try {
     await stream(abort.signal, end)
   } finally {
-    process.off('SIGINT', end)
-    process.off('SIGTERM', end)
+    for (const name of ENDING_SIGNALS) process.off(name, end)
   }
 }
 

@@ -6,6 +6,7 @@ import type { ControlClient } from '../../control/client.js'
 import type { Readings, StatsEntry } from '../../control/shapes.js'
 import { OperatorError } from '../../errors.js'
 import type { CtlOptions } from '../ctl.js'
+import { ENDING_SIGNALS } from '../signals.js'
 import { type MessageRate, messageRates } from './rates.js'
 import { withDevice } from './session.js'
 import { type Change, Screen, type View } from './top-view.js'
@@ -14,8 +15,6 @@ import { type Change, Screen, type View } from './top-view.js'
 const ENTER_SCREEN = '\x1b[?1049h\x1b[H'
 const LEAVE_SCREEN = '\x1b[?1049l'
 const CLEAR_SCROLLED = '\x1b[3J'
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 const INTERVAL_MIN_MS = 100
 
@@ -70,7 +69,7 @@ class Viewer {
     const abort = new AbortController()
     const end = () => app.unmount()
     // Ctrl-C is a signal until the view takes the keys.
-    for (const signal of SIGNALS) process.once(signal, end)
+    for (const signal of ENDING_SIGNALS) process.once(signal, end)
     // Before the view is drawn anew, which only goes over what it drew itself.
     process.stdout.prependListener('resize', clear)
     const working = Promise.all([this.#look(app, abort.signal), this.#watch(abort.signal)])
@@ -79,7 +78,7 @@ class Viewer {
     } finally {
       abort.abort()
       app.unmount()
-      for (const signal of SIGNALS) process.off(signal, end)
+      for (const signal of ENDING_SIGNALS) process.off(signal, end)
       process.stdout.off('resize', clear)
     }
   }

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
-import type { Kept, Saved } from '../../platform/kept.js'
+import { type Kept, mustFit, readSaved, type Saved } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import type { Time } from '../../platform/time.js'
 import { batteryBackedProperties } from './properties.js'
@@ -40,7 +40,10 @@ interface BatteryBackedEvents {
   pressed: []
 }
 
+const savedRegisters = z.array(word)
+
 export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements Kept {
+  onChange: (() => void) | undefined
   readonly list: readonly Rtc[]
   readonly registers: Uint32Array
   readonly permissions: { registers: boolean; button: boolean }
@@ -92,12 +95,20 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements 
     this.buttonDown = false
   }
 
+  /** Sets a register that there is. */
+  setRegister(index: number, value: number): void {
+    this.registers[index] = value
+    this.onChange?.()
+  }
+
   save(): Saved {
     return [...this.registers]
   }
 
   restore(saved: Saved): void {
-    this.registers.set(saved as number[])
+    const registers = readSaved(savedRegisters, saved)
+    mustFit(registers.length === this.registers.length, `there are ${this.registers.length} registers`)
+    this.registers.set(registers)
   }
 
   /** Ends all timers. */

@@ -1,5 +1,6 @@
 /** NXP i.MX Battery-Backed Module protocol, 0x81 (Linux, vendors/imx/imx95.rst; imx-sm), version 1.0. */
-import type { Saved } from '../../platform/kept.js'
+import { z } from 'zod'
+import { readSaved, type Saved, savedWord } from '../../platform/kept.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
 import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/protocol.js'
@@ -37,7 +38,10 @@ const RTC_EVENT = 0x0
 const BUTTON_EVENT = 0x1
 const BUTTON_PRESSED = 1 << 0
 
+const savedState = z.tuple([z.boolean().describe('button'), z.array(z.tuple([savedWord, savedWord]))])
+
 class BbmState extends ResourceView<Rtc> implements AgentState {
+  onChange: (() => void) | undefined
   readonly model: BatteryBacked
   buttonSubscribed = false
   /** Flags of BBM_RTC_NOTIFY. */
@@ -56,6 +60,12 @@ class BbmState extends ResourceView<Rtc> implements AgentState {
     const before = this.#subscribed.get(rtc) ?? 0
     if ((before ^ flags) & ROLLOVER) rtc.watchRollover((flags & ROLLOVER) !== 0)
     this.#subscribed.set(rtc, flags)
+    this.onChange?.()
+  }
+
+  subscribeButton(on: boolean): void {
+    this.buttonSubscribed = on
+    this.onChange?.()
   }
 
   readonly #onAlarm = (rtc: Rtc, agentId: number): void => {
@@ -91,9 +101,9 @@ class BbmState extends ResourceView<Rtc> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    const [button, subscribed] = saved as [boolean, [number, number][]]
+    const [button, subscribed] = readSaved(savedState, saved)
     this.buttonSubscribed = button
-    for (const [id, flags] of subscribed) this.subscribe(this.list[id]!, flags)
+    for (const [id, flags] of subscribed) this.subscribe(this.saved(id), flags)
   }
 
   release(): void {
@@ -180,7 +190,7 @@ export const bbm = defineProtocol({
       const value = request.u32()
       if (index >= model.registers.length) return NOT_FOUND
       if (!model.permissions.registers) return DENIED
-      model.registers[index] = value
+      model.setRegister(index, value)
       return SUCCESS
     }),
     command(0x4, 'BBM_GPR_GET', [u32('index')], [u32('value')], ({ model }, request, reply) => {
@@ -214,7 +224,7 @@ export const bbm = defineProtocol({
         const flags = request.u32()
         if (!state.model.permissions.button) return DENIED
         if (flags & ~BUTTON_PRESSED) return INVALID_PARAMETERS
-        state.buttonSubscribed = flags !== 0
+        state.subscribeButton(flags !== 0)
         return SUCCESS
       },
       { needsEvents: true },

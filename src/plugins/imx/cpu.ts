@@ -68,7 +68,7 @@ function sleepModeSet(state: CpuState, request: RequestReader): number {
   if (flags & ~SLEEP_FLAGS || mode === undefined) return INVALID_PARAMETERS
   if (flags & LOW_POWER_COMPUTE && mode !== 'run') return INVALID_PARAMETERS
   if (!cpu.permissions.control) return DENIED
-  cpu.sleepMode = mode
+  state.cpus.setSleepMode(cpu, mode)
   return SUCCESS
 }
 
@@ -84,6 +84,7 @@ function wakeSet(maskOf: (cpu: Cpu) => Uint32Array) {
     const mask = maskOf(cpu)
     if (first + words.length > mask.length) return INVALID_PARAMETERS
     mask.set(words, first)
+    cpu.onChange?.()
     return SUCCESS
   }
 }
@@ -104,6 +105,7 @@ function domainsSet(state: CpuState, request: RequestReader): number {
   if (configs.some(({ setting }) => setting >= LPM_SETTINGS.length)) return INVALID_PARAMETERS
   if (!cpu.permissions.control) return DENIED
   for (const { domain, setting, retained } of configs) cpu.lowPower.domains.set(domain.name, { setting, retained })
+  cpu.onChange?.()
   return SUCCESS
 }
 
@@ -119,6 +121,7 @@ function interfacesSet(state: CpuState, request: RequestReader): number {
   if (settings.some(setting => setting >= LPM_SETTINGS.length)) return INVALID_PARAMETERS
   if (!cpu.permissions.control) return DENIED
   for (const [i, id] of ids.entries()) cpu.lowPower.interfaces.set(id, settings[i]!)
+  cpu.onChange?.()
   return SUCCESS
 }
 

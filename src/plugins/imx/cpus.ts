@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
-import type { Kept, Saved } from '../../platform/kept.js'
+import { type Kept, readSaved, type Saved, savedLong } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import { LowPower } from './low-power.js'
 import { cpuProperties } from './properties.js'
@@ -56,9 +56,17 @@ export interface VectorUse {
   resume: boolean
 }
 
+const savedCpu = z.tuple([
+  z.enum(['start', 'hold', 'stop', 'sleep']),
+  z.enum(['run', 'wait', 'stop', 'suspend']),
+  z.strictObject({ boot: savedLong, start: savedLong, resume: savedLong }),
+  z.custom<Saved>(),
+])
+
 export class Cpu implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   readonly vectorTable: boolean
   readonly permissions: { control: boolean }
   readonly lowPowerInterfaces: number
@@ -85,7 +93,7 @@ export class Cpu implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [runMode, sleepMode, vectors, lowPower] = saved as [RunMode, SleepMode, Cpu['vectors'], Saved]
+    const [runMode, sleepMode, vectors, lowPower] = readSaved(savedCpu, saved)
     this.runMode = runMode
     this.sleepMode = sleepMode
     Object.assign(this.vectors, vectors)
@@ -122,6 +130,7 @@ export class Cpus extends EventEmitter<CpuEvents> {
   /** Starts it at its start address, which it will resume at, too. */
   start(cpu: Cpu, agentId: number): void {
     cpu.vectors.resume = cpu.vectors.start
+    cpu.onChange?.()
     this.#run(cpu, 'start', agentId)
   }
 
@@ -135,12 +144,19 @@ export class Cpus extends EventEmitter<CpuEvents> {
     if (use.boot) cpu.vectors.boot = address
     if (use.start) cpu.vectors.start = address
     if (use.resume) cpu.vectors.resume = address
+    cpu.onChange?.()
     return true
+  }
+
+  setSleepMode(cpu: Cpu, mode: SleepMode): void {
+    cpu.sleepMode = mode
+    cpu.onChange?.()
   }
 
   #run(cpu: Cpu, mode: RunMode, agentId: number): void {
     if (cpu.runMode === mode) return
     cpu.runMode = mode
+    cpu.onChange?.()
     this.emit('runModeChanged', cpu, agentId)
   }
 }

@@ -1,5 +1,6 @@
 /** NXP i.MX Logical Machine Management protocol, 0x80 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. */
-import type { Saved } from '../../platform/kept.js'
+import { z } from 'zod'
+import { readSaved, type Saved, savedWord } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
 import type { Agent, AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
@@ -36,7 +37,10 @@ const NOTIFY_FLAGS = 0xf
 
 const LMM_EVENT = 0x0
 
+const savedSubscriptions = z.array(z.tuple([savedWord.describe('id'), z.int().min(0).max(NOTIFY_FLAGS)]))
+
 class LmmState extends ResourceView<Lm> implements AgentState {
+  onChange: (() => void) | undefined
   readonly lms: Lms
   /** The machine that this agent runs in. */
   readonly own: Lm
@@ -55,6 +59,7 @@ class LmmState extends ResourceView<Lm> implements AgentState {
 
   subscribe(lm: Lm, flags: number): void {
     this.#subscribed.set(lm, flags)
+    this.onChange?.()
   }
 
   readonly #onChanged = (lm: Lm, change: LmChange, by: Lm | undefined): void => {
@@ -89,7 +94,7 @@ class LmmState extends ResourceView<Lm> implements AgentState {
   }
 
   restore(saved: Saved): void {
-    for (const [id, flags] of saved as [number, number][]) this.subscribe(this.list[id]!, flags)
+    for (const [id, flags] of readSaved(savedSubscriptions, saved)) this.subscribe(this.saved(id), flags)
   }
 
   release(): void {

@@ -6,13 +6,13 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
-import type { Kept, Saved } from '../../platform/kept.js'
+import { type Kept, mustHave, readSaved, type Saved } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import type { Time, Timer } from '../../platform/time.js'
 import { duration } from '../../platform/units.js'
 import { lmProperties } from './properties.js'
-import { type Reason, type Reasons, reasonSchema, requestedBy, requireImx, shortName } from './reasons.js'
+import { type Reasons, reasonSchema, requestedBy, requireImx, shortName } from './reasons.js'
 
 const permissionsSchema = z
   .strictObject({
@@ -43,9 +43,16 @@ const LMS_MAX = 16
 const lmsSchema = z.array(lmSchema).min(1).max(LMS_MAX)
 type LmConfig = z.infer<typeof lmSchema>
 
+const savedLm = z.tuple([
+  z.enum(['off', 'on', 'suspended', 'powered']),
+  reasonSchema.nullable().describe('boot'),
+  reasonSchema.nullable().describe('shutdown'),
+])
+
 export class Lm implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   /** Names of the agents that run in it. */
   readonly agents: readonly string[]
   /** Whether it runs agents of this platform, so that it is not for us to say what it does. */
@@ -74,7 +81,7 @@ export class Lm implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [state, boot, shutdown] = saved as [LmState, Reason | null, Reason | null]
+    const [state, boot, shutdown] = readSaved(savedLm, saved)
     this.state = state
     this.reasons.boot = boot ?? undefined
     this.reasons.shutdown = shutdown ?? undefined
@@ -93,7 +100,16 @@ interface LmEvents {
   requested: [lm: Lm, request: LmRequest, by: Lm | undefined]
 }
 
+const savedLms = z.array(
+  z.tuple([
+    z.int().describe('id'),
+    z.enum(['shutdown', 'reset', 'suspend', 'wake']),
+    z.int().nullable().describe('by'),
+  ]),
+)
+
 export class Lms extends EventEmitter<LmEvents> implements Kept {
+  onChange: (() => void) | undefined
   readonly list: readonly Lm[]
   readonly #default: Lm
   readonly #time: Time
@@ -141,7 +157,9 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
 
   /** Gives it power, so that it can be loaded; a machine that has it stays as it is. */
   powerOn(lm: Lm): void {
-    if (lm.state === 'off') lm.state = 'powered'
+    if (lm.state !== 'off') return
+    lm.state = 'powered'
+    lm.onChange?.()
   }
 
   /** Starts it; one that runs, or sleeps, stays as it is. */
@@ -181,9 +199,11 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
   #doLater(lm: Lm, request: LmRequest, by: Lm | undefined): void {
     const timer = this.#time.after(lm.latencyUs, () => {
       this.#pending.delete(lm)
+      this.onChange?.()
       this[request](lm, by)
     })
     this.#pending.set(lm, { timer, request, by })
+    this.onChange?.()
   }
 
   /** What machines are about to do. */
@@ -192,8 +212,9 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
   }
 
   restore(saved: Saved): void {
-    for (const [id, request, by] of saved as [number, LmRequest, number | null][]) {
-      this.#doLater(this.list[id]!, request, by === null ? undefined : this.list[by])
+    const machine = (id: number): Lm => mustHave(this.list[id], `there is no machine ${id}`)
+    for (const [id, request, by] of readSaved(savedLms, saved)) {
+      this.#doLater(machine(id), request, by === null ? undefined : machine(by))
     }
   }
 
@@ -207,6 +228,8 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
     this.#pending.get(lm)?.timer.cancel()
     this.#pending.delete(lm)
     lm.state = state
+    this.onChange?.()
+    lm.onChange?.()
     this.emit('changed', lm, change, by)
   }
 }

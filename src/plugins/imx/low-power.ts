@@ -2,7 +2,8 @@
  * What wakes a CPU of an i.MX, and what stays on while it sleeps. There is no hardware here that would do it: it is kept,
  * and shown. Knows no bytes.
  */
-import type { Saved } from '../../platform/kept.js'
+import { z } from 'zod'
+import { mustFit, readSaved, type Saved, savedWord } from '../../platform/kept.js'
 
 /** Up to which sleep mode of the CPU something stays on, as CPU_PD_LPM_CONFIG_SET numbers it. */
 export const LPM_SETTINGS = ['on_never', 'on_run', 'on_run_wait', 'on_run_wait_stop', 'on_always'] as const
@@ -14,6 +15,17 @@ export interface DomainSetting {
   /** Memories that are retained. */
   retained: number
 }
+
+const savedSetting = z
+  .int()
+  .min(0)
+  .max(LPM_SETTINGS.length - 1)
+const savedLowPower = z.tuple([
+  z.array(savedWord),
+  z.array(savedWord),
+  z.array(z.tuple([z.string(), savedSetting, savedWord])),
+  z.array(z.tuple([z.int().min(0), savedSetting])),
+])
 
 export class LowPower {
   /** Interrupts that do not wake the CPU, a bit each. */
@@ -35,12 +47,9 @@ export class LowPower {
   }
 
   restore(saved: Saved): void {
-    const [irqMask, nonIrqMask, domains, interfaces] = saved as [
-      number[],
-      number[],
-      [string, number, number][],
-      [number, number][],
-    ]
+    const [irqMask, nonIrqMask, domains, interfaces] = readSaved(savedLowPower, saved)
+    mustFit(irqMask.length === this.irqMask.length, `there are ${this.irqMask.length} words of interrupts`)
+    mustFit(nonIrqMask.length === this.nonIrqMask.length, `there are ${this.nonIrqMask.length} words of other sources`)
     this.irqMask.set(irqMask)
     this.nonIrqMask.set(nonIrqMask)
     for (const [name, setting, retained] of domains) this.domains.set(name, { setting, retained })

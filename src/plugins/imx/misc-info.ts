@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
-import type { Kept, Saved } from '../../platform/kept.js'
+import { type Kept, mustFit, readSaved, type Saved } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
 import { miscProperties } from './properties.js'
 import { type Reasons, reasonSchema, requireImx, shortName, word } from './reasons.js'
@@ -106,7 +106,11 @@ interface MiscEvents {
   happened: [control: Control, flags: number]
 }
 
+/** Values and words besides, by control. */
+const savedControls = z.array(z.tuple([z.array(word), z.array(word)]))
+
 export class Misc extends EventEmitter<MiscEvents> implements Kept {
+  onChange: (() => void) | undefined
   readonly deviceControls: readonly Control[]
   readonly boardControls: readonly Control[]
   readonly reasonNames: readonly string[]
@@ -152,12 +156,14 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
   /** Sets as many words as the control has; `agentId` 0 is the platform itself. */
   set(control: Control, values: ArrayLike<number>, agentId: number): void {
     control.values.set(values)
+    this.onChange?.()
     this.emit('changed', control, agentId)
   }
 
   /** Sets words that the control has besides, from an address on; `agentId` 0 is the platform itself. */
   setExtended(control: Control, first: number, values: ArrayLike<number>, agentId: number): void {
     control.extended.set(values, first)
+    this.onChange?.()
     this.emit('changed', control, agentId)
   }
 
@@ -167,9 +173,14 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
 
   restore(saved: Saved): void {
     const controls = [...this.deviceControls, ...this.boardControls]
-    for (const [i, [values, extended]] of (saved as [number[], number[]][]).entries()) {
-      controls[i]!.values.set(values)
-      controls[i]!.extended.set(extended)
+    const all = readSaved(savedControls, saved)
+    mustFit(all.length === controls.length, `there are ${controls.length} controls`)
+    for (const [i, { name, values, extended }] of controls.entries()) {
+      const [savedValues, savedExtended] = all[i]!
+      mustFit(savedValues.length === values.length, `${name} has ${values.length} words`)
+      mustFit(savedExtended.length === extended.length, `${name} has ${extended.length} words besides`)
+      values.set(savedValues)
+      extended.set(savedExtended)
     }
   }
 

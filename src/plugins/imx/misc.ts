@@ -2,7 +2,8 @@
  * NXP i.MX Miscellaneous protocol, 0x84 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. DDR information
  * (0x22) is not declared: there is no DDR controller here.
  */
-import type { Saved } from '../../platform/kept.js'
+import { z } from 'zod'
+import { mustHave, readSaved, type Saved, savedWord } from '../../platform/kept.js'
 import type { Platform } from '../../platform/platform.js'
 import type { AgentProtocol } from '../../protocols/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/names.js'
@@ -28,7 +29,10 @@ const SYSTEM = 1 << 0
 
 const CONTROL_EVENT = 0x0
 
+const savedSubscriptions = z.array(z.tuple([savedWord.describe('id'), savedWord.describe('flags')]))
+
 class MiscState implements AgentState {
+  onChange: (() => void) | undefined
   readonly misc: Misc
   readonly platform: Platform
   readonly deviceControls: ResourceView<Control>
@@ -62,6 +66,7 @@ class MiscState implements AgentState {
 
   subscribe(control: Control, flags: number): void {
     this.#subscribed.set(control, flags)
+    this.onChange?.()
   }
 
   save(): Saved {
@@ -69,9 +74,9 @@ class MiscState implements AgentState {
   }
 
   restore(saved: Saved): void {
-    for (const [id, flags] of saved as [number, number][]) {
+    for (const [id, flags] of readSaved(savedSubscriptions, saved)) {
       const { list } = id & BOARD ? this.boardControls : this.deviceControls
-      this.subscribe(list[id & BOARD ? id - BOARD : id]!, flags)
+      this.subscribe(mustHave(list[id & BOARD ? id - BOARD : id], `there is no control ${id}`), flags)
     }
   }
 

@@ -62,7 +62,7 @@ export function batteryBackedProperties(model: BatteryBacked): ResourceGroup[] {
     numberProperty(`register_${i}`, 'General-purpose register', undefined, {
       read: () => model.registers[i],
       allowed: WORD,
-      set: value => void model.registers.fill(value, i, i + 1),
+      set: value => model.setRegister(i, value),
     }),
   )
   const module = { name: '', main: 'button', of: model, properties: [button, ...registers] }
@@ -89,9 +89,7 @@ function rtcProperties(model: BatteryBacked, rtc: Rtc): Property[] {
     }),
     flagProperty('lost', 'The time was lost, and not set since', {
       read: () => rtc.lost,
-      set: lost => {
-        rtc.lost = lost
-      },
+      set: lost => rtc.setLost(lost),
     }),
   ]
 }

@@ -1,7 +1,7 @@
 /** A real-time clock of the battery-backed module: it counts with the platform's time. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
-import type { Kept, Saved } from '../../platform/kept.js'
+import { type Kept, mustFit, readSaved, type Saved, voter } from '../../platform/kept.js'
 import type { Time, Timer } from '../../platform/time.js'
 import { shortName } from './reasons.js'
 
@@ -39,9 +39,17 @@ export interface RtcListener {
   rollover(rtc: Rtc): void
 }
 
+const savedRtc = z.tuple([
+  z.int().min(0).describe('ticks'),
+  z.number().min(0).describe('since'),
+  z.boolean().describe('lost'),
+  z.array(z.tuple([voter, z.int().min(0).describe('seconds')])),
+])
+
 export class Rtc implements Kept {
   readonly id: number
   readonly name: string
+  onChange: (() => void) | undefined
   readonly secondsWidth: number
   readonly ticksWidth: number
   readonly ticksPerSecond: number
@@ -99,7 +107,7 @@ export class Rtc implements Kept {
     if (ticks >= this.#period) return false
     this.#ticks = ticks
     this.#sinceUs = this.#time.nowUs
-    this.lost = false
+    this.setLost(false)
     this.#plan()
     return true
   }
@@ -114,8 +122,15 @@ export class Rtc implements Kept {
     if (seconds === undefined) this.#alarms.delete(agentId)
     else if (seconds > this.seconds && this.#holds(seconds)) this.#alarms.set(agentId, seconds)
     else return false
+    this.onChange?.()
     this.#plan()
     return true
+  }
+
+  /** The time was lost, or is known again. */
+  setLost(lost: boolean): void {
+    this.lost = lost
+    this.onChange?.()
   }
 
   /** Counts one more, or one less, who wants to know of roll-overs. */
@@ -130,7 +145,9 @@ export class Rtc implements Kept {
   }
 
   restore(saved: Saved): void {
-    const [ticks, sinceUs, lost, alarms] = saved as [number, number, boolean, [number, number][]]
+    const [ticks, sinceUs, lost, alarms] = readSaved(savedRtc, saved)
+    mustFit(ticks < this.#period, `${ticks} ticks are too many`)
+    for (const [, seconds] of alarms) mustFit(this.#holds(seconds), `an alarm at ${seconds} s is too late`)
     this.#ticks = ticks
     this.#sinceUs = Math.min(sinceUs, this.#time.nowUs)
     this.lost = lost
@@ -172,6 +189,7 @@ export class Rtc implements Kept {
     const rolledOver = nowUs >= this.#rolloverAtUs
     const due = [...this.#alarms].filter(([, seconds]) => nowUs >= this.#alarmAtUs(seconds))
     for (const [agentId] of due) this.#alarms.delete(agentId)
+    this.onChange?.()
     this.#plan()
     for (const [agentId] of due) this.#listener.alarm(this, agentId)
     if (rolledOver) this.#listener.rollover(this)

@@ -1,6 +1,20 @@
 /** A state file: whole records come back, beginnings of records go, and whatever else is wrong is said in one line. */
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { OperatorError } from '../../../src/errors.js'
 import { StateFile } from '../../../src/state/state-file.js'
@@ -11,6 +25,7 @@ interface Entry {
   text?: string
 }
 
+const ADVICE = 'remove it to begin anew, or give another file'
 const OWNER = { platform: 'board.yaml', fingerprint: 'abc' }
 const open = (path: string, owner = OWNER) => StateFile.open<Entry>(path, owner)
 
@@ -66,7 +81,7 @@ describe('a state file', () => {
         truncateSync(path, length - cut)
         const file = open(path)
         expect(
-          file.records.map(({ n }) => n),
+          (file.records as Entry[]).map(({ n }) => n),
           `${cut} bytes less`,
         ).toEqual([1, 2])
         expect(file.tornBytes).toBe(Buffer.byteLength(last) + 1 - cut)
@@ -95,6 +110,58 @@ describe('a state file', () => {
       const again = open(path)
       expect(again.records).toEqual([{ n: 9 }])
       again.close()
+    }))
+
+  it('is rewritten without a look at what somebody has laid where its successor is written', () =>
+    withFile(path => {
+      const victim = join(path, '..', 'victim')
+      for (const lay of [symlinkSync, linkSync]) {
+        writeFileSync(victim, 'precious')
+        lay(victim, `${path}.new`)
+        const file = open(path)
+        file.rewrite({ n: 9 })
+        file.close()
+        expect(readFileSync(victim, 'utf8')).toBe('precious')
+        expect(lstatSync(path).isFile()).toBe(true)
+        expect(readdirSync(join(path, '..')).sort()).toEqual(['board.state', 'victim'])
+      }
+    }))
+
+  it('knows when it was deleted, replaced, or written to by somebody else', () =>
+    withFile(path => {
+      const file = open(path)
+      expect(file.fate).toBe('whole')
+      appendFileSync(path, 'x')
+      expect(file.fate).toBe('damaged')
+      file.rewrite({ n: 1 })
+      expect(file.fate).toBe('whole')
+      unlinkSync(path)
+      expect(file.fate).toBe('deleted')
+      file.rewrite({ n: 1 })
+      writeFileSync(`${path}.other`, '')
+      renameSync(`${path}.other`, path)
+      expect(file.fate).toBe('replaced')
+      file.close()
+    }))
+
+  it.each([
+    { format: 2, age: 'a newer' },
+    { format: 0, age: 'an older' },
+  ])('of $age version of the program is refused, which says what to do', ({ format, age }) =>
+    withFile(path => {
+      const json = JSON.stringify({ 'vhost-user-scmi state': format, ...OWNER })
+      writeFileSync(path, `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)
+      const says = `${age} version of this program wrote it (format ${format}, this one has 1); start that one, ${ADVICE}`
+      expect(refusalOf(path)).toBe(`--state ${path}: ${says}`)
+    }),
+  )
+
+  it('is refused if its checksums are right over what is no JSON, or no map', () =>
+    withFile(path => {
+      for (const json of ['{', '5', 'null', '[]', '{"vhost-user-scmi state":"1"}']) {
+        writeFileSync(path, `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)
+        expect(refusalOf(path)).toContain('is no state file of this program, or damaged in line 1')
+      }
     }))
 
   it('is rewritten behind a symbolic link', () =>
@@ -131,7 +198,6 @@ describe('a state file', () => {
       open(path).close()
     }))
 
-  const ADVICE = 'remove it to begin anew, or give another file'
   it.each([
     {
       name: 'is another platform’s',

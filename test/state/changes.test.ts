@@ -1,0 +1,123 @@
+/**
+ * Only what has changed is written, and nothing that has: after every batch of random messages, timers, what the host sets
+ * and drivers that come anew, the file says what all parts say. FUZZ_SEED repeats a failure.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { RequestError } from '../../src/errors.js'
+import { clocks } from '../../src/platform/clocks.js'
+import { agentsOf } from '../../src/platform/config.js'
+import type { Kept, Saved } from '../../src/platform/kept.js'
+import type { Property } from '../../src/platform/property.js'
+import { VirtualTime } from '../../src/platform/time.js'
+import imx from '../../src/plugins/imx/index.js'
+import { protocols as standard } from '../../src/protocols/index.js'
+import { type Server, serve } from '../../src/serve.js'
+import { partsOf } from '../../src/state/parts.js'
+import { inFolder } from '../cli/command.js'
+import { Random } from '../driver/random.js'
+import { cases, configs, texts } from '../support/kept-side.js'
+import { CheckedEvents, RandomMessages } from '../support/random-messages.js'
+
+const BATCHES = 250
+const SHAPE = { strangeIds: 5, strangeLengths: 5, strangeWords: 20, strangeRooms: 5 }
+
+const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
+console.info(`changes of kept states: FUZZ_SEED=${seed}`)
+
+function partsIn(server: Server): [name: string, part: Kept][] {
+  const agents = server.devices.map(({ agent }) => agent)
+  const parts = partsOf(server.platform, server.protocols, agents)
+  for (const { agent, events } of server.devices) parts.push([`agents/${agent.name}/events`, events])
+  return parts
+}
+
+/** What a file says, by the names of parts, as JSON. */
+function partsInFile(path: string): Record<string, string> {
+  const said: Record<string, string> = {}
+  for (const line of readFileSync(path, 'utf8').split('\n').slice(1, -1)) {
+    const { state } = JSON.parse(line.slice(9)) as { state: Record<string, Saved> }
+    for (const [name, saved] of Object.entries(state)) said[name] = JSON.stringify(saved)
+  }
+  return said
+}
+
+/** Sets a property of the platform to some value that it can have. */
+function setSomething(server: Server, random: Random): void {
+  const groups = server.protocols.flatMap(({ resource }) =>
+    resource && server.platform.has(resource)
+      ? (resource.properties?.(server.platform.model(resource), server.platform) ?? [])
+      : [],
+  )
+  const properties = groups.flatMap(({ resources }) => resources.flatMap(({ properties }) => properties))
+  const property: Property = properties[random.below(properties.length)]!
+  const allowed = property.allowed?.()
+  if (!property.set) return
+  try {
+    if (property.type === 'flag') property.set(random.below(2) === 1)
+    else if (allowed && 'step' in allowed) property.set(random.below(2) === 1 ? allowed.max : allowed.min)
+    else if (allowed && allowed.length > 0) property.set(allowed[random.below(allowed.length)]!)
+  } catch (error) {
+    // Agents may have it otherwise.
+    if (!(error instanceof RequestError)) throw error
+  }
+}
+
+async function serveIn(folder: string, preset: string, time: VirtualTime): Promise<{ server: Server; state: string }> {
+  const state = join(folder, 'state')
+  const names = agentsOf(configs[preset]!).map(({ name }) => name)
+  const endpoints = Object.fromEntries(names.map(name => [name, { socketPath: join(folder, name) }]))
+  const server = await serve({ platform: { text: texts[preset as keyof typeof texts] }, endpoints, state, time })
+  // As if there were drivers with event queues, that offer no buffers.
+  for (const { events } of server.devices) events.available = true
+  return { server, state }
+}
+
+describe('after each batch the file says what the platform is like', () => {
+  it.each(cases)('$name of $preset', ({ preset, protocol }) =>
+    inFolder(async folder => {
+      const time = new VirtualTime()
+      const { server, state } = await serveIn(folder, preset, time)
+      const random = new Random(seed)
+      const events = new CheckedEvents([...standard, ...imx])
+      for (let batch = 0; batch < BATCHES; batch++) {
+        const device = server.devices[random.below(server.devices.length)]!
+        const { agent } = device
+        const served = agent.protocols[protocol.id]
+        const what = random.below(20)
+        if (what === 0) time.advance(random.below(3_000_000))
+        else if (what === 1) setSomething(server, random)
+        else if (what === 2) device.forgetDriver()
+        else if (served) {
+          const options = { agent, served, events, digest: () => 0, shape: SHAPE }
+          new RandomMessages({ ...options, seed: seed + batch }).send(1 + random.below(8))
+        }
+        server.keeper!.commit()
+        const all = partsIn(server).map(([name, part]) => [name, JSON.stringify(part.save())])
+        expect(partsInFile(state), `batch ${batch}`).toEqual(Object.fromEntries(all))
+      }
+      server.close()
+    }),
+  )
+
+  it('a rate that is set on `large` has one part of 1,758 looked at', () =>
+    inFolder(async folder => {
+      const state = join(folder, 'state')
+      const server = await serve({ platform: 'large', endpoint: { socketPath: join(folder, 'scmi') }, state })
+      let saves = 0
+      for (const [, part] of partsIn(server)) {
+        const save = part.save.bind(part)
+        part.save = () => {
+          saves++
+          return save()
+        }
+      }
+      const model = server.platform.model(clocks)
+      const clock = model.list.find(({ range }) => range.min < range.max)!
+      model.setRate(clock, clock.range.max, 1)
+      server.keeper!.commit()
+      expect(saves).toBe(1)
+      server.close()
+    }))
+})

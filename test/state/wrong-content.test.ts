@@ -1,0 +1,187 @@
+/**
+ * State files whose checksums are right and whose content is not: each value of a real one in turn replaced by others. What
+ * is taken is taken as it stands and does no harm; all else is an error of one line. FUZZ_SEED repeats a failure.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import type { Saved } from '../../src/platform/kept.js'
+import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
+import { Random } from '../driver/random.js'
+import { cases, configs, Side } from '../support/kept-side.js'
+
+const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
+console.info(`wrong content of state files: FUZZ_SEED=${seed}`)
+
+const OTHERS: readonly unknown[] = [
+  null,
+  true,
+  false,
+  0,
+  -1,
+  1.5,
+  7,
+  2 ** 33,
+  -1e300,
+  '',
+  'x',
+  '__proto__',
+  [],
+  {},
+  [null],
+  [[]],
+  [0, 0, 0],
+]
+
+/** Of each part. */
+const MUTANTS = 400
+/** Of those that are taken, one of so many is served for a while. */
+const LOOKED_AT = 40
+
+type Node = { [key: string]: Node } | Node[] | string | number | boolean | null
+
+/** `node` with some values in it replaced by others, removed, or there twice. */
+function* mutants(node: Node, random: Random): Generator<Node> {
+  const text = JSON.stringify(node)
+  for (const other of OTHERS) if (other !== node) yield other as Node
+  for (let i = 0; i < MUTANTS; i++) {
+    const root = { node: JSON.parse(text) as Node }
+    mutate(root, random)
+    yield root.node
+  }
+}
+
+/** Changes one value somewhere below `node`. */
+function mutate(node: Node, random: Random): void {
+  if (typeof node !== 'object' || node === null) return
+  const all = node as { [key: string]: Node }
+  const keys = Object.keys(all)
+  if (keys.length === 0) return
+  const key = keys[random.below(keys.length)]!
+  const inner = all[key]!
+  if (typeof inner === 'object' && inner !== null && Object.keys(inner).length > 0 && random.below(4) > 0) {
+    mutate(inner, random)
+    return
+  }
+  const what = random.below(OTHERS.length + 2)
+  if (what < OTHERS.length) all[key] = OTHERS[what] as Node
+  else if (Array.isArray(node) && what === OTHERS.length) node.splice(Number(key), 1)
+  else if (Array.isArray(node)) node.push(inner)
+  else if (what === OTHERS.length) delete all[key]
+  else all.more = inner
+}
+
+/** Parts of one kind are alike: one with much in it will do. */
+function onePerKind(saved: Record<string, Saved>): [string, Saved][] {
+  const largest = new Map<string, [string, Saved]>()
+  for (const [name, part] of Object.entries(saved)) {
+    const kind = name.startsWith('agents/') ? name : name.split('/')[0] + (name.endsWith('/') ? '/' : '')
+    const length = JSON.stringify(part).length
+    if (length < 600 && length > JSON.stringify(largest.get(kind)?.[1] ?? '').length) largest.set(kind, [name, part])
+  }
+  return [...largest.values()]
+}
+
+describe('what a part saved, changed', () => {
+  it.each(cases)('$name of $preset', { timeout: 120_000 }, ({ preset, protocol }) => {
+    const config = configs[preset]!
+    const first = new Side(config)
+    first.send(protocol, seed, 400)
+    const saved = first.save()
+    let side = new Side(config)
+    let parts = new Map(side.parts())
+    const random = new Random(seed)
+    let [taken, refused] = [0, 0]
+    for (const [name, part] of onePerKind(saved)) {
+      for (const mutant of mutants(part as Node, random)) {
+        try {
+          parts.get(name)!.restore(mutant as Saved)
+        } catch (error) {
+          refused++
+          const text = `${(error as Error).constructor.name}: ${(error as Error).message}`
+          if (!/^Error: [^\n]{1,200}$/.test(text))
+            throw new Error(`${name} with ${JSON.stringify(mutant)}`, { cause: error })
+          continue
+        }
+        if (taken++ % LOOKED_AT !== 0) continue
+        side.time.advance(60_000_000)
+        side.send(protocol, seed, 20)
+        side.platform.close()
+        side = new Side(config)
+        parts = new Map(side.parts())
+      }
+    }
+    expect(refused).toBeGreaterThan(50)
+    expect(refused).toBeGreaterThan(taken)
+  })
+})
+
+const PLATFORM = 'vendor: v\nclocks: [{ name: a, rates: [1 MHz, 2 MHz] }, { name: b, rate: 1 MHz }]\n'
+
+type Entry = { state: Record<string, Saved>; answered: Record<string, unknown> }
+
+const lineOf = (json: string): string => `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`
+
+describe('a file with a wrong content is an error of one line, and stays as it is', () => {
+  const good = (entry: Entry): Entry => entry
+  it.each([
+    { what: 'nothing wrong', change: good, says: undefined },
+    {
+      what: 'a text for a part',
+      change: ({ state, ...rest }: Entry) => ({ ...rest, state: { ...state, 'clocks/a': 'x' } }),
+      says: 'clocks/a: Invalid input: expected tuple, received string',
+    },
+    {
+      what: 'a rate that the clock lacks',
+      change: ({ state, ...rest }: Entry) => ({ ...rest, state: { ...state, 'clocks/a': [5, 1, null, [], []] } }),
+      says: "clocks/a: it can't have 5 Hz",
+    },
+    {
+      what: 'an unknown part',
+      change: ({ state, ...rest }: Entry) => ({ ...rest, state: { ...state, 'clocks/c': null } }),
+      says: 'clocks/c: there is no such part',
+    },
+    { what: 'no parts', change: ({ answered }: Entry) => ({ state: {}, answered }), says: 'clocks/a: is missing' },
+    {
+      what: 'a list of parts',
+      change: ({ answered }: Entry) => ({ state: [], answered }),
+      says: 'line 2: state: not a map of parts',
+    },
+    { what: 'a number for a record', change: () => 5, says: 'line 2: Invalid input: expected object, received number' },
+    {
+      what: 'answers of another shape',
+      change: ({ state }: Entry) => ({ state, answered: { guest: { at: 0, messages: 'no' } } }),
+      says: 'answers to guest: messages: Invalid input: expected array, received string',
+    },
+  ])('$what', { timeout: 60_000 }, ({ change, says }) =>
+    inFolder(async folder => {
+      const [platform, state, socket] = ['board.yaml', 'state', 'socket'].map(name => join(folder, name)) as [
+        string,
+        string,
+        string,
+      ]
+      writeFileSync(platform, PLATFORM)
+      const args = ['--platform', platform, '--state', state, '--socket-path', socket]
+      const first = new RunningCommand(args)
+      await first.said(/ready/)
+      expect(await first.stop()).toBe(0)
+      const [head, record] = readFileSync(state, 'utf8').split('\n') as [string, string]
+      const text = `${head}\n${lineOf(JSON.stringify(change(JSON.parse(record.slice(9)) as Entry)))}`
+      writeFileSync(state, text)
+      if (says === undefined) {
+        const second = new RunningCommand(args)
+        await second.said(/ready/)
+        expect(await second.stop()).toBe(0)
+        return
+      }
+      const { code, stderr } = await runCommand(...args)
+      const advice = 'remove it to begin anew, or give another file'
+      expect(stderr).toBe(
+        `vhost-user-scmi: --state ${state}: holds what this program does not write: ${says}; ${advice}\n`,
+      )
+      expect(code).toBe(2)
+      expect(readFileSync(state, 'utf8')).toBe(text)
+    }),
+  )
+})
