@@ -261,7 +261,9 @@ export class Sensor implements Kept {
 
   /** Forgets all that `agentId` configured, trip points too. */
   release(agentId: number): void {
-    for (const trip of this.tripPoints) if (trip.agentId === agentId) trip.mode = 0
+    const trips = this.tripPoints.filter(trip => trip.agentId === agentId && trip.mode !== 0)
+    for (const trip of trips) trip.mode = 0
+    if (trips.length > 0) this.onChange?.()
     this.unconfigure(agentId)
   }
 

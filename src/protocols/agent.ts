@@ -125,6 +125,7 @@ export class AgentProtocol implements Kept {
     this.denied = this.#isDenied()
     this.#openOrClose()
     this.state.permissionsChanged?.()
+    this.onChange?.()
     if (this.denied) this.dropNotifications()
   }
 
@@ -148,10 +149,10 @@ export class AgentProtocol implements Kept {
   reset(): void {
     if (this.state.reset) {
       this.state.reset()
-      return
+    } else {
+      this.state.release?.()
+      this.state = this.#attach()
     }
-    this.state.release?.()
-    this.state = this.#attach()
     this.onChange?.()
   }
 
