@@ -121,9 +121,9 @@ test(
       const [first, second] = await Promise.all([start(paths.first), start(paths.second)])
       const clockNames = async () => (await second.check('ls /sys/kernel/debug/clk')).split(/\s+/)
       const sensorsOf = async () =>
-        (await second.check('cd /sys/class/hwmon/hwmon0 && cat temp*_label temp*_input in*_label in*_input')).split(
-          /\s+/,
-        )
+        (await second.check('cd /sys/class/hwmon/hwmon0 && cat temp*_label temp*_input in*_label in*_input'))
+          .trim()
+          .split(/\s+/)
       const texts = async () => (await complaints(second)).map(text => text.replace(/.*: /, ''))
       try {
         // Linux finds a platform without protocols, and no fault with it but that the device tree names some.
