@@ -75,12 +75,12 @@ export class EventQueue implements EventSink, Kept {
   }
 
   /** Queues any bytes, past the interception. */
-  send(message: Uint8Array, mustDeliver: boolean, about?: Subject): void {
+  send(message: Uint8Array, mustDeliver: boolean): void {
     if (!this.available && !mustDeliver) return
     const words = new Uint32Array(Math.max(1, Math.ceil(message.length / 4)))
     new Uint8Array(words.buffer).set(message)
     const [header, ...rest] = words
-    this.#queue({ header: header!, words: rest, size: message.length, mustDeliver, about })
+    this.#queue({ header: header!, words: rest, size: message.length, mustDeliver })
   }
 
   /** Gives up notifications that wait: the agent may no longer hear of what they are about. */

@@ -210,8 +210,8 @@ export class DeviceFaults {
   }
 
   /** Nobody waits for these: like notifications, they can be given up. */
-  #repeat(message: Uint8Array, { rule }: Fault, about?: Subject): void {
-    for (let i = 0; i < (rule.duplicate ?? 0); i++) this.#device.events.send(message, false, about)
+  #repeat(message: Uint8Array, { rule }: Fault): void {
+    for (let i = 0; i < (rule.duplicate ?? 0); i++) this.#device.events.send(message, false)
   }
 
   /** Runs `deliver` when the rule says, but never within this call: no ring may change under a batch. */
@@ -237,8 +237,8 @@ export class DeviceFaults {
     this.#deliver(fault, 'event', () => {
       // The resource may have been taken from the agent meanwhile.
       if (!mustDeliver && this.agent.protocols[protocolIdOf(header)]?.mayHearOf(about) === false) return
-      this.#device.events.send(bytes, mustDeliver, about)
-      this.#repeat(bytes, fault, about)
+      this.#device.events.send(bytes, mustDeliver)
+      this.#repeat(bytes, fault)
     })
     return true
   }

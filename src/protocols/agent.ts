@@ -59,8 +59,7 @@ export class AgentProtocol implements Kept {
     this.version = this.announced
     this.#commandsOfVersion = protocol.commandsOf(this.announced)
     this.#names = namesSeen(protocol, agent)
-    this.denied = this.#isDenied()
-    this.#openOrClose()
+    this.#applyPermissions()
     this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
     this.state = protocol.attach(agent.platform, this)
   }
@@ -78,7 +77,7 @@ export class AgentProtocol implements Kept {
     this.version = version
     this.#commandsOfVersion = this.protocol.commandsOf(version)
     this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
-    this.#openOrClose()
+    this.#applyPermissions()
     return true
   }
 
@@ -115,20 +114,16 @@ export class AgentProtocol implements Kept {
   }
 
   permissionsChanged(): void {
-    this.denied = this.#isDenied()
-    this.#openOrClose()
+    this.#applyPermissions()
     this.state.permissionsChanged?.()
     if (this.denied) this.dropNotifications()
   }
 
-  #isDenied(): boolean {
+  #applyPermissions(): void {
     const { agent, protocol } = this
-    if (!this.#names) return protocol.id !== BASE && agent.permissions.deniedByDefault
-    for (const name of this.#names) if (!agent.permissions.denies(protocol.id, name)) return false
-    return true
-  }
-
-  #openOrClose(): void {
+    this.denied = this.#names
+      ? [...this.#names].every(name => agent.permissions.denies(protocol.id, name))
+      : protocol.id !== BASE && agent.permissions.deniedByDefault
     this.commands = this.denied ? this.#commandsOfVersion.map(() => undefined) : this.#commandsOfVersion
   }
 
@@ -152,7 +147,7 @@ export class AgentProtocol implements Kept {
   restart(): void {
     this.version = this.announced
     this.#commandsOfVersion = this.protocol.commandsOf(this.announced)
-    this.#openOrClose()
+    this.#applyPermissions()
     this.reset()
   }
 }
