@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, ENTRY_TICKET, EVENT_ENTRY, type NativeDevice } from './native.js'
 import { type Kept, readSaved, type Saved, savedWord } from './platform/kept.js'
 import { monotonicUs } from './platform/time.js'
-import type { EventSink } from './protocols/agent.js'
+import type { EventSink, Subject } from './protocols/agent.js'
 import type { DeviceTap } from './tap.js'
 
 /** Notifications kept for a driver that offers no buffers; the oldest make way (virtio 1.3 §5.17.6 allows drops). */
@@ -24,8 +24,8 @@ interface PendingEvent {
   size: number
   /** A delayed response: must not be lost. */
   mustDeliver: boolean
-  /** The resource of a notification. */
-  about?: object | undefined
+  /** Of a notification. */
+  about?: Subject | undefined
 }
 
 /** Stands for a notification that a former process may have sent: it keeps the others' places. */
@@ -44,7 +44,9 @@ export class EventQueue implements EventSink, Kept {
   /** Notifications given up: no buffer for long, or one too small. */
   dropped = 0
   /** May take a notification or delayed response out of its way (true), to send it as it likes, or never. */
-  intercept: ((header: number, words: readonly number[], mustDeliver: boolean) => boolean) | undefined
+  intercept:
+    | ((header: number, words: readonly number[], mustDeliver: boolean, about: Subject | undefined) => boolean)
+    | undefined
   /** While it is set, nothing is handed to the driver: everything waits as if there were no buffers. */
   held = false
   /** Called when delayed responses are about to be handed to the driver, and when they have been. */
@@ -66,17 +68,17 @@ export class EventQueue implements EventSink, Kept {
     this.#tap = tap
   }
 
-  notify(header: number, words: number[], about?: object): void {
+  notify(header: number, words: number[], about?: Subject): void {
     if (!this.available) {
       this.dropped++
       return
     }
-    if (this.intercept?.(header, words, false)) return
+    if (this.intercept?.(header, words, false, about)) return
     this.#queue({ header, words, size: sizeOf(words), mustDeliver: false, about })
   }
 
   respondLater(header: number, words: number[]): void {
-    if (this.intercept?.(header, words, true)) return
+    if (this.intercept?.(header, words, true, undefined)) return
     this.#queue({ header, words, size: sizeOf(words), mustDeliver: true })
   }
 
@@ -90,7 +92,7 @@ export class EventQueue implements EventSink, Kept {
   }
 
   /** Gives up notifications that wait: the agent may no longer hear of what they are about. */
-  drop(which: (header: number, about: object | undefined) => boolean): void {
+  drop(which: (header: number, about: Subject | undefined) => boolean): void {
     const before = this.#pending.length
     this.#pending = this.#pending.filter(({ header, about, mustDeliver }) => mustDeliver || !which(header, about))
     const given = before - this.#pending.length

@@ -23,7 +23,7 @@ import {
 } from '../native.js'
 import type { EventQueue } from '../notify.js'
 import { monotonicUs } from '../platform/time.js'
-import type { Agent } from '../protocols/agent.js'
+import type { Agent, Subject } from '../protocols/agent.js'
 import type { Command, Event } from '../protocols/protocol.js'
 import type { DeviceTap } from '../tap.js'
 import type { Fields } from '../wire/fields.js'
@@ -77,7 +77,7 @@ export class DeviceFaults {
     this.#device = device
     this.#waiting = new Waiting(device.agent.platform.time)
     faults.attach(this)
-    device.events.intercept = (header, words, mustDeliver) => this.#intercept(header, words, mustDeliver)
+    device.events.intercept = (header, words, mustDeliver, about) => this.#intercept(header, words, mustDeliver, about)
   }
 
   get agent(): Agent {
@@ -225,7 +225,7 @@ export class DeviceFaults {
   }
 
   /** A notification or delayed response is on its way; true if a rule took it. */
-  #intercept(header: number, words: readonly number[], mustDeliver: boolean): boolean {
+  #intercept(header: number, words: readonly number[], mustDeliver: boolean, about: Subject | undefined): boolean {
     const kind = mustDeliver ? 'delayed' : 'notification'
     if (!this.#faults.awaited[kind]) return false
     const declared = mustDeliver ? this.#command(header) : this.#event(header)
@@ -235,6 +235,8 @@ export class DeviceFaults {
     if (!fault) return false
     const bytes = edit(message, fault.rule, declared)
     this.#deliver(fault, 'event', () => {
+      // The resource may have been taken from the agent meanwhile.
+      if (!mustDeliver && this.agent.protocols[protocolIdOf(header)]?.mayHearOf(about) === false) return
       this.#device.events.send(bytes, mustDeliver)
       this.#repeat(bytes, fault)
     })

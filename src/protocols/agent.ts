@@ -16,6 +16,11 @@ import { type AgentState, BASE, type Command, isServed, NEGOTIATE_PROTOCOL_VERSI
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
 const IDS = 256
 
+/** The resource that a notification is about. */
+export interface Subject {
+  readonly name: string
+}
+
 /** The agent's side of the event queue. Both take the payload as 32-bit words. */
 export interface EventSink {
   /** Whether the driver has an event queue at all (VIRTIO_SCMI_F_P2A_CHANNELS negotiated). */
@@ -23,11 +28,11 @@ export interface EventSink {
   /** The driver has left so many delayed responses lying that there must be no more. */
   readonly congested: boolean
   /** Queues a notification of `about`; may be dropped, and counted, when the driver offers no buffers for long. */
-  notify(header: number, words: number[], about?: object): void
+  notify(header: number, words: number[], about?: Subject): void
   /** Queues a delayed response; never dropped while the driver lives. */
   respondLater(header: number, words: number[]): void
   /** Gives up notifications that wait. Not needed where none does. */
-  drop?(which: (header: number, about: object | undefined) => boolean): void
+  drop?(which: (header: number, about: Subject | undefined) => boolean): void
 }
 
 const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
@@ -59,8 +64,7 @@ export class AgentProtocol implements Kept {
     this.version = this.announced
     this.#commandsOfVersion = protocol.commandsOf(this.announced)
     this.#names = namesSeen(protocol, agent)
-    this.denied = this.#isDenied()
-    this.#openOrClose()
+    this.#applyPermissions()
     this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
     this.state = this.#attach()
   }
@@ -89,19 +93,25 @@ export class AgentProtocol implements Kept {
     this.version = version
     this.#commandsOfVersion = this.protocol.commandsOf(version)
     this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
-    this.#openOrClose()
+    this.#applyPermissions()
     this.state.versionChanged?.()
     this.onChange?.()
     return true
   }
 
   /** Sends a notification of this protocol to this agent; `about` is the resource, which may be taken from the agent. */
-  notify(eventId: number, words: number[], about?: object): void {
+  notify(eventId: number, words: number[], about?: Subject): void {
     if (!this.denied) this.agent.events.notify(packHeader(this.protocol.id, eventId, NOTIFICATION, 0), words, about)
   }
 
+  /** Whether the agent may be told of this resource, or, without one, of the protocol's own events. */
+  mayHearOf(about: Subject | undefined): boolean {
+    const { agent, protocol } = this
+    return !this.denied && !(about && agent.permissions.denies(protocol.id, about.name))
+  }
+
   /** Gives up notifications of this protocol that wait: those about `resources`, or all. */
-  dropNotifications(resources?: ReadonlySet<object>): void {
+  dropNotifications(resources?: ReadonlySet<Subject>): void {
     const { id } = this.protocol
     this.agent.events.drop?.(
       (header, about) => protocolIdOf(header) === id && (!resources || (about !== undefined && resources.has(about))),
@@ -122,19 +132,15 @@ export class AgentProtocol implements Kept {
   }
 
   permissionsChanged(): void {
-    this.denied = this.#isDenied()
-    this.#openOrClose()
+    this.#applyPermissions()
     this.state.permissionsChanged?.()
     this.onChange?.()
     if (this.denied) this.dropNotifications()
   }
 
-  #isDenied(): boolean {
+  #applyPermissions(): void {
     const { agent, protocol } = this
-    return this.#names ? this.#allDenied(this.#names) : protocol.id !== BASE && agent.permissions.deniedByDefault
-  }
-
-  #openOrClose(): void {
+    this.denied = this.#names ? this.#allDenied(this.#names) : protocol.id !== BASE && agent.permissions.deniedByDefault
     this.commands = this.denied ? this.#commandsOfVersion.map(() => undefined) : this.#commandsOfVersion
   }
 
@@ -171,7 +177,7 @@ export class AgentProtocol implements Kept {
   restart(): void {
     this.version = this.announced
     this.#commandsOfVersion = this.protocol.commandsOf(this.announced)
-    this.#openOrClose()
+    this.#applyPermissions()
     this.reset()
   }
 }

@@ -6,6 +6,9 @@ import { FrontEnd } from '../../src/front-end/front-end.js'
 import { Guest } from '../driver/guest.js'
 import { inFolder, RunningCommand, runCommand } from './command.js'
 
+const BASE = 0x10
+const SET_DEVICE_PERMISSIONS = 0x9
+const RESET_AGENT_CONFIGURATION = 0xb
 const CLOCK = 0x14
 const RATE_SET = 0x5
 const RATE_GET = 0x6
@@ -13,6 +16,7 @@ const CONFIG_SET = 0x7
 const CONFIG_GET = 0xb
 const RATE_NOTIFY = 0x9
 const RATE_CHANGED = 0x0
+const DENIED = -3
 const PLATFORM = 'vendor: v\nclocks: [{ name: a, rates: [1 MHz, 2 MHz] }, { name: b, rate: 1 MHz }]\n'
 
 /** Programs of four starts, on a machine that may be busy. */
@@ -82,6 +86,43 @@ describe('--state', () => {
       expect(await second.stop()).toBe(0)
     }),
   )
+
+  test('after SIGKILL agents may use what they could before, by what one of them said of another', () =>
+    inFolder(async folder => {
+      const [platform, state, ofHost, ofGuest] = ['two.yaml', 'two.state', 'host.sock', 'guest.sock'].map(name =>
+        join(folder, name),
+      ) as [string, string, string, string]
+      const agents = 'agents: [{ name: host }, { name: guest, permissions: denied }]\n'
+      const devices = 'devices: [{ name: a, resources: { clocks: [a] } }, { name: b, resources: { clocks: [b] } }]\n'
+      writeFileSync(platform, PLATFORM + agents + devices)
+      const start = async (): Promise<RunningCommand> => {
+        const sockets = ['--agent', `host=${ofHost}`, '--agent', `guest=${ofGuest}`]
+        const command = new RunningCommand([...sockets, '--platform', platform, '--state', state])
+        undo.push(() => command.child.kill('SIGKILL'))
+        await command.said(/ready/)
+        return command
+      }
+      const first = await start()
+      const [host, guest] = [createGuest(), createGuest()]
+      await host.connect(FrontEnd.connect(ofHost))
+      await guest.connect(FrontEnd.connect(ofGuest))
+      for (const [device, allowed] of [
+        [0, 1],
+        [1, 1],
+        [0, 0],
+      ]) {
+        expect(await host.send(BASE, SET_DEVICE_PERMISSIONS, 2, device!, allowed!)).toEqual([0])
+      }
+      await first.stop('SIGKILL')
+      for (const side of [host, guest]) side.disconnect()
+      await start()
+      await resume(guest, ofGuest)
+      expect(await guest.send(CLOCK, RATE_GET, 0)).toEqual([DENIED])
+      expect(await guest.send(CLOCK, RATE_GET, 1)).toEqual([0, 1e6, 0])
+      await resume(host, ofHost)
+      expect(await host.send(BASE, RESET_AGENT_CONFIGURATION, 2, 1)).toEqual([0])
+      expect(await guest.send(CLOCK, RATE_GET, 1)).toEqual([DENIED])
+    }))
 
   test('a guest that comes anew after a crash finds nothing held', () =>
     inSite(async ({ socketPath, start }) => {

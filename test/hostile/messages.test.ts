@@ -75,6 +75,7 @@ command('E.1 #18: permissions for device 2^32 - 1', 'NOT_FOUND', BASE, 0x9, 1, A
 command('E.1 #18: permissions, by an agent that is not trusted', 'DENIED', BASE, 0x9, 2, 0, 0)
 command('E.1 #18: permissions for protocol 2^32 - 1', 'NOT_FOUND', BASE, 0xa, 1, 0, ALL, 0)
 command('E.1 #18: reset of another agent, by one that is not trusted', 'DENIED', BASE, 0xb, 2, 0)
+command('E.1 #18: reset of its own permissions, by one that is not trusted', 'DENIED', BASE, 0xb, 1, 1)
 command('E.1 #18: power domain 2^32 - 1', 'NOT_FOUND', POWER, 0x3, ALL)
 command('E.1 #18: power state 2^32 - 1', 'INVALID_PARAMETERS', POWER, 0x4, 0, 0, ALL)
 command('E.1 #18: all flags of a power state', 'INVALID_PARAMETERS', POWER, 0x4, ALL, 0, 0)

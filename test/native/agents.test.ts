@@ -124,6 +124,20 @@ describe('what a guest has not been told yet, when a resource is taken from it',
     expect(events).toEqual([[packHeader(CLOCK, 0, 3, 0), 1, CPU, 900e6, 0]])
   })
 
+  it('nor when a fault rule lets notifications go that it has held back', async () => {
+    const { a, b, server, time } = await connected()
+    b.driver.postEventBuffers(8, CAPACITY)
+    server.faults.add({ on: 'notification', message: 'CLOCK_RATE_CHANGED', delay: '1 s', duplicate: 1 })
+    for (const clock of [CPU, UART]) expect(await b.send(CLOCK, 0x9, clock, 1)).toEqual([0])
+    expect(await a.send(CLOCK, 0x5, 0, UART, 48e6, 0)).toEqual([0])
+    expect(await a.send(CLOCK, 0x5, 0, CPU, 900e6, 0)).toEqual([0])
+    expect(await a.send(BASE, 0x9, 2, 0, 0)).toEqual([0])
+    time.advance(2e6)
+    let events: number[][] = []
+    await until(() => (events = [...events, ...eventsOf(b)]).length >= 2, 'notifications')
+    expect(events.map(([, , clock]) => clock)).toEqual([CPU, CPU])
+  })
+
   it('delayed responses are what it was promised: they arrive, as they were when the command was carried out', async () => {
     const { a, b, time, server } = await connected()
     expect(await b.send(CLOCK, 0x5, 1, UART, 48e6, 0)).toEqual([0])
