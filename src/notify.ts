@@ -82,13 +82,14 @@ export class EventQueue implements EventSink, Kept {
     this.#queue({ header, words, size: sizeOf(words), mustDeliver: true })
   }
 
-  /** Queues any bytes, past the interception. */
-  send(message: Uint8Array, mustDeliver: boolean): void {
+  /** Queues any bytes, past the interception, so many times. */
+  send(message: Uint8Array, mustDeliver: boolean, times = 1): void {
     if (!this.available && !mustDeliver) return
     const words = new Uint32Array(Math.max(1, Math.ceil(message.length / 4)))
     new Uint8Array(words.buffer).set(message)
     const [header, ...rest] = words
-    this.#queue({ header: header!, words: rest, size: message.length, mustDeliver })
+    const event = { header: header!, words: rest, size: message.length, mustDeliver }
+    for (let i = 0; i < times; i++) this.#queue(event)
   }
 
   /** Gives up notifications that wait: the agent may no longer hear of what they are about. */

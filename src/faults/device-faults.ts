@@ -33,6 +33,7 @@ import { type CompiledEvent, sentFields } from './compile.js'
 import { edit, hasValues, messageOf, refusal, viewOf } from './edit.js'
 import type { Fault, Faults } from './faults.js'
 import { MESSAGE_TYPES, type MessageKind } from './rule.js'
+import { Storms } from './storms.js'
 import { type Held, Waiting } from './waiting.js'
 
 /** What the faults need of their device. */
@@ -68,6 +69,7 @@ export class DeviceFaults {
   readonly #device: FaultyDevice
   readonly #scratch = new DataView(new ArrayBuffer(MESSAGE_MAX))
   readonly #waiting: Waiting
+  readonly #storms: Storms
   #closed = false
   /** Messages of this device that rules took. */
   hits = 0
@@ -76,6 +78,7 @@ export class DeviceFaults {
     this.#faults = faults
     this.#device = device
     this.#waiting = new Waiting(device.agent.platform.time)
+    this.#storms = new Storms(device.events)
     faults.attach(this)
     device.events.intercept = (header, words, mustDeliver, about) => this.#intercept(header, words, mustDeliver, about)
   }
@@ -211,7 +214,7 @@ export class DeviceFaults {
 
   /** Nobody waits for these: like notifications, they can be given up. */
   #repeat(message: Uint8Array, { rule }: Fault): void {
-    for (let i = 0; i < (rule.duplicate ?? 0); i++) this.#device.events.send(message, false)
+    if (rule.duplicate) this.#storms.send(message, rule.duplicate)
   }
 
   /** Runs `deliver` when the rule says, but never within this call: no ring may change under a batch. */
@@ -256,7 +259,9 @@ export class DeviceFaults {
     let sent = 0
     const sendDue = (): void => {
       const due = rate === undefined ? count : 1 + Math.floor(((time.nowUs - beganUs) * rate) / 1e6)
-      for (; sent < Math.min(due, count); sent++) this.#device.events.send(bytes, false)
+      const now = Math.min(due, count) - sent
+      if (now > 0) this.#storms.send(bytes, now)
+      sent += now
       if (rate && sent < count) this.#waiting.after(Math.max(PORTION_US, 1e6 / rate), 'event', sendDue)
     }
     sendDue()
@@ -287,6 +292,7 @@ export class DeviceFaults {
   /** The driver is gone for good. */
   driverGone(): void {
     this.#faults.forget(this.#waiting.forget(['response', 'event']))
+    this.#storms.clear()
   }
 
   close(): void {

@@ -240,7 +240,7 @@ export class Agent implements Kept {
 
   /** Its permissions are what the platform file says, again. */
   resetPermissions(): void {
-    if (this.permissions.reset()) this.permissionsChanged()
+    for (const id of this.permissions.reset()) this.protocols[id]?.permissionsChanged()
   }
 
   /** The protocols read the permissions anew. */

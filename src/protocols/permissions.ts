@@ -38,9 +38,9 @@ export class Permissions implements Kept {
     return true
   }
 
-  /** Back to the default. Returns whether that changed anything. */
-  reset(): boolean {
-    const changed = [...this.#exceptions.values()].some(names => names.size > 0)
+  /** Back to the default. Returns the ids of the protocols for which that changed anything. */
+  reset(): number[] {
+    const changed = [...this.#exceptions].filter(([, names]) => names.size > 0).map(([id]) => id)
     this.#exceptions.clear()
     if (changed) this.onChange?.()
     return changed

@@ -9,7 +9,7 @@ const REQUEST = 64
  * Fills the command queue of a guest that is connected, whose ring is indirect and fresh, but sends nothing; `commands`
  * are words, the header first. Answers are checked by nobody: look at what the device counts.
  */
-function fill({ driver, memory }: Guest, commands: readonly (readonly number[])[]): void {
+function fill({ driver, memory }: Guest, commands: readonly (readonly number[])[], capacity = CAPACITY): void {
   const { cmdq } = driver
   for (let i = 0; i < cmdq.size; i++) {
     const words = commands[i % commands.length]!
@@ -17,7 +17,7 @@ function fill({ driver, memory }: Guest, commands: readonly (readonly number[])[
     const view = memory.view(request, REQUEST)
     for (const [j, word] of words.entries()) view.setUint32(4 * j, word, true)
     const readable = [{ at: request, length: 4 * words.length }]
-    const writable = [{ at: memory.allocate(CAPACITY), length: CAPACITY }]
+    const writable = [{ at: memory.allocate(capacity), length: capacity }]
     cmdq.post({ readable, writable, form: 'indirect' })
   }
   // Chain i is head i, for good: only avail.idx moves from now on.
@@ -54,8 +54,8 @@ export function startRounds(
 }
 
 /** Has a child process send them as fast as they are answered. Returns what ends it. */
-export function startStorm(guest: Guest, commands: readonly (readonly number[])[]): () => void {
-  fill(guest, commands)
+export function startStorm(guest: Guest, commands: readonly (readonly number[])[], capacity?: number): () => void {
+  fill(guest, commands, capacity)
   const { cmdq } = guest.driver
   const child = sys.forkDriver(cmdq.available, cmdq.usedHeader, cmdq.size, cmdq.kick, 1)
   return () => void sys.killChild(child)

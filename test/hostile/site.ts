@@ -19,10 +19,15 @@ const CLOCK = 0x14
 const RATE_GET = 0x6
 const BASE = 0x10
 
-const preset = readFileSync(join(import.meta.dirname, '../../src/platform/presets/everything.yaml'), 'utf8')
-const PEOPLE = `
-agents: [{ name: hostile, trusted: false }, { name: bystander, trusted: true }]
-devices: [{ name: serial, resources: { clocks: [clk_uart], resets: [rst_uart] } }]
+const PRESETS = join(import.meta.dirname, '../../src/platform/presets')
+const DEVICES = {
+  everything: '{ name: serial, resources: { clocks: [clk_uart], resets: [rst_uart] } }',
+  large: '{ name: serial, resources: { clocks: [dev_0], power_domains: [device_0] } }',
+}
+const platformOf = (preset: keyof typeof DEVICES, trusted: boolean): string => `
+${readFileSync(join(PRESETS, `${preset}.yaml`), 'utf8')}
+agents: [{ name: hostile, trusted: ${trusted} }, { name: bystander, trusted: true }]
+devices: [${DEVICES[preset]}]
 `
 
 export interface LogLine {
@@ -52,19 +57,25 @@ export interface SiteOptions extends GuestOptions {
   native?: Omit<NativeOptions, 'onBatch' | 'onEvent'>
   /** Default: real time. */
   time?: Time
+  /** What is served; default: everything. */
+  preset?: keyof typeof DEVICES
+  /** Whether the hostile guest may change permissions; default: not. */
+  trusted?: boolean
 }
 
-/** Serves the preset `everything`; the options are the hostile guest's. */
+/** Serves a preset; the other options are the hostile guest's. */
 export async function createSite({
   native = {},
   time = new RealTime(),
   defer = onTestFinished,
+  preset = 'everything',
+  trusted = false,
   ...options
 }: SiteOptions = {}): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'scmi-hostile-'))
   defer(() => rmSync(folder, { recursive: true }))
   const platform = join(folder, 'platform.yaml')
-  writeFileSync(platform, preset + PEOPLE)
+  writeFileSync(platform, platformOf(preset, trusted))
   const paths = { hostile: join(folder, 'hostile.sock'), bystander: join(folder, 'bystander.sock') }
   const log: LogLine[] = []
   const formatters = { level: (level: string) => ({ level }) }
