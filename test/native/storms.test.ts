@@ -1,10 +1,10 @@
 /** Counts from outside, a million and more: they are worked off between other things, and nothing grows with them. */
 import { expect, it, onTestFinished } from 'vitest'
 import { COPIES_MAX } from '../../src/faults/storms.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import { CLOCK, type ControlRig, setUp } from '../control/rig.js'
-import { FrontEnd } from '../driver/front-end.js'
 import { Guest } from '../driver/guest.js'
-import { turns, until } from '../driver/wait.js'
 
 const RATE_GET = 0x6
 const MILLION = 1_000_000
