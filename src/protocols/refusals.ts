@@ -65,7 +65,7 @@ export type RefusalName = keyof typeof REFUSALS
  */
 export const VALUES: Readonly<Record<string, { status: number; as: string }>> = {
   BASE_DISCOVER_LIST_PROTOCOLS: { status: INVALID_PARAMETERS, as: 'suite b008' },
-  PERFORMANCE_DESCRIBE_LEVELS: { status: OUT_OF_RANGE, as: 'own, from 4.0 on; before that INVALID_PARAMETERS as suite d007' },
+  PERFORMANCE_DESCRIBE_LEVELS: { status: OUT_OF_RANGE, as: 'own; before 4.0 INVALID_PARAMETERS, suite d007' },
   PERFORMANCE_LIMITS_SET: { status: OUT_OF_RANGE, as: 'suite d010; a minimum above the maximum: INVALID_PARAMETERS' },
   PERFORMANCE_LEVEL_SET: { status: OUT_OF_RANGE, as: 'suite d014' },
   CLOCK_DESCRIBE_RATES: { status: OUT_OF_RANGE, as: 'suite c007' },
