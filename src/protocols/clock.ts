@@ -202,8 +202,8 @@ function setRate(state: ClockState, request: RequestReader, _reply: MessageWrite
   const clock = state.find(id)
   const wantedHz = request.u64()
   if (!clock) return state.refusal
-  if (!clock.permissions.rate) return DENIED
   if (flags & ~RATE_SET_FLAGS) return INVALID_PARAMETERS
+  if (!clock.permissions.rate) return DENIED
   const asynchronous = (flags & ASYNC) !== 0
   const respond = (flags & NO_DELAYED_RESPONSE) === 0
   if (asynchronous && (state.pending.max === 0 || (respond && !protocol.agent.events.available))) return NOT_SUPPORTED
@@ -222,8 +222,8 @@ function configSetV1(state: ClockState, request: RequestReader): number {
   const clock = state.find(request.u32())
   const attributes = request.u32()
   if (!clock) return state.refusal
-  if (!clock.permissions.state) return DENIED
   if (attributes & ~1) return INVALID_PARAMETERS
+  if (!clock.permissions.state) return DENIED
   state.held.add(clock)
   clock.vote(state.agentId, attributes === 1)
   return SUCCESS
@@ -293,8 +293,8 @@ function parentSet(state: ClockState, request: RequestReader): number {
   const clock = state.find(request.u32())
   const parent = state.find(request.u32())
   if (!clock || !parent) return state.refusal
-  if (clock.parents.length === 0) return NOT_SUPPORTED
   if (!clock.permissions.parent) return DENIED
+  if (clock.parents.length === 0) return NOT_SUPPORTED
   if (!clock.parents.includes(parent)) return INVALID_PARAMETERS
   state.clocks.setParent(clock, parent, state.agentId)
   return SUCCESS

@@ -186,11 +186,11 @@ function setLimits(
   if (!domain.takesLimits) return NOT_SUPPORTED
   const setsMax = version < V3 || maxWord !== UNCHANGED
   const setsMin = version < V3 || minWord !== UNCHANGED
-  if (!setsMax && !setsMin) return OUT_OF_RANGE
   const bounds: Bounds = {
     max: setsMax ? state.levelValueOf(domain, maxWord) : undefined,
     min: setsMin ? state.levelValueOf(domain, minWord) : undefined,
   }
+  if (!setsMax && !setsMin) return OUT_OF_RANGE
   if (setsMax && !isDescribed(domain, bounds.max)) return OUT_OF_RANGE
   if (setsMin && !isDescribed(domain, bounds.min)) return OUT_OF_RANGE
   if (bounds.max !== undefined && bounds.min !== undefined && bounds.min > bounds.max) return INVALID_PARAMETERS

@@ -205,7 +205,6 @@ function settingsConfigure(state: PinctrlState, request: RequestReader): number 
   if (attributes & ~CONFIGURE_ATTRIBUTES || selector > GROUP) return INVALID_PARAMETERS
   const target = state.target(selector, id)
   if (!target) return state.refusal
-  if (state.pins.isHeldFrom(target, state.agentId)) return IN_USE
   const selects = (attributes & FUNCTION_VALID) !== 0
   const fn = selects ? state.functionWith(functionId) : undefined
   if (selects && !fn) return state.refusal
@@ -216,6 +215,7 @@ function settingsConfigure(state: PinctrlState, request: RequestReader): number 
     const status = mayConfigure(target, type, value)
     if (status !== SUCCESS) return status
   }
+  if (state.pins.isHeldFrom(target, state.agentId)) return IN_USE
   if (fn) state.pins.select(target, fn, state.agentId)
   for (let i = 0; i < count; i++) state.pins.configure(target, types[i]!, values[i]!, state.agentId)
   return SUCCESS

@@ -129,8 +129,8 @@ function setState(state: PowerState, request: RequestReader): number {
   if (!domain) return state.refusal
   if (flags & ~ASYNC || !domain.supports(wanted)) return INVALID_PARAMETERS
   const asynchronous = flags === ASYNC
-  if (asynchronous ? domain.latencyUs === undefined : !domain.sync) return NOT_SUPPORTED
   if (domain.critical && wanted !== ON) return DENIED
+  if (asynchronous ? domain.latencyUs === undefined : !domain.sync) return NOT_SUPPORTED
   if (domain.changing) return BUSY
   state.domains.emit('stateRequested', domain, state.agentId, wanted)
   state.held.add(domain)

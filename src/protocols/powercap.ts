@@ -215,8 +215,8 @@ function setCap(state: PowercapState, request: RequestReader, _reply: MessageWri
   const flags = request.u32()
   const cap = request.u32()
   if (!domain) return state.refusal
-  if (!domain.permissions.cap) return DENIED
   if (flags & ~CAP_SET_FLAGS) return INVALID_PARAMETERS
+  if (!domain.permissions.cap) return DENIED
   if (!domain.capConfigurable) return NOT_SUPPORTED
   if (flags & ASYNC && !state.offersAsync(domain)) return NOT_SUPPORTED
   const uncapped = cap === UNCAPPED && protocol.version >= V2
@@ -234,8 +234,8 @@ function setPai(state: PowercapState, request: RequestReader): number {
   const flags = request.u32()
   const us = request.u32()
   if (!domain) return state.refusal
-  if (!domain.permissions.pai) return DENIED
   if (flags !== 0) return INVALID_PARAMETERS
+  if (!domain.permissions.pai) return DENIED
   if (!domain.paiConfigurable) return NOT_SUPPORTED
   if (!domain.supportsPai(us)) return OUT_OF_RANGE
   state.powercaps.setPai(domain, us, state.agentId)

@@ -74,8 +74,8 @@ export interface Command<
   changes: boolean
   attributes(state: S): number
   /**
-   * Reads the request's fields in order, checks them, changes the platform, writes the reply's fields in order, and
-   * returns the status. With any other status than SUCCESS the reply carries the status alone, whatever was written.
+   * Reads the request's fields in order, checks them in the order of refusals.ts, changes the platform, writes the
+   * reply's fields in order, and returns the status. With any other status than SUCCESS the reply carries the status alone, whatever was written.
    */
   handler(state: S, request: RequestReader, reply: MessageWriter, protocol: AgentProtocol): number
 }

@@ -45,7 +45,6 @@ function configureTripPoint(state: SensorState, request: RequestReader): number 
   const value = request.s64()
   if (!sensor) return state.refusal
   if (control & TRIP_RESERVED) return INVALID_PARAMETERS
-  if (sensor.tripPoints.length === 0) return NOT_SUPPORTED
   const trip = control >>> 4
   if (trip >= sensor.tripPoints.length) return INVALID_PARAMETERS
   state.held.add(sensor)

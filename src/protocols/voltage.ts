@@ -115,9 +115,9 @@ function configSet(state: VoltageState, request: RequestReader): number {
   const domain = state.find(request.u32())
   const mode = request.u32()
   if (!domain) return state.refusal
-  if (!domain.permissions.mode) return DENIED
   // A mode is four bits wide: with any reserved bit the word is none of the modes.
   if (!domain.modes.has(mode)) return INVALID_PARAMETERS
+  if (!domain.permissions.mode) return DENIED
   state.held.add(domain)
   state.voltages.setMode(domain, mode, state.agentId)
   return SUCCESS
@@ -129,11 +129,11 @@ function setLevel(state: VoltageState, request: RequestReader, _reply: MessageWr
   const flags = request.u32()
   const level = request.s32()
   if (!domain) return state.refusal
-  if (!domain.permissions.level) return DENIED
   if (flags & ~(protocol.version >= V2 ? ASYNC : 0)) return INVALID_PARAMETERS
+  if (!domain.permissions.level) return DENIED
   const asynchronous = (flags & ASYNC) !== 0
   if (asynchronous && !state.offersAsync(domain)) return NOT_SUPPORTED
-  if (!domain.supportsLevel(level)) return OUT_OF_RANGE
+  if (!domain.supportsLevel(level)) return domain.levels ? INVALID_PARAMETERS : OUT_OF_RANGE
   if (domain.changing || (asynchronous && state.pending.busy)) return BUSY
   if (asynchronous) state.pending.start({ id, level, header: request.header }, domain.latencyUs ?? 0)
   else state.voltages.setLevel(domain, level, state.agentId)

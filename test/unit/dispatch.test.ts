@@ -29,7 +29,7 @@ const commands = protocols.flatMap(protocol =>
 )
 
 describe('payload sizes', () => {
-  test.each(commands)('$name takes its own size only', ({ protocol, version, command }) => {
+  test.each(commands)('$name takes its own size only, or padding too', ({ protocol, version, command }) => {
     const { exchange } = createTestAgent(PLATFORM, { versions: { [protocol.name]: version } })
     const header = packHeader(protocol.id, command.id, 0, 7)
     const send = (payload: number): number => {
@@ -40,6 +40,9 @@ describe('payload sizes', () => {
     expect(send(command.requestMin)).not.toBe(PROTOCOL_ERROR)
     if (command.requestMin > 0) expect(send(command.requestMin - 1)).toBe(PROTOCOL_ERROR)
     if (command.requestFixed) expect(send(command.requestMin + 1)).toBe(PROTOCOL_ERROR)
+    expect(command.requestFixed && protocol.takesPadding).toBe(false)
+    if (protocol.takesPadding)
+      for (const more of [1, 4, 99]) expect(send(command.requestMin + more)).not.toBe(PROTOCOL_ERROR)
   })
 
   test.each(commands)('$name never writes past a reply buffer of any size', ({ protocol, version, command }) => {

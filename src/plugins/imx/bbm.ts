@@ -125,8 +125,8 @@ function timeSet(state: BbmState, request: RequestReader): number {
   const flags = request.u32()
   const value = request.u64()
   if (!rtc) return state.refusal
-  if (!rtc.permissions.time) return DENIED
   if (flags & ~TICKS) return INVALID_PARAMETERS
+  if (!rtc.permissions.time) return DENIED
   const unit = flags & TICKS ? 'ticks' : 'seconds'
   return state.model.setTime(rtc, value, unit, state.agentId) ? SUCCESS : INVALID_PARAMETERS
 }
@@ -145,8 +145,8 @@ function alarmSet(state: BbmState, request: RequestReader): number {
   const flags = request.u32()
   const seconds = request.u64()
   if (!rtc) return state.refusal
-  if (!rtc.permissions.alarm) return DENIED
   if (flags & ~ENABLE) return INVALID_PARAMETERS
+  if (!rtc.permissions.alarm) return DENIED
   return rtc.setAlarm(state.agentId, flags & ENABLE ? seconds : undefined) ? SUCCESS : INVALID_PARAMETERS
 }
 
@@ -154,8 +154,8 @@ function rtcNotify(state: BbmState, request: RequestReader): number {
   const rtc = state.find(request.u32())
   const flags = request.u32()
   if (!rtc) return state.refusal
-  if (!rtc.permissions.notify) return DENIED
   if (flags & ~RTC_FLAGS) return INVALID_PARAMETERS
+  if (!rtc.permissions.notify) return DENIED
   state.subscribe(rtc, flags)
   return SUCCESS
 }
@@ -222,8 +222,8 @@ export const bbm = defineProtocol({
       [],
       (state, request) => {
         const flags = request.u32()
-        if (!state.model.permissions.button) return DENIED
         if (flags & ~BUTTON_PRESSED) return INVALID_PARAMETERS
+        if (!state.model.permissions.button) return DENIED
         state.subscribeButton(flags !== 0)
         return SUCCESS
       },

@@ -137,9 +137,9 @@ function ending(how: 'reset' | 'shutdown') {
     const lm = state.find(request.u32())
     const flags = request.u32()
     if (!lm) return state.refusal
+    if (flags & ~GRACEFUL) return INVALID_PARAMETERS
     const status = refusalToManage(state, lm)
     if (status !== SUCCESS) return status
-    if (flags & ~GRACEFUL) return INVALID_PARAMETERS
     if (flags & GRACEFUL) state.lms.request(lm, how, state.own)
     else state.lms[how](lm, state.own)
     return SUCCESS
@@ -165,8 +165,8 @@ function notify(state: LmmState, request: RequestReader): number {
   const lm = state.find(request.u32())
   const flags = request.u32()
   if (!lm) return state.refusal
-  if (!lm.permissions.notify) return DENIED
   if (flags & ~NOTIFY_FLAGS) return INVALID_PARAMETERS
+  if (!lm.permissions.notify) return DENIED
   state.subscribe(lm, flags)
   return SUCCESS
 }
@@ -181,8 +181,8 @@ function resetVectorSet(state: LmmState, request: RequestReader): number {
   const model = state.platform.has(cpus) ? state.platform.model(cpus) : undefined
   const cpu = model?.list[cpuId]
   if (!model || !cpu) return NOT_FOUND
-  if (!lm.permissions.manage || state.isDenied(cpu)) return DENIED
   if (flags & ~TABLE) return INVALID_PARAMETERS
+  if (!lm.permissions.manage || state.isDenied(cpu)) return DENIED
   const use = { table: (flags & TABLE) !== 0, boot: true, start: true, resume: false }
   return model.setVector(cpu, address, use) ? SUCCESS : INVALID_PARAMETERS
 }

@@ -1,5 +1,6 @@
 /** The plug-in imx: what byte vectors can't show. */
 import { describe, expect, test } from 'vitest'
+import { MessageDecoder, messageText } from '../../../src/messages.js'
 import { ConfigError, parsePlatformConfig } from '../../../src/platform/config.js'
 import { Platform } from '../../../src/platform/platform.js'
 import { VirtualTime } from '../../../src/platform/time.js'
@@ -261,6 +262,17 @@ test('what CPUs are told of sleep is kept and shown, and nothing of a message th
   const other = build('imx_cpus: [{ name: m7, irq_wake_words: 2 }]').model(cpus).named('m7')
   other.restore(saved)
   expect(other.save()).toEqual(saved)
+})
+
+test('a padded request is shown with its fields, and the padding by its length', () => {
+  const { agents } = create('agents: [{ name: linux }]\nimx_misc: { device_controls: [{ name: c }] }\n')
+  const request = message(packHeader(MISC, 3, 0, 1), 0, 1, 7, ...new Array(21).fill(0))
+  const reply = exchangeWith(agents[0]!.agent)(request)
+  const decoder = new MessageDecoder(everyProtocol)
+  const shown = decoder.command(new DataView(request.buffer), new DataView(reply.buffer))
+  expect(messageText(shown!)).toBe(
+    'imx_misc MISC_CONTROL_SET #1 {ctrl_id: 0, num_val: 1, val: [{word: 7}], padding: 84} → SUCCESS',
+  )
 })
 
 test('controls tell the host what agents set and start', () => {
