@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Device } from '../../src/device.js'
 import { RequestError } from '../../src/errors.js'
 import { clocks } from '../../src/platform/clocks.js'
 import { agentsOf } from '../../src/platform/config.js'
@@ -13,6 +14,7 @@ import type { Property } from '../../src/platform/property.js'
 import { VirtualTime } from '../../src/platform/time.js'
 import imx from '../../src/plugins/imx/index.js'
 import { protocols as standard } from '../../src/protocols/index.js'
+import type { Protocol } from '../../src/protocols/protocol.js'
 import { type Server, serve } from '../../src/serve.js'
 import { partsOf } from '../../src/state/parts.js'
 import { inFolder } from '../cli/command.js'
@@ -20,7 +22,7 @@ import { Random } from '../driver/random.js'
 import { cases, configs, texts } from '../support/kept-side.js'
 import { CheckedEvents, RandomMessages } from '../support/random-messages.js'
 
-const BATCHES = 250
+const BATCHES = 400
 const SHAPE = { strangeIds: 5, strangeLengths: 5, strangeWords: 20, strangeRooms: 5 }
 
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -43,14 +45,12 @@ function partsInFile(path: string): Record<string, string> {
   return said
 }
 
-/** Sets a property of the platform to some value that it can have. */
-function setSomething(server: Server, random: Random): void {
-  const groups = server.protocols.flatMap(({ resource }) =>
-    resource && server.platform.has(resource)
-      ? (resource.properties?.(server.platform.model(resource), server.platform) ?? [])
-      : [],
-  )
+/** Sets a property of the protocol's resources to some value that it can have. */
+function setSomething({ platform }: Server, { resource }: Protocol, random: Random): void {
+  if (!resource) return
+  const groups = resource.properties?.(platform.model(resource), platform) ?? []
   const properties = groups.flatMap(({ resources }) => resources.flatMap(({ properties }) => properties))
+  if (properties.length === 0) return
   const property: Property = properties[random.below(properties.length)]!
   const allowed = property.allowed?.()
   if (!property.set) return
@@ -74,25 +74,33 @@ async function serveIn(folder: string, preset: string, time: VirtualTime): Promi
   return { server, state }
 }
 
+/** Random messages of each agent that is served the protocol; they learn from the answers. */
+function messagesOf(server: Server, { id }: Protocol): Map<Device, RandomMessages> {
+  const events = new CheckedEvents([...standard, ...imx])
+  const messages = new Map<Device, RandomMessages>()
+  for (const [i, device] of server.devices.entries()) {
+    const { agent } = device
+    const served = agent.protocols[id]
+    const options = { agent, events, digest: () => 0, shape: SHAPE, seed: seed + i }
+    if (served) messages.set(device, new RandomMessages({ ...options, served }))
+  }
+  return messages
+}
+
 describe('after each batch the file says what the platform is like', () => {
   it.each(cases)('$name of $preset', ({ preset, protocol }) =>
     inFolder(async folder => {
       const time = new VirtualTime()
       const { server, state } = await serveIn(folder, preset, time)
       const random = new Random(seed)
-      const events = new CheckedEvents([...standard, ...imx])
+      const messages = messagesOf(server, protocol)
       for (let batch = 0; batch < BATCHES; batch++) {
         const device = server.devices[random.below(server.devices.length)]!
-        const { agent } = device
-        const served = agent.protocols[protocol.id]
         const what = random.below(20)
         if (what === 0) time.advance(random.below(3_000_000))
-        else if (what === 1) setSomething(server, random)
-        else if (what === 2) device.forgetDriver()
-        else if (served) {
-          const options = { agent, served, events, digest: () => 0, shape: SHAPE }
-          new RandomMessages({ ...options, seed: seed + batch }).send(1 + random.below(8))
-        }
+        else if (what < 4) setSomething(server, protocol, random)
+        else if (what === 4) device.forgetDriver()
+        else messages.get(device)?.send(1 + random.below(8))
         server.keeper!.commit()
         const all = partsIn(server).map(([name, part]) => [name, JSON.stringify(part.save())])
         expect(partsInFile(state), `batch ${batch}`).toEqual(Object.fromEntries(all))
