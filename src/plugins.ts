@@ -22,14 +22,15 @@ export interface PluginModule {
 const VENDOR_FIRST = 0x80
 const PROTOCOL_LAST = 0xff
 
+/** Of the file of a plug-in. */
+const BYTES_MAX = 10_000_000
+
 /** The plug-ins of this package, by name. */
-const bundled: Readonly<Record<string, () => Promise<object>>> = {
-  imx: () => import('./plugins/imx/index.js'),
-}
+const bundled: ReadonlyMap<string, () => Promise<object>> = new Map([['imx', () => import('./plugins/imx/index.js')]])
 
 /** Names of the plug-ins of this package, sorted. */
 export function pluginNames(): string[] {
-  return Object.keys(bundled).sort()
+  return [...bundled.keys()].sort()
 }
 
 /**
@@ -67,7 +68,7 @@ export function withPlugin(
 }
 
 async function importBundled(name: string): Promise<object> {
-  const load = bundled[name]
+  const load = bundled.get(name)
   if (load) return load()
   const known = pluginNames().join(', ')
   throw new OperatorError(`${name}: there is no such plug-in in the package, only ${known}; for a file write ./${name}`)
@@ -76,7 +77,9 @@ async function importBundled(name: string): Promise<object> {
 async function importFile(file: string, folder: string): Promise<object> {
   const path = resolve(folder, file)
   try {
-    if (!statSync(path).isFile()) throw new OperatorError(`${file}: is not a file`)
+    const stat = statSync(path)
+    if (!stat.isFile()) throw new OperatorError(`${file}: is not a file`)
+    if (stat.size > BYTES_MAX) throw new OperatorError(`${file}: is larger than ${BYTES_MAX} bytes`)
   } catch (error) {
     if (errorCode(error) === undefined) throw error
     throw new OperatorError(

@@ -2,6 +2,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander'
 import { InterruptedError, LabError } from '../../qemu/errors.js'
 import { tableLines } from '../../src/cli/tables.js'
+import { files } from './files.js'
 import { fuzz } from './fuzz.js'
 import { guestKills } from './guest-kills.js'
 import { hostile } from './hostile.js'
@@ -22,6 +23,7 @@ interface Options {
 /** In the order they run. */
 const PARTS: Record<string, (options: Options, signal: AbortSignal) => Promise<Result[]>> = {
   hostile: (_, signal) => hostile(signal),
+  files: (_, signal) => files(signal),
   sanitizers: (_, signal) => sanitizers(signal),
   fuzz: ({ seconds, seed }, signal) => fuzz({ seconds, seed, signal }),
   kills: ({ kills: count, seed }, signal) => kills({ count, seed, signal }),
