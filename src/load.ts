@@ -9,6 +9,7 @@ import { Platform } from './platform/platform.js'
 import { readPlatformText } from './platform/presets.js'
 import { RealTime, type Time } from './platform/time.js'
 import { TOO_DEEP } from './platform/yaml-text.js'
+import { guarded } from './plugin-guard.js'
 import { loadPlugin, type Plugin, type PluginModule, withPlugin } from './plugins.js'
 import { protocols as allProtocols } from './protocols/index.js'
 import { type Protocol, resourceKinds } from './protocols/protocol.js'
@@ -91,6 +92,11 @@ function pluginModules({ protocols = allProtocols, plugins = [] }: LoadOptions):
   return plugins.map(name => ({ name, folder: process.cwd() }))
 }
 
+/** Of a plug-in that the program has loaded itself; those of the package need no guard. */
+function protocolsOf(plugin: Protocol | readonly Protocol[]): Protocol[] {
+  return [plugin].flat().map(protocol => guarded(protocol, 'of the program'))
+}
+
 /** `protocols` and those of `plugins`. Throws OperatorError. */
 export async function addPlugins(
   protocols: readonly Protocol[],
@@ -98,7 +104,7 @@ export async function addPlugins(
 ): Promise<readonly Protocol[]> {
   let all = protocols
   for (const plugin of plugins) {
-    const added = typeof plugin === 'string' ? await loadPlugin(plugin) : [plugin].flat()
+    const added = typeof plugin === 'string' ? await loadPlugin(plugin) : protocolsOf(plugin)
     all = withPlugin(all, added, typeof plugin === 'string' ? plugin : 'plug-in')
   }
   return all

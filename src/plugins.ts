@@ -6,6 +6,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { errorCode, OperatorError } from './errors.js'
+import { guarded, importWatched } from './plugin-guard.js'
 import { importPlugin } from './plugin-imports.js'
 import { PROTOCOL_ATTRIBUTES, type Protocol } from './protocols/protocol.js'
 
@@ -38,13 +39,14 @@ export function pluginNames(): string[] {
  * `folder`. Throws OperatorError.
  */
 export async function loadPlugin(nameOrFile: string, folder = '.'): Promise<readonly Protocol[]> {
-  const module = await (/[./]/.test(nameOrFile) ? importFile(nameOrFile, folder) : importBundled(nameOrFile))
+  const isFile = /[./]/.test(nameOrFile)
+  const module = await (isFile ? importFile(nameOrFile, folder) : importBundled(nameOrFile))
   if (!('default' in module)) {
     throw new OperatorError(`${nameOrFile}: has no default export; export a protocol, or an array of protocols`)
   }
   const exported = Array.isArray(module.default) ? module.default : [module.default]
   return exported.map((candidate, i) => {
-    if (isProtocol(candidate)) return candidate
+    if (isProtocol(candidate)) return isFile ? guarded(candidate, nameOrFile) : candidate
     const which = Array.isArray(module.default) ? `entry ${i} of the default export` : 'the default export'
     throw new OperatorError(`${nameOrFile}: ${which} is not a protocol; make one with defineProtocol`)
   })
@@ -88,8 +90,9 @@ async function importFile(file: string, folder: string): Promise<object> {
   }
   const url = pathToFileURL(path).href
   try {
-    return await importPlugin(url)
+    return await importWatched(file, url, importPlugin)
   } catch (error) {
+    if (error instanceof OperatorError) throw error
     throw new OperatorError(`${file}${lineOf(error, url)}: can't be loaded: ${firstLine(error)}`)
   }
 }

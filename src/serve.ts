@@ -77,6 +77,7 @@ export class Server {
     const { platform, protocols, origin } = loaded
     this.#log = log
     this.platform = platform
+    platform.tellBug = problem => log.error(problem)
     this.protocols = protocols
     this.origin = origin
     this.startedUs = platform.time.nowUs

@@ -8,6 +8,8 @@ export class Platform {
   readonly config: PlatformConfig
   readonly time: Time
   readonly #models = new Map<string, unknown>()
+  /** Told of a bug of a plug-in; who serves the platform sets it. */
+  tellBug: (problem: string) => void = () => {}
   readonly #closers: (() => void)[] = []
 
   /** Builds the models of all `kinds` that the configuration has a section for. */
