@@ -34,6 +34,7 @@
         "native/held_replies.cc",
         "native/pump.cc",
         "native/kick_wait.cc",
+        "native/stall_watch.cc",
         "native/event_loop.cc"
       ]
     },

@@ -1,14 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-// .ci/run counts from this file; people read the default report.
-const report = process.env.SCMI_TEST_REPORT
-
 export default defineConfig({
   // Plug-ins import the package by its name: in tests that is the source, not what was built last.
   resolve: { alias: { 'vhost-user-scmi': new URL('src/index.ts', import.meta.url).pathname } },
   test: {
-    reporters: report ? ['default', 'json'] : ['default'],
-    ...(report ? { outputFile: { json: report } } : {}),
     include: ['test/**/*.test.ts'],
     // A kernel to build for each: npm run planted.
     exclude: ['test/planted/**'],

@@ -18,6 +18,7 @@
 #include "front_end_calls.h"
 #include "offer.h"
 #include "session.h"
+#include "stall_watch.h"
 #include "text.h"
 
 namespace vhost_user_scmi {
@@ -511,7 +512,27 @@ Napi::Value lock_file(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// See stall_watch.h: what each does to the process.
+Napi::Object stall_watch_functions(Napi::Env env) {
+  const auto number = [](const Napi::CallbackInfo& info) {
+    return info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : 0;
+  };
+  Napi::Object functions = Napi::Object::New(env);
+  functions.Set("start", Napi::Function::New(env, [number](const Napi::CallbackInfo& info) {
+                  stall_watch::start(number(info));
+                }));
+  functions.Set("beat", Napi::Function::New(env, [](const Napi::CallbackInfo&) { stall_watch::beat(); }));
+  functions.Set("numberOf", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
+                  return Napi::Number::New(info.Env(), stall_watch::number_of(info[0].ToString().Utf8Value()));
+                }));
+  functions.Set("enter", Napi::Function::New(env, [number](const Napi::CallbackInfo& info) -> Napi::Value {
+                  return Napi::Number::New(info.Env(), stall_watch::enter(number(info)));
+                }));
+  return functions;
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  exports.Set("stallWatch", stall_watch_functions(env));
   exports.Set("Device", Device::define(env));
   exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
   exports.Set("frontEnd", calls::front_end_calls(env));

@@ -20,6 +20,8 @@ interface Program {
  */
 const INLINED_BYTECODE = 2500
 
+const LEFT_BEHIND_MS = 500
+
 const file = fileURLToPath(new URL('../bundle/program.cjs', import.meta.url))
 
 /** Whether the bundle is there, and not older than what it was made of. */
@@ -37,5 +39,7 @@ function bundledProgram(): Program {
 const isServing = !process.argv.slice(2).some(word => (SUBCOMMANDS as readonly string[]).includes(word))
 const { main } = isServing && isCurrent() ? bundledProgram() : await import('./program.js')
 process.exitCode = await main()
+// What failed is over, even if a plug-in has left a timer behind.
+if (process.exitCode) setTimeout(() => process.exit(), LEFT_BEHIND_MS).unref()
 // Not before it serves: code that V8 keeps, Node's own and the bundle's, is of no use with other flags than it was made with.
 if (isServing) setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTECODE}`)

@@ -37,6 +37,7 @@ import {
 import { EventQueue } from './notify.js'
 import type { AgentConfig } from './platform/config.js'
 import type { Platform } from './platform/platform.js'
+import { PluginBug } from './plugin-guard.js'
 import { Agent } from './protocols/agent.js'
 import type { Protocol } from './protocols/protocol.js'
 import type { DeviceKeeper } from './state/device-keeper.js'
@@ -228,7 +229,11 @@ export class Device extends EventEmitter<DeviceEvents> {
   #handlerFailed(error: unknown): number {
     this.#internalErrors++
     const header = this.#request.header
-    if (this.#internalErrors === 1) this.#log.bug(error, `handler of message 0x${header.toString(16)} failed (a bug)`)
+    if (error instanceof PluginBug) {
+      if (error.isNews) this.#log.error(error.message)
+    } else if (this.#internalErrors === 1) {
+      this.#log.bug(error, `handler of message 0x${header.toString(16)} failed (a bug)`)
+    }
     this.#reply.begin(header, GENERIC_ERROR)
     return this.#reply.written
   }

@@ -8,6 +8,8 @@ import { ConfigSource } from './platform/config-source.js'
 import { Platform } from './platform/platform.js'
 import { readPlatformText } from './platform/presets.js'
 import { RealTime, type Time } from './platform/time.js'
+import { TOO_DEEP } from './platform/yaml-text.js'
+import { guarded } from './plugin-guard.js'
 import { loadPlugin, type Plugin, type PluginModule, withPlugin } from './plugins.js'
 import { protocols as allProtocols } from './protocols/index.js'
 import { type Protocol, resourceKinds } from './protocols/protocol.js'
@@ -32,10 +34,17 @@ export interface PlatformDefinition {
 
 /**
  * Makes a platform of an object with the keys of a platform file. It is checked when it is served, as a file is; errors
- * name the field, and the line of the YAML text it amounts to. Files that it names lie in the working directory.
+ * name the field, and the line of the YAML text it amounts to. Files that it names lie in the working directory. Throws
+ * ConfigError for what is no data, such as a function.
  */
 export function definePlatform(definition: Record<string, unknown>): PlatformDefinition {
-  return { text: stringify(definition) }
+  try {
+    return { text: stringify(definition) }
+  } catch (error) {
+    // The library calls itself for each level.
+    const problem = error instanceof RangeError ? TOO_DEEP : (error as Error).message
+    throw new ConfigError([], problem, 'definePlatform')
+  }
 }
 
 function readDefinition(platform: string | PlatformDefinition): { text: string; name: string; folder: string } {
@@ -83,6 +92,11 @@ function pluginModules({ protocols = allProtocols, plugins = [] }: LoadOptions):
   return plugins.map(name => ({ name, folder: process.cwd() }))
 }
 
+/** Of a plug-in that the program has loaded itself; those of the package need no guard. */
+function protocolsOf(plugin: Protocol | readonly Protocol[]): Protocol[] {
+  return [plugin].flat().map(protocol => guarded(protocol, 'of the program'))
+}
+
 /** `protocols` and those of `plugins`. Throws OperatorError. */
 export async function addPlugins(
   protocols: readonly Protocol[],
@@ -90,7 +104,7 @@ export async function addPlugins(
 ): Promise<readonly Protocol[]> {
   let all = protocols
   for (const plugin of plugins) {
-    const added = typeof plugin === 'string' ? await loadPlugin(plugin) : [plugin].flat()
+    const added = typeof plugin === 'string' ? await loadPlugin(plugin) : protocolsOf(plugin)
     all = withPlugin(all, added, typeof plugin === 'string' ? plugin : 'plug-in')
   }
   return all

@@ -137,9 +137,18 @@ interface Addon {
   Device: new (options: Omit<NativeOptions, 'onBatch'> & { onBatches: () => void }) => AddonDevice
   /** flock(2), exclusive, without waiting. */
   lockFile(fd: number): boolean
+  /** See native/stall_watch.h. */
+  stallWatch: {
+    start(limitMs: number): void
+    beat(): void
+    numberOf(name: string): number
+    enter(number: number): number
+  }
 }
 
 const addon = createRequire(import.meta.url)('#native') as Addon
+
+export const { stallWatch } = addon
 
 /** Creates a device that nobody can reach yet: call `listen`, `adopt` or `dial` next. */
 export function createDevice({ onBatch, ...options }: NativeOptions): NativeDevice {

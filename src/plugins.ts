@@ -6,6 +6,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { errorCode, OperatorError } from './errors.js'
+import { guarded, importWatched } from './plugin-guard.js'
 import { importPlugin } from './plugin-imports.js'
 import { PROTOCOL_ATTRIBUTES, type Protocol } from './protocols/protocol.js'
 
@@ -22,14 +23,15 @@ export interface PluginModule {
 const VENDOR_FIRST = 0x80
 const PROTOCOL_LAST = 0xff
 
+/** Of the file of a plug-in. */
+const BYTES_MAX = 10_000_000
+
 /** The plug-ins of this package, by name. */
-const bundled: Readonly<Record<string, () => Promise<object>>> = {
-  imx: () => import('./plugins/imx/index.js'),
-}
+const bundled: ReadonlyMap<string, () => Promise<object>> = new Map([['imx', () => import('./plugins/imx/index.js')]])
 
 /** Names of the plug-ins of this package, sorted. */
 export function pluginNames(): string[] {
-  return Object.keys(bundled).sort()
+  return [...bundled.keys()].sort()
 }
 
 /**
@@ -37,13 +39,14 @@ export function pluginNames(): string[] {
  * `folder`. Throws OperatorError.
  */
 export async function loadPlugin(nameOrFile: string, folder = '.'): Promise<readonly Protocol[]> {
-  const module = await (/[./]/.test(nameOrFile) ? importFile(nameOrFile, folder) : importBundled(nameOrFile))
+  const isFile = /[./]/.test(nameOrFile)
+  const module = await (isFile ? importFile(nameOrFile, folder) : importBundled(nameOrFile))
   if (!('default' in module)) {
     throw new OperatorError(`${nameOrFile}: has no default export; export a protocol, or an array of protocols`)
   }
   const exported = Array.isArray(module.default) ? module.default : [module.default]
   return exported.map((candidate, i) => {
-    if (isProtocol(candidate)) return candidate
+    if (isProtocol(candidate)) return isFile ? guarded(candidate, nameOrFile) : candidate
     const which = Array.isArray(module.default) ? `entry ${i} of the default export` : 'the default export'
     throw new OperatorError(`${nameOrFile}: ${which} is not a protocol; make one with defineProtocol`)
   })
@@ -67,7 +70,7 @@ export function withPlugin(
 }
 
 async function importBundled(name: string): Promise<object> {
-  const load = bundled[name]
+  const load = bundled.get(name)
   if (load) return load()
   const known = pluginNames().join(', ')
   throw new OperatorError(`${name}: there is no such plug-in in the package, only ${known}; for a file write ./${name}`)
@@ -76,7 +79,9 @@ async function importBundled(name: string): Promise<object> {
 async function importFile(file: string, folder: string): Promise<object> {
   const path = resolve(folder, file)
   try {
-    if (!statSync(path).isFile()) throw new OperatorError(`${file}: is not a file`)
+    const stat = statSync(path)
+    if (!stat.isFile()) throw new OperatorError(`${file}: is not a file`)
+    if (stat.size > BYTES_MAX) throw new OperatorError(`${file}: is larger than ${BYTES_MAX} bytes`)
   } catch (error) {
     if (errorCode(error) === undefined) throw error
     throw new OperatorError(
@@ -85,8 +90,9 @@ async function importFile(file: string, folder: string): Promise<object> {
   }
   const url = pathToFileURL(path).href
   try {
-    return await importPlugin(url)
+    return await importWatched(file, url, importPlugin)
   } catch (error) {
+    if (error instanceof OperatorError) throw error
     throw new OperatorError(`${file}${lineOf(error, url)}: can't be loaded: ${firstLine(error)}`)
   }
 }

@@ -2,6 +2,7 @@
  * The command `vhost-user-scmi`: parses arguments. No logic, and nothing that takes time to load: what commands do is in
  * cli/, and loaded when it is wanted.
  */
+
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { fileMode, oneLine, pollUs, repeated, wholeNumber } from './cli/arguments.js'
 import { addBenchCommand } from './cli/bench.js'
@@ -15,6 +16,7 @@ import { addTraceCommand } from './cli/trace.js'
 import type { Endpoint } from './endpoint.js'
 import { bugText, errorCode, FailedError, InterruptedError, OperatorError } from './errors.js'
 import { LOG_LEVELS } from './log-levels.js'
+import { own } from './own.js'
 import { presetNames } from './platform/presets.js'
 import { version } from './version.js'
 
@@ -26,7 +28,7 @@ const EXIT_INTERRUPTED = 130
 function agentEndpoint(text: string, others: Record<string, Endpoint>): Record<string, Endpoint> {
   const [, name, socketPath] = /^([^=]+)=(.+)$/.exec(text) ?? []
   if (name === undefined || socketPath === undefined) throw new InvalidArgumentError('Write NAME=PATH.')
-  if (others[name]) throw new InvalidArgumentError(`Agent ${name} has a socket already.`)
+  if (own(others, name)) throw new InvalidArgumentError(`Agent ${name} has a socket already.`)
   return { ...others, [name]: { socketPath } }
 }
 

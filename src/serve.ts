@@ -1,4 +1,5 @@
 /** Puts the parts together: a platform, one device for each of its agents, and the sockets that front ends use. */
+
 import type { ControlOptions } from './control/open.js'
 import { Device } from './device.js'
 import { type Endpoint, type EndpointOptions, OpenEndpoint } from './endpoint.js'
@@ -16,6 +17,7 @@ import {
 import { type Logger, silentLogger } from './log.js'
 import { MessageDecoder, messageText } from './messages.js'
 import type { NativeOptions } from './native.js'
+import { own } from './own.js'
 import { type AgentConfig, agentsOf } from './platform/config.js'
 import type { Platform } from './platform/platform.js'
 import { RealTime } from './platform/time.js'
@@ -76,6 +78,7 @@ export class Server {
     const { platform, protocols, origin } = loaded
     this.#log = log
     this.platform = platform
+    platform.tellBug = problem => log.error(problem)
     this.protocols = protocols
     this.origin = origin
     this.startedUs = platform.time.nowUs
@@ -188,7 +191,7 @@ function endpointsOf(agents: readonly AgentConfig[], options: ServeOptions): Map
   return new Map(
     agents.map((agent, i) => {
       const fromFile = agent.socket === undefined ? undefined : { socketPath: agent.socket }
-      const endpoint = options.endpoints?.[agent.name] ?? (i === 0 ? options.endpoint : undefined) ?? fromFile
+      const endpoint = own(options.endpoints, agent.name) ?? (i === 0 ? options.endpoint : undefined) ?? fromFile
       if (endpoint) return [agent.name, endpoint]
       throw new OperatorError(
         agents.length === 1

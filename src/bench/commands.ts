@@ -1,5 +1,7 @@
 /** The commands a benchmark sends: one of each protocol that reads something, as a guest's driver does all day. */
+
 import { FailedError, OperatorError } from '../errors.js'
+import { own } from '../own.js'
 import { protocols } from '../protocols/index.js'
 import type { Command, Protocol } from '../protocols/protocol.js'
 import { decode, type Fields, sizeOf } from '../wire/fields.js'
@@ -41,7 +43,7 @@ export interface Mix {
 export function parseMix(text: string): Mix {
   const commands = text.split(',').map(part => {
     const [, protocol = '', weight = '1'] = /^([a-z]+)(?::([1-9]\d?))?$/.exec(part) ?? []
-    const read = READS[protocol]
+    const read = own(READS, protocol)
     if (!read) {
       const allowed = `protocols with a weight from 1 to 99, such as clock:2,sensor; there are ${mixableProtocols.join(', ')}`
       throw new OperatorError(`"${part}" is not a part of a mix; write ${allowed}`)

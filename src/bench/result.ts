@@ -1,7 +1,8 @@
 /** What a run found, as `--json` prints it and `--compare` reads it. */
-import { readFileSync } from 'node:fs'
+
 import { z } from 'zod'
 import { OperatorError } from '../errors.js'
+import { readGivenFile } from '../given-file.js'
 import { CORES, DESCRIPTORS, WAITS } from './scenario.js'
 
 const FORMAT = 'vhost-user-scmi bench 1'
@@ -89,12 +90,16 @@ export type Memory = z.infer<typeof memory>
 
 export const newResult = (rest: Omit<Result, 'format'>): Result => ({ format: FORMAT, ...rest })
 
+/** A result has tens of thousands. */
+const BYTES_MAX = 10_000_000
+
 /** Reads what `--json` printed. Throws OperatorError. */
 export function readResult(path: string): Result {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readGivenFile(path, BYTES_MAX)
   } catch (error) {
+    if (error instanceof OperatorError) throw error
     throw new OperatorError(`${path}: ${(error as Error).message}`)
   }
   try {

@@ -2,6 +2,7 @@
 import type { Endpoint } from '../endpoint.js'
 import { createLogger } from '../log.js'
 import type { LogLevel } from '../log-levels.js'
+import { surviveDroppedErrors } from '../plugin-guard.js'
 import { type ServeOptions, serve } from '../serve.js'
 import { inheritedSockets } from './activation.js'
 import { type OpenOptions, waysIn } from './open-options.js'
@@ -59,6 +60,7 @@ export async function run(options: ServeCommandOptions): Promise<void> {
     ...(open ? { open } : {}),
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })
+  surviveDroppedErrors(problem => log.error(problem))
   const stop = (signal: NodeJS.Signals): void => {
     // A second one does not wait; but of a terminal that is closed, the shell tells, too.
     for (const name of ENDING_SIGNALS) process.off(name, stop)

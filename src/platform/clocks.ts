@@ -6,6 +6,7 @@ import { ConfigError, type ConfigPath } from './config.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from './kept.js'
 import { LIMITS, U32_MAX } from './limits.js'
 import type { ResourceKind } from './resource.js'
+import { checkTree } from './tree.js'
 import { duration, frequency, resourceName } from './units.js'
 
 const permissionsSchema = z
@@ -105,7 +106,7 @@ export class Clock implements Kept {
   parents: readonly Clock[] = []
   parent: Clock | undefined
   /** The clocks that could be fed from this one. */
-  children: readonly Clock[] = []
+  readonly children: Clock[] = []
   rateHz: number
   /** Values by extended configuration type; a type without a value is not supported. */
   readonly extended = new Map<number, number>()
@@ -291,9 +292,7 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
       byName.set(clock.name, clock)
     }
     for (const clock of this.list) this.#connect(clock, configs[clock.id]!, byName)
-    for (const clock of this.list) {
-      if (isFedBy(clock, clock)) throw new ConfigError([clock.id, 'parents'], `${clock.name} is its own ancestor`)
-    }
+    checkTree(this.list, ({ parents }) => parents, 'parents')
     for (const clock of this.list) if (!clock.dividers) this.#divide(clock, configs)
   }
 
@@ -304,7 +303,7 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
         const others = [...byName.keys()].filter(other => other !== clock.name)
         throw new ConfigError([clock.id, 'parents', i], `${name} is not another clock; there are ${others.join(', ')}`)
       }
-      parent.children = [...parent.children, clock]
+      parent.children.push(clock)
       return parent
     })
     const name = config.parent ?? config.parents?.[0]
@@ -371,16 +370,6 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
     clock.follow()
     if (clock.rateHz !== before) this.#changed(clock, agentId)
   }
-}
-
-/** Whether `clock` can be fed from `source`, directly or not; gives up where another clock is its own ancestor. */
-function isFedBy(clock: Clock, source: Clock, seen = new Set<Clock>()): boolean {
-  return clock.parents.some(parent => {
-    if (parent === source) return true
-    if (seen.has(parent)) return false
-    seen.add(parent)
-    return isFedBy(parent, source, seen)
-  })
 }
 
 export const clocks: ResourceKind<ClockConfig[], Clocks> = {

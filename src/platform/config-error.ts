@@ -15,9 +15,10 @@ export class ConfigError extends OperatorError {
 
   /** `path` leads to the field; where a resource kind throws, it starts within the kind's section. */
   constructor(path: ConfigPath, problem: string, place?: string) {
-    super([place, pathText(path), problem].filter(Boolean).join(': '))
+    const text = clipped(problem)
+    super([place, pathText(path), text].filter(Boolean).join(': '))
     this.path = path
-    this.problem = problem
+    this.problem = text
     this.place = place
   }
 
@@ -27,12 +28,16 @@ export class ConfigError extends OperatorError {
   }
 }
 
+/** A line on a terminal need not show each of 65,535 names. */
+const PROBLEM_MAX = 600
+const clipped = (text: string): string => (text.length > PROBLEM_MAX ? `${text.slice(0, PROBLEM_MAX)}…` : text)
+
 /** `clocks[1].rate` */
 export function pathText(path: ConfigPath): string {
   let text = ''
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`
-    else text += text === '' ? part : `.${part}`
+    else text += text === '' ? show(part) : `.${show(part)}`
   }
   return text
 }

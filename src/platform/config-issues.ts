@@ -38,7 +38,14 @@ export function explain(issue: Issue, schema: KnownKeys, base: ConfigPath = []):
   const path = [...base, ...(issue.path as (string | number)[])]
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, path)
-    return issue.keys.map(key => ({ path: [...path, key], text: unknownKey(key, known), place: 'key' }))
+    return issue.keys.map(key => ({
+      path: [...path, key],
+      // Only one of them is told: suggestions for all of a hundred thousand keys would take long.
+      get text() {
+        return unknownKey(key, known)
+      },
+      place: 'key',
+    }))
   }
   if (issue.input === undefined && path.length > 0 && issue.code !== 'custom') {
     return [{ path, text: `${path[path.length - 1]} is missing${missingHint(issue)}`, place: 'missing' }]

@@ -1,60 +1,41 @@
 /** The text of a platform file: YAML to plain data, and where in the text things are. Knows no sections. */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  visit,
-} from 'yaml'
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, type Pair, type YAMLMap } from 'yaml'
 import { ConfigError } from './config-error.js'
 import type { Problem } from './config-issues.js'
 import { Repeats } from './repeats.js'
+import { dataOf, readYaml, type YamlText, YamlTextError } from './yaml-text.js'
 
 /** The text of a platform file, and where in it things are. */
 export class ConfigSource {
   readonly #file: string
   readonly #lines = new LineCounter()
-  readonly #document: Document
+  readonly #text: YamlText
   readonly #repeats = new Repeats()
+  readonly #pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>()
   /** As plain data, with all entries written out, once somebody has asked for it. */
   #data: unknown
 
   /** Throws ConfigError if the text is not YAML. */
   constructor(text: string, file: string) {
     this.#file = file
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false })
-    const problem = [...this.#document.errors, ...this.#document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0]
-    if (problem) {
-      const several = problem.code === 'MULTIPLE_DOCS'
-      const text = several ? 'a platform file is one document; take out the ---' : problem.message
-      throw new ConfigError([], text, this.#place(problem.pos[0]))
-    }
-    visit(this.#document, {
-      Alias: (_, alias) => {
-        if (alias.resolve(this.#document)) return
-        throw new ConfigError(
-          [],
-          `there is no &${alias.source} before *${alias.source}`,
-          this.#place(alias.range?.[0] ?? 0),
-        )
-      },
-    })
+    this.#text = this.#placed(() => readYaml(text, this.#lines))
   }
 
   /** What the text says. Throws ConfigError for a file whose aliases or repeats multiply without measure. */
   data(): unknown {
-    if (this.#data !== undefined) return this.#data
+    if (this.#data === undefined) {
+      this.#data = this.#placed(() => this.#repeats.expand(dataOf(this.#text) ?? {}))
+    }
+    return this.#data
+  }
+
+  /** Gives errors of `read` their place in the text. */
+  #placed<T>(read: () => T): T {
     try {
-      this.#data = this.#repeats.expand(this.#document.toJS() ?? {})
-      return this.#data
+      return read()
     } catch (error) {
       if (error instanceof ConfigError) throw this.error({ path: error.path, text: error.problem, place: 'value' })
-      if (error instanceof ReferenceError) throw new ConfigError([], error.message, this.#place(0))
+      if (error instanceof YamlTextError) throw new ConfigError([], error.message, this.#place(error.offset))
       throw error
     }
   }
@@ -87,12 +68,10 @@ export class ConfigSource {
 
   /** Where to point at, and the offset to sort by: a key is known to be missing only at the end of its map. */
   #find({ path, place }: Problem): { position: number; order: number } {
-    let node = this.#resolve(this.#document.contents)
+    let node = this.#resolve(this.#text.document.contents)
     let position = node?.range?.[0] ?? 0
     for (const part of this.#repeats.origin(this.#data, path)) {
-      const pair = isMap(node)
-        ? node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part))
-        : undefined
+      const pair = isMap(node) ? this.#pairsOf(node).get(String(part)) : undefined
       const value = pair ? pair.value : isSeq(node) ? node.items[Number(part)] : undefined
       const key = isNode(pair?.key) ? pair.key.range?.[0] : undefined
       if (!pair && value === undefined) break
@@ -105,8 +84,18 @@ export class ConfigSource {
     return { position, order }
   }
 
+  /** The pairs of a map by key. */
+  #pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+    let pairs = this.#pairs.get(map)
+    if (!pairs) {
+      pairs = new Map(map.items.flatMap(pair => (isScalar(pair.key) ? [[String(pair.key.value), pair] as const] : [])))
+      this.#pairs.set(map, pairs)
+    }
+    return pairs
+  }
+
   #resolve(node: unknown): Node | null {
-    const target = isAlias(node) ? node.resolve(this.#document) : node
+    const target = isAlias(node) ? this.#text.targets.get(node) : node
     return isNode(target) ? target : null
   }
 }

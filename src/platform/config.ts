@@ -2,7 +2,9 @@
  * The platform file: YAML text to a checked configuration. Errors name file, line, column and field, and say what can be
  * written instead. What the sections mean is the business of the resource kinds (resource.ts), which bring the schemas.
  */
+
 import { z } from 'zod'
+import { own } from '../own.js'
 import { NOT_FOUND, NOT_SUPPORTED } from '../wire/status.js'
 import { ConfigError, type ConfigPath, show } from './config-error.js'
 import { explain, type KnownKeys } from './config-issues.js'
@@ -224,7 +226,7 @@ export function parsePlatformConfig<T>(
 
 function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): PlatformConfig {
   const sections: Record<string, unknown> = {}
-  for (const { section } of kinds) if (file[section] !== undefined) sections[section] = file[section]
+  for (const { section } of kinds) if (own(file, section) !== undefined) sections[section] = file[section]
   return {
     vendor: file.vendor,
     subVendor: file.sub_vendor,
@@ -264,29 +266,35 @@ export function agentsOf(config: PlatformConfig, more: readonly string[] = []): 
 
 /** Devices and agents name resources that exist, agents are told apart by their names. */
 function checkNames(config: PlatformConfig, kinds: readonly ResourceKind[]): void {
-  const known = new Map<string, readonly string[]>()
+  const known = new Map<string, ReadonlySet<string>>()
   for (const kind of kinds) {
-    const section = config.sections[kind.section]
-    if (section !== undefined) known.set(kind.section, resourceNames(kind, section))
+    const section = own(config.sections, kind.section)
+    if (section !== undefined) known.set(kind.section, new Set(resourceNames(kind, section)))
   }
   config.devices.forEach((device, i) => {
     checkResources(known, device.resources, ['devices', i, 'resources'])
   })
+  const agentNames = new Set<string>()
   config.agents.forEach((agent, i) => {
     checkResources(known, agent.resources, ['agents', i, 'resources'])
-    if (config.agents.findIndex(other => other.name === agent.name) !== i) {
-      throw new ConfigError(['agents', i, 'name'], `two agents are named ${agent.name}`)
-    }
+    if (agentNames.has(agent.name)) throw new ConfigError(['agents', i, 'name'], `two agents are named ${agent.name}`)
+    agentNames.add(agent.name)
   })
 }
 
-function checkResources(known: ReadonlyMap<string, readonly string[]>, resources: ResourceNames, at: ConfigPath): void {
+function checkResources(
+  known: ReadonlyMap<string, ReadonlySet<string>>,
+  resources: ResourceNames,
+  at: ConfigPath,
+): void {
   for (const [section, names] of Object.entries(resources)) {
+    const listed = new Set<string>()
     names?.forEach((name, i) => {
-      if (!known.get(section)?.includes(name)) {
-        throw new ConfigError([...at, section, i], `nothing in ${section} is named ${name}`)
+      if (!known.get(section)?.has(name)) {
+        throw new ConfigError([...at, section, i], `nothing in ${section} is named ${show(name)}`)
       }
-      if (names.indexOf(name) !== i) throw new ConfigError([...at, section, i], `${name} is listed twice`)
+      if (listed.has(name)) throw new ConfigError([...at, section, i], `${name} is listed twice`)
+      listed.add(name)
     })
   }
 }

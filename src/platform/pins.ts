@@ -283,10 +283,12 @@ function unique<Config extends { name: string }, Built>(
 
 /** The members of a list of names. */
 function members<Member>(names: readonly string[], known: ReadonlyMap<string, Member>, at: ConfigPath): Member[] {
+  const listed = new Set<string>()
   return names.map((name, i) => {
     const member = known.get(name)
     if (!member) throw new ConfigError([...at, i], `${name} is not known; there are ${[...known.keys()].join(', ')}`)
-    if (names.indexOf(name) !== i) throw new ConfigError([...at, i], `${name} is listed twice`)
+    if (listed.has(name)) throw new ConfigError([...at, i], `${name} is listed twice`)
+    listed.add(name)
     return member
   })
 }

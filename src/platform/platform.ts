@@ -1,4 +1,5 @@
 /** The platform: its identity and the models of its resources, built from a checked configuration. Knows no bytes. */
+import { own } from '../own.js'
 import { ConfigError, type PlatformConfig } from './config.js'
 import type { ResourceKind } from './resource.js'
 import { RealTime, type Time } from './time.js'
@@ -7,6 +8,8 @@ export class Platform {
   readonly config: PlatformConfig
   readonly time: Time
   readonly #models = new Map<string, unknown>()
+  /** Told of a bug of a plug-in; who serves the platform sets it. */
+  tellBug: (problem: string) => void = () => {}
   readonly #closers: (() => void)[] = []
 
   /** Builds the models of all `kinds` that the configuration has a section for. */
@@ -14,7 +17,7 @@ export class Platform {
     this.config = config
     this.time = time
     for (const kind of kinds) {
-      const section = config.sections[kind.section]
+      const section = own(config.sections, kind.section)
       if (section !== undefined)
         this.#models.set(
           kind.section,

@@ -9,6 +9,7 @@ import { type Kept, mustFit, readSaved, type Saved, voter } from './kept.js'
 import { LIMITS } from './limits.js'
 import { powerProperties } from './power-properties.js'
 import type { ResourceKind } from './resource.js'
+import { checkTree } from './tree.js'
 import { duration, power, resourceName } from './units.js'
 
 /** Power states as SCMI numbers them (v3.2 §4.3.2.5): [30] context is lost, [27:0] state id, all else zero. */
@@ -71,7 +72,7 @@ export class PowerDomain implements Kept {
   /** What this domain draws its power from. */
   parents: readonly PowerDomain[] = []
   /** The domains that draw theirs from this one. */
-  children: readonly PowerDomain[] = []
+  readonly children: PowerDomain[] = []
   /** An asynchronous change is under way: until it is over, nobody may ask for another. */
   changing = false
   /** The state now, as SCMI numbers it; `PowerDomains` changes it. */
@@ -192,9 +193,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
       const domain = this.list[id]
       if (domain) this.#connect(domain, config, byName)
     })
-    for (const domain of this.list) {
-      if (draws(domain, domain)) throw new ConfigError([domain.id, 'parents'], `${domain.name} is its own ancestor`)
-    }
+    checkTree(this.list, ({ parents }) => parents, 'parents')
     for (const domain of this.list) this.#settle(domain, 0)
   }
 
@@ -208,7 +207,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
           `${name} is not another power domain; there are ${others.join(', ')}`,
         )
       }
-      parent.children = [...parent.children, domain]
+      parent.children.push(domain)
       return parent
     })
   }
@@ -246,16 +245,6 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
     for (const parent of domain.parents) this.#settle(parent, agentId)
     if (state !== OFF) this.emit('stateChanged', domain, agentId)
   }
-}
-
-/** Whether `domain` draws its power from `source`, directly or not; gives up where another domain is its own ancestor. */
-function draws(domain: PowerDomain, source: PowerDomain, seen = new Set<PowerDomain>()): boolean {
-  return domain.parents.some(parent => {
-    if (parent === source) return true
-    if (seen.has(parent)) return false
-    seen.add(parent)
-    return draws(parent, source, seen)
-  })
 }
 
 export const powerDomains: ResourceKind<PowerDomainConfig[], PowerDomains> = {

@@ -23,15 +23,21 @@ export function connectPowercaps(model: Powercaps, platform: Platform, configs: 
     const powercap = model.list[id]!
     if (domains) loads.set(powercap, loadsOf(powercap, domains, platform, taken))
   })
+  const childrenOf = new Map<PowercapDomain, PowercapDomain[]>([...loads.keys()].map(powercap => [powercap, []]))
+  for (const child of model.list) if (child.parent) childrenOf.get(child.parent)?.push(child)
   for (const [powercap, own] of loads) {
-    const children = model.list.filter(child => child.parent === powercap)
+    const children = childrenOf.get(powercap) ?? []
     const child = children.find(({ unit }) => unit === 'abstract')
     if (child) throw new ConfigError([child.id, 'unit'], `abstract powers do not add up to that of ${powercap.name}`)
     powercap.source = new DomainPower(powercap, own, children)
   }
-  for (const powercap of loads.keys()) {
-    const limited = model.list.flatMap(other => (isWithin(other, powercap) ? (loads.get(other) ?? []) : []))
-    const perf = limited.filter(load => load instanceof PerfDomain)
+  const limited = new Map<PowercapDomain, PerfDomain[]>([...loads.keys()].map(powercap => [powercap, []]))
+  for (const powercap of model.list) {
+    const perf = loads.get(powercap)?.filter(load => load instanceof PerfDomain) ?? []
+    // Each is limited by its own powercap domain, and by those around that.
+    for (let at: PowercapDomain | undefined = powercap; at; at = at.parent) limited.get(at)?.push(...perf)
+  }
+  for (const [powercap, perf] of limited) {
     if (perf.length > 0) new PowerLimit(model, powercap, perf, platform).keep()
   }
 }
@@ -82,11 +88,6 @@ class DomainPower implements PowerSource {
 function microwattsOf({ source, unitMicrowatts }: PowercapDomain, nowUs: number): number {
   if (source instanceof DomainPower) return source.microwatts(nowUs)
   return source ? source.read(nowUs) * unitMicrowatts : 0
-}
-
-/** Whether `powercap` is `parent` or part of it. */
-function isWithin(powercap: PowercapDomain, parent: PowercapDomain): boolean {
-  return powercap === parent || (powercap.parent !== undefined && isWithin(powercap.parent, parent))
 }
 
 /**

@@ -8,6 +8,7 @@ import { connectPowercaps } from './power-limits.js'
 import { powercapProperties } from './powercap-properties.js'
 import type { ResourceKind } from './resource.js'
 import type { Time, Timer } from './time.js'
+import { checkTree } from './tree.js'
 import { duration, power, resourceName } from './units.js'
 
 const MICROWATTS_PER_MILLIWATT = 1000
@@ -240,7 +241,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
     configs.forEach(({ parent }, id) => {
       if (parent !== undefined) this.list[id]!.parent = parentNamed(parent, byName, [id, 'parent'])
     })
-    for (const domain of this.list) checkAncestors(domain)
+    checkTree(this.list, ({ parent }) => (parent ? [parent] : []), 'parent')
   }
 
   /** By name. Throws if there is none: for callers on the host, who know the platform. */
@@ -315,15 +316,6 @@ function parentNamed(name: string, byName: Map<string, PowercapDomain>, at: Conf
   // Linux gives up on all domains when it meets one below an abstract one.
   if (parent.unit === 'abstract') throw new ConfigError(at, `${name} has an abstract unit, so it can't be a parent`)
   return parent
-}
-
-/** Throws ConfigError if `domain` is part of itself. */
-function checkAncestors(domain: PowercapDomain): void {
-  const seen = new Set<PowercapDomain>()
-  for (let at: PowercapDomain | undefined = domain; at && !seen.has(at); at = at.parent) {
-    seen.add(at)
-    if (at.parent === domain) throw new ConfigError([domain.id, 'parent'], `${domain.name} is part of itself`)
-  }
 }
 
 export const powercaps: ResourceKind<PowercapConfig[], Powercaps> = {

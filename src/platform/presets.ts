@@ -1,9 +1,13 @@
 /** Where platform files come from: the operator's own, and the presets that come with the package. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
-import { errorCode } from '../errors.js'
+import { errorCode, OperatorError } from '../errors.js'
+import { readGivenFile } from '../given-file.js'
 import { ConfigError } from './config-error.js'
+
+/** Of a file; how many characters it may have is checked where they are known. */
+const BYTES_MAX = 2_000_000
 
 /** A platform file as it was read. */
 export interface PlatformText {
@@ -33,8 +37,9 @@ export function readPlatformText(fileOrPreset: string): PlatformText {
   const file = isPreset ? join(presetFolder(), `${fileOrPreset}.yaml`) : fileOrPreset
   try {
     const name = isPreset ? `${fileOrPreset}.yaml` : fileOrPreset
-    return { text: readFileSync(file, 'utf8'), name, folder: dirname(file) }
+    return { text: readGivenFile(file, BYTES_MAX), name, folder: dirname(file) }
   } catch (error) {
+    if (error instanceof OperatorError) throw new ConfigError([], error.message)
     const presets = presetNames().join(', ')
     let problem = `can't be read (${errorCode(error)})`
     if (errorCode(error) === 'ENOENT') {

@@ -3,8 +3,10 @@
  * for everything that looks at a running platform. Kinds of resources declare theirs (`ResourceKind.properties`) with
  * the functions here. Knows no transport.
  */
+
 import type { EventEmitter } from 'node:events'
 import { RequestError } from '../errors.js'
+import { own } from '../own.js'
 import { formatQuantity, parseQuantity, spellingsOf, type Unit } from './unit-text.js'
 
 /** Who changes what the host sets: the platform itself. */
@@ -152,7 +154,7 @@ export function setFromText(property: Property, address: string, text: string): 
 
 function parsed({ type, unit }: Property, text: string): PropertyValue | undefined {
   if (type === 'text') return text
-  return type === 'flag' ? (WORDS[text] ?? NOT_WORDS[text]) : parseQuantity(text, unit)
+  return type === 'flag' ? (own(WORDS, text) ?? own(NOT_WORDS, text)) : parseQuantity(text, unit)
 }
 
 function isAllowed(property: Property, value: PropertyValue): boolean {

@@ -3,11 +3,16 @@
  * plain data, before any schema sees it, and remembers which entry of the text each one came from.
  */
 import { ConfigError, type ConfigPath, show } from './config-error.js'
+import { DEPTH_MAX, TOO_DEEP } from './yaml-text.js'
 
 type Map = Record<string, unknown>
 
 /** Far more than ids can number; a slip of the finger should not take all memory. */
 const ENTRIES_MAX = 100_000
+/** The same for all there is in a file: texts, numbers, lists and maps. */
+const VALUES_MAX = 1_000_000
+/** And for the characters of its texts. */
+const CHARACTERS_MAX = 4_000_000
 
 /** `{i}`, `{i % 8}` or `{i / 8}` in a text. */
 const PLACEHOLDER = /\{ *i *(?:([%/]) *([1-9]\d{0,5}) *)?\}/g
@@ -35,12 +40,27 @@ export class Repeats {
   /** For each list that grew, the positions that its entries had. */
   readonly #positions = new WeakMap<readonly unknown[], number[]>()
   #entries = 0
+  #values = 0
+  #characters = 0
 
-  /** The data with all entries written out. Throws ConfigError, whose path is one of the text. */
+  /** The data with all entries written out, and what aliases share once for each. Throws ConfigError, whose path is one of the text. */
   expand(data: unknown, path: ConfigPath = []): unknown {
+    this.#count(data, path)
+    // Aliases can make it deeper than the text is; where it begins says enough.
+    if (path.length > DEPTH_MAX) throw new ConfigError(path.slice(0, 1), TOO_DEEP)
     if (Array.isArray(data)) return this.#expandList(data, path)
     if (!isMap(data)) return data
     return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, this.expand(value, [...path, key])]))
+  }
+
+  /** Takes note of one more value of the data that is written out. */
+  #count(value: unknown, path: ConfigPath): void {
+    if (++this.#values > VALUES_MAX) throw new ConfigError(path, `makes more than ${VALUES_MAX} values of the file`)
+    if (typeof value !== 'string') return
+    this.#characters += value.length
+    if (this.#characters > CHARACTERS_MAX) {
+      throw new ConfigError(path, `makes more than ${CHARACTERS_MAX} characters of the file`)
+    }
   }
 
   /** The path in the text of what is at `path` in the expanded data. */
@@ -70,19 +90,25 @@ export class Repeats {
     const { count, from } = numbersOf(repeat, path)
     this.#entries += count * mapsIn(entry)
     if (this.#entries > ENTRIES_MAX) throw new ConfigError(path, `makes more than ${ENTRIES_MAX} entries of the file`)
-    return Array.from({ length: count }, (_, i) => this.#copy(entry, from + i))
+    return Array.from({ length: count }, (_, i) => this.#copy(entry, from + i, path))
   }
 
-  #copy(value: unknown, i: number): unknown {
+  #copy(value: unknown, i: number, path: ConfigPath): unknown {
+    const copy = this.#copied(value, i, path)
+    this.#count(copy, path)
+    return copy
+  }
+
+  #copied(value: unknown, i: number, path: ConfigPath): unknown {
     if (typeof value === 'string') return withNumber(value, i)
     if (Array.isArray(value)) {
-      const copy = value.map(entry => this.#copy(entry, i))
+      const copy = value.map(entry => this.#copy(entry, i, path))
       const positions = this.#positions.get(value)
       if (positions) this.#positions.set(copy, positions)
       return copy
     }
     if (!isMap(value)) return value
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.#copy(entry, i)]))
+    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.#copy(entry, i, path)]))
   }
 }
 

@@ -79,7 +79,7 @@ export function parseQuantity(text: string, unit: Unit | undefined): number | un
   const number = Number(digits.replaceAll('_', ''))
   if (name === '') return number
   if (!unit) return undefined
-  const size = { ...unit.sizes, ...unit.spellings }[name.replace(/^[µμ]/, 'u')]
+  const size = new Map(Object.entries({ ...unit.sizes, ...unit.spellings })).get(name.replace(/^[µμ]/, 'u'))
   return size === undefined ? undefined : rounded((number * size) / unit.one)
 }
 

@@ -39,9 +39,10 @@ function quantity({ name, base, units, example, signed, unitNeeded }: Quantity):
       const value = Math.round(exact)
       let problem: string | undefined
       if (typeof input === 'string' && !match) problem = notOne(input)
-      else if (Math.abs(value) > Number.MAX_SAFE_INTEGER) problem = `${input} is too much; at most 2^53 ${base}`
+      else if (Math.abs(value) > Number.MAX_SAFE_INTEGER) problem = `${show(input)} is too much; at most 2^53 ${base}`
       // 0.032768 MHz is not exactly 32768 Hz in binary, 1.5 Hz is not meant.
-      else if (Math.abs(exact - value) > 1e-9 * Math.abs(value)) problem = `${input} is not a whole number of ${base}`
+      else if (Math.abs(exact - value) > 1e-9 * Math.abs(value))
+        problem = `${show(input)} is not a whole number of ${base}`
       if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, input })
       return value
     })

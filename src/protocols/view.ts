@@ -99,7 +99,14 @@ function visibleTo<Resource extends { name: string }>(
   resources: readonly Resource[],
 ): readonly Resource[] {
   const names = agent.resources[protocol.resource?.section ?? '']
-  return names?.flatMap(name => resources.filter(resource => resource.name === name)) ?? resources
+  if (!names) return resources
+  const byName = new Map<string, Resource[]>()
+  for (const resource of resources) {
+    const others = byName.get(resource.name)
+    if (others) others.push(resource)
+    else byName.set(resource.name, [resource])
+  }
+  return names.flatMap(name => byName.get(name) ?? [])
 }
 
 /** The handler of the *_NAME_GET commands: flags, which are reserved, and the whole name of the resource asked for. */

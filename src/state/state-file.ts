@@ -23,6 +23,9 @@ import { crc32 } from 'node:zlib'
 import { errorCode, OperatorError } from '../errors.js'
 import { lockFile } from '../native.js'
 
+/** Far more than the largest platform writes before the file is written anew. */
+const BYTES_MAX = 100_000_000
+
 const MAGIC = 'vhost-user-scmi state'
 /** Of this line and the records: one more whenever a part is saved in another shape. */
 const FORMAT = 1
@@ -61,6 +64,9 @@ export class StateFile<Entry> {
     this.path = path
     this.#fd = fd
     this.#owner = owner
+    const { size } = fstatSync(fd)
+    if (size > BYTES_MAX)
+      throw new OperatorError(`--state ${path}: is larger than ${BYTES_MAX} bytes; give another file`)
     const text = readFileSync(fd, 'utf8')
     const { records, bytes } = readRecords(text, path, owner)
     this.records = records

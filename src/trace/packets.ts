@@ -1,5 +1,5 @@
 /** Reads a trace file packet by packet. A file may end anywhere, as that of a process that was killed does. */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { OperatorError } from '../errors.js'
 import { reasonOf } from './file.js'
 import { decodePacket, PACKET_TAG, type TracePacket } from './perfetto.js'
@@ -25,7 +25,8 @@ export class PacketReader {
   constructor(path: string) {
     this.#path = path
     try {
-      this.#fd = openSync(path, 'r')
+      // Opening a pipe would wait for who writes it.
+      this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     } catch (error) {
       throw new OperatorError(`${path}: ${reasonOf(error)}`)
     }

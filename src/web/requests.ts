@@ -2,8 +2,12 @@
 import { z } from 'zod'
 import type { Operations } from '../control/operations.js'
 import type { Data, Notified } from '../control/shapes.js'
+import { isDeeperThan } from '../depth.js'
 import { RequestError } from '../errors.js'
 import type { Requests } from './wire.js'
+
+/** Of what a page sends; a fault rule has four levels. */
+const DEPTH_MAX = 20
 
 /** Runs an operation with what a page sent. Throws OperatorError if it is not carried out. */
 export type Run = (operations: Operations, request: unknown) => Notified | object
@@ -53,7 +57,11 @@ function run<Schema extends z.ZodType>(
 /** What a page says, out of the text of a socket's message. Throws RequestError. */
 export function parseMessage(text: string): z.output<typeof envelope> {
   try {
-    return checked(envelope, JSON.parse(text))
+    const message: unknown = JSON.parse(text)
+    if (isDeeperThan(message, DEPTH_MAX)) {
+      throw new RequestError('INVALID_ARGUMENT', `lists and maps lie more than ${DEPTH_MAX} deep in each other`)
+    }
+    return checked(envelope, message)
   } catch (error) {
     if (error instanceof SyntaxError) throw new RequestError('INVALID_ARGUMENT', `not JSON: ${error.message}`)
     throw error

@@ -3,6 +3,7 @@ import { Argument, Command, InvalidArgumentError } from 'commander'
 import { InterruptedError, LabError } from '../../qemu/errors.js'
 import { tableLines } from '../../src/cli/tables.js'
 import { clients } from './clients.js'
+import { files } from './files.js'
 import { fuzz } from './fuzz.js'
 import { guestKills } from './guest-kills.js'
 import { hostile } from './hostile.js'
@@ -26,6 +27,7 @@ const PARTS: Record<string, (options: Options, signal: AbortSignal) => Promise<R
   hostile: (_, signal) => hostile(signal),
   permissions: ({ seed }, signal) => permissions({ seed, signal }),
   clients: (_, signal) => clients(signal),
+  files: (_, signal) => files(signal),
   sanitizers: (_, signal) => sanitizers(signal),
   fuzz: ({ seconds, seed }, signal) => fuzz({ seconds, seed, signal }),
   kills: ({ kills: count, seed }, signal) => kills({ count, seed, signal }),

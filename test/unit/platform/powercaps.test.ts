@@ -144,7 +144,7 @@ test.each([
   ['a power without a known unit', 'name: a, cap: 5 V', '5 V is not a power; write a whole number of the domain'],
   ['a fraction of the unit', 'name: a, cap: 1.5', '1.5 is not a power'],
   ['a parent that is not there', 'name: a, cap: 1, parent: b', 'powercaps[0].parent: b is not a powercap domain'],
-  ['a domain in itself', 'name: a, cap: 1, parent: a', 'powercaps[0].parent: a is part of itself'],
+  ['a domain in itself', 'name: a, cap: 1, parent: a', 'powercaps[0].parent: a is its own ancestor'],
 ])('refuses %s', (_, domain, message) => {
   expect(() => domainsOf(domain)).toThrow(message)
 })
@@ -152,7 +152,7 @@ test.each([
 test('refuses domains in a circle', () => {
   expect(() =>
     domainsOf('name: a, cap: 1, parent: b', 'name: b, cap: 1, parent: c', 'name: c, cap: 1, parent: b'),
-  ).toThrow('powercaps[1].parent: b is part of itself')
+  ).toThrow('powercaps[1].parent: b is its own ancestor')
 })
 
 test('refuses parents with an abstract unit', () => {
