@@ -512,6 +512,11 @@ Napi::Value lock_file(const Napi::CallbackInfo& info) {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Device", Device::define(env));
+#ifdef __clang__
+  exports.Set("compiler", __VERSION__);
+#else
+  exports.Set("compiler", "gcc " __VERSION__);
+#endif
   exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
   return exports;
 }

@@ -67,6 +67,24 @@ export async function downloadPackage(found: DebianPackage, folder: string, opti
   return join(folder, file)
 }
 
+/** Downloads a package and all that it depends on into a folder, and returns the .debs' paths. Needs apt. */
+export async function downloadWithDependencies(
+  name: string,
+  folder: string,
+  options: PackageOptions,
+): Promise<string[]> {
+  await findPackage(name, options)
+  mkdirSync(join(folder, 'partial'), { recursive: true })
+  const label = `downloading ${name} and what it depends on`
+  options.progress.update(label)
+  const words = ['-o', `Dir::Cache::archives=${folder}`, '-o', 'APT::Status-Fd=3', '--no-install-recommends', '--yes']
+  await apt('apt-get', [...words, 'install', '--download-only', name], options, {
+    onStatus: line => options.progress.update(label, downloadFraction(line)),
+  })
+  const debs = readdirSync(folder).filter(file => file.endsWith('.deb'))
+  return debs.map(file => join(folder, file))
+}
+
 /** Unpacks a .deb's files below a folder. */
 export async function unpackPackage(deb: string, folder: string, options: PackageOptions): Promise<void> {
   if (!hasApt()) return unpackArchive(deb, folder, options)
