@@ -42,8 +42,8 @@ function fail(message) {
 }
 
 function newestChange(path) {
-  const { mtimeMs } = statSync(path)
-  if (!statSync(path).isDirectory()) return mtimeMs
+  const status = statSync(path)
+  if (!status.isDirectory()) return /\.(cc|h|gyp|mjs)$/.test(path) ? status.mtimeMs : 0
   return Math.max(...readdirSync(path).map(name => newestChange(join(path, name))))
 }
 
@@ -62,7 +62,8 @@ function neededGlibc(tools, files) {
   if (foreign.length > 0) fail(`needs more than the C library: ${foreign.join(', ')}`)
   const versions = all.filter(name => name.startsWith('GLIBC_')).map(name => name.slice('GLIBC_'.length))
   const needed = versions.sort(inOrder).at(-1)
-  if (inOrder(needed, newestGlibc) > 0) fail(`needs glibc ${needed}, and ${newestGlibc} is promised: build on Debian 12`)
+  if (inOrder(needed, newestGlibc) > 0)
+    fail(`needs glibc ${needed}, and ${newestGlibc} is promised: build on Debian 12`)
   return needed
 }
 

@@ -2,7 +2,7 @@
  * `npm run arm64 [-- FILE…]`: the tests of units, vectors and the native parts as arm64, under QEMU's user-mode emulation.
  * Node for arm64 is Debian's, unpacked in the cache. The kernel is told to run arm64 programs by QEMU in a user and mount
  * namespace of this command's own: the machine stays as it is. Emulation has a stronger memory order than arm64: see
- * native/README.md for the barriers.
+ * native/BARRIERS.md for what it cannot show.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs'
@@ -43,7 +43,7 @@ function installParser(progress) {
     progress.update(`installing rollup ${version} for arm64`)
     mkdirSync(folder, { recursive: true })
     const name = `@rollup/rollup-linux-arm64-gnu@${version}`
-    const kind = ['--cpu=arm64', '--os=linux', '--libc=glibc', '--no-audit', '--no-fund', '--prefix', folder]
+    const kind = ['--cpu=arm64', '--os=linux', '--force', '--no-audit', '--no-fund', '--prefix', folder]
     const { status, stderr } = spawnSync('npm', ['install', ...kind, name], { encoding: 'utf8' })
     if (status !== 0) throw new Error(stderr)
   }

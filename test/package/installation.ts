@@ -106,11 +106,11 @@ export class Installation {
     return path
   }
 
-  /** What is installed: packages, and the bytes of their files. */
+  /** What is installed: packages, and what their files take on the disk. */
   measure(): { packages: number; megabytes: number } {
     const modules = join(this.folder, 'node_modules')
     const files = readdirSync(modules, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
-    const bytes = files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0)
+    const bytes = files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).blocks * 512, 0)
     return { packages: Object.keys(this.packages).length, megabytes: bytes / 1e6 }
   }
 

@@ -33,6 +33,25 @@ test('it has what it is made of, and binaries for both machines, but no test', (
   expect(paths.filter(path => /(^|\/)test\//.test(path))).toEqual([])
 })
 
+test('its binaries need no newer glibc than README says, and nothing else that is not everywhere', () => {
+  const [, promised] = /binaries for x86-64 and arm64 come with it, for glibc ([\d.]+) or\s/.exec(
+    readFileSync(join(ROOT, 'README.md'), 'utf8'),
+  )!
+  for (const arch of ['x64', 'arm64']) {
+    const folder = join(user.package, `prebuilds/linux-${arch}`)
+    const needed = ['vhost_user_scmi.node', 'native_floor.node', 'scmi_bench'].flatMap(name => {
+      const symbols = execFileSync('readelf', ['--dyn-syms', '--wide', join(folder, name)], { encoding: 'utf8' })
+      return [...symbols.matchAll(/ UND \S+@([A-Z]+_[\d.]+)/g)].map(([, version]) => version!)
+    })
+    const libraries = new Set(needed.map(version => version.split('_', 1)[0]))
+    expect([...libraries].sort()).toEqual(['GCC', 'GLIBC'])
+    const glibc = needed.filter(version => version.startsWith('GLIBC_')).map(version => version.slice('GLIBC_'.length))
+    const newest = glibc.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1)
+    expect(newest).toBe(promised)
+    expect(JSON.parse(readFileSync(join(folder, 'needs.json'), 'utf8'))).toEqual({ glibc: newest })
+  }
+})
+
 test('both commands run in another folder', async () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   expect(await user.output('vhost-user-scmi', '--version')).toBe(`${version}\n`)
