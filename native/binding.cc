@@ -534,6 +534,11 @@ Napi::Object stall_watch_functions(Napi::Env env) {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("stallWatch", stall_watch_functions(env));
   exports.Set("Device", Device::define(env));
+#ifdef __clang__
+  exports.Set("compiler", __VERSION__);
+#else
+  exports.Set("compiler", "gcc " __VERSION__);
+#endif
   exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
   exports.Set("frontEnd", calls::front_end_calls(env));
   return exports;

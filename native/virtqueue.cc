@@ -6,6 +6,8 @@
 namespace vhost_user_scmi {
 namespace {
 
+// BARRIERS.md argues all of them in one table.
+
 template <typename T>
 T load(const T* field) {
   return __atomic_load_n(field, __ATOMIC_RELAXED);

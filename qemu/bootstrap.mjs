@@ -1,7 +1,8 @@
 /**
  * From a bare clone to a lab that runs: npm's packages, the native addon, the compiled TypeScript, Debian's packages.
  * Plain JavaScript without dependencies, because it runs before there are any. Each step is one line, and a step with
- * nothing to do says nothing. With --tests also what only the tests want.
+ * nothing to do says nothing; one that fails leaves what was built before as it is. With --tests also what only the tests
+ * want; with --build-only just what is built here: npm's "prepare", which npx runs each time in a checkout.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs'
@@ -81,13 +82,17 @@ function requirePrograms(...names) {
   if (missing.length) fail(`missing: ${missing.join(' ')}; on Debian: apt-get install g++ make python3`)
 }
 
-/** Installs npm's packages; that builds the addon and compiles, too. */
+function requirePackages(...names) {
+  const missing = names.filter(name => !existsSync(at('node_modules', name)))
+  if (missing.length) fail(`npm's packages for development are missing (${missing.join(', ')}): npm ci`)
+}
+
+/** Installs npm's packages. No script of theirs is needed, and ours are the steps below. */
 async function installPackages() {
   const installed = changed(at('node_modules', '.package-lock.json'))
   if (installed > changed(at('package-lock.json'))) return
-  requirePrograms('g++', 'make', 'python3')
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm']
-  await step('npm ci, with the native addon', npm[0], [...npm.slice(1), 'ci', '--no-audit', '--no-fund'])
+  await step('npm ci', npm[0], [...npm.slice(1), 'ci', '--ignore-scripts', '--no-audit', '--no-fund'])
 }
 
 /** The addon as it is used (Release), or with sanitizers (Debug, see binding.gyp). */
@@ -102,6 +107,7 @@ async function buildAddon(configuration = 'Release') {
   const built = products.map(name => at('build', configuration, name))
   if (Math.min(...built.map(changed)) > wanted) return
   requirePrograms('g++', 'make', 'python3')
+  requirePackages('node-gyp')
   const gyp = at('node_modules', 'node-gyp', 'bin', 'node-gyp.js')
   const sanitized = configuration === 'Debug'
   const title = sanitized ? 'native addon with sanitizers' : 'native addon'
@@ -116,7 +122,9 @@ async function compile() {
   const wanted = Math.max(...sources, changed(at('tsconfig.json')), changed(at('package.json')))
   const results = ['qemu/cli.js', 'src/web/page/main.js', 'bundle/index.js'].map(path => at('dist', path))
   if (Math.min(...results.map(changed)) > wanted) return
-  await step('compiling TypeScript', at('node_modules', '.bin', 'tsc'), ['-p', '.'])
+  requirePackages('typescript', 'esbuild')
+  await step('compiling TypeScript', at('node_modules', '.bin', 'tsc'), ['-p', '.', '--noEmitOnError'])
+  await step('bundling libraries', process.execPath, [at('src', 'vendor.mjs')])
   await step('bundling the web view', process.execPath, [at('src', 'web', 'bundle.mjs')])
   await step('bundling the program', process.execPath, [at('src', 'bundle.mjs')])
 }
@@ -147,9 +155,10 @@ async function setUp() {
 if (process.versions.node.localeCompare(oldestNode, 'en', { numeric: true }) < 0) {
   fail(`Node ${process.versions.node} is too old; ${oldestNode} or newer is needed`)
 }
-await installPackages()
+const isBuildOnly = process.argv.includes('--build-only')
+if (!isBuildOnly) await installPackages()
 await buildAddon()
 if (process.argv.includes('--sanitized')) await buildAddon('Debug')
 await compile()
 linkCommands()
-await setUp()
+if (!isBuildOnly) await setUp()

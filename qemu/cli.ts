@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
 import '../src/no-inspector.js'
+import { resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../src/cli/open-options.js'
@@ -87,6 +88,16 @@ const program = new Command('scmi-lab')
     outputError: (text, write) => write(`scmi-lab: ${oneLine(text)} (see --help)\n`),
   })
   .exitOverride()
+  .addOption(new Option('--busybox <file>', "a static busybox for arm64, instead of Debian's").env('SCMI_LAB_BUSYBOX'))
+  .addOption(
+    new Option('--debian-mirror <url>', 'where kernel sources and busybox come from').env('SCMI_LAB_DEBIAN_MIRROR'),
+  )
+  // Where they are needed the environment is asked, which workers and other commands of ours get, too.
+  .hook('preAction', program => {
+    const { busybox, debianMirror } = program.opts<{ busybox?: string; debianMirror?: string }>()
+    if (busybox !== undefined) process.env.SCMI_LAB_BUSYBOX = resolve(busybox)
+    if (debianMirror !== undefined) process.env.SCMI_LAB_DEBIAN_MIRROR = debianMirror
+  })
   .addHelpText(
     'after',
     `
@@ -103,7 +114,9 @@ Exit codes: 0 done, 1 failed, 2 wrong option, file or missing tool, 130 interrup
 
 program
   .command('setup')
-  .description('Install what the lab needs from Debian, and say what; does nothing if all is there.')
+  .description(
+    'Install what the lab needs, and say what; does nothing if all is there. Without apt it names the packages.',
+  )
   .option('--json', 'print the installed packages as JSON', false)
   .action(async (options: { json: boolean }) => {
     const { setup } = await import('./setup.js')

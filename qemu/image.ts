@@ -7,12 +7,13 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { writeCpio } from './cpio.js'
+import { LabError } from './errors.js'
 import { hash, writeWhole } from './files.js'
 import { withLock } from './lock.js'
 import { downloadPackage, findPackage, type PackageOptions, unpackPackage } from './packages.js'
 import { cachePath, labFile } from './paths.js'
 import { run } from './process.js'
-import { crossPrefix, requireTools, tools, toolsFor } from './tools.js'
+import { crossPrefix, requireTools, toolsFor } from './tools.js'
 
 /** A file of the caller's for the guest. */
 export interface GuestFile {
@@ -109,12 +110,32 @@ async function compileProgram(name: string, options: PackageOptions): Promise<st
 let knownCompiler: string | undefined
 /** The cross compiler's first line of --version: which compiler made an output decides whether it is still good. */
 export function compilerVersion(): string {
-  knownCompiler ??= execFileSync(tools.compiler.command, ['--version'], { encoding: 'utf8' }).split('\n')[0]!
+  knownCompiler ??= execFileSync(`${crossPrefix}gcc`, ['--version'], { encoding: 'utf8' }).split('\n')[0]!
   return knownCompiler
 }
 
-/** Debian's static busybox for arm64, out of its package. */
+/** The environment's name for a busybox of the user's own. */
+export const BUSYBOX_VARIABLE = 'SCMI_LAB_BUSYBOX'
+
+/** ELF, 64 bits, little-endian; and in the header's half-word at 18, the machine (EM_AARCH64). */
+const ELF_64_LITTLE = '\x7fELF\x02\x01'
+const EM_AARCH64 = 183
+
+/** A busybox of the user's own, for arm64. */
+function ownBusybox(path: string): string {
+  const bad = (why: string): LabError => new LabError(`--busybox ${path}: ${why}`)
+  if (!existsSync(path)) throw bad('no such file')
+  const start = readFileSync(path).subarray(0, 20)
+  if (start.length < 20 || start.toString('latin1', 0, 6) !== ELF_64_LITTLE || start.readUInt16LE(18) !== EM_AARCH64) {
+    throw bad('is no program for arm64')
+  }
+  return path
+}
+
+/** The user's, or Debian's static busybox for arm64, out of its package. */
 async function staticBusybox(options: PackageOptions): Promise<string> {
+  const own = process.env[BUSYBOX_VARIABLE]
+  if (own) return ownBusybox(own)
   const path = cachePath('guest', 'busybox')
   const ready = () => existsSync(path) && statSync(path).size > 0
   if (ready()) return path

@@ -1,5 +1,6 @@
 /** The machine: QEMU's command line, made from a record, and nothing else. */
 import { LabError } from './errors.js'
+import { processors } from './host.js'
 import { qemuCommand } from './tools.js'
 
 /** Where the SCMI device is: it listens and QEMU connects, or QEMU listens and the device dials. */
@@ -72,8 +73,10 @@ export function qemuArguments(machine: Machine): string[] {
 
 /** What every machine of the lab is; guest memory is a shared memfd, which the device maps. */
 export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string[] {
+  const { gic, cpu, acceleration } = processors(qemuCommand)
   return [
-    ...['-machine', 'virt,gic-version=3,memory-backend=mem', '-cpu', 'cortex-a57', '-smp', String(machine.cpus)],
+    ...['-machine', `virt,gic-version=${gic},memory-backend=mem`, '-cpu', cpu, '-smp', String(machine.cpus)],
+    ...acceleration,
     ...['-m', machine.memory, '-object', `memory-backend-memfd,id=mem,size=${machine.memory},share=on`],
     ...['-nic', 'none'],
   ]

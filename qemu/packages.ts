@@ -1,5 +1,5 @@
 /**
- * Debian packages as a source of files: downloaded and unpacked, never installed. apt does the fetching and checks the
+ * Debian packages as a source of files: downloaded and unpacked, never installed. Where there is apt (mirror.ts: where not), it does the fetching and checks the
  * signatures, on a state of its own inside the cache, so the machine's package lists and sources stay as they are.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import type { Progress } from '../src/progress.js'
 import { WorkError } from './errors.js'
 import { withLock } from './lock.js'
+import { downloadFromMirror, findOnMirror, unpackArchive } from './mirror.js'
 import { cachePath } from './paths.js'
 import { run } from './process.js'
 import { debianMirror } from './setup.js'
-import { requireTools, tools, toolsFor } from './tools.js'
+import { hasApt, requireTools, tools, toolsFor } from './tools.js'
 
 /** One release for all hosts, so that Debian 12 and 13 build from the same sources. */
 const suites = ['trixie', 'trixie-backports']
@@ -31,6 +32,12 @@ export function findPackage(name: string, options: PackageOptions): Promise<Debi
 }
 
 async function look(name: string, options: PackageOptions): Promise<DebianPackage> {
+  requireTools(...toolsFor.packages)
+  if (!hasApt()) {
+    const found = await findOnMirror(name, debianMirror(), suites, options)
+    if (!found) throw new WorkError(`Debian has no ${name} (${debianMirror()})`)
+    return found
+  }
   await updateLists(options)
   const text = await apt('apt-cache', ['show', '--no-all-versions', name], options).catch(async error => {
     if (!(error instanceof WorkError)) throw error
@@ -50,6 +57,7 @@ export async function downloadPackage(found: DebianPackage, folder: string, opti
   mkdirSync(folder, { recursive: true })
   const label = `downloading ${found.name} ${found.version}`
   options.progress.update(label)
+  if (!hasApt()) return downloadFromMirror(found, debianMirror(), folder, options)
   await apt('apt-get', ['-o', 'APT::Status-Fd=3', 'download', `${found.name}=${found.version}`], options, {
     cwd: folder,
     onStatus: line => options.progress.update(label, downloadFraction(line)),
@@ -59,8 +67,27 @@ export async function downloadPackage(found: DebianPackage, folder: string, opti
   return join(folder, file)
 }
 
+/** Downloads a package and all that it depends on into a folder, and returns the .debs' paths. Needs apt. */
+export async function downloadWithDependencies(
+  name: string,
+  folder: string,
+  options: PackageOptions,
+): Promise<string[]> {
+  await findPackage(name, options)
+  mkdirSync(join(folder, 'partial'), { recursive: true })
+  const label = `downloading ${name} and what it depends on`
+  options.progress.update(label)
+  const words = ['-o', `Dir::Cache::archives=${folder}`, '-o', 'APT::Status-Fd=3', '--no-install-recommends', '--yes']
+  await apt('apt-get', [...words, 'install', '--download-only', name], options, {
+    onStatus: line => options.progress.update(label, downloadFraction(line)),
+  })
+  const debs = readdirSync(folder).filter(file => file.endsWith('.deb'))
+  return debs.map(file => join(folder, file))
+}
+
 /** Unpacks a .deb's files below a folder. */
 export async function unpackPackage(deb: string, folder: string, options: PackageOptions): Promise<void> {
+  if (!hasApt()) return unpackArchive(deb, folder, options)
   mkdirSync(folder, { recursive: true })
   await run('dpkg-deb', ['--extract', deb, folder], { signal: options.signal })
 }
@@ -72,7 +99,6 @@ const downloadFraction = (line: string): number | undefined => {
 }
 
 async function updateLists(options: PackageOptions): Promise<void> {
-  requireTools(...toolsFor.packages)
   const mirror = debianMirror()
   const lines = suites.map(suite => `deb [signed-by=${tools.keyring.file}] ${mirror} ${suite} main\n`)
   for (const folder of ['state/lists/partial', 'cache/archives/partial', 'none']) {

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { type Progress, startProgress } from '../src/progress.js'
 import { LabError, WorkError } from './errors.js'
 import { run } from './process.js'
-import { fault, findProgram, isForTests, requireTools, type ToolName, tools } from './tools.js'
+import { installLine, systemOf } from './systems.js'
+import { fault, findProgram, hasApt, isForTests, requireTools, type ToolName, tools } from './tools.js'
 
 /** Releases whose own QEMU is too old, and where a newer one comes from. */
 const backports: Record<string, string> = { bookworm: 'bookworm-backports' }
@@ -29,9 +30,13 @@ export async function setup(options: SetupOptions = {}): Promise<string[]> {
   const wanting = (options.names ?? everyday).filter(name => fault(name))
   const packages = [...new Set(wanting.map(name => tools[name].package))]
   if (packages.length === 0) return []
-  if (!findProgram('apt-get')) throw new LabError(`no apt-get here; install by other means: ${packages.join(' ')}`)
+  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
+  if (!hasApt()) {
+    const faults = wanting.map(name => `${fault(name)}, needed to ${tools[name].purpose}`)
+    throw new LabError(`${faults.join('\n')}\nNo apt-get here; ${installLine(systemOf(release), packages)}`)
+  }
 
-  const codename = /^VERSION_CODENAME=(\S+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? ''
+  const codename = /^VERSION_CODENAME=(\S+)/m.exec(release)?.[1] ?? ''
   const newer = backports[codename]
   const suite = wanting.includes('qemu') ? newer : undefined
   const rest = packages.filter(name => !suite || name !== tools.qemu.package)
@@ -139,8 +144,14 @@ export function aptSources(): string[] {
   return files.filter(existsSync).map(name => readFileSync(name, 'utf8'))
 }
 
-/** The mirror this machine already uses for Debian itself, else Debian's own name for the nearest one. */
+/** The environment's name for a mirror of Debian's, as `http://deb.debian.org/debian`. */
+export const MIRROR_VARIABLE = 'SCMI_LAB_DEBIAN_MIRROR'
+
+/** The mirror that is asked for, else the one this machine uses for Debian itself, else Debian's name for the nearest one. */
 export function debianMirror(sources: string[] = aptSources()): string {
+  const named = process.env[MIRROR_VARIABLE]
+  if (named) return named.replace(/\/+$/, '')
+  if (!hasApt()) return 'https://deb.debian.org/debian'
   const lines = sources.flatMap(text => text.split('\n')).filter(line => /^(deb |URIs:)/.test(line))
   const addresses = lines
     .flatMap(line => line.match(/[a-z]+:\/\/\S+/g) ?? [])

@@ -2,41 +2,39 @@
  * The programs and files of other packages the lab stands on: how to see that one is there, and what installs it.
  * Looking is cheap (no package manager is asked), so every command looks before it starts.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { LabError } from './errors.js'
+import { guestTools } from './host.js'
 
-interface Tool {
+export interface Tool {
   package: string
   /** What it is for, to end the sentence "… is needed to". */
   purpose: string
   /** A program in PATH … */
   command?: string
-  /** … or a file. */
+  /** … or a file, … */
   file?: string
+  /** … or, where that is elsewhere, a command that succeeds if it is there. */
+  probe?: string[]
+  /** Whether it is wanted only where apt is, or only where it is not. */
+  apt?: boolean
   /** Whether only the project's own tests want it. */
   forTests?: true
   /** Programs older than this do not do. */
   atLeast?: [major: number, minor: number]
 }
 
-export const crossPrefix = 'aarch64-linux-gnu-'
+const guest = guestTools(process.arch)
+export const crossPrefix = guest.prefix
 export const qemuCommand = 'qemu-system-aarch64'
 
 export const tools = {
   qemu: { command: qemuCommand, package: 'qemu-system-arm', purpose: 'boot a guest', atLeast: [8, 2] },
-  compiler: { command: `${crossPrefix}gcc`, package: 'gcc-aarch64-linux-gnu', purpose: 'build for arm64' },
-  libc: {
-    file: '/usr/aarch64-linux-gnu/lib/libc.a',
-    package: 'libc6-dev-arm64-cross',
-    purpose: 'build guest programs',
-  },
-  headers: {
-    file: '/usr/aarch64-linux-gnu/include/linux/errno.h',
-    package: 'linux-libc-dev-arm64-cross',
-    purpose: 'build guest programs',
-  },
+  compiler: guest.compiler,
+  libc: guest.libc,
+  headers: guest.headers,
   dtc: { command: 'dtc', package: 'device-tree-compiler', purpose: 'add the SCMI node to the device tree' },
   make: { command: 'make', package: 'make', purpose: 'build a kernel' },
   hostCompiler: { command: 'gcc', package: 'gcc', purpose: "build the kernel's own tools" },
@@ -51,8 +49,9 @@ export const tools = {
   patch: { command: 'patch', package: 'patch', purpose: 'apply patches' },
   xz: { command: 'xz', package: 'xz-utils', purpose: 'unpack kernel sources' },
   tar: { command: 'tar', package: 'tar', purpose: 'unpack kernel sources' },
-  dpkg: { command: 'dpkg-deb', package: 'dpkg', purpose: 'unpack packages' },
-  apt: { command: 'apt-get', package: 'apt', purpose: 'fetch packages' },
+  dpkg: { command: 'dpkg-deb', package: 'dpkg', purpose: 'unpack packages', apt: true },
+  apt: { command: 'apt-get', package: 'apt', purpose: 'fetch packages', apt: true },
+  curl: { command: 'curl', package: 'curl', purpose: 'fetch packages', apt: false },
   cpio: { command: 'cpio', package: 'cpio', purpose: 'build a kernel' },
   kmod: { command: 'depmod', package: 'kmod', purpose: 'build a kernel' },
   clang: { command: 'clang++', package: 'clang', purpose: 'fuzz', forTests: true },
@@ -62,7 +61,13 @@ export const tools = {
     file: '/usr/share/keyrings/debian-archive-keyring.gpg',
     package: 'debian-archive-keyring',
     purpose: "check Debian's signatures",
+    apt: true,
   },
+  // The package's binaries for the other kind of machine.
+  crossCxx:
+    process.arch === 'arm64'
+      ? { command: 'x86_64-linux-gnu-g++', package: 'g++-x86-64-linux-gnu', purpose: 'pack', forTests: true }
+      : { command: 'aarch64-linux-gnu-g++', package: 'g++-aarch64-linux-gnu', purpose: 'pack', forTests: true },
   browser: {
     command: 'chromium-headless-shell',
     package: 'chromium-headless-shell',
@@ -92,7 +97,7 @@ export type ToolName = keyof typeof tools
 export const toolsFor = {
   boot: ['qemu', 'dtc'],
   guestPrograms: ['compiler', 'libc', 'headers'],
-  packages: ['apt', 'dpkg', 'tar', 'xz', 'keyring'],
+  packages: ['apt', 'dpkg', 'keyring', 'curl', 'tar', 'xz'],
   kernel: [
     ...(['compiler', 'make', 'hostCompiler', 'hostLibc', 'flex', 'bison', 'bc', 'libelf', 'openssl'] as const),
     ...(['perl', 'python', 'cpio', 'kmod'] as const),
@@ -100,6 +105,15 @@ export const toolsFor = {
   patches: ['patch'],
   fuzzing: ['clang', 'fuzzer'],
 } satisfies Record<string, ToolName[]>
+
+/** Whether this machine has apt, which fetches Debian's packages and installs the lab's. */
+export const hasApt = (): boolean => findProgram('apt-get') !== undefined
+
+/** Whether this machine needs a tool: apt's companions are of use to apt alone, and what replaces it where it is not. */
+const isWanted = (name: ToolName): boolean => {
+  const { apt } = tools[name] as Tool
+  return apt === undefined || apt === hasApt()
+}
 
 /** Whether only the project's own tests want a tool. */
 export const isForTests = (name: ToolName): boolean => (tools[name] as Tool).forTests === true
@@ -113,7 +127,8 @@ const newEnough = new Set<string>()
 /** Why a tool does not do, or undefined if it does. */
 export function fault(name: ToolName): string | undefined {
   const tool: Tool = tools[name]
-  if (tool.file) return can(tool.file, constants.R_OK) ? undefined : `${tool.file} is missing`
+  if (!isWanted(name)) return undefined
+  if (tool.file) return can(tool.file, constants.R_OK) || succeeds(tool.probe) ? undefined : `${tool.file} is missing`
   const path = findProgram(tool.command!)
   if (!path) return `${tool.command} is missing`
   if (!tool.atLeast || newEnough.has(path)) return undefined
@@ -133,6 +148,12 @@ export function requireTools(...names: ToolName[]): void {
   })
   if (faults.length === 0) return
   throw new LabError(`${faults.join('\n')}\n"scmi-lab setup" installs ${faults.length === 1 ? 'it' : 'them'}.`)
+}
+
+function succeeds(words: readonly string[] | undefined): boolean {
+  const [name, ...args] = words ?? []
+  const program = name === undefined ? undefined : findProgram(name)
+  return program !== undefined && spawnSync(program, args, { stdio: 'ignore', timeout: 10_000 }).status === 0
 }
 
 /** Whether a file can be read (or run). */

@@ -1,18 +1,21 @@
 /**
  * Makes dist/bundle, from where the command serves (cli.ts): the program in one file, the code that V8 makes of it, and
- * the library for plug-ins. Part of `npm run build`, after the compiler.
+ * the library for plug-ins. Part of `npm run compile`, after the compiler.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { codeFile, loadBundle } from '../dist/src/bundle-loader.js'
+import { writeThirdParty } from './third-party.mjs'
+import { vendored } from './vendor.mjs'
 
 const source = dirname(fileURLToPath(import.meta.url))
-const folder = join(source, '../dist/bundle')
+const root = dirname(source)
+const folder = join(root, 'dist/bundle')
 const file = join(folder, 'program.cjs')
 const ENOUGH_MS = 20_000
 
@@ -33,11 +36,24 @@ const withoutSubcommands = {
   },
 }
 
+/** What dist/vendor has, for ways to look in that few open: it is loaded from there. */
+const withVendored = {
+  name: 'vendored',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[@\w]/ }, ({ path }) => {
+      const file = vendored.get(path)
+      return file === undefined ? undefined : { path: `./${relative(folder, `${file}.cjs`)}`, external: true }
+    })
+  },
+}
+
 async function bundle() {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [join(source, 'bundled.ts')],
     outfile: file,
     write: false,
+    metafile: true,
+    absWorkingDir: root,
     bundle: true,
     platform: 'node',
     format: 'cjs',
@@ -49,12 +65,13 @@ async function bundle() {
     define: { 'import.meta.url': '__url' },
     banner: { js: 'const __url=require("node:url").pathToFileURL(__filename).href;' },
     // Those of ways to look in, which few open.
-    external: ['#native', '@grpc/*', 'protobufjs', 'prom-client', 'ws'],
-    plugins: [withoutSubcommands],
+    external: ['prom-client', 'ws'],
+    plugins: [withVendored, withoutSubcommands],
     logLevel: 'warning',
   })
   mkdirSync(folder, { recursive: true })
   for (const { path, contents } of outputFiles) write(path, contents)
+  writeThirdParty(folder, root, [metafile])
 }
 
 /** Serves until it accepts connections, as users do, and keeps what V8 compiled for that. */

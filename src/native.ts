@@ -1,5 +1,5 @@
 /**
- * The addon's typed surface, and its only import.
+ * The addon's typed surface, and the only one to load it.
  *
  * Native code owns the vhost-user session, the rings, memory mappings, barriers and address checks; TypeScript owns the
  * meaning of the bytes. They meet in one shared array per device, crossed once per batch:
@@ -9,7 +9,7 @@
  * Guest memory is lent as DataViews ("windows") over the mapping itself. A window lives until the next MEMORY event:
  * native detaches it before it unmaps, so a stale view throws and never reads unmapped memory.
  */
-import { createRequire } from 'node:module'
+import { loadAddon } from './addon.js'
 import { HEADER_COUNT } from './batch.js'
 
 /** Queue numbers of a virtio SCMI device (virtio 1.3 §5.17.2). */
@@ -134,10 +134,11 @@ interface AddonDevice extends NativeDevice {
 }
 
 interface Addon {
+  /** The compiler that built it, as "gcc 12.2.0". */
+  compiler: string
   Device: new (options: Omit<NativeOptions, 'onBatch'> & { onBatches: () => void }) => AddonDevice
   /** flock(2), exclusive, without waiting. */
   lockFile(fd: number): boolean
-  /** See native/stall_watch.h. */
   stallWatch: {
     start(limitMs: number): void
     beat(): void
@@ -146,13 +147,21 @@ interface Addon {
   }
 }
 
-const addon = createRequire(import.meta.url)('#native') as Addon
+let loaded: Addon | undefined
+/** Not before it is needed: help and mistakes are told without. */
+function addon(): Addon {
+  loaded ??= loadAddon<Addon>('#native')
+  return loaded
+}
 
-export const { stallWatch } = addon
+/** See native/stall_watch.h. */
+export function stallWatch(): Addon['stallWatch'] {
+  return addon().stallWatch
+}
 
 /** Creates a device that nobody can reach yet: call `listen`, `adopt` or `dial` next. */
 export function createDevice({ onBatch, ...options }: NativeOptions): NativeDevice {
-  const device = new addon.Device({ ...options, onBatches })
+  const device = new (addon().Device)({ ...options, onBatches })
   const { batch, nextBatch } = device
   // Hot code. The loop is here because a call into JavaScript takes ten times as long as one out of it.
   function onBatches(): void {
@@ -169,5 +178,8 @@ export function createDevice({ onBatch, ...options }: NativeOptions): NativeDevi
  * another process. Throws an Error with `code` if its file system has no locks.
  */
 export function lockFile(fd: number): boolean {
-  return addon.lockFile(fd)
+  return addon().lockFile(fd)
 }
+
+/** The compiler that built the addon. */
+export const addonCompiler = (): string => addon().compiler

@@ -34,7 +34,7 @@ export class PluginBug extends Error {
 }
 
 /** The thread, once a plug-in was loaded from a file. */
-let watch: typeof stallWatch | undefined
+let watch: ReturnType<typeof stallWatch> | undefined
 
 /** See native/stall_watch.h. */
 const enter = (number: number): number => watch?.enter(number) ?? 0
@@ -72,11 +72,12 @@ export async function importWatched(
 ): Promise<object> {
   if (!watch) {
     const { stallWatch } = await import('./native.js')
-    watch = stallWatch
-    watch.start(STALL_MS)
-    setInterval(() => stallWatch.beat(), BEAT_MS).unref()
+    const started = stallWatch()
+    watch = started
+    started.start(STALL_MS)
+    setInterval(() => started.beat(), BEAT_MS).unref()
     // Not before the listener is there.
-    process.on('newListener', event => String(event).startsWith('SIG') && setImmediate(() => stallWatch.beat()))
+    process.on('newListener', event => String(event).startsWith('SIG') && setImmediate(() => started.beat()))
   }
   folders.add(new URL('.', url).href)
   const before = enter(numberOf(`plug-in ${file}: its import`))

@@ -88,7 +88,7 @@ const program = new Command('vhost-user-scmi')
   .addOption(metricsOption)
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
   .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
-  .version(version)
+  .version(version, '-V, --version', 'print the version; with --json also commit and addon, for reports of faults')
   .allowExcessArguments(false)
   // Options before a subcommand are the program's, those after it are the subcommand's.
   .enablePositionalOptions()
@@ -134,6 +134,12 @@ export async function main(): Promise<number | undefined> {
   // By QEMU's conventions for back-end programs this option wins over all others, right or wrong.
   if (process.argv.includes('--print-capabilities')) {
     console.log(JSON.stringify({ type: 'scmi', features: [] }))
+    return 0
+  }
+  const words = process.argv.slice(2)
+  if (words.length === 2 && words.includes('--version') && words.includes('--json')) {
+    const { versionDetails } = await import('./cli/version-details.js')
+    console.log(JSON.stringify(versionDetails(), undefined, 2))
     return 0
   }
   try {

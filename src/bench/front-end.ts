@@ -1,11 +1,12 @@
 /** Starts the native front end for one measurement, and reads what it found. */
 import { execFile } from 'node:child_process'
-import { createRequire } from 'node:module'
+import { findNative } from '../addon.js'
 import { FailedError } from '../errors.js'
 import { type BenchCommand, checkAnswer } from './commands.js'
 import { type Scenario, SPIN_US } from './scenario.js'
 
-export const nativeProgram = createRequire(import.meta.url).resolve('#root/build/Release/scmi_bench')
+/** The executable that measures, and that is the event loop. */
+export const nativeProgram = findNative('#bench').file
 
 /** How long a back end may leave everything unanswered. */
 const LIMIT_MS = 2000

@@ -1,7 +1,6 @@
 /** A result as one HTML page that needs nothing else: charts, the table, the machine, how to read it. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import type { Cell, Result } from './result.js'
 import { resultLines } from './text.js'
 
@@ -77,8 +76,7 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
 const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
 
 function chartLibrary(): string {
-  const path = createRequire(import.meta.url).resolve('chart.js')
-  const source = readFileSync(join(dirname(path), 'chart.umd.js'), 'utf8')
+  const source = readFileSync(createRequire(import.meta.url).resolve('#root/dist/vendor/chart.js'), 'utf8')
   return source.replaceAll('</script', '<\\/script').replace(/\n\/\/# sourceMappingURL=.*/, '')
 }
 

@@ -81,9 +81,9 @@ export class VhostUserChannel implements Channel {
     await driverOk(this.#frontEnd, options)
     for (const queue of [cmdq, eventq]) {
       queue.enableSignals()
-      this.#watches.push(calls.watch(queue.call, () => this.#look()))
+      this.#watches.push(calls().watch(queue.call, () => this.#look()))
     }
-    this.#watches.push(calls.watch(this.#frontEnd.socket, () => this.#lookAtSocket()))
+    this.#watches.push(calls().watch(this.#frontEnd.socket, () => this.#lookAtSocket()))
     this.#driver.postEventBuffers(EVENT_BUFFERS, CAPACITY)
     this.#look()
   }

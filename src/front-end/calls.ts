@@ -1,5 +1,5 @@
 /** The typed surface of native/front_end_calls.cc, and its only import. What Node's `fs` can do to a descriptor is done with `fs`. */
-import { createRequire } from 'node:module'
+import { loadAddon } from '../addon.js'
 
 export interface FrontEndCalls {
   /** An anonymous file of `size` bytes; `sealed` as QEMU seals guest memory: it can't shrink or grow any more. */
@@ -22,4 +22,10 @@ export interface FrontEndCalls {
   receive(fd: number, into: Uint8Array, fds: number[]): number
 }
 
-export const calls = (createRequire(import.meta.url)('#native') as { frontEnd: FrontEndCalls }).frontEnd
+let loaded: FrontEndCalls | undefined
+
+/** Not before they are needed: the addon takes time to load. */
+export function calls(): FrontEndCalls {
+  loaded ??= loadAddon<{ frontEnd: FrontEndCalls }>('#native').frontEnd
+  return loaded
+}

@@ -59,7 +59,7 @@ export class FrontEnd {
   }
 
   static connect(path: string): FrontEnd {
-    return new FrontEnd(calls.connect(path))
+    return new FrontEnd(calls().connect(path))
   }
 
   /** Closes the connection, whatever is under way. */
@@ -74,7 +74,7 @@ export class FrontEnd {
 
   /** Sends bytes as they are. Throws if they don't all go. */
   raw(bytes: Uint8Array, fds: readonly number[] = []): void {
-    const sent = calls.send(this.socket, bytes, fds)
+    const sent = calls().send(this.socket, bytes, fds)
     if (sent !== bytes.length) throw new Error(`sent ${sent} of ${bytes.length} bytes`)
   }
 
@@ -236,7 +236,7 @@ export class FrontEnd {
     if (this.atEnd) return
     let got: number
     try {
-      got = calls.receive(this.socket, chunk, this.pendingFds)
+      got = calls().receive(this.socket, chunk, this.pendingFds)
     } catch (error) {
       // A peer that closes with unread data resets the connection; it is an end like the other.
       if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error

@@ -59,7 +59,7 @@ export class GuestMemory {
       this.regions.push({ guest: spec.guest, size: spec.size, user, offset, fd: file })
     }
     for (const [file, end] of ends.entries()) {
-      if (end !== undefined) this.files[file] = calls.memfd('guest', align(end, PAGE), sealed)
+      if (end !== undefined) this.files[file] = calls().memfd('guest', align(end, PAGE), sealed)
     }
     for (const r of this.regions) r.fd = this.files[r.fd]!
     this.next = this.regions[0]!.guest
@@ -147,7 +147,7 @@ export class GuestMemory {
   }
 
   close(): void {
-    for (const { buffer } of this.mappings.splice(0)) calls.unmap(buffer)
+    for (const { buffer } of this.mappings.splice(0)) calls().unmap(buffer)
     for (const fd of this.files.splice(0)) if (fd !== undefined) closeSync(fd)
   }
 
@@ -170,7 +170,7 @@ export class GuestMemory {
     }
     const fileOffset = r.offset + (first - r.guest)
     const start = fileOffset % PAGE
-    const buffer = calls.map(r.fd, fileOffset - start, end - first + start)
+    const buffer = calls().map(r.fd, fileOffset - start, end - first + start)
     const mapping = { guest: first, length: end - first, buffer, start }
     this.mappings.push(mapping)
     return mapping

@@ -55,11 +55,11 @@ export class Queue {
   readonly usedHeader: Uint16Array
   /** (flags and idx), then id and length of each entry */
   readonly usedEntries: Uint32Array
-  readonly kick = calls.eventfd()
-  readonly call = calls.eventfd()
+  readonly kick = calls().eventfd()
+  readonly call = calls().eventfd()
   /** Where QEMU sends the device's signals while the ring is being set up or torn down. */
-  readonly masked = calls.eventfd()
-  readonly error = calls.eventfd()
+  readonly masked = calls().eventfd()
+  readonly error = calls().eventfd()
   /** Signals taken from `call`. */
   signals = 0
   kicks = 0
@@ -145,7 +145,7 @@ export class Queue {
 
   kickNow(): void {
     this.kicks++
-    calls.writeEvent(this.kick, 1)
+    calls().writeEvent(this.kick, 1)
   }
 
   // By the rules.
@@ -232,7 +232,7 @@ export class Queue {
 
   /** Takes the signals that have arrived. */
   drainSignals(): number {
-    const count = calls.readEvent(this.call)
+    const count = calls().readEvent(this.call)
     this.signals += count
     return count
   }

@@ -42,7 +42,7 @@ describe('what it says', () => {
 
   test('--version is the package version', async () => {
     const { code, stdout } = await runCommand('--version')
-    expect([code, stdout.trim()]).toEqual([0, '0.1.0'])
+    expect([code, stdout.trim()]).toEqual([0, '0.2.0'])
   })
 
   test('--print-capabilities prints one JSON object whatever else is there', async () => {

@@ -18,7 +18,7 @@ export class RunningCommand {
 
   /** `stdout` is where its output goes, if not to the field of that name; `env` comes on top of ours. */
   constructor(args: string[], extraFds: number[] = [], stdout: 'pipe' | number = 'pipe', env: NodeJS.ProcessEnv = {}) {
-    if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run build`)
+    if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run compile`)
     const stdio: StdioOptions = ['ignore', stdout, 'pipe', ...extraFds]
     this.child = spawn(process.execPath, [CLI, ...args], { stdio, env: { ...process.env, ...env } })
     this.child.stdout?.on('data', data => (this.stdout += data))

@@ -22,4 +22,4 @@ interface MockCalls {
 }
 
 /** What a front end asks of the system, and what only tests do. */
-export const sys = { ...calls, ...(createRequire(import.meta.url)('#front-end') as MockCalls) }
+export const sys = { ...calls(), ...(createRequire(import.meta.url)('#front-end') as MockCalls) }

@@ -18,7 +18,7 @@ export class LabCommand {
 
   /** `terminal`: the command runs on a terminal of its own, and `type` types there. */
   constructor(args: string[], env: NodeJS.ProcessEnv = {}, where: 'pipes' | 'terminal' = 'pipes') {
-    if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run build`)
+    if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run compile`)
     const words = [process.execPath, CLI, ...args]
     const [program, ...rest] = where === 'pipes' ? words : ['script', '-qec', shellLine(words), '/dev/null']
     this.child = spawn(program!, rest, {

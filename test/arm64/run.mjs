@@ -1,0 +1,90 @@
+/**
+ * `npm run arm64 [-- FILE…]`: the tests of units, vectors and the native parts as arm64, under QEMU's user-mode emulation.
+ * Node for arm64 is Debian's, unpacked in the cache. The kernel is told to run arm64 programs by QEMU in a user and mount
+ * namespace of this command's own: the machine stays as it is. Emulation has a stronger memory order than arm64: see
+ * native/BARRIERS.md for what it cannot show.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { downloadWithDependencies, unpackPackage } from '../../dist/qemu/packages.js'
+import { cachePath } from '../../dist/qemu/paths.js'
+import { startProgress } from '../../dist/src/progress.js'
+import { crossBuild, targets } from '../../native/prebuild.mjs'
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const require = createRequire(import.meta.url)
+const suites = ['test/unit', 'test/vectors', 'test/native']
+/** Counts bytes of a heap that emulation does not share out as a processor does. */
+const left = ['test/native/heap.test.ts']
+/** Emulated, all takes tens of times as long. */
+const limitMs = 600_000
+
+const system = cachePath('arm64', 'root')
+
+async function unpackNode(progress) {
+  if (existsSync(join(system, 'usr/bin/node'))) return
+  const partial = `${system}.partial`
+  rmSync(partial, { recursive: true, force: true })
+  const debs = await downloadWithDependencies('nodejs', cachePath('arm64', 'debs'), { progress })
+  for (const deb of debs) await unpackPackage(deb, partial, { progress })
+  // Debian's base-files have this link; nodejs does without them.
+  if (!existsSync(join(partial, 'lib'))) symlinkSync('usr/lib', join(partial, 'lib'))
+  renameSync(partial, system)
+}
+
+/** Vite's parser, as a native addon, is another package for each machine. */
+function installParser(progress) {
+  const { version } = require('rollup/package.json')
+  const folder = cachePath('arm64', `rollup-${version}`)
+  if (!existsSync(join(folder, 'node_modules'))) {
+    progress.update(`installing rollup ${version} for arm64`)
+    mkdirSync(folder, { recursive: true })
+    const name = `@rollup/rollup-linux-arm64-gnu@${version}`
+    const kind = ['--cpu=arm64', '--os=linux', '--force', '--no-audit', '--no-fund', '--prefix', folder]
+    const { status, stderr } = spawnSync('npm', ['install', ...kind, name], { encoding: 'utf8' })
+    if (status !== 0) throw new Error(stderr)
+  }
+  return join(folder, 'node_modules')
+}
+
+function buildAddons(progress) {
+  progress.update('compiling the addons for arm64')
+  const target = targets.find(({ arch }) => arch === 'arm64')
+  crossBuild(target, join(root, 'build', 'arm64'), ['binding.gyp', 'native', 'test'])
+}
+
+/** The first bytes of a program for arm64, and which of their bits count, as binfmt_misc takes them. */
+const magic =
+  '\\\\x7fELF\\\\x02\\\\x01\\\\x01\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x02\\\\x00\\\\xb7\\\\x00'
+const mask = `${'\\\\xff'.repeat(7)}\\\\x00${'\\\\xff'.repeat(8)}\\\\xfe\\\\xff\\\\xff\\\\xff`
+
+/** Runs words in a namespace where arm64 programs run. */
+function emulate(words, env) {
+  const qemu = ['/usr/bin/qemu-aarch64', '/usr/bin/qemu-aarch64-static'].find(existsSync)
+  if (!qemu) throw new Error('qemu-aarch64 is missing: package qemu-user')
+  const enter = `mount -t binfmt_misc none /proc/sys/fs/binfmt_misc &&
+    printf ':scmi-arm64:M::${magic}:${mask}:${qemu}:F' > /proc/sys/fs/binfmt_misc/register && exec "$@"`
+  const args = ['--user', '--map-root-user', '--mount', 'sh', '-c', enter, 'sh', ...words]
+  return spawnSync('unshare', args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
+}
+
+const progress = startProgress('arm64')
+await unpackNode(progress)
+const parser = installParser(progress)
+if (!process.argv.includes('--no-build')) buildAddons(progress)
+progress.stop()
+const asked = process.argv.slice(2).filter(word => !word.startsWith('--'))
+const files = asked.length > 0 ? asked : suites
+const vitest = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs')
+const options = [`--testTimeout=${limitMs}`, `--hookTimeout=${limitMs}`, ...left.map(name => `--exclude=${name}`)]
+const { status } = emulate([join(system, 'usr/bin/node'), vitest, 'run', ...options, ...files], {
+  QEMU_LD_PREFIX: realpathSync(system),
+  NODE_PATH: parser,
+  NODE_OPTIONS: '--conditions=arm64',
+  // Not a part of what is tested: this machine's own.
+  ESBUILD_BINARY_PATH: join(dirname(require.resolve(`@esbuild/linux-${process.arch}/package.json`)), 'bin/esbuild'),
+})
+process.exitCode = status ?? 1
