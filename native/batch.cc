@@ -128,7 +128,6 @@ void Batch::fill(uint32_t index, const DescriptorChain& chain, const MemoryMap& 
     __builtin_prefetch(writable[0].host, 1);
     entry.reply_window = writable[0].window;
     entry.reply_offset = writable[0].offset;
-    entry.reply_capacity = writable[0].length;
   } else {
     uint32_t kept = 0;
     for (const Piece& piece : writable) {

@@ -58,7 +58,7 @@ class Pump {
   enum class Watch : uint8_t { FOUND, NOTHING, INTERRUPTED };
   uint32_t end(Next next);
   void take();
-  uint32_t affordable() const;
+  uint32_t affordable(bool is_alone) const;
   bool finish();
   Watch watch();
   bool others_wait() const;
@@ -81,6 +81,10 @@ class Pump {
   // From take() to finish().
   bool in_work_ = false;
   Batch::Taken taken_ = {};
+  // The batch was ended so that others wait less, not for want of messages.
+  bool cut_short_ = false;
+  // Something was published since the driver was last told.
+  bool owes_signal_ = false;
   Next then_ = Next::SLEEP;
   uint64_t watch_until_ns_ = 0;
   uint64_t pause_ns_ = 0;

@@ -38,8 +38,8 @@ export const ENTRY_REQUEST_LENGTH = 2
 export const ENTRY_REPLY_WINDOW = 3
 export const ENTRY_REPLY_OFFSET = 4
 /**
- * Writable bytes at the reply offset, at most MESSAGE_MAX when the reply lies in scratch memory, as it does if the driver's
- * buffer for it is split or shares bytes with the request. 0 means none.
+ * Writable bytes at the reply offset, at most MESSAGE_MAX: a larger buffer would buy a longer list, and more time than others
+ * can be made to wait. 0 means none.
  */
 export const ENTRY_REPLY_CAPACITY = 5
 /** Set by onBatch: bytes written to the reply; becomes used.len. Native clamps it to the capacity. */

@@ -25,7 +25,6 @@ import {
   EVENTQ,
   HEADER_PREVIOUS_COUNT,
   INDEX_MASK,
-  MESSAGE_MAX,
   type NativeDevice,
   NativeEvent,
   type NativeOptions,
@@ -195,8 +194,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         reply.view = windows[replyWindow]!
       }
       const length = batch[entry + ENTRY_REQUEST_LENGTH]!
-      // A larger buffer would buy a longer list, and more time than others can be made to wait.
-      const capacity = Math.min(batch[entry + ENTRY_REPLY_CAPACITY]!, MESSAGE_MAX)
+      const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
       request.open(batch[entry + ENTRY_REQUEST_OFFSET]!, length)
       reply.open(batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
       try {
