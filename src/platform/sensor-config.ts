@@ -1,7 +1,7 @@
 /** The sensors section of a platform file. */
 import { z } from 'zod'
+import { LIMITS } from './count-limits.js'
 import { EXPONENT_MAX, EXPONENT_MIN } from './decimal.js'
-import { LIMITS } from './limits.js'
 import { sensorType } from './sensor-types.js'
 import { sourceSchema } from './sources.js'
 import { throttleSchema } from './throttle.js'

@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import type { Rounding } from './clocks.js'
 import { ConfigError, type ConfigPath } from './config.js'
+import { LIMITS } from './count-limits.js'
 import { type Decimal, fitDecimal } from './decimal.js'
-import { LIMITS } from './limits.js'
 import { duration } from './units.js'
 
 /** Mantissas are 16 bits wide. */

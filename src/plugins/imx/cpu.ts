@@ -73,7 +73,7 @@ function sleepModeSet(state: CpuState, request: RequestReader): number {
 }
 
 /** CPU_IRQ_WAKE_SET and CPU_NON_IRQ_WAKE_SET: some words of a mask. */
-function wakeSet(maskOf: (cpu: Cpu) => Uint32Array) {
+function wakeSet(mask: 'irqMask' | 'nonIrqMask') {
   return (state: CpuState, request: RequestReader): number => {
     const cpu = state.find(request.u32())
     const first = request.u32()
@@ -81,10 +81,8 @@ function wakeSet(maskOf: (cpu: Cpu) => Uint32Array) {
     if (!words) return PROTOCOL_ERROR
     if (!cpu) return state.refusal
     if (!cpu.permissions.control) return DENIED
-    const mask = maskOf(cpu)
-    if (first + words.length > mask.length) return INVALID_PARAMETERS
-    mask.set(words, first)
-    cpu.onChange?.()
+    if (first + words.length > cpu.lowPower[mask].length) return INVALID_PARAMETERS
+    state.cpus.setMask(cpu, mask, first, words)
     return SUCCESS
   }
 }
@@ -104,8 +102,7 @@ function domainsSet(state: CpuState, request: RequestReader): number {
   }
   if (configs.some(({ setting }) => setting >= LPM_SETTINGS.length)) return INVALID_PARAMETERS
   if (!cpu.permissions.control) return DENIED
-  for (const { domain, setting, retained } of configs) cpu.lowPower.domains.set(domain.name, { setting, retained })
-  cpu.onChange?.()
+  for (const { domain, ...config } of configs) state.cpus.setDomain(cpu, domain.name, config)
   return SUCCESS
 }
 
@@ -120,8 +117,7 @@ function interfacesSet(state: CpuState, request: RequestReader): number {
   if (ids.some(id => id >= cpu.lowPowerInterfaces)) return NOT_FOUND
   if (settings.some(setting => setting >= LPM_SETTINGS.length)) return INVALID_PARAMETERS
   if (!cpu.permissions.control) return DENIED
-  for (const [i, id] of ids.entries()) cpu.lowPower.interfaces.set(id, settings[i]!)
-  cpu.onChange?.()
+  for (const [i, id] of ids.entries()) state.cpus.setInterface(cpu, id, settings[i]!)
   return SUCCESS
 }
 
@@ -173,20 +169,8 @@ export const cpu = defineProtocol({
     }),
     command(0x6, 'CPU_RESET_VECTOR_SET', [u32('cpu_id'), u32('flags'), u64('reset_vector')], [], resetVectorSet),
     command(0x7, 'CPU_SLEEP_MODE_SET', [u32('cpu_id'), u32('flags'), u32('sleep_mode')], [], sleepModeSet),
-    command(
-      0x8,
-      'CPU_IRQ_WAKE_SET',
-      [...CPU_ID, ...MASKS],
-      [],
-      wakeSet(cpu => cpu.lowPower.irqMask),
-    ),
-    command(
-      0x9,
-      'CPU_NON_IRQ_WAKE_SET',
-      [...CPU_ID, ...MASKS],
-      [],
-      wakeSet(cpu => cpu.lowPower.nonIrqMask),
-    ),
+    command(0x8, 'CPU_IRQ_WAKE_SET', [...CPU_ID, ...MASKS], [], wakeSet('irqMask')),
+    command(0x9, 'CPU_NON_IRQ_WAKE_SET', [...CPU_ID, ...MASKS], [], wakeSet('nonIrqMask')),
     command(0xa, 'CPU_PD_LPM_CONFIG_SET', [...CPU_ID, ...configs(DOMAIN_CONFIG)], [], domainsSet),
     command(0xb, 'CPU_PER_LPM_CONFIG_SET', [...CPU_ID, ...configs(INTERFACE_CONFIG)], [], interfacesSet),
     command(

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { ConfigError } from '../../platform/config-error.js'
 import { type Kept, readSaved, type Saved, savedLong } from '../../platform/kept.js'
 import type { ResourceKind } from '../../platform/resource.js'
-import { LowPower } from './low-power.js'
+import { type DomainSetting, LowPower } from './low-power.js'
 import { cpuProperties } from './properties.js'
 import { requireImx, shortName } from './reasons.js'
 
@@ -150,6 +150,24 @@ export class Cpus extends EventEmitter<CpuEvents> {
 
   setSleepMode(cpu: Cpu, mode: SleepMode): void {
     cpu.sleepMode = mode
+    cpu.onChange?.()
+  }
+
+  /** Sets words of a mask of wake sources, from `first` on. */
+  setMask(cpu: Cpu, mask: 'irqMask' | 'nonIrqMask', first: number, words: ArrayLike<number>): void {
+    cpu.lowPower[mask].set(words, first)
+    cpu.onChange?.()
+  }
+
+  /** Sets what becomes of a power domain, by its name, while the CPU sleeps. */
+  setDomain(cpu: Cpu, name: string, setting: DomainSetting): void {
+    cpu.lowPower.domains.set(name, setting)
+    cpu.onChange?.()
+  }
+
+  /** The same for a peripheral's low-power interface, by its number; an index into LPM_SETTINGS. */
+  setInterface(cpu: Cpu, id: number, setting: number): void {
+    cpu.lowPower.interfaces.set(id, setting)
     cpu.onChange?.()
   }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { agentsOf, parsePlatformConfig } from '../../../src/platform/config.js'
 import { ConfigError } from '../../../src/platform/config-error.js'
-import { LIMITS } from '../../../src/platform/limits.js'
+import { LIMITS } from '../../../src/platform/count-limits.js'
 import { perfDomains } from '../../../src/platform/perf-domains.js'
 import { protocols } from '../../../src/protocols/index.js'
 import { resourceKinds } from '../../../src/protocols/protocol.js'
