@@ -5,7 +5,7 @@
 import type { Logger } from './log.js'
 
 /** Lines of one text that may come at once, and then a second. */
-const BURST = 10
+const BURST = 20
 const PER_SECOND = 1
 /** Texts that are told apart; beyond that, all others count as one. */
 const TEXTS_MAX = 64

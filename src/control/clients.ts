@@ -11,6 +11,8 @@ const WAITING_MAX = 64 << 20
 const STUCK_MS = 10_000
 /** The same, for one that others need the place of. */
 const ROOM_MS = 500
+/** And how often that can be. */
+const ROOM_EVERY_MS = 100
 const LOOKS = 40
 
 export const DOORS = ['control', 'http', 'metrics'] as const
@@ -46,6 +48,7 @@ export class Clients {
   readonly #log: LimitedLog
   readonly #stuckMs: number
   #timer: NodeJS.Timeout | undefined
+  #madeRoomMs = 0
 
   constructor(log: Logger, stuckMs = STUCK_MS) {
     this.#log = new LimitedLog(log)
@@ -79,6 +82,8 @@ export class Clients {
   /** Another client wants in where there is no room: ends the one that has left what waits for it unread for the longest. */
   makeRoom(door: Door): void {
     const nowMs = performance.now()
+    // What comes in then costs something, too.
+    if (nowMs - this.#madeRoomMs < ROOM_EVERY_MS) return
     let idlest: Client | undefined
     let idleMs = ROOM_MS
     for (const [client, seen] of this.#clients) {
@@ -87,7 +92,9 @@ export class Clients {
       idlest = client
       idleMs = nowMs - seen.readMs
     }
-    if (idlest) this.#end(idlest, `another wanted in, and it has read nothing for ${(idleMs / 1000).toFixed(1)} s`)
+    if (!idlest) return
+    this.#madeRoomMs = nowMs
+    this.#end(idlest, `another wanted in, and it has read nothing for ${(idleMs / 1000).toFixed(1)} s`)
   }
 
   close(): void {

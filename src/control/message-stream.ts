@@ -23,7 +23,7 @@ import type { Data, MessageEntry, MessageFilter, Messages, Struct } from './shap
 import type { Sink } from './sink.js'
 
 const PER_SECOND = 1000
-/** More than that are never decoded: others need the time. */
+/** More than that are never decoded, for all subscribers of a server together: its guests need the time. */
 const PER_SECOND_MAX = 10_000
 /** A burst of the tap's may use up the limit of so long. */
 const BURST_S = 0.1
@@ -45,37 +45,34 @@ class MessageStream {
   readonly #passes: (records: TapRecords) => boolean
   readonly #decoder: MessageDecoder
   readonly #sink: Sink<Messages>
-  readonly #perSecond: number
+  readonly #own: Allowance
+  readonly #all: Allowance
   #waiting: MessageEntry[] = []
   #waitingText = 0
   #omitted = 0
-  /** Messages that the limit still allows, as of `#refilledMs`. */
-  #allowance: number
-  #refilledMs = performance.now()
 
   constructor(server: Server, filter: MessageFilter, sink: Sink<Messages>) {
     this.#agents = server.devices.map(({ agent }) => agent.name)
     this.#passes = compile(filter, this.#agents, server.protocols)
     this.#decoder = new MessageDecoder(server.protocols)
     this.#sink = sink
-    this.#perSecond = Math.min(filter.max_per_second || PER_SECOND, PER_SECOND_MAX)
-    this.#allowance = this.#burst
-  }
-
-  get #burst(): number {
-    return Math.max(1, this.#perSecond * BURST_S)
+    this.#own = new Allowance(Math.min(filter.max_per_second || PER_SECOND, PER_SECOND_MAX))
+    this.#all = allowances.get(server) ?? new Allowance(PER_SECOND_MAX)
+    allowances.set(server, this.#all)
   }
 
   take(records: TapRecords): void {
-    this.#refill()
+    this.#own.refill()
+    this.#all.refill()
     while (records.next()) {
       if (!this.#passes(records)) continue
-      const message = this.#allowance >= 1 && this.#hasRoom && this.#decoder.record(records)
+      const message = this.#hasRoom && this.#decoder.record(records)
       if (!message) {
         this.#omitted++
         continue
       }
-      this.#allowance--
+      this.#own.left--
+      this.#all.left--
       const entry = entryOf(this.#agents[records.device]!, message, records)
       this.#waiting.push(entry)
       this.#waitingText += entry.shown.length
@@ -89,16 +86,33 @@ class MessageStream {
   }
 
   get #hasRoom(): boolean {
-    return this.#waiting.length < WAITING_MAX && this.#waitingText < WAITING_TEXT_MAX
+    const isAllowed = this.#own.left >= 1 && this.#all.left >= 1
+    return isAllowed && this.#waiting.length < WAITING_MAX && this.#waitingText < WAITING_TEXT_MAX
+  }
+}
+
+/** Messages that a limit still allows. */
+class Allowance {
+  left: number
+  readonly #perSecond: number
+  readonly #burst: number
+  #refilledMs = performance.now()
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond
+    this.#burst = Math.max(1, perSecond * BURST_S)
+    this.left = this.#burst
   }
 
-  #refill(): void {
+  refill(): void {
     const nowMs = performance.now()
-    const earned = ((nowMs - this.#refilledMs) / 1000) * this.#perSecond
-    this.#allowance = Math.min(this.#allowance + earned, this.#burst)
+    this.left = Math.min(this.left + ((nowMs - this.#refilledMs) / 1000) * this.#perSecond, this.#burst)
     this.#refilledMs = nowMs
   }
 }
+
+/** Of all subscribers of a server. */
+const allowances = new WeakMap<Server, Allowance>()
 
 function entryOf(agent: string, message: Message, { arrivedUs, answeredUs }: TapRecords): MessageEntry {
   const { kind, protocol, token, status, request, reply } = message
@@ -155,9 +169,11 @@ function compile(filter: MessageFilter, agents: readonly string[], protocols: re
   const ids = protocolNames.map(name => protocolNamed(name, protocols).id)
   const among = ids.length > 0 ? protocols.filter(({ id }) => ids.includes(id)) : protocols
   const keys = messages.flatMap(name => keysOf(name, among))
+  const isFiltered = [agentNames, ids, keys, kinds, codes].some(list => list.length > 0) || filter.failed === true
   return (records: TapRecords): boolean => {
     const bytes = records.isEvent ? records.reply : records.request
     if (bytes.byteLength < HEADER_SIZE) return false
+    if (!isFiltered) return true
     const header = bytes.getUint32(0, true)
     if (agentNames.length > 0 && !agentNames.includes(agents[records.device]!)) return false
     if (ids.length > 0 && !ids.includes(protocolIdOf(header))) return false

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ControlClient } from '../../src/control/client.js'
+import { Operations } from '../../src/control/operations.js'
 import { operationName, serviceDefinition } from '../../src/control/schema.js'
 import type { MessageEntry, ReadingEntry } from '../../src/control/shapes.js'
 import { FailedError, OperatorError } from '../../src/errors.js'
@@ -125,6 +126,25 @@ describe('state', () => {
     ])
     abort.abort()
     await watching
+  })
+
+  it('is not looked at all the time, whatever interval a client asks for', async () => {
+    const { server } = await setUp({ connect: false })
+    const operations = new Operations(server, '0')
+    // Timers take what is beyond 2^31 for 1 ms.
+    for (const [interval_ms, most] of [
+      [2 ** 32 - 1, 3],
+      [1, 1000 / 20 + 3],
+    ] as const) {
+      let looks = 0
+      const began = performance.now()
+      const ready = () => ++looks < 0
+      const end = operations.watch({ interval_ms }, { send() {}, ready })
+      await until(() => performance.now() - began > 1000, 'a second')
+      end()
+      expect(looks).toBeGreaterThan(0)
+      expect(looks).toBeLessThanOrEqual(most)
+    }
   })
 
   it('is set, and the agents that want to know are told', async () => {

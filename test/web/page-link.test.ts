@@ -124,6 +124,26 @@ it('a page that does not read is sent no more than fits, misses something, and i
   expect(clients.ended.http).toBe(1)
 }, 30_000)
 
+it('a page that asks and reads no answer is not read either, and ended', async () => {
+  const { web, clients, log } = await openRig({}, 2000)
+  const page = openSocket(web, { Origin: originOf(web), Cookie: await enter(web) })
+  await new Promise(resolve => page.once('open', resolve))
+  page.pause()
+  // Each answer is as long as its request.
+  const request = JSON.stringify({ op: 'set', id: 1, request: { address: 'x'.repeat(4000), value: '1' } })
+  const REQUESTS = 10_000
+  for (let i = 0; i < REQUESTS; i++) page.send(request)
+  let most = 0
+  await until(() => {
+    most = Math.max(most, clients.waiting)
+    return clients.ended.http === 1
+  }, 'the page to be ended')
+  expect(log.at(-1)).toBe('ended a page: it has read nothing for 2 s')
+  // What a page may leave unread, and the answers to what came in one piece.
+  expect(most).toBeGreaterThan(1 << 20)
+  expect(most).toBeLessThan(2 << 20)
+}, 30_000)
+
 /** How many messages ticks show, or leave out. */
 function total(ticks: readonly Tick[], what: 'messages' | 'omitted'): number {
   return ticks.reduce((sum, tick) => sum + ((what === 'messages' ? tick.messages?.length : tick.omitted) ?? 0), 0)
