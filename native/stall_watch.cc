@@ -18,8 +18,11 @@ constexpr std::array SIGNALS{SIGTERM, SIGINT, SIGHUP};
 
 std::atomic<uint32_t> beats{0};
 std::atomic<uint32_t> under_way{0};
-// Of the signals, the last that came since the loop turned; 0: none.
-std::atomic<int> waiting_signal{0};
+// The last of the signals that came, 0: none; and how many beats there had been.
+std::atomic<int> last_signal{0};
+std::atomic<uint32_t> beats_at_signal{0};
+// A turn of the loop that had begun when a signal came does not see it.
+constexpr uint32_t BEATS_UNSEEN = 1;
 std::mutex names_mutex;
 std::vector<std::string> names;
 
@@ -27,7 +30,8 @@ std::vector<std::string> names;
 std::array<struct sigaction, SIGNALS.size()> handlers{};
 
 void on_signal(int signal, siginfo_t* info, void* context) {
-  waiting_signal = signal;
+  beats_at_signal = beats.load();
+  last_signal = signal;
   for (size_t i = 0; i < SIGNALS.size(); i++) {
     if (SIGNALS[i] != signal) continue;
     if (handlers[i].sa_flags & SA_SIGINFO) {
@@ -59,7 +63,8 @@ void let_signals_end() {
   struct sigaction action{};
   action.sa_handler = SIG_DFL;
   for (const int signal : SIGNALS) sigaction(signal, &action, nullptr);
-  if (const int signal = waiting_signal) kill(getpid(), signal);
+  const bool is_unseen = beats - beats_at_signal <= BEATS_UNSEEN;
+  if (const int signal = last_signal; signal != 0 && is_unseen) kill(getpid(), signal);
 }
 
 void handle_signals_again() {
@@ -90,7 +95,6 @@ void watch(uint32_t limit_ms) {
       last = now;
       looks = 0;
       if (is_stalled) handle_signals_again();
-      waiting_signal = 0;
     } else if (looks + 1 == looks_max) {
       say(limit_ms);
       let_signals_end();

@@ -133,9 +133,12 @@ test(
   'a handler that loops is named, and SIGTERM ends the process, even one from before that',
   () =>
     inFolder(async folder => {
-      const command = await start(folder, plugin(["command(0x20, 'LOOPS', [], [], () => { for (;;); })"]))
+      const loops = "command(0x20, 'LOOPS', [], [], () => { writeSync(2, 'in the loop\\n'); for (;;); })"
+      const command = await start(folder, `import { writeSync } from 'node:fs'\n${plugin([loops])}`)
       const guest = await connect(folder)
       void guest.send(ID, 0x20).catch(() => {})
+      // Before anybody knows of the loop.
+      await command.said(/in the loop/)
       command.child.kill('SIGTERM')
       expect(await command.ended).toBe('SIGTERM')
       expect(command.stderr).toMatch(/mine\.mjs: protocol mine: LOOPS has not ended for 5 s/)

@@ -13,6 +13,9 @@ import { sys } from '../driver/syscalls.js'
 import { Traffic } from '../driver/traffic.js'
 import { BackEnd, connected, pattern, reversed, socketPath, started, withoutLeak } from './rig.js'
 
+/** 200 forks of this process, one after the other: a busy machine takes more than half a minute. */
+const FORKS_LIMIT_MS = 300_000
+
 /** A whole conversation: first connection, DRIVER_OK, one message. */
 async function converse(frontEnd: FrontEnd): Promise<void> {
   const memory = GuestMemory.flat()
@@ -220,45 +223,49 @@ describe('many', () => {
     })
   })
 
-  it('a front end killed in the middle of traffic, 200 times, leaves no descriptor and no mapping', async () => {
-    const path = socketPath()
-    await withoutLeak(async () => {
-      const backEnd = new BackEnd()
-      backEnd.device.listen(path)
-      const mappings = memoryMappings()
-      for (let i = 1; i <= 200; i++) {
-        const memory = GuestMemory.flat()
-        const driver = new Driver(memory, { size: 64 })
+  it(
+    'a front end killed in the middle of traffic, 200 times, leaves no descriptor and no mapping',
+    async () => {
+      const path = socketPath()
+      await withoutLeak(async () => {
+        const backEnd = new BackEnd()
+        backEnd.device.listen(path)
+        const mappings = memoryMappings()
+        for (let i = 1; i <= 200; i++) {
+          const memory = GuestMemory.flat()
+          const driver = new Driver(memory, { size: 64 })
+          const frontEnd = FrontEnd.connect(path)
+          await firstConnection(frontEnd, driver.queues)
+          await driverOk(frontEnd, {
+            features: Feature.VERSION_1 | Feature.PROTOCOL_FEATURES,
+            memory,
+            queues: driver.queues,
+          })
+          const traffic = new Traffic(driver.cmdq, memory)
+          traffic.offerUpTo(traffic.depth)
+          // From here on another process is the front end: it holds the socket and makes messages until it is killed.
+          const { available, usedHeader, kick } = driver.cmdq
+          const child = sys.forkDriver(available, usedHeader, traffic.depth, kick, 0)
+          frontEnd.close()
+          const answered = backEnd.batches.length
+          await until(() => backEnd.batches.length > answered + (i % 4), 'traffic')
+          if (i % 5 === 0) await turns(i % 7)
+          sys.killChild(child)
+          await backEnd.seen(NativeEvent.DISCONNECTED, i)
+          driver.close()
+          memory.close()
+          expect(memoryMappings()).toBe(mappings)
+        }
+        const faults = backEnd.takeSurprises()
+        expect(faults).toEqual([])
         const frontEnd = FrontEnd.connect(path)
-        await firstConnection(frontEnd, driver.queues)
-        await driverOk(frontEnd, {
-          features: Feature.VERSION_1 | Feature.PROTOCOL_FEATURES,
-          memory,
-          queues: driver.queues,
-        })
-        const traffic = new Traffic(driver.cmdq, memory)
-        traffic.offerUpTo(traffic.depth)
-        // From here on another process is the front end: it holds the socket and makes messages until it is killed.
-        const { available, usedHeader, kick } = driver.cmdq
-        const child = sys.forkDriver(available, usedHeader, traffic.depth, kick, 0)
+        await converse(frontEnd)
         frontEnd.close()
-        const answered = backEnd.batches.length
-        await until(() => backEnd.batches.length > answered + (i % 4), 'traffic')
-        if (i % 5 === 0) await turns(i % 7)
-        sys.killChild(child)
-        await backEnd.seen(NativeEvent.DISCONNECTED, i)
-        driver.close()
-        memory.close()
-        expect(memoryMappings()).toBe(mappings)
-      }
-      const faults = backEnd.takeSurprises()
-      expect(faults).toEqual([])
-      const frontEnd = FrontEnd.connect(path)
-      await converse(frontEnd)
-      frontEnd.close()
-      backEnd.device.close()
-    })
-  })
+        backEnd.device.close()
+      })
+    },
+    FORKS_LIMIT_MS,
+  )
 
   it('a front end that dies at any byte of the first connection leaves nothing behind', async () => {
     const path = socketPath()

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { RequestError } from '../../../src/errors.js'
+import { parseMessage } from '../../../src/web/requests.js'
+
+const withRule = (rule: string) => `{"op": "addFault", "id": 1, "request": {"rule": ${rule}}}`
+
+test.each([
+  ['lists', '['.repeat(100_000) + ']'.repeat(100_000)],
+  ['maps', `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`],
+])('what a page sends is refused, not walked, where %s lie deep in each other', (_, rule) => {
+  expect(() => parseMessage(withRule(rule))).toThrow(
+    new RequestError('INVALID_ARGUMENT', 'lists and maps lie more than 20 deep in each other'),
+  )
+  expect(parseMessage(withRule('{"fields": {"a": [{"b": 1}]}}'))).toMatchObject({ op: 'addFault' })
+})
