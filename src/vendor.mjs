@@ -45,6 +45,17 @@ const reflectionProtos = {
   },
 }
 
+/** ink's tools for React's developers, which it loads only where DEV is set, and does not install. */
+const withoutDevelopersTools = {
+  name: "without developers' tools",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'nothing' }))
+    onLoad({ filter: /./, namespace: 'nothing' }, () => ({
+      contents: 'export default { initialize() {}, connectToDevTools() {} }',
+    }))
+  },
+}
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -83,8 +94,7 @@ async function bundleTerminal() {
     format: 'esm',
     // React's other half tells developers what they do wrong, and takes longer.
     define: { 'process.env.NODE_ENV': '"production"' },
-    // ink's tools for React's developers, which it asks for only where DEV is set.
-    external: ['react-devtools-core'],
+    plugins: [withoutDevelopersTools],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   })
   for (const name of terminal) writeFileSync(`${vendored.get(name)}.js`, "export * from './terminal.js'\n")

@@ -2,7 +2,9 @@
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { makeInitramfs } from '../../qemu/image.js'
 import { fault, findProgram } from '../../qemu/tools.js'
+import { startProgress } from '../../src/progress.js'
 import { inFolder, runLab } from './lab-command.js'
 
 const script = (path: string, text: string): void => {
@@ -57,6 +59,20 @@ describe('missing tools', () => {
     const { code, stdout, stderr } = await runLab(['setup', '--json'])
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '{"installed":[]}\n', stderr: '' })
   })
+})
+
+test.each([
+  ['/no/file', 'no such file'],
+  ['/etc/passwd', 'is no program for arm64'],
+])('--busybox %s is refused', async (path, why) => {
+  process.env.SCMI_LAB_BUSYBOX = path
+  const progress = startProgress('test')
+  try {
+    await expect(makeInitramfs([], { progress })).rejects.toThrow(`--busybox ${path}: ${why}`)
+  } finally {
+    progress.stop()
+    delete process.env.SCMI_LAB_BUSYBOX
+  }
 })
 
 describe('wrong arguments are one line and exit code 2', () => {

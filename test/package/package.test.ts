@@ -150,6 +150,8 @@ test('a device serves a plug-in of the user, is looked into by ctl and on a page
     expect(await user.output('vhost-user-scmi', 'ctl', '--control', control, 'show')).toContain('uart')
     await user.output('vhost-user-scmi', 'ctl', '--control', control, 'set', 'clock.uart', '12 MHz')
     expect(await user.output('vhost-user-scmi', 'ctl', '--control', control, 'show', 'clock')).toContain('12 MHz')
+    const top = await user.run('vhost-user-scmi', ['ctl', '--control', control, 'top'])
+    expect(top).toMatchObject({ code: 2, stderr: expect.stringContaining('top needs a terminal') })
   } finally {
     await device.stop()
   }
@@ -158,9 +160,20 @@ test('a device serves a plug-in of the user, is looked into by ctl and on a page
 
 test('the bench measures the device beside both floors', async () => {
   const options = ['--mix', 'base', '--depth', '1', '--wait', 'sleep', '--rounds', '1', '--measure-ms', '20']
-  const result = await user.output('vhost-user-scmi', 'bench', ...options, '--starts', '1', '--no-memory', '--json')
+  const result = await user.output(
+    'vhost-user-scmi',
+    'bench',
+    ...options,
+    '--starts',
+    '1',
+    '--no-memory',
+    '--json',
+    '--report',
+    'bench.html',
+  )
   const backEnds = JSON.parse(result).cells.map(({ backEnd }: { backEnd: string }) => backEnd)
   expect(backEnds.sort()).toEqual(['device', 'event loop', 'native floor'])
+  expect(readFileSync(join(user.elsewhere, 'bench.html'), 'utf8')).toContain('Chart.js v')
 })
 
 test('the lab runs a scenario in a guest', async () => {
