@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { setUp } from '../control/rig.js'
 import { until } from '../../src/front-end/wait.js'
+import { setUp } from '../control/rig.js'
 
 const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
 const CLOCK = 0x14
