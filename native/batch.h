@@ -1,5 +1,5 @@
 // The array that native code and JavaScript share, and the scratch memory beside it: fills entries from chains, turns
-// answered entries back into used elements. src/native.ts documents the same layout; the two change together.
+// answered entries back into used elements. src/device/native.ts documents the same layout; the two change together.
 //
 // Knows where bytes lie, not what they mean, and nothing of time, sockets or JavaScript.
 #pragma once

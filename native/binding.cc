@@ -1,4 +1,4 @@
-// The addon's JavaScript face: class Device, as src/native.ts describes it. Owns what only Node can give (references,
+// The addon's JavaScript face: class Device, as src/device/native.ts describes it. Owns what only Node can give (references,
 // windows, callbacks) and lends it to the event loop; the only file that includes napi.h.
 #include <errno.h>
 #include <fcntl.h>

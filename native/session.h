@@ -23,7 +23,7 @@ inline constexpr unsigned CMDQ = 0;
 inline constexpr unsigned EVENTQ = 1;
 inline constexpr unsigned QUEUES = 2;
 
-// NativeEvent in src/native.ts, number by number.
+// NativeEvent in src/device/native.ts, number by number.
 enum class EventKind : uint8_t {
   CONNECTED = 0,
   DISCONNECTED = 1,

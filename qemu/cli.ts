@@ -1,19 +1,19 @@
 #!/usr/bin/env node
 /** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
-import '../src/no-inspector.js'
+import '../src/cli/no-inspector.js'
 import { resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../src/cli/open-options.js'
 import { ENDING_SIGNALS } from '../src/cli/signals.js'
-import { bugText } from '../src/errors.js'
+import { bugText } from '../src/support/errors.js'
 import { LOADS, type Load } from './bench/loads.js'
-import type { BootOptions } from './boot.js'
-import { LabError } from './errors.js'
+import type { BootOptions } from './boot/boot.js'
 import { plain, variants } from './kernel/config.js'
 import { defaultKernel } from './kernel/source.js'
-import { parseMemory } from './machine.js'
+import { parseMemory } from './machine/machine.js'
 import type { ListArguments, RunArguments, Shard } from './runner/commands.js'
+import { LabError } from './support/errors.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -119,7 +119,7 @@ program
   )
   .option('--json', 'print the installed packages as JSON', false)
   .action(async (options: { json: boolean }) => {
-    const { setup } = await import('./setup.js')
+    const { setup } = await import('./setup/setup.js')
     const packages = await setup({ signal })
     if (options.json) console.log(JSON.stringify({ installed: packages }))
     else if (packages.length === 0) console.error('setup: everything is there')
@@ -148,7 +148,7 @@ Examples:
   scmi-lab boot --kernel "$(scmi-lab kernel build --source ~/src/linux)"`,
   )
   .action(async (options: BuildArguments) => {
-    const { buildKernel } = await import('./build.js')
+    const { buildKernel } = await import('./kernel/build.js')
     const { source, patch, variant, config, jobs, update } = options
     const request = { source, patches: patch, variant, fragments: config, update, ...(jobs ? { jobs } : {}) }
     const built = await buildKernel(request, { signal })
@@ -184,7 +184,7 @@ Examples:
 In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
   )
   .action(async (qemuArguments: string[], options: BootArguments) => {
-    const { bootFromArguments } = await import('./commands.js')
+    const { bootFromArguments } = await import('./boot/commands.js')
     const { platform, memory, cpus, append, debug, trace } = options
     const settings: Omit<BootOptions, 'kernel'> = {
       ...(trace === undefined ? {} : { trace }),
@@ -300,7 +300,7 @@ program
   .command('demo')
   .description('Boot a guest on the demo platform and show both sides: clocks, sensors, a change, a notification.')
   .action(async () => {
-    const { demo } = await import('./demo.js')
+    const { demo } = await import('./boot/demo.js')
     await demo({ signal })
   })
 

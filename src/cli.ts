@@ -3,11 +3,11 @@
  * `vhost-user-scmi`: gets the program from where it starts fastest. To serve, that is the bundle, in one file and with code
  * that V8 compiled when it was built, which saves most of the time until connections are accepted.
  */
-import './no-inspector.js'
+import './cli/no-inspector.js'
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
-import { loadBundle } from './bundle-loader.js'
+import { loadBundle } from './cli/bundle-loader.js'
 import { SUBCOMMANDS } from './cli/subcommands.js'
 
 interface Program {
@@ -31,13 +31,13 @@ function isCurrent(): boolean {
 }
 
 function bundledProgram(): Program {
-  const bundle = loadBundle(file).exports as typeof import('./bundled.js')
-  bundle.importWith(url => import(url))
+  const bundle = loadBundle(file).exports as typeof import('./cli/bundled.js')
+  bundle.importWith(url => import(url), new URL('../bundle/index.js', import.meta.url).href)
   return bundle
 }
 
 const isServing = !process.argv.slice(2).some(word => (SUBCOMMANDS as readonly string[]).includes(word))
-const { main } = isServing && isCurrent() ? bundledProgram() : await import('./program.js')
+const { main } = isServing && isCurrent() ? bundledProgram() : await import('./cli/program.js')
 process.exitCode = await main()
 // What failed is over, even if a plug-in has left a timer behind.
 if (process.exitCode) setTimeout(() => process.exit(), LEFT_BEHIND_MS).unref()

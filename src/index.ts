@@ -3,15 +3,21 @@ export { z } from 'zod'
 export { type Client, ClientBase, createClient, StatusError } from './client/client.js'
 export { connectClient, createLocalClient, type StandardClient } from './client/index.js'
 export { VhostUserChannel } from './client/vhost-user-channel.js'
-export type { Device } from './device.js'
-export type { Endpoint } from './endpoint.js'
-export { OperatorError, RequestError } from './errors.js'
+export type { Device } from './device/device.js'
+export type { Endpoint } from './device/endpoint.js'
+export type { Stats } from './device/stats.js'
 export type { Fault, FaultHit, FaultState, Faults } from './faults/faults.js'
 export { type EventMessage, eventMessage, type FaultRule, faultRule } from './faults/rule.js'
-export { definePlatform, type LoadedPlatform, type LoadOptions, loadPlatform, type PlatformDefinition } from './load.js'
-export { createLogger, type Logger, type LogLevel } from './log.js'
-export { ConfigError } from './platform/config-error.js'
-export { Platform } from './platform/platform.js'
+export {
+  definePlatform,
+  type LoadedPlatform,
+  type LoadOptions,
+  loadPlatform,
+  type PlatformDefinition,
+} from './loading/load.js'
+export type { Plugin } from './loading/plugins.js'
+export { ConfigError } from './platform/core/config-error.js'
+export { Platform } from './platform/core/platform.js'
 export {
   flagProperty,
   numberProperty,
@@ -19,18 +25,25 @@ export {
   type Property,
   type ResourceGroup,
   textProperty,
-} from './platform/property.js'
-export type { ResourceKind } from './platform/resource.js'
-export { RealTime, type Time, type Timer, VirtualTime } from './platform/time.js'
-export { HERTZ, SECONDS, type Unit, VOLTS, WATTS } from './platform/unit-text.js'
-export { duration, frequency, power, resourceName, voltage } from './platform/units.js'
-export type { Plugin } from './plugins.js'
-export type { Agent, AgentProtocol } from './protocols/agent.js'
+} from './platform/core/property.js'
+export type { ResourceKind } from './platform/core/resource.js'
+export { RealTime, type Time, type Timer, VirtualTime } from './platform/core/time.js'
+export { HERTZ, SECONDS, type Unit, VOLTS, WATTS } from './platform/core/unit-text.js'
+export { duration, frequency, power, resourceName, voltage } from './platform/core/units.js'
+export type { Agent, AgentProtocol } from './protocols/declaration/agent.js'
+export {
+  type AgentState,
+  command,
+  commandsOn,
+  defineProtocol,
+  event,
+  type Protocol,
+} from './protocols/declaration/protocol.js'
+export { ResourceView } from './protocols/declaration/view.js'
 export { protocols } from './protocols/index.js'
-export { type AgentState, command, commandsOn, defineProtocol, event, type Protocol } from './protocols/protocol.js'
-export { ResourceView } from './protocols/view.js'
-export { type ServeOptions, type Server, serve } from './serve.js'
-export type { Stats } from './stats.js'
+export { type ServeOptions, type Server, serve } from './server/serve.js'
+export { OperatorError, RequestError } from './support/errors.js'
+export { createLogger, type Logger, type LogLevel } from './support/log.js'
 export { type Field, list, optional, rest, s32, s64, text, u8, u16, u32, u64 } from './wire/fields.js'
 export type { MessageWriter, RequestReader } from './wire/message.js'
 export * from './wire/status.js'

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuMsOf } from '../../src/bench/process-status.js'
-import { InterruptedError, LabError, WorkError } from '../errors.js'
-import { shellQuote } from '../process.js'
+import { InterruptedError, LabError, WorkError } from '../support/errors.js'
+import { shellQuote } from '../support/process.js'
 
 /** In a command, where the path of the socket goes. */
 const PLACE = '{socket}'

@@ -1,6 +1,6 @@
 /** What guests ask for over and over in a benchmark, as arguments of guest/scmi-bench.c. */
-import type { Guest } from '../guest.js'
-import { readHwmon } from '../guest-view.js'
+import type { Guest } from '../guest/guest.js'
+import { readHwmon } from '../guest/view.js'
 
 export const LOADS = ['hwmon', 'clock', 'raw'] as const
 export type Load = (typeof LOADS)[number]

@@ -1,7 +1,7 @@
 /** The result of `scmi-lab bench` as text for a terminal. */
 import { rounded } from '../../src/bench/statistics.js'
 import { rateText } from '../../src/bench/text.js'
-import { tableLines } from '../../src/cli/tables.js'
+import { tableLines } from '../../src/observe/tables.js'
 import type { LabBenchResult } from './result.js'
 
 export function benchLines({ machine, rows, ...run }: LabBenchResult): string[] {

@@ -2,14 +2,14 @@
  * The guest's own view in a trace: follows the kernel's `scmi:*` events from the guest's trace_pipe, and gives them to the
  * trace that the device records, on one time line with its messages.
  */
-import { MessageDecoder } from '../../src/messages.js'
-import { monotonicUs } from '../../src/platform/time.js'
-import type { TapRecords } from '../../src/tap-records.js'
+import { MessageDecoder } from '../../src/observe/messages.js'
+import type { TapRecords } from '../../src/observe/tap-records.js'
+import { monotonicUs } from '../../src/platform/core/time.js'
 import type { KernelEvent } from '../../src/trace/events.js'
 import { COMMAND, HEADER_SIZE, packHeader } from '../../src/wire/header.js'
-import type { Channel } from '../channel.js'
-import type { Device } from '../device.js'
-import { WorkError } from '../errors.js'
+import type { Device } from '../devices/device.js'
+import type { Channel } from '../guest/channel.js'
+import { WorkError } from '../support/errors.js'
 import { GuestClock } from './clock.js'
 import { type Instant, isTransfer, parseLine, type TraceLine, type Transfer, Transfers } from './events.js'
 

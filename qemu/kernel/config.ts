@@ -1,8 +1,8 @@
 /** The kernel's configuration: allnoconfig and fragments, merged by the kernel's own script, then compared. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { LabError } from '../errors.js'
-import { labFile } from '../paths.js'
+import { LabError } from '../support/errors.js'
+import { labFile } from '../support/paths.js'
 
 export interface Fragment {
   path: string

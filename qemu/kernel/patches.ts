@@ -1,10 +1,10 @@
 /** Patches as people have them: plain diffs, or mails of a list with headers and a footer around the diff. */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { LabError, WorkError } from '../errors.js'
-import type { PackageOptions } from '../packages.js'
-import { run } from '../process.js'
-import { requireTools, toolsFor } from '../tools.js'
+import type { PackageOptions } from '../setup/packages.js'
+import { LabError, WorkError } from '../support/errors.js'
+import { run } from '../support/process.js'
+import { requireTools, toolsFor } from '../support/tools.js'
 
 export interface Patch {
   path: string

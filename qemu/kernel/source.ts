@@ -4,12 +4,12 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { LabError, WorkError } from '../errors.js'
-import { hash, writeWhole } from '../files.js'
-import { downloadPackage, findPackage, type PackageOptions, unpackPackage } from '../packages.js'
-import { cachePath } from '../paths.js'
-import { run } from '../process.js'
-import { requireTools, toolsFor } from '../tools.js'
+import { downloadPackage, findPackage, type PackageOptions, unpackPackage } from '../setup/packages.js'
+import { LabError, WorkError } from '../support/errors.js'
+import { hash, writeWhole } from '../support/files.js'
+import { cachePath } from '../support/paths.js'
+import { run } from '../support/process.js'
+import { requireTools, toolsFor } from '../support/tools.js'
 import { applyPatches, type Patch } from './patches.js'
 import { restoreWorkTree } from './work-tree.js'
 

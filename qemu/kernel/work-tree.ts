@@ -5,8 +5,8 @@
  */
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { PackageOptions } from '../packages.js'
-import { run } from '../process.js'
+import type { PackageOptions } from '../setup/packages.js'
+import { run } from '../support/process.js'
 
 /**
  * Makes `work` equal to `pristine`. A file that was put back gets a new time, so that make rebuilds what was built from

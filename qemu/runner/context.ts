@@ -4,13 +4,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
-import type { Device as ScmiDevice } from '../../src/device.js'
-import type { Device } from '../device.js'
-import { GuestError, LabError, WorkError } from '../errors.js'
-import type { Guest, RunLimits } from '../guest.js'
-import { guestLibrary } from '../image.js'
-import { shellLine } from '../process.js'
-import type { Qmp } from '../qmp.js'
+import type { Device as ScmiDevice } from '../../src/device/device.js'
+import type { Device } from '../devices/device.js'
+import type { Guest, RunLimits } from '../guest/guest.js'
+import { guestLibrary } from '../guest/image.js'
+import type { Qmp } from '../machine/qmp.js'
+import { GuestError, LabError, WorkError } from '../support/errors.js'
+import { shellLine } from '../support/process.js'
 import type { Slots } from './slots.js'
 
 /** Where the guest has the scenario's own functions. */

@@ -1,5 +1,5 @@
 /** What many scenarios expect of the kernel, so that it is asked and said in one way. */
-import type { RunLimits } from '../guest.js'
+import type { RunLimits } from '../guest/guest.js'
 import type { Context } from './context.js'
 
 /** How long what is a matter of milliseconds may take. */

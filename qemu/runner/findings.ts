@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import semver from 'semver'
 import { parse, YAMLParseError } from 'yaml'
 import { z } from 'zod'
-import { LabError } from '../errors.js'
+import { LabError } from '../support/errors.js'
 import type { Failure } from './checks.js'
 import type { TestKernel } from './kernels.js'
 

@@ -3,11 +3,11 @@ import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import semver from 'semver'
-import { buildKernel } from '../build.js'
-import { LabError } from '../errors.js'
+import { buildKernel } from '../kernel/build.js'
 import { parseConfig, plain } from '../kernel/config.js'
 import { readPatch, subjectOf } from '../kernel/patches.js'
 import { debianKernels } from '../kernel/source.js'
+import { LabError } from '../support/errors.js'
 import type { KernelNeeds } from './scenario.js'
 
 /** A kernel under test. */

@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { LabError } from '../errors.js'
-import { labFile } from '../paths.js'
+import { LabError } from '../support/errors.js'
+import { labFile } from '../support/paths.js'
 import { type Finding, readFindings } from './findings.js'
 import type { Family, Scenario } from './scenario.js'
 

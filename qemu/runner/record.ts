@@ -1,7 +1,7 @@
 /** A run as data: what every report is made from, what `--json` writes, and what `--baseline` reads. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { LabError } from '../errors.js'
+import { LabError } from '../support/errors.js'
 import type { Finding } from './findings.js'
 import type { TestKernel } from './kernels.js'
 import type { Result } from './suite.js'

@@ -1,13 +1,13 @@
 /** Runs one scenario on one kernel: boots the machine it asks for, lets it run, looks at what is left. */
 import { stringify } from 'yaml'
-import { afterMs, type Timer } from '../../src/platform/time.js'
-import { silentProgress } from '../../src/progress.js'
-import { boot } from '../boot.js'
-import { GuestError, InterruptedError } from '../errors.js'
-import { hash, writeWhole } from '../files.js'
-import type { Guest } from '../guest.js'
-import { guestLibrary } from '../image.js'
-import { cachePath } from '../paths.js'
+import { afterMs, type Timer } from '../../src/platform/core/time.js'
+import { silentProgress } from '../../src/support/progress.js'
+import { boot } from '../boot/boot.js'
+import type { Guest } from '../guest/guest.js'
+import { guestLibrary } from '../guest/image.js'
+import { GuestError, InterruptedError } from '../support/errors.js'
+import { hash, writeWhole } from '../support/files.js'
+import { cachePath } from '../support/paths.js'
 import {
   checkDescriptors,
   checkGuest,

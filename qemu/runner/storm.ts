@@ -1,5 +1,5 @@
 /** Many commands at once from several processes of the guest, each answer compared: guest/scmi-storm.c. */
-import { WorkError } from '../errors.js'
+import { WorkError } from '../support/errors.js'
 import type { Context } from './context.js'
 
 /** Processes that send, each with one command under way. */

@@ -1,6 +1,6 @@
 /** Runs scenarios on kernels, several at a time, and compares each outcome with its record. */
-import { InterruptedError } from '../errors.js'
-import type { Guest } from '../guest.js'
+import type { Guest } from '../guest/guest.js'
+import { InterruptedError } from '../support/errors.js'
 import { type Finding, findingFor, isRecorded } from './findings.js'
 import type { TestKernel } from './kernels.js'
 import type { Entry } from './load.js'

@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { run } from '../process.js'
-import { crossPrefix } from '../tools.js'
+import { run } from '../support/process.js'
+import { crossPrefix } from '../support/tools.js'
 
 /** function+offset/size, as the kernel prints an address (%pS). */
 const place = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)/

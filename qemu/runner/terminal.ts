@@ -1,5 +1,5 @@
 /** The guest's shell on the user's terminal, in a machine whose console is a pipe: the device and all else run on. */
-import type { Guest } from '../guest.js'
+import type { Guest } from '../guest/guest.js'
 
 /** What ends the shell from outside, as in QEMU's own terminal: Ctrl-A X. */
 const ESCAPE = '\x01'

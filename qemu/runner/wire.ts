@@ -1,9 +1,9 @@
 /** What a device saw and said during a scenario: the last messages, decoded when asked for, and the guest's violations. */
 import pino, { type Logger } from 'pino'
-import { MessageDecoder, messageText } from '../../src/messages.js'
-import type { TapRecords } from '../../src/tap-records.js'
+import { MessageDecoder, messageText } from '../../src/observe/messages.js'
+import type { TapRecords } from '../../src/observe/tap-records.js'
 import { PROTOCOL_ERROR } from '../../src/wire/status.js'
-import type { Device } from '../device.js'
+import type { Device } from '../devices/device.js'
 
 /** Messages that are kept for the evidence. */
 const TAIL = 60

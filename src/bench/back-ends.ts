@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { OperatorError } from '../errors.js'
+import { OperatorError } from '../support/errors.js'
 import { nativeProgram } from './front-end.js'
 import type { GcPause } from './gc-observer.js'
 

@@ -1,9 +1,8 @@
 /** The commands a benchmark sends: one of each protocol that reads something, as a guest's driver does all day. */
-
-import { FailedError, OperatorError } from '../errors.js'
-import { own } from '../own.js'
+import type { Command, Protocol } from '../protocols/declaration/protocol.js'
 import { protocols } from '../protocols/index.js'
-import type { Command, Protocol } from '../protocols/protocol.js'
+import { FailedError, OperatorError } from '../support/errors.js'
+import { own } from '../support/own.js'
 import { decode, type Fields, sizeOf } from '../wire/fields.js'
 import { COMMAND, packHeader } from '../wire/header.js'
 import { SUCCESS, statusName } from '../wire/status.js'

@@ -1,6 +1,6 @@
 /** Two results side by side. */
-import { tableLines } from '../cli/tables.js'
-import type { Row } from '../protocols/protocol.js'
+import { tableLines } from '../observe/tables.js'
+import type { Row } from '../protocols/declaration/protocol.js'
 import type { Cell, Result } from './result.js'
 import { rounded } from './statistics.js'
 import { rateText } from './text.js'

@@ -1,7 +1,7 @@
 /** Starts the native front end for one measurement, and reads what it found. */
 import { execFile } from 'node:child_process'
-import { findNative } from '../addon.js'
-import { FailedError } from '../errors.js'
+import { findNative } from '../support/addon.js'
+import { FailedError } from '../support/errors.js'
 import { type BenchCommand, checkAnswer } from './commands.js'
 import { type Scenario, SPIN_US } from './scenario.js'
 

@@ -1,5 +1,5 @@
 /** The process of the native floor: `native-floor.js ANSWERS SOCKET…`, ANSWERS as JSON; ends with its standard input. */
-import { loadAddon } from '../addon.js'
+import { loadAddon } from '../support/addon.js'
 
 interface Addon {
   NativeFloor: new (path: string, answers: number[][]) => object

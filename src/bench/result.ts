@@ -1,8 +1,7 @@
 /** What a run found, as `--json` prints it and `--compare` reads it. */
-
 import { z } from 'zod'
-import { OperatorError } from '../errors.js'
-import { readGivenFile } from '../given-file.js'
+import { OperatorError } from '../support/errors.js'
+import { readGivenFile } from '../support/given-file.js'
 import { CORES, DESCRIPTORS, WAITS } from './scenario.js'
 
 const FORMAT = 'vhost-user-scmi bench 1'

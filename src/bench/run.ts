@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Progress } from '../progress.js'
+import type { Progress } from '../support/progress.js'
 import { type BackEnd, otherBackEnd, startDevice, startFloors } from './back-ends.js'
 import type { BenchCommand } from './commands.js'
 import { measure, type Timing } from './front-end.js'

@@ -1,6 +1,6 @@
 /** A result as text for a terminal. */
-import { tableLines } from '../cli/tables.js'
-import type { Row } from '../protocols/protocol.js'
+import { tableLines } from '../observe/tables.js'
+import type { Row } from '../protocols/declaration/protocol.js'
 import type { Cell, Ratio, Result } from './result.js'
 import { rounded } from './statistics.js'
 

@@ -1,5 +1,5 @@
 /** Sockets that a supervisor has opened for this process, as systemd does (sd_listen_fds(3)). */
-import { OperatorError } from '../errors.js'
+import { OperatorError } from '../support/errors.js'
 
 /** They begin there, one after the other. */
 const FIRST_FD = 3

@@ -1,6 +1,6 @@
 /** Readers of option arguments that several commands take. */
 import { InvalidArgumentError } from 'commander'
-import { printable } from '../printable.js'
+import { printable } from '../support/printable.js'
 
 /** A whole number within bounds. */
 export function wholeNumber(min = 0, max = 999_999_999) {

@@ -4,8 +4,8 @@ import { availableParallelism } from 'node:os'
 import { type Command, Option } from 'commander'
 import type { Result, Startup } from '../bench/result.js'
 import { CORES, DEPTH_MAX, DESCRIPTORS, type Grid, GUESTS_MAX, type Scenario, WAITS } from '../bench/scenario.js'
-import { InterruptedError, OperatorError } from '../errors.js'
-import { version } from '../version.js'
+import { InterruptedError, OperatorError } from '../support/errors.js'
+import { version } from '../support/version.js'
 import { listOf, named, pollUs, repeated, wholeNumber, wholeNumbers } from './arguments.js'
 import { ENDING_SIGNALS } from './signals.js'
 
@@ -154,7 +154,7 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
     import('../bench/startup.js'),
     import('../bench/memory.js'),
     import('../bench/process-status.js'),
-    import('../progress.js'),
+    import('../support/progress.js'),
   ])
   const { platform, pollUs, rounds, measureMs } = options
   const warmupMs = Math.ceil(measureMs * WARMUP_PART)

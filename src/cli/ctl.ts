@@ -3,7 +3,7 @@
  * loaded when it is wanted.
  */
 import { Argument, type Command, Option } from 'commander'
-import { CONTROL_VARIABLE, defaultControlPath } from '../control/socket.js'
+import { CONTROL_VARIABLE, defaultControlPath } from '../access/control/socket.js'
 import { repeated, wholeNumber } from './arguments.js'
 
 /** Of all commands. */

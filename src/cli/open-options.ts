@@ -1,7 +1,7 @@
 /** Options that open a device to its user, for all commands that start one. */
 import { Option } from 'commander'
-import type { ControlOptions } from '../control/open.js'
-import { defaultControlPath, prepareControlPath } from '../control/socket.js'
+import { defaultControlPath, prepareControlPath } from '../access/control/socket.js'
+import type { ControlOptions } from '../access/open.js'
 
 export interface OpenOptions {
   /** True: on the default path. */

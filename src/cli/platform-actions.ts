@@ -1,17 +1,17 @@
 /** What `vhost-user-scmi platform` does. */
-import { OperatorError } from '../errors.js'
-import { addPlugins, type LoadedPlatform, loadPlatform } from '../load.js'
-import { agentsOf, platformJsonSchema } from '../platform/config.js'
-import { ConfigError, pathText } from '../platform/config-error.js'
-import { VirtualTime } from '../platform/time.js'
-import { pluginNames } from '../plugins.js'
-import { printable, printableJson } from '../printable.js'
-import { Agent, type EventSink } from '../protocols/agent.js'
-import { agentTables } from '../protocols/agent-tables.js'
+import { addPlugins, type LoadedPlatform, loadPlatform } from '../loading/load.js'
+import { pluginNames } from '../loading/plugins.js'
+import { agentTables } from '../observe/agent-tables.js'
+import { tableLines } from '../observe/tables.js'
+import { ConfigError, pathText } from '../platform/core/config-error.js'
+import { VirtualTime } from '../platform/core/time.js'
+import { agentsOf, platformJsonSchema } from '../platform/file/config.js'
+import { Agent, type EventSink } from '../protocols/declaration/agent.js'
+import { type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
 import { protocols as standard } from '../protocols/index.js'
-import { type Protocol, resourceKinds } from '../protocols/protocol.js'
+import { OperatorError } from '../support/errors.js'
+import { printable, printableJson } from '../support/printable.js'
 import type { PlatformOptions } from './platform.js'
-import { tableLines } from './tables.js'
 
 /** Nothing runs by itself here: values are those at start. */
 function load(file: string, protocols: readonly Protocol[]): Promise<LoadedPlatform> {

@@ -1,7 +1,7 @@
 /** What the `trace` commands do. */
 import { once } from 'node:events'
-import { FailedError } from '../errors.js'
-import { printable, printableJson } from '../printable.js'
+import { FailedError } from '../support/errors.js'
+import { printable, printableJson } from '../support/printable.js'
 import { diffRecordings } from '../trace/diff.js'
 import { MessageFilter } from '../trace/filter.js'
 import { eventJson, messageJson } from '../trace/json.js'

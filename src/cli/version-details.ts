@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { findNative } from '../addon.js'
-import { FailedError } from '../errors.js'
-import { addonCompiler } from '../native.js'
-import { version } from '../version.js'
+import { addonCompiler } from '../device/native.js'
+import { findNative } from '../support/addon.js'
+import { FailedError } from '../support/errors.js'
+import { version } from '../support/version.js'
 
 interface VersionDetails {
   version: string

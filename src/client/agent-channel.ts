@@ -1,10 +1,10 @@
 /** A platform in this process, without a transport: commands go straight to dispatch, and are carried out at once. */
-import { dispatch } from '../dispatch.js'
-import { FailedError } from '../errors.js'
-import { agentsOf } from '../platform/config.js'
-import type { Platform } from '../platform/platform.js'
-import { Agent, type EventSink } from '../protocols/agent.js'
-import type { Protocol } from '../protocols/protocol.js'
+import { dispatch } from '../device/dispatch.js'
+import type { Platform } from '../platform/core/platform.js'
+import { agentsOf } from '../platform/file/config.js'
+import { Agent, type EventSink } from '../protocols/declaration/agent.js'
+import type { Protocol } from '../protocols/declaration/protocol.js'
+import { FailedError } from '../support/errors.js'
 import { MessageWriter, RequestReader } from '../wire/message.js'
 import { CAPACITY, type Channel } from './channel.js'
 

@@ -6,10 +6,15 @@
  * A field that is left out is 0, an empty text or an empty list. Numbers of 64 bits are bigints in replies, and either in
  * requests. A status other than SUCCESS is thrown as a StatusError.
  */
-import { FailedError, OperatorError } from '../errors.js'
-import { type Message, MessageDecoder } from '../messages.js'
-import type { Command, Event, Protocol } from '../protocols/protocol.js'
-import { NEGOTIATE_PROTOCOL_VERSION, PROTOCOL_VERSION } from '../protocols/protocol.js'
+import { type Message, MessageDecoder } from '../observe/messages.js'
+import {
+  type Command,
+  type Event,
+  NEGOTIATE_PROTOCOL_VERSION,
+  PROTOCOL_VERSION,
+  type Protocol,
+} from '../protocols/declaration/protocol.js'
+import { FailedError, OperatorError } from '../support/errors.js'
 import type { Fields, InputOf, Values, ValuesOf } from '../wire/fields.js'
 import { COMMAND, HEADER_SIZE, packHeader, REPLY_MIN } from '../wire/header.js'
 import { SUCCESS, statusName } from '../wire/status.js'

@@ -1,5 +1,5 @@
 /** SCMI clients: over a vhost-user socket, and to a platform in this process. */
-import { type LoadedPlatform, type LoadOptions, loadPlatform, type PlatformDefinition } from '../load.js'
+import { type LoadedPlatform, type LoadOptions, loadPlatform, type PlatformDefinition } from '../loading/load.js'
 import { protocols as standardProtocols } from '../protocols/index.js'
 import { AgentChannel } from './agent-channel.js'
 import { type Client, createClient } from './client.js'

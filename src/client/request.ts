@@ -1,5 +1,5 @@
 /** The payload of a request from values by field name: whether there are such fields, and values that fit them. */
-import { OperatorError } from '../errors.js'
+import { OperatorError } from '../support/errors.js'
 import { encode, type Field, type Fields, rangeOf, type Value, type Values } from '../wire/fields.js'
 
 const PADDING_MAX = 1024

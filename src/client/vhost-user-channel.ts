@@ -2,13 +2,13 @@
  * A platform behind a vhost-user socket: this process is the front end and the guest's driver at once, with a little memory
  * of its own. Any back end of a virtio SCMI device will do.
  */
-import { FailedError, OperatorError } from '../errors.js'
 import { calls } from '../front-end/calls.js'
 import { Driver } from '../front-end/driver.js'
 import { FrontEnd } from '../front-end/front-end.js'
 import { GuestMemory } from '../front-end/memory.js'
 import { Feature } from '../front-end/protocol.js'
 import { driverOk, firstConnection } from '../front-end/qemu.js'
+import { FailedError, OperatorError } from '../support/errors.js'
 import { CAPACITY, type Channel } from './channel.js'
 
 const EVENT_BUFFERS = 16

@@ -1,8 +1,8 @@
 /** From what a rule says to what it means: names become ids, and what can't be is refused with what can. */
 import { z } from 'zod'
-import { ConfigError } from '../platform/config-error.js'
-import { closest, explain, type KnownKeys, notKnown } from '../platform/config-issues.js'
-import type { Command, Event, Protocol } from '../protocols/protocol.js'
+import { ConfigError } from '../platform/core/config-error.js'
+import { closest, explain, type KnownKeys, notKnown } from '../platform/file/config-issues.js'
+import type { Command, Event, Protocol } from '../protocols/declaration/protocol.js'
 import type { Fields } from '../wire/fields.js'
 import { SUCCESS } from '../wire/status.js'
 import { checkValues, wordsOf } from './field-values.js'

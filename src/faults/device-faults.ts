@@ -2,8 +2,7 @@
  * One device's side of the faults: answers messages while there are rules, which is slower and allocates, keeps replies
  * that arrive later, and sends events in the platform's name. Everything that waits ends with the driver it is for.
  */
-
-import type { LimitedLog } from '../limited-log.js'
+import type { EventQueue } from '../device/event-queue.js'
 import {
   BATCH_HEADER,
   CMDQ,
@@ -20,12 +19,12 @@ import {
   type NativeDevice,
   TIME_TAKEN,
   WRITTEN_LATER,
-} from '../native.js'
-import type { EventQueue } from '../notify.js'
-import { monotonicUs } from '../platform/time.js'
-import type { Agent, Subject } from '../protocols/agent.js'
-import type { Command, Event } from '../protocols/protocol.js'
-import type { DeviceTap } from '../tap.js'
+} from '../device/native.js'
+import type { DeviceTap } from '../observe/tap.js'
+import { monotonicUs } from '../platform/core/time.js'
+import type { Agent, Subject } from '../protocols/declaration/agent.js'
+import type { Command, Event } from '../protocols/declaration/protocol.js'
+import type { LimitedLog } from '../support/limited-log.js'
 import type { Fields } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE } from '../wire/header.js'
 import { SUCCESS } from '../wire/status.js'

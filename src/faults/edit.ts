@@ -1,5 +1,5 @@
 /** What a rule makes of a message: bytes in, other bytes out. */
-import type { Command, Event } from '../protocols/protocol.js'
+import type { Command, Event } from '../protocols/declaration/protocol.js'
 import { decode, encode, type Fields, type Values } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE, tokenOf, typeOf } from '../wire/header.js'
 import { STATUS_NAMES, SUCCESS } from '../wire/status.js'

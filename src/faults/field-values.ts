@@ -1,5 +1,5 @@
 /** Values given by the names of a message's fields: whether there are such fields, and values of their types. */
-import { ConfigError, type ConfigPath, show } from '../platform/config-error.js'
+import { ConfigError, type ConfigPath, show } from '../platform/core/config-error.js'
 import { encode, type Field, type Fields, type Values } from '../wire/fields.js'
 
 /** Each value must be for a field, and of its type. */

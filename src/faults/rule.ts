@@ -3,8 +3,8 @@
  * behind the programs that add rules, the scenarios of the lab, and the command line.
  */
 import { z } from 'zod'
-import { show } from '../platform/config-error.js'
-import { duration } from '../platform/units.js'
+import { show } from '../platform/core/config-error.js'
+import { duration } from '../platform/core/units.js'
 import { COMMAND, DELAYED_RESPONSE, NOTIFICATION } from '../wire/header.js'
 import { STATUS_NAMES } from '../wire/status.js'
 

@@ -2,7 +2,7 @@
  * Messages that one device is to send many times. So many go at once; of more, a portion goes in each turn of the loop, so
  * that guests and clients are served meanwhile, and nothing is kept but numbers. Ends with the driver it is for.
  */
-import type { EventQueue } from '../notify.js'
+import type { EventQueue } from '../device/event-queue.js'
 
 /** Sent in one turn of the loop: some tens of microseconds. */
 const PORTION = 128

@@ -1,5 +1,5 @@
 /** What a device has yet to deliver, by itself or when a rule lets it go. Ends with the driver it is for. */
-import type { Time, Timer } from '../platform/time.js'
+import type { Time, Timer } from '../platform/core/time.js'
 
 /** A response to a command, or something on the event queue. */
 export interface Held {

@@ -1,5 +1,5 @@
 /** The typed surface of native/front_end_calls.cc, and its only import. What Node's `fs` can do to a descriptor is done with `fs`. */
-import { loadAddon } from '../addon.js'
+import { loadAddon } from '../support/addon.js'
 
 export interface FrontEndCalls {
   /** An anonymous file of `size` bytes; `sealed` as QEMU seals guest memory: it can't shrink or grow any more. */

@@ -3,7 +3,6 @@
  * available, kicks and suppresses notifications as the ring's rules say, and takes used chains back. Every field can
  * also be written at will, to break the rules on purpose.
  */
-
 import { calls } from './calls.js'
 import type { GuestMemory } from './memory.js'
 import { AVAIL_NO_INTERRUPT, DESCRIPTOR_SIZE, Descriptor, USED_NO_NOTIFY } from './protocol.js'

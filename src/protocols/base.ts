@@ -1,15 +1,14 @@
 /** Base protocol, 0x10 (SCMI v3.2 §4.2), versions 1.0, 2.0 and 2.1: who is who, and who may use what. */
-
 import { z } from 'zod'
-import type { DeviceConfig } from '../platform/config.js'
-import { readSaved, type Saved } from '../platform/kept.js'
-import type { Platform } from '../platform/platform.js'
+import { readSaved, type Saved } from '../platform/core/kept.js'
+import type { Platform } from '../platform/core/platform.js'
+import type { DeviceConfig } from '../platform/file/config.js'
 import { list, s32, text, u8, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../wire/status.js'
-import type { Agent, AgentProtocol } from './agent.js'
-import { SHORT_NAME_SIZE } from './names.js'
-import { type AgentState, BASE, commandsOn, defineProtocol, event } from './protocol.js'
+import type { Agent, AgentProtocol } from './declaration/agent.js'
+import { SHORT_NAME_SIZE } from './declaration/names.js'
+import { type AgentState, BASE, commandsOn, defineProtocol, event } from './declaration/protocol.js'
 
 const V1 = 0x10000
 const V2 = 0x20000

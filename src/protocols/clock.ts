@@ -1,16 +1,15 @@
 /** Clock management protocol, 0x14 (SCMI v3.2 §4.6), versions 1.0, 2.0 and 3.0. */
-
 import { z } from 'zod'
-import { type Clock, type Clocks, clocks, DUTY_CYCLE, type Rounding } from '../platform/clocks.js'
-import { mustFit, readSaved, type Saved, savedWord } from '../platform/kept.js'
+import { type Clock, type Clocks, clocks, DUTY_CYCLE, type Rounding } from '../platform/clocks/model.js'
+import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
 import { list, text, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './agent.js'
-import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
-import { PendingCommands } from './pending.js'
-import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
-import { answerName, ResourceView } from './view.js'
+import type { AgentProtocol } from './declaration/agent.js'
+import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
+import { PendingCommands } from './declaration/pending.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import { answerName, ResourceView } from './declaration/view.js'
 
 const V1 = 0x10000
 const V2 = 0x20000

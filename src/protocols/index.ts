@@ -1,11 +1,11 @@
 /** The protocols that are served, by ascending id: the only file that names them all. */
 import { base } from './base.js'
 import { clock } from './clock.js'
+import type { Protocol } from './declaration/protocol.js'
 import { perf } from './perf.js'
 import { pinctrl } from './pinctrl.js'
 import { power } from './power.js'
 import { powercap } from './powercap.js'
-import type { Protocol } from './protocol.js'
 import { reset } from './reset.js'
 import { sensor } from './sensor.js'
 import { system } from './system.js'

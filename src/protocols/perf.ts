@@ -4,21 +4,21 @@
  * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
  */
 import { z } from 'zod'
-import { readSaved, type Saved, savedWord } from '../platform/kept.js'
+import { readSaved, type Saved, savedWord } from '../platform/core/kept.js'
 import {
   type Bounds,
   type PerfDomain,
   type PerfDomains,
   type PerfLevel,
   perfDomains,
-} from '../platform/perf-domains.js'
+} from '../platform/perf-domains/model.js'
 import { type Fields, list, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './agent.js'
-import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
-import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
-import { answerName, ResourceView } from './view.js'
+import type { AgentProtocol } from './declaration/agent.js'
+import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import { answerName, ResourceView } from './declaration/view.js'
 
 const V1 = 0x10000
 const V2 = 0x20000

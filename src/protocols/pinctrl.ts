@@ -2,7 +2,7 @@
  * Pin control protocol, 0x19 (SCMI v3.2 §4.11), version 1.0. PINCTRL_SET_PERMISSIONS (0xa) is not declared: no platform or
  * agent that we know of has it, and who may use what is settled in the platform file and by the Base protocol, pin by pin.
  */
-import { type Pin, type PinFunction, type PinGroup, type Pins, type PinTarget, pins } from '../platform/pins.js'
+import { type Pin, type PinFunction, type PinGroup, type Pins, type PinTarget, pins } from '../platform/pins/model.js'
 import { list, text, u16, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import {
@@ -15,10 +15,10 @@ import {
   PROTOCOL_ERROR,
   SUCCESS,
 } from '../wire/status.js'
-import type { AgentProtocol } from './agent.js'
-import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
-import { type AgentState, commandsOn, defineProtocol } from './protocol.js'
-import { ResourceView } from './view.js'
+import type { AgentProtocol } from './declaration/agent.js'
+import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
+import { type AgentState, commandsOn, defineProtocol } from './declaration/protocol.js'
+import { ResourceView } from './declaration/view.js'
 
 const V1 = 0x10000
 

@@ -1,15 +1,15 @@
 /** Reset domain management protocol, 0x16 (SCMI v3.2 §4.8), versions 1.0, 3.0 and 3.1. */
 import { z } from 'zod'
-import { mustFit, readSaved, type Saved, savedWord } from '../platform/kept.js'
-import { type ResetDomain, type Resets, resets } from '../platform/resets.js'
+import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
+import { type ResetDomain, type Resets, resets } from '../platform/resets/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './agent.js'
-import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
-import { PendingCommands } from './pending.js'
-import { type AgentState, commandsOn, defineProtocol, event } from './protocol.js'
-import { answerName, ResourceView } from './view.js'
+import type { AgentProtocol } from './declaration/agent.js'
+import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
+import { PendingCommands } from './declaration/pending.js'
+import { type AgentState, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import { answerName, ResourceView } from './declaration/view.js'
 
 const V1 = 0x10000
 const V3 = 0x30000

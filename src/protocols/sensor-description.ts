@@ -1,11 +1,11 @@
 /** How sensors and their axes are described (SCMI v3.2 §4.7.2.5, §4.7.2.9): sizes, attribute words, lists in parts. */
-import { type Decimal, fitDecimal } from '../platform/decimal.js'
-import type { Axis, Extended, Sensor } from '../platform/sensor.js'
+import { type Decimal, fitDecimal } from '../platform/sensors/decimal.js'
+import type { Axis, Extended, Sensor } from '../platform/sensors/sensor.js'
 import { type Fields, list, optional, s64, text, u32, type Values } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { COMMS_ERROR, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './agent.js'
-import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
+import type { AgentProtocol } from './declaration/agent.js'
+import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { type SensorState, V2, V3 } from './sensor-state.js'
 
 /** Descriptor of a sensor: sizes without extended attributes, with them and axes, with them and without axes. */

@@ -1,13 +1,13 @@
 /** What the Sensor protocol keeps for one agent: its subscriptions, and the readings it waits for. */
 import { z } from 'zod'
-import { readSaved, type Saved, savedWord } from '../platform/kept.js'
-import type { Sensor } from '../platform/sensor.js'
-import type { Sensors } from '../platform/sensors.js'
+import { readSaved, type Saved, savedWord } from '../platform/core/kept.js'
+import type { Sensors } from '../platform/sensors/model.js'
+import type { Sensor } from '../platform/sensors/sensor.js'
 import { PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './agent.js'
-import { PendingCommands } from './pending.js'
-import type { AgentState } from './protocol.js'
-import { ResourceView } from './view.js'
+import type { AgentProtocol } from './declaration/agent.js'
+import { PendingCommands } from './declaration/pending.js'
+import type { AgentState } from './declaration/protocol.js'
+import { ResourceView } from './declaration/view.js'
 
 export const V1 = 0x10000
 export const V2 = 0x20000

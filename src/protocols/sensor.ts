@@ -1,12 +1,12 @@
 /** Sensor management protocol, 0x15 (SCMI v3.2 §4.7), versions 1.0, 2.0, 3.0 and 3.1. */
-import type { Sensor } from '../platform/sensor.js'
-import { sensorTypeName } from '../platform/sensor-types.js'
-import { sensors } from '../platform/sensors.js'
+import { sensors } from '../platform/sensors/model.js'
+import type { Sensor } from '../platform/sensors/sensor.js'
+import { sensorTypeName } from '../platform/sensors/types.js'
 import { list, rest, s64, text, u8, u16, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
-import { NAME_SIZE } from './names.js'
-import { commandsOn, defineProtocol, event } from './protocol.js'
+import { NAME_SIZE } from './declaration/names.js'
+import { commandsOn, defineProtocol, event } from './declaration/protocol.js'
 import {
   AXES,
   AXES_MIN,

@@ -1,15 +1,15 @@
 /** Voltage domain management protocol, 0x17 (SCMI v3.2 §4.9), versions 1.0, 2.0 and 2.1. */
 import { z } from 'zod'
-import { mustFit, type Saved, savedWord } from '../platform/kept.js'
-import { OFF, ON, type VoltageDomain, type Voltages, voltages } from '../platform/voltages.js'
+import { mustFit, type Saved, savedWord } from '../platform/core/kept.js'
+import { OFF, ON, type VoltageDomain, type Voltages, voltages } from '../platform/voltages/model.js'
 import { list, s32, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './agent.js'
-import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './names.js'
-import { PendingCommands } from './pending.js'
-import { type AgentState, commandsOn, defineProtocol } from './protocol.js'
-import { answerName, ResourceView } from './view.js'
+import type { AgentProtocol } from './declaration/agent.js'
+import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
+import { PendingCommands } from './declaration/pending.js'
+import { type AgentState, commandsOn, defineProtocol } from './declaration/protocol.js'
+import { answerName, ResourceView } from './declaration/view.js'
 
 const V1 = 0x10000
 const V2 = 0x20000

@@ -4,7 +4,7 @@
  * then; the rest of the batch, too, because a reading that stood between two changes was answered between them.
  */
 import { z } from 'zod'
-import type { Device } from '../device.js'
+import type { Device } from '../device/device.js'
 import {
   BATCH_HEADER,
   BATCH_MAX,
@@ -18,8 +18,8 @@ import {
   ENTRY_WRITTEN,
   HEADER_POSITION,
   MESSAGE_MAX,
-} from '../native.js'
-import { readSaved, type Saved } from '../platform/kept.js'
+} from '../device/native.js'
+import { readSaved, type Saved } from '../platform/core/kept.js'
 import { messageIdOf, protocolIdOf } from '../wire/header.js'
 
 /** Positions in the used ring have 16 bits. */

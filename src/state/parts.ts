@@ -1,8 +1,8 @@
 /** What a kept state is made of. */
-import { type Kept, keptParts } from '../platform/kept.js'
-import type { Platform } from '../platform/platform.js'
-import { type Agent, AgentProtocol } from '../protocols/agent.js'
-import { type Protocol, resourceKinds } from '../protocols/protocol.js'
+import { type Kept, keptParts } from '../platform/core/kept.js'
+import type { Platform } from '../platform/core/platform.js'
+import { type Agent, AgentProtocol } from '../protocols/declaration/agent.js'
+import { type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
 
 /** All parts by name, in the order in which they are restored: resources before the agents that use them. */
 export function partsOf(

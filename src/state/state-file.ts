@@ -20,8 +20,8 @@ import {
   writeSync,
 } from 'node:fs'
 import { crc32 } from 'node:zlib'
-import { errorCode, OperatorError } from '../errors.js'
-import { lockFile } from '../native.js'
+import { lockFile } from '../device/native.js'
+import { errorCode, OperatorError } from '../support/errors.js'
 
 /** Far more than the largest platform writes before the file is written anew. */
 const BYTES_MAX = 100_000_000

@@ -1,5 +1,5 @@
 /** Time whose timers somebody wants to hear of: what they run may change the platform's state. */
-import type { Time, Timer } from '../platform/time.js'
+import type { Time, Timer } from '../platform/core/time.js'
 
 export class WatchedTime implements Time {
   /** Called when a timer has run, before anything else does. */

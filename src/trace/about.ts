@@ -1,6 +1,6 @@
 /** What a trace says of its origin: the platform as it was, so that the trace can be replayed anywhere, and who took part. */
 import { createRequire } from 'node:module'
-import type { PlatformOrigin } from '../load.js'
+import type { PlatformOrigin } from '../loading/load.js'
 import type { Values } from '../wire/fields.js'
 import type { Annotated } from './annotations.js'
 

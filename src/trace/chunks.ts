@@ -3,7 +3,7 @@
  * fills a chunk until it is full or the session has nothing to do, then hands it over; none is left: messages are lost, until
  * the session has caught up. So what is kept of too much lies close together, and while much is lost, little is copied.
  */
-import type { TapRecords } from '../tap-records.js'
+import type { TapRecords } from '../observe/tap-records.js'
 
 /** Records of the tap, one after the other. */
 export interface Chunk {

@@ -1,5 +1,5 @@
 /** What two messages have in common, but for what is not to be looked at, such as times and readings. */
-import { hexText, type Payload } from '../messages.js'
+import { hexText, type Payload } from '../observe/messages.js'
 import type { Value } from '../wire/fields.js'
 import type { TracedMessage } from './reader.js'
 

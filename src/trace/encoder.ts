@@ -3,9 +3,9 @@
  * its arrival to its answer, another from there to its delayed response, and instants for what comes unasked; counters for
  * the values of resources. `reader.ts` is the way back: it relies on the categories and annotations that are written here.
  */
-import { MessageDecoder, type Payload } from '../messages.js'
-import type { Protocol } from '../protocols/protocol.js'
-import type { TapRecords } from '../tap-records.js'
+import { MessageDecoder, type Payload } from '../observe/messages.js'
+import type { TapRecords } from '../observe/tap-records.js'
+import type { Protocol } from '../protocols/declaration/protocol.js'
 import { delayedResponseTo, protocolIdOf } from '../wire/header.js'
 import { statusName } from '../wire/status.js'
 import { type Annotated, Annotator } from './annotations.js'

@@ -2,8 +2,8 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
-import { errorCode, OperatorError, RequestError } from '../errors.js'
-import { lockFile } from '../native.js'
+import { lockFile } from '../device/native.js'
+import { errorCode, OperatorError, RequestError } from '../support/errors.js'
 import { PACKET_TAG } from './perfetto.js'
 
 /** Opens a file to write a trace to; what it held is gone. Throws OperatorError if it can't be written or is no trace. */

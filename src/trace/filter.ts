@@ -1,6 +1,6 @@
 /** Which messages of a trace are wanted: terms such as `protocol=clock`, `status!=SUCCESS`, `latency>1ms`, `clock_id=3`. */
-import { OperatorError } from '../errors.js'
-import { parseQuantity, SECONDS } from '../platform/unit-text.js'
+import { parseQuantity, SECONDS } from '../platform/core/unit-text.js'
+import { OperatorError } from '../support/errors.js'
 import type { Value } from '../wire/fields.js'
 import type { TracedMessage } from './reader.js'
 

@@ -1,6 +1,6 @@
 /** Events of a trace as JSON, for other programs: names as in the trace, times in microseconds since its start. */
-import { hexText, type Payload } from '../messages.js'
-import { printableJson } from '../printable.js'
+import { hexText, type Payload } from '../observe/messages.js'
+import { printableJson } from '../support/printable.js'
 import type { Values } from '../wire/fields.js'
 import type { TracedEvent, TracedMessage, TracedMoment, TracedValue } from './reader.js'
 

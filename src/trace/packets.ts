@@ -1,6 +1,6 @@
 /** Reads a trace file packet by packet. A file may end anywhere, as that of a process that was killed does. */
 import { closeSync, constants, openSync, readSync } from 'node:fs'
-import { OperatorError } from '../errors.js'
+import { OperatorError } from '../support/errors.js'
 import { reasonOf } from './file.js'
 import { decodePacket, PACKET_TAG, type TracePacket } from './perfetto.js'
 

@@ -1,8 +1,8 @@
 /** Where a trace is encoded and written: in a worker, or on this thread if the worker can't have all protocols. */
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import type { PluginModule } from '../plugins.js'
-import type { Protocol } from '../protocols/protocol.js'
+import type { PluginModule } from '../loading/plugins.js'
+import type { Protocol } from '../protocols/declaration/protocol.js'
 import type { TraceStart } from './events.js'
 import { type TraceMessage, type TraceProgress, TraceSession } from './session.js'
 import type { TraceWorkerData } from './worker.js'

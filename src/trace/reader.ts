@@ -1,6 +1,6 @@
 /** What a trace of ours says: the way back from encoder.ts. Traces of other programs are told from ours. */
-import { OperatorError } from '../errors.js'
-import type { Payload } from '../messages.js'
+import type { Payload } from '../observe/messages.js'
+import { OperatorError } from '../support/errors.js'
 import type { Value, Values } from '../wire/fields.js'
 import { HEADER_SIZE } from '../wire/header.js'
 import { type About, aboutFrom } from './about.js'

@@ -2,8 +2,8 @@
  * One trace from its first packet to its last: encodes what it is sent and writes it, in a worker (worker.ts) or wherever
  * its owner (recorder.ts) has it. Once the file can't be written, it takes what comes and says why it did not.
  */
-import type { Protocol } from '../protocols/protocol.js'
-import { TapRecords } from '../tap-records.js'
+import { TapRecords } from '../observe/tap-records.js'
+import type { Protocol } from '../protocols/declaration/protocol.js'
 import { type Chunk, chunkBytes } from './chunks.js'
 import { TraceEncoder } from './encoder.js'
 import type { ClockPair, KernelEvent, Moment, Quantity, Sample, TraceStart } from './events.js'

@@ -1,8 +1,8 @@
 /** Events of a trace as lines, much as strace writes system calls: when, whose, what was asked, what came of it. */
 import colors from 'picocolors'
-import { hexText, type Payload } from '../messages.js'
-import { formatQuantity, SECONDS } from '../platform/unit-text.js'
-import { printable, printableCell } from '../printable.js'
+import { hexText, type Payload } from '../observe/messages.js'
+import { formatQuantity, SECONDS } from '../platform/core/unit-text.js'
+import { printable, printableCell } from '../support/printable.js'
 import type { Value, Values } from '../wire/fields.js'
 import { momentOf, type TracedEvent, type TracedMessage, type TracedMoment, type TracedValue } from './reader.js'
 

@@ -1,9 +1,9 @@
 /** The thread that encodes and writes a trace, so that the devices' thread does not: see recorder.ts for its other end. */
 import os from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadPlugin, type PluginModule, withPlugin } from '../plugins.js'
+import { loadPlugin, type PluginModule, withPlugin } from '../loading/plugins.js'
+import type { Protocol } from '../protocols/declaration/protocol.js'
 import { protocols as standard } from '../protocols/index.js'
-import type { Protocol } from '../protocols/protocol.js'
 import type { TraceStart } from './events.js'
 import { rests } from './rest.js'
 import { type TraceMessage, TraceSession } from './session.js'

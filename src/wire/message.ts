@@ -4,7 +4,6 @@
  * The bytes are the guest's own memory and may change while they are read: read each word once, into a const, check the
  * const. Field order is the caller's business; the tables in wire/fields describe the same bytes for cold code.
  */
-
 import { HEADER_SIZE } from './header.js'
 
 const TWO_32 = 0x1_0000_0000

@@ -9,9 +9,9 @@ import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } 
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { downloadWithDependencies, unpackPackage } from '../../dist/qemu/packages.js'
-import { cachePath } from '../../dist/qemu/paths.js'
-import { startProgress } from '../../dist/src/progress.js'
+import { downloadWithDependencies, unpackPackage } from '../../dist/qemu/setup/packages.js'
+import { cachePath } from '../../dist/qemu/support/paths.js'
+import { startProgress } from '../../dist/src/support/progress.js'
 import { crossBuild, targets } from '../../native/prebuild.mjs'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))

@@ -27,7 +27,7 @@ async function usesBundle(...args: string[]): Promise<boolean> {
 beforeAll(() => {
   const madeMs = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0
   if (madeMs >= statSync(cli).mtimeMs) return
-  execFileSync(process.execPath, [join(root, 'src/bundle.mjs')])
+  execFileSync(process.execPath, [join(root, 'src/cli/bundle.mjs')])
 })
 
 test('serving, help and mistakes come from the bundle, subcommands do not', async () => {
@@ -49,7 +49,7 @@ test('a bundle older than the program is not used', async () => {
 })
 
 test('V8 takes the code that was kept', () => {
-  const loader = pathToFileURL(join(root, 'dist/src/bundle-loader.js')).href
+  const loader = pathToFileURL(join(root, 'dist/src/cli/bundle-loader.js')).href
   const program = `import { loadBundle } from '${loader}'
     console.log(loadBundle(${JSON.stringify(bundle)}).script.cachedDataRejected)`
   expect(execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' })).toBe(

@@ -3,7 +3,7 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { packageRoot } from '../../qemu/paths.js'
+import { packageRoot } from '../../qemu/support/paths.js'
 
 // From the sources, and from what was built of the tests.
 const CLI = join(packageRoot, 'dist/src/cli.js')

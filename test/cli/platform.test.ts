@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { tableLines } from '../../src/cli/tables.js'
+import { tableLines } from '../../src/observe/tables.js'
 import { inFolder, runCommand } from './command.js'
 
 const LED = join(import.meta.dirname, '../plugin/led.mjs')

@@ -1,8 +1,8 @@
 /** `vhost-user-scmi send`, as it is used: the built command against a served platform. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { definePlatform } from '../../src/load.js'
-import { type Server, serve } from '../../src/serve.js'
+import { definePlatform } from '../../src/loading/load.js'
+import { type Server, serve } from '../../src/server/serve.js'
 import { inFolder, RunningCommand, runCommand } from './command.js'
 
 const platform = definePlatform({

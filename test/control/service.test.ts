@@ -3,14 +3,14 @@ import { statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ControlClient } from '../../src/control/client.js'
-import { Operations } from '../../src/control/operations.js'
-import { operationName, serviceDefinition } from '../../src/control/schema.js'
-import type { MessageEntry, ReadingEntry } from '../../src/control/shapes.js'
-import { FailedError, OperatorError } from '../../src/errors.js'
+import { ControlClient } from '../../src/access/control/client.js'
+import { operationName, serviceDefinition } from '../../src/access/control/schema.js'
+import { Operations } from '../../src/access/operations/operations.js'
+import type { MessageEntry, ReadingEntry } from '../../src/access/operations/shapes.js'
 import { until } from '../../src/front-end/wait.js'
-import { definePlatform } from '../../src/load.js'
-import { serve } from '../../src/serve.js'
+import { definePlatform } from '../../src/loading/load.js'
+import { serve } from '../../src/server/serve.js'
+import { FailedError, OperatorError } from '../../src/support/errors.js'
 import { packHeader } from '../../src/wire/header.js'
 import { leaveStale } from './dead-socket.js'
 import { CLOCK, type ControlRig, nextEvents, PERF, PLATFORM, SENSOR, SYSTEM, setUp } from './rig.js'
@@ -497,7 +497,7 @@ describe('the socket', () => {
 
 it('has a method for each operation, and no other', async () => {
   const { server } = await setUp({ connect: false })
-  const { Operations } = await import('../../src/control/operations.js')
+  const { Operations } = await import('../../src/access/operations/operations.js')
   const operations = Object.getOwnPropertyNames(Operations.prototype).filter(name => name !== 'constructor')
   expect(operations.sort()).toEqual(Object.keys(serviceDefinition()).map(operationName).sort())
   expect(server.devices).toHaveLength(2)

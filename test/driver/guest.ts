@@ -1,5 +1,4 @@
 /** A guest without a machine: front end, memory and driver on a served platform. Its messages are SCMI. */
-
 import { Driver, type DriverOptions } from '../../src/front-end/driver.js'
 import type { FrontEnd } from '../../src/front-end/front-end.js'
 import { FLAT, GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'

@@ -4,7 +4,15 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Channel, encodeFrame, encodeRequest, type Frame, FrameReader, kinds, maxPayload } from '../../qemu/channel.js'
+import {
+  Channel,
+  encodeFrame,
+  encodeRequest,
+  type Frame,
+  FrameReader,
+  kinds,
+  maxPayload,
+} from '../../qemu/guest/channel.js'
 
 describe('frames', () => {
   const frames = [

@@ -1,6 +1,6 @@
 /** What the kernel has to complain about in a platform. */
-import type { Guest } from '../../qemu/guest.js'
-import { scmiLog } from '../../qemu/guest-view.js'
+import type { Guest } from '../../qemu/guest/guest.js'
+import { scmiLog } from '../../qemu/guest/view.js'
 
 /** Level of warnings; errors and worse are below. */
 const WARNING = 4

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type CpioEntry, writeCpio } from '../../qemu/cpio.js'
+import { type CpioEntry, writeCpio } from '../../qemu/guest/cpio.js'
 import { inFolder } from './lab-command.js'
 
 const entries: CpioEntry[] = [

@@ -2,11 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
-import { viewPlatform } from '../../qemu/device.js'
 import { cpuDomains } from '../../qemu/device-tree/cpus.js'
-import { makeDeviceTree, mergeDeviceTree } from '../../qemu/device-tree.js'
-import { baseArguments, shapingArguments } from '../../qemu/machine.js'
-import { type ScmiView, scmiSource } from '../../qemu/scmi-node.js'
+import { makeDeviceTree, mergeDeviceTree } from '../../qemu/device-tree/device-tree.js'
+import { type ScmiView, scmiSource } from '../../qemu/device-tree/scmi-node.js'
+import { viewPlatform } from '../../qemu/devices/device.js'
+import { baseArguments, shapingArguments } from '../../qemu/machine/machine.js'
 
 const machine = baseArguments({ memory: '256M', cpus: 3 })
 const view = {

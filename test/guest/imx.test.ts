@@ -1,7 +1,7 @@
 /** Linux's own i.MX drivers on the preset `imx95`, whose protocols are plug-ins. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { boot } from '../../qemu/boot.js'
-import type { Guest } from '../../qemu/guest.js'
+import { boot } from '../../qemu/boot/boot.js'
+import type { Guest } from '../../qemu/guest/guest.js'
 import { batteryBacked } from '../../src/plugins/imx/battery-backed.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 

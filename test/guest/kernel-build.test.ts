@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { buildKernel, type KernelRequest } from '../../qemu/build.js'
-import { moduleFiles } from '../../qemu/modules.js'
-import { startProgress } from '../../src/progress.js'
+import { moduleFiles } from '../../qemu/guest/modules.js'
+import { buildKernel, type KernelRequest } from '../../qemu/kernel/build.js'
+import { startProgress } from '../../src/support/progress.js'
 import { makeFakeKernel, numbers, numbersPatch } from './fake-kernel.js'
 import { LabCommand } from './lab-command.js'
 

@@ -14,7 +14,7 @@ import { describe, expect, test } from 'vitest'
 import { lostOptions, parseConfig } from '../../qemu/kernel/config.js'
 import { applyPatches, decodePatch, type Patch, readPatch } from '../../qemu/kernel/patches.js'
 import { restoreWorkTree } from '../../qemu/kernel/work-tree.js'
-import { startProgress } from '../../src/progress.js'
+import { startProgress } from '../../src/support/progress.js'
 import { inFolder } from './lab-command.js'
 
 const quiet = { progress: startProgress('test', { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream) }

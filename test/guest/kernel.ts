@@ -1,5 +1,5 @@
 /** The kernel that guest tests boot: from the cache, or built. The first build takes minutes. */
-import { buildKernel } from '../../qemu/build.js'
+import { buildKernel } from '../../qemu/kernel/build.js'
 import { defaultKernel } from '../../qemu/kernel/source.js'
 
 export const KERNEL_LIMIT_MS = 60 * 60_000

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { shellLine } from '../../qemu/process.js'
+import { shellLine } from '../../qemu/support/process.js'
 
 export const CLI = join(import.meta.dirname, '../../dist/qemu/cli.js')
 const LIMIT_MS = 60_000

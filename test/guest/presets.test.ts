@@ -1,8 +1,8 @@
 /** Linux boots on every preset without a complaint from any scmi driver, with its consumers and without. */
 import { beforeAll, expect, test } from 'vitest'
-import { boot } from '../../qemu/boot.js'
-import { loadConsumers } from '../../qemu/guest-view/consumers.js'
-import { presetNames } from '../../src/platform/presets.js'
+import { boot } from '../../qemu/boot/boot.js'
+import { loadConsumers } from '../../qemu/guest/view/consumers.js'
+import { presetNames } from '../../src/platform/file/presets.js'
 import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shellLine } from '../../qemu/process.js'
 import type { ResultRecord, RunRecord } from '../../qemu/runner/record.js'
+import { shellLine } from '../../qemu/support/process.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { CLI, type Finished, LabCommand, runLab } from './lab-command.js'
 

@@ -1,9 +1,9 @@
 /** The platform asks Linux to shut down and to start again, and Linux does it in order. */
 import { afterEach, expect, test } from 'vitest'
-import { boot } from '../../qemu/boot.js'
-import type { Guest } from '../../qemu/guest.js'
+import { boot } from '../../qemu/boot/boot.js'
+import type { Guest } from '../../qemu/guest/guest.js'
 import { until } from '../../src/front-end/wait.js'
-import { type System, SystemState, system } from '../../src/platform/system.js'
+import { type System, SystemState, system } from '../../src/platform/system/model.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 
 const WAIT_MS = 60_000

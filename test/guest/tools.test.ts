@@ -2,9 +2,9 @@
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { makeInitramfs } from '../../qemu/image.js'
-import { fault, findProgram } from '../../qemu/tools.js'
-import { startProgress } from '../../src/progress.js'
+import { makeInitramfs } from '../../qemu/guest/image.js'
+import { fault, findProgram } from '../../qemu/support/tools.js'
+import { startProgress } from '../../src/support/progress.js'
 import { inFolder, runLab } from './lab-command.js'
 
 const script = (path: string, text: string): void => {

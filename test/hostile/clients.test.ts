@@ -3,7 +3,7 @@
  * ended, said and counted. `npm run torture -- clients` does the same for longer, with a guest that floods.
  */
 import { expect, it, onTestFinished } from 'vitest'
-import { ControlClient } from '../../src/control/client.js'
+import { ControlClient } from '../../src/access/control/client.js'
 import { until } from '../../src/front-end/wait.js'
 import { ATTACKS } from '../torture/clients.js'
 import { unreadCalls } from './attackers.js'

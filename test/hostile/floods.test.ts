@@ -1,7 +1,7 @@
 /** Guests that ask for more than anybody can serve: what is kept for them has a limit, and others are served meanwhile. */
 import { expect, it } from 'vitest'
 import { until } from '../../src/front-end/wait.js'
-import { VirtualTime } from '../../src/platform/time.js'
+import { VirtualTime } from '../../src/platform/core/time.js'
 import { packHeader } from '../../src/wire/header.js'
 import { BUSY, SUCCESS } from '../../src/wire/status.js'
 import { sys } from '../driver/syscalls.js'

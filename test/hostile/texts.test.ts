@@ -7,8 +7,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Server as GrpcServer, ServerCredentials, type UntypedHandleCall } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
-import { ControlClient } from '../../src/control/client.js'
-import { serviceDefinition } from '../../src/control/schema.js'
+import { ControlClient } from '../../src/access/control/client.js'
+import { serviceDefinition } from '../../src/access/control/schema.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
 import { Guest } from '../driver/guest.js'
@@ -243,7 +243,7 @@ function spoil(bytes: Buffer, name: string): void {
 
 /** What a program says that logs nasty texts. */
 function logged(json: boolean): Promise<{ stderr: string }> {
-  const module = JSON.stringify(join(import.meta.dirname, '../../dist/src/log.js'))
+  const module = JSON.stringify(join(import.meta.dirname, '../../dist/src/support/log.js'))
   const text = JSON.stringify(NASTY)
   const program = `
     import { createLogger } from ${module}

@@ -1,9 +1,15 @@
 /** The event queue through peekEvent and commitEvent: buffers are looked at, and taken only when there is an event. */
 import { describe, expect, it } from 'vitest'
+import {
+  ENTRY_REPLY_CAPACITY,
+  ENTRY_REPLY_WINDOW,
+  EVENT_ENTRY,
+  MESSAGE_MAX,
+  NativeEvent,
+} from '../../src/device/native.js'
 import { POISON, split } from '../../src/front-end/driver.js'
 import { passed } from '../../src/front-end/queue.js'
 import { turns, until } from '../../src/front-end/wait.js'
-import { ENTRY_REPLY_CAPACITY, ENTRY_REPLY_WINDOW, EVENT_ENTRY, MESSAGE_MAX, NativeEvent } from '../../src/native.js'
 import { negotiated, pattern, reversed, started } from './rig.js'
 
 describe('peekEvent', () => {

@@ -3,10 +3,10 @@
  * signalled, nothing is written outside the rules, the other queue goes on, and after a reset the queue works again.
  */
 import { describe, expect, it } from 'vitest'
+import { BATCH_HEADER, ENTRY_REQUEST_LENGTH, ENTRY_WRITTEN, NativeEvent } from '../../src/device/native.js'
 import { POISON } from '../../src/front-end/driver.js'
 import { Descriptor } from '../../src/front-end/protocol.js'
 import { turns, until } from '../../src/front-end/wait.js'
-import { BATCH_HEADER, ENTRY_REQUEST_LENGTH, ENTRY_WRITTEN, NativeEvent } from '../../src/native.js'
 import { sys } from '../driver/syscalls.js'
 import { chain, SIZE, VIOLATIONS } from '../driver/violations.js'
 import { FLAT, pattern, type Rig, reversed, started } from './rig.js'

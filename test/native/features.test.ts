@@ -1,9 +1,9 @@
 /** What is offered and what follows from it: feature bits, protocol features, status, acknowledgements, reconnects. */
 import { describe, expect, it } from 'vitest'
+import { NativeEvent } from '../../src/device/native.js'
 import type { FrontEnd } from '../../src/front-end/front-end.js'
 import { Feature, ProtocolFeature, Request, Status, u64s } from '../../src/front-end/protocol.js'
 import { driverOk, firstConnection } from '../../src/front-end/qemu.js'
-import { NativeEvent } from '../../src/native.js'
 import { sys } from '../driver/syscalls.js'
 import { connected, negotiated, pattern, reversed, started } from './rig.js'
 

@@ -1,11 +1,6 @@
 /** Random front ends and random guests, from a seed that is printed. Nothing may crash, leak, or reach beyond its bounds. */
 import { closeSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import type { FrontEnd } from '../../src/front-end/front-end.js'
-import { Descriptor, REPLY_FLAGS, VERSION } from '../../src/front-end/protocol.js'
-import { firstConnection } from '../../src/front-end/qemu.js'
-import { writeDescriptor } from '../../src/front-end/queue.js'
-import { turns } from '../../src/front-end/wait.js'
 import {
   BATCH_HEADER,
   ENTRY_REPLY_CAPACITY,
@@ -20,7 +15,12 @@ import {
   MESSAGE_MAX,
   NativeEvent,
   WRITTEN_LATER,
-} from '../../src/native.js'
+} from '../../src/device/native.js'
+import type { FrontEnd } from '../../src/front-end/front-end.js'
+import { Descriptor, REPLY_FLAGS, VERSION } from '../../src/front-end/protocol.js'
+import { firstConnection } from '../../src/front-end/qemu.js'
+import { writeDescriptor } from '../../src/front-end/queue.js'
+import { turns } from '../../src/front-end/wait.js'
 import { Random } from '../driver/random.js'
 import { sys } from '../driver/syscalls.js'
 import { fdsFor, MEMORY, ROWS } from './requests.js'

@@ -1,9 +1,16 @@
 /** Replies that come after their batch, in any order or never (completeHeld), and a ring that breaks down on purpose. */
 import { describe, expect, it } from 'vitest'
+import {
+  BATCH_HEADER,
+  ENTRY_TICKET,
+  ENTRY_WORDS,
+  ENTRY_WRITTEN,
+  NativeEvent,
+  WRITTEN_LATER,
+} from '../../src/device/native.js'
 import { POISON } from '../../src/front-end/driver.js'
 import { stop } from '../../src/front-end/qemu.js'
 import { turns, until } from '../../src/front-end/wait.js'
-import { BATCH_HEADER, ENTRY_TICKET, ENTRY_WORDS, ENTRY_WRITTEN, NativeEvent, WRITTEN_LATER } from '../../src/native.js'
 import { InflightRegion } from '../driver/inflight.js'
 import { sys } from '../driver/syscalls.js'
 import { negotiated, pattern, type Rig, type RigOptions, reversed, started } from './rig.js'

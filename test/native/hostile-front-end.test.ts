@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { NativeEvent } from '../../src/device/native.js'
 import {
   Feature,
   memoryTable,
@@ -17,7 +18,6 @@ import {
   type WireRegion,
 } from '../../src/front-end/protocol.js'
 import { turns, until } from '../../src/front-end/wait.js'
-import { NativeEvent } from '../../src/native.js'
 import { sys } from '../driver/syscalls.js'
 import { refuse, stillServed } from './refuse.js'
 import { connected, FLAT, negotiated, pattern, reversed, started } from './rig.js'

@@ -1,9 +1,9 @@
 /** Rings a front end describes wrongly, or in an odd order: places, flags, bases, and the states of a ring. */
 import { describe, expect, it } from 'vitest'
+import { NativeEvent } from '../../src/device/native.js'
 import { Feature, Request, u64s, vringAddress, vringState } from '../../src/front-end/protocol.js'
 import { setAddress, shareMemory, startRing } from '../../src/front-end/qemu.js'
 import { turns, until } from '../../src/front-end/wait.js'
-import { NativeEvent } from '../../src/native.js'
 import { sys } from '../driver/syscalls.js'
 import { refuse, stillServed } from './refuse.js'
 import { FLAT, negotiated, pattern, type Rig, started } from './rig.js'

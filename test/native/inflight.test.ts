@@ -1,8 +1,8 @@
 /** Recovery through the inflight region: what a process took and did not answer, the next one answers, in order, once. */
 import { closeSync, fstatSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { NativeEvent } from '../../src/device/native.js'
 import { inflight, Request } from '../../src/front-end/protocol.js'
-import { NativeEvent } from '../../src/native.js'
 import { InflightRegion } from '../driver/inflight.js'
 import { sys } from '../driver/syscalls.js'
 import { connected, negotiated, pattern, type Rig, reversed, started } from './rig.js'

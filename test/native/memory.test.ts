@@ -1,12 +1,12 @@
 /** Where rings and buffers may lie: regions, gaps, offsets, windows; and what a change of the memory table does. */
 import { describe, expect, it } from 'vitest'
+import { BATCH_HEADER, ENTRY_REPLY_WINDOW, ENTRY_REQUEST_WINDOW, NativeEvent } from '../../src/device/native.js'
 import { Driver } from '../../src/front-end/driver.js'
 import { GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
 import { Request, singleRegion } from '../../src/front-end/protocol.js'
 import { setAddress } from '../../src/front-end/qemu.js'
 import { type Form, writeDescriptor } from '../../src/front-end/queue.js'
 import { until } from '../../src/front-end/wait.js'
-import { BATCH_HEADER, ENTRY_REPLY_WINDOW, ENTRY_REQUEST_WINDOW, NativeEvent } from '../../src/native.js'
 import { memoryMappings } from '../driver/resources.js'
 import { FLAT, negotiated, pattern, reversed, started } from './rig.js'
 

@@ -1,6 +1,6 @@
 /** What hostile tests share: a refusal, and the proof that nothing is broken after it. */
 import { expect } from 'vitest'
-import { NativeEvent } from '../../src/native.js'
+import { NativeEvent } from '../../src/device/native.js'
 import { pattern, type Rig, reversed } from './rig.js'
 
 /** Sends a request that must be refused, and checks that the session goes on. */

@@ -7,12 +7,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { Driver, type DriverOptions } from '../../src/front-end/driver.js'
-import { FrontEnd } from '../../src/front-end/front-end.js'
-import { FLAT, GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
-import { Feature } from '../../src/front-end/protocol.js'
-import { driverOk, firstConnection, type StartOptions } from '../../src/front-end/qemu.js'
-import { until } from '../../src/front-end/wait.js'
 import {
   BATCH_HEADER,
   createDevice,
@@ -29,7 +23,13 @@ import {
   type NativeDevice,
   NativeEvent,
   type NativeOptions,
-} from '../../src/native.js'
+} from '../../src/device/native.js'
+import { Driver, type DriverOptions } from '../../src/front-end/driver.js'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { FLAT, GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
+import { Feature } from '../../src/front-end/protocol.js'
+import { driverOk, firstConnection, type StartOptions } from '../../src/front-end/qemu.js'
+import { until } from '../../src/front-end/wait.js'
 import { difference, resources } from '../driver/resources.js'
 
 export { FLAT } from '../../src/front-end/memory.js'

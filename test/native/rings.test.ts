@@ -1,10 +1,5 @@
 /** What a ring carries: sizes, chain forms, splits, lengths, long runs. Notifications are in signals.test.ts. */
 import { describe, expect, it } from 'vitest'
-import { POISON } from '../../src/front-end/driver.js'
-import { Feature } from '../../src/front-end/protocol.js'
-import { stop } from '../../src/front-end/qemu.js'
-import type { Form } from '../../src/front-end/queue.js'
-import { turns, until } from '../../src/front-end/wait.js'
 import {
   BATCH_HEADER,
   BATCH_MAX,
@@ -19,7 +14,12 @@ import {
   NativeEvent,
   TIME_SERVICE,
   TIME_TAKEN,
-} from '../../src/native.js'
+} from '../../src/device/native.js'
+import { POISON } from '../../src/front-end/driver.js'
+import { Feature } from '../../src/front-end/protocol.js'
+import { stop } from '../../src/front-end/qemu.js'
+import type { Form } from '../../src/front-end/queue.js'
+import { turns, until } from '../../src/front-end/wait.js'
 import { openFds } from '../driver/resources.js'
 import { Traffic } from '../driver/traffic.js'
 import { negotiated, pattern, reversed, started } from './rig.js'

@@ -1,8 +1,8 @@
 /** A served platform at full traffic, with its whole dispatch: how often native code is entered, and that nobody else has to wait. */
 import { expect, onTestFinished, test } from 'vitest'
+import { BATCH_MAX, type NativeDevice } from '../../src/device/native.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
-import { BATCH_MAX, type NativeDevice } from '../../src/native.js'
 import { CLOCK, setUp } from '../control/rig.js'
 import { Guest } from '../driver/guest.js'
 import { startStorm } from '../driver/storm.js'

@@ -1,9 +1,9 @@
 /** A platform served to one guest, and what that guest asks for: for tests of what messages cost. */
 import { expect, onTestFinished } from 'vitest'
+import { BATCH_MAX } from '../../src/device/native.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
-import { definePlatform } from '../../src/load.js'
-import { BATCH_MAX } from '../../src/native.js'
-import { type Server, serve } from '../../src/serve.js'
+import { definePlatform } from '../../src/loading/load.js'
+import { type Server, serve } from '../../src/server/serve.js'
 import { packHeader } from '../../src/wire/header.js'
 import { CLOCK, SENSOR } from '../control/rig.js'
 import { Guest } from '../driver/guest.js'

@@ -1,10 +1,10 @@
 /** Every request in every state of a session, right and wrong: who gets an answer, which, and what is left open. */
 import { closeSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { NativeEvent } from '../../src/device/native.js'
 import { FLAG_NEED_REPLY, header, join, Request, requestName, VERSION } from '../../src/front-end/protocol.js'
 import { stop } from '../../src/front-end/qemu.js'
 import { turns } from '../../src/front-end/wait.js'
-import { NativeEvent } from '../../src/native.js'
 import { sys } from '../driver/syscalls.js'
 import { fdsFor, MEMORY, ROWS, type Row, SERVED } from './requests.js'
 import { connected, negotiated, pattern, type Rig, type RigOptions, started } from './rig.js'

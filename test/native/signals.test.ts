@@ -1,10 +1,10 @@
 /** Who wakes whom: kicks, calls, their suppression with and without EVENT_IDX, and the descriptors they travel on. */
 import { closeSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { NativeEvent } from '../../src/device/native.js'
 import { stop } from '../../src/front-end/qemu.js'
 import { passed, type Queue } from '../../src/front-end/queue.js'
 import { turns, until } from '../../src/front-end/wait.js'
-import { NativeEvent } from '../../src/native.js'
 import { sys } from '../driver/syscalls.js'
 import { Traffic } from '../driver/traffic.js'
 import { BackEnd, negotiated, pattern, type Rig, type RigOptions, started } from './rig.js'

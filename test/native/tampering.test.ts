@@ -3,11 +3,6 @@
  * checked is what is used: an answer as for one of the two values, or a fault, and not a byte beyond the buffers.
  */
 import { expect, it } from 'vitest'
-import { POISON } from '../../src/front-end/driver.js'
-import { FLAT } from '../../src/front-end/memory.js'
-import { Descriptor } from '../../src/front-end/protocol.js'
-import { writeDescriptor } from '../../src/front-end/queue.js'
-import { turns } from '../../src/front-end/wait.js'
 import {
   BATCH_HEADER,
   ENTRY_REPLY_CAPACITY,
@@ -17,7 +12,12 @@ import {
   ENTRY_REQUEST_WINDOW,
   ENTRY_WRITTEN,
   NativeEvent,
-} from '../../src/native.js'
+} from '../../src/device/native.js'
+import { POISON } from '../../src/front-end/driver.js'
+import { FLAT } from '../../src/front-end/memory.js'
+import { Descriptor } from '../../src/front-end/protocol.js'
+import { writeDescriptor } from '../../src/front-end/queue.js'
+import { turns } from '../../src/front-end/wait.js'
 import { sys } from '../driver/syscalls.js'
 import { type BackEnd, type Rig, started } from './rig.js'
 

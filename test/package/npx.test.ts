@@ -55,7 +55,7 @@ test('what does not compile is told, and what was built before stays', async () 
   writeFileSync(join(checkout, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }))
   const built = join(checkout, 'dist/qemu/cli.js')
   const before = statSync(built).mtimeMs
-  const failed = run(process.execPath, ['qemu/bootstrap.mjs', '--build-only'], { cwd: checkout })
+  const failed = run(process.execPath, ['qemu/setup/bootstrap.mjs', '--build-only'], { cwd: checkout })
   await expect(failed).rejects.toMatchObject({
     code: 1,
     stdout: '',

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { cachePath } from '../../qemu/paths.js'
+import { cachePath } from '../../qemu/support/paths.js'
 import { Installation, type PackedFile } from './installation.js'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -67,7 +67,7 @@ test('it tells what it is made of', async () => {
     compiler: expect.stringMatching(/^gcc \d/),
   })
   if (existsSync(join(ROOT, '.git'))) expect(details.commit).toMatch(/^[0-9a-f]{40}(-dirty)?$/)
-  for (const bundle of ['dist/bundle', 'dist/vendor', 'dist/src/web/page']) {
+  for (const bundle of ['dist/bundle', 'dist/vendor', 'dist/src/access/web/page']) {
     expect(readFileSync(join(user.package, bundle, 'THIRD-PARTY.txt'), 'utf8')).toContain('Copyright')
   }
 })

@@ -1,13 +1,13 @@
 /** An agent without a transport: messages go straight to dispatch, events into a list. */
-import { dispatch } from '../../src/dispatch.js'
-import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../src/platform/config.js'
-import { Platform } from '../../src/platform/platform.js'
-import type { ResourceKind } from '../../src/platform/resource.js'
-import { VirtualTime } from '../../src/platform/time.js'
+import { dispatch } from '../../src/device/dispatch.js'
+import { Platform } from '../../src/platform/core/platform.js'
+import type { ResourceKind } from '../../src/platform/core/resource.js'
+import { VirtualTime } from '../../src/platform/core/time.js'
+import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../src/platform/file/config.js'
 import imx from '../../src/plugins/imx/index.js'
-import { Agent, type EventSink } from '../../src/protocols/agent.js'
+import { Agent, type EventSink } from '../../src/protocols/declaration/agent.js'
+import { type Protocol, resourceKinds } from '../../src/protocols/declaration/protocol.js'
 import { protocols as standard } from '../../src/protocols/index.js'
-import { type Protocol, resourceKinds } from '../../src/protocols/protocol.js'
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'
 
 /** Linux's default reply buffer over virtio: header, status, 128 bytes. */

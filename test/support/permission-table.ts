@@ -3,7 +3,7 @@
  * the protocols' declarations. The other words take some values each, so that selectors, flags and counts that give the id
  * its meaning are among them.
  */
-import type { Command, Protocol } from '../../src/protocols/protocol.js'
+import type { Command, Protocol } from '../../src/protocols/declaration/protocol.js'
 import type { Field, Fields, Values } from '../../src/wire/fields.js'
 import { statusName } from '../../src/wire/status.js'
 import type { Random } from '../driver/random.js'

@@ -2,9 +2,9 @@
  * Random messages to one protocol, cheaply: near-valid ids, lengths, words and buffer sizes, all from one seed. Words of
  * earlier replies come back in later requests, which is how rates, levels and intervals that exist are found.
  */
-import { dispatch } from '../../src/dispatch.js'
-import type { Agent, AgentProtocol, EventSink } from '../../src/protocols/agent.js'
-import type { Command, Protocol } from '../../src/protocols/protocol.js'
+import { dispatch } from '../../src/device/dispatch.js'
+import type { Agent, AgentProtocol, EventSink } from '../../src/protocols/declaration/agent.js'
+import type { Command, Protocol } from '../../src/protocols/declaration/protocol.js'
 import { decode, sizeOf } from '../../src/wire/fields.js'
 import { COMMAND, messageIdOf, NOTIFICATION, packHeader, protocolIdOf, typeOf } from '../../src/wire/header.js'
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'

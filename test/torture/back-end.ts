@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { packageRoot } from '../../qemu/paths.js'
+import { packageRoot } from '../../qemu/support/paths.js'
 
 const CLI = join(packageRoot, 'dist/src/cli.js')
 const LIMIT_MS = 30_000

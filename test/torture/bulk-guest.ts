@@ -2,7 +2,6 @@
  * A guest that sends as much as it can: one prepared chain for each of many commands, sent in turn. Descriptors and requests
  * are written once, then only numbers move. Each answer must be to the right command, say SUCCESS and be as long as ever.
  */
-
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { Descriptor } from '../../src/front-end/protocol.js'
 import { packHeader } from '../../src/wire/header.js'

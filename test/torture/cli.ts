@@ -1,7 +1,7 @@
 /** `npm run torture`: does to the device what nobody should, and counts. No logic; the parts are beside it. */
 import { Argument, Command, InvalidArgumentError } from 'commander'
-import { InterruptedError, LabError } from '../../qemu/errors.js'
-import { tableLines } from '../../src/cli/tables.js'
+import { InterruptedError, LabError } from '../../qemu/support/errors.js'
+import { tableLines } from '../../src/observe/tables.js'
 import { clients } from './clients.js'
 import { files } from './files.js'
 import { fuzz } from './fuzz.js'

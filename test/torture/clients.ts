@@ -1,6 +1,5 @@
 /** Clients that ask and never read, or connect and say nothing, at each door: the device stays small, and others are served. */
-
-import { startProgress } from '../../src/progress.js'
+import { startProgress } from '../../src/support/progress.js'
 import {
   AS_MANY_AS_THERE_ARE,
   type Attack,

@@ -2,7 +2,6 @@
  * A guest whose back end dies again and again: keeps messages in flight, and compares every answer, in order, and every
  * delayed response, with what it must be. What it sees is a delay, or a test that fails.
  */
-
 import type { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
 import { delayedResponseTo, NOTIFICATION, packHeader, typeOf } from '../../src/wire/header.js'

@@ -1,12 +1,12 @@
 /** Builds the fuzz targets with clang, and runs them side by side: libFuzzer, address and undefined behaviour sanitizers. */
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { WorkError } from '../../qemu/errors.js'
-import { packageRoot } from '../../qemu/paths.js'
-import { run } from '../../qemu/process.js'
-import { setup } from '../../qemu/setup.js'
-import { toolsFor } from '../../qemu/tools.js'
-import { startProgress } from '../../src/progress.js'
+import { setup } from '../../qemu/setup/setup.js'
+import { WorkError } from '../../qemu/support/errors.js'
+import { packageRoot } from '../../qemu/support/paths.js'
+import { run } from '../../qemu/support/process.js'
+import { toolsFor } from '../../qemu/support/tools.js'
+import { startProgress } from '../../src/support/progress.js'
 import type { Result } from './result.js'
 
 const TARGETS = ['session', 'ring'] as const

@@ -1,5 +1,5 @@
 /** What an agent may not use: every command with every id, in all versions, then at random. Nothing is told or changed. */
-import { startProgress } from '../../src/progress.js'
+import { startProgress } from '../../src/support/progress.js'
 import { Random } from '../driver/random.js'
 import { type Outcome, permissionTable, tryRandomly, tryRow } from '../support/permission-table.js'
 import { type Result, timed } from './result.js'

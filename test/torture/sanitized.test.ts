@@ -1,7 +1,7 @@
 /** Whether the addon that tests load is the one that was asked for: with sanitizers, or as it is used. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import '../../src/native.js'
+import '../../src/device/native.js'
 
 it('the addon has sanitizers if they were asked for, and only then', () => {
   const maps = readFileSync('/proc/self/maps', 'utf8')

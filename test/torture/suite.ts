@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { WorkError } from '../../qemu/errors.js'
-import { packageRoot } from '../../qemu/paths.js'
-import { run } from '../../qemu/process.js'
-import { startProgress } from '../../src/progress.js'
+import { WorkError } from '../../qemu/support/errors.js'
+import { packageRoot } from '../../qemu/support/paths.js'
+import { run } from '../../qemu/support/process.js'
+import { startProgress } from '../../src/support/progress.js'
 
 /** As vitest writes it. */
 interface Report {

@@ -1,8 +1,8 @@
 /** What the lab does on other machines: an arm64 host, one without apt. */
 import { describe, expect, test } from 'vitest'
-import { chooseProcessors, guestTools } from '../../qemu/host.js'
-import { dataOf, entryOf } from '../../qemu/mirror.js'
-import { installLine, systemOf } from '../../qemu/systems.js'
+import { dataOf, entryOf } from '../../qemu/setup/mirror.js'
+import { installLine, systemOf } from '../../qemu/setup/systems.js'
+import { chooseProcessors, guestTools } from '../../qemu/support/host.js'
 
 describe('processors of the guest', () => {
   const emulated = { gic: '3', cpu: 'cortex-a57', acceleration: [] }

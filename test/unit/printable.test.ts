@@ -1,9 +1,9 @@
 /** Text from outside, as terminals, logs and reports get it. */
 import { describe, expect, it } from 'vitest'
 import { htmlText } from '../../qemu/runner/report/html.js'
-import { OperatorError, RequestError } from '../../src/errors.js'
-import { ConfigError } from '../../src/platform/config-error.js'
-import { escapedJson, printable, printableCell, printableJson, printableLines } from '../../src/printable.js'
+import { ConfigError } from '../../src/platform/core/config-error.js'
+import { OperatorError, RequestError } from '../../src/support/errors.js'
+import { escapedJson, printable, printableCell, printableJson, printableLines } from '../../src/support/printable.js'
 
 describe('printable', () => {
   it.each([

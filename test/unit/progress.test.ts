@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { seconds } from '../../src/progress.js'
+import { seconds } from '../../src/support/progress.js'
 
 test.each([
   [0, '0.0 s'],

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { parsePlatformConfig } from '../../src/platform/config.js'
-import { Platform } from '../../src/platform/platform.js'
-import { VirtualTime } from '../../src/platform/time.js'
+import { Platform } from '../../src/platform/core/platform.js'
+import { VirtualTime } from '../../src/platform/core/time.js'
+import { parsePlatformConfig } from '../../src/platform/file/config.js'
+import { type Protocol, resourceKinds } from '../../src/protocols/declaration/protocol.js'
 import { protocols } from '../../src/protocols/index.js'
-import { type Protocol, resourceKinds } from '../../src/protocols/protocol.js'
 import { everyProtocol } from '../support/agent.js'
 
 const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`

@@ -1,6 +1,10 @@
 /** What is answered to messages that there are not (SCMI v3.2 §4.1.4), on a platform with all that there is. */
 import { describe, expect, test } from 'vitest'
-import { NEGOTIATE_PROTOCOL_VERSION, PROTOCOL_MESSAGE_ATTRIBUTES, type Protocol } from '../../src/protocols/protocol.js'
+import {
+  NEGOTIATE_PROTOCOL_VERSION,
+  PROTOCOL_MESSAGE_ATTRIBUTES,
+  type Protocol,
+} from '../../src/protocols/declaration/protocol.js'
 import { packHeader } from '../../src/wire/header.js'
 import { NOT_FOUND, NOT_SUPPORTED } from '../../src/wire/status.js'
 import { createTestAgent, message, everyProtocol as protocols, type TestAgent } from '../support/agent.js'

@@ -1,12 +1,11 @@
 /** A real browser without a window, and what its pages did that they should not. */
-
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { findProgram, requireTools, tools } from '../../qemu/tools.js'
+import { findProgram, requireTools, tools } from '../../qemu/support/tools.js'
 
 const STEP_LIMIT_MS = 60_000
 

@@ -1,8 +1,6 @@
 /** `--http` and `--metrics` as a user meets them. */
-
 import { existsSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { inFolder, RunningCommand, runCommand } from '../cli/command.js'

@@ -1,8 +1,8 @@
 /** What a page is sent, and what it gets done; without a browser, and with an agent that is no real guest. */
 import { expect, it } from 'vitest'
+import type { Tick } from '../../src/access/web/wire.js'
 import { until } from '../../src/front-end/wait.js'
-import { clocks } from '../../src/platform/clocks.js'
-import type { Tick } from '../../src/web/wire.js'
+import { clocks } from '../../src/platform/clocks/model.js'
 import { connectGuest, enter, openRig, openSocket, originOf, Page } from './rig.js'
 
 const CLOCK = 0x14

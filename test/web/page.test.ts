@@ -1,14 +1,13 @@
 /** The page in a real browser, on a device of its own process, with a real guest. */
-
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { boot } from '../../qemu/boot.js'
-import type { Guest } from '../../qemu/guest.js'
-import { nextNotification } from '../../qemu/guest-view/drivers.js'
-import { readHwmon } from '../../qemu/guest-view.js'
+import { boot } from '../../qemu/boot/boot.js'
+import type { Guest } from '../../qemu/guest/guest.js'
+import { nextNotification } from '../../qemu/guest/view/drivers.js'
+import { readHwmon } from '../../qemu/guest/view.js'
 import { RunningCommand } from '../cli/command.js'
 import { KERNEL_LIMIT_MS, testKernel } from '../guest/kernel.js'
 import { expectQuiet, inaccessible, TestBrowser, type View } from './browser.js'

@@ -1,5 +1,4 @@
 /** A served platform with its web view, and what browsers and attackers send to it. */
-
 import { mkdtempSync, rmSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -7,15 +6,15 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { Clients } from '../../src/control/clients.js'
-import { Operations } from '../../src/control/operations.js'
+import { Clients } from '../../src/access/http/clients.js'
+import { Operations } from '../../src/access/operations/operations.js'
+import type { WebServer } from '../../src/access/web/server.js'
+import { openWebView } from '../../src/access/web/view.js'
+import type { Answer, FromDevice, Hello, Requests, Tick } from '../../src/access/web/wire.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
-import { definePlatform } from '../../src/load.js'
-import { type Server, serve } from '../../src/serve.js'
-import type { WebServer } from '../../src/web/server.js'
-import { openWebView } from '../../src/web/view.js'
-import type { Answer, FromDevice, Hello, Requests, Tick } from '../../src/web/wire.js'
+import { definePlatform } from '../../src/loading/load.js'
+import { type Server, serve } from '../../src/server/serve.js'
 import { Guest } from '../driver/guest.js'
 
 const PLATFORM = {

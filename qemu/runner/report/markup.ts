@@ -1,6 +1,5 @@
 /** Markup as tagged templates: what is put in is escaped, unless it is markup itself. */
-
-import { printableLines } from '../../../src/printable.js'
+import { printableLines } from '../../../src/support/printable.js'
 
 export class Markup {
   readonly text: string

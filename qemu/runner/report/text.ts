@@ -1,8 +1,8 @@
 /** A run as people read it: a line for each scenario, the evidence of what differs, and a table of several kernels. */
 import picocolors from 'picocolors'
-import { tableLines } from '../../../src/cli/tables.js'
-import { printable, printableLines } from '../../../src/printable.js'
-import { seconds } from '../../../src/progress.js'
+import { tableLines } from '../../../src/observe/tables.js'
+import { printable, printableLines } from '../../../src/support/printable.js'
+import { seconds } from '../../../src/support/progress.js'
 import { differs, type ResultRecord, type RunRecord } from '../record.js'
 
 /** Not into files and pipes, which CI has as well. */

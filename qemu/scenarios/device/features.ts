@@ -1,6 +1,5 @@
 import { expectReadable, readable, readableLater } from '../../runner/readings.js'
-import type { DeviceNeeds } from '../../runner/scenario.js'
-import { family } from '../../runner/scenario.js'
+import { type DeviceNeeds, family } from '../../runner/scenario.js'
 import { expectStorm, handledNotifications, startStorm } from '../../runner/storm.js'
 
 /** Bits of the features that a device offers (virtio 1.3 §6, §5.17.3). */

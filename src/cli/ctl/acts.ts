@@ -1,7 +1,7 @@
 /** `ctl notify`, `power` and `trace`. */
 import { resolve } from 'node:path'
-import type { Notified, Struct, Trace } from '../../control/shapes.js'
-import { FailedError } from '../../errors.js'
+import type { Notified, Struct, Trace } from '../../access/operations/shapes.js'
+import { FailedError } from '../../support/errors.js'
 import type { CtlOptions } from '../ctl.js'
 import { printJson, printLine, withDevice } from './session.js'
 import { keyedValues } from './values.js'

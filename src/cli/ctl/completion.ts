@@ -3,10 +3,10 @@
  * does. The scripts that shells source only ask `ctl complete` what the last word can become.
  */
 import type { Argument, Command, Option } from 'commander'
-import { ControlClient } from '../../control/client.js'
-import { defaultControlPath } from '../../control/socket.js'
-import { FailedError, OperatorError } from '../../errors.js'
-import { printable } from '../../printable.js'
+import { ControlClient } from '../../access/control/client.js'
+import { defaultControlPath } from '../../access/control/socket.js'
+import { FailedError, OperatorError } from '../../support/errors.js'
+import { printable } from '../../support/printable.js'
 import { candidatesFor, type Typed } from './names.js'
 
 export interface Candidate {

@@ -1,11 +1,11 @@
 /** `ctl fault`: the options of `add` are the keys of a rule, whatever they are. */
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
-import type { FaultEntry, Struct } from '../../control/shapes.js'
+import type { FaultEntry, Struct } from '../../access/operations/shapes.js'
 import { faultRule } from '../../faults/rule.js'
+import { tableLines } from '../../observe/tables.js'
 import { repeated } from '../arguments.js'
 import type { CtlOptions } from '../ctl.js'
-import { tableLines } from '../tables.js'
 import { printJson, printLine, withDevice } from './session.js'
 import { cliValue, keyedValues } from './values.js'
 

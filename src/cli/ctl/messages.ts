@@ -1,10 +1,10 @@
 /** `ctl messages` and `stats`. */
-import type { AgentStats, MessageStatsEntry, Messages } from '../../control/shapes.js'
-import { OperatorError } from '../../errors.js'
-import { printable } from '../../printable.js'
-import type { Row } from '../../protocols/protocol.js'
+import type { AgentStats, MessageStatsEntry, Messages } from '../../access/operations/shapes.js'
+import { tableLines } from '../../observe/tables.js'
+import type { Row } from '../../protocols/declaration/protocol.js'
+import { OperatorError } from '../../support/errors.js'
+import { printable } from '../../support/printable.js'
 import type { CtlOptions } from '../ctl.js'
-import { tableLines } from '../tables.js'
 import { percentileText, timeText } from './rates.js'
 import { isPrintedRead, printJson, printJsonLine, printLine, Unread, untilInterrupted, withDevice } from './session.js'
 

@@ -1,7 +1,7 @@
 /** Names of a running device, for completion: of what options and arguments ask for, by their own names. */
 import type { Command, Option } from 'commander'
-import type { ControlClient } from '../../control/client.js'
-import type { Description, ProtocolEntry } from '../../control/shapes.js'
+import type { ControlClient } from '../../access/control/client.js'
+import type { Description, ProtocolEntry } from '../../access/operations/shapes.js'
 import { STATUS_NAMES } from '../../wire/status.js'
 import type { Candidate } from './completion.js'
 

@@ -1,6 +1,6 @@
 /** What happened between two looks at the statistics, and times as people read them. */
-import type { LatencyEntry, StatsEntry } from '../../control/shapes.js'
-import { percentileNs } from '../../protocols/counts.js'
+import type { LatencyEntry, StatsEntry } from '../../access/operations/shapes.js'
+import { percentileNs } from '../../protocols/declaration/counts.js'
 
 type Buckets = LatencyEntry['buckets']
 

@@ -1,6 +1,6 @@
 /** What all `ctl` commands do: connect, print as asked for, and end in good order. */
-import { ControlClient } from '../../control/client.js'
-import { printable, printableJson } from '../../printable.js'
+import { ControlClient } from '../../access/control/client.js'
+import { printable, printableJson } from '../../support/printable.js'
 import type { CtlOptions } from '../ctl.js'
 import { ENDING_SIGNALS } from '../signals.js'
 

@@ -1,10 +1,10 @@
 /** `ctl show`: the platform as a whole, resources in detail, or what one agent sees. */
-import type { ControlClient } from '../../control/client.js'
-import type { AgentEntry, Description, PropertyEntry, ReadingEntry } from '../../control/shapes.js'
-import { printable } from '../../printable.js'
-import type { Row } from '../../protocols/protocol.js'
+import type { ControlClient } from '../../access/control/client.js'
+import type { AgentEntry, Description, PropertyEntry, ReadingEntry } from '../../access/operations/shapes.js'
+import { tableLines } from '../../observe/tables.js'
+import type { Row } from '../../protocols/declaration/protocol.js'
+import { printable } from '../../support/printable.js'
 import type { CtlOptions } from '../ctl.js'
-import { tableLines } from '../tables.js'
 import { printJson, printLine, withDevice } from './session.js'
 
 const COLUMNS_MAX = 8

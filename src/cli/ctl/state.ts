@@ -1,8 +1,8 @@
 /** `ctl get`, `set` and `watch`. */
-import type { ReadingEntry, SetReply } from '../../control/shapes.js'
-import { OperatorError } from '../../errors.js'
+import type { ReadingEntry, SetReply } from '../../access/operations/shapes.js'
+import { tableLines } from '../../observe/tables.js'
+import { OperatorError } from '../../support/errors.js'
 import type { CtlOptions } from '../ctl.js'
-import { tableLines } from '../tables.js'
 import { isPrintedRead, printJson, printJsonLine, printLine, untilInterrupted, withDevice } from './session.js'
 
 /** More properties than any platform has. */

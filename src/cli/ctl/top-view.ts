@@ -1,7 +1,7 @@
 /** What `ctl top` draws: the rates of messages, and the resources that changed last. */
 import { Box, Text, useApp, useInput, useStdout } from 'ink'
 import { createElement as h, type ReactElement, useEffect, useState } from 'react'
-import { printable } from '../../printable.js'
+import { printable } from '../../support/printable.js'
 import { type MessageRate, merged, percentileText } from './rates.js'
 
 /** A property that changed. */

@@ -1,5 +1,5 @@
 /** Values on the command line: numbers, texts, and JSON for what is neither. */
-import { OperatorError } from '../../errors.js'
+import { OperatorError } from '../../support/errors.js'
 
 export type CliValue = string | number | boolean | object
 

@@ -1,9 +1,9 @@
 /** CPUs of an i.MX: their configuration, and their state. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ConfigError } from '../../platform/config-error.js'
-import { type Kept, readSaved, type Saved, savedLong } from '../../platform/kept.js'
-import type { ResourceKind } from '../../platform/resource.js'
+import { ConfigError } from '../../platform/core/config-error.js'
+import { type Kept, readSaved, type Saved, savedLong } from '../../platform/core/kept.js'
+import type { ResourceKind } from '../../platform/core/resource.js'
 import { type DomainSetting, LowPower } from './low-power.js'
 import { cpuProperties } from './properties.js'
 import { requireImx, shortName } from './reasons.js'

@@ -1,5 +1,5 @@
 /** The vendor protocols of NXP i.MX System Managers: the plug-in `imx`. */
-import type { Protocol } from '../../protocols/protocol.js'
+import type { Protocol } from '../../protocols/declaration/protocol.js'
 import { bbm } from './bbm.js'
 import { cpu } from './cpu.js'
 import { lmm } from './lmm.js'

@@ -5,12 +5,12 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ConfigError } from '../../platform/config-error.js'
-import { type Kept, mustHave, readSaved, type Saved } from '../../platform/kept.js'
-import type { Platform } from '../../platform/platform.js'
-import type { ResourceKind } from '../../platform/resource.js'
-import type { Time, Timer } from '../../platform/time.js'
-import { duration } from '../../platform/units.js'
+import { ConfigError } from '../../platform/core/config-error.js'
+import { type Kept, mustHave, readSaved, type Saved } from '../../platform/core/kept.js'
+import type { Platform } from '../../platform/core/platform.js'
+import type { ResourceKind } from '../../platform/core/resource.js'
+import type { Time, Timer } from '../../platform/core/time.js'
+import { duration } from '../../platform/core/units.js'
 import { lmProperties } from './properties.js'
 import { type Reasons, reasonSchema, requestedBy, requireImx, shortName } from './reasons.js'
 

@@ -3,7 +3,7 @@
  * and shown. Knows no bytes.
  */
 import { z } from 'zod'
-import { mustFit, readSaved, type Saved, savedWord } from '../../platform/kept.js'
+import { mustFit, readSaved, type Saved, savedWord } from '../../platform/core/kept.js'
 
 /** Up to which sleep mode of the CPU something stays on, as CPU_PD_LPM_CONFIG_SET numbers it. */
 export const LPM_SETTINGS = ['on_never', 'on_run', 'on_run_wait', 'on_run_wait_stop', 'on_always'] as const

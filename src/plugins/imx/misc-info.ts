@@ -4,9 +4,9 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
-import { type Kept, mustFit, readSaved, type Saved } from '../../platform/kept.js'
-import type { ResourceKind } from '../../platform/resource.js'
+import { ConfigError, type ConfigPath } from '../../platform/core/config-error.js'
+import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
+import type { ResourceKind } from '../../platform/core/resource.js'
 import { miscProperties } from './properties.js'
 import { type Reasons, reasonSchema, requireImx, shortName, word } from './reasons.js'
 

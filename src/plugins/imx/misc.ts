@@ -3,12 +3,12 @@
  * (0x22) is not declared: there is no DDR controller here.
  */
 import { z } from 'zod'
-import { mustHave, readSaved, type Saved, savedWord } from '../../platform/kept.js'
-import type { Platform } from '../../platform/platform.js'
-import type { AgentProtocol } from '../../protocols/agent.js'
-import { SHORT_NAME_SIZE } from '../../protocols/names.js'
-import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/protocol.js'
-import { ResourceView } from '../../protocols/view.js'
+import { mustHave, readSaved, type Saved, savedWord } from '../../platform/core/kept.js'
+import type { Platform } from '../../platform/core/platform.js'
+import type { AgentProtocol } from '../../protocols/declaration/agent.js'
+import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
+import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/declaration/protocol.js'
+import { ResourceView } from '../../protocols/declaration/view.js'
 import { list, text, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from '../../wire/status.js'

@@ -1,5 +1,4 @@
 /** What the host sees of an i.MX's own resources, and can change as hardware does. */
-import { RequestError } from '../../errors.js'
 import {
   flagProperty,
   numberProperty,
@@ -8,8 +7,9 @@ import {
   type Property,
   type ResourceGroup,
   textProperty,
-} from '../../platform/property.js'
-import { SECONDS } from '../../platform/unit-text.js'
+} from '../../platform/core/property.js'
+import { SECONDS } from '../../platform/core/unit-text.js'
+import { RequestError } from '../../support/errors.js'
 import type { BatteryBacked } from './battery-backed.js'
 import type { Cpus, RunMode } from './cpus.js'
 import { type Lm, type LmRequest, LmState, type Lms } from './lms.js'

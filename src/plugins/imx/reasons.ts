@@ -1,8 +1,8 @@
 /** Why a machine booted or shut down, as i.MX System Managers record it, and the schemas that their sections share. */
 import { z } from 'zod'
-import { ConfigError } from '../../platform/config-error.js'
-import type { Platform } from '../../platform/platform.js'
-import { resourceName } from '../../platform/units.js'
+import { ConfigError } from '../../platform/core/config-error.js'
+import type { Platform } from '../../platform/core/platform.js'
+import { resourceName } from '../../platform/core/units.js'
 
 /** Names have 15 characters: these protocols have no extended name commands. */
 export const shortName = resourceName.max(15)

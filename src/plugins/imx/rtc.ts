@@ -1,8 +1,8 @@
 /** A real-time clock of the battery-backed module: it counts with the platform's time. Knows no bytes. */
 import { z } from 'zod'
-import { ConfigError, type ConfigPath } from '../../platform/config-error.js'
-import { type Kept, mustFit, readSaved, type Saved, voter } from '../../platform/kept.js'
-import type { Time, Timer } from '../../platform/time.js'
+import { ConfigError, type ConfigPath } from '../../platform/core/config-error.js'
+import { type Kept, mustFit, readSaved, type Saved, voter } from '../../platform/core/kept.js'
+import type { Time, Timer } from '../../platform/core/time.js'
 import { shortName } from './reasons.js'
 
 const permissionsSchema = z

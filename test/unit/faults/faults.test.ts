@@ -1,9 +1,9 @@
 /** Which messages a rule takes, and what a rule that is wrong is told. */
 import { describe, expect, it } from 'vitest'
-import { OperatorError } from '../../../src/errors.js'
 import { Faults } from '../../../src/faults/faults.js'
 import type { EventMessage, FaultRule, MessageKind } from '../../../src/faults/rule.js'
 import { protocols } from '../../../src/protocols/index.js'
+import { OperatorError } from '../../../src/support/errors.js'
 import { packHeader } from '../../../src/wire/header.js'
 
 const BASE = 0x10

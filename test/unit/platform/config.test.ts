@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { loadPlatform } from '../../../src/load.js'
-import { clocks } from '../../../src/platform/clocks.js'
+import { loadPlatform } from '../../../src/loading/load.js'
+import { clocks } from '../../../src/platform/clocks/model.js'
+import { Platform } from '../../../src/platform/core/platform.js'
+import type { ResourceKind } from '../../../src/platform/core/resource.js'
+import { VirtualTime } from '../../../src/platform/core/time.js'
+import { duration, frequency, resourceName } from '../../../src/platform/core/units.js'
 import {
   ConfigError,
   type PlatformConfig,
   type ProtocolInfo,
   parsePlatformConfig,
   platformJsonSchema,
-} from '../../../src/platform/config.js'
-import { Platform } from '../../../src/platform/platform.js'
-import { presetNames } from '../../../src/platform/presets.js'
-import type { ResourceKind } from '../../../src/platform/resource.js'
-import { sensors } from '../../../src/platform/sensors.js'
-import { VirtualTime } from '../../../src/platform/time.js'
-import { duration, frequency, resourceName } from '../../../src/platform/units.js'
+} from '../../../src/platform/file/config.js'
+import { presetNames } from '../../../src/platform/file/presets.js'
+import { sensors } from '../../../src/platform/sensors/model.js'
+import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
 import { protocols as allProtocols } from '../../../src/protocols/index.js'
-import { resourceKinds } from '../../../src/protocols/protocol.js'
 
 /** A kind that shows every sort of field. */
 const wheelSchema = z.strictObject({

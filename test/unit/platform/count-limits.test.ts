@@ -1,11 +1,11 @@
 /** As many as fit the field that counts them, and no more: each limit of the table, on both sides. */
 import { describe, expect, test } from 'vitest'
-import { agentsOf, parsePlatformConfig } from '../../../src/platform/config.js'
-import { ConfigError } from '../../../src/platform/config-error.js'
-import { LIMITS } from '../../../src/platform/count-limits.js'
-import { perfDomains } from '../../../src/platform/perf-domains.js'
+import { ConfigError } from '../../../src/platform/core/config-error.js'
+import { LIMITS } from '../../../src/platform/core/count-limits.js'
+import { agentsOf, parsePlatformConfig } from '../../../src/platform/file/config.js'
+import { perfDomains } from '../../../src/platform/perf-domains/model.js'
+import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
 import { protocols } from '../../../src/protocols/index.js'
-import { resourceKinds } from '../../../src/protocols/protocol.js'
 
 const kinds = resourceKinds(protocols)
 const parse = (text: string) => parsePlatformConfig(text, 'a.yaml', protocols, kinds, config => config)

@@ -1,10 +1,10 @@
 /** Platform files that are too much, and names that every JavaScript object has: `npm run torture -- files` has more of both. */
 import { describe, expect, test } from 'vitest'
-import { definePlatform, loadPlatform } from '../../../src/load.js'
-import { ConfigError } from '../../../src/platform/config-error.js'
-import { setFromText } from '../../../src/platform/property.js'
-import { VirtualTime } from '../../../src/platform/time.js'
-import { HERTZ, parseQuantity } from '../../../src/platform/unit-text.js'
+import { definePlatform, loadPlatform } from '../../../src/loading/load.js'
+import { ConfigError } from '../../../src/platform/core/config-error.js'
+import { setFromText } from '../../../src/platform/core/property.js'
+import { VirtualTime } from '../../../src/platform/core/time.js'
+import { HERTZ, parseQuantity } from '../../../src/platform/core/unit-text.js'
 
 const load = (text: string) => loadPlatform({ text, name: 'a.yaml' }, { time: new VirtualTime() })
 

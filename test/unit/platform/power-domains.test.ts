@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { OFF, ON, powerDomains } from '../../../src/platform/power-domains.js'
+import { OFF, ON, powerDomains } from '../../../src/platform/power-domains/model.js'
 import { createTestAgent } from '../../support/agent.js'
 
 const RETENTION = 1

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { powercaps, UNCAPPED } from '../../../src/platform/powercaps.js'
+import { powercaps, UNCAPPED } from '../../../src/platform/powercaps/model.js'
 import { createTestAgent } from '../../support/agent.js'
 
 function setUp(...domains: string[]) {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { clocks } from '../../../src/platform/clocks.js'
-import { ConfigError, parsePlatformConfig } from '../../../src/platform/config.js'
-import { ConfigSource } from '../../../src/platform/config-source.js'
-import { Platform } from '../../../src/platform/platform.js'
-import type { ResourceKind } from '../../../src/platform/resource.js'
+import { clocks } from '../../../src/platform/clocks/model.js'
+import { Platform } from '../../../src/platform/core/platform.js'
+import type { ResourceKind } from '../../../src/platform/core/resource.js'
+import { ConfigError, parsePlatformConfig } from '../../../src/platform/file/config.js'
+import { ConfigSource } from '../../../src/platform/file/config-source.js'
 
 function errorOf(run: () => unknown): string {
   try {

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { addPlugins } from '../../../src/load.js'
-import { platformJsonSchema } from '../../../src/platform/config.js'
-import { pluginNames } from '../../../src/plugins.js'
+import { addPlugins } from '../../../src/loading/load.js'
+import { pluginNames } from '../../../src/loading/plugins.js'
+import { platformJsonSchema } from '../../../src/platform/file/config.js'
+import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
 import { protocols as standard } from '../../../src/protocols/index.js'
-import { resourceKinds } from '../../../src/protocols/protocol.js'
 
 test('the schema for editors is up to date (npm run schema)', async () => {
   const protocols = await addPlugins(standard, pluginNames())

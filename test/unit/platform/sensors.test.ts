@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError, parsePlatformConfig } from '../../../src/platform/config.js'
-import { toDecimal } from '../../../src/platform/decimal.js'
-import { Platform } from '../../../src/platform/platform.js'
-import type { ResourceKind } from '../../../src/platform/resource.js'
-import { TRIP_FALLING, TRIP_RISING } from '../../../src/platform/sensor.js'
-import { sensorType, sensorTypeName } from '../../../src/platform/sensor-types.js'
-import { type Sensors, sensors } from '../../../src/platform/sensors.js'
-import { VirtualTime } from '../../../src/platform/time.js'
-import { UpdateIntervals } from '../../../src/platform/update-intervals.js'
+import { Platform } from '../../../src/platform/core/platform.js'
+import type { ResourceKind } from '../../../src/platform/core/resource.js'
+import { VirtualTime } from '../../../src/platform/core/time.js'
+import { ConfigError, parsePlatformConfig } from '../../../src/platform/file/config.js'
+import { toDecimal } from '../../../src/platform/sensors/decimal.js'
+import { type Sensors, sensors } from '../../../src/platform/sensors/model.js'
+import { TRIP_FALLING, TRIP_RISING } from '../../../src/platform/sensors/sensor.js'
+import { sensorType, sensorTypeName } from '../../../src/platform/sensors/types.js'
+import { UpdateIntervals } from '../../../src/platform/sensors/update-intervals.js'
 
 const kinds = [sensors as ResourceKind]
 

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError } from '../../../src/platform/config.js'
-import { scaled } from '../../../src/platform/scaled.js'
-import { createSource, type Source, type SourceConfig, seedFor, sourceSchema } from '../../../src/platform/sources.js'
+import { ConfigError } from '../../../src/platform/file/config.js'
+import { scaled } from '../../../src/platform/sensors/scaled.js'
+import {
+  createSource,
+  type Source,
+  type SourceConfig,
+  seedFor,
+  sourceSchema,
+} from '../../../src/platform/sensors/sources.js'
 
 const S = 1_000_000
 

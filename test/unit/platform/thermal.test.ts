@@ -1,9 +1,9 @@
 /** The thermal loop: level, power, temperature, trip point, throttling; all numbers follow from the constants here. */
 import { describe, expect, test } from 'vitest'
-import { perfDomains } from '../../../src/platform/perf-domains.js'
-import { powerDomains } from '../../../src/platform/power-domains.js'
-import { powercaps } from '../../../src/platform/powercaps.js'
-import { sensors } from '../../../src/platform/sensors.js'
+import { perfDomains } from '../../../src/platform/perf-domains/model.js'
+import { powerDomains } from '../../../src/platform/power-domains/model.js'
+import { powercaps } from '../../../src/platform/powercaps/model.js'
+import { sensors } from '../../../src/platform/sensors/model.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

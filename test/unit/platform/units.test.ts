@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { duration, frequency, resourceName } from '../../../src/platform/units.js'
+import { duration, frequency, resourceName } from '../../../src/platform/core/units.js'
 
 describe('frequency', () => {
   test.each([

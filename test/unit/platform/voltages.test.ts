@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { OFF, ON, voltages } from '../../../src/platform/voltages.js'
+import { OFF, ON, voltages } from '../../../src/platform/voltages/model.js'
 import { createTestAgent } from '../../support/agent.js'
 
 function domainsOf(...domains: string[]) {

@@ -1,8 +1,8 @@
 /** Two agents of one platform: what they share of sensors, and what goes with a driver. */
 import { describe, expect, test } from 'vitest'
-import { agentsOf } from '../../../src/platform/config.js'
-import { sensors } from '../../../src/platform/sensors.js'
-import { Agent } from '../../../src/protocols/agent.js'
+import { agentsOf } from '../../../src/platform/file/config.js'
+import { sensors } from '../../../src/platform/sensors/model.js'
+import { Agent } from '../../../src/protocols/declaration/agent.js'
 import { protocols } from '../../../src/protocols/index.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, exchangeWith, message, RecordedEvents, type TestAgent } from '../../support/agent.js'

@@ -1,6 +1,6 @@
 /** Counting answers: by message and status, with times in buckets that are never off by more than a quarter. */
 import { expect, test } from 'vitest'
-import { MessageCounts, percentileNs } from '../../../src/protocols/counts.js'
+import { MessageCounts, percentileNs } from '../../../src/protocols/declaration/counts.js'
 
 const LAST_ID = 4
 

@@ -1,8 +1,8 @@
 /** Who may say what agents may use, and what is left to an agent from which something is taken (SCMI v3.2 §4.2.2.10 ff.). */
 import { describe, expect, test } from 'vitest'
-import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../../src/platform/config.js'
-import { Agent } from '../../../src/protocols/agent.js'
-import { command, defineProtocol, type Protocol } from '../../../src/protocols/protocol.js'
+import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../../src/platform/file/config.js'
+import { Agent } from '../../../src/protocols/declaration/agent.js'
+import { command, defineProtocol, type Protocol } from '../../../src/protocols/declaration/protocol.js'
 import { decode } from '../../../src/wire/fields.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../../../src/wire/status.js'

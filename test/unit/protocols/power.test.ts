@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { OFF, ON, powerDomains } from '../../../src/platform/power-domains.js'
+import { OFF, ON, powerDomains } from '../../../src/platform/power-domains/model.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

@@ -1,12 +1,12 @@
 /**
- * The order of src/protocols/refusals.ts, for all commands at once: each thing that can be wrong with a command is answered
+ * The order of src/protocols/declaration/refusals.ts, for all commands at once: each thing that can be wrong with a command is answered
  * with its status and, of each two things, the first is. What can be wrong with the frame, with ids and with notify_enable
  * follows from the declarations; the rest is said here for each command, as changes to a message that succeeds.
  */
 import { describe, expect, test } from 'vitest'
-import { pins } from '../../../src/platform/pins.js'
-import { type Command, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from '../../../src/protocols/protocol.js'
-import { REFUSALS, type RefusalName, VALUES } from '../../../src/protocols/refusals.js'
+import { pins } from '../../../src/platform/pins/model.js'
+import { type Command, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from '../../../src/protocols/declaration/protocol.js'
+import { REFUSALS, type RefusalName, VALUES } from '../../../src/protocols/declaration/refusals.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { statusName } from '../../../src/wire/status.js'
 import { createTestAgent, message, everyProtocol as protocols, type TestAgent } from '../../support/agent.js'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { SystemState, system } from '../../../src/platform/system.js'
+import { SystemState, system } from '../../../src/platform/system/model.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

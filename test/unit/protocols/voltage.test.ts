@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ON, voltages } from '../../../src/platform/voltages.js'
+import { ON, voltages } from '../../../src/platform/voltages/model.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

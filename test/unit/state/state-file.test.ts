@@ -16,8 +16,8 @@ import {
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { OperatorError } from '../../../src/errors.js'
 import { StateFile } from '../../../src/state/state-file.js'
+import { OperatorError } from '../../../src/support/errors.js'
 import { inFolder } from '../../cli/command.js'
 
 interface Entry {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { RequestError } from '../../../src/errors.js'
-import { parseMessage } from '../../../src/web/requests.js'
+import { parseMessage } from '../../../src/access/web/requests.js'
+import { RequestError } from '../../../src/support/errors.js'
 
 const withRule = (rule: string) => `{"op": "addFault", "id": 1, "request": {"rule": ${rule}}}`
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { AgentStats, MessageStatsEntry } from '../../../src/control/shapes.js'
-import { intervalOf } from '../../../src/web/page/interval.js'
+import type { AgentStats, MessageStatsEntry } from '../../../src/access/operations/shapes.js'
+import { intervalOf } from '../../../src/access/web/page/interval.js'
 
 /** Counts of an agent: commands of one protocol by how long they took. */
 function stats(agent: string, tookNs: Record<number, number>, notifications = 0): AgentStats {

@@ -1,0 +1,295 @@
+/**
+ * Boots a guest against the device: makes what the machine needs (kernel, device tree, initramfs), starts the device
+ * and QEMU, and hands over a guest that answers. Whatever fails or is interrupted leaves nothing behind.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { type Progress, startProgress } from '../../src/support/progress.js'
+import { makeDeviceTree } from '../device-tree/device-tree.js'
+import { scmiSource } from '../device-tree/scmi-node.js'
+import { asLabError, type Device, type DeviceOptions, deviceLine, viewPlatform } from '../devices/device.js'
+import { OwnDevices } from '../devices/own-devices.js'
+import { Channel } from '../guest/channel.js'
+import { Guest } from '../guest/guest.js'
+import { type GuestFile, makeInitramfs } from '../guest/image.js'
+import { moduleFiles } from '../guest/modules.js'
+import { KernelTrace, kernelTraceWords } from '../kernel-trace/recorder.js'
+import {
+  baseArguments,
+  type Machine,
+  parseMemory,
+  printedSocket,
+  qemuLine,
+  type ScmiDevice,
+} from '../machine/machine.js'
+import { Qmp } from '../machine/qmp.js'
+import { Vm } from '../machine/vm.js'
+import { InterruptedError, LabError } from '../support/errors.js'
+import { shellLine } from '../support/process.js'
+import { requireTools, toolsFor } from '../support/tools.js'
+
+/** An SCMI device of the machine. */
+export interface DeviceRequest {
+  /** Socket of a device that somebody else runs with this platform; default: one is started in this process. */
+  socketPath?: string
+  /** Who listens: the device (QEMU dials; default), or QEMU (the device dials, and may be restarted). */
+  dials?: 'qemu' | 'device'
+  /** Further options of the device in this process. */
+  device?: DeviceOptions
+  /** Default pci. */
+  bus?: 'pci' | 'mmio'
+  /** It can be plugged and unplugged while the guest runs; PCI only. */
+  hasSlot?: boolean
+  /** There when the machine starts (default); else it has a slot, for Guest.plug. */
+  isPlugged?: boolean
+}
+
+/** What is said here of the SCMI device holds for the one there is, unless `scmi` lists them. */
+export interface BootOptions extends DeviceRequest {
+  /** Path of a kernel Image. */
+  kernel: string
+  /** Platform file or preset; null for a machine without the SCMI device. Default: the demo preset. */
+  platform?: string | null
+  /** Every SCMI device of the machine; default: one. All have the same platform, each its own copy. */
+  scmi?: DeviceRequest[]
+  /** The SCMI nodes of the device tree, each with these further properties as source; default: one without. */
+  nodes?: string[]
+  /** Default 256M. */
+  memory?: string
+  /** Default 2. */
+  cpus?: number
+  /** Words for the kernel's command line. */
+  append?: string[]
+  /** Lets the kernel's SCMI drivers tell their own story on the console. */
+  driverDebug?: boolean
+  /** Further device tree source. */
+  deviceTreeSource?: string
+  /** Files to put into the guest. */
+  files?: GuestFile[]
+  qemuArguments?: string[]
+  /** Record the first device's messages and the kernel's SCMI events to this file. */
+  trace?: string
+  /** Called with each device of this process when it is started: before the machine, or again. */
+  onDevice?: (device: Device, index: number) => void
+  /** How long the guest may take until it answers; default 60 s. */
+  limitMs?: number
+  signal?: AbortSignal
+  progress?: Progress
+}
+
+export const defaultPlatform = 'demo'
+const defaultLimitMs = 60_000
+const driverDebug = ['dyndbg="file drivers/firmware/arm_scmi/* +p"', 'ignore_loglevel']
+
+/** A machine that is ready to start, and what has to run beside it. */
+interface Plan {
+  machine: Machine
+  platform: string | null
+  reproduce: string[]
+  requests: DeviceRequest[]
+}
+
+/** Boots a guest and resolves when it answers on its channel. */
+export async function boot(options: BootOptions): Promise<Guest> {
+  const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
+  const undo: (() => void)[] = [() => rmSync(folder, { recursive: true, force: true })]
+  const cleanup = () => {
+    for (const step of undo.splice(0).reverse()) step()
+  }
+  try {
+    const plan = await makePlan(options, folder, 'pipe')
+    const listener = await listen(join(folder, 'channel.sock'))
+    undo.push(() => listener.close())
+    const machine = { ...plan.machine, channel: listener.path, qmp: join(folder, 'qmp.sock') }
+    const devices = new OwnDevices(plan, options.onDevice)
+    undo.push(() => devices.close())
+    await devices.startAll()
+    const kernelTrace = await startTrace(devices, options)
+    undo.push(() => kernelTrace?.stop())
+    if (options.signal?.aborted) throw new InterruptedError()
+    const vm = new Vm(machine, plan.reproduce)
+    undo.push(() => vm.kill())
+    const channel = await greet(vm, listener, options)
+    await kernelTrace?.follow(channel)
+    const qmp = await Qmp.connect(machine.qmp)
+    undo.push(() => qmp.close())
+    return new Guest({ vm, channel, qmp, devices, cleanup })
+  } catch (error) {
+    cleanup()
+    throw error
+  }
+}
+
+/** Boots to a shell on this terminal; resolves when the user has left it. */
+export async function bootOnTerminal(options: BootOptions): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
+  let devices: OwnDevices | undefined
+  let vm: Vm | undefined
+  const stop = () => vm?.kill('SIGTERM')
+  options.signal?.addEventListener('abort', stop)
+  try {
+    const plan = await makePlan(options, folder, 'terminal')
+    devices = new OwnDevices(plan)
+    await devices.startAll()
+    const kernelTrace = await startTrace(devices, options)
+    const listener = kernelTrace ? await listen(join(folder, 'channel.sock')) : undefined
+    if (options.signal?.aborted) throw new InterruptedError()
+    vm = new Vm({ ...plan.machine, ...(listener ? { channel: listener.path } : {}) }, plan.reproduce)
+    // Beside the shell, which is there at once: the trace says so if the kernel can't be followed.
+    const followed = kernelTrace && listener ? follow(kernelTrace, vm, listener, options) : undefined
+    const how = await vm.exited
+    listener?.close()
+    await followed
+    kernelTrace?.stop()
+    await tellTrace(devices, kernelTrace)
+    if (options.signal?.aborted) throw new InterruptedError()
+    if (how !== 'QEMU exited with status 0') throw new LabError(how)
+  } finally {
+    options.signal?.removeEventListener('abort', stop)
+    devices?.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Begins the trace that was asked for, before the guest does anything. */
+async function startTrace({ list: [device] }: OwnDevices, { trace }: BootOptions): Promise<KernelTrace | undefined> {
+  if (trace === undefined) return undefined
+  if (!device) throw new LabError('--trace needs an SCMI device in this process')
+  await asLabError(() => device.startTrace(trace, { withKernel: true }))
+  return new KernelTrace(device)
+}
+
+/** Follows the kernel's events; a guest that ends before is none of this one's business. */
+async function follow(kernelTrace: KernelTrace, vm: Vm, listener: Listener, options: BootOptions): Promise<void> {
+  try {
+    await kernelTrace.follow(await greet(vm, listener, options))
+  } catch (error) {
+    if (vm.isRunning) console.error(`scmi-lab: ${(error as Error).message}`)
+  }
+}
+
+async function tellTrace({ list: [device] }: OwnDevices, kernelTrace: KernelTrace | undefined): Promise<void> {
+  const stats = await device?.trace?.stop()
+  if (!stats || !kernelTrace) return
+  const { path, messages, lost, error } = stats
+  const failed = error === undefined ? '' : `; it ended early: ${error}`
+  const clock = kernelTrace.events > 0 ? `, clocks compared to within ${Math.ceil(kernelTrace.errorNs / 1000)} us` : ''
+  const counts = `${messages} messages, ${lost} not recorded, ${kernelTrace.events} events of the kernel${clock}`
+  console.error(`scmi-lab: trace ${path}: ${counts}${failed}`)
+}
+
+/** The command lines that do by hand what `bootOnTerminal` does; the device's, if there is one, comes first. */
+export async function bootLines(options: BootOptions): Promise<{ device: string[]; qemu: string[] }> {
+  const { machine, platform } = await makePlan(options, null, 'terminal')
+  const [first] = machine.scmi
+  const device = first && platform !== null ? deviceLine(platform, first) : []
+  return { device, qemu: qemuLine(machine) }
+}
+
+/** `folder`: where sockets are; null for those that are printed. */
+async function makePlan(options: BootOptions, folder: string | null, console: Machine['console']): Promise<Plan> {
+  requireTools(...toolsFor.boot)
+  if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
+  const platform = options.platform === undefined ? defaultPlatform : options.platform
+  const requests = platform === null ? [] : (options.scmi ?? [options])
+  const scmi = requests.map((request, index) => planDevice(request, index, folder))
+  const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
+  const view = platform === null ? undefined : await viewPlatform(platform, options.device)
+  const source = view ? scmiSource(view, base, options.nodes) : ''
+  const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
+  const terminal = console === 'terminal' ? terminalWords() : []
+  const debug = options.driverDebug ? driverDebug : []
+  const traceWords = options.trace === undefined ? [] : kernelTraceWords
+  const machine: Machine = {
+    ...base,
+    ...files,
+    kernel: resolve(options.kernel),
+    append: [...debug, ...traceWords, ...terminal, ...(options.append ?? [])],
+    console,
+    extra: options.qemuArguments ?? [],
+    scmi,
+  }
+  const lines = scmi.map((device, index) => deviceLine(platform!, { ...device, path: printedSocket(index) }))
+  return { machine, platform, reproduce: lines.map(words => `${shellLine(words)} &`), requests }
+}
+
+function planDevice(request: DeviceRequest, index: number, folder: string | null): ScmiDevice {
+  const printed = printedSocket(index)
+  const isPlugged = request.isPlugged ?? true
+  return {
+    id: basename(printed, '.sock'),
+    path: folder === null ? printed : (request.socketPath ?? join(folder, basename(printed))),
+    dials: request.dials ?? 'qemu',
+    bus: request.bus ?? 'pci',
+    hasSlot: request.hasSlot ?? !isPlugged,
+    isPlugged,
+  }
+}
+
+/** What the machine loads beside the kernel. */
+async function makeFiles(
+  base: Pick<Machine, 'memory' | 'cpus'>,
+  source: string,
+  options: BootOptions,
+): Promise<{ deviceTree: string; initramfs: string }> {
+  const progress = options.progress ?? startProgress('boot')
+  const { signal } = options
+  const words = [...baseArguments(base), ...(options.qemuArguments ?? [])]
+  try {
+    const [deviceTree, initramfs] = await Promise.all([
+      makeDeviceTree({ arguments: words, source, signal }),
+      makeInitramfs([...moduleFiles(options.kernel), ...(options.files ?? [])], { signal, progress }),
+    ])
+    return { deviceTree, initramfs }
+  } finally {
+    if (!options.progress) progress.stop()
+  }
+}
+
+/** Asks the guest's init for a shell that fits this terminal. */
+function terminalWords(): string[] {
+  const { rows, columns } = process.stdout
+  const size = rows && columns ? [`lab.rows=${rows}`, `lab.columns=${columns}`] : []
+  return ['lab.shell', ...size, ...(process.env.TERM ? [`lab.term=${process.env.TERM}`] : [])]
+}
+
+interface Listener {
+  path: string
+  connected: Promise<Socket>
+  close(): void
+}
+
+/** Listens for QEMU's end of the guest channel: one connection. */
+async function listen(path: string): Promise<Listener> {
+  const server = createServer()
+  const connected = new Promise<Socket>(found => server.once('connection', found))
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail)
+    server.listen(path, done)
+  })
+  return { path, connected, close: () => void server.close() }
+}
+
+/** Waits until the guest says hello, unless it ends before, or the caller gives up. */
+async function greet(vm: Vm, listener: Listener, options: BootOptions): Promise<Channel> {
+  let channel: Channel | undefined
+  let isReady = false
+  void listener.connected.then(socket => {
+    listener.close()
+    channel = new Channel(socket, () => {
+      isReady = true
+      vm.poke()
+    })
+  })
+  const abort = () => vm.kill()
+  options.signal?.addEventListener('abort', abort)
+  try {
+    return await vm.waitFor("the guest's hello", options.limitMs ?? defaultLimitMs, () => isReady && channel)
+  } catch (error) {
+    throw options.signal?.aborted ? new InterruptedError() : error
+  } finally {
+    options.signal?.removeEventListener('abort', abort)
+  }
+}

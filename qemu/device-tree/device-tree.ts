@@ -1,0 +1,68 @@
+/**
+ * The machine's device tree: QEMU dumps its own, dtc merges source into it. The result is kept in the cache by the hash
+ * of all that shapes it, so a second boot runs neither.
+ */
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { shapingArguments } from '../machine/machine.js'
+import { WorkError } from '../support/errors.js'
+import { hash, writeWhole } from '../support/files.js'
+import { cachePath } from '../support/paths.js'
+import { run } from '../support/process.js'
+import { findProgram, qemuCommand } from '../support/tools.js'
+
+export interface DeviceTreeOptions {
+  /** QEMU's arguments for the machine; those that do not shape the tree are left out. */
+  arguments: string[]
+  /** Device tree source to merge. */
+  source: string
+  signal?: AbortSignal | undefined
+}
+
+/** Random seeds would make each dump differ; the guest gets a fixed one, so a boot repeats. */
+const fixedSeed =
+  '/ { chosen { rng-seed = [73 63 6d 69 2d 6c 61 62 20 67 75 65 73 74 20 73 65 65 64 20 33 32 20 62 79 74 65 73 2e 2e 2e]; }; };'
+
+/** Makes the guest's device tree and returns the path of the blob. */
+export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string> {
+  const shaping = shapingArguments(options.arguments)
+  const qemu = realpathSync(findProgram(qemuCommand)!)
+  const { size, mtimeMs } = statSync(qemu)
+  const path = cachePath(
+    'dtb',
+    `${hash(qemu, `${size} ${mtimeMs}`, shaping.join('\0'), options.source, fixedSeed)}.dtb`,
+  )
+  if (existsSync(path)) return path
+  const folder = mkdtempSync(`${path}.work-`)
+  try {
+    const dump = join(folder, 'machine.dtb')
+    const machine = ['-machine', `dumpdtb=${dump},dtb-randomness=off`, '-nic', 'none', '-display', 'none']
+    await run(qemuCommand, [...shaping, ...machine], { signal: options.signal, what: 'dumping the device tree' })
+    writeWhole(path, await mergeDeviceTree(readFileSync(dump), `${fixedSeed}\n${options.source}`, options.signal))
+    return path
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Appends source to a device tree blob, as dtc would in one file: nodes merge, labels and paths can be referred to. */
+export async function mergeDeviceTree(blob: Buffer, source: string, signal?: AbortSignal): Promise<Buffer> {
+  const folder = mkdtempSync(cachePath('dtb', 'merge-'))
+  try {
+    const [from, text, to] = ['from.dtb', 'merged.dts', 'to.dtb'].map(name => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ]
+    writeWhole(from, blob)
+    await run('dtc', ['-q', '-q', '-I', 'dtb', '-O', 'dts', '-o', text, from], { signal })
+    writeWhole(text, `${readFileSync(text, 'utf8')}\n${source}\n`)
+    await run('dtc', ['-q', '-I', 'dts', '-O', 'dtb', '-o', to, text], { signal })
+    return readFileSync(to)
+  } catch (error) {
+    if (!(error instanceof WorkError)) throw error
+    throw new WorkError(`the device tree does not merge: ${error.message}\n--- the source\n${source}`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

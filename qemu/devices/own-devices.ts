@@ -1,0 +1,41 @@
+/** The devices of a machine that run in this process: not those that somebody else runs. */
+import type { DeviceRequest } from '../boot/boot.js'
+import type { ScmiDevice } from '../machine/machine.js'
+import { type Device, startDevice } from './device.js'
+
+export interface DevicesPlan {
+  machine: { scmi: ScmiDevice[] }
+  /** One for each device of the machine. */
+  requests: DeviceRequest[]
+  platform: string | null
+}
+
+export class OwnDevices {
+  /** In the machine's order. */
+  readonly list: Device[] = []
+  readonly #starts: (() => Promise<Device>)[]
+  readonly #onDevice: ((device: Device, index: number) => void) | undefined
+
+  constructor({ machine, requests, platform }: DevicesPlan, onDevice?: (device: Device, index: number) => void) {
+    this.#starts = requests.flatMap(({ socketPath, device }, index) =>
+      socketPath ? [] : [() => startDevice(platform!, machine.scmi[index]!, device)],
+    )
+    this.#onDevice = onDevice
+  }
+
+  async startAll(): Promise<void> {
+    for (const index of this.#starts.keys()) await this.start(index)
+  }
+
+  /** Starts a device, or once more one that was closed. */
+  async start(index: number): Promise<Device> {
+    const device = await this.#starts[index]!()
+    this.list[index] = device
+    this.#onDevice?.(device, index)
+    return device
+  }
+
+  close(): void {
+    for (const device of this.list) device.close()
+  }
+}

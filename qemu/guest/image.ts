@@ -1,0 +1,155 @@
+/**
+ * The initramfs: Debian's static busybox for arm64, the lab's guest programs, and what a caller adds. Built without
+ * root, kept in the cache by a hash of what it is made of. It is not compressed: unpacking is work for the emulated guest,
+ * at every boot.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { downloadPackage, findPackage, type PackageOptions, unpackPackage } from '../setup/packages.js'
+import { LabError } from '../support/errors.js'
+import { hash, writeWhole } from '../support/files.js'
+import { withLock } from '../support/lock.js'
+import { cachePath, labFile } from '../support/paths.js'
+import { run } from '../support/process.js'
+import { crossPrefix, requireTools, toolsFor } from '../support/tools.js'
+import { writeCpio } from './cpio.js'
+
+/** A file of the caller's for the guest. */
+export interface GuestFile {
+  /** Absolute path in the guest. */
+  path: string
+  content: Buffer | string
+  mode?: number
+}
+
+/** Shell functions for scenarios, and for people. */
+export const guestLibrary = '/lib/lab.sh'
+
+const compilerOptions = ['-static', '-O2', '-Wall', '-Wextra', '-s']
+const executable = 0o755
+
+/** Programs of qemu/guest/ that are commands in the guest. */
+const commands = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'queue-size']
+
+/** Makes the initramfs and returns its path. */
+export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {
+  const programs = await Promise.all([
+    staticBusybox(options).then(file => ['bin/busybox', file] as const),
+    guestProgram('init', options).then(file => ['init', file] as const),
+    ...commands.map(async name => [`bin/${name}`, await guestProgram(name, options)] as const),
+  ])
+  const write = (contentOf: (program: string) => Buffer): Buffer =>
+    writeCpio([
+      ...['dev', 'proc', 'sys', 'tmp', 'run', 'root', 'etc'].map(path => ({ kind: 'folder' as const, path })),
+      { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
+      { kind: 'link', path: 'sbin', target: 'bin' },
+      ...programs.map(([path, program]) => ({
+        kind: 'file' as const,
+        path,
+        mode: executable,
+        content: contentOf(program),
+      })),
+      { kind: 'link', path: 'bin/sh', target: 'busybox' },
+      { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
+      { kind: 'file', path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },
+      ...files.map(file => ({
+        kind: 'file' as const,
+        path: file.path.replace(/^\/+/, ''),
+        mode: file.mode ?? modeOf(file),
+        content: Buffer.from(file.content as string),
+      })),
+    ])
+  // An archive is megabytes, and a run of the lab boots a hundred guests: what stands for the programs tells it by its name.
+  const path = cachePath('initramfs', `${hash(write(identityOf))}.cpio`)
+  if (existsSync(path)) return path
+  const archive = write(program => readFileSync(program))
+  writeWhole(path, archive)
+  return path
+}
+
+/** What tells a program of the cache from any other that was there under its name. */
+function identityOf(program: string): Buffer {
+  const { size, mtimeMs } = statSync(program)
+  return Buffer.from(`${program} ${size} ${mtimeMs}`)
+}
+
+/** Scripts and programs are made executable. */
+function modeOf(file: GuestFile): number {
+  const start = Buffer.from(file.content as string)
+    .subarray(0, 4)
+    .toString('latin1')
+  return start.startsWith('#!') || start === '\x7fELF' ? executable : 0o644
+}
+
+/** Programs being made now, so that guests that boot at the same time make each once. */
+const making = new Map<string, Promise<string>>()
+
+function guestProgram(name: string, options: PackageOptions): Promise<string> {
+  const made = making.get(name) ?? compileProgram(name, options).finally(() => making.delete(name))
+  making.set(name, made)
+  return made
+}
+
+/** Cross-compiles qemu/guest/NAME.c, unless that was done before with the same compiler and the header that some share. */
+async function compileProgram(name: string, options: PackageOptions): Promise<string> {
+  const source = labFile('guest', `${name}.c`)
+  requireTools('compiler')
+  const path = cachePath(
+    'guest',
+    `${name}-${hash(readFileSync(source), readFileSync(labFile('guest', 'raw.h')), compilerVersion(), compilerOptions.join(' '))}`,
+  )
+  if (existsSync(path)) return path
+  requireTools(...toolsFor.guestPrograms)
+  const partial = `${path}.${process.pid}.partial`
+  await run(`${crossPrefix}gcc`, [...compilerOptions, '-o', partial, source], { signal: options.signal })
+  renameSync(partial, path)
+  return path
+}
+
+let knownCompiler: string | undefined
+/** The cross compiler's first line of --version: which compiler made an output decides whether it is still good. */
+export function compilerVersion(): string {
+  knownCompiler ??= execFileSync(`${crossPrefix}gcc`, ['--version'], { encoding: 'utf8' }).split('\n')[0]!
+  return knownCompiler
+}
+
+/** The environment's name for a busybox of the user's own. */
+export const BUSYBOX_VARIABLE = 'SCMI_LAB_BUSYBOX'
+
+/** ELF, 64 bits, little-endian; and in the header's half-word at 18, the machine (EM_AARCH64). */
+const ELF_64_LITTLE = '\x7fELF\x02\x01'
+const EM_AARCH64 = 183
+
+/** A busybox of the user's own, for arm64. */
+function ownBusybox(path: string): string {
+  const bad = (why: string): LabError => new LabError(`--busybox ${path}: ${why}`)
+  if (!existsSync(path)) throw bad('no such file')
+  const start = readFileSync(path).subarray(0, 20)
+  if (start.length < 20 || start.toString('latin1', 0, 6) !== ELF_64_LITTLE || start.readUInt16LE(18) !== EM_AARCH64) {
+    throw bad('is no program for arm64')
+  }
+  return path
+}
+
+/** The user's, or Debian's static busybox for arm64, out of its package. */
+async function staticBusybox(options: PackageOptions): Promise<string> {
+  const own = process.env[BUSYBOX_VARIABLE]
+  if (own) return ownBusybox(own)
+  const path = cachePath('guest', 'busybox')
+  const ready = () => existsSync(path) && statSync(path).size > 0
+  if (ready()) return path
+  return withLock(cachePath('guest', 'busybox.lock'), options, async () => {
+    if (ready()) return path
+    const folder = mkdtempSync(join(dirname(path), 'unpack-'))
+    try {
+      const deb = await downloadPackage(await findPackage('busybox-static', options), folder, options)
+      await unpackPackage(deb, join(folder, 'files'), options)
+      const found = ['usr/bin/busybox', 'bin/busybox'].map(name => join(folder, 'files', name)).find(existsSync)
+      renameSync(found ?? join(folder, 'files', 'busybox'), path)
+      return path
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+}

@@ -1,0 +1,340 @@
+/**
+ * Builds a kernel Image for the guest, or finds it in the cache: one folder per hash of all that went in. Safe against
+ * a second build at the same time, and against any kind of end: what is in the cache is whole.
+ */
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { type Progress, startProgress } from '../../src/support/progress.js'
+import { consumerModule, consumerSource, copyConsumerSource } from '../guest/consumers.js'
+import { compilerVersion } from '../guest/image.js'
+import { modulesFolder } from '../guest/modules.js'
+import { InterruptedError, WorkError } from '../support/errors.js'
+import { hash, writeWhole } from '../support/files.js'
+import { withLock } from '../support/lock.js'
+import { cachePath } from '../support/paths.js'
+import { run } from '../support/process.js'
+import { crossPrefix, requireTools, toolsFor } from '../support/tools.js'
+import { type Fragment, type LostOption, lostOptions, parseConfig, plain, readFragments } from './config.js'
+import { type Patch, readPatch } from './patches.js'
+import { findSource, type KernelSource, type PreparedTree } from './source.js'
+
+export interface KernelRequest {
+  /** A version Debian has, or the path of a source tree. */
+  source: string
+  patches?: string[]
+  /** Kind of kernel: plain (default), or the name of a fragment in kernel/variants. */
+  variant?: string
+  fragments?: string[]
+  jobs?: number
+  /** Ask Debian for a newer version of the source package. */
+  update?: boolean
+}
+
+export interface BuildOptions {
+  signal?: AbortSignal | undefined
+  progress?: Progress
+}
+
+export interface Kernel {
+  /** Path of the Image. */
+  image: string
+  /** Path of its configuration. */
+  config: string
+  source: string
+  wasCached: boolean
+  seconds: number
+  lost: LostOption[]
+  /** Whether the lab's consumer module is beside the Image. */
+  hasConsumers: boolean
+}
+
+/** Raised when the way a kernel is built changes, so that older ones are not taken for it. */
+const recipe = '2'
+/** Steps of a full build, for the first one's percentage; later ones know their own. */
+const usualSteps = 1640
+const image = 'arch/arm64/boot/Image'
+
+export async function buildKernel(request: KernelRequest, options: BuildOptions = {}): Promise<Kernel> {
+  const progress = options.progress ?? startProgress(`kernel ${request.source}`)
+  try {
+    const patches = (request.patches ?? []).map(readPatch)
+    const variant = request.variant ?? plain
+    const fragments = readFragments(variant, request.fragments ?? [])
+    requireTools('compiler')
+    const work = { signal: options.signal, progress }
+    const source = await findSource(request.source, { ...work, update: request.update ?? false })
+    const textOf = ({ text }: { text: string }): string => text
+    const parts = [...patches.map(textOf), '--', ...fragments.map(textOf), '--', ...consumerSource()]
+    const home = cachePath('kernels', hash(recipe, source.id, compilerVersion(), ...parts))
+    const cached = readKernel(home)
+    if (cached) return tell(cached, progress)
+    requireTools(...toolsFor.kernel)
+    const onWait = () => progress.update(`another build of ${source.label} is running, waiting for it`)
+    return await withLock(source.lock, { signal: options.signal, onWait }, async lock => {
+      const finished = readKernel(home)
+      if (finished) return tell(finished, progress)
+      const objects = variant === plain ? 'objects' : `objects-${variant}`
+      const jobs = request.jobs ?? availableParallelism()
+      const job = { ...work, source, patches, variant, fragments, objects, home, lock, jobs }
+      return tell(await build(job), progress)
+    })
+  } catch (error) {
+    progress.stop()
+    throw error
+  }
+}
+
+interface BuildJob {
+  signal: AbortSignal | undefined
+  progress: Progress
+  source: KernelSource
+  patches: Patch[]
+  variant: string
+  fragments: Fragment[]
+  /** Name of the objects' folder. */
+  objects: string
+  /** Folder of the result. */
+  home: string
+  lock: number
+  jobs: number
+}
+
+/** A finished build of the cache: its record is the last thing written. */
+function readKernel(home: string): Kernel | undefined {
+  const record = join(home, 'build.json')
+  if (!existsSync(record)) return undefined
+  const { source, seconds, lost } = JSON.parse(readFileSync(record, 'utf8'))
+  const hasConsumers = existsSync(join(home, consumerModule))
+  return {
+    image: join(home, 'Image'),
+    config: join(home, 'config'),
+    source,
+    seconds,
+    lost,
+    hasConsumers,
+    wasCached: true,
+  }
+}
+
+function tell(kernel: Kernel, progress: Progress): Kernel {
+  for (const { name, wanted, got } of kernel.lost) progress.note(`${name}=${wanted} did not survive: it is ${got}`)
+  if (!kernel.hasConsumers) {
+    progress.note(`without the lab's consumer module; ${join(dirname(kernel.image), 'build.log')} says why`)
+  }
+  progress.done(kernel.wasCached ? `${kernel.source} is in the cache` : `${kernel.source} is built`)
+  return kernel
+}
+
+async function build(job: BuildJob): Promise<Kernel> {
+  const began = Date.now()
+  const log = `${job.home}.log`
+  rmSync(log, { force: true })
+  const prepared = await job.source.prepare(job.patches, job.objects, job)
+  try {
+    await startObjects(job, prepared.objects)
+    const lost = await configure(job, prepared, log)
+    const options = parseConfig(readFileSync(join(prepared.objects, '.config'), 'utf8'))
+    const hasModules = [...options.values()].includes('m')
+    await compile(job, prepared, log, hasModules)
+    const consumers = await compileConsumers(job, prepared, log, hasModules)
+    const partial = `${job.home}.partial`
+    rmSync(partial, { recursive: true, force: true })
+    mkdirSync(partial, { recursive: true })
+    copyFileSync(join(prepared.objects, image), join(partial, 'Image'))
+    copyFileSync(join(prepared.objects, '.config'), join(partial, 'config'))
+    if (options.get('CONFIG_DEBUG_INFO') === 'y')
+      copyFileSync(join(prepared.objects, 'vmlinux'), join(partial, 'vmlinux'))
+    if (hasModules) await installModules(job, prepared, partial, log)
+    if (consumers) copyFileSync(consumers, join(partial, consumerModule))
+    renameSync(log, join(partial, 'build.log'))
+    const seconds = Math.round((Date.now() - began) / 1000)
+    const record = {
+      source: job.source.label,
+      id: job.source.id,
+      compiler: compilerVersion(),
+      patches: job.patches.map(patch => patch.path),
+      fragments: job.fragments.map(fragment => fragment.path),
+      seconds,
+      lost,
+    }
+    writeWhole(join(partial, 'build.json'), `${JSON.stringify(record, null, 2)}\n`)
+    rmSync(job.home, { recursive: true, force: true })
+    renameSync(partial, job.home)
+    return { ...readKernel(job.home)!, wasCached: false }
+  } finally {
+    prepared.discard()
+  }
+}
+
+/** In the objects' folder while make runs: found there later, it tells that make was killed and left half a file. */
+const runningMark = 'make-is-running'
+
+/**
+ * Objects of an earlier build are used again, unless that was killed. A variant's first ones are copies of the plain
+ * kernel's: Kbuild compiles again what depends on an option that differs, which is little for most variants.
+ */
+async function startObjects(job: BuildJob, objects: string): Promise<void> {
+  if (existsSync(join(objects, runningMark))) rmSync(objects, { recursive: true })
+  const plainObjects = join(dirname(objects), basename(objects).replace(`-${job.variant}`, ''))
+  const isUsable = existsSync(join(plainObjects, image)) && !existsSync(join(plainObjects, runningMark))
+  if (existsSync(objects) || !isUsable) {
+    mkdirSync(objects, { recursive: true })
+    return
+  }
+  job.progress.update("copying the plain kernel's objects")
+  const partial = `${objects}.partial`
+  rmSync(partial, { recursive: true, force: true })
+  await run('cp', ['-a', '--reflink=auto', plainObjects, partial], { signal: job.signal })
+  renameSync(partial, objects)
+}
+
+async function configure(job: BuildJob, { tree, objects }: PreparedTree, log: string): Promise<LostOption[]> {
+  job.progress.update('configuring')
+  await make(job, objects, ['-C', tree, `O=${objects}`, '-s', 'allnoconfig'], log)
+  const config = join(objects, '.config')
+  const merge = join(tree, 'scripts', 'kconfig', 'merge_config.sh')
+  // The texts that the hash is made of: the files may change while a build waits or runs.
+  const files = job.fragments.map(({ path, text }, index) => {
+    const file = join(objects, `${String(index).padStart(2, '0')}-${basename(path)}`)
+    writeFileSync(file, text)
+    return file
+  })
+  await run('sh', [merge, '-m', '-O', objects, config, ...files], {
+    cwd: tree,
+    env: environment(),
+    log,
+    signal: job.signal,
+  })
+  await make(job, objects, ['-C', tree, `O=${objects}`, '-s', 'olddefconfig'], log)
+  return lostOptions(job.fragments, readFileSync(config, 'utf8'))
+}
+
+async function compile(
+  job: BuildJob,
+  { tree, objects }: PreparedTree,
+  log: string,
+  hasModules: boolean,
+): Promise<void> {
+  const counter = join(objects, 'steps')
+  const isFresh = !existsSync(join(objects, image))
+  const total = existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : usualSteps
+  const step = isFresh ? 'compiling' : 'compiling what changed'
+  let steps = 0
+  job.progress.update(step, isFresh ? 0 : undefined)
+  const onLine = (line: string) => {
+    const file = /^ {2}[A-Z][A-Z0-9_ ]* +(\S+)$/.exec(line)?.[1]
+    if (!file) return
+    steps += 1
+    job.progress.update(step, isFresh ? steps / total : undefined, file)
+  }
+  const targets = hasModules ? ['Image', 'modules'] : ['Image']
+  await make(job, objects, ['-C', tree, `O=${objects}`, `-j${job.jobs}`, ...targets], log, onLine)
+  if (isFresh) writeFileSync(counter, String(steps))
+}
+
+/** Puts the modules, with depmod's lists, where a guest expects them, below `home` instead of the root. */
+async function installModules(
+  job: BuildJob,
+  { tree, objects }: PreparedTree,
+  home: string,
+  log: string,
+): Promise<void> {
+  const where = [`INSTALL_MOD_PATH=${home}`, 'INSTALL_MOD_STRIP=1']
+  await make(job, objects, ['-C', tree, `O=${objects}`, ...where, 'modules_install'], log)
+  for (const name of readdirSync(join(home, modulesFolder))) {
+    rmSync(join(home, modulesFolder, name, 'build'), { force: true })
+  }
+}
+
+/**
+ * Compiles the lab's consumer module against the kernel, and returns its path. A kernel without modules goes without,
+ * and so does one whose interfaces the module does not know: it boots all the same.
+ */
+async function compileConsumers(
+  job: BuildJob,
+  { tree, objects }: PreparedTree,
+  log: string,
+  hasModules: boolean,
+): Promise<string | undefined> {
+  if (parseConfig(readFileSync(join(objects, '.config'), 'utf8')).get('CONFIG_MODULES') !== 'y') return undefined
+  job.progress.update('compiling the consumer module')
+  const folder = join(objects, 'lab-consumer')
+  copyConsumerSource(folder)
+  const base = ['-C', tree, `O=${objects}`]
+  try {
+    await make(job, objects, [...base, 'modules_prepare'], log)
+    // Kbuild finds the kernel's symbols in Module.symvers, which only modules make; one of an earlier build tells wrong.
+    if (!hasModules) rmSync(join(objects, 'Module.symvers'), { force: true })
+    const symbols = hasModules ? [] : [`KBUILD_EXTRA_SYMBOLS=${join(objects, 'vmlinux.symvers')}`]
+    await make(job, objects, [...base, `M=${folder}`, ...symbols, 'modules'], log)
+    return join(folder, consumerModule)
+  } catch (error) {
+    if (!(error instanceof WorkError)) throw error
+    job.progress.note(error.message)
+    return undefined
+  }
+}
+
+async function make(
+  job: BuildJob,
+  objects: string,
+  args: string[],
+  log: string,
+  onLine?: (line: string) => void,
+): Promise<void> {
+  const mark = join(objects, runningMark)
+  writeFileSync(mark, '')
+  let wasKilled = false
+  try {
+    await run('make', args, {
+      env: environment(),
+      hold: [job.lock],
+      log,
+      signal: job.signal,
+      ...(onLine ? { onLine } : {}),
+    })
+  } catch (error) {
+    wasKilled = error instanceof InterruptedError && error.wasForced
+    if (!(error instanceof WorkError)) throw error
+    throw new WorkError(`${job.source.label} does not build\n${compilerWords(log)}\nThe whole log: ${log}`)
+  } finally {
+    if (!wasKilled) rmSync(mark, { force: true })
+  }
+}
+
+const contextLines = 25
+
+/** The compiler's own words: from the first error on, or the log's end. Other jobs may have gone on after the error. */
+function compilerWords(log: string): string {
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
+  const first = lines.findIndex(line => /\berror\b:|undefined reference|\*\*\* /i.test(line))
+  const start = first < 0 ? lines.length - contextLines : first - 3
+  return lines.slice(Math.max(0, start), Math.max(0, start) + contextLines).join('\n')
+}
+
+/** A build that depends on nothing but its inputs: fixed names and times, nothing of an outer make. */
+function environment(): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(KBUILD_|KCONFIG_|MAKE|MFLAGS|O$|GREP_)/.test(name),
+  )
+  return {
+    ...Object.fromEntries(inherited),
+    ARCH: 'arm64',
+    CROSS_COMPILE: crossPrefix,
+    LC_ALL: 'C.UTF-8',
+    KBUILD_BUILD_USER: 'scmi-lab',
+    KBUILD_BUILD_HOST: 'scmi-lab',
+    KBUILD_BUILD_VERSION: '1',
+    KBUILD_BUILD_TIMESTAMP: 'Thu Jan 1 00:00:00 UTC 1970',
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Debian packages as a source of files: downloaded and unpacked, never installed. Where there is apt (mirror.ts: where not), it does the fetching and checks the
+ * signatures, on a state of its own inside the cache, so the machine's package lists and sources stay as they are.
+ */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Progress } from '../../src/support/progress.js'
+import { WorkError } from '../support/errors.js'
+import { withLock } from '../support/lock.js'
+import { cachePath } from '../support/paths.js'
+import { run } from '../support/process.js'
+import { hasApt, requireTools, tools, toolsFor } from '../support/tools.js'
+import { downloadFromMirror, findOnMirror, unpackArchive } from './mirror.js'
+import { debianMirror } from './setup.js'
+
+/** One release for all hosts, so that Debian 12 and 13 build from the same sources. */
+const suites = ['trixie', 'trixie-backports']
+
+export interface PackageOptions {
+  signal?: AbortSignal | undefined
+  progress: Progress
+}
+
+export interface DebianPackage {
+  name: string
+  version: string
+}
+
+/** The newest version of a package (of arm64, or for all machines) on the mirror; fetches the package lists. */
+export function findPackage(name: string, options: PackageOptions): Promise<DebianPackage> {
+  return withLock(cachePath('apt.lock'), options, () => look(name, options))
+}
+
+async function look(name: string, options: PackageOptions): Promise<DebianPackage> {
+  requireTools(...toolsFor.packages)
+  if (!hasApt()) {
+    const found = await findOnMirror(name, debianMirror(), suites, options)
+    if (!found) throw new WorkError(`Debian has no ${name} (${debianMirror()})`)
+    return found
+  }
+  await updateLists(options)
+  const text = await apt('apt-cache', ['show', '--no-all-versions', name], options).catch(async error => {
+    if (!(error instanceof WorkError)) throw error
+    const near = name.replace(/[\d.]+$/, '')
+    const names = await apt('apt-cache', ['pkgnames', near], options)
+    throw new WorkError(
+      `Debian has no ${name} (${debianMirror()}); it has ${names.trim().split('\n').sort().join(', ')}`,
+    )
+  })
+  const version = /^Version: (\S+)$/m.exec(text)?.[1]
+  if (!version) throw new WorkError(`apt-cache shows no version of ${name}`)
+  return { name, version }
+}
+
+/** Downloads a package found before into a folder and returns the .deb's path. */
+export async function downloadPackage(found: DebianPackage, folder: string, options: PackageOptions): Promise<string> {
+  mkdirSync(folder, { recursive: true })
+  const label = `downloading ${found.name} ${found.version}`
+  options.progress.update(label)
+  if (!hasApt()) return downloadFromMirror(found, debianMirror(), folder, options)
+  await apt('apt-get', ['-o', 'APT::Status-Fd=3', 'download', `${found.name}=${found.version}`], options, {
+    cwd: folder,
+    onStatus: line => options.progress.update(label, downloadFraction(line)),
+  })
+  const file = readdirSync(folder).find(name => name.startsWith(`${found.name}_`) && name.endsWith('.deb'))
+  if (!file) throw new WorkError(`apt-get download left no ${found.name} in ${folder}`)
+  return join(folder, file)
+}
+
+/** Downloads a package and all that it depends on into a folder, and returns the .debs' paths. Needs apt. */
+export async function downloadWithDependencies(
+  name: string,
+  folder: string,
+  options: PackageOptions,
+): Promise<string[]> {
+  await findPackage(name, options)
+  mkdirSync(join(folder, 'partial'), { recursive: true })
+  const label = `downloading ${name} and what it depends on`
+  options.progress.update(label)
+  const words = ['-o', `Dir::Cache::archives=${folder}`, '-o', 'APT::Status-Fd=3', '--no-install-recommends', '--yes']
+  await apt('apt-get', [...words, 'install', '--download-only', name], options, {
+    onStatus: line => options.progress.update(label, downloadFraction(line)),
+  })
+  const debs = readdirSync(folder).filter(file => file.endsWith('.deb'))
+  return debs.map(file => join(folder, file))
+}
+
+/** Unpacks a .deb's files below a folder. */
+export async function unpackPackage(deb: string, folder: string, options: PackageOptions): Promise<void> {
+  if (!hasApt()) return unpackArchive(deb, folder, options)
+  mkdirSync(folder, { recursive: true })
+  await run('dpkg-deb', ['--extract', deb, folder], { signal: options.signal })
+}
+
+/** apt's status line "dlstatus:1:43.5:Retrieving …" as a fraction. */
+const downloadFraction = (line: string): number | undefined => {
+  const match = /^dlstatus:[^:]*:([\d.]+):/.exec(line)
+  return match ? Number(match[1]) / 100 : undefined
+}
+
+async function updateLists(options: PackageOptions): Promise<void> {
+  const mirror = debianMirror()
+  const lines = suites.map(suite => `deb [signed-by=${tools.keyring.file}] ${mirror} ${suite} main\n`)
+  for (const folder of ['state/lists/partial', 'cache/archives/partial', 'none']) {
+    mkdirSync(cachePath('apt', folder), { recursive: true })
+  }
+  writeFileSync(cachePath('apt', 'sources.list'), lines.join(''))
+  writeFileSync(cachePath('apt', 'status'), '')
+  options.progress.update(`reading Debian's package lists from ${mirror}`)
+  await apt('apt-get', ['update', '--error-on=any'], options)
+}
+
+/** apt on a state of its own; proxies and the like still come from the machine's apt.conf. */
+function apt(
+  program: 'apt-get' | 'apt-cache',
+  args: string[],
+  options: PackageOptions,
+  extra: { cwd?: string; onStatus?: (line: string) => void } = {},
+): Promise<string> {
+  const settings = {
+    'Dir::State': cachePath('apt', 'state'),
+    'Dir::State::status': cachePath('apt', 'status'),
+    'Dir::Cache': cachePath('apt', 'cache'),
+    'Dir::Etc::SourceList': cachePath('apt', 'sources.list'),
+    'Dir::Etc::SourceParts': cachePath('apt', 'none'),
+    'Dir::Etc::PreferencesParts': cachePath('apt', 'none'),
+    'Dir::Etc::Preferences': '/dev/null',
+    'APT::Architecture': 'arm64',
+    'APT::Architectures': 'arm64',
+    'APT::Sandbox::User': '',
+    'Acquire::Languages': 'none',
+  }
+  const words = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`])
+  const env = { ...process.env, LC_ALL: 'C.UTF-8' }
+  return run(program, [...words, ...args], { ...extra, env, signal: options.signal, what: `${program} ${args[0]}` })
+}

@@ -1,0 +1,77 @@
+/** Hands out metrics over HTTP, at /metrics. */
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Registry } from 'prom-client'
+import type { Server } from '../../server/serve.js'
+import type { Logger } from '../../support/log.js'
+import type { Clients } from '../http/clients.js'
+import { isOwnHost } from '../http/host.js'
+import { listenHttp } from '../http/http-server.js'
+import { addressText, isLoopback, type ListenAddress, parseListenAddress } from '../http/listen-address.js'
+import { metricsText } from './metrics.js'
+
+const PATH = '/metrics'
+const CONNECTIONS_MAX = 16
+
+export interface MetricsOptions {
+  /** `PORT` or `HOST:PORT`, as `--metrics` has it. */
+  address: string
+  server: Server
+  /** Of this program. */
+  version: string
+  log: Logger
+  clients: Clients
+}
+
+export class MetricsServer {
+  /** With the port that it has. */
+  readonly address: ListenAddress
+  readonly #http: HttpServer
+  readonly #options: MetricsOptions
+
+  private constructor(http: HttpServer, address: ListenAddress, options: MetricsOptions) {
+    this.address = { ...address, port: (http.address() as AddressInfo).port }
+    this.#http = http
+    this.#options = options
+    // Such as too many open files: those who wait to connect go on waiting.
+    http.on('error', error => options.log.warn(`metrics: ${error.message}`))
+  }
+
+  /** Resolves when it can be asked; the log says where. Throws OperatorError for an address that can't be used. */
+  static async open(options: MetricsOptions): Promise<MetricsServer> {
+    const address = parseListenAddress('--metrics', options.address)
+    const http = await listenHttp({
+      address,
+      door: 'metrics',
+      connectionsMax: CONNECTIONS_MAX,
+      clients: options.clients,
+      onRequest: (request, response) => void server.#answer(request, response),
+    })
+    const server = new MetricsServer(http, address, options)
+    const reach = isLoopback(address) ? '' : ' (unencrypted, and open to the network)'
+    options.log.child({}, { level: 'info' }).info(`metrics: http://${addressText(server.address)}${PATH}${reach}`)
+    return server
+  }
+
+  close(): void {
+    this.#http.close()
+    this.#http.closeAllConnections()
+  }
+
+  async #answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = (status: number, type: string, body: string) =>
+      response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body)
+    const refuse = (status: number, text: string) => answer(status, 'text/plain; charset=utf-8', `${text}\n`)
+    // On loopback nobody has another name for it but a foreign page whose name was made to lead here (DNS rebinding).
+    if (isLoopback(this.address) && !isOwnHost(this.address, headers.host)) {
+      refuse(403, `This is not ${headers.host}, but ${addressText(this.address)}.`)
+    } else if (method !== 'GET' && method !== 'HEAD') {
+      refuse(405, 'There is only GET.')
+    } else if (url !== PATH) {
+      refuse(404, `Metrics are at ${PATH}.`)
+    } else {
+      const { server, version, clients } = this.#options
+      answer(200, Registry.PROMETHEUS_CONTENT_TYPE, await metricsText(server, version, clients.ended))
+    }
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * One open page: what it is sent, some times a second, and what it asks for. A page that is slow is sent less, and
+ * nothing waits for it.
+ */
+import { WebSocket } from 'ws'
+import { monotonicUs } from '../../platform/core/time.js'
+import { OperatorError } from '../../support/errors.js'
+import type { Logger } from '../../support/log.js'
+import type { Clients } from '../http/clients.js'
+import type { Operations } from '../operations/operations.js'
+import type { MessageEntry, MessageFilter, ReadingEntry } from '../operations/shapes.js'
+import { parseMessage, requests } from './requests.js'
+import type { Answer, FromDevice, ShownValue, Tick } from './wire.js'
+
+const TICK_MS = 100
+/** Ticks from one look at statistics to the next. */
+const STATS_TICKS = 10
+/** What a list on a screen can show, and a page draw. */
+const MESSAGES_PER_SECOND = 200
+/** Bytes that a page may have yet to read when it is sent more, or asks for more. */
+const WAITING_MAX = 1 << 20
+/** Requests of a page within a tick; what it asks beyond that is read later. */
+const REQUESTS_MAX = 100
+/** Close codes (RFC 6455 §7.4.1). */
+const POLICY_VIOLATION = 1008
+
+export interface PageLinkOptions {
+  operations: Operations
+  log: Logger
+  clients: Clients
+}
+
+export class PageLink {
+  readonly #socket: WebSocket
+  readonly #operations: Operations
+  readonly #log: Logger
+  readonly #timer: NodeJS.Timeout
+  readonly #endWatch: () => void
+  #endMessages: (() => void) | undefined
+  /** What the next tick brings; of each property the newest. */
+  readonly #values = new Map<string, ReadingEntry>()
+  #messages: MessageEntry[] = []
+  #omitted = 0
+  /** The rules that the page knows, as text. */
+  #faults = ''
+  #ticks = 0
+  /** Characters that were sent, ever. */
+  #sent = 0
+  /** Since the last tick. */
+  #requests = 0
+  readonly #clients: Clients
+  readonly #leave: () => void
+
+  constructor(socket: WebSocket, { operations, log, clients }: PageLinkOptions) {
+    this.#socket = socket
+    this.#operations = operations
+    this.#log = log
+    this.#clients = clients
+    this.#leave = clients.add({
+      door: 'http',
+      what: 'a page',
+      waiting: () => socket.bufferedAmount,
+      // All that was sent, but what waits.
+      progress: () => this.#sent - socket.bufferedAmount,
+      end: () => socket.terminate(),
+    })
+    socket.on('message', (bytes: Buffer) => this.#onMessage(bytes.toString()))
+    socket.on('error', error => log.debug(`web view: ${error.message}`))
+    socket.on('close', () => this.#end())
+    socket.on('ping', data => {
+      if (this.#isReady()) socket.pong(data)
+    })
+    const epochMs = Date.now() - monotonicUs() / 1000
+    const description = operations.describe()
+    this.#send({ type: 'hello', description, epochMs, messagesPerSecond: MESSAGES_PER_SECOND })
+    this.#endWatch = operations.watch(
+      { interval_ms: TICK_MS },
+      {
+        ready: () => true,
+        send: ({ readings }) => {
+          for (const reading of readings) this.#values.set(reading.address, reading)
+        },
+      },
+    )
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  #end(): void {
+    clearInterval(this.#timer)
+    this.#endWatch()
+    this.#endMessages?.()
+    this.#leave()
+  }
+
+  #send(message: FromDevice): void {
+    const text = JSON.stringify(message)
+    this.#sent += text.length
+    this.#socket.send(text)
+    this.#clients.sent()
+  }
+
+  /** Whether the page keeps up. */
+  #isReady(): boolean {
+    return this.#socket.bufferedAmount < WAITING_MAX
+  }
+
+  #tick(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    if (!this.#isReady()) return
+    this.#requests = 0
+    this.#socket.resume()
+    const isDue = this.#ticks++ % STATS_TICKS === 0
+    const news = { ...this.#changes(), ...this.#newMessages(), ...(isDue ? this.#stats() : {}) }
+    if (Object.keys(news).length > 0) this.#send({ type: 'tick', timeMs: Date.now(), ...news })
+  }
+
+  /** Values and fault rules that are others than at the last tick. */
+  #changes(): Pick<Tick, 'values' | 'faults'> {
+    const values = Array.from(this.#values.values(), ({ address, shown, number }): ShownValue => {
+      return number === undefined ? [address, shown] : [address, shown, number]
+    })
+    this.#values.clear()
+    const { faults } = this.#operations.listFaults()
+    const text = JSON.stringify(faults)
+    const isNew = text !== this.#faults
+    this.#faults = text
+    return { ...(values.length > 0 ? { values } : {}), ...(isNew ? { faults } : {}) }
+  }
+
+  #newMessages(): Pick<Tick, 'messages' | 'omitted'> {
+    const [messages, omitted] = [this.#messages, this.#omitted]
+    this.#messages = []
+    this.#omitted = 0
+    return { ...(messages.length > 0 ? { messages } : {}), ...(omitted > 0 ? { omitted } : {}) }
+  }
+
+  #stats(): Pick<Tick, 'agents' | 'connected'> {
+    const { devices } = this.#operations.server
+    const connected = devices.filter(device => device.connected).map(({ agent }) => agent.name)
+    return { agents: this.#operations.getStats().agents, connected }
+  }
+
+  #onMessage(text: string): void {
+    // Who does not read, or asks for more than anybody can, is not read either, until a tick.
+    if (++this.#requests >= REQUESTS_MAX || !this.#isReady()) this.#socket.pause()
+    try {
+      const message = parseMessage(text)
+      if ('filter' in message) this.#show(message.filter)
+      else this.#send({ type: 'answer', id: message.id, ...this.#carryOut(message.op, message.request) })
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error
+      // Our page does not send what can't be understood.
+      this.#log.warn(`web view: ${error.message}`)
+      this.#socket.close(POLICY_VIOLATION, 'not understood')
+    }
+  }
+
+  #carryOut(op: string, request: unknown): Omit<Answer, 'type' | 'id'> {
+    try {
+      if (!Object.hasOwn(requests, op)) return { error: `there is no ${op}` }
+      const result = requests[op as keyof typeof requests](this.#operations, request)
+      return 'notified' in result ? { notified: result.notified } : {}
+    } catch (error) {
+      if (error instanceof OperatorError) return { error: error.message }
+      this.#log.error(error, `web view: ${op} failed (a bug)`)
+      return { error: 'failed, which is a bug: the log of the device says more' }
+    }
+  }
+
+  #show(filter: MessageFilter | null): void {
+    this.#endMessages?.()
+    this.#endMessages = undefined
+    if (filter === null) return
+    const limited = { ...filter, max_per_second: MESSAGES_PER_SECOND }
+    this.#endMessages = this.#operations.streamMessages(limited, {
+      ready: () => this.#isReady(),
+      send: ({ messages, omitted }) => {
+        this.#messages.push(...messages)
+        this.#omitted += omitted
+      },
+    })
+  }
+}

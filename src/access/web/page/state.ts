@@ -1,0 +1,93 @@
+/** What the page knows of the device: signals that the device's messages set and that components draw. */
+import { batch, signal } from '@preact/signals'
+import type * as shape from '../../operations/shapes.js'
+import type { Answer, Hello, Requests, Tick } from '../wire.js'
+import { Connection } from './connection.js'
+import { chartAgents, chartValues, plotted } from './history.js'
+
+/** Messages kept for scrolling back. */
+const LINES_MAX = 2000
+/** Sensors plotted from the start. */
+const PLOTTED_FIRST = 4
+
+export interface Reading {
+  shown: string
+  number: number | undefined
+  /** When it changed, in ms of `performance.now`; undefined: it has not. */
+  changedMs: number | undefined
+}
+
+/** A line of the message list: a message, or how many are missing. */
+export type Line = { id: number } & ({ message: shape.MessageEntry } | { omitted: number })
+
+export const hello = signal<Hello>()
+export const agents = signal<readonly shape.AgentStats[]>([])
+/** Names of the agents whose front ends are connected. */
+export const connected = signal<readonly string[]>([])
+export const faults = signal<readonly shape.FaultEntry[]>([])
+/** By address. What is in it changes; `valuesTick` then does, too. */
+export const values = new Map<string, Reading>()
+export const valuesTick = signal(0)
+export const lines = signal<readonly Line[]>([])
+/** Which messages are shown. */
+export const filter = signal<shape.MessageFilter>({})
+export const paused = signal(false)
+
+let lastLine = 0
+const connection = new Connection(message => batch(() => (message.type === 'hello' ? begin(message) : apply(message))))
+
+/** Whether there are several agents to tell apart. */
+export function hasAgents(): boolean {
+  return (hello.value?.description.agents.length ?? 0) > 1
+}
+
+/** Resolves when the device has done it. Rejects with what it says is wrong. */
+export function request<Name extends keyof Requests>(op: Name, request: Requests[Name]): Promise<Answer> {
+  return connection.request(op, request)
+}
+
+/** Shows messages that pass this filter from now on, or none while paused. */
+export function showMessages(wanted: shape.MessageFilter, pause: boolean): void {
+  filter.value = wanted
+  paused.value = pause
+  connection.send({ op: 'show', filter: pause ? null : wanted })
+}
+
+export function clearMessages(): void {
+  lines.value = []
+}
+
+function begin(message: Hello): void {
+  hello.value = message
+  values.clear()
+  if (plotted.value.size === 0) {
+    const sensors = message.description.resources.filter(({ kind, main }) => kind === 'sensor' && main !== '')
+    plotted.value = new Set(sensors.slice(0, PLOTTED_FIRST).map(({ address, main }) => `${address}.${main}`))
+  }
+  showMessages(filter.value, paused.value)
+}
+
+function apply(tick: Tick): void {
+  if (tick.values) {
+    for (const [address, shown, number] of tick.values) {
+      values.set(address, { shown, number, changedMs: values.has(address) ? performance.now() : undefined })
+    }
+    valuesTick.value++
+  }
+  const added = linesOf(tick)
+  if (added.length > 0) lines.value = [...lines.value, ...added].slice(-LINES_MAX)
+  if (tick.faults) faults.value = tick.faults
+  if (tick.connected) connected.value = tick.connected
+  if (!tick.agents) return
+  agents.value = tick.agents
+  chartAgents(tick.timeMs, tick.agents)
+  chartValues(tick.timeMs, address => values.get(address)?.number)
+}
+
+/** Nothing arrives while paused but what was on its way. */
+function linesOf({ messages = [], omitted = 0 }: Tick): Line[] {
+  if (paused.value) return []
+  const added: Line[] = messages.map(message => ({ id: ++lastLine, message }))
+  if (omitted > 0) added.push({ id: ++lastLine, omitted })
+  return added
+}

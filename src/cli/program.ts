@@ -1,0 +1,157 @@
+/**
+ * The command `vhost-user-scmi`: parses arguments. No logic, and nothing that takes time to load: what commands do is in
+ * cli/, and loaded when it is wanted.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Endpoint } from '../device/endpoint.js'
+import { presetNames } from '../platform/file/presets.js'
+import { bugText, errorCode, FailedError, InterruptedError, OperatorError } from '../support/errors.js'
+import { LOG_LEVELS } from '../support/log-levels.js'
+import { own } from '../support/own.js'
+import { version } from '../support/version.js'
+import { fileMode, oneLine, pollUs, repeated, wholeNumber } from './arguments.js'
+import { addBenchCommand } from './bench.js'
+import { addCtlCommand } from './ctl.js'
+import { controlOption, httpOption, metricsOption } from './open-options.js'
+import { addPlatformCommand } from './platform.js'
+import { addSendCommand } from './send.js'
+import type { ServeCommandOptions } from './serve.js'
+import { SUBCOMMANDS, type Subcommand } from './subcommands.js'
+import { addTraceCommand } from './trace.js'
+
+const EXIT_FAILURE = 1
+const EXIT_USAGE = 2
+const EXIT_INTERRUPTED = 130
+
+/** Collects NAME=PATH options. */
+function agentEndpoint(text: string, others: Record<string, Endpoint>): Record<string, Endpoint> {
+  const [, name, socketPath] = /^([^=]+)=(.+)$/.exec(text) ?? []
+  if (name === undefined || socketPath === undefined) throw new InvalidArgumentError('Write NAME=PATH.')
+  if (own(others, name)) throw new InvalidArgumentError(`Agent ${name} has a socket already.`)
+  return { ...others, [name]: { socketPath } }
+}
+
+const program = new Command('vhost-user-scmi')
+  .description('A virtual SCMI platform: serves a virtio SCMI device to QEMU over vhost-user.')
+  .addOption(
+    new Option('--socket-path <path>', 'listen on this Unix socket; QEMU connects to it').conflicts(['connect', 'fd']),
+  )
+  .addOption(
+    new Option('--connect <path>', 'dial a QEMU that listens (server=on), again whenever it drops').conflicts('fd'),
+  )
+  .addOption(new Option('--fd <n>', 'use this inherited socket, listening or connected').argParser(wholeNumber()))
+  .addOption(
+    new Option('--agent <name=path>', 'listen on this socket for this agent; once for each guest')
+      .argParser(agentEndpoint)
+      .default({}, 'one agent'),
+  )
+  .addOption(
+    new Option('--socket-mode <mode>', 'permissions of the sockets it listens on: who may write may connect')
+      .argParser(fileMode)
+      .default(0o600, '0600'),
+  )
+  .addOption(
+    new Option(
+      '--release-after <seconds>',
+      'listening: keep what a guest holds for so long after its QEMU broke off, which may dial again; 0: not at all',
+    )
+      .argParser(wholeNumber(0, 999_999))
+      .default(30),
+  )
+  .option(
+    '--platform <file|preset>',
+    `the platform to serve: a YAML file, or a preset (${presetNames().join(', ')})`,
+    'demo',
+  )
+  .addOption(
+    new Option('--plugin <file|name>', "add a plug-in's protocols: an ES module, or one of the package; repeatable")
+      .argParser(repeated)
+      .default([], 'none'),
+  )
+  .addOption(
+    new Option('--log-level <level>', 'trace shows every message, decoded').choices(LOG_LEVELS).default('info'),
+  )
+  .option('--json', 'log one JSON object a line', false)
+  .addOption(
+    new Option(
+      '--poll-us <n|auto>',
+      'watch the ring this many microseconds after work before sleeping; 0: never; auto: while that pays',
+    )
+      .argParser(pollUs)
+      .default('auto'),
+  )
+  .option('--state <file>', 'keep the state that guests have set here, and go on from it after a crash or restart')
+  .option('--trace <file>', "record every message to a file for Perfetto's viewer and `vhost-user-scmi trace`")
+  .addOption(controlOption)
+  .addOption(httpOption)
+  .addOption(metricsOption)
+  .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
+  .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
+  .version(version, '-V, --version', 'print the version; with --json also commit and addon, for reports of faults')
+  .allowExcessArguments(false)
+  // Options before a subcommand are the program's, those after it are the subcommand's.
+  .enablePositionalOptions()
+  .configureOutput({ outputError: (text, write) => write(`vhost-user-scmi: ${oneLine(text)} (see --help)\n`) })
+  .addHelpText(
+    'after',
+    `
+Examples:
+  vhost-user-scmi --socket-path /tmp/scmi.sock
+      serve the demo platform, then start the guest beside it:
+  qemu-system-aarch64 -machine virt,gic-version=3,memory-backend=mem -cpu cortex-a57 -m 256 \\
+      -object memory-backend-memfd,id=mem,size=256M,share=on \\
+      -chardev socket,id=scmi,path=/tmp/scmi.sock -device vhost-user-scmi-pci,chardev=scmi …
+      (\`scmi-lab boot --print-command\` prints a whole line, device tree and all)
+  vhost-user-scmi --connect /tmp/scmi.sock --platform board.yaml
+      for a QEMU with -chardev socket,…,server=on: survives restarts of either side
+  vhost-user-scmi --connect /tmp/scmi.sock --state /var/lib/scmi/board.state
+      under a supervisor: a guest whose back end is killed finds its rates, levels and subscriptions as they were
+  vhost-user-scmi --socket-path /tmp/scmi.sock --http 8080
+      prints a link that opens once: live values, messages and charts, and controls to set, notify and break things
+
+Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or path.`,
+  )
+  .exitOverride()
+  .action(async (options: ServeCommandOptions) => (await import('./serve.js')).run(options))
+const adders: Record<Subcommand, (program: Command) => void> = {
+  platform: addPlatformCommand,
+  trace: addTraceCommand,
+  bench: addBenchCommand,
+  ctl: addCtlCommand,
+  send: addSendCommand,
+}
+for (const name of SUBCOMMANDS) adders[name](program)
+
+/** Does what the command line says. Returns the exit code, unless signals or handles decide when the process ends. */
+export async function main(): Promise<number | undefined> {
+  // Who reads may have seen enough: `platform show large | head`.
+  process.stdout.on('error', error => {
+    if (errorCode(error) === 'EPIPE') process.exit()
+    console.error(`vhost-user-scmi: can't write the output: ${error.message}`)
+    process.exit(EXIT_FAILURE)
+  })
+  // By QEMU's conventions for back-end programs this option wins over all others, right or wrong.
+  if (process.argv.includes('--print-capabilities')) {
+    console.log(JSON.stringify({ type: 'scmi', features: [] }))
+    return 0
+  }
+  const words = process.argv.slice(2)
+  if (words.length === 2 && words.includes('--version') && words.includes('--json')) {
+    const { versionDetails } = await import('./version-details.js')
+    console.log(JSON.stringify(versionDetails(), undefined, 2))
+    return 0
+  }
+  try {
+    await program.parseAsync()
+    return undefined
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
+    if (error instanceof InterruptedError) return EXIT_INTERRUPTED
+    if (error instanceof OperatorError || error instanceof FailedError) {
+      console.error(`vhost-user-scmi: ${error.message}`)
+      return error instanceof OperatorError ? EXIT_USAGE : EXIT_FAILURE
+    }
+    console.error(bugText(error))
+    return EXIT_FAILURE
+  }
+}

@@ -1,0 +1,112 @@
+/** Where a device's front ends come from, and keeping that open: listen, dial and redial, or an inherited socket. */
+import type { Timer } from '../platform/core/time.js'
+import { errorCode, OperatorError } from '../support/errors.js'
+import { claimSocketPath, releaseSocketPath, socketIdentity } from '../support/socket-path.js'
+import type { Device, DeviceChange } from './device.js'
+
+/** How long a dialling device waits before it tries again. */
+const REDIAL_MS = 100
+
+/** How long a listening device keeps what a driver holds after its front end broke off. */
+export const RELEASE_AFTER_MS = 30_000
+
+export type Endpoint =
+  /** Listen on this path; QEMU connects. */
+  | { socketPath: string }
+  /** QEMU listens on this path (`server=on`); dial it, and again whenever it drops. */
+  | { connectPath: string }
+  /** An inherited socket, listening or connected. */
+  | { fd: number }
+
+export interface EndpointOptions {
+  /** Milliseconds for which a listening device keeps what a driver holds after its front end broke off. */
+  releaseAfterMs?: number | undefined
+  /** Permissions of the file of a socket that it listens on; default: 0600, the user's own. */
+  socketMode?: number | undefined
+}
+
+/** An endpoint in use by a device. */
+export class OpenEndpoint {
+  readonly #device: Device
+  readonly endpoint: Endpoint
+  #socketIdentity: string | undefined
+  #redial: NodeJS.Timeout | undefined
+  readonly #releaseAfterMs: number
+  #release: Timer | undefined
+
+  private constructor(device: Device, endpoint: Endpoint, releaseAfterMs: number) {
+    this.#device = device
+    this.endpoint = endpoint
+    this.#releaseAfterMs = releaseAfterMs
+  }
+
+  /** Resolves when connections are accepted, or dialling has begun. Throws OperatorError if that can't be. */
+  static async open(
+    device: Device,
+    endpoint: Endpoint,
+    { releaseAfterMs = RELEASE_AFTER_MS, socketMode }: EndpointOptions = {},
+  ): Promise<OpenEndpoint> {
+    const open = new OpenEndpoint(device, endpoint, releaseAfterMs)
+    const { native } = device
+    device.on('change', open.#onChange)
+    if ('fd' in endpoint) {
+      operatorsFault(`--fd ${endpoint.fd}`, () => native.adopt(endpoint.fd))
+    } else if ('connectPath' in endpoint) {
+      open.#dial(endpoint.connectPath)
+    } else {
+      await claimSocketPath(endpoint.socketPath)
+      operatorsFault(endpoint.socketPath, () => native.listen(endpoint.socketPath, socketMode))
+      open.#socketIdentity = socketIdentity(endpoint.socketPath)
+    }
+    return open
+  }
+
+  readonly #onChange = (change: DeviceChange): void => {
+    if (change === 'connected') this.#release?.cancel()
+    if (change !== 'disconnected') return
+    if ('connectPath' in this.endpoint) this.#dial(this.endpoint.connectPath)
+    else this.#releaseLater(this.#device.endedInOrder ? 0 : this.#releaseAfterMs)
+  }
+
+  /**
+   * A front end that connects to a listening socket takes its guest with it when it goes: what that guest held must not
+   * stay switched on for ever. One that stopped its rings before does not come back for it. One that broke off may be a QEMU
+   * told to reconnect, which dials again every few seconds and resumes its rings: it finds its state within this time. A device that dials never gives up its guest's state: QEMU has the listening end just so that the
+   * connection can drop under a running guest, which knows nothing of it and resumes whenever we get through. Should a
+   * new QEMU answer instead, then its driver starts a fresh ring, which releases what the last one held.
+   */
+  #releaseLater(ms: number): void {
+    this.#release?.cancel()
+    const { time } = this.#device.agent.platform
+    this.#release = time.after(ms * 1000, () => this.#device.forgetDriver())
+  }
+
+  /** State of a former process is kept for as long, should its front end be gone. */
+  releaseUnlessResumed(): void {
+    if (!('connectPath' in this.endpoint)) this.#releaseLater(this.#releaseAfterMs)
+  }
+
+  /** Dials until the front end listens. */
+  #dial(path: string): void {
+    if (operatorsFault(path, () => this.#device.native.dial(path))) return
+    this.#redial = setTimeout(() => this.#dial(path), REDIAL_MS)
+  }
+
+  /** Ends dialling and waiting, and removes the socket file; the device itself is closed by its owner. */
+  close(): void {
+    this.#device.off('change', this.#onChange)
+    clearTimeout(this.#redial)
+    this.#release?.cancel()
+    if ('socketPath' in this.endpoint) releaseSocketPath(this.endpoint.socketPath, this.#socketIdentity)
+  }
+}
+
+/** Runs `open`, turning a system error into one line for the operator. */
+function operatorsFault<T>(subject: string, open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    throw new OperatorError(`${subject}: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * The addon's typed surface, and the only one to load it.
+ *
+ * Native code owns the vhost-user session, the rings, memory mappings, barriers and address checks; TypeScript owns the
+ * meaning of the bytes. They meet in one shared array per device, crossed once per batch:
+ *
+ *   kick → native takes up to BATCH_MAX chains → onBatch(count) → native publishes every reply, signals once
+ *
+ * Guest memory is lent as DataViews ("windows") over the mapping itself. A window lives until the next MEMORY event:
+ * native detaches it before it unmaps, so a stale view throws and never reads unmapped memory.
+ */
+import { loadAddon } from '../support/addon.js'
+import { HEADER_COUNT } from './batch.js'
+
+/** Queue numbers of a virtio SCMI device (virtio 1.3 §5.17.2). */
+export const CMDQ = 0
+export const EVENTQ = 1
+
+/** Feature bits the device may offer (virtio 1.3 §5.17.3, §6). */
+export const VIRTIO_SCMI_F_P2A_CHANNELS = 0
+
+/** MESSAGE_MAX: bytes of one message that scratch memory holds, for chains that do not lie in one piece of one window. */
+export { MESSAGE_MAX } from '../wire/header.js'
+export * from './batch.js'
+
+/** What `onEvent` reports; `queue`, `value` and `text` carry what the comment says, else -1, 0 and ''. */
+export const NativeEvent = {
+  /** A front end is connected. */
+  CONNECTED: 0,
+  /** It is gone; `text` is the reason. All windows are detached, all rings stopped. */
+  DISCONNECTED: 1,
+  /** The memory table changed: call `windows()` again. */
+  MEMORY: 2,
+  /**
+   * Ring `queue` started: it is set up and enabled. `value` 1 if it is fresh: base 0 and used.idx 0, so a new driver, not
+   * a resumed one. A ring that goes on over new memory says nothing: MEMORY does.
+   */
+  QUEUE_STARTED: 3,
+  /** Ring `queue` was stopped or disabled by the front end. */
+  QUEUE_STOPPED: 4,
+  /**
+   * Ring `queue` was stopped by us because the guest broke a rule; `text` says which, with indexes and addresses. `value`
+   * 1 if the guest is not to blame: `breakRing` did it.
+   */
+  QUEUE_FAULT: 5,
+  /** A request of the front end was refused, or something it gave us is of no use; `text` names it and says why. */
+  REFUSED: 6,
+  /** The driver made event buffers available on ring `queue`. */
+  EVENT_BUFFERS: 7,
+} as const
+export type NativeEvent = (typeof NativeEvent)[keyof typeof NativeEvent]
+
+export interface NativeOptions {
+  /** VIRTIO_SCMI_F_P2A_CHANNELS is offered (default true). */
+  events?: boolean
+  /** Bit numbers taken out of the offer, e.g. 28 (INDIRECT_DESC) or 29 (EVENT_IDX). */
+  withoutFeatures?: number[]
+  /** Offer VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS. Off by default: QEMU then sends no memory after a reconnect. */
+  memSlots?: boolean
+  /**
+   * Microseconds to watch the ring after work before sleeping; 0 sleeps at once; at most 1,000,000. 'auto' (default): 50,
+   * but not where watching found nothing a moment ago.
+   */
+  pollUs?: number | 'auto'
+  /**
+   * Answer entries 0..count-1 of `batch`: read each request, write each reply, set ENTRY_WRITTEN, which is 0 before. Must
+   * not throw (the batch is published all the same, then the error is uncaught), and must not call back into this device
+   * except `peekEvent` and `commitEvent`. Chains with a readable part behind a writable one never come here: they are
+   * given back with used.len 0.
+   */
+  onBatch: (count: number) => void
+  onEvent: (event: NativeEvent, queue: number, value: number, text: string) => void
+}
+
+/** Nanoseconds: what half of all, 99 %, 99.9 % and all do not exceed, each at most 2 % too long. */
+export interface LatenciesNs {
+  p50: number
+  p99: number
+  p999: number
+  max: number
+}
+
+/**
+ * One virtio SCMI device: one socket, at most one front end at a time, one command queue, one event queue.
+ *
+ * `listen`, `adopt` and `dial` throw while the device listens or has a front end. After `close`, every method throws but
+ * `latencies` and `close` itself. `onEvent` and `onBatch` are called from the event loop, never from within a method.
+ */
+export interface NativeDevice {
+  readonly batch: Uint32Array
+  readonly times: Float64Array
+  /** Window 0 is scratch memory, the others the guest's memory, at most 1 GiB each. */
+  windows(): DataView[]
+  /** Binds and listens on a Unix socket, whose file gets the permissions `mode`, default 0600. Throws an Error with `code` (EADDRINUSE, EACCES …) and a readable message. */
+  listen(path: string, mode?: number): void
+  /** Takes an inherited Unix socket, listening or connected (found out by SO_ACCEPTCONN). Throws if it is neither. */
+  adopt(fd: number): void
+  /** Connects to a listening front end; false if nobody listens there (ENOENT, ECONNREFUSED). Throws on other errors. */
+  dial(path: string): boolean
+  /**
+   * Looks at the next event buffer without taking it, and fills EVENT_ENTRY's reply words. Returns its capacity in bytes,
+   * or -1: no buffer is available or the event queue is not running.
+   */
+  peekEvent(): number
+  /** Returns the peeked buffer with `written` bytes to the driver and signals as the ring's rules ask. */
+  commitEvent(written: number): void
+  /**
+   * Publishes the reply of a message that onBatch answered with WRITTEN_LATER: as many of the bytes as there is room for,
+   * and their number as used.len, or `usedLength` if that is given. False if there is no such message any more: it is
+   * answered, or the ring was stopped, reset or moved to other memory since. A held message stays in flight for the front
+   * end's inflight region, so that it comes again after a reconnect.
+   */
+  completeHeld(ticket: number, reply: Uint8Array, usedLength?: number): boolean
+  /**
+   * Stops ring `queue` as if the guest had broken a rule (QUEUE_FAULT, the ring's error descriptor), as a device that
+   * breaks down does. Nothing happens if it does not run. It runs again after the front end has reset it.
+   */
+  breakRing(queue: number): void
+  /** The feature bits of the last SET_FEATURES, as a number (all bits are below 2^53). */
+  features(): number
+  /** How long messages took so far, from taking them from the ring to publishing their replies; all 0 if there were none. */
+  latencies(): LatenciesNs
+  /**
+   * Rings, handles, mappings and sockets go, silently; the object can't be used again. Never unlinks the socket file.
+   * Needed: an open device keeps the process alive while it listens or has a front end, and itself in memory.
+   */
+  close(): void
+}
+
+/** The addon's own device: enters JavaScript once for all the batches of a visit. */
+interface AddonDevice extends NativeDevice {
+  /** Within `onBatches`: publishes the batch, watches the ring, takes the next batch and sets HEADER_COUNT. */
+  readonly nextBatch: () => void
+}
+
+interface Addon {
+  /** The compiler that built it, as "gcc 12.2.0". */
+  compiler: string
+  Device: new (options: Omit<NativeOptions, 'onBatch'> & { onBatches: () => void }) => AddonDevice
+  /** flock(2), exclusive, without waiting. */
+  lockFile(fd: number): boolean
+  stallWatch: {
+    start(limitMs: number): void
+    beat(): void
+    numberOf(name: string): number
+    enter(number: number): number
+  }
+}
+
+let loaded: Addon | undefined
+/** Not before it is needed: help and mistakes are told without. */
+function addon(): Addon {
+  loaded ??= loadAddon<Addon>('#native')
+  return loaded
+}
+
+/** See native/stall_watch.h. */
+export function stallWatch(): Addon['stallWatch'] {
+  return addon().stallWatch
+}
+
+/** Creates a device that nobody can reach yet: call `listen`, `adopt` or `dial` next. */
+export function createDevice({ onBatch, ...options }: NativeOptions): NativeDevice {
+  const device = new (addon().Device)({ ...options, onBatches })
+  const { batch, nextBatch } = device
+  // Hot code. The loop is here because a call into JavaScript takes ten times as long as one out of it.
+  function onBatches(): void {
+    do {
+      onBatch(batch[HEADER_COUNT]!)
+      nextBatch()
+    } while (batch[HEADER_COUNT] !== 0)
+  }
+  return device
+}
+
+/**
+ * Locks a file that is open here, for as long as it stays open; false if another open file of it is locked, here or in
+ * another process. Throws an Error with `code` if its file system has no locks.
+ */
+export function lockFile(fd: number): boolean {
+  return addon().lockFile(fd)
+}
+
+/** The compiler that built the addon. */
+export const addonCompiler = (): string => addon().compiler

@@ -1,0 +1,243 @@
+/**
+ * What plug-ins do wrong stays theirs. Protocols of plug-ins are wrapped when they are loaded, so that those of the package pay
+ * nothing: a handler that throws, or returns something that is no status, is a bug that is named once; code of a plug-in that
+ * never ends is named by a thread (native/stall_watch.h), since nothing here runs any more.
+ */
+import type { stallWatch } from '../device/native.js'
+import type { Platform } from '../platform/core/platform.js'
+import type { ResourceKind } from '../platform/core/resource.js'
+import type { AgentState, Command, Protocol } from '../protocols/declaration/protocol.js'
+import { OperatorError } from '../support/errors.js'
+import { STATUS_NAMES } from '../wire/status.js'
+
+/** How long code of a plug-in may keep everything else waiting before that is told. */
+const STALL_MS = 5000
+/** Several in that time, on a busy machine too. */
+const BEAT_MS = 200
+/** For the import of one, which may compile and read a lot. */
+const IMPORT_MS = 10_000
+/** Kinds of errors that are told, at most. */
+const DROPPED_MAX = 100
+/** Statuses below are the vendors' (SCMI v3.2 §4.1.4). */
+const VENDOR_STATUS_MAX = -128
+
+/** A bug of a plug-in, in answering a message: that gets GENERIC_ERROR. */
+export class PluginBug extends Error {
+  override name = 'PluginBug'
+  /** Nobody has been told yet. */
+  readonly isNews: boolean
+
+  constructor(problem: string, isNews: boolean) {
+    super(problem)
+    this.isNews = isNews
+  }
+}
+
+/** The thread, once a plug-in was loaded from a file. */
+let watch: ReturnType<typeof stallWatch> | undefined
+
+/** See native/stall_watch.h. */
+const enter = (number: number): number => watch?.enter(number) ?? 0
+
+const numbers = new Map<string, number>()
+
+/** What the thread calls `name`. */
+function numberOf(name: string): number {
+  const number = numbers.get(name) ?? watch?.numberOf(name) ?? 0
+  numbers.set(name, number)
+  return number
+}
+
+/** Runs `work`, which is named by `name` should it never end. */
+function watched<T>(name: string, work: () => T): T {
+  const before = enter(numberOf(name))
+  try {
+    return work()
+  } finally {
+    enter(before)
+  }
+}
+
+/** Where plug-ins lie, as URLs that end in a slash. */
+const folders = new Set<string>()
+
+/**
+ * The module of a plug-in, with `load` to import it. Throws OperatorError if that does not end; one that loops is named by the
+ * thread, and no signal handler is there yet: SIGTERM ends the process.
+ */
+export async function importWatched(
+  file: string,
+  url: string,
+  load: (url: string) => Promise<object>,
+): Promise<object> {
+  if (!watch) {
+    const { stallWatch } = await import('../device/native.js')
+    const started = stallWatch()
+    watch = started
+    started.start(STALL_MS)
+    setInterval(() => started.beat(), BEAT_MS).unref()
+    // Not before the listener is there.
+    process.on('newListener', event => String(event).startsWith('SIG') && setImmediate(() => started.beat()))
+  }
+  folders.add(new URL('.', url).href)
+  const before = enter(numberOf(`plug-in ${file}: its import`))
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    const text = `${file}: is not loaded after ${IMPORT_MS / 1000} s: its top level awaits what does not come`
+    timer = setTimeout(() => reject(new OperatorError(text)), IMPORT_MS)
+  })
+  try {
+    return await Promise.race([load(url), limit])
+  } finally {
+    clearTimeout(timer)
+    enter(before)
+  }
+}
+
+/** Whether an error that nobody caught comes from code of a plug-in, by its stack. */
+function isOfPlugin(error: unknown): boolean {
+  const stack = error instanceof Error ? error.stack : undefined
+  return stack === undefined || [...folders].some(folder => stack.includes(folder))
+}
+
+/**
+ * Has errors that a plug-in lets drop, in timers and promises, told in place of ending the process. For the owner of the process;
+ * does nothing where no plug-in was loaded from a file. Others end it, as they would.
+ */
+export function surviveDroppedErrors(tell: (problem: string) => void): void {
+  if (folders.size === 0) return
+  const told = new Set<string>()
+  const survive = (error: unknown): void => {
+    if (!isOfPlugin(error)) {
+      console.error(error)
+      process.exit(1)
+    }
+    const problem = `a plug-in dropped ${firstLine(error)} (a bug of the plug-in)`
+    if (told.has(problem) || told.size === DROPPED_MAX) return
+    told.add(problem)
+    tell(problem)
+  }
+  process.on('uncaughtException', survive)
+  process.on('unhandledRejection', survive)
+}
+
+const guardedProtocols = new WeakMap<Protocol, Protocol>()
+const guardedKinds = new WeakMap<ResourceKind, ResourceKind>()
+
+/** The same protocol, whose mistakes are named as those of `plugin`. A protocol has one such twin. */
+export function guarded(protocol: Protocol, plugin: string): Protocol {
+  const known = guardedProtocols.get(protocol)
+  if (known) return known
+  const prefix = `plug-in ${plugin}: protocol ${protocol.name}`
+  const commands = new Map(protocol.commands.map(command => [command, guardedCommand(command, prefix)]))
+  const twin: Protocol = {
+    ...protocol,
+    commands: [...commands.values()],
+    commandsOf: version => protocol.commandsOf(version).map(command => command && commands.get(command)),
+    attach: guardedAttach(protocol, prefix),
+    ...(protocol.resource ? { resource: guardedKind(protocol.resource, prefix) } : {}),
+  }
+  guardedProtocols.set(protocol, twin)
+  // A plug-in that is named twice is guarded once.
+  guardedProtocols.set(twin, twin)
+  return twin
+}
+
+function guardedCommand(command: Command, prefix: string): Command {
+  const name = `${prefix}: ${command.name}`
+  const number = numberOf(name)
+  const told = new Set<string>()
+  const bug = (problem: string): PluginBug => {
+    const isNews = !told.has(problem)
+    told.add(problem)
+    return new PluginBug(`${name} ${problem} (a bug of the plug-in); answered GENERIC_ERROR`, isNews)
+  }
+  const handler: Command['handler'] = (state, request, reply, protocol) => {
+    const before = enter(number)
+    let status: unknown
+    try {
+      status = command.handler(state, request, reply, protocol)
+    } catch (error) {
+      throw bug(`threw ${firstLine(error)}`)
+    } finally {
+      enter(before)
+    }
+    if (isStatus(status)) return status
+    if (status instanceof Promise) status.catch(() => {})
+    throw bug(`returned ${shown(status)}, which is no status`)
+  }
+  return { ...command, handler }
+}
+
+function isStatus(status: unknown): status is number {
+  if (typeof status !== 'number' || !Number.isInteger(status) || status > 0 || status < -0x8000_0000) return false
+  return status > -STATUS_NAMES.length || status <= VENDOR_STATUS_MAX
+}
+
+/** What was returned, in a word; -0 is 0, and no such case. */
+function shown(value: unknown): string {
+  if (value instanceof Promise) return 'a promise'
+  if (typeof value === 'number' || value === undefined || value === null) return String(value)
+  return typeof value === 'string' ? 'text' : `a value of type ${typeof value}`
+}
+
+const firstLine = (error: unknown): string => String(error).split('\n', 1)[0] ?? ''
+
+/** A state whose making failed: none of the handlers gets it. */
+class Broken implements AgentState {}
+
+const STATE_METHODS = ['release', 'permissionsChanged', 'save', 'restore', 'reportError'] as const
+
+/** At start-up the operator is told; a driver that starts later must not suffer more than its protocol does. */
+function guardedAttach(protocol: Protocol, prefix: string): Protocol['attach'] {
+  const told = new Set<string>()
+  const guard = <T>(platform: Platform, what: string, work: () => T): T | undefined => {
+    try {
+      return watched(`${prefix}: ${what}`, work)
+    } catch (error) {
+      const problem = `${prefix}: ${what} threw ${firstLine(error)} (a bug of the plug-in)`
+      if (!told.has(problem)) platform.tellBug(problem)
+      told.add(problem)
+      return undefined
+    }
+  }
+  return (platform, agentProtocol) => {
+    const isStart = (agentProtocol.state as AgentState | undefined) === undefined
+    let state: AgentState | undefined
+    if (isStart) state = asOperators(`${prefix}: attach`, () => protocol.attach(platform, agentProtocol))
+    else state = guard(platform, 'attach', () => protocol.attach(platform, agentProtocol)) ?? new Broken()
+    for (const method of STATE_METHODS) {
+      const original = state[method] as ((...args: unknown[]) => unknown) | undefined
+      if (typeof original !== 'function') continue
+      const value = (...args: unknown[]) => guard(platform, method, () => original.apply(state, args))
+      Reflect.defineProperty(state, method, { value, configurable: true, writable: true })
+    }
+    return state
+  }
+}
+
+/** Throws OperatorError, for whoever wrote the plug-in, in place of an error that is none. */
+function asOperators<T>(what: string, work: () => T): T {
+  try {
+    return watched(what, work)
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    throw new OperatorError(`${what} threw ${firstLine(error)} (a bug of the plug-in)`)
+  }
+}
+
+function guardedKind(kind: ResourceKind, prefix: string): ResourceKind {
+  const known = guardedKinds.get(kind)
+  if (known) return known
+  const twin: ResourceKind = {
+    ...kind,
+    create: (config, platform) => asOperators(`${prefix}: create`, () => kind.create(config, platform)),
+  }
+  for (const step of ['link', 'observe'] as const) {
+    const original = kind[step]
+    if (original) twin[step] = (...args) => asOperators(`${prefix}: ${step}`, () => original.apply(kind, args))
+  }
+  guardedKinds.set(kind, twin)
+  guardedKinds.set(twin, twin)
+  return twin
+}

@@ -1,0 +1,146 @@
+/**
+ * Plug-ins: modules that declare protocols of vendors, 0x80 and up, just as src/protocols does the standard ones. Loads
+ * them, and checks that they get along with the protocols that are there.
+ */
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { PROTOCOL_ATTRIBUTES, type Protocol } from '../protocols/declaration/protocol.js'
+import { errorCode, OperatorError } from '../support/errors.js'
+import { guarded, importWatched } from './plugin-guard.js'
+import { importPlugin } from './plugin-imports.js'
+
+/** A file or the name of a plug-in of this package; or its protocols, for callers that have loaded them themselves. */
+export type Plugin = string | Protocol | readonly Protocol[]
+
+/** Where to load a plug-in from: arguments of `loadPlugin`. */
+export interface PluginModule {
+  name: string
+  folder: string
+}
+
+/** Protocol ids are 8 bits wide, and those from 0x80 up are the vendors' (SCMI v3.2 §4.1.2). */
+const VENDOR_FIRST = 0x80
+const PROTOCOL_LAST = 0xff
+
+/** Of the file of a plug-in. */
+const BYTES_MAX = 10_000_000
+
+/** The plug-ins of this package, by name. */
+const bundled: ReadonlyMap<string, () => Promise<object>> = new Map([['imx', () => import('../plugins/imx/index.js')]])
+
+/** Names of the plug-ins of this package, sorted. */
+export function pluginNames(): string[] {
+  return [...bundled.keys()].sort()
+}
+
+/**
+ * The protocols of a plug-in. `nameOrFile` without slash and dot names one of this package; files are relative to
+ * `folder`. Throws OperatorError.
+ */
+export async function loadPlugin(nameOrFile: string, folder = '.'): Promise<readonly Protocol[]> {
+  const isFile = /[./]/.test(nameOrFile)
+  const module = await (isFile ? importFile(nameOrFile, folder) : importBundled(nameOrFile))
+  if (!('default' in module)) {
+    throw new OperatorError(`${nameOrFile}: has no default export; export a protocol, or an array of protocols`)
+  }
+  const exported = Array.isArray(module.default) ? module.default : [module.default]
+  return exported.map((candidate, i) => {
+    if (isProtocol(candidate)) return isFile ? guarded(candidate, nameOrFile) : candidate
+    const which = Array.isArray(module.default) ? `entry ${i} of the default export` : 'the default export'
+    throw new OperatorError(`${nameOrFile}: ${which} is not a protocol; make one with defineProtocol`)
+  })
+}
+
+/** `protocols` and those of `plugin`, whose name is for errors. Throws OperatorError if they don't get along. */
+export function withPlugin(
+  protocols: readonly Protocol[],
+  plugin: readonly Protocol[],
+  name: string,
+): readonly Protocol[] {
+  const all = [...protocols]
+  for (const protocol of plugin) {
+    // The platform file and the command line may name the same plug-in.
+    if (all.includes(protocol)) continue
+    const problem = conflict(protocol, all)
+    if (problem !== undefined) throw new OperatorError(`${name}: protocol ${protocol.name} ${problem}`)
+    all.push(protocol)
+  }
+  return all
+}
+
+async function importBundled(name: string): Promise<object> {
+  const load = bundled.get(name)
+  if (load) return load()
+  const known = pluginNames().join(', ')
+  throw new OperatorError(`${name}: there is no such plug-in in the package, only ${known}; for a file write ./${name}`)
+}
+
+async function importFile(file: string, folder: string): Promise<object> {
+  const path = resolve(folder, file)
+  try {
+    const stat = statSync(path)
+    if (!stat.isFile()) throw new OperatorError(`${file}: is not a file`)
+    if (stat.size > BYTES_MAX) throw new OperatorError(`${file}: is larger than ${BYTES_MAX} bytes`)
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    throw new OperatorError(
+      `${file}: ${errorCode(error) === 'ENOENT' ? 'there is no such file' : `can't be read (${errorCode(error)})`}`,
+    )
+  }
+  const url = pathToFileURL(path).href
+  try {
+    return await importWatched(file, url, importPlugin)
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    throw new OperatorError(`${file}${lineOf(error, url)}: can't be loaded: ${firstLine(error)}`)
+  }
+}
+
+/** `:12`, the line of the module at `url` that an error comes from, if it tells. */
+function lineOf(error: unknown, url: string): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const at = stack.indexOf(`${url}:`)
+  return at < 0 ? '' : (/^:\d+/.exec(stack.slice(at + url.length))?.[0] ?? '')
+}
+
+function firstLine(error: unknown): string {
+  return String(error).split('\n', 1)[0] ?? ''
+}
+
+function isProtocol(candidate: unknown): candidate is Protocol {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const { id, name, versions, attach, commands, events, commandsOf } = candidate as Partial<Protocol>
+  return (
+    Number.isInteger(id) &&
+    typeof name === 'string' &&
+    Array.isArray(versions) &&
+    versions.length > 0 &&
+    Array.isArray(commands) &&
+    Array.isArray(events) &&
+    typeof attach === 'function' &&
+    typeof commandsOf === 'function'
+  )
+}
+
+/** Keys of the platform file that are no sections. */
+const TOP_KEYS = ['vendor', 'sub_vendor', 'implementation_version', 'description', 'seed', 'agents', 'protocols']
+const RESERVED_KEYS = [...TOP_KEYS, 'devices', 'plugins']
+
+/** Why `protocol` can't be served beside `others`, if so. */
+function conflict(protocol: Protocol, others: readonly Protocol[]): string | undefined {
+  const { id, name, resource } = protocol
+  const hex = `0x${id.toString(16)}`
+  if (id < VENDOR_FIRST || id > PROTOCOL_LAST) return `has id ${hex}; ids of vendors are 0x80 to 0xff`
+  const sameId = others.find(other => other.id === id)
+  if (sameId) return `has id ${hex}, which is that of ${sameId.name}`
+  if (others.some(other => other.name === name)) return `has the name of another protocol`
+  if (!/^[a-z][a-z0-9_]*$/.test(name)) return 'has no name for a platform file; write lower-case letters, digits and _'
+  if (!protocol.commands.some(command => command.id === PROTOCOL_ATTRIBUTES)) return 'lacks PROTOCOL_ATTRIBUTES, 0x1'
+  if (!resource) return undefined
+  const { section } = resource
+  if (RESERVED_KEYS.includes(section)) return `has section ${section}, which every platform file can have`
+  // Protocols may share a kind of resource, not the name of two kinds.
+  const sameSection = others.find(other => other.resource !== resource && other.resource?.section === section)
+  return sameSection && `has section ${section}, which is that of ${sameSection.name}`
+}

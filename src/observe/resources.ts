@@ -1,0 +1,145 @@
+/**
+ * Resources of a running platform by address: `clock.uart.rate` is a property, `clock.uart` a resource, and its main
+ * property where one is meant, `clock` all of a kind. Reads, sets and watches them. Knows no transport.
+ */
+import type { Platform } from '../platform/core/platform.js'
+import {
+  type DescribedResource,
+  type Property,
+  type PropertyValue,
+  type ResourceGroup,
+  setFromText,
+} from '../platform/core/property.js'
+import type { ResourceKind } from '../platform/core/resource.js'
+import { RequestError } from '../support/errors.js'
+import { Watcher, type WatchOptions } from './watcher.js'
+
+/** One property of one resource. */
+export interface Place {
+  /** The whole address: `clock.uart.rate`. */
+  readonly address: string
+  readonly group: ResourceGroup
+  readonly resource: DescribedResource
+  readonly property: Property
+}
+
+/** A property and its value. */
+export interface Reading {
+  readonly place: Place
+  /** In the property's unit; undefined: it has none. */
+  readonly value: PropertyValue | undefined
+}
+
+/** More names than this are not listed in errors. */
+const LISTED = 24
+
+export class Resources {
+  readonly groups: readonly ResourceGroup[]
+  readonly #platform: Platform
+  readonly #places: readonly Place[]
+  readonly #byAddress: ReadonlyMap<string, Place>
+  /** By the address of a kind or resource. */
+  readonly #within = new Map<string, Place[]>()
+
+  /** Of those of `kinds` that the platform has. Throws RequestError if plug-ins declare two kinds of one name. */
+  constructor(platform: Platform, kinds: readonly ResourceKind[]) {
+    this.#platform = platform
+    this.groups = kinds.flatMap(kind =>
+      platform.has(kind) ? (kind.properties?.(platform.model(kind), platform) ?? []) : [],
+    )
+    const twice = this.groups.find((group, i) => this.groups.findIndex(other => other.kind === group.kind) !== i)
+    if (twice) throw new RequestError('ALREADY_EXISTS', `two plug-ins declare resources of the kind ${twice.kind}`)
+    this.#places = this.groups.flatMap(placesOf)
+    this.#byAddress = new Map(this.#places.map(place => [place.address, place]))
+    for (const place of this.#places) {
+      for (const address of new Set([place.group.kind, addressOf(place.group, place.resource)])) {
+        const within = this.#within.get(address)
+        if (within) within.push(place)
+        else this.#within.set(address, [place])
+      }
+    }
+  }
+
+  /** What addresses of kinds, resources and properties name, each once; without any, everything. Throws RequestError. */
+  select(addresses: readonly string[]): readonly Place[] {
+    if (addresses.length === 0) return this.#places
+    return [...new Set([...new Set(addresses)].flatMap(address => this.#named(address)))]
+  }
+
+  /** The property that an address names, itself or as the main one of a resource. Throws RequestError. */
+  place(address: string): Place {
+    const own = this.#byAddress.get(address)
+    if (own) return own
+    const within = this.#named(address)
+    const { resource, group } = within[0]!
+    const main = within.find(place => place.property.name === resource.main)
+    if (main && address === addressOf(group, resource)) return main
+    const text = `${address} is more than one property; name one of ${listed(within.map(place => place.address))}`
+    throw new RequestError('INVALID_ARGUMENT', text)
+  }
+
+  /** The values of what `addresses` name. Throws RequestError. */
+  read(addresses: readonly string[]): Reading[] {
+    this.#platform.time.refresh()
+    return this.select(addresses).map(reading)
+  }
+
+  /** Sets a property to what a person wrote, with its unit, as hardware would. Throws RequestError. */
+  set(address: string, text: string): Reading {
+    this.#platform.time.refresh()
+    const place = this.place(address)
+    setFromText(place.property, place.address, text)
+    return reading(place)
+  }
+
+  /** Watches what `addresses` name until the watcher is closed. Throws RequestError. */
+  watch(addresses: readonly string[], options: WatchOptions): Watcher {
+    return new Watcher(this.select(addresses), this.#platform.time, options)
+  }
+
+  #named(address: string): readonly Place[] {
+    const own = this.#byAddress.get(address)
+    if (own) return [own]
+    const within = this.#within.get(address)
+    if (within) return within
+    throw new RequestError(
+      'NOT_FOUND',
+      `there is no ${address || 'empty address'}; there are ${this.#besides(address)}`,
+    )
+  }
+
+  /** What there is instead of `address`, as far as that is right. */
+  #besides(address: string): string {
+    const named = address.slice(0, address.lastIndexOf('.'))
+    const resource = this.#within.get(named)
+    if (resource && named === addressOf(resource[0]!.group, resource[0]!.resource)) {
+      return listed(resource.map(place => place.address))
+    }
+    const group = this.groups.find(group => address.startsWith(`${group.kind}.`))
+    if (group) return listed(group.resources.map(resource => addressOf(group, resource)))
+    return listed(this.groups.map(group => group.kind))
+  }
+}
+
+function reading(place: Place): Reading {
+  return { place, value: place.property.read() }
+}
+
+function placesOf(group: ResourceGroup): Place[] {
+  return group.resources.flatMap(resource =>
+    resource.properties.map(property => {
+      return { address: `${addressOf(group, resource)}.${property.name}`, group, resource, property }
+    }),
+  )
+}
+
+/** `clock.uart`; of the only one of its kind, `system`. */
+export function addressOf({ kind }: ResourceGroup, { name }: DescribedResource): string {
+  return name === '' ? kind : `${kind}.${name}`
+}
+
+/** `a, b, c`, cut where there are many. */
+export function listed(names: readonly string[]): string {
+  if (names.length <= LISTED) return names.join(', ')
+  return `${names.slice(0, LISTED - 1).join(', ')} … ${names[names.length - 1]} (${names.length})`
+}

@@ -1,0 +1,89 @@
+/**
+ * Watches properties: what models tell of is looked at when the loop is idle, everything else at intervals. Changes that
+ * the listener has no time for are not queued: it gets the values of when it has.
+ */
+import { everyMs, type Time, type Timer } from '../platform/core/time.js'
+import type { Place, Reading } from './resources.js'
+
+export interface WatchOptions {
+  /** Milliseconds between looks at what models don't tell of, such as sensors; default 100. */
+  intervalMs?: number
+  /** Gets the values at the start, and then those that changed; not empty. */
+  onReadings(readings: Reading[]): void
+  /** Whether the listener has time for more; default: always. */
+  ready?(): boolean
+}
+
+const INTERVAL_MS = 100
+
+export class Watcher {
+  readonly #places: readonly Place[]
+  readonly #time: Time
+  readonly #options: WatchOptions
+  readonly #last: unknown[]
+  /** Positions of places by what models name them by. */
+  readonly #positions = new Map<object, number[]>()
+  /** Resources that have changed; all of them where a model does not say which. */
+  readonly #changed = new Set<object>()
+  readonly #ends: (() => void)[]
+  readonly #timer: Timer
+  #soon: NodeJS.Immediate | undefined
+
+  constructor(places: readonly Place[], time: Time, options: WatchOptions) {
+    this.#places = places
+    this.#time = time
+    this.#options = options
+    // No value is equal to it.
+    this.#last = new Array(places.length).fill(this)
+    places.forEach(({ resource: { of } }, i) => {
+      const positions = this.#positions.get(of)
+      if (positions) positions.push(i)
+      else this.#positions.set(of, [i])
+    })
+    const groups = new Set(places.map(place => place.group))
+    this.#ends = [...groups].flatMap(group => group.watch?.(this.#onChange) ?? [])
+    this.#timer = everyMs(options.intervalMs ?? INTERVAL_MS, () => this.#look())
+    this.#soon = setImmediate(() => this.#look())
+  }
+
+  close(): void {
+    this.#timer.cancel()
+    clearImmediate(this.#soon)
+    for (const end of this.#ends) end()
+  }
+
+  /** May be called from the hot path. */
+  readonly #onChange = (of: object | undefined): void => {
+    if (of && !this.#positions.has(of)) return
+    this.#changed.add(of ?? this)
+    this.#soon ??= setImmediate(this.#onIdle)
+  }
+
+  readonly #onIdle = (): void => {
+    this.#soon = undefined
+    const changed = [...this.#changed]
+    this.#changed.clear()
+    if (changed.includes(this)) this.#look()
+    else this.#tell(changed.flatMap(of => this.#positions.get(of) ?? []))
+  }
+
+  #look(): void {
+    this.#soon = undefined
+    this.#tell(this.#places.keys())
+  }
+
+  /** Those of `positions` whose values are others than the listener knows. */
+  #tell(positions: Iterable<number>): void {
+    if (this.#options.ready?.() === false) return
+    this.#time.refresh()
+    const readings: Reading[] = []
+    for (const i of positions) {
+      const place = this.#places[i]!
+      const value = place.property.read()
+      if (value === this.#last[i]) continue
+      this.#last[i] = value
+      readings.push({ place, value })
+    }
+    if (readings.length > 0) this.#options.onReadings(readings)
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Makes dist/vendor, part of `npm run compile` after the compiler: libraries that one view or one way in needs, each group in
+ * one file, so that who installs the package does not install them. What tsc made imports them from there; the program
+ * loads them when it is wanted, as before. Tests in TypeScript use node_modules.
+ */
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { writeThirdParty } from './third-party.mjs'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const folder = join(root, 'dist', 'vendor')
+const require = createRequire(import.meta.url)
+
+/** The control service and the traces' encoder: CommonJS, as the bundle that serves is (bundle.mjs). */
+const services = [
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  '@grpc/reflection',
+  'protobufjs',
+  'protobufjs/ext/descriptor/index.js',
+]
+/** `ctl top`: modules, as ink waits at its top level. */
+const terminal = ['ink', 'react']
+
+/** A file's name for a package's. */
+const plain = name =>
+  name
+    .replace(/\/index\.js$/, '')
+    .replaceAll(/[@/]/g, '-')
+    .replace(/^-/, '')
+
+/** The file, without extension, that has what `import name` has. */
+export const vendored = new Map([...services, ...terminal].map(name => [name, join(folder, plain(name))]))
+
+/** @grpc/reflection reads its own .proto beside its source. */
+const reflectionProtos = {
+  name: "reflection's protos",
+  setup({ onLoad }) {
+    onLoad({ filter: /@grpc\/reflection\/build\/src\/implementations\/.*\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll("__dirname, '../../proto/", "__dirname, 'proto/"),
+    }))
+  },
+}
+
+/** ink's tools for React's developers, which it loads only where DEV is set, and does not install. */
+const withoutDevelopersTools = {
+  name: "without developers' tools",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'nothing' }))
+    onLoad({ filter: /./, namespace: 'nothing' }, () => ({
+      contents: 'export default { initialize() {}, connectToDevTools() {} }',
+    }))
+  },
+}
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  absWorkingDir: root,
+  metafile: true,
+  minifyWhitespace: true,
+  minifySyntax: true,
+  logLevel: 'warning',
+}
+
+async function bundleServices() {
+  const members = services.map(name => `${JSON.stringify(name)}: require(${JSON.stringify(name)})`)
+  const stdin = { contents: `module.exports = { ${members.join(', ')} }`, resolveDir: root }
+  const file = join(folder, 'services.cjs')
+  const result = await build({ ...common, stdin, outfile: file, format: 'cjs', plugins: [reflectionProtos] })
+  for (const name of services) {
+    const member = `require('./services.cjs')[${JSON.stringify(name)}]`
+    writeFileSync(`${vendored.get(name)}.cjs`, `module.exports = ${member}\n`)
+    const names = Object.keys(require(name)).filter(name => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default')
+    const text = `import all from './${plain(name)}.cjs'\nexport default all\nexport const { ${names.join(', ')} } = all\n`
+    writeFileSync(`${vendored.get(name)}.js`, text)
+  }
+  cpSync(join(dirname(require.resolve('@grpc/reflection')), '../proto'), join(folder, 'proto'), { recursive: true })
+  return result.metafile
+}
+
+async function bundleTerminal() {
+  const { metafile } = await build({
+    ...common,
+    stdin: {
+      contents: `export * from 'ink'; export { createElement, useEffect, useState } from 'react'`,
+      resolveDir: root,
+    },
+    outfile: join(folder, 'terminal.js'),
+    format: 'esm',
+    // React's other half tells developers what they do wrong, and takes longer.
+    define: { 'process.env.NODE_ENV': '"production"' },
+    plugins: [withoutDevelopersTools],
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  })
+  for (const name of terminal) writeFileSync(`${vendored.get(name)}.js`, "export * from './terminal.js'\n")
+  return metafile
+}
+
+/** Puts the vendored modules into what the compiler made. */
+function redirect(folderOfCode) {
+  const names = [...vendored.keys()].map(name => name.replaceAll('/', '\\/')).join('|')
+  const imports = new RegExp(`(\\bfrom |\\bimport\\()(['"])(${names})\\2`, 'g')
+  for (const entry of readdirSync(folderOfCode, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.js')) continue
+    const path = join(entry.parentPath ?? entry.path, entry.name)
+    const text = readFileSync(path, 'utf8')
+    const changed = text.replaceAll(imports, (_, before, quote, name) => {
+      const target = relative(dirname(path), `${vendored.get(name)}.js`)
+      return `${before}${quote}${target.startsWith('.') ? target : `./${target}`}${quote}`
+    })
+    if (changed !== text) writeFileSync(path, changed)
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const metafiles = [await bundleServices(), await bundleTerminal()]
+  // The charts of `bench --report` are put into the page as they are (src/bench/report.ts).
+  const charts = dirname(dirname(require.resolve('chart.js')))
+  cpSync(join(charts, 'dist/chart.umd.min.js'), join(folder, 'chart.js'))
+  metafiles.push({ inputs: { [`${relative(root, charts)}/package.json`]: {} } })
+  writeThirdParty(folder, root, metafiles)
+  for (const name of ['src', 'qemu']) redirect(join(root, 'dist', name))
+}

@@ -1,0 +1,78 @@
+/** What the host sees of clocks, and can change as hardware does. */
+import { RequestError } from '../../support/errors.js'
+import {
+  flagProperty,
+  numberProperty,
+  onEvents,
+  PLATFORM_AGENT,
+  type Property,
+  type ResourceGroup,
+  textProperty,
+} from '../core/property.js'
+import { HERTZ, PERCENT } from '../core/unit-text.js'
+import { type Clock, type Clocks, DUTY_CYCLE, PHASE } from './model.js'
+
+const U32_MAX = 0xffff_ffff
+
+export function clockProperties(model: Clocks): ResourceGroup[] {
+  const resources = model.list.map(clock => ({
+    name: clock.name,
+    main: 'rate',
+    of: clock,
+    properties: [rate(model, clock), running(clock), ...parent(model, clock), ...extended(clock)],
+  }))
+  return [{ kind: 'clock', resources, watch: onEvents(model, 'rateChanged') }]
+}
+
+function rate(model: Clocks, clock: Clock): Property {
+  return numberProperty('rate', 'Frequency, whether or not it runs', HERTZ, {
+    read: () => clock.rateHz,
+    allowed: () => clock.rates ?? clock.range,
+    set: rateHz => model.setRate(clock, rateHz, PLATFORM_AGENT),
+  })
+}
+
+function running(clock: Clock): Property {
+  return flagProperty('enabled', 'It runs while anybody needs it; set: the platform itself does', {
+    read: () => clock.enabled,
+    set: enabled => {
+      clock.vote(PLATFORM_AGENT, enabled)
+      if (clock.enabled === enabled) return
+      const why = clock.critical ? 'it is critical' : 'an agent, or a clock that it feeds, needs it'
+      throw new RequestError('FAILED_PRECONDITION', `${clock.name} stays on: ${why}`)
+    },
+  })
+}
+
+function parent(model: Clocks, clock: Clock): Property[] {
+  if (clock.parents.length === 0) return []
+  return [
+    textProperty('parent', 'The clock that it is fed from', {
+      read: () => clock.parent?.name,
+      allowed: () => clock.parents.map(({ name }) => name),
+      set: name => {
+        const parent = clock.parents.find(parent => parent.name === name)
+        if (parent) model.setParent(clock, parent, PLATFORM_AGENT)
+      },
+    }),
+  ]
+}
+
+/** Duty cycle, phase and the vendor's values, as far as the clock has them. */
+function extended(clock: Clock): Property[] {
+  return [...clock.extended.keys()].map(type => {
+    const access = {
+      read: () => clock.extended.get(type),
+      set: (value: number) => clock.setExtended(type, value),
+    }
+    const words = () => ({ min: 0, max: U32_MAX, step: 1 })
+    if (type === DUTY_CYCLE) {
+      return numberProperty('duty_cycle', 'Part of the time that it is high', PERCENT, {
+        ...access,
+        allowed: () => ({ min: 1, max: 99, step: 1 }),
+      })
+    }
+    const name = type === PHASE ? 'phase' : `oem_0x${type.toString(16)}`
+    return numberProperty(name, 'Extended configuration value', undefined, { ...access, allowed: words })
+  })
+}

@@ -1,0 +1,169 @@
+/**
+ * What can be seen of a platform's resources from the host and, as far as hardware could change it, set: one description
+ * for everything that looks at a running platform. Kinds of resources declare theirs (`ResourceKind.properties`) with
+ * the functions here. Knows no transport.
+ */
+import type { EventEmitter } from 'node:events'
+import { RequestError } from '../../support/errors.js'
+import { own } from '../../support/own.js'
+import { formatQuantity, parseQuantity, spellingsOf, type Unit } from './unit-text.js'
+
+/** Who changes what the host sets: the platform itself. */
+export const PLATFORM_AGENT = 0
+
+export type PropertyValue = number | boolean | string
+
+/** Numbers from min to max; step 0: any of them. */
+export interface Range {
+  min: number
+  max: number
+  step: number
+}
+
+/** Values that a property can be set to. */
+export type Allowed<Value> = readonly Value[] | Range
+
+/** How a property is read and set. `set` is given allowed values only, and throws RequestError if it can't be now. */
+export interface Access<Value> {
+  /** Undefined: it has no value now, or none that could be read. */
+  read(): Value | undefined
+  /** Changes it as hardware does: agents are notified as of any other change. */
+  set?(value: Value): void
+  /** Default: everything of its type. */
+  allowed?(): Allowed<Value>
+  /** A word that can be set in place of a value, and what it does: `auto` gives the property back to the platform. */
+  word?: { name: string; set(): void }
+}
+
+export interface Property extends Access<PropertyValue> {
+  readonly name: string
+  readonly description: string
+  readonly type: 'number' | 'flag' | 'text'
+  /** What numbers count; undefined: nothing. */
+  readonly unit?: Unit | undefined
+}
+
+/** One resource and what there is to see of it. */
+export interface DescribedResource {
+  /** Empty: the only one of its kind. */
+  name: string
+  /** Name of the property that is meant where none is named; undefined: there is no such one. */
+  main?: string
+  properties: readonly Property[]
+  /** What the model's events name it by. */
+  of: object
+}
+
+/** The resources of one kind. */
+export interface ResourceGroup {
+  /** The first part of addresses: `clock` in `clock.uart.rate`. */
+  kind: string
+  resources: readonly DescribedResource[]
+  /** Calls `changed` after each change that the model tells of; returns what ends that. */
+  watch?: Watch
+}
+
+/** `of` is that of the resource; undefined: any of them. */
+export type Watch = (changed: (of: object | undefined) => void) => () => void
+
+/** Watches events of a model; those that name a resource do so in their first argument. */
+export function onEvents<Events extends Record<keyof Events, unknown[]>>(
+  model: EventEmitter<Events>,
+  ...events: (keyof Events & string)[]
+): Watch {
+  return changed => {
+    const emitter = model as unknown as EventEmitter
+    const listener = (of: unknown): void => changed(typeof of === 'object' && of !== null ? of : undefined)
+    for (const event of events) emitter.on(event, listener)
+    return () => {
+      for (const event of events) emitter.off(event, listener)
+    }
+  }
+}
+
+/** A number of `unit`, in that unit. */
+export function numberProperty(
+  name: string,
+  description: string,
+  unit: Unit | undefined,
+  access: Access<number>,
+): Property {
+  return { name, description, unit, type: 'number', ...(access as Access<PropertyValue>) }
+}
+
+/** Something that is so or not. */
+export function flagProperty(name: string, description: string, access: Access<boolean>): Property {
+  return { name, description, type: 'flag', ...(access as Access<PropertyValue>) }
+}
+
+/** A word; `allowed` says which. */
+export function textProperty(name: string, description: string, access: Access<string>): Property {
+  return { name, description, type: 'text', ...(access as Access<PropertyValue>) }
+}
+
+const WORDS: Readonly<Record<string, boolean>> = { on: true, yes: true, true: true, 1: true }
+const NOT_WORDS: Readonly<Record<string, boolean>> = { off: false, no: false, false: false, 0: false }
+
+/** More values than this are not listed. */
+const LISTED = 24
+
+/** A value for people: `85 °C`, `yes`; `-` if there is none. */
+export function valueText(property: Property, value: PropertyValue | undefined): string {
+  if (value === undefined) return '-'
+  if (typeof value === 'number') return formatQuantity(value, property.unit)
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  return value
+}
+
+/** What a property can be set to, for people. */
+export function allowedText(property: Property): string {
+  const { word } = property
+  const allowed = property.allowed?.()
+  let text: string
+  if (allowed && !('step' in allowed)) {
+    const texts = allowed.slice(0, LISTED).map(value => valueText(property, value))
+    if (allowed.length > LISTED) texts.push(`… (${allowed.length})`)
+    text = texts.join(', ')
+  } else if (allowed) {
+    const { min, max, step } = allowed
+    text = `${valueText(property, min)} to ${valueText(property, max)}`
+    if (step !== 0 && (step !== 1 || property.unit)) text += ` in steps of ${valueText(property, step)}`
+  } else if (property.type === 'flag') text = 'yes, no'
+  else if (property.unit) text = `a number of ${spellingsOf(property.unit).join(', ')}`
+  else text = property.type === 'text' ? 'any text' : 'a number'
+  return word ? [text, word.name].filter(Boolean).join(', or ') : text
+}
+
+/** Sets a property to what a person wrote. Throws RequestError, which says what is allowed; `address` is for that. */
+export function setFromText(property: Property, address: string, text: string): void {
+  if (!property.set) throw new RequestError('FAILED_PRECONDITION', `${address} can't be set, only read`)
+  if (property.word && text === property.word.name) {
+    property.word.set()
+    return
+  }
+  const value = parsed(property, text)
+  if (value === undefined || !isAllowed(property, value)) {
+    throw new RequestError(
+      'INVALID_ARGUMENT',
+      `${address} can't be ${text || 'empty'}; allowed: ${allowedText(property)}`,
+    )
+  }
+  property.set(value)
+}
+
+function parsed({ type, unit }: Property, text: string): PropertyValue | undefined {
+  if (type === 'text') return text
+  return type === 'flag' ? (own(WORDS, text) ?? own(NOT_WORDS, text)) : parseQuantity(text, unit)
+}
+
+function isAllowed(property: Property, value: PropertyValue): boolean {
+  const allowed = property.allowed?.()
+  if (!allowed) return true
+  if (!('step' in allowed)) return allowed.includes(value)
+  const { min, max, step } = allowed
+  if (typeof value !== 'number' || value < min || value > max) return false
+  if (step === 0) return true
+  const steps = (value - min) / step
+  // Volts and watts are fractions of what the platform counts in.
+  return Math.abs(steps - Math.round(steps)) < 1e-6
+}

@@ -1,0 +1,299 @@
+/**
+ * The platform file: YAML text to a checked configuration. Errors name file, line, column and field, and say what can be
+ * written instead. What the sections mean is the business of the resource kinds (core/resource.ts), which bring the schemas.
+ */
+import { z } from 'zod'
+import { own } from '../../support/own.js'
+import { NOT_FOUND, NOT_SUPPORTED } from '../../wire/status.js'
+import { ConfigError, type ConfigPath, show } from '../core/config-error.js'
+import { LIMITS } from '../core/count-limits.js'
+import { type ResourceKind, resourceNames } from '../core/resource.js'
+import { resourceName } from '../core/units.js'
+import { explain, type KnownKeys } from './config-issues.js'
+import { ConfigSource } from './config-source.js'
+import { repeatJsonSchema } from './repeats.js'
+
+export { ConfigError, type ConfigPath } from '../core/config-error.js'
+
+/** What the loader needs to know of a protocol; protocol declarations have it. */
+export interface ProtocolInfo {
+  name: string
+  /** Versions it can be served in, ascending, as major << 16 | minor. */
+  versions: readonly number[]
+  commands: readonly { delayed?: unknown }[]
+}
+
+/** What the platform file says about one protocol. */
+export interface ProtocolConfig {
+  /** Version to announce, as major << 16 | minor. */
+  version?: number | undefined
+  /** Most asynchronous commands of one agent that may be under way at once. */
+  max_pending_async?: number | undefined
+}
+
+/** Names of resources by section of the platform file. */
+export type ResourceNames = Record<string, string[] | undefined>
+
+/** A device of the Base protocol's permission commands: names of resources that are granted or taken together. */
+export interface DeviceConfig {
+  name: string
+  /** Resource names by section. */
+  resources: ResourceNames
+}
+
+/** One agent: a guest, on a socket of its own. */
+export interface AgentConfig {
+  /** 1 and up, in the order of the file; 0 is the platform. */
+  id: number
+  name: string
+  /** May change agents' permissions (Base protocol). */
+  trusted: boolean
+  /** What it may do with resources until a trusted agent says otherwise, and again when its permissions are reset. */
+  permissions: 'allowed' | 'denied'
+  /** Where its front end connects, unless the command line says it. */
+  socket: string | undefined
+  /** Names of the resources it sees, by section, in the order of its ids; a section that is left out is seen whole. */
+  resources: ResourceNames
+}
+
+export interface PlatformConfig {
+  vendor: string
+  subVendor: string
+  implementationVersion: number
+  description: string
+  /** Status that answers messages that a protocol does not have: NOT_FOUND or NOT_SUPPORTED. */
+  unknownMessage: number
+  /** Where pseudo-random values begin; the same seed gives the same values. */
+  seed: number
+  /** As the file lists them; none is one that sees everything. */
+  agents: AgentConfig[]
+  protocols: Record<string, ProtocolConfig | undefined>
+  devices: DeviceConfig[]
+  /** The parsed sections, each as its kind's schema returns it. */
+  sections: Record<string, unknown>
+}
+
+const identity = (what: string) =>
+  z.string().regex(/^[ -~]{0,15}$/, {
+    error: ({ input }) => `${show(input)} is not ${what}; write at most 15 ASCII characters`,
+  })
+
+function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
+  return z.strictObject({
+    vendor: identity('a vendor').describe(
+      'Vendor that BASE_DISCOVER_VENDOR answers; Linux switches on work-arounds for NXP and Qualcomm',
+    ),
+    sub_vendor: identity('a sub-vendor').default(''),
+    implementation_version: z.int().min(0).max(0xffff_ffff).default(0),
+    description: z.string().default(''),
+    unknown_message: z
+      .enum(['NOT_FOUND', 'NOT_SUPPORTED'])
+      .default('NOT_FOUND')
+      .describe('Answer to messages that a protocol does not have; some firmware, such as OP-TEE, says NOT_SUPPORTED'),
+    seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Where pseudo-random values begin'),
+    agents: z.array(agentSchema(kinds)).max(LIMITS.agents).default([]),
+    protocols: z
+      .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
+      .default({}),
+    devices: z.array(deviceSchema(kinds)).default([]),
+    plugins: z
+      .array(z.string())
+      .default([])
+      .describe("Modules with vendors' protocols: files, relative to this one, or names of plug-ins of the package"),
+  })
+}
+
+type PlatformFile = z.infer<ReturnType<typeof topSchema>> & Record<string, unknown>
+
+function platformSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]): z.ZodType<PlatformFile> {
+  const sections = Object.fromEntries(kinds.map(kind => [kind.section, kind.schema.optional()]))
+  return topSchema(protocols, kinds).extend(sections) as unknown as z.ZodType<PlatformFile>
+}
+
+function protocolSchema({ versions, commands }: ProtocolInfo): z.ZodType<ProtocolConfig> {
+  const schema = z.strictObject({ version: versionSchema(versions).optional() })
+  if (!commands.some(command => command.delayed)) return schema
+  return schema.extend({ max_pending_async: z.int().min(0).max(255).optional() })
+}
+
+const versionText = (version: number) => `${version >>> 16}.${version & 0xffff}`
+
+/** `3.1`, with or without quotes, or the version word 0x30001. */
+function versionSchema(versions: readonly number[]): z.ZodType<number> {
+  const texts = versions.map(versionText)
+  const notOne = (input: unknown) => `${show(input)} is not a version that is served; choose one of ${texts.join(', ')}`
+  return z
+    .union([z.number(), z.string()], { error: ({ input }) => notOne(input) })
+    .meta({ enum: [...texts, ...texts.map(Number), ...versions] })
+    .transform((input, context) => {
+      const version = versions.find(v => v === input || Number(versionText(v)) === Number(input))
+      if (version === undefined) context.addIssue({ code: 'custom', message: notOne(input), input })
+      return version ?? 0
+    })
+}
+
+/** Names of resources by section. */
+function resourcesSchema(kinds: readonly ResourceKind[]) {
+  const names = z.array(z.string())
+  return z.strictObject(Object.fromEntries(kinds.map(kind => [kind.section, names.optional()])))
+}
+
+function deviceSchema(kinds: readonly ResourceKind[]) {
+  return z.strictObject({ name: resourceName, resources: resourcesSchema(kinds) })
+}
+
+function agentSchema(kinds: readonly ResourceKind[]) {
+  return z.strictObject({
+    name: identity('a name'),
+    trusted: z
+      .boolean()
+      .optional()
+      .describe("May change agents' permissions (Base protocol); default: the first agent may, others may not"),
+    permissions: z
+      .enum(['allowed', 'denied'])
+      .default('allowed')
+      .describe(
+        'Whether it may use the resources that it sees, until a trusted agent says otherwise (Base protocol) and again after a reset',
+      ),
+    socket: z.string().optional().describe('Unix socket that its front end connects to'),
+    resources: resourcesSchema(kinds)
+      .prefault({})
+      .describe(
+        'What it sees, by section; a section left out is seen whole, one without names has its own as the only one',
+      ),
+  })
+}
+
+/** The JSON Schema of platform files, for editors. */
+export function platformJsonSchema(
+  protocols: readonly ProtocolInfo[],
+  kinds: readonly ResourceKind[],
+): z.core.JSONSchema.JSONSchema {
+  const schema = fileJsonSchema(protocols, kinds)
+  allowRepeats(schema)
+  return schema
+}
+
+/** Of what a file says when entries that stand for many are written out. */
+function fileJsonSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
+  return z.toJSONSchema(platformSchema(protocols, kinds), { io: 'input', target: 'draft-7' })
+}
+
+/** Maps in lists can have a `repeat`. */
+function allowRepeats(node: unknown): void {
+  if (typeof node !== 'object' || node === null) return
+  const { items } = node as { items?: { properties?: Record<string, unknown> } }
+  for (const child of Object.values(node)) allowRepeats(child)
+  if (items?.properties) items.properties.repeat = repeatJsonSchema
+}
+
+/**
+ * Checks a platform file and builds what it describes. Throws ConfigError for its first problem; errors of `build` get
+ * their place in the file.
+ */
+export function buildPlatform<T>(
+  source: ConfigSource,
+  protocols: readonly ProtocolInfo[],
+  kinds: readonly ResourceKind[],
+  build: (config: PlatformConfig) => T,
+): T {
+  const result = platformSchema(protocols, kinds).safeParse(source.data(), { reportInput: true })
+  if (!result.success) {
+    const known = fileJsonSchema(protocols, kinds) as KnownKeys
+    throw source.first(result.error.issues.flatMap(issue => explain(issue, known)))
+  }
+  try {
+    const config = configFrom(result.data, kinds)
+    checkNames(config, kinds)
+    return build(config)
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.place !== undefined) throw error
+    throw source.error({ path: error.path, text: error.problem, place: 'value' })
+  }
+}
+
+/** The same from the text of a platform file; `fileName` is for errors. */
+export function parsePlatformConfig<T>(
+  text: string,
+  fileName: string,
+  protocols: readonly ProtocolInfo[],
+  kinds: readonly ResourceKind[],
+  build: (config: PlatformConfig) => T,
+): T {
+  return buildPlatform(new ConfigSource(text, fileName), protocols, kinds, build)
+}
+
+function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): PlatformConfig {
+  const sections: Record<string, unknown> = {}
+  for (const { section } of kinds) if (own(file, section) !== undefined) sections[section] = file[section]
+  return {
+    vendor: file.vendor,
+    subVendor: file.sub_vendor,
+    implementationVersion: file.implementation_version,
+    description: file.description,
+    unknownMessage: file.unknown_message === 'NOT_FOUND' ? NOT_FOUND : NOT_SUPPORTED,
+    seed: file.seed,
+    agents: file.agents.map((agent, i) => {
+      return { ...agent, id: i + 1, trusted: agent.trusted ?? i === 0, socket: agent.socket }
+    }),
+    protocols: file.protocols,
+    devices: file.devices,
+    sections,
+  }
+}
+
+/**
+ * The agents to serve: those of the file and, under the names in `more`, others that see everything; without any, one.
+ * The first of all is trusted to set permissions unless the file says otherwise. Throws ConfigError if they are too many.
+ */
+export function agentsOf(config: PlatformConfig, more: readonly string[] = []): AgentConfig[] {
+  const agents = [...config.agents]
+  const names = agents.length + more.length === 0 ? ['guest'] : more
+  for (const name of names) {
+    if (agents.some(agent => agent.name === name)) continue
+    const id = agents.length + 1
+    agents.push({ id, name, trusted: id === 1, permissions: 'allowed', socket: undefined, resources: {} })
+  }
+  if (agents.length > LIMITS.agents) {
+    throw new ConfigError(
+      ['agents'],
+      `${agents.length} are too many, those of the command line counted; at most ${LIMITS.agents}`,
+    )
+  }
+  return agents
+}
+
+/** Devices and agents name resources that exist, agents are told apart by their names. */
+function checkNames(config: PlatformConfig, kinds: readonly ResourceKind[]): void {
+  const known = new Map<string, ReadonlySet<string>>()
+  for (const kind of kinds) {
+    const section = own(config.sections, kind.section)
+    if (section !== undefined) known.set(kind.section, new Set(resourceNames(kind, section)))
+  }
+  config.devices.forEach((device, i) => {
+    checkResources(known, device.resources, ['devices', i, 'resources'])
+  })
+  const agentNames = new Set<string>()
+  config.agents.forEach((agent, i) => {
+    checkResources(known, agent.resources, ['agents', i, 'resources'])
+    if (agentNames.has(agent.name)) throw new ConfigError(['agents', i, 'name'], `two agents are named ${agent.name}`)
+    agentNames.add(agent.name)
+  })
+}
+
+function checkResources(
+  known: ReadonlyMap<string, ReadonlySet<string>>,
+  resources: ResourceNames,
+  at: ConfigPath,
+): void {
+  for (const [section, names] of Object.entries(resources)) {
+    const listed = new Set<string>()
+    names?.forEach((name, i) => {
+      if (!known.get(section)?.has(name)) {
+        throw new ConfigError([...at, section, i], `nothing in ${section} is named ${show(name)}`)
+      }
+      if (listed.has(name)) throw new ConfigError([...at, section, i], `${name} is listed twice`)
+      listed.add(name)
+    })
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * List entries of a platform file that stand for many: `{ repeat: 100, name: 'clk_{i}', … }` is clk_0 to clk_99. Works on
+ * plain data, before any schema sees it, and remembers which entry of the text each one came from.
+ */
+import { ConfigError, type ConfigPath, show } from '../core/config-error.js'
+import { DEPTH_MAX, TOO_DEEP } from './yaml-text.js'
+
+type Map = Record<string, unknown>
+
+/** Far more than ids can number; a slip of the finger should not take all memory. */
+const ENTRIES_MAX = 100_000
+/** The same for all there is in a file: texts, numbers, lists and maps. */
+const VALUES_MAX = 1_000_000
+/** And for the characters of its texts. */
+const CHARACTERS_MAX = 4_000_000
+
+/** `{i}`, `{i % 8}` or `{i / 8}` in a text. */
+const PLACEHOLDER = /\{ *i *(?:([%/]) *([1-9]\d{0,5}) *)?\}/g
+
+/** What editors are told of `repeat`, as JSON Schema. */
+export const repeatJsonSchema = {
+  description:
+    'How many entries this one stands for, each with its number for {i} in texts: from 0, or count and from. ' +
+    '{i % n} is the remainder, {i / n} the whole quotient',
+  anyOf: [
+    { type: 'integer', minimum: 1, maximum: ENTRIES_MAX },
+    {
+      type: 'object',
+      properties: {
+        count: { type: 'integer', minimum: 1, maximum: ENTRIES_MAX },
+        from: { type: 'integer', minimum: 0 },
+      },
+      required: ['count'],
+      additionalProperties: false,
+    },
+  ],
+} as const
+
+export class Repeats {
+  /** For each list that grew, the positions that its entries had. */
+  readonly #positions = new WeakMap<readonly unknown[], number[]>()
+  #entries = 0
+  #values = 0
+  #characters = 0
+
+  /** The data with all entries written out, and what aliases share once for each. Throws ConfigError, whose path is one of the text. */
+  expand(data: unknown, path: ConfigPath = []): unknown {
+    this.#count(data, path)
+    // Aliases can make it deeper than the text is; where it begins says enough.
+    if (path.length > DEPTH_MAX) throw new ConfigError(path.slice(0, 1), TOO_DEEP)
+    if (Array.isArray(data)) return this.#expandList(data, path)
+    if (!isMap(data)) return data
+    return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, this.expand(value, [...path, key])]))
+  }
+
+  /** Takes note of one more value of the data that is written out. */
+  #count(value: unknown, path: ConfigPath): void {
+    if (++this.#values > VALUES_MAX) throw new ConfigError(path, `makes more than ${VALUES_MAX} values of the file`)
+    if (typeof value !== 'string') return
+    this.#characters += value.length
+    if (this.#characters > CHARACTERS_MAX) {
+      throw new ConfigError(path, `makes more than ${CHARACTERS_MAX} characters of the file`)
+    }
+  }
+
+  /** The path in the text of what is at `path` in the expanded data. */
+  origin(data: unknown, path: ConfigPath): ConfigPath {
+    let node = data
+    return path.map(part => {
+      const position = Array.isArray(node) ? this.#positions.get(node)?.[Number(part)] : undefined
+      node = (node as Map | undefined)?.[part]
+      return position ?? part
+    })
+  }
+
+  #expandList(list: readonly unknown[], path: ConfigPath): unknown[] {
+    const positions: number[] = []
+    const expanded = list.flatMap((entry, position) => {
+      const at = [...path, position]
+      const whole = this.expand(entry, at)
+      const entries = isMap(whole) && 'repeat' in whole ? this.#copies(whole, [...at, 'repeat']) : [whole]
+      for (const _ of entries) positions.push(position)
+      return entries
+    })
+    if (expanded.length > list.length) this.#positions.set(expanded, positions)
+    return expanded
+  }
+
+  #copies({ repeat, ...entry }: Map, path: ConfigPath): unknown[] {
+    const { count, from } = numbersOf(repeat, path)
+    this.#entries += count * mapsIn(entry)
+    if (this.#entries > ENTRIES_MAX) throw new ConfigError(path, `makes more than ${ENTRIES_MAX} entries of the file`)
+    return Array.from({ length: count }, (_, i) => this.#copy(entry, from + i, path))
+  }
+
+  #copy(value: unknown, i: number, path: ConfigPath): unknown {
+    const copy = this.#copied(value, i, path)
+    this.#count(copy, path)
+    return copy
+  }
+
+  #copied(value: unknown, i: number, path: ConfigPath): unknown {
+    if (typeof value === 'string') return withNumber(value, i)
+    if (Array.isArray(value)) {
+      const copy = value.map(entry => this.#copy(entry, i, path))
+      const positions = this.#positions.get(value)
+      if (positions) this.#positions.set(copy, positions)
+      return copy
+    }
+    if (!isMap(value)) return value
+    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.#copy(entry, i, path)]))
+  }
+}
+
+function isMap(value: unknown): value is Map {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** How many maps there are in `value`, itself among them. */
+function mapsIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  return Object.values(value).reduce((sum: number, entry) => sum + mapsIn(entry), Array.isArray(value) ? 0 : 1)
+}
+
+function withNumber(text: string, i: number): string {
+  return text.replace(PLACEHOLDER, (_, operator?: string, operand?: string) => {
+    const n = Number(operand)
+    return String(operator === '%' ? i % n : operator === '/' ? Math.floor(i / n) : i)
+  })
+}
+
+function numbersOf(repeat: unknown, path: ConfigPath): { count: number; from: number } {
+  if (!isMap(repeat)) return { count: wholeNumber(repeat, 1, path), from: 0 }
+  const { count, from = 0, ...others } = repeat
+  const unknown = Object.keys(others)[0]
+  if (unknown !== undefined) throw new ConfigError([...path, unknown], 'is not a known key; known keys: count, from')
+  return { count: wholeNumber(count, 1, [...path, 'count']), from: wholeNumber(from, 0, [...path, 'from']) }
+}
+
+function wholeNumber(value: unknown, min: number, path: ConfigPath): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= ENTRIES_MAX) return value
+  throw new ConfigError(path, `${show(value)} is not a number of entries; write ${min} to ${ENTRIES_MAX}`)
+}

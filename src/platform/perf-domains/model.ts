@@ -1,0 +1,389 @@
+/**
+ * Performance domains: their configuration, and their state with the rules that any agent's request must obey. Knows no
+ * bytes. A clock, a voltage, power and temperature can follow a domain's level: see supplies.ts and powercaps/loads.ts.
+ */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { LIMITS, U32_MAX } from '../core/count-limits.js'
+import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
+import type { ResourceKind } from '../core/resource.js'
+import { duration, frequency, resourceName, voltage } from '../core/units.js'
+import { ConfigError, type ConfigPath } from '../file/config.js'
+import { type PowerDomain, powerDomains } from '../power-domains/model.js'
+import { perfProperties } from './properties.js'
+import { connectSupplies } from './supplies.js'
+
+/** Bits that latencies and rate limits have on the wire (SCMI v3.2 §4.5.3.4 and §4.5.3.5). */
+const LATENCY_MAX_US = 0xffff
+const RATE_LIMIT_MAX_US = 0xf_ffff
+
+const levelValue = z.int().min(1).max(U32_MAX)
+
+const atMost = (maxUs: number): z.ZodType<number> =>
+  duration.refine(us => us <= maxUs, { error: `the duration is too long; at most ${maxUs} us` })
+
+const levelSchema = z.strictObject({
+  level: levelValue.describe('Performance as an abstract number'),
+  power: z.int().min(1).max(U32_MAX).describe('Cost in the power unit; Linux makes no energy model with a cost of 0'),
+  latency: atMost(LATENCY_MAX_US).default(50).describe('Longest time to get to this level'),
+  frequency: frequency.optional().describe('Whole kHz; default: in proportion to the sustained level'),
+  voltage: voltage.optional().describe("What the level sets the domain's voltage domain to"),
+  index: z.int().min(0).max(U32_MAX).optional().describe('For level indexing; default: the position, from 0'),
+})
+
+const domainSchema = z.strictObject({
+  name: resourceName,
+  levels: z.array(levelSchema).min(1).max(LIMITS.perfLevels).describe('All levels the domain can have'),
+  power_unit: z.enum(['abstract', 'milliwatt', 'microwatt']).default('milliwatt').describe('The same in all domains'),
+  level_indexing: z.boolean().default(false).describe('Levels are requested by index (version 4.0 and up)'),
+  sustained_level: levelValue.optional().describe('Level that can be held for ever; default: the highest'),
+  sustained_frequency: frequency.optional().describe('Frequency at that level; default: what the level says'),
+  clock: z.string().optional().describe('Name of the clock that the level sets, to its frequency'),
+  voltage: z.string().optional().describe('Name of the voltage domain that the level sets, to its voltage'),
+  power_domain: z.string().optional().describe('Name of the power domain it is in: it draws power while that is on'),
+  rate_limit: atMost(RATE_LIMIT_MAX_US).default(0).describe('Shortest time between two requests; 0 is not told'),
+  set_limits: z
+    .boolean()
+    .default(true)
+    .describe('Agents can set limits; on some chips they can not, and PERFORMANCE_LIMITS_SET is NOT_SUPPORTED'),
+  permissions: z
+    .strictObject({ level: z.boolean().default(true), limits: z.boolean().default(true) })
+    .prefault({})
+    .describe('What agents may set; the matching request is DENIED otherwise'),
+  notify: z
+    .strictObject({ level: z.boolean().default(true), limits: z.boolean().default(true) })
+    .prefault({})
+    .describe('Notifications that are offered'),
+  level: levelValue.optional().describe('Level at start; default: the sustained one, within the limits'),
+  limits: z
+    .strictObject({ min: levelValue.optional(), max: levelValue.optional() })
+    .prefault({})
+    .describe('Limits that the platform itself sets at start, as levels'),
+})
+
+const domainsSchema = z.array(domainSchema).min(1).max(LIMITS.perfDomains)
+export type DomainConfig = z.infer<typeof domainSchema>
+
+export type PowerUnit = DomainConfig['power_unit']
+
+export interface PerfLevel {
+  /** Performance as an abstract number, 1 and up. */
+  readonly level: number
+  /** What agents name it by where the domain has level indexing. */
+  readonly index: number
+  /** In the power unit of the domain. */
+  readonly power: number
+  readonly latencyUs: number
+  readonly frequencyKhz: number
+  /** Microvolts that the domain's supply is set to. */
+  readonly microvolts: number | undefined
+}
+
+/** Bounds as level values; they need not be levels that the domain has. */
+export interface Bounds {
+  min?: number | undefined
+  max?: number | undefined
+}
+
+const MICROWATTS_PER_MILLIWATT = 1000
+
+/** The platform, among those who set limits. */
+const PLATFORM = 0
+
+const savedDomain = z.tuple([
+  z.int().describe('level'),
+  z.array(z.tuple([voter, savedWord.nullable().describe('min'), savedWord.nullable().describe('max')])),
+])
+
+export class PerfDomain implements Kept {
+  readonly id: number
+  readonly name: string
+  onChange: (() => void) | undefined
+  /** Ascending. */
+  readonly levels: readonly PerfLevel[]
+  readonly powerUnit: PowerUnit
+  readonly levelIndexing: boolean
+  readonly sustainedLevel: number
+  readonly sustainedKhz: number
+  readonly rateLimitUs: number
+  /** Whether agents' limits are supported at all. */
+  readonly takesLimits: boolean
+  readonly permissions: { level: boolean; limits: boolean }
+  readonly notifies: { level: boolean; limits: boolean }
+  /** The current level. */
+  level: PerfLevel
+  /** The limits in force: what all that were set have in common. */
+  min: PerfLevel
+  max: PerfLevel
+  /** What it is switched with; undefined: it is always on. */
+  powerDomain: PowerDomain | undefined
+  /** By agent id; what parts of the platform set has them for keys. */
+  readonly #bounds = new Map<unknown, Bounds>()
+
+  constructor(id: number, config: DomainConfig) {
+    this.id = id
+    this.name = config.name
+    this.powerUnit = config.power_unit
+    this.levelIndexing = config.level_indexing
+    this.rateLimitUs = config.rate_limit
+    this.takesLimits = config.set_limits
+    this.permissions = config.permissions
+    this.notifies = config.notify
+    const sustained = sustainedOf(config, [id])
+    this.sustainedLevel = sustained.level
+    this.sustainedKhz = sustained.khz
+    this.levels = levelsOf(config, sustained, [id])
+    const { min, max } = config.limits
+    if (min !== undefined) this.#described(min, [id, 'limits', 'min'])
+    if (max !== undefined) this.#described(max, [id, 'limits', 'max'])
+    if (min !== undefined && max !== undefined && min > max) {
+      throw new ConfigError([id, 'limits', 'min'], 'min is above max')
+    }
+    this.min = this.lowest
+    this.max = this.highest
+    this.setBounds(PLATFORM, config.limits)
+    this.level = this.within(this.#described(this.sustainedLevel, [id, 'sustained_level']))
+    if (config.level !== undefined) {
+      this.level = this.#described(config.level, [id, 'level'])
+      if (this.within(this.level) !== this.level) {
+        throw new ConfigError([id, 'level'], `level ${config.level} is outside the limits`)
+      }
+    }
+  }
+
+  get lowest(): PerfLevel {
+    return this.levels[0]!
+  }
+
+  get highest(): PerfLevel {
+    return this.levels[this.levels.length - 1]!
+  }
+
+  /** What it draws now; 0 if powers are abstract. */
+  get microwatts(): number {
+    return this.powerDomain?.isOn === false ? 0 : this.microwattsAt(this.level)
+  }
+
+  /** What it draws at a level; 0 if powers are abstract. */
+  microwattsAt({ power }: PerfLevel): number {
+    if (this.powerUnit === 'abstract') return 0
+    return this.powerUnit === 'milliwatt' ? power * MICROWATTS_PER_MILLIWATT : power
+  }
+
+  /** The level with this index, or undefined. */
+  withIndex(index: number): PerfLevel | undefined {
+    for (const level of this.levels) if (level.index === index) return level
+    return undefined
+  }
+
+  /** The level that a request for `value` results in: the next one up, or undefined if the limits forbid it. */
+  allowedLevel(value: number): PerfLevel | undefined {
+    return value < this.min.level || value > this.max.level ? undefined : this.#atLeast(value)
+  }
+
+  /** `level`, or the limit that it is beyond. */
+  within(level: PerfLevel): PerfLevel {
+    if (level.level > this.max.level) return this.max
+    return level.level < this.min.level ? this.min : level
+  }
+
+  /** What `agentId` bounds the level to. */
+  boundsOf(agentId: number): Bounds {
+    return this.#bounds.get(agentId) ?? {}
+  }
+
+  /**
+   * Replaces the bounds that `holder`, an agent's id or a part of the platform, has set, and works out the limits. Bounds between two levels allow no more than they say.
+   * Where bounds contradict each other the upper one holds: it is what keeps hardware cool.
+   */
+  setBounds(holder: unknown, bounds: Bounds): void {
+    if (bounds.min === undefined && bounds.max === undefined) this.#bounds.delete(holder)
+    else this.#bounds.set(holder, bounds)
+    this.onChange?.()
+    let min = 0
+    let max = U32_MAX
+    for (const bounds of this.#bounds.values()) {
+      min = Math.max(min, bounds.min ?? min)
+      max = Math.min(max, bounds.max ?? max)
+    }
+    this.max = this.#atMost(max)
+    const least = this.#atLeast(min)
+    this.min = least.level > this.max.level ? this.max : least
+  }
+
+  /** Without the bounds of parts of the platform: they set them again when they see fit. */
+  save(): Saved {
+    const bounds = [...this.#bounds].filter(([holder]) => typeof holder === 'number')
+    return [this.level.level, bounds.map(([holder, { min, max }]) => [holder as number, min ?? null, max ?? null])]
+  }
+
+  restore(saved: Saved): void {
+    const [value, bounds] = readSaved(savedDomain, saved)
+    const level = mustHave(
+      this.levels.find(({ level }) => level === value),
+      `it has no level ${value}`,
+    )
+    for (const [agentId, min, max] of bounds) this.setBounds(agentId, { min: min ?? undefined, max: max ?? undefined })
+    this.level = level
+  }
+
+  /** The lowest level that gives `value`, else the highest. */
+  #atLeast(value: number): PerfLevel {
+    for (const level of this.levels) if (level.level >= value) return level
+    return this.highest
+  }
+
+  /** The highest level that does not exceed `value`, else the lowest. */
+  #atMost(value: number): PerfLevel {
+    let found = this.lowest
+    for (const level of this.levels) if (level.level <= value) found = level
+    return found
+  }
+
+  #described(value: number, at: ConfigPath): PerfLevel {
+    const level = this.levels.find(({ level }) => level === value)
+    if (level) return level
+    throw new ConfigError(at, `${value} is not one of the levels ${this.levels.map(({ level }) => level).join(', ')}`)
+  }
+}
+
+interface Sustained {
+  level: number
+  khz: number
+}
+
+function toKhz(hz: number, at: ConfigPath): number {
+  const khz = hz / 1000
+  if (!Number.isInteger(khz) || khz < 1 || khz > U32_MAX) {
+    throw new ConfigError(at, `${hz} Hz is not a frequency that can be told; write whole kHz, at least 1`)
+  }
+  return khz
+}
+
+function sustainedOf(config: DomainConfig, at: ConfigPath): Sustained {
+  const level = config.sustained_level ?? Math.max(...config.levels.map(({ level }) => level))
+  const hz = config.sustained_frequency ?? config.levels.find(other => other.level === level)?.frequency
+  if (hz === undefined) {
+    throw new ConfigError(at, 'a domain needs a sustained_frequency, or a frequency at its sustained level')
+  }
+  const khz = toKhz(hz, [...at, 'sustained_frequency'])
+  // Without indexing Linux multiplies levels by this quotient to get Hz, and warns where it is not whole.
+  if (!config.level_indexing && (khz * 1000) % level !== 0) {
+    throw new ConfigError([...at, 'sustained_frequency'], `${khz * 1000} Hz is not a multiple of level ${level}`)
+  }
+  return { level, khz }
+}
+
+/** The levels, ascending. Linux skips levels, indexes and, with indexing, frequencies that it has already seen. */
+function levelsOf(config: DomainConfig, sustained: Sustained, at: ConfigPath): PerfLevel[] {
+  const sorted = [...config.levels].sort((a, b) => a.level - b.level)
+  const levels = sorted.map(({ level, power, latency, frequency, voltage, index }, position): PerfLevel => {
+    const hz = frequency ?? Math.round((sustained.khz * level) / sustained.level) * 1000
+    const place = [...at, 'levels', config.levels.findIndex(other => other.level === level)]
+    return {
+      level,
+      power,
+      latencyUs: latency,
+      frequencyKhz: toKhz(hz, [...place, 'frequency']),
+      microvolts: voltage,
+      index: index ?? position,
+    }
+  })
+  levels.forEach(({ level, index, frequencyKhz }, i) => {
+    const below = levels[i - 1]
+    if (below?.level === level) throw new ConfigError([...at, 'levels'], `level ${level} is listed twice`)
+    if (levels.findIndex(other => other.index === index) !== i) {
+      throw new ConfigError([...at, 'levels'], `two levels have the index ${index}`)
+    }
+    if (config.level_indexing && below && below.frequencyKhz >= frequencyKhz) {
+      throw new ConfigError([...at, 'levels'], `the frequency of level ${level} must be above that of ${below.level}`)
+    }
+  })
+  return levels
+}
+
+interface PerfEvents {
+  /** A level changed; `agentId` caused it, 0 is the platform. */
+  levelChanged: [domain: PerfDomain, agentId: number]
+  /** The limits in force changed; the level follows, with an event of its own, if it lies outside. */
+  limitsChanged: [domain: PerfDomain, agentId: number]
+}
+
+export class PerfDomains extends EventEmitter<PerfEvents> {
+  readonly list: readonly PerfDomain[]
+  readonly powerUnit: PowerUnit
+
+  constructor(configs: DomainConfig[]) {
+    super()
+    this.setMaxListeners(0)
+    this.list = configs.map((config, id) => new PerfDomain(id, config))
+    const first = this.list[0]!
+    this.powerUnit = first.powerUnit
+    const names = new Set<string>()
+    for (const { id, name, powerUnit } of this.list) {
+      if (names.has(name)) throw new ConfigError([id, 'name'], `two performance domains are named ${name}`)
+      names.add(name)
+      if (powerUnit !== this.powerUnit) {
+        throw new ConfigError([id, 'power_unit'], `all domains have one unit, and ${first.name} has ${this.powerUnit}`)
+      }
+    }
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): PerfDomain {
+    const domain = this.list.find(domain => domain.name === name)
+    if (!domain)
+      throw new Error(`no performance domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
+    return domain
+  }
+
+  /** Sets a level that `allowedLevel` gave; `agentId` 0 is the platform itself. */
+  setLevel(domain: PerfDomain, level: PerfLevel, agentId: number): void {
+    if (domain.level === level) return
+    domain.level = level
+    domain.onChange?.()
+    this.emit('levelChanged', domain, agentId)
+  }
+
+  /** Bounds the level on behalf of `agentId`; a bound that is left out stays as that agent last set it. */
+  setLimits(domain: PerfDomain, { min, max }: Bounds, agentId: number): void {
+    const before = domain.boundsOf(agentId)
+    this.#setBounds(domain, { min: min ?? before.min, max: max ?? before.max }, agentId, agentId)
+  }
+
+  /**
+   * Bounds the level as hardware does, for heat or a weak supply; a bound that is left out is lifted. Each `holder`, some
+   * object that stands for the cause, has bounds of its own.
+   */
+  setPlatformLimits(domain: PerfDomain, bounds: Bounds, holder: unknown = PLATFORM): void {
+    this.#setBounds(domain, bounds, holder, PLATFORM)
+  }
+
+  /** Lifts the limits that `agentId` set. Levels stay as they are. */
+  release(agentId: number, domains: Iterable<PerfDomain> = this.list): void {
+    for (const domain of domains) this.#setBounds(domain, {}, agentId, agentId)
+  }
+
+  #setBounds(domain: PerfDomain, bounds: Bounds, holder: unknown, agentId: number): void {
+    const { min, max } = domain
+    domain.setBounds(holder, bounds)
+    if (domain.min === min && domain.max === max) return
+    this.emit('limitsChanged', domain, agentId)
+    this.setLevel(domain, domain.within(domain.level), agentId)
+  }
+}
+
+export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
+  section: 'perf_domains',
+  schema: domainsSchema,
+  create: config => new PerfDomains(config),
+  properties: perfProperties,
+  link(model, platform, config) {
+    const { list } = model
+    const taken = platform.has(powerDomains) ? platform.model(powerDomains).list.map(({ name }) => name) : []
+    // Linux makes power domains of performance domains too, and has one name space for both.
+    const clash = list.find(({ name }) => taken.includes(name))
+    if (clash) throw new ConfigError([clash.id, 'name'], `a power domain is named ${clash.name} already`)
+    connectSupplies(model, config, platform)
+  },
+}

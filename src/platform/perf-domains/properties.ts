@@ -1,0 +1,63 @@
+/** What the host sees of performance domains, and can change as hardware does: levels, and limits. */
+import { RequestError } from '../../support/errors.js'
+import { numberProperty, onEvents, PLATFORM_AGENT, type Property, type ResourceGroup } from '../core/property.js'
+import { HERTZ, WATTS } from '../core/unit-text.js'
+import type { Bounds, PerfDomain, PerfDomains } from './model.js'
+
+const MICRO = 1e6
+const HZ_PER_KHZ = 1000
+
+export function perfProperties(model: PerfDomains): ResourceGroup[] {
+  const resources = model.list.map(domain => ({
+    name: domain.name,
+    main: 'level',
+    of: domain,
+    properties: [
+      level(model, domain),
+      limit(model, domain, 'min'),
+      limit(model, domain, 'max'),
+      numberProperty('frequency', 'At this level', HERTZ, { read: () => domain.level.frequencyKhz * HZ_PER_KHZ }),
+      ...power(domain),
+    ],
+  }))
+  return [{ kind: 'perf', resources, watch: onEvents(model, 'levelChanged', 'limitsChanged') }]
+}
+
+function levelsOf(domain: PerfDomain): number[] {
+  return domain.levels.map(({ level }) => level)
+}
+
+function level(model: PerfDomains, domain: PerfDomain): Property {
+  return numberProperty('level', 'Performance, within the limits', undefined, {
+    read: () => domain.level.level,
+    allowed: () => levelsOf(domain),
+    set: value => {
+      const level = domain.allowedLevel(value)
+      if (level) model.setLevel(domain, level, PLATFORM_AGENT)
+      else {
+        const limits = `${domain.min.level} to ${domain.max.level}`
+        throw new RequestError('FAILED_PRECONDITION', `${domain.name}: level ${value} is outside the limits, ${limits}`)
+      }
+    },
+  })
+}
+
+/** The limit in force is what all agree on; the host sets and lifts the platform's own. */
+function limit(model: PerfDomains, domain: PerfDomain, end: 'min' | 'max'): Property {
+  const set = (value: number | undefined): void => {
+    const bounds: Bounds = { ...domain.boundsOf(PLATFORM_AGENT), [end]: value }
+    model.setPlatformLimits(domain, bounds)
+  }
+  const what = end === 'min' ? 'Lowest' : 'Highest'
+  return numberProperty(end, `${what} level allowed; set: by the platform, until it is none again`, undefined, {
+    read: () => domain[end].level,
+    allowed: () => levelsOf(domain),
+    set,
+    word: { name: 'none', set: () => set(undefined) },
+  })
+}
+
+function power(domain: PerfDomain): Property[] {
+  if (domain.powerUnit === 'abstract') return []
+  return [numberProperty('power', 'Drawn now', WATTS, { read: () => domain.microwatts / MICRO })]
+}

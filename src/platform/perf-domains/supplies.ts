@@ -1,0 +1,89 @@
+/**
+ * What a performance domain runs on: the clock and the voltage that its level sets, as the platform does it, and the
+ * power domain that it is switched with.
+ */
+import { type Clock, clocks } from '../clocks/model.js'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import type { Platform } from '../core/platform.js'
+import { linked } from '../core/resource.js'
+import { powerDomains } from '../power-domains/model.js'
+import { type VoltageDomain, voltages } from '../voltages/model.js'
+import type { DomainConfig, PerfDomain, PerfDomains, PerfLevel } from './model.js'
+
+const HZ_PER_KHZ = 1000
+
+/** Who changes clocks and voltages with the level, whoever changed that. */
+const PLATFORM = 0
+
+interface Supplies {
+  clock: Clock | undefined
+  voltage: VoltageDomain | undefined
+}
+
+/** Throws ConfigError, with paths within the section of performance domains. */
+export function connectSupplies(model: PerfDomains, configs: readonly DomainConfig[], platform: Platform): void {
+  const all = new Map<PerfDomain, Supplies>()
+  const taken = new Map<Clock | VoltageDomain, PerfDomain>()
+  configs.forEach((config, id) => {
+    const domain = model.list[id]!
+    const supplies = suppliesOf(domain, config, platform)
+    for (const [key, supply] of Object.entries(supplies) as [string, Clock | VoltageDomain | undefined][]) {
+      const other = supply && taken.get(supply)
+      if (other) throw new ConfigError([id, key], `${supply.name} is set by ${other.name} already`)
+      if (supply) taken.set(supply, domain)
+    }
+    if (config.power_domain !== undefined) {
+      domain.powerDomain = linked(platform, powerDomains, config.power_domain, [id, 'power_domain'])
+    }
+    all.set(domain, supplies)
+  })
+  for (const [domain, supplies] of all) follow(domain, supplies, platform)
+  model.on('levelChanged', domain => follow(domain, all.get(domain), platform))
+}
+
+function suppliesOf(domain: PerfDomain, config: DomainConfig, platform: Platform): Supplies {
+  const at: ConfigPath = [domain.id]
+  const clock = config.clock === undefined ? undefined : linked(platform, clocks, config.clock, [...at, 'clock'])
+  const voltage =
+    config.voltage === undefined ? undefined : linked(platform, voltages, config.voltage, [...at, 'voltage'])
+  if (clock?.dividers) {
+    throw new ConfigError([...at, 'clock'], `${clock.name} follows the clock it is fed from; name a clock above it`)
+  }
+  for (const level of domain.levels) {
+    const place = [...at, 'levels', config.levels.findIndex(other => other.level === level.level)]
+    if (clock && clock.supportedRate(hzOf(level), 'nearest') !== hzOf(level)) {
+      const message = `${hzOf(level)} Hz, of level ${level.level}, is not a rate that ${clock.name} can have`
+      throw new ConfigError([...place, 'frequency'], message)
+    }
+    checkVoltage(level, voltage, [...place, 'voltage'])
+  }
+  return { clock, voltage }
+}
+
+function checkVoltage({ level, microvolts }: PerfLevel, voltage: VoltageDomain | undefined, at: ConfigPath): void {
+  if (voltage && microvolts === undefined) {
+    throw new ConfigError(at.slice(0, -1), `level ${level} needs a voltage, for ${voltage.name}`)
+  }
+  if (voltage && microvolts !== undefined && !voltage.supportsLevel(microvolts)) {
+    throw new ConfigError(at, `${microvolts} uV is not a level that ${voltage.name} can have`)
+  }
+  if (!voltage && microvolts !== undefined) {
+    throw new ConfigError(at, 'sets nothing: the domain names no voltage domain in voltage')
+  }
+}
+
+function hzOf({ frequencyKhz }: PerfLevel): number {
+  return frequencyKhz * HZ_PER_KHZ
+}
+
+/** Up, the voltage goes first, down, the clock: at no time is the clock too fast for the voltage. */
+function follow({ level }: PerfDomain, supplies: Supplies | undefined, platform: Platform): void {
+  const { clock, voltage } = supplies ?? {}
+  const setVoltage = () => {
+    if (voltage) platform.model(voltages).setLevel(voltage, level.microvolts ?? voltage.level, PLATFORM)
+  }
+  const isRising = voltage !== undefined && (level.microvolts ?? 0) > voltage.level
+  if (isRising) setVoltage()
+  if (clock) platform.model(clocks).setRate(clock, hzOf(level), PLATFORM)
+  if (!isRising) setVoltage()
+}

@@ -1,0 +1,302 @@
+/**
+ * Pins, groups of pins and the functions they can have: their configuration, and their state with the rules that any
+ * agent's request must obey. Knows no bytes.
+ */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { LIMITS } from '../core/count-limits.js'
+import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
+import type { ResourceKind } from '../core/resource.js'
+import { resourceName } from '../core/units.js'
+import { ConfigError, type ConfigPath } from '../file/config.js'
+import { pinConfigsSchema, type Setting, settingsOf } from './configs.js'
+import { pinProperties } from './properties.js'
+
+const names = z.array(z.string()).min(1).max(LIMITS.pinMembers)
+
+const pinSchema = z.strictObject({
+  name: resourceName,
+  configs: pinConfigsSchema.prefault({}),
+  function: z.string().optional().describe('Function at start; default: none'),
+})
+
+const groupSchema = z.strictObject({
+  name: resourceName,
+  pins: names.describe('Names of its pins'),
+  configs: pinConfigsSchema.prefault({}).describe('Values of its own, besides the types that all its pins have'),
+})
+
+const functionSchema = z.strictObject({
+  name: resourceName,
+  groups: names.optional().describe('Names of the groups that can have it'),
+  pins: names.optional().describe('Instead of groups: names of the single pins that can have it'),
+  gpio: z.boolean().default(false).describe('Makes general-purpose inputs and outputs of its pins'),
+})
+
+const pinctrlSchema = z.strictObject({
+  pins: z.array(pinSchema).min(1).max(LIMITS.pins),
+  groups: z.array(groupSchema).max(LIMITS.pinGroups).default([]),
+  functions: z.array(functionSchema).max(LIMITS.pinFunctions).default([]),
+})
+
+type PinConfig = z.infer<typeof pinSchema>
+type GroupConfig = z.infer<typeof groupSchema>
+type FunctionConfig = z.infer<typeof functionSchema>
+type PinctrlConfig = z.infer<typeof pinctrlSchema>
+
+/** A pin or a group: what functions are selected for, what is configured, requested and released. */
+export interface PinTarget {
+  readonly name: string
+  /** Itself, or its members. */
+  readonly pins: readonly Pin[]
+  /** Configuration types, ascending. */
+  readonly types: readonly number[]
+  /** The function selected, if there is one. */
+  readonly function: PinFunction | undefined
+  /** The values of a type, one or one a pin; undefined if there is no such type. */
+  settings(type: number): readonly Setting[] | undefined
+  /** Whether `fn` can be selected for it. */
+  canHave(fn: PinFunction): boolean
+}
+
+export class Pin implements PinTarget {
+  readonly id: number
+  readonly name: string
+  readonly pins: readonly Pin[] = [this]
+  readonly types: readonly number[]
+  function: PinFunction | undefined
+  /** The agent that has it to itself, if one has. */
+  holder: number | undefined
+  readonly #settings: ReadonlyMap<number, readonly Setting[]>
+
+  constructor(id: number, config: PinConfig, at: ConfigPath) {
+    this.id = id
+    this.name = config.name
+    const settings = settingsOf(config.configs, [...at, 'configs'])
+    this.#settings = new Map([...settings].map(([type, setting]) => [type, [setting]]))
+    this.types = [...settings.keys()]
+  }
+
+  settings(type: number): readonly Setting[] | undefined {
+    return this.#settings.get(type)
+  }
+
+  canHave(fn: PinFunction): boolean {
+    return fn.pins.includes(this)
+  }
+}
+
+/** Has the configuration types that all its pins have, and acts on each pin; and types of its own. */
+export class PinGroup implements PinTarget {
+  readonly id: number
+  readonly name: string
+  readonly pins: readonly Pin[]
+  readonly types: readonly number[]
+  readonly #settings = new Map<number, readonly Setting[]>()
+
+  constructor(id: number, config: GroupConfig, pins: readonly Pin[], at: ConfigPath) {
+    this.id = id
+    this.name = config.name
+    this.pins = pins
+    for (const type of pins[0]?.types ?? []) {
+      const settings = pins.map(pin => pin.settings(type) ?? [])
+      if (settings.every(({ length }) => length > 0)) this.#settings.set(type, settings.flat())
+    }
+    for (const [type, setting] of settingsOf(config.configs, [...at, 'configs'])) {
+      if (this.#settings.has(type)) {
+        throw new ConfigError([...at, 'configs'], `all pins of the group have type ${type} themselves`)
+      }
+      this.#settings.set(type, [setting])
+    }
+    this.types = [...this.#settings.keys()].sort((a, b) => a - b)
+  }
+
+  /** What all its pins have, if that is a function of the group. */
+  get function(): PinFunction | undefined {
+    const fn = this.pins[0]?.function
+    return fn && this.canHave(fn) && this.pins.every(pin => pin.function === fn) ? fn : undefined
+  }
+
+  settings(type: number): readonly Setting[] | undefined {
+    return this.#settings.get(type)
+  }
+
+  canHave(fn: PinFunction): boolean {
+    return fn.groups.includes(this)
+  }
+}
+
+export class PinFunction {
+  readonly id: number
+  readonly name: string
+  readonly gpio: boolean
+  /** The groups that can have it; empty if single pins can. */
+  readonly groups: readonly PinGroup[]
+  /** The single pins that can have it; empty if groups can. */
+  readonly pins: readonly Pin[]
+
+  constructor(id: number, config: FunctionConfig, groups: readonly PinGroup[], pins: readonly Pin[]) {
+    this.id = id
+    this.name = config.name
+    this.gpio = config.gpio
+    this.groups = groups
+    this.pins = pins
+  }
+
+  get pinOnly(): boolean {
+    return this.pins.length > 0
+  }
+}
+
+interface PinEvents {
+  /** A function was selected for a pin or group; `agentId` did it, 0 is the platform. */
+  functionSelected: [target: PinTarget, agentId: number]
+  /** A configuration value of a pin or group was set. */
+  configured: [target: PinTarget, type: number, agentId: number]
+}
+
+const savedPins = z.tuple([
+  z.array(z.tuple([z.int().nullable().describe('id of the function'), voter.nullable().describe('holder')])),
+  z.array(z.array(savedWord)),
+])
+
+export class Pins extends EventEmitter<PinEvents> implements Kept {
+  onChange: (() => void) | undefined
+  readonly list: readonly Pin[]
+  readonly groups: readonly PinGroup[]
+  readonly functions: readonly PinFunction[]
+
+  constructor(config: PinctrlConfig) {
+    super()
+    this.setMaxListeners(0)
+    const pins = unique(config.pins, 'pins', (pin, id, at) => new Pin(id, pin, at))
+    const groups = unique(config.groups, 'groups', (group, id, at) => {
+      return new PinGroup(id, group, members(group.pins, pins, [...at, 'pins']), at)
+    })
+    const functions = unique(config.functions, 'functions', (fn, id, at) => {
+      if ((fn.groups === undefined) === (fn.pins === undefined)) {
+        throw new ConfigError(at, 'a function needs either groups or pins')
+      }
+      const ofGroups = members(fn.groups ?? [], groups, [...at, 'groups'])
+      return new PinFunction(id, fn, ofGroups, members(fn.pins ?? [], pins, [...at, 'pins']))
+    })
+    this.list = [...pins.values()]
+    this.groups = [...groups.values()]
+    this.functions = [...functions.values()]
+    config.pins.forEach((pin, id) => {
+      if (pin.function !== undefined) this.list[id]!.function = this.#atStart(pin.function, this.list[id]!, functions)
+    })
+  }
+
+  /** A pin by name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): Pin {
+    const pin = this.list.find(pin => pin.name === name)
+    if (!pin) throw new Error(`no pin is named ${name}; there are ${this.list.map(p => p.name).join(', ')}`)
+    return pin
+  }
+
+  /** Whether somebody else than `agentId` has a pin of `target` to itself. */
+  isHeldFrom(target: PinTarget, agentId: number): boolean {
+    for (const { holder } of target.pins) if (holder !== undefined && holder !== agentId) return true
+    return false
+  }
+
+  /** Gives `target` to `agentId` alone, which `isHeldFrom` must not forbid, or gives it back. */
+  hold(target: PinTarget, agentId: number, holds: boolean): void {
+    for (const pin of target.pins) pin.holder = holds ? agentId : undefined
+    this.onChange?.()
+  }
+
+  /** Gives back all that `agentId` holds. Functions and values stay as they are. */
+  release(agentId: number, pins: Iterable<Pin> = this.list): void {
+    for (const pin of pins) if (pin.holder === agentId) pin.holder = undefined
+    this.onChange?.()
+  }
+
+  /** Selects a function that `target` can have. */
+  select(target: PinTarget, fn: PinFunction, agentId: number): void {
+    for (const pin of target.pins) pin.function = fn
+    this.onChange?.()
+    this.emit('functionSelected', target, agentId)
+  }
+
+  /** Sets a value that the type allows; `agentId` 0 is the platform itself, which sets read-only values too. */
+  configure(target: PinTarget, type: number, value: number, agentId: number): void {
+    for (const setting of target.settings(type) ?? []) setting.value = value
+    this.onChange?.()
+    this.emit('configured', target, type, agentId)
+  }
+
+  /** Pins know nothing of functions, and groups have settings too: all in one. */
+  save(): Saved {
+    return [
+      this.list.map(({ function: fn, holder }) => [fn?.id ?? null, holder ?? null]),
+      [...this.list, ...this.groups].map(target => settingsIn(target).map(({ value }) => value)),
+    ]
+  }
+
+  restore(saved: Saved): void {
+    const [pins, values] = readSaved(savedPins, saved)
+    const targets = [...this.list, ...this.groups]
+    mustFit(pins.length === this.list.length, `there are ${this.list.length} pins`)
+    mustFit(values.length === targets.length, `there are ${targets.length} pins and groups`)
+    this.list.forEach((pin, id) => {
+      const [fn, holder] = pins[id]!
+      pin.function = fn === null ? undefined : mustHave(this.functions[fn], `there is no function ${fn}`)
+      pin.holder = holder ?? undefined
+    })
+    targets.forEach((target, i) => {
+      const settings = settingsIn(target)
+      mustFit(values[i]!.length === settings.length, `${target.name} has ${settings.length} values`)
+      settings.forEach((setting, k) => {
+        const value = values[i]![k]!
+        mustFit(setting.allows(value), `${target.name} can't have ${value} for type ${setting.type}`)
+        setting.value = value
+      })
+    })
+  }
+
+  #atStart(name: string, pin: Pin, functions: ReadonlyMap<string, PinFunction>): PinFunction {
+    const fn = functions.get(name)
+    if (fn && (pin.canHave(fn) || fn.groups.some(group => group.pins.includes(pin)))) return fn
+    throw new ConfigError(['pins', pin.id, 'function'], `${name} is not a function that ${pin.name} can have`)
+  }
+}
+
+function settingsIn(target: PinTarget): Setting[] {
+  return target.types.flatMap(type => target.settings(type) ?? [])
+}
+
+/** Builds what `configs` describe, by name. */
+function unique<Config extends { name: string }, Built>(
+  configs: readonly Config[],
+  section: string,
+  build: (config: Config, id: number, at: ConfigPath) => Built,
+): Map<string, Built> {
+  const built = new Map<string, Built>()
+  configs.forEach((config, id) => {
+    if (built.has(config.name)) throw new ConfigError([section, id, 'name'], `two ${section} are named ${config.name}`)
+    built.set(config.name, build(config, id, [section, id]))
+  })
+  return built
+}
+
+/** The members of a list of names. */
+function members<Member>(names: readonly string[], known: ReadonlyMap<string, Member>, at: ConfigPath): Member[] {
+  const listed = new Set<string>()
+  return names.map((name, i) => {
+    const member = known.get(name)
+    if (!member) throw new ConfigError([...at, i], `${name} is not known; there are ${[...known.keys()].join(', ')}`)
+    if (listed.has(name)) throw new ConfigError([...at, i], `${name} is listed twice`)
+    listed.add(name)
+    return member
+  })
+}
+
+export const pins: ResourceKind<PinctrlConfig, Pins> = {
+  section: 'pinctrl',
+  schema: pinctrlSchema,
+  create: config => new Pins(config),
+  properties: pinProperties,
+  names: ({ pins }) => pins.map(({ name }) => name),
+}

@@ -1,0 +1,255 @@
+/**
+ * Power domains: their configuration, and their state with the rules that any agent's request must obey. A domain stays
+ * as powered as the neediest agent wants it. Knows no bytes.
+ */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { LIMITS } from '../core/count-limits.js'
+import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
+import type { ResourceKind } from '../core/resource.js'
+import { duration, power, resourceName } from '../core/units.js'
+import { ConfigError } from '../file/config.js'
+import { checkTree } from '../file/tree.js'
+import { powerProperties } from './properties.js'
+
+/** Power states as SCMI numbers them (v3.2 §4.3.2.5): [30] context is lost, [27:0] state id, all else zero. */
+export const ON = 0x0000_0000
+export const OFF = 0x4000_0000
+const CONTEXT_LOST = 0x4000_0000
+const STATE_ID_MAX = 0x0fff_ffff
+
+const stateSchema = z.strictObject({
+  name: z.string().min(1),
+  id: z.int().min(1).max(STATE_ID_MAX).describe('Platform-defined state id; 0 is the id of on and off'),
+  context_lost: z.boolean().default(false).describe('The domain forgets its registers and memory in this state'),
+})
+
+const asyncSchema = z.strictObject({
+  latency: duration.default(1000).describe('Time that an asynchronous state change takes'),
+})
+
+const powerDomainSchema = z.strictObject({
+  name: resourceName,
+  state: z.string().default('off').describe('State at start, until an agent changes it: on, off or one of states'),
+  states: z
+    .array(stateSchema)
+    .min(1)
+    .optional()
+    .describe('States between on and off, the one that needs most power first'),
+  critical: z.boolean().default(false).describe('Always on; agents may not switch it off'),
+  power: power.optional().describe('What it draws while it is on, without the performance domains in it; default: 0'),
+  parents: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Names of the domains that are on whenever this one is not off'),
+  sync: z.boolean().default(true).describe('The state can be changed synchronously'),
+  async: asyncSchema.optional().describe('The state can be changed asynchronously'),
+  notify: z.boolean().default(true).describe('State notifications are offered'),
+})
+
+const powerDomainsSchema = z.array(powerDomainSchema).min(1).max(LIMITS.powerDomains)
+type PowerDomainConfig = z.infer<typeof powerDomainSchema>
+
+/** Vote of the boot firmware, before any agent ran: the first agent to set a state ends it. */
+const BOOT = -1
+
+const savedDomain = z.tuple([z.int().describe('state'), z.array(z.tuple([voter, z.int().describe('state')]))])
+
+export class PowerDomain implements Kept {
+  readonly id: number
+  readonly name: string
+  onChange: (() => void) | undefined
+  readonly critical: boolean
+  readonly sync: boolean
+  /** Time that an asynchronous state change takes; undefined: there are none. */
+  readonly latencyUs: number | undefined
+  readonly notifies: boolean
+  /** Microwatts that it draws while it is on. */
+  readonly onMicrowatts: number
+  /** State numbers by name, from the most to the least powered: on, the platform-defined ones, off. */
+  readonly stateNames: ReadonlyMap<string, number>
+  /** What this domain draws its power from. */
+  parents: readonly PowerDomain[] = []
+  /** The domains that draw theirs from this one. */
+  readonly children: PowerDomain[] = []
+  /** An asynchronous change is under way: until it is over, nobody may ask for another. */
+  changing = false
+  /** The state now, as SCMI numbers it; `PowerDomains` changes it. */
+  state = OFF
+  readonly #states: readonly number[]
+  readonly #votes = new Map<number, number>()
+
+  constructor(id: number, config: PowerDomainConfig, at: (string | number)[]) {
+    this.id = id
+    this.name = config.name
+    this.critical = config.critical
+    this.sync = config.sync
+    this.latencyUs = config.async?.latency
+    this.notifies = config.notify
+    this.onMicrowatts = config.power ?? 0
+    this.stateNames = statesOf(config, at)
+    this.#states = [...this.stateNames.values()]
+    const start = this.stateNames.get(config.state)
+    if (start === undefined) {
+      const known = [...this.stateNames.keys()].join(', ')
+      throw new ConfigError([...at, 'state'], `${config.state} is not one of ${known}`)
+    }
+    if (start !== OFF) this.#votes.set(BOOT, start)
+  }
+
+  get isOn(): boolean {
+    return this.state === ON
+  }
+
+  /** What it draws now. */
+  get microwatts(): number {
+    return this.isOn ? this.onMicrowatts : 0
+  }
+
+  /** Whether the domain has this state. */
+  supports(state: number): boolean {
+    return this.#states.includes(state)
+  }
+
+  /** The most powered state that anybody wants: agents, the boot firmware, domains that draw their power from here. */
+  get neededState(): number {
+    if (this.critical) return ON
+    for (const child of this.children) if (child.state !== OFF) return ON
+    let needed = this.#states.length - 1
+    for (const state of this.#votes.values()) needed = Math.min(needed, this.#states.indexOf(state))
+    return this.#states[needed] ?? OFF
+  }
+
+  /** Notes the state that `agentId` wants; it counts once `neededState` is taken. */
+  vote(agentId: number, state: number): void {
+    this.#votes.delete(BOOT)
+    this.#votes.set(agentId, state)
+    this.onChange?.()
+  }
+
+  /** Takes a state that `PowerDomains` found to be needed. */
+  take(state: number): void {
+    this.state = state
+    this.onChange?.()
+  }
+
+  save(): Saved {
+    return [this.state, [...this.#votes]]
+  }
+
+  restore(saved: Saved): void {
+    const [state, votes] = readSaved(savedDomain, saved)
+    for (const wanted of [state, ...votes.map(([, wanted]) => wanted)]) {
+      mustFit(this.supports(wanted), `it has no state 0x${wanted.toString(16)}`)
+    }
+    this.state = state
+    this.#votes.clear()
+    for (const [agentId, wanted] of votes) this.#votes.set(agentId, wanted)
+  }
+
+  /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
+  withdraw(agentId: number): void {
+    if (this.#votes.delete(agentId)) this.onChange?.()
+  }
+}
+
+function statesOf(config: PowerDomainConfig, at: (string | number)[]): Map<string, number> {
+  const states = new Map([['on', ON]])
+  const numbers = new Set<number>()
+  config.states?.forEach(({ name, id, context_lost }, i) => {
+    const number = id + (context_lost ? CONTEXT_LOST : 0)
+    if (states.has(name) || name === 'off') throw new ConfigError([...at, 'states', i, 'name'], `${name} is taken`)
+    if (numbers.has(number)) throw new ConfigError([...at, 'states', i, 'id'], `two states have id ${id}`)
+    states.set(name, number)
+    numbers.add(number)
+  })
+  return states.set('off', OFF)
+}
+
+interface PowerDomainEvents {
+  /** A state changed; `agentId` caused it, 0 is the platform. A parent is on before its domain, and off after it. */
+  stateChanged: [domain: PowerDomain, agentId: number]
+  /** `agentId` asked for a state, whether or not it changes anything. */
+  stateRequested: [domain: PowerDomain, agentId: number, state: number]
+}
+
+export class PowerDomains extends EventEmitter<PowerDomainEvents> {
+  readonly list: readonly PowerDomain[]
+
+  constructor(configs: PowerDomainConfig[]) {
+    super()
+    this.setMaxListeners(0)
+    this.list = configs.map((config, id) => new PowerDomain(id, config, [id]))
+    const byName = new Map<string, PowerDomain>()
+    for (const domain of this.list) {
+      // Linux registers a device of each domain's name and would refuse all domains for one name that is taken.
+      if (byName.has(domain.name)) {
+        throw new ConfigError([domain.id, 'name'], `two power domains are named ${domain.name}`)
+      }
+      byName.set(domain.name, domain)
+    }
+    configs.forEach((config, id) => {
+      const domain = this.list[id]
+      if (domain) this.#connect(domain, config, byName)
+    })
+    checkTree(this.list, ({ parents }) => parents, 'parents')
+    for (const domain of this.list) this.#settle(domain, 0)
+  }
+
+  #connect(domain: PowerDomain, config: PowerDomainConfig, byName: Map<string, PowerDomain>): void {
+    domain.parents = (config.parents ?? []).map((name, i) => {
+      const parent = byName.get(name)
+      if (!parent || parent === domain) {
+        const others = [...byName.keys()].filter(other => other !== domain.name)
+        throw new ConfigError(
+          [domain.id, 'parents', i],
+          `${name} is not another power domain; there are ${others.join(', ')}`,
+        )
+      }
+      parent.children.push(domain)
+      return parent
+    })
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): PowerDomain {
+    const domain = this.list.find(domain => domain.name === name)
+    if (!domain) throw new Error(`no power domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
+    return domain
+  }
+
+  /**
+   * `agentId` wants the domain in a state that it supports; 0 is the platform itself. The domain stays more powered than
+   * that while others want it so.
+   */
+  setState(domain: PowerDomain, state: number, agentId: number): void {
+    domain.vote(agentId, state)
+    this.#settle(domain, agentId)
+  }
+
+  /** Forgets what `agentId` wanted of these domains. */
+  release(agentId: number, domains: Iterable<PowerDomain> = this.list): void {
+    for (const domain of domains) {
+      domain.withdraw(agentId)
+      this.#settle(domain, agentId)
+    }
+  }
+
+  /** Brings the domain and those it draws power from into the states that are needed now. */
+  #settle(domain: PowerDomain, agentId: number): void {
+    const state = domain.neededState
+    if (state === domain.state) return
+    domain.take(state)
+    if (state === OFF) this.emit('stateChanged', domain, agentId)
+    for (const parent of domain.parents) this.#settle(parent, agentId)
+    if (state !== OFF) this.emit('stateChanged', domain, agentId)
+  }
+}
+
+export const powerDomains: ResourceKind<PowerDomainConfig[], PowerDomains> = {
+  section: 'power_domains',
+  schema: powerDomainsSchema,
+  create: config => new PowerDomains(config),
+  properties: powerProperties,
+}

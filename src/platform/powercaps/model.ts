@@ -1,0 +1,327 @@
+/** Powercap domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { LIMITS, U32_MAX } from '../core/count-limits.js'
+import { type Kept, mustFit, readSaved, type Saved } from '../core/kept.js'
+import type { ResourceKind } from '../core/resource.js'
+import type { Time, Timer } from '../core/time.js'
+import { duration, power, resourceName } from '../core/units.js'
+import { ConfigError, type ConfigPath } from '../file/config.js'
+import { checkTree } from '../file/tree.js'
+import { connectPowercaps } from './limits.js'
+import { powercapProperties } from './properties.js'
+
+const MICROWATTS_PER_MILLIWATT = 1000
+
+/** However short the averaging interval is, power is not measured more often. */
+const MEASURE_MIN_US = 1000
+
+/** A plain number counts the domain's unit; a text has a unit of its own. */
+const amount = z.union([z.int().min(0).max(U32_MAX), power.transform(microwatts => ({ microwatts }))], {
+  error: ({ input }) => `${input} is not a power; write a whole number of the domain's unit or e.g. "2.5 W"`,
+})
+
+const interval = duration.refine(us => us > 0 && us <= U32_MAX, { error: 'must be longer than 0 and at most 71 min' })
+
+const permissionsSchema = z
+  .strictObject({ cap: z.boolean().default(true), pai: z.boolean().default(true) })
+  .describe('What agents may change; the matching request is DENIED otherwise')
+
+const asyncSchema = z.strictObject({
+  latency: duration.default(1000).describe('Time that an asynchronous change of the cap takes'),
+})
+
+const powercapSchema = z.strictObject({
+  name: resourceName,
+  unit: z
+    .enum(['abstract', 'microwatt', 'milliwatt'])
+    .default('microwatt')
+    .describe('What plain numbers of power count, here and in messages; Linux has no use for abstract ones'),
+  cap_range: z
+    .strictObject({ min: amount, max: amount, step: amount })
+    .optional()
+    .describe('Caps from min to max in steps; without it the cap is fixed'),
+  cap: amount.optional().describe('Cap at start; default: the highest'),
+  enabled: z.boolean().default(true).describe('The cap is in force at start; agents may switch it, from 2.0 on'),
+  pai_range: z
+    .strictObject({ min: interval, max: interval, step: interval })
+    .optional()
+    .describe('Power averaging intervals from min to max in steps; without it the interval is fixed'),
+  pai: interval.optional().describe('Power averaging interval at start; default: the shortest, or 100 ms'),
+  sustainable_power: amount.default(0).describe('0: not specified'),
+  accuracy: z.number().min(0).max(100).multipleOf(0.001).default(0).describe('Of measurements, in percent'),
+  parent: z.string().optional().describe('Name of the domain that this one is part of'),
+  power: amount.optional().describe('What the domain draws; without it and domains, power is not monitored'),
+  domains: z
+    .array(z.string())
+    .optional()
+    .describe('Names of the performance and power domains in it: it draws what they and its children draw'),
+  permissions: permissionsSchema.prefault({}),
+  async: asyncSchema.optional().describe('The cap can be set asynchronously'),
+  notify: z.boolean().default(true).describe('Notifications of caps and, where monitored, of measurements are offered'),
+})
+
+const powercapsSchema = z.array(powercapSchema).min(1).max(LIMITS.powercaps)
+export type PowercapConfig = z.infer<typeof powercapSchema>
+type Unit = PowercapConfig['unit']
+type Amount = z.infer<typeof amount>
+
+/** In place of a cap: power is not capped. */
+export const UNCAPPED = 0
+const DEFAULT_PAI_US = 100_000
+
+/** What a domain draws. */
+export interface PowerSource {
+  /** Power in the domain's unit, averaged up to now. Hot code. */
+  read(nowUs: number): number
+}
+
+/** Values from min to max in steps; min equals max if there is only one, and the step is then 0. */
+interface Range {
+  min: number
+  max: number
+  step: number
+}
+
+function includes({ min, max, step }: Range, value: number): boolean {
+  return value >= min && value <= max && (step === 0 || (value - min) % step === 0)
+}
+
+/** The range from `config`, or of `fixed` alone. Linux refuses all domains if one has a bound of 0, or no step. */
+function rangeOf(config: Range | undefined, fixed: number, at: ConfigPath, fixedAt: ConfigPath): Range {
+  if (!config) {
+    if (fixed < 1) throw new ConfigError(fixedAt, 'must be above 0')
+    return { min: fixed, max: fixed, step: 0 }
+  }
+  const { min, max, step } = config
+  if (min < 1) throw new ConfigError([...at, 'min'], 'must be above 0')
+  if (max < min) throw new ConfigError([...at, 'max'], `max is below min; write at least ${min}`)
+  if (step < 1) throw new ConfigError([...at, 'step'], 'must be above 0')
+  const last = min + Math.floor((max - min) / step) * step
+  return { min, max: last, step: last === min ? 0 : step }
+}
+
+/** `value` in the domain's unit. */
+function inUnit(value: Amount, unit: Unit, at: ConfigPath): number {
+  if (typeof value === 'number') return value
+  if (unit === 'abstract') throw new ConfigError(at, 'an abstract power is a plain number, without a unit')
+  const counted = unit === 'milliwatt' ? value.microwatts / MICROWATTS_PER_MILLIWATT : value.microwatts
+  if (!Number.isInteger(counted))
+    throw new ConfigError(at, `${value.microwatts} uW is not a whole number of milliwatts`)
+  if (counted > U32_MAX) throw new ConfigError(at, `${counted} ${unit}s are too much; at most ${U32_MAX}`)
+  return counted
+}
+
+const savedDomain = z.tuple([z.int().describe('cap'), z.int().describe('averaging interval')])
+
+export class PowercapDomain implements Kept {
+  readonly id: number
+  readonly name: string
+  onChange: (() => void) | undefined
+  readonly unit: Unit
+  /** In the domain's unit, like all powers here. */
+  readonly capRange: Range
+  /** In microseconds. */
+  readonly paiRange: Range
+  readonly sustainablePower: number
+  /** In thousandths of a percent. */
+  readonly accuracy: number
+  readonly permissions: { cap: boolean; pai: boolean }
+  /** Time that an asynchronous change of the cap takes; undefined: there are none. */
+  readonly latencyUs: number | undefined
+  readonly notifies: boolean
+  parent: PowercapDomain | undefined
+  /** UNCAPPED, or within the range. */
+  cap: number
+  /** The interval that power is averaged over. */
+  paiUs: number
+  /** What it draws; undefined: its power is not monitored. */
+  source: PowerSource | undefined
+  /** Whether a change of the cap is under way: further ones must wait. */
+  changing = false
+
+  constructor(id: number, config: PowercapConfig, at: ConfigPath) {
+    this.id = id
+    this.name = config.name
+    this.unit = config.unit
+    const power = (value: Amount, ...field: string[]) => inUnit(value, config.unit, [...at, ...field])
+    const cap = config.cap === undefined ? undefined : power(config.cap, 'cap')
+    const range = config.cap_range && {
+      min: power(config.cap_range.min, 'cap_range', 'min'),
+      max: power(config.cap_range.max, 'cap_range', 'max'),
+      step: power(config.cap_range.step, 'cap_range', 'step'),
+    }
+    if (!range && cap === undefined)
+      throw new ConfigError(at, 'a powercap domain needs one of cap (fixed) or cap_range')
+    this.capRange = rangeOf(range, cap ?? 0, [...at, 'cap_range'], [...at, 'cap'])
+    this.cap = cap ?? this.capRange.max
+    if (!this.supportsCap(this.cap)) throw new ConfigError([...at, 'cap'], `${this.cap} is not within cap_range`)
+    if (!config.enabled) this.cap = UNCAPPED
+    this.paiRange = rangeOf(config.pai_range, config.pai ?? DEFAULT_PAI_US, [...at, 'pai_range'], [...at, 'pai'])
+    this.paiUs = config.pai ?? this.paiRange.min
+    if (!this.supportsPai(this.paiUs)) throw new ConfigError([...at, 'pai'], `${this.paiUs} us is not within pai_range`)
+    this.sustainablePower = power(config.sustainable_power, 'sustainable_power')
+    this.accuracy = Math.round(config.accuracy * 1000)
+    if (config.domains && config.power !== undefined) {
+      throw new ConfigError([...at, 'power'], 'give either power or domains, not both')
+    }
+    const drawn = config.power === undefined ? undefined : power(config.power, 'power')
+    this.source = drawn === undefined ? undefined : { read: () => drawn }
+    this.permissions = config.permissions
+    this.latencyUs = config.async?.latency
+    this.notifies = config.notify
+  }
+
+  /** Its unit in microwatts; an abstract one has no such size. */
+  get unitMicrowatts(): number {
+    return this.unit === 'milliwatt' ? MICROWATTS_PER_MILLIWATT : 1
+  }
+
+  /** Whether the cap can be set at all; likewise the averaging interval. */
+  get capConfigurable(): boolean {
+    return this.capRange.min !== this.capRange.max
+  }
+
+  get paiConfigurable(): boolean {
+    return this.paiRange.min !== this.paiRange.max
+  }
+
+  save(): Saved {
+    return [this.cap, this.paiUs]
+  }
+
+  restore(saved: Saved): void {
+    const [cap, paiUs] = readSaved(savedDomain, saved)
+    mustFit(cap === UNCAPPED || this.supportsCap(cap), `it can't have a cap of ${cap}`)
+    mustFit(this.supportsPai(paiUs), `it can't have an averaging interval of ${paiUs} us`)
+    this.cap = cap
+    this.paiUs = paiUs
+  }
+
+  supportsCap(cap: number): boolean {
+    return includes(this.capRange, cap)
+  }
+
+  supportsPai(us: number): boolean {
+    return includes(this.paiRange, us)
+  }
+}
+
+/** A domain that is measured: for how many, and when next. */
+interface Watched {
+  watchers: number
+  timer: Timer
+}
+
+interface PowercapEvents {
+  /** A cap or an averaging interval changed; `agentId` caused it, 0 is the platform. */
+  capChanged: [domain: PowercapDomain, agentId: number]
+  /** The host let a domain draw another power. */
+  sourceChanged: [domain: PowercapDomain]
+  /** The power of a domain that is watched was measured. */
+  measured: [domain: PowercapDomain, power: number]
+}
+
+export class Powercaps extends EventEmitter<PowercapEvents> {
+  readonly list: readonly PowercapDomain[]
+  readonly #time: Time
+  readonly #watched = new Map<PowercapDomain, Watched>()
+
+  constructor(configs: PowercapConfig[], time: Time) {
+    super()
+    this.setMaxListeners(0)
+    this.#time = time
+    this.list = configs.map((config, id) => new PowercapDomain(id, config, [id]))
+    const byName = new Map<string, PowercapDomain>()
+    for (const domain of this.list) {
+      const { id, name } = domain
+      if (byName.has(name)) throw new ConfigError([id, 'name'], `two powercap domains are named ${name}`)
+      byName.set(name, domain)
+    }
+    configs.forEach(({ parent }, id) => {
+      if (parent !== undefined) this.list[id]!.parent = parentNamed(parent, byName, [id, 'parent'])
+    })
+    checkTree(this.list, ({ parent }) => (parent ? [parent] : []), 'parent')
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): PowercapDomain {
+    const domain = this.list.find(domain => domain.name === name)
+    if (domain) return domain
+    throw new Error(`no powercap domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
+  }
+
+  /** Sets UNCAPPED or a cap that the domain supports; `agentId` 0 is the platform itself. */
+  setCap(domain: PowercapDomain, cap: number, agentId: number): void {
+    if (domain.cap === cap) return
+    domain.cap = cap
+    domain.onChange?.()
+    this.emit('capChanged', domain, agentId)
+  }
+
+  /** Sets an averaging interval that the domain supports; `agentId` 0 is the platform itself. */
+  setPai(domain: PowercapDomain, us: number, agentId: number): void {
+    if (domain.paiUs === us) return
+    domain.paiUs = us
+    domain.onChange?.()
+    this.emit('capChanged', domain, agentId)
+  }
+
+  /** Lets `domain` draw what `source` says from now on, which also makes its power monitored. For callers on the host. */
+  bindPower(domain: PowercapDomain, source: PowerSource): void {
+    domain.source = source
+    this.#time.refresh()
+    this.emit('sourceChanged', domain)
+    if (this.#watched.has(domain)) this.emit('measured', domain, this.measure(domain))
+  }
+
+  /** Lets `domain` draw this power, in its unit, from now on. */
+  setPower(domain: PowercapDomain, power: number): void {
+    this.bindPower(domain, { read: () => power })
+  }
+
+  /** The power of a monitored domain, as a whole number of its unit. */
+  measure(domain: PowercapDomain): number {
+    const power = domain.source?.read(this.#time.nowUs) ?? 0
+    return Math.min(Math.max(Math.round(power), 0), U32_MAX)
+  }
+
+  /** Counts one more who wants measurements: there is one at the end of each averaging interval. */
+  watch(domain: PowercapDomain): void {
+    const watched = this.#watched.get(domain)
+    if (watched) watched.watchers++
+    else this.#watched.set(domain, { watchers: 1, timer: this.#measureLater(domain) })
+  }
+
+  unwatch(domain: PowercapDomain): void {
+    const watched = this.#watched.get(domain)
+    if (!watched || --watched.watchers > 0) return
+    watched.timer.cancel()
+    this.#watched.delete(domain)
+  }
+
+  #measureLater(domain: PowercapDomain): Timer {
+    return this.#time.after(Math.max(domain.paiUs, MEASURE_MIN_US), () => {
+      const watched = this.#watched.get(domain)
+      if (!watched) return
+      watched.timer = this.#measureLater(domain)
+      this.emit('measured', domain, this.measure(domain))
+    })
+  }
+}
+
+function parentNamed(name: string, byName: Map<string, PowercapDomain>, at: ConfigPath): PowercapDomain {
+  const parent = byName.get(name)
+  if (!parent) throw new ConfigError(at, `${name} is not a powercap domain; there are ${[...byName.keys()].join(', ')}`)
+  // Linux gives up on all domains when it meets one below an abstract one.
+  if (parent.unit === 'abstract') throw new ConfigError(at, `${name} has an abstract unit, so it can't be a parent`)
+  return parent
+}
+
+export const powercaps: ResourceKind<PowercapConfig[], Powercaps> = {
+  section: 'powercaps',
+  schema: powercapsSchema,
+  create: (config, platform) => new Powercaps(config, platform.time),
+  link: connectPowercaps,
+  properties: powercapProperties,
+}

@@ -1,0 +1,153 @@
+/** Reset domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { LIMITS } from '../core/count-limits.js'
+import { type Kept, readSaved, type Saved } from '../core/kept.js'
+import type { ResourceKind } from '../core/resource.js'
+import { duration, resourceName } from '../core/units.js'
+import { ConfigError } from '../file/config.js'
+import { resetProperties } from './properties.js'
+
+/** Reset states as SCMI numbers them (v3.2 §4.8.2.4): below 2^31 architectural, from there on the vendor's. */
+export const COLD_RESET = 0
+const VENDOR_FIRST = 0x8000_0000
+
+/** Agents are told microseconds in 32 bits, of which all ones mean that the time is not known. */
+const LATENCY_US_MAX = 0xffff_fffe
+
+const stateSchema = z.strictObject({
+  name: z.string().min(1),
+  id: z.int().min(0).max(0x7fff_ffff).describe('Vendor-defined reset state id'),
+})
+
+const asyncSchema = z.strictObject({
+  latency: duration.default(1000).describe('Time that an asynchronous reset takes'),
+})
+
+const resetSchema = z.strictObject({
+  name: resourceName,
+  asserted: z.boolean().default(false).describe('Held in reset at start'),
+  explicit: z.boolean().default(true).describe('Agents may assert and deassert; else only whole resets are offered'),
+  async: asyncSchema.optional().describe('Whole resets can be asynchronous'),
+  states: z.array(stateSchema).min(1).optional().describe('Resets to other states than by a cold reset'),
+  notify: z.boolean().default(true).describe('Reset notifications are offered'),
+})
+
+const resetsSchema = z.array(resetSchema).min(1).max(LIMITS.resets)
+type ResetConfig = z.infer<typeof resetSchema>
+
+export class ResetDomain implements Kept {
+  readonly id: number
+  readonly name: string
+  onChange: (() => void) | undefined
+  readonly explicit: boolean
+  /** Time that an asynchronous reset takes; undefined: there are none. */
+  readonly latencyUs: number | undefined
+  readonly notifies: boolean
+  /** Numbers of the states that a reset can lead to, by name. */
+  readonly stateNames: ReadonlyMap<string, number>
+  /** Held in reset. This is the line itself, not a vote: it stays as the last agent left it. */
+  asserted: boolean
+  /** An asynchronous reset is under way: until it is over, nobody may ask for another. */
+  resetting = false
+  readonly #states: readonly number[]
+
+  constructor(id: number, config: ResetConfig, at: (string | number)[]) {
+    this.id = id
+    this.name = config.name
+    this.explicit = config.explicit
+    this.latencyUs = config.async?.latency
+    this.notifies = config.notify
+    this.asserted = config.asserted
+    if (config.async && config.async.latency > LATENCY_US_MAX) {
+      throw new ConfigError([...at, 'async', 'latency'], 'at most 71 minutes')
+    }
+    const states = new Map([['cold', COLD_RESET]])
+    config.states?.forEach(({ name, id }, i) => {
+      if (states.has(name)) throw new ConfigError([...at, 'states', i, 'name'], `${name} is taken`)
+      if ([...states.values()].includes(VENDOR_FIRST + id)) {
+        throw new ConfigError([...at, 'states', i, 'id'], `two states have id ${id}`)
+      }
+      states.set(name, VENDOR_FIRST + id)
+    })
+    this.stateNames = states
+    this.#states = [...states.values()]
+  }
+
+  save(): Saved {
+    return this.asserted
+  }
+
+  restore(saved: Saved): void {
+    this.asserted = readSaved(z.boolean(), saved)
+  }
+
+  /** Holds it in reset, or no more. `Resets` tells of it. */
+  hold(asserted: boolean): void {
+    this.asserted = asserted
+    this.onChange?.()
+  }
+
+  /** Whether a reset can lead to this state. */
+  supports(state: number): boolean {
+    return this.#states.includes(state)
+  }
+}
+
+interface ResetEvents {
+  /** The domain was reset, or is held in reset from now on; `agentId` caused it, 0 is the platform. */
+  issued: [domain: ResetDomain, agentId: number, state: number]
+  /** The domain is no more held in reset. */
+  deasserted: [domain: ResetDomain, agentId: number]
+}
+
+export class Resets extends EventEmitter<ResetEvents> {
+  readonly list: readonly ResetDomain[]
+
+  constructor(configs: ResetConfig[]) {
+    super()
+    this.setMaxListeners(0)
+    this.list = configs.map((config, id) => new ResetDomain(id, config, [id]))
+    const names = new Set<string>()
+    for (const domain of this.list) {
+      if (names.has(domain.name)) throw new ConfigError([domain.id, 'name'], `two resets are named ${domain.name}`)
+      names.add(domain.name)
+    }
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): ResetDomain {
+    const domain = this.list.find(domain => domain.name === name)
+    if (!domain) throw new Error(`no reset is named ${name}; there are ${this.list.map(r => r.name).join(', ')}`)
+    return domain
+  }
+
+  /** A whole reset to a state that the domain supports; it runs afterwards. `agentId` 0 is the platform itself. */
+  reset(domain: ResetDomain, state: number, agentId: number): void {
+    const wasAsserted = domain.asserted
+    domain.hold(false)
+    this.emit('issued', domain, agentId, state)
+    if (wasAsserted) this.emit('deasserted', domain, agentId)
+  }
+
+  /** Holds the domain in reset, until it is deasserted. */
+  assert(domain: ResetDomain, state: number, agentId: number): void {
+    if (domain.asserted) return
+    domain.hold(true)
+    this.emit('issued', domain, agentId, state)
+  }
+
+  /** Lets the domain run. */
+  deassert(domain: ResetDomain, agentId: number): void {
+    if (!domain.asserted) return
+    domain.hold(false)
+    this.emit('deasserted', domain, agentId)
+  }
+}
+
+export const resets: ResourceKind<ResetConfig[], Resets> = {
+  section: 'resets',
+  schema: resetsSchema,
+  create: config => new Resets(config),
+  properties: resetProperties,
+}

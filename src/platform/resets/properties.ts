@@ -1,0 +1,26 @@
+/** What the host sees of reset domains, and can change as hardware does. */
+import { flagProperty, onEvents, PLATFORM_AGENT, type ResourceGroup, textProperty } from '../core/property.js'
+import { COLD_RESET, type Resets } from './model.js'
+
+export function resetProperties(model: Resets): ResourceGroup[] {
+  const resources = model.list.map(domain => ({
+    name: domain.name,
+    main: 'asserted',
+    of: domain,
+    properties: [
+      flagProperty('asserted', 'It is held in reset', {
+        read: () => domain.asserted,
+        set: asserted => {
+          if (asserted) model.assert(domain, COLD_RESET, PLATFORM_AGENT)
+          else model.deassert(domain, PLATFORM_AGENT)
+        },
+      }),
+      textProperty('reset', 'Set: resets it, to a state; it runs afterwards', {
+        read: () => undefined,
+        allowed: () => [...domain.stateNames.keys()],
+        set: name => model.reset(domain, domain.stateNames.get(name) ?? COLD_RESET, PLATFORM_AGENT),
+      }),
+    ],
+  }))
+  return [{ kind: 'reset', resources, watch: onEvents(model, 'issued', 'deasserted') }]
+}

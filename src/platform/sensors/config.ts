@@ -1,0 +1,61 @@
+/** The sensors section of a platform file. */
+import { z } from 'zod'
+import { LIMITS } from '../core/count-limits.js'
+import { duration, resourceName } from '../core/units.js'
+import { EXPONENT_MAX, EXPONENT_MIN } from './decimal.js'
+import { sourceSchema } from './sources.js'
+import { throttleSchema } from './throttle.js'
+import { sensorType } from './types.js'
+import { updateIntervalsSchema } from './update-intervals.js'
+
+const scale = z
+  .int()
+  .min(EXPONENT_MIN)
+  .max(EXPONENT_MAX)
+  .describe('Power of ten: the integers that agents read, times 10^scale, are values in the unit')
+
+const axisExtendedSchema = z.strictObject({
+  resolution: z.number().min(0).describe("In the sensor's unit"),
+  min: z.number().describe("Lowest value, in the sensor's unit"),
+  max: z.number().describe("Highest value, in the sensor's unit"),
+})
+
+const extendedSchema = axisExtendedSchema
+  .partial()
+  .extend({ power: z.int().min(0).max(0xffff_ffff).default(0).describe('Microwatts, 0 if unknown') })
+
+const axisSchema = z.strictObject({
+  name: resourceName.describe('Linux takes axes whose names end in _X, _Y and _Z'),
+  type: sensorType.optional().describe("Default: the sensor's"),
+  scale: scale.optional().describe("Default: the sensor's"),
+  value: sourceSchema,
+  extended: axisExtendedSchema.optional(),
+})
+
+const sensorSchema = z.strictObject({
+  name: resourceName,
+  type: sensorType.describe('Unit, by name or by number'),
+  scale: scale.default(0),
+  value: sourceSchema.optional().describe("In the sensor's unit"),
+  axes: z.array(axisSchema).min(1).max(LIMITS.axes).optional().describe('Instead of value'),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('At start; a disabled sensor can not be read. Version 1.0 has no way to enable one: there all are'),
+  throttle: z.array(throttleSchema).min(1).optional().describe('What the platform does when the value is too high'),
+  trip_points: z.int().min(0).max(LIMITS.tripPoints).default(0).describe('How many agents can configure'),
+  continuous_updates: z.boolean().default(false).describe('SENSOR_UPDATE notifications are offered'),
+  update_intervals: updateIntervalsSchema.prefault(['1 s']),
+  update_interval: duration.optional().describe('At start; default: the first of update_intervals, or its min'),
+  timestamps: z
+    .strictObject({ exponent: z.int().min(-9).max(0) })
+    .optional()
+    .describe('Readings can carry the time, in units of 10^exponent s'),
+  async: z.strictObject({ latency: duration }).optional().describe('Readings can be asked for asynchronously'),
+  extended: extendedSchema.optional(),
+})
+
+export const sensorsSchema = z.array(sensorSchema).min(1).max(LIMITS.sensors)
+export type SensorConfig = z.infer<typeof sensorSchema>
+export type AxisConfig = z.infer<typeof axisSchema>
+export type AxisExtendedConfig = z.infer<typeof axisExtendedSchema>

@@ -1,0 +1,58 @@
+/** The platform's sensors, and what they tell to whoever listens: agents' protocol states, tests, a control tool. */
+import { EventEmitter } from 'node:events'
+import type { ResourceKind } from '../core/resource.js'
+import type { Time } from '../core/time.js'
+import { ConfigError } from '../file/config.js'
+import { type SensorConfig, sensorsSchema } from './config.js'
+import { sensorProperties } from './properties.js'
+import { Sensor, type SensorListener } from './sensor.js'
+import { Throttle } from './throttle.js'
+
+interface SensorEvents {
+  /** A sensor's value reached or passed a trip point: it rose, or it fell. */
+  tripPoint: [sensor: Sensor, id: number, rising: boolean]
+  /** An update interval of a sensor that is watched is over. */
+  sample: [sensor: Sensor]
+}
+
+export class Sensors extends EventEmitter<SensorEvents> {
+  readonly list: readonly Sensor[]
+
+  /** Throws ConfigError, with paths within the sensors section. */
+  constructor(configs: readonly SensorConfig[], time: Time, seed: number) {
+    super()
+    this.setMaxListeners(0)
+    const listener: SensorListener = {
+      tripPoint: (sensor, id, rising) => this.emit('tripPoint', sensor, id, rising),
+      sample: sensor => this.emit('sample', sensor),
+    }
+    const names = new Set<string>()
+    for (const [id, { name }] of configs.entries()) {
+      if (names.has(name)) throw new ConfigError([id, 'name'], `two sensors are named ${name}`)
+      names.add(name)
+    }
+    this.list = configs.map((config, i) => new Sensor(i, config, { time, seed, listener }))
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): Sensor {
+    const sensor = this.list.find(sensor => sensor.name === name)
+    if (!sensor) throw new Error(`no sensor is named ${name}; there are ${this.list.map(s => s.name).join(', ')}`)
+    return sensor
+  }
+}
+
+export const sensors: ResourceKind<SensorConfig[], Sensors> = {
+  section: 'sensors',
+  schema: sensorsSchema,
+  create: (config, platform) => new Sensors(config, platform.time, platform.config.seed),
+  properties: sensorProperties,
+  observe({ list }, platform, config) {
+    for (const { axes } of list) for (const axis of axes) axis.bind(platform)
+    config.forEach(({ throttle }, id) => {
+      for (const [i, trip] of throttle?.entries() ?? []) {
+        new Throttle(list[id]!, trip, platform, [id, 'throttle', i]).keep(platform)
+      }
+    })
+  },
+}

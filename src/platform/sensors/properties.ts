@@ -1,0 +1,61 @@
+/** What the host sees of sensors, and can change as hardware does: values, and the heat around what they measure. */
+import { RequestError } from '../../support/errors.js'
+import type { Platform } from '../core/platform.js'
+import { flagProperty, numberProperty, onEvents, type Property, type ResourceGroup } from '../core/property.js'
+import type { Time } from '../core/time.js'
+import { measuredUnit, SECONDS } from '../core/unit-text.js'
+import type { Sensors } from './model.js'
+import { unscaled } from './scaled.js'
+import type { Axis, Sensor } from './sensor.js'
+import { sensorTypeName } from './types.js'
+
+const US_PER_S = 1e6
+const TEMPERATURE_DIGITS = 3
+
+export function sensorProperties(model: Sensors, { time }: Platform): ResourceGroup[] {
+  const resources = model.list.map(sensor => ({
+    name: sensor.name,
+    ...(sensor.multiAxis ? {} : { main: 'value' }),
+    of: sensor,
+    properties: [
+      ...sensor.axes.map((axis, i) => value(sensor, axis, i, time)),
+      ...sensor.axes.flatMap(axis => heat(sensor, axis, time)),
+      flagProperty('enabled', 'It can be read', { read: () => sensor.enabled }),
+      numberProperty('update_interval', 'Time between samples', SECONDS, { read: () => sensor.interval.us / US_PER_S }),
+    ],
+  }))
+  return [{ kind: 'sensor', resources, watch: onEvents(model, 'sample', 'tripPoint') }]
+}
+
+function value(sensor: Sensor, axis: Axis, i: number, time: Time): Property {
+  const name = sensor.multiAxis ? axis.name : 'value'
+  const set = (value: number | undefined): void => {
+    try {
+      sensor.set(value, i)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new RequestError('INVALID_ARGUMENT', error.message)
+    }
+  }
+  return numberProperty(name, 'What it shows; set: until it is auto again', measuredUnit(sensorTypeName(axis.type)), {
+    read: () => unscaled(axis.read(time.nowUs), axis.scale),
+    set,
+    word: { name: 'auto', set: () => set(undefined) },
+  })
+}
+
+/** Of sensors that show the temperature of what dissipates power. */
+function heat(sensor: Sensor, { body }: Axis, time: Time): Property[] {
+  if (!body) return []
+  const celsius = measuredUnit('celsius')
+  return [
+    numberProperty('temperature', 'Of what it measures; it goes on from what is set', celsius, {
+      read: () => Number(body.temperature(time.nowUs).toFixed(TEMPERATURE_DIGITS)),
+      set: degrees => sensor.disturb(() => body.setTemperature(degrees)),
+    }),
+    numberProperty('ambient', 'Temperature of the surroundings', celsius, {
+      read: () => body.ambient,
+      set: degrees => sensor.disturb(() => body.setAmbient(degrees)),
+    }),
+  ]
+}

@@ -1,0 +1,385 @@
+/** One sensor: its axes, what agents configured, and the sampling that trip points and updates need. Knows no bytes. */
+import { z } from 'zod'
+import { type Kept, mustFit, readSaved, type Saved, savedLong, voter } from '../core/kept.js'
+import type { Platform } from '../core/platform.js'
+import type { Time, Timer } from '../core/time.js'
+import { ConfigError, type ConfigPath } from '../file/config.js'
+import type { AxisConfig, AxisExtendedConfig, SensorConfig } from './config.js'
+import { type Decimal, toDecimal } from './decimal.js'
+import type { Body } from './quantities.js'
+import { scaled } from './scaled.js'
+import { Constant, createSource, type Source, type SourceContext, seedFor, toRaw } from './sources.js'
+import { type Interval, UpdateIntervals } from './update-intervals.js'
+
+/** Resolutions have a mantissa of 27 bits. */
+const RESOLUTION_MAX = 2 ** 27 - 1
+
+/** Readings that fit a delayed response or a notification in Linux' default buffers of 128 bytes of payload. */
+const EVENT_AXES_MAX = 7
+
+/** Crossings that a trip point reports; the bits are the wire's (SENSOR_TRIP_POINT_CONFIG). */
+export const TRIP_RISING = 1
+export const TRIP_FALLING = 2
+
+export interface TripPoint {
+  /** TRIP_RISING, TRIP_FALLING, both or 0. */
+  mode: number
+  /** Raw. */
+  value: number
+  /** Who configured it; 0 is the platform. */
+  agentId: number
+}
+
+/** What one agent configured. */
+interface Wishes {
+  enabled: boolean
+  timestamps: boolean
+  /** Undefined: any will do. */
+  interval: Interval | undefined
+}
+
+/** What a sensor tells; both within a timer or within `set`. */
+export interface SensorListener {
+  /** The value reached or passed a configured trip point. */
+  tripPoint(sensor: Sensor, id: number, rising: boolean): void
+  /** An update interval is over. */
+  sample(sensor: Sensor): void
+}
+
+/** What the platform gives its sensors. */
+export interface SensorContext {
+  time: Time
+  /** The platform's seed. */
+  seed: number
+  listener: SensorListener
+}
+
+export interface Extended {
+  /** In the sensor's unit. */
+  resolution: Decimal
+  /** Raw. */
+  min: number
+  max: number
+}
+
+/** One axis; a sensor without axes has one that stands for the sensor. */
+export class Axis {
+  readonly name: string
+  readonly type: number
+  /** Power of ten: raw value × 10^scale is the value in the unit. */
+  readonly scale: number
+  readonly extended: Extended | undefined
+  readonly #source: Source
+  /** Where its values come from now: its source, or a constant that was set. */
+  #current: Source
+
+  constructor(name: string, extended: AxisExtendedConfig | undefined, at: SourceContext, source: Source) {
+    this.name = name
+    this.type = at.type
+    this.scale = at.scale
+    this.extended = extended && toExtended(extended, { ...at, path: [...at.path, 'extended'] })
+    this.#source = source
+    this.#current = source
+  }
+
+  /** Finds the resources that its source measures. Throws ConfigError. */
+  bind(platform: Platform): void {
+    this.#source.bind?.(platform)
+  }
+
+  /** What has the temperature that it shows, if it shows one that power leads to. */
+  get body(): Body | undefined {
+    return this.#source.body
+  }
+
+  /** Raw value, a whole number within ±2^53. Hot code. */
+  read(nowUs: number): number {
+    return this.#current.read(nowUs)
+  }
+
+  /** Puts `value`, in the axis' unit, in place of the source's; undefined brings the source back. Throws RangeError. */
+  set(value: number | undefined): void {
+    if (value === undefined) {
+      this.#current = this.#source
+      return
+    }
+    const raw = scaled(value, this.scale)
+    if (!Number.isSafeInteger(raw)) throw new RangeError(`${value} does not fit ${this.name}`)
+    this.#current = new Constant(raw)
+  }
+}
+
+function toExtended(config: AxisExtendedConfig, at: SourceContext): Extended {
+  const resolution = toDecimal(config.resolution, RESOLUTION_MAX)
+  if (!resolution) {
+    throw new ConfigError([...at.path, 'resolution'], `${config.resolution} has too many digits; at most 8 fit`)
+  }
+  return { resolution, min: toRaw(config.min, at, 'min'), max: toRaw(config.max, at, 'max') }
+}
+
+const savedSensor = z.tuple([
+  z.array(
+    z.tuple([
+      voter,
+      z.boolean(),
+      z.boolean(),
+      z.strictObject({ us: z.number(), mantissa: z.int(), exponent: z.int() }).nullable(),
+    ]),
+  ),
+  z.array(
+    z.tuple([
+      z
+        .int()
+        .min(0)
+        .max(TRIP_RISING | TRIP_FALLING),
+      savedLong,
+      voter,
+    ]),
+  ),
+])
+
+export class Sensor implements Kept {
+  readonly name: string
+  onChange: (() => void) | undefined
+  readonly type: number
+  readonly scale: number
+  readonly axes: readonly Axis[]
+  /** Whether the sensor is described by axes; else it has exactly one. */
+  readonly multiAxis: boolean
+  readonly tripPoints: readonly TripPoint[]
+  readonly continuousUpdates: boolean
+  readonly intervals: UpdateIntervals
+  /** Timestamps count units of 10^exponent s; undefined: there are none. */
+  readonly timestampExponent: number | undefined
+  /** Asynchronous readings take this long; undefined: there are none. */
+  readonly latencyUs: number | undefined
+  /** Whether the descriptor has extended attributes. */
+  readonly extended: boolean
+  readonly powerMicrowatts: number
+  /** What all agents' configurations come to; without any, the start values. */
+  interval: Interval
+  enabled: boolean
+  timestampsEnabled = false
+  readonly #enabledAtStart: boolean
+  readonly #wishes = new Map<number, Wishes>()
+  readonly #time: Time
+  readonly #listener: SensorListener
+  /** Timestamp units per microsecond, as a fraction of whole numbers. */
+  readonly #ticks: number
+  readonly #perUs: number
+  #watchers = 0
+  #timer: Timer | undefined
+  #dueUs = 0
+  /** What trip points compare the next value with. */
+  #last = 0
+
+  /** `position` is the sensor's in the sensors section, in which the paths of errors begin. Throws ConfigError. */
+  constructor(position: number, config: SensorConfig, context: SensorContext) {
+    const path: ConfigPath = [position]
+    this.name = config.name
+    this.type = config.type
+    this.scale = config.scale
+    this.multiAxis = config.axes !== undefined
+    this.axes = createAxes(path, config, context)
+    if (this.multiAxis && config.trip_points > 0) {
+      throw new ConfigError([...path, 'trip_points'], 'a sensor with axes has no trip points; leave them out')
+    }
+    if (this.multiAxis && config.throttle) {
+      throw new ConfigError([...path, 'throttle'], 'works with a sensor that has a value, not axes')
+    }
+    const sendsEvents = (['continuous_updates', 'async'] as const).find(field => config[field])
+    if (sendsEvents && this.axes.length > EVENT_AXES_MAX) {
+      throw new ConfigError([...path, sendsEvents], `works with at most ${EVENT_AXES_MAX} axes: no more fit a message`)
+    }
+    this.tripPoints = Array.from({ length: config.trip_points }, () => ({ mode: 0, value: 0, agentId: 0 }))
+    this.continuousUpdates = config.continuous_updates
+    this.intervals = new UpdateIntervals(config.update_intervals, config.update_interval, path)
+    this.interval = this.intervals.initial
+    this.timestampExponent = config.timestamps?.exponent
+    this.latencyUs = config.async?.latency
+    this.extended = config.extended !== undefined
+    this.powerMicrowatts = config.extended?.power ?? 0
+    this.enabled = config.enabled
+    this.#enabledAtStart = config.enabled
+    this.#time = context.time
+    this.#listener = context.listener
+    const digits = -6 - (this.timestampExponent ?? -6)
+    this.#ticks = 10 ** Math.max(digits, 0)
+    this.#perUs = 10 ** Math.max(-digits, 0)
+  }
+
+  /** Raw value of an axis. Hot code. */
+  read(axis: number): number {
+    return this.axes[axis]!.read(this.#time.nowUs)
+  }
+
+  /** Time of a reading made now, in the sensor's units; 0 while timestamps are off. Hot code. */
+  timestamp(): number {
+    return this.timestampsEnabled === true ? Math.floor((this.#time.nowUs * this.#ticks) / this.#perUs) : 0
+  }
+
+  /**
+   * Sets an axis to `value`, in its unit, in place of its source; undefined brings the source back. Reports the trip points
+   * that this crosses. For callers on the host. Throws RangeError for values beyond 2^53 raw units.
+   */
+  set(value: number | undefined, axis = 0): void {
+    this.disturb(() => this.axes[axis]!.set(value))
+  }
+
+  /** Runs `change`, which changes what the sensor shows, and reports the trip points that this crosses. */
+  disturb(change: () => void): void {
+    this.#time.refresh()
+    // Without sampling the last value is an old one.
+    if (!this.#timer) this.#last = this.read(0)
+    change()
+    if (this.enabled) this.#checkTripPoints()
+  }
+
+  /**
+   * What `agentId` configures; 0 is the platform itself. The sensor is enabled and takes timestamps while anybody wants
+   * it, at the shortest interval that anybody wants; an undefined one leaves the agent's as it is.
+   */
+  configure(enabled: boolean, timestamps: boolean, interval: Interval | undefined, agentId = 0): void {
+    const before = this.#wishes.get(agentId)
+    this.#wishes.set(agentId, { enabled, timestamps, interval: interval ?? before?.interval })
+    this.onChange?.()
+    this.#settle()
+  }
+
+  /** Has trip point `id` report crossings of a raw value, or none if `mode` is 0; `agentId` 0 is the platform itself. */
+  configureTripPoint(id: number, mode: number, value: number, agentId: number): void {
+    Object.assign(this.tripPoints[id]!, { mode, value, agentId })
+    this.onChange?.()
+  }
+
+  /** Forgets what `agentId` wanted with `configure`. */
+  unconfigure(agentId: number): void {
+    if (!this.#wishes.delete(agentId)) return
+    this.onChange?.()
+    this.#settle()
+  }
+
+  /** Forgets all that `agentId` configured, trip points too. */
+  release(agentId: number): void {
+    const trips = this.tripPoints.filter(trip => trip.agentId === agentId && trip.mode !== 0)
+    for (const trip of trips) trip.mode = 0
+    if (trips.length > 0) this.onChange?.()
+    this.unconfigure(agentId)
+  }
+
+  save(): Saved {
+    const wishes = [...this.#wishes].map(([agentId, { enabled, timestamps, interval }]) => {
+      return [agentId, enabled, timestamps, interval ? { ...interval } : null]
+    })
+    return [wishes, this.tripPoints.map(({ mode, value, agentId }) => [mode, value, agentId])]
+  }
+
+  restore(saved: Saved): void {
+    const [wishes, trips] = readSaved(savedSensor, saved)
+    mustFit(trips.length === this.tripPoints.length, `it has ${this.tripPoints.length} trip points`)
+    for (const [, , , interval] of wishes) {
+      mustFit(!interval || this.intervals.choose(interval.us, 'nearest')?.us === interval.us, 'it has no such interval')
+    }
+    this.#wishes.clear()
+    for (const [agentId, enabled, timestamps, interval] of wishes) {
+      const chosen = interval ? this.intervals.choose(interval.us, 'nearest') : undefined
+      this.#wishes.set(agentId, { enabled, timestamps, interval: chosen })
+    }
+    for (const [id, [mode, value, agentId]] of trips.entries()) this.configureTripPoint(id, mode, value, agentId)
+    this.#settle()
+  }
+
+  #settle(): void {
+    const wishes = [...this.#wishes.values()]
+    const enabled = wishes.length === 0 ? this.#enabledAtStart : wishes.some(wish => wish.enabled)
+    const interval = wishes.reduce<Interval | undefined>((shortest, { interval }) => {
+      return interval && (!shortest || interval.us < shortest.us) ? interval : shortest
+    }, undefined)
+    const restart = enabled !== this.enabled || (interval ?? this.intervals.initial).us !== this.interval.us
+    this.enabled = enabled
+    this.timestampsEnabled = wishes.some(wish => wish.timestamps)
+    this.interval = interval ?? this.intervals.initial
+    if (restart) this.#restartSampling()
+  }
+
+  /** Counts one more who wants samples or trip points; the sensor is sampled while anybody does. */
+  watch(): void {
+    if (this.#watchers++ === 0) this.#restartSampling()
+  }
+
+  unwatch(): void {
+    if (--this.#watchers === 0) this.#restartSampling()
+  }
+
+  #restartSampling(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (this.#watchers === 0 || !this.enabled) return
+    this.#last = this.read(0)
+    this.#dueUs = this.#time.nowUs
+    this.#scheduleSample()
+  }
+
+  /** Samples keep to their interval, whatever time the timers take; samples that are late are not made up for. */
+  #scheduleSample(): void {
+    const { nowUs } = this.#time
+    this.#dueUs = Math.max(this.#dueUs + this.interval.us, nowUs)
+    this.#timer = this.#time.after(this.#dueUs - nowUs, () => {
+      this.#scheduleSample()
+      this.#checkTripPoints()
+      this.#listener.sample(this)
+    })
+  }
+
+  /** A trip point is passed when the value reaches or crosses it (SCMI v3.2 §4.7.3.1). */
+  #checkTripPoints(): void {
+    const last = this.#last
+    const value = this.read(0)
+    this.#last = value
+    this.tripPoints.forEach((trip, id) => {
+      if (trip.mode & TRIP_RISING && last < trip.value && value >= trip.value) this.#listener.tripPoint(this, id, true)
+      if (trip.mode & TRIP_FALLING && last > trip.value && value <= trip.value)
+        this.#listener.tripPoint(this, id, false)
+    })
+  }
+}
+
+function createAxes(path: ConfigPath, config: SensorConfig, context: SensorContext): Axis[] {
+  const { axes, value, extended } = config
+  if ((axes === undefined) === (value === undefined)) throw new ConfigError(path, 'give either value or axes')
+  if (axes) {
+    const stray = (['resolution', 'min', 'max'] as const).find(field => extended?.[field] !== undefined)
+    if (stray) throw new ConfigError([...path, 'extended', stray], 'belongs to the axes of a sensor that has axes')
+    return axes.map((axis, i) => createAxis([...path, 'axes', i], { ...axis, value: axis.value }, config, context))
+  }
+  const self = {
+    name: config.name,
+    type: undefined,
+    scale: undefined,
+    value: value!,
+    extended: complete(path, extended),
+  }
+  return [createAxis(path, self, config, context)]
+}
+
+function createAxis(path: ConfigPath, axis: AxisConfig, sensor: SensorConfig, context: SensorContext): Axis {
+  const at: SourceContext = {
+    path,
+    scale: axis.scale ?? sensor.scale,
+    type: axis.type ?? sensor.type,
+    startUs: context.time.nowUs,
+    seed: seedFor(context.seed, `${sensor.name}/${axis.name}`),
+  }
+  const source = createSource(axis.value, { ...at, path: [...path, 'value'] })
+  return new Axis(axis.name, axis.extended, at, source)
+}
+
+/** A sensor without axes describes its range itself, all of it or nothing. */
+function complete(path: ConfigPath, extended: SensorConfig['extended']): AxisExtendedConfig | undefined {
+  if (!extended) return undefined
+  const { resolution, min, max } = extended
+  if (resolution === undefined || min === undefined || max === undefined) {
+    throw new ConfigError([...path, 'extended'], 'needs resolution, min and max')
+  }
+  return { resolution, min, max }
+}

@@ -1,0 +1,68 @@
+/**
+ * What the platform does by itself when a sensor shows too much: it holds a performance domain at a lower level until the
+ * value has fallen again. It looks at intervals of its own: agents can neither slow it down nor switch it off.
+ */
+import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import type { Platform } from '../core/platform.js'
+import { linked } from '../core/resource.js'
+import type { Timer } from '../core/time.js'
+import { duration } from '../core/units.js'
+import { type PerfDomain, perfDomains } from '../perf-domains/model.js'
+import { scaled } from './scaled.js'
+import type { Axis, Sensor } from './sensor.js'
+
+export const throttleSchema = z
+  .strictObject({
+    above: z.number().describe("Begins when the value exceeds this; in the sensor's unit"),
+    hysteresis: z.number().min(0).default(0).describe('Ends when the value is so far below again'),
+    perf: z.string().describe('Name of the performance domain'),
+    to: z.int().min(1).describe('The highest level allowed meanwhile'),
+    interval: duration
+      .refine(us => us > 0, { error: 'must be longer than 0' })
+      .default(100_000)
+      .describe('How often the platform looks'),
+  })
+  .describe('Holds a performance domain at a lower level while the value is too high')
+export type ThrottleConfig = z.infer<typeof throttleSchema>
+
+export class Throttle {
+  readonly #sensor: Sensor
+  readonly #config: ThrottleConfig
+  readonly #domain: PerfDomain
+  #active = false
+
+  /** Throws ConfigError, at its place within `path`. */
+  constructor(sensor: Sensor, config: ThrottleConfig, platform: Platform, path: ConfigPath) {
+    this.#sensor = sensor
+    this.#config = config
+    this.#domain = linked(platform, perfDomains, config.perf, [...path, 'perf'])
+    const levels = this.#domain.levels.map(({ level }) => level)
+    if (levels.includes(config.to)) return
+    throw new ConfigError([...path, 'to'], `${config.to} is not one of the levels ${levels.join(', ')}`)
+  }
+
+  /** Looks at the sensor until the platform is closed. */
+  keep(platform: Platform): void {
+    const { time } = platform
+    let timer: Timer
+    const lookLater = () => {
+      timer = time.after(this.#config.interval, () => {
+        lookLater()
+        this.#look(platform)
+      })
+    }
+    lookLater()
+    platform.onClose(() => timer.cancel())
+  }
+
+  #look(platform: Platform): void {
+    const { above, hysteresis, to } = this.#config
+    const [axis] = this.#sensor.axes as [Axis]
+    const limit = scaled(this.#active ? above - hysteresis : above, axis.scale)
+    const active = axis.read(platform.time.nowUs) > limit
+    if (active === this.#active) return
+    this.#active = active
+    platform.model(perfDomains).setPlatformLimits(this.#domain, active ? { max: to } : {}, this)
+  }
+}

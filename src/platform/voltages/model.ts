@@ -1,0 +1,217 @@
+/** Voltage domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
+import { EventEmitter } from 'node:events'
+import { z } from 'zod'
+import { LIMITS } from '../core/count-limits.js'
+import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
+import type { ResourceKind } from '../core/resource.js'
+import { duration, resourceName, voltage } from '../core/units.js'
+import { ConfigError, type ConfigPath } from '../file/config.js'
+import { voltageProperties } from './properties.js'
+
+/** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 the implementation's. */
+export const OFF = 0
+export const ON = 7
+const IMPLEMENTATION_MIN = 8
+const IMPLEMENTATION_MAX = 15
+
+/** Levels are signed 32-bit numbers of microvolts. */
+const LEVEL_LIMIT = 2 ** 31
+
+const level = voltage.refine(microvolts => microvolts >= -LEVEL_LIMIT && microvolts < LEVEL_LIMIT, {
+  error: 'voltages must lie within -2147.483648 V and 2147.483647 V',
+})
+
+const implementationMode = z.int().min(IMPLEMENTATION_MIN).max(IMPLEMENTATION_MAX)
+
+const permissionsSchema = z
+  .strictObject({ mode: z.boolean().default(true), level: z.boolean().default(true) })
+  .describe('What agents may change; the matching request is DENIED otherwise')
+
+const asyncSchema = z.strictObject({
+  latency: duration.default(1000).describe('Time that an asynchronous level change takes'),
+})
+
+const voltageSchema = z.strictObject({
+  name: resourceName,
+  levels: z.array(level).min(1).max(LIMITS.voltageLevels).optional().describe('All levels the domain can have'),
+  range: z
+    .strictObject({ min: level, max: level, step: level })
+    .optional()
+    .describe('Levels from min to max in steps; Linux ignores domains with negative levels'),
+  level: level.optional().describe('Level at start; default: the lowest'),
+  modes: z.array(implementationMode).default([]).describe('Implementation-defined modes besides off and on, 8 to 15'),
+  mode: z
+    .union([z.enum(['off', 'on']), implementationMode])
+    .default('off')
+    .describe('Mode at start, until an agent sets one'),
+  permissions: permissionsSchema.prefault({}),
+  async: asyncSchema.optional().describe('The level can be set asynchronously'),
+})
+
+const voltagesSchema = z.array(voltageSchema).min(1).max(LIMITS.voltages)
+type VoltageConfig = z.infer<typeof voltageSchema>
+
+/** Vote of the boot firmware, which chose the mode before any agent ran: the first agent to set one ends it. */
+const BOOT = -1
+
+const savedDomain = z.tuple([z.int().describe('level'), z.array(z.tuple([voter, z.int().describe('mode')]))])
+
+export class VoltageDomain implements Kept {
+  readonly id: number
+  readonly name: string
+  onChange: (() => void) | undefined
+  /** Ascending levels in microvolts, or undefined if the domain has a range. */
+  readonly levels: readonly number[] | undefined
+  /** In microvolts; a list is described by its ends and step 0. */
+  readonly range: { min: number; max: number; step: number }
+  readonly modes: ReadonlySet<number>
+  readonly permissions: { mode: boolean; level: boolean }
+  /** Time that an asynchronous level change takes; undefined: there are none. */
+  readonly latencyUs: number | undefined
+  /** In microvolts. */
+  level: number
+  /** Whether a level change is under way: further ones must wait. */
+  changing = false
+  #mode: number
+  readonly #votes = new Map<number, number>()
+
+  constructor(id: number, config: VoltageConfig, at: ConfigPath) {
+    this.id = id
+    this.name = config.name
+    if (config.levels && config.range) throw new ConfigError([...at, 'range'], 'give either levels or range, not both')
+    if (config.range) {
+      const { min, max, step } = config.range
+      if (max < min) throw new ConfigError([...at, 'range', 'max'], `max is below min; write at least ${min}`)
+      if (step < 1) throw new ConfigError([...at, 'range', 'step'], 'the step must be at least 1 uV')
+      this.range = { min, max: min + Math.floor((max - min) / step) * step, step }
+    } else {
+      const levels = config.levels ?? (config.level === undefined ? undefined : [config.level])
+      if (!levels) throw new ConfigError(at, 'a voltage domain needs one of level (fixed), levels or range')
+      this.levels = [...levels].sort((a, b) => a - b)
+      if (new Set(levels).size !== levels.length) throw new ConfigError([...at, 'levels'], 'a level is listed twice')
+      this.range = { min: this.levels[0]!, max: this.levels[this.levels.length - 1]!, step: 0 }
+    }
+    this.level = config.level ?? this.range.min
+    if (!this.supportsLevel(this.level)) {
+      throw new ConfigError([...at, 'level'], `${this.level} uV is not one of the domain's levels`)
+    }
+    this.modes = new Set([OFF, ON, ...config.modes])
+    const mode = config.mode === 'on' ? ON : config.mode === 'off' ? OFF : config.mode
+    if (!this.modes.has(mode)) throw new ConfigError([...at, 'mode'], `${mode} is not among the domain's modes`)
+    this.#mode = mode
+    this.#votes.set(BOOT, mode)
+    this.permissions = config.permissions
+    this.latencyUs = config.async?.latency
+  }
+
+  /** The highest mode that anybody wants: off only if nobody wants it on. */
+  get mode(): number {
+    return this.#mode
+  }
+
+  /** Counts `agentId` among those who want the domain in `mode`. */
+  vote(agentId: number, mode: number): void {
+    this.#votes.delete(BOOT)
+    this.#votes.set(agentId, mode)
+    this.#count()
+    this.onChange?.()
+  }
+
+  /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
+  release(agentId: number): void {
+    if (!this.#votes.delete(agentId)) return
+    this.#count()
+    this.onChange?.()
+  }
+
+  /** Takes a level that it supports. `Voltages` tells of it. */
+  setLevel(level: number): void {
+    this.level = level
+    this.onChange?.()
+  }
+
+  save(): Saved {
+    return [this.level, [...this.#votes]]
+  }
+
+  restore(saved: Saved): void {
+    const [level, votes] = readSaved(savedDomain, saved)
+    mustFit(this.supportsLevel(level), `it can't have ${level} uV`)
+    for (const [, mode] of votes) mustFit(this.modes.has(mode), `it has no mode ${mode}`)
+    this.level = level
+    this.#votes.clear()
+    for (const [agentId, mode] of votes) this.#votes.set(agentId, mode)
+    this.#count()
+  }
+
+  #count(): void {
+    this.#mode = OFF
+    for (const mode of this.#votes.values()) if (mode > this.#mode) this.#mode = mode
+  }
+
+  /** Whether the domain can have exactly this level, in microvolts. */
+  supportsLevel(level: number): boolean {
+    if (this.levels) return this.levels.includes(level)
+    const { min, max, step } = this.range
+    return level >= min && level <= max && (level - min) % step === 0
+  }
+}
+
+interface VoltageEvents {
+  /** A level changed; `agentId` caused it, 0 is the platform. */
+  levelChanged: [domain: VoltageDomain, agentId: number]
+  /** A mode changed; `agentId` caused it, 0 is the platform. */
+  modeChanged: [domain: VoltageDomain, agentId: number]
+}
+
+export class Voltages extends EventEmitter<VoltageEvents> {
+  readonly list: readonly VoltageDomain[]
+
+  constructor(configs: VoltageConfig[]) {
+    super()
+    this.setMaxListeners(0)
+    this.list = configs.map((config, id) => new VoltageDomain(id, config, [id]))
+    const names = new Set<string>()
+    for (const { id, name } of this.list) {
+      if (names.has(name)) throw new ConfigError([id, 'name'], `two voltage domains are named ${name}`)
+      names.add(name)
+    }
+  }
+
+  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  named(name: string): VoltageDomain {
+    const domain = this.list.find(domain => domain.name === name)
+    if (domain) return domain
+    throw new Error(`no voltage domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
+  }
+
+  /** Sets a level that the domain supports, in microvolts; `agentId` 0 is the platform itself. */
+  setLevel(domain: VoltageDomain, level: number, agentId: number): void {
+    if (domain.level === level) return
+    domain.setLevel(level)
+    this.emit('levelChanged', domain, agentId)
+  }
+
+  /** Counts what `agentId` wants of the domain's mode, which must be one of its modes; 0 is the platform itself. */
+  setMode(domain: VoltageDomain, mode: number, agentId: number): void {
+    const before = domain.mode
+    domain.vote(agentId, mode)
+    if (domain.mode !== before) this.emit('modeChanged', domain, agentId)
+  }
+
+  /** Forgets what `agentId` wanted of these domains. */
+  release(agentId: number, domains: Iterable<VoltageDomain> = this.list): void {
+    for (const domain of domains) {
+      const before = domain.mode
+      domain.release(agentId)
+      if (domain.mode !== before) this.emit('modeChanged', domain, agentId)
+    }
+  }
+}
+
+export const voltages: ResourceKind<VoltageConfig[], Voltages> = {
+  section: 'voltages',
+  schema: voltagesSchema,
+  create: config => new Voltages(config),
+  properties: voltageProperties,
+}

@@ -1,0 +1,274 @@
+/**
+ * An agent (one guest's SCMI driver) and its protocols: the version in force, the commands of that version, the state
+ * each protocol keeps for the agent. dispatch looks messages up here; protocols are declared in protocol.ts.
+ */
+import { z } from 'zod'
+import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
+import type { Platform } from '../../platform/core/platform.js'
+import { resourceNames } from '../../platform/core/resource.js'
+import type { AgentConfig, ResourceNames } from '../../platform/file/config.js'
+import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../../wire/header.js'
+import { MessageCounts } from './counts.js'
+import { Permissions } from './permissions.js'
+import { type AgentState, BASE, type Command, isServed, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from './protocol.js'
+
+/** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
+const IDS = 256
+
+/** The resource that a notification is about. */
+export interface Subject {
+  readonly name: string
+}
+
+/** The agent's side of the event queue. Both take the payload as 32-bit words. */
+export interface EventSink {
+  /** Whether the driver has an event queue at all (VIRTIO_SCMI_F_P2A_CHANNELS negotiated). */
+  readonly available: boolean
+  /** The driver has left so many delayed responses lying that there must be no more. */
+  readonly congested: boolean
+  /** Queues a notification of `about`; may be dropped, and counted, when the driver offers no buffers for long. */
+  notify(header: number, words: number[], about?: Subject): void
+  /** Queues a delayed response; never dropped while the driver lives. */
+  respondLater(header: number, words: number[]): void
+  /** Gives up notifications that wait. Not needed where none does. */
+  drop?(which: (header: number, about: Subject | undefined) => boolean): void
+}
+
+const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
+
+/** One protocol as one agent sees it. */
+export class AgentProtocol implements Kept {
+  onChange: (() => void) | undefined
+  readonly protocol: Protocol
+  readonly agent: Agent
+  /** The version PROTOCOL_VERSION answers. */
+  readonly announced: number
+  /** The version that governs layouts: the announced one, or what the agent negotiated. */
+  version: number
+  /** The commands of that version by message id; none while the protocol is denied. */
+  commands: (Command | undefined)[] = []
+  /** The agent may use none of the protocol's resources. Every message is then DENIED, and the protocol is not listed. */
+  denied = false
+  state: AgentState
+  /** What it answered, and how long that took. */
+  readonly counts: MessageCounts
+  /** Names of the resources that the agent sees; undefined: the protocol has no section of the platform file. */
+  readonly #names: ReadonlySet<string> | undefined
+  #commandsOfVersion: (Command | undefined)[]
+
+  constructor(protocol: Protocol, agent: Agent) {
+    this.protocol = protocol
+    this.agent = agent
+    this.announced = agent.platform.versionOf(protocol.name) ?? protocol.versions[protocol.versions.length - 1]!
+    this.version = this.announced
+    this.#commandsOfVersion = protocol.commandsOf(this.announced)
+    this.#names = namesSeen(protocol, agent)
+    this.#applyPermissions()
+    this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
+    this.state = this.#attach()
+  }
+
+  #attach(): AgentState {
+    const state = this.protocol.attach(this.agent.platform, this)
+    if ('onChange' in state) state.onChange = () => this.onChange?.()
+    return state
+  }
+
+  /** Whether it says when what is kept of it changes. */
+  get tellsChanges(): boolean {
+    return this.state.save === undefined || 'onChange' in this.state
+  }
+
+  /** The command with this id as discovery shows it: absent if this agent cannot use it. */
+  command(id: number): Command | undefined {
+    const command = this.commands[id]
+    return command?.needsEvents && !this.agent.events.available ? undefined : command
+  }
+
+  /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION); false if that version is not offered. */
+  negotiate(version: number): boolean {
+    if (version > this.announced || !this.protocol.versions.includes(version)) return false
+    const negotiateAgain = this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION]
+    this.version = version
+    this.#commandsOfVersion = this.protocol.commandsOf(version)
+    this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
+    this.#applyPermissions()
+    this.state.versionChanged?.()
+    this.onChange?.()
+    return true
+  }
+
+  /** Sends a notification of this protocol to this agent; `about` is the resource, which may be taken from the agent. */
+  notify(eventId: number, words: number[], about?: Subject): void {
+    if (!this.denied) this.agent.events.notify(packHeader(this.protocol.id, eventId, NOTIFICATION, 0), words, about)
+  }
+
+  /** Whether the agent may be told of this resource, or, without one, of the protocol's own events. */
+  mayHearOf(about: Subject | undefined): boolean {
+    const { agent, protocol } = this
+    return !this.denied && !(about && agent.permissions.denies(protocol.id, about.name))
+  }
+
+  /** Gives up notifications of this protocol that wait: those about `resources`, or all. */
+  dropNotifications(resources?: ReadonlySet<Subject>): void {
+    const { id } = this.protocol
+    this.agent.events.drop?.(
+      (header, about) => protocolIdOf(header) === id && (!resources || (about !== undefined && resources.has(about))),
+    )
+  }
+
+  /** Sends the delayed response to the command whose header this is; `words` begin with the status. */
+  respondLater(header: number, words: number[]): void {
+    this.agent.events.respondLater(delayedResponseTo(header), words)
+  }
+
+  /** Grants or takes those of the named resources that the agent sees; false if it sees none of them. */
+  allow(names: readonly string[], allowed: boolean): boolean {
+    const seen = names.filter(name => this.#names?.has(name))
+    const changed = seen.filter(name => this.agent.permissions.set(this.protocol.id, name, allowed))
+    if (changed.length > 0) this.permissionsChanged()
+    return seen.length > 0
+  }
+
+  permissionsChanged(): void {
+    this.#applyPermissions()
+    this.state.permissionsChanged?.()
+    this.onChange?.()
+    if (this.denied) this.dropNotifications()
+  }
+
+  #applyPermissions(): void {
+    const { agent, protocol } = this
+    this.denied = this.#names ? this.#allDenied(this.#names) : protocol.id !== BASE && agent.permissions.deniedByDefault
+    this.commands = this.denied ? this.#commandsOfVersion.map(() => undefined) : this.#commandsOfVersion
+  }
+
+  /** Mostly the first name decides. */
+  #allDenied(names: Iterable<string>): boolean {
+    const denies = this.agent.permissions.deniedBy(this.protocol.id)
+    for (const name of names) if (!denies(name)) return false
+    return true
+  }
+
+  /** Drops what the agent configured: subscriptions, votes, pending commands. */
+  reset(): void {
+    if (this.state.reset) {
+      this.state.reset()
+    } else {
+      this.state.release?.()
+      this.state = this.#attach()
+    }
+    this.onChange?.()
+  }
+
+  save(): Saved {
+    return [this.version, this.state.save?.() ?? null]
+  }
+
+  restore(saved: Saved): void {
+    const [version, state] = readSaved(savedProtocol, saved)
+    mustFit(version === this.version || this.negotiate(version), `there is no version 0x${version.toString(16)}`)
+    mustFit(state === null || this.state.restore !== undefined, 'nothing is kept of it')
+    if (state !== null) this.state.restore?.(state)
+  }
+
+  /** A new driver: what the last one configured and negotiated is forgotten. */
+  restart(): void {
+    this.version = this.announced
+    this.#commandsOfVersion = this.protocol.commandsOf(this.announced)
+    this.#applyPermissions()
+    this.reset()
+  }
+}
+
+/** A section without names is one resource, of the section's own name. */
+function namesSeen({ resource }: Protocol, { platform, resources }: Agent): ReadonlySet<string> | undefined {
+  if (!resource) return undefined
+  return new Set(resources[resource.section] ?? resourceNames(resource, platform.config.sections[resource.section]))
+}
+
+export class Agent implements Kept {
+  onChange: (() => void) | undefined
+  /** 1 and up; 0 is the platform. */
+  readonly id: number
+  readonly name: string
+  readonly platform: Platform
+  readonly events: EventSink
+  /** May change agents' permissions (Base protocol). */
+  readonly trusted: boolean
+  readonly permissions: Permissions
+  /** Names of the resources it sees, by section of the platform file; a section that is left out is seen whole. */
+  readonly resources: ResourceNames
+  /** All agents of the platform, this one among them. */
+  readonly peers: readonly Agent[]
+  /** Protocols by protocol id; what is undefined is not served to this agent. */
+  readonly protocols: (AgentProtocol | undefined)[]
+  /** Set when a command begins that is carried out later; whoever keeps the state takes note and clears it. */
+  changed = false
+  /** Messages to protocols that are not served. */
+  unknownProtocol = 0
+  /** Chains returned with length 0: no whole header in the request, or no room for header and status in the reply. */
+  unanswerable = 0
+
+  constructor(options: {
+    config: AgentConfig
+    platform: Platform
+    events: EventSink
+    peers: readonly Agent[]
+    protocols: readonly Protocol[]
+  }) {
+    this.id = options.config.id
+    this.name = options.config.name
+    this.trusted = options.config.trusted
+    this.permissions = new Permissions(options.config.permissions === 'denied')
+    this.resources = options.config.resources
+    this.platform = options.platform
+    this.events = options.events
+    this.peers = options.peers
+    this.permissions.onChange = () => this.onChange?.()
+    this.protocols = new Array(IDS).fill(undefined)
+    for (const protocol of options.protocols) {
+      if (isServed(protocol, this.platform, this)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)
+    }
+  }
+
+  /** A command with this header was answered after `ns`. Hot code. */
+  took(header: number, ns: number): void {
+    this.protocols[protocolIdOf(header)]?.counts.took(messageIdOf(header), ns)
+  }
+
+  /** Its permissions are what the platform file says, again. */
+  resetPermissions(): void {
+    for (const id of this.permissions.reset()) this.protocols[id]?.permissionsChanged()
+  }
+
+  /** The protocols read the permissions anew. */
+  permissionsChanged(): void {
+    for (const protocol of this.protocols) protocol?.permissionsChanged()
+  }
+
+  /** Without its protocols, each of which is kept by itself. */
+  save(): Saved {
+    return this.permissions.save()
+  }
+
+  restore(saved: Saved): void {
+    this.permissions.restore(saved)
+    this.permissionsChanged()
+  }
+
+  /** Notifies the agent of a command whose status can't be returned, if it subscribed to that (BASE_ERROR_EVENT). */
+  reportError(header: number, status: number): void {
+    this.protocols[BASE]?.state.reportError?.(header, status)
+  }
+
+  /** A new driver runs in this agent: forgets what the last one asked for. Permissions stay, they are the agent's. */
+  restart(): void {
+    for (const protocol of this.protocols) protocol?.restart()
+  }
+
+  /** Lets go of everything, for good. */
+  release(): void {
+    for (const protocol of this.protocols) protocol?.state.release?.()
+  }
+}

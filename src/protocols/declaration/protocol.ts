@@ -1,0 +1,286 @@
+/**
+ * How a protocol is declared: `defineProtocol`, `command`, `event`. One declaration drives dispatch, discovery
+ * (versions, message attributes), payload checks, traces, tests and the README's tables. The commands that every
+ * protocol has are written here, once.
+ */
+import type { Saved } from '../../platform/core/kept.js'
+import type { Platform } from '../../platform/core/platform.js'
+import type { ResourceKind } from '../../platform/core/resource.js'
+import type { AgentConfig } from '../../platform/file/config.js'
+import { type Fields, padding, sizeOf, u32 } from '../../wire/fields.js'
+import type { MessageWriter, RequestReader } from '../../wire/message.js'
+import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../../wire/status.js'
+import type { AgentProtocol } from './agent.js'
+
+/** What one protocol keeps for one agent: its view of the resources, its subscriptions. */
+export interface AgentState {
+  /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. It is the end. */
+  release?(): void
+  /**
+   * Drops the same, and goes on with nothing. Guests can ask for it as often as they like: what it costs must depend on
+   * what was held, not on how many resources there are. Default: `release`, and a state that is built anew.
+   */
+  reset?(): void
+  /** Another version is in force for the agent, by negotiation; a state that is new begins with `protocol.version`. */
+  versionChanged?(): void
+  /** The agent's permissions changed: `AgentProtocol.denied` says whether anything of the protocol is left to it. */
+  permissionsChanged?(): unknown
+  /** What a later process needs to go on: subscriptions, commands under way. Default: nothing. */
+  save?(): Saved
+  /** Takes over what `save` gave, on a state that is new. Throws an error if it is of no use. */
+  restore?(saved: Saved): void
+  /** As for resources (kept.ts): left out, the state is looked at after every message that may change something. */
+  onChange?: (() => void) | undefined
+  /** Base protocol: a command of this agent failed and its status could not be returned. */
+  reportError?(header: number, status: number): void
+}
+
+export interface CommandOptions<S, D extends Fields = Fields> {
+  /** First protocol version that has this command in this layout; default: all. A later layout replaces an earlier one. */
+  since?: number
+  /** Answered with NOT_SUPPORTED, and absent from discovery, while the driver has no event queue. */
+  needsEvents?: boolean
+  /**
+   * Whether it may change what a state file keeps at once; default: if its reply is a status alone. Commands that are
+   * carried out later (pending.ts) need not say so.
+   */
+  changes?: boolean
+  /** Fields of the delayed response after its status, for commands that have one. */
+  delayed?: D | undefined
+  /** Bytes of the reply after the status that must fit; default: those that are always there. */
+  replyMin?: number
+  /** Value of PROTOCOL_MESSAGE_ATTRIBUTES for this command; default 0. */
+  attributes?(state: S): number
+}
+
+export interface Command<
+  S = AgentState,
+  N extends string = string,
+  Q extends Fields = Fields,
+  R extends Fields = Fields,
+  D extends Fields = Fields,
+> extends CommandOptions<S, D> {
+  id: number
+  name: N
+  request: Q
+  /** Fields after the status word. */
+  reply: R
+  /** Payload bytes that are accepted: exactly `requestMin`, or at least that many if the request has a list or padding. */
+  requestMin: number
+  requestFixed: boolean
+  replyMin: number
+  since: number
+  needsEvents: boolean
+  changes: boolean
+  attributes(state: S): number
+  /**
+   * Reads the request's fields in order, checks them in the order of refusals.ts, changes the platform, writes the
+   * reply's fields in order, and returns the status. With any other status than SUCCESS the reply carries the status alone, whatever was written.
+   */
+  handler(state: S, request: RequestReader, reply: MessageWriter, protocol: AgentProtocol): number
+}
+
+/** A notification. Its payload has no status word. */
+export interface Event<N extends string = string, F extends Fields = Fields> {
+  id: number
+  name: N
+  fields: F
+  since: number
+}
+
+/**
+ * What people see of one resource: values by name, without those that are undefined. Names of quantities end in their
+ * unit: `rate_hz`, `latency_us`.
+ */
+export type Row = Readonly<Record<string, string | number | boolean | readonly (string | number)[] | undefined>>
+
+/** Rows by what they are rows of, such as `clocks`. */
+export type Tables = Readonly<Record<string, readonly Row[]>>
+
+export interface ProtocolDeclaration<
+  S extends AgentState,
+  N extends string = string,
+  C extends readonly Command<S>[] = readonly Command<S>[],
+  E extends readonly Event[] = readonly Event[],
+> {
+  /** Protocol id, 0x10 to 0xff. */
+  id: number
+  /** Name in the platform file, in logs and in traces. */
+  name: N
+  /** Versions that can be served, ascending, as major << 16 | minor. The last one is announced unless the file differs. */
+  versions: readonly number[]
+  /** First version with NEGOTIATE_PROTOCOL_VERSION; default: the last version. */
+  negotiateSince?: number
+  /** The section of the platform file that this protocol serves; without resources of it the protocol is not offered. */
+  resource?: ResourceKind
+  /** Requests may be longer than their fields: what follows is padding. Default: a longer one is PROTOCOL_ERROR. */
+  takesPadding?: boolean
+  /** Builds what this protocol keeps for `agent`; called at start-up, and for each new driver unless the state has `reset`. */
+  attach(platform: Platform, protocol: AgentProtocol): S
+  /** The resources as the agent sees them, for people; default: ids and names. `nowUs` is the platform's time. */
+  show?(state: S, nowUs: number): Tables
+  commands: C & readonly Command<S>[]
+  events?: E
+}
+
+export interface Protocol<
+  S extends AgentState = AgentState,
+  N extends string = string,
+  C extends readonly Command<S>[] = readonly Command<S>[],
+  E extends readonly Event[] = readonly Event[],
+> extends Omit<Required<ProtocolDeclaration<S, N, C, E>>, 'commands'> {
+  /** The declared commands, and before them those that every protocol has. */
+  commands: readonly (CommonCommand | C[number])[]
+  /** Commands by message id, as they stand in a version. */
+  commandsOf(version: number): (Command<S> | undefined)[]
+}
+
+const noAttributes = (): number => 0
+
+/**
+ * Declares a command. `request` are the fields after the header, `reply` those after the status word. Handlers get the
+ * protocol's state as a type of its own: `const command = commandsOn<ClockState>()`.
+ */
+export const command = commandsOn<AgentState>()
+
+/** `command` for handlers whose state is an `S`. */
+export function commandsOn<S extends AgentState>() {
+  return <const N extends string, const Q extends Fields, const R extends Fields, const D extends Fields = readonly []>(
+    id: number,
+    name: N,
+    request: Q,
+    reply: R,
+    handler: Command<S>['handler'],
+    options: CommandOptions<S, D> = {},
+  ): Command<S, N, Q, R, D> => {
+    const { min, fixed } = sizeOf(request)
+    // Dispatch reads these for every message: all commands have the same fields, in the same order.
+    return {
+      id,
+      name,
+      request,
+      reply,
+      requestMin: min,
+      requestFixed: fixed,
+      replyMin: options.replyMin ?? sizeOf(reply).min,
+      since: options.since ?? 0,
+      needsEvents: options.needsEvents ?? false,
+      changes: options.changes ?? reply.length === 0,
+      delayed: options.delayed,
+      attributes: options.attributes ?? noAttributes,
+      handler,
+    }
+  }
+}
+
+/** Declares a notification. */
+export function event<const N extends string, const F extends Fields>(
+  id: number,
+  name: N,
+  fields: F,
+  since = 0,
+): Event<N, F> {
+  return { id, name, fields, since }
+}
+
+/** The protocol that every platform has and that names the others. */
+export const BASE = 0x10
+
+/** Messages that every protocol has (SCMI v3.2 §4.1.5 and §4.2.2.2 ff.). */
+export const PROTOCOL_VERSION = 0x0
+export const PROTOCOL_ATTRIBUTES = 0x1
+export const PROTOCOL_MESSAGE_ATTRIBUTES = 0x2
+export const NEGOTIATE_PROTOCOL_VERSION = 0x10
+
+function commonCommands(negotiateSince: number) {
+  return [
+    command(PROTOCOL_VERSION, 'PROTOCOL_VERSION', [], [u32('version')], (_state, _request, reply, protocol) => {
+      reply.u32(protocol.announced)
+      return SUCCESS
+    }),
+    command(
+      PROTOCOL_MESSAGE_ATTRIBUTES,
+      'PROTOCOL_MESSAGE_ATTRIBUTES',
+      [u32('message_id')],
+      [u32('attributes')],
+      (state, request, reply, protocol) => {
+        const command = protocol.command(request.u32())
+        if (!command) return NOT_FOUND
+        reply.u32(command.attributes(state))
+        return SUCCESS
+      },
+    ),
+    command(
+      NEGOTIATE_PROTOCOL_VERSION,
+      'NEGOTIATE_PROTOCOL_VERSION',
+      [u32('version')],
+      [],
+      (_state, request, _reply, protocol) => (protocol.negotiate(request.u32()) ? SUCCESS : NOT_SUPPORTED),
+      { since: negotiateSince },
+    ),
+  ]
+}
+
+type CommonCommand = ReturnType<typeof commonCommands>[number]
+
+/** The commands as all but their protocol see them: the state's type is the protocol's own matter. */
+type Stateless<C extends readonly unknown[]> = {
+  [I in keyof C]: C[I] extends Command<infer _S, infer N, infer Q, infer R, infer D>
+    ? Command<AgentState, N, Q, R, D>
+    : never
+}
+
+/** Declares a protocol; `commands` are its own, PROTOCOL_ATTRIBUTES included, without the other common ones. */
+export function defineProtocol<
+  S extends AgentState,
+  const N extends string,
+  const C extends readonly Command<S>[],
+  const E extends readonly Event[] = readonly [],
+>(declaration: ProtocolDeclaration<S, N, C, E>): Protocol<AgentState, N, Stateless<C>, E> {
+  const versions = declaration.versions
+  const negotiateSince = declaration.negotiateSince ?? versions[versions.length - 1]!
+  const exact: readonly Command<S>[] = [...(commonCommands(negotiateSince) as Command<S>[]), ...declaration.commands]
+  const commands = (declaration.takesPadding ? exact.map(withPadding) : exact) as readonly (
+    | CommonCommand
+    | Stateless<C>[number]
+  )[]
+  return {
+    // Without events, E is the empty tuple.
+    events: [] as readonly Event[] as E,
+    resource: undefined as never,
+    takesPadding: false,
+    show: state => (declaration.resource ? namesIn(state, declaration.resource.section) : {}),
+    ...declaration,
+    negotiateSince,
+    commands,
+    commandsOf(version) {
+      const table: (Command<S> | undefined)[] = []
+      for (const command of commands) {
+        const other = table[command.id]
+        if (command.since <= version && (!other || other.since <= command.since)) table[command.id] = command
+      }
+      return table
+    },
+  }
+}
+
+function withPadding<S>(command: Command<S>): Command<S> {
+  return { ...command, request: [...command.request, padding], requestFixed: false }
+}
+
+/** Ids and names of a view's resources. */
+function namesIn(state: object, section: string): Tables {
+  const list = 'list' in state && Array.isArray(state.list) ? state.list : []
+  return { [section]: list.map(({ name }: { name: string }, id) => ({ id, name })) }
+}
+
+/** Whether an agent is offered `protocol`: it has no resources of its own, or the agent sees some of the platform's. */
+export function isServed({ resource }: Protocol, platform: Platform, agent: Pick<AgentConfig, 'resources'>): boolean {
+  return !resource || (platform.has(resource) && agent.resources[resource.section]?.length !== 0)
+}
+
+/** The kinds of resources that `protocols` serve, each once. */
+export function resourceKinds(protocols: readonly Protocol[]): ResourceKind[] {
+  const kinds = protocols.flatMap(({ resource }) => (resource ? [resource as ResourceKind] : []))
+  return [...new Set(kinds)]
+}

@@ -1,0 +1,90 @@
+/**
+ * What is answered when several things are wrong with a message: the status of the first of them. dispatch.ts looks at
+ * those of the frame, handlers at the others. A test makes each two of them for every command, and compares.
+ *
+ * The spec names statuses for each command, but no order. This one is that of Arm's SCP-firmware and of its compliance
+ * suite where these show one: what is wrong with the words of a message comes before what the agent may do with it, that
+ * before what the resource can do, and that before what passes by itself.
+ */
+import {
+  BUSY,
+  COMMS_ERROR,
+  DENIED,
+  IN_USE,
+  INVALID_PARAMETERS,
+  NOT_FOUND,
+  NOT_SUPPORTED,
+  OUT_OF_RANGE,
+  PROTOCOL_ERROR,
+} from '../../wire/status.js'
+
+export interface Refusal {
+  /** What is wrong. */
+  wrong: string
+  /** What it is answered with: one of these, the same one whenever a command meets it. */
+  statuses: readonly number[]
+}
+
+/** First things first. */
+export const REFUSALS = {
+  protocol: { wrong: 'The platform has no such protocol', statuses: [NOT_SUPPORTED] },
+  message: {
+    wrong: 'The protocol has no such message in this version; unknown_message of the platform file chooses',
+    statuses: [NOT_FOUND, NOT_SUPPORTED],
+  },
+  type: { wrong: 'The header is not that of a command', statuses: [PROTOCOL_ERROR] },
+  size: { wrong: 'The payload is too short or, without padding, too long', statuses: [PROTOCOL_ERROR] },
+  room: { wrong: 'The reply buffer has no room for the fields that are always there', statuses: [COMMS_ERROR] },
+  events: { wrong: 'A notification is asked for without an event queue', statuses: [NOT_SUPPORTED] },
+  /** Of lists, which have a size of their own. */
+  count: { wrong: 'A list has fewer entries than the message counts', statuses: [PROTOCOL_ERROR] },
+  /** Says what an id is the id of: without it nothing can be looked up. */
+  selector: { wrong: 'A selector has no meaning', statuses: [INVALID_PARAMETERS] },
+  /** The Base protocol's permissions: a resource that was taken away is looked up in vain, whatever is to be done to it. */
+  resource: { wrong: 'There is no such resource, or it was denied to the agent', statuses: [NOT_FOUND, DENIED] },
+  malformed: {
+    wrong: 'Reserved bits are set; a flag, mode or state has no meaning here; flags contradict each other',
+    statuses: [INVALID_PARAMETERS],
+  },
+  forbidden: { wrong: 'The permissions of the resource forbid it', statuses: [DENIED] },
+  unsupported: { wrong: 'The resource does not offer it', statuses: [NOT_SUPPORTED] },
+  /** Which of them it is, is settled for each command: see VALUES. */
+  value: {
+    wrong: 'A quantity, index or address is not among those that the resource has',
+    statuses: [OUT_OF_RANGE, INVALID_PARAMETERS, NOT_FOUND],
+  },
+  state: { wrong: 'The resource is switched off', statuses: [PROTOCOL_ERROR] },
+  busy: { wrong: 'It is under way already, or another agent has it', statuses: [BUSY, IN_USE] },
+} as const satisfies Record<string, Refusal>
+
+export type RefusalName = keyof typeof REFUSALS
+
+/**
+ * The status for a value that the resource does not have, by command, and who else answers so: a test of the compliance
+ * suite, or SCP-firmware; `own` where neither shows one. Commands that are left out have no such value.
+ */
+export const VALUES: Readonly<Record<string, { status: number; as: string }>> = {
+  BASE_DISCOVER_LIST_PROTOCOLS: { status: INVALID_PARAMETERS, as: 'suite b008' },
+  PERFORMANCE_DESCRIBE_LEVELS: { status: OUT_OF_RANGE, as: 'own; before 4.0 INVALID_PARAMETERS, suite d007' },
+  PERFORMANCE_LIMITS_SET: { status: OUT_OF_RANGE, as: 'suite d010; a minimum above the maximum: INVALID_PARAMETERS' },
+  PERFORMANCE_LEVEL_SET: { status: OUT_OF_RANGE, as: 'suite d014' },
+  CLOCK_DESCRIBE_RATES: { status: OUT_OF_RANGE, as: 'suite c007' },
+  CLOCK_RATE_SET: { status: INVALID_PARAMETERS, as: 'suite c011' },
+  CLOCK_POSSIBLE_PARENTS_GET: { status: OUT_OF_RANGE, as: 'own, as CLOCK_DESCRIBE_RATES' },
+  CLOCK_PARENT_SET: { status: INVALID_PARAMETERS, as: 'own: a clock that it can not be fed from' },
+  CLOCK_CONFIG_SET: { status: INVALID_PARAMETERS, as: 'own: a type that it has not, a duty cycle that is none' },
+  CLOCK_CONFIG_GET: { status: INVALID_PARAMETERS, as: 'own, as CLOCK_CONFIG_SET' },
+  SENSOR_DESCRIPTION_GET: { status: INVALID_PARAMETERS, as: 'SCP-firmware' },
+  SENSOR_TRIP_POINT_CONFIG: { status: INVALID_PARAMETERS, as: 'SCP-firmware, also without any trip point' },
+  SENSOR_AXIS_DESCRIPTION_GET: { status: INVALID_PARAMETERS, as: 'SCP-firmware' },
+  SENSOR_AXIS_NAME_GET: { status: INVALID_PARAMETERS, as: 'as SENSOR_AXIS_DESCRIPTION_GET' },
+  SENSOR_LIST_UPDATE_INTERVALS: { status: INVALID_PARAMETERS, as: 'as SENSOR_DESCRIPTION_GET' },
+  SENSOR_CONFIG_SET: { status: INVALID_PARAMETERS, as: 'own: no interval in the direction of rounding' },
+  VOLTAGE_DESCRIBE_LEVELS: { status: OUT_OF_RANGE, as: 'SCP-firmware' },
+  VOLTAGE_LEVEL_SET: { status: INVALID_PARAMETERS, as: 'SCP-firmware, for a list; beyond a range OUT_OF_RANGE, own' },
+  POWERCAP_CAP_SET: { status: OUT_OF_RANGE, as: 'SCP-firmware' },
+  POWERCAP_PAI_SET: { status: OUT_OF_RANGE, as: 'SCP-firmware' },
+  PINCTRL_LIST_ASSOCIATIONS: { status: OUT_OF_RANGE, as: 'own, as CLOCK_DESCRIBE_RATES' },
+  PINCTRL_SETTINGS_GET: { status: OUT_OF_RANGE, as: 'own: more left out than there is' },
+  PINCTRL_SETTINGS_CONFIGURE: { status: OUT_OF_RANGE, as: 'own' },
+}

@@ -1,0 +1,123 @@
+/**
+ * One agent's view of the resources of one protocol: those the platform file shows it, under ids of its own from 0 up,
+ * less what the Base protocol's permission commands took away (SCMI v3.2 §4.2.2.10 ff.). States of protocols with
+ * resources extend it. Ids on the wire are the view's: take them from `idOf`, never from the resource.
+ *
+ * Permissions change while drivers run, so they never move an id. Who asks for a denied resource gets DENIED; wherever
+ * else it would be named or counted, it is as if it were not there.
+ */
+import { mustHave } from '../../platform/core/kept.js'
+import type { MessageWriter, RequestReader } from '../../wire/message.js'
+import { DENIED, NOT_FOUND, SUCCESS } from '../../wire/status.js'
+import type { AgentProtocol } from './agent.js'
+import { NAME_SIZE } from './names.js'
+
+export class ResourceView<Resource extends { name: string }> {
+  /** The resources by this agent's ids. */
+  readonly list: readonly Resource[]
+  /** How many ids there are for an agent that goes through them all: the highest that it may use, and those below. */
+  count = 0
+  /**
+   * Resources with which the agent may have something that ends with its driver, such as a vote: handlers note them, `reset`
+   * goes through them. All at first, as a state file may say so.
+   */
+  readonly held: Set<Resource>
+  /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
+  refusal = NOT_FOUND
+  protected readonly protocol: AgentProtocol
+  /** The same, without those it may not use. */
+  #allowed: readonly (Resource | undefined)[] = []
+  readonly #ids: ReadonlyMap<Resource, number>
+
+  /** `resources` are all the platform has. */
+  constructor(resources: readonly Resource[], protocol: AgentProtocol) {
+    this.list = visibleTo(protocol, resources)
+    this.held = new Set(this.list)
+    this.protocol = protocol
+    this.#ids = new Map(this.list.map((resource, id) => [resource, id]))
+    this.#readPermissions()
+  }
+
+  /** The agent whose view this is; votes and notifications carry its id. */
+  get agentId(): number {
+    return this.protocol.agent.id
+  }
+
+  /** The resource with this id, or undefined: then answer `refusal`. Hot code. */
+  find(id: number): Resource | undefined {
+    const resource = this.#allowed[id]
+    if (resource === undefined) this.refusal = this.list[id] === undefined ? NOT_FOUND : DENIED
+    return resource
+  }
+
+  /** This agent's id of a resource, or undefined if it does not see it or may not use it. */
+  idOf(resource: Resource): number | undefined {
+    const id = this.#ids.get(resource)
+    return id === undefined || this.#allowed[id] === undefined ? undefined : id
+  }
+
+  /** Ids of some of the resources that it may use. */
+  protected idsOf(resources: Iterable<Resource>): number[] {
+    return [...resources].map(resource => this.#ids.get(resource)!)
+  }
+
+  /** The resource with an id that was saved. Throws an error if there is none. */
+  protected saved(id: number): Resource {
+    return mustHave(this.list[id], `there is no resource ${id}`)
+  }
+
+  /** The name of a resource that this agent may use, for people. */
+  nameOf(resource: Resource | undefined): string | undefined {
+    return resource && this.idOf(resource) !== undefined ? resource.name : undefined
+  }
+
+  /**
+   * Reads the agent's permissions anew. Returns the resources that were taken away: what the agent subscribed to or has
+   * under way with them ends. Notifications of them that still wait are given up.
+   */
+  permissionsChanged(): readonly Resource[] {
+    const before = this.#allowed
+    this.#readPermissions()
+    const revoked: Resource[] = []
+    before.forEach((resource, id) => {
+      if (resource && !this.#allowed[id]) revoked.push(resource)
+    })
+    if (revoked.length > 0) this.protocol.dropNotifications(new Set(revoked))
+    return revoked
+  }
+
+  #readPermissions(): void {
+    const { agent, protocol } = this.protocol
+    const denies = agent.permissions.deniedBy(protocol.id)
+    this.#allowed = this.list.map(resource => (denies(resource.name) ? undefined : resource))
+    this.count = this.#allowed.findLastIndex(resource => resource !== undefined) + 1
+  }
+}
+
+function visibleTo<Resource extends { name: string }>(
+  { agent, protocol }: AgentProtocol,
+  resources: readonly Resource[],
+): readonly Resource[] {
+  const names = agent.resources[protocol.resource?.section ?? '']
+  if (!names) return resources
+  const byName = new Map<string, Resource[]>()
+  for (const resource of resources) {
+    const others = byName.get(resource.name)
+    if (others) others.push(resource)
+    else byName.set(resource.name, [resource])
+  }
+  return names.flatMap(name => byName.get(name) ?? [])
+}
+
+/** The handler of the *_NAME_GET commands: flags, which are reserved, and the whole name of the resource asked for. */
+export function answerName(
+  state: ResourceView<{ name: string }>,
+  request: RequestReader,
+  reply: MessageWriter,
+): number {
+  const resource = state.find(request.u32())
+  if (!resource) return state.refusal
+  reply.u32(0)
+  reply.text(resource.name, NAME_SIZE)
+  return SUCCESS
+}
