@@ -17,6 +17,7 @@ export {
 } from './loading/load.js'
 export type { Plugin } from './loading/plugins.js'
 export { ConfigError } from './platform/core/config-error.js'
+export type { ResourceKind } from './platform/core/platform.js'
 export { Platform } from './platform/core/platform.js'
 export {
   flagProperty,
@@ -26,7 +27,6 @@ export {
   type ResourceGroup,
   textProperty,
 } from './platform/core/property.js'
-export type { ResourceKind } from './platform/core/resource.js'
 export { RealTime, type Time, type Timer, VirtualTime } from './platform/core/time.js'
 export { HERTZ, SECONDS, type Unit, VOLTS, WATTS } from './platform/core/unit-text.js'
 export { duration, frequency, power, resourceName, voltage } from './platform/core/units.js'

@@ -9,8 +9,8 @@ import { basename, join, resolve } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { makeDeviceTree } from '../device-tree/device-tree.js'
 import { scmiSource } from '../device-tree/scmi-node.js'
-import { asLabError, type Device, type DeviceOptions, deviceLine, viewPlatform } from '../devices/device.js'
-import { OwnDevices } from '../devices/own-devices.js'
+import { asLabError, type Device, deviceLine, viewPlatform } from '../devices/device.js'
+import { type DeviceRequest, OwnDevices } from '../devices/own-devices.js'
 import { Channel } from '../guest/channel.js'
 import { Guest } from '../guest/guest.js'
 import { type GuestFile, makeInitramfs } from '../guest/image.js'
@@ -29,22 +29,6 @@ import { Vm } from '../machine/vm.js'
 import { InterruptedError, LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import { requireTools, toolsFor } from '../support/tools.js'
-
-/** An SCMI device of the machine. */
-export interface DeviceRequest {
-  /** Socket of a device that somebody else runs with this platform; default: one is started in this process. */
-  socketPath?: string
-  /** Who listens: the device (QEMU dials; default), or QEMU (the device dials, and may be restarted). */
-  dials?: 'qemu' | 'device'
-  /** Further options of the device in this process. */
-  device?: DeviceOptions
-  /** Default pci. */
-  bus?: 'pci' | 'mmio'
-  /** It can be plugged and unplugged while the guest runs; PCI only. */
-  hasSlot?: boolean
-  /** There when the machine starts (default); else it has a slot, for Guest.plug. */
-  isPlugged?: boolean
-}
 
 /** What is said here of the SCMI device holds for the one there is, unless `scmi` lists them. */
 export interface BootOptions extends DeviceRequest {

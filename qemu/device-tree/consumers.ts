@@ -2,11 +2,11 @@
  * Consumers for the lab's own driver (guest/consumer): one node below /scmi-lab for each resource that Linux gives to
  * drivers only. Linux makes no devices of them until that driver is loaded, because /scmi-lab itself is no device.
  */
-import { clocks } from '../../src/platform/clocks/model.js'
-import { perfDomains } from '../../src/platform/perf-domains/model.js'
-import { powerDomains } from '../../src/platform/power-domains/model.js'
-import { resets } from '../../src/platform/resets/model.js'
-import { voltages } from '../../src/platform/voltages/model.js'
+import { clocks } from '../../src/platform/clocks/index.js'
+import { perfDomains } from '../../src/platform/perf-domains/index.js'
+import { powerDomains } from '../../src/platform/power-domains/index.js'
+import { resets } from '../../src/platform/resets/index.js'
+import { voltages } from '../../src/platform/voltages/index.js'
 import { quoted, seen, type TreeView } from './view.js'
 
 /** A consumer of the resource `label`, with the properties by which its driver finds it. */

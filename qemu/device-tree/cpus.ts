@@ -1,6 +1,6 @@
 /** CPUs run in performance domains, and slow down when a sensor says that it is too hot. */
-import { perfDomains } from '../../src/platform/perf-domains/model.js'
-import { sensors } from '../../src/platform/sensors/model.js'
+import { perfDomains } from '../../src/platform/perf-domains/index.js'
+import { sensors } from '../../src/platform/sensors/index.js'
 import { seen, type TreeView } from './view.js'
 
 /** SENSOR_DESCRIPTION_GET's number for degrees Celsius (SCMI v3.2 §4.7.2.5), the unit of Linux' thermal zones. */

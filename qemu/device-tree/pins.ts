@@ -2,7 +2,8 @@
  * Pin states: for each group one for each function it can have, and for groups and pins two with the lowest and the
  * highest value of all that can be configured. The node of a state is below the protocol's, its consumer selects it.
  */
-import { type PinTarget, pins } from '../../src/platform/pins/model.js'
+import { pins } from '../../src/platform/pins/index.js'
+import type { PinTarget } from '../../src/platform/pins/model.js'
 import { consumer, consumers } from './consumers.js'
 import { quoted, type TreeView } from './view.js'
 

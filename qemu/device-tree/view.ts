@@ -1,6 +1,5 @@
 /** What the writers of device tree source look at: the platform as the guest's agent sees it, and the machine. */
-import type { Platform } from '../../src/platform/core/platform.js'
-import type { ResourceKind } from '../../src/platform/core/resource.js'
+import type { Platform, ResourceKind } from '../../src/platform/core/platform.js'
 
 export interface TreeView {
   platform: Platform

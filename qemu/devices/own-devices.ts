@@ -1,7 +1,22 @@
 /** The devices of a machine that run in this process: not those that somebody else runs. */
-import type { DeviceRequest } from '../boot/boot.js'
 import type { ScmiDevice } from '../machine/machine.js'
-import { type Device, startDevice } from './device.js'
+import { type Device, type DeviceOptions, startDevice } from './device.js'
+
+/** An SCMI device of the machine. */
+export interface DeviceRequest {
+  /** Socket of a device that somebody else runs with this platform; default: one is started in this process. */
+  socketPath?: string
+  /** Who listens: the device (QEMU dials; default), or QEMU (the device dials, and may be restarted). */
+  dials?: 'qemu' | 'device'
+  /** Further options of the device in this process. */
+  device?: DeviceOptions
+  /** Default pci. */
+  bus?: 'pci' | 'mmio'
+  /** It can be plugged and unplugged while the guest runs; PCI only. */
+  hasSlot?: boolean
+  /** There when the machine starts (default); else it has a slot, for Guest.plug. */
+  isPlugged?: boolean
+}
 
 export interface DevicesPlan {
   machine: { scmi: ScmiDevice[] }

@@ -2,7 +2,7 @@
  * What a scenario is: a host file `qemu/scenarios/GROUP/NAME.ts` that exports one of these, or several by name, and a
  * guest file `NAME.sh` beside it with shell functions for it. qemu/README.md tells how to write one.
  */
-import type { DeviceRequest } from '../boot/boot.js'
+import type { DeviceRequest } from '../devices/own-devices.js'
 import type { Context } from './context.js'
 
 export interface Scenario {

@@ -5,12 +5,7 @@
 import { Argument, type Command, Option } from 'commander'
 import { CONTROL_VARIABLE, defaultControlPath } from '../access/control/socket.js'
 import { repeated, wholeNumber } from './arguments.js'
-
-/** Of all commands. */
-export interface CtlOptions {
-  control: string
-  json?: boolean
-}
+import type { CtlOptions } from './ctl/session.js'
 
 const state = () => import('./ctl/state.js')
 const show = () => import('./ctl/show.js')

@@ -6,12 +6,17 @@ import { tableLines } from '../observe/tables.js'
 import { ConfigError, pathText } from '../platform/core/config-error.js'
 import { VirtualTime } from '../platform/core/time.js'
 import { agentsOf, platformJsonSchema } from '../platform/file/config.js'
-import { Agent, type EventSink } from '../protocols/declaration/agent.js'
-import { type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
+import { Agent } from '../protocols/declaration/agent.js'
+import { type EventSink, type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
 import { protocols as standard } from '../protocols/index.js'
 import { OperatorError } from '../support/errors.js'
 import { printable, printableJson } from '../support/printable.js'
-import type { PlatformOptions } from './platform.js'
+
+export interface PlatformOptions {
+  plugin: string[]
+  json?: boolean
+  agent?: string
+}
 
 /** Nothing runs by itself here: values are those at start. */
 function load(file: string, protocols: readonly Protocol[]): Promise<LoadedPlatform> {

@@ -2,12 +2,6 @@
 import { type Command, Option } from 'commander'
 import { repeated } from './arguments.js'
 
-export interface PlatformOptions {
-  plugin: string[]
-  json?: boolean
-  agent?: string
-}
-
 /** Loaded when they are wanted: no other command waits for them. */
 const actions = () => import('./platform-actions.js')
 

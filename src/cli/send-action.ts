@@ -9,7 +9,14 @@ import { OperatorError } from '../support/errors.js'
 import type { Fields } from '../wire/fields.js'
 import { SUCCESS, statusName } from '../wire/status.js'
 import { printJsonLine, untilInterrupted } from './ctl/session.js'
-import type { SendOptions } from './send.js'
+
+export interface SendOptions {
+  delayed: boolean
+  listen?: number
+  timeout: number
+  plugin: string[]
+  json: boolean
+}
 
 const MS = 1000
 

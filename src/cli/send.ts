@@ -2,14 +2,6 @@
 import { type Command, Option } from 'commander'
 import { repeated, wholeNumber } from './arguments.js'
 
-export interface SendOptions {
-  delayed: boolean
-  listen?: number
-  timeout: number
-  plugin: string[]
-  json: boolean
-}
-
 export function addSendCommand(program: Command): void {
   program
     .command('send')

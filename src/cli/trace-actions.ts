@@ -8,7 +8,24 @@ import { eventJson, messageJson } from '../trace/json.js'
 import { type Recording, readTrace, type TracedEvent } from '../trace/reader.js'
 import { type Difference, replay } from '../trace/replay.js'
 import { TraceText } from '../trace/text.js'
-import type { DiffOptions, ReplayCommandOptions, ShowOptions } from './trace.js'
+
+export interface ShowOptions {
+  filter: string[]
+  values: boolean
+  json: boolean
+}
+
+export interface ReplayCommandOptions {
+  platform?: string
+  plugin: string[]
+  ignore: string[]
+  json: boolean
+}
+
+export interface DiffOptions {
+  ignore: string[]
+  json: boolean
+}
 
 const isTerminal = process.stdout.isTTY === true
 

@@ -2,24 +2,6 @@
 import { type Command, Option } from 'commander'
 import { repeated } from './arguments.js'
 
-export interface ShowOptions {
-  filter: string[]
-  values: boolean
-  json: boolean
-}
-
-export interface ReplayCommandOptions {
-  platform?: string
-  plugin: string[]
-  ignore: string[]
-  json: boolean
-}
-
-export interface DiffOptions {
-  ignore: string[]
-  json: boolean
-}
-
 const EXAMPLES = `
 Record one with \`vhost-user-scmi --trace FILE\`, and look at it in a browser at ui.perfetto.dev, or here:
   vhost-user-scmi trace show boot.pftrace

@@ -4,8 +4,7 @@
  * never ends is named by a thread (native/stall_watch.h), since nothing here runs any more.
  */
 import type { stallWatch } from '../device/native.js'
-import type { Platform } from '../platform/core/platform.js'
-import type { ResourceKind } from '../platform/core/resource.js'
+import type { Platform, ResourceKind } from '../platform/core/platform.js'
 import type { AgentState, Command, Protocol } from '../protocols/declaration/protocol.js'
 import { OperatorError } from '../support/errors.js'
 import { STATUS_NAMES } from '../wire/status.js'

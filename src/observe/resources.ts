@@ -2,33 +2,10 @@
  * Resources of a running platform by address: `clock.uart.rate` is a property, `clock.uart` a resource, and its main
  * property where one is meant, `clock` all of a kind. Reads, sets and watches them. Knows no transport.
  */
-import type { Platform } from '../platform/core/platform.js'
-import {
-  type DescribedResource,
-  type Property,
-  type PropertyValue,
-  type ResourceGroup,
-  setFromText,
-} from '../platform/core/property.js'
-import type { ResourceKind } from '../platform/core/resource.js'
+import type { Platform, ResourceKind } from '../platform/core/platform.js'
+import { type DescribedResource, type ResourceGroup, setFromText } from '../platform/core/property.js'
 import { RequestError } from '../support/errors.js'
-import { Watcher, type WatchOptions } from './watcher.js'
-
-/** One property of one resource. */
-export interface Place {
-  /** The whole address: `clock.uart.rate`. */
-  readonly address: string
-  readonly group: ResourceGroup
-  readonly resource: DescribedResource
-  readonly property: Property
-}
-
-/** A property and its value. */
-export interface Reading {
-  readonly place: Place
-  /** In the property's unit; undefined: it has none. */
-  readonly value: PropertyValue | undefined
-}
+import { type Place, type Reading, Watcher, type WatchOptions } from './watcher.js'
 
 /** More names than this are not listed in errors. */
 const LISTED = 24

@@ -2,8 +2,24 @@
  * Watches properties: what models tell of is looked at when the loop is idle, everything else at intervals. Changes that
  * the listener has no time for are not queued: it gets the values of when it has.
  */
+import type { DescribedResource, Property, PropertyValue, ResourceGroup } from '../platform/core/property.js'
 import { everyMs, type Time, type Timer } from '../platform/core/time.js'
-import type { Place, Reading } from './resources.js'
+
+/** One property of one resource. */
+export interface Place {
+  /** The whole address: `clock.uart.rate`. */
+  readonly address: string
+  readonly group: ResourceGroup
+  readonly resource: DescribedResource
+  readonly property: Property
+}
+
+/** A property and its value. */
+export interface Reading {
+  readonly place: Place
+  /** In the property's unit; undefined: it has none. */
+  readonly value: PropertyValue | undefined
+}
 
 export interface WatchOptions {
   /** Milliseconds between looks at what models don't tell of, such as sensors; default 100. */

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { readSaved, type Saved } from '../platform/core/kept.js'
 import type { Platform } from '../platform/core/platform.js'
-import type { DeviceConfig } from '../platform/file/config.js'
+import type { DeviceConfig } from '../platform/core/platform-config.js'
 import { list, s32, text, u8, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../wire/status.js'

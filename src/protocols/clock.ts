@@ -1,6 +1,7 @@
 /** Clock management protocol, 0x14 (SCMI v3.2 §4.6), versions 1.0, 2.0 and 3.0. */
 import { z } from 'zod'
-import { type Clock, type Clocks, clocks, DUTY_CYCLE, type Rounding } from '../platform/clocks/model.js'
+import { clocks } from '../platform/clocks/index.js'
+import { type Clock, type Clocks, DUTY_CYCLE, type Rounding } from '../platform/clocks/model.js'
 import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
 import { list, text, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'

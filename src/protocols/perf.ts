@@ -5,13 +5,8 @@
  */
 import { z } from 'zod'
 import { readSaved, type Saved, savedWord } from '../platform/core/kept.js'
-import {
-  type Bounds,
-  type PerfDomain,
-  type PerfDomains,
-  type PerfLevel,
-  perfDomains,
-} from '../platform/perf-domains/model.js'
+import { perfDomains } from '../platform/perf-domains/index.js'
+import type { Bounds, PerfDomain, PerfDomains, PerfLevel } from '../platform/perf-domains/model.js'
 import { type Fields, list, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'

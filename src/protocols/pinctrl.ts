@@ -2,7 +2,8 @@
  * Pin control protocol, 0x19 (SCMI v3.2 §4.11), version 1.0. PINCTRL_SET_PERMISSIONS (0xa) is not declared: no platform or
  * agent that we know of has it, and who may use what is settled in the platform file and by the Base protocol, pin by pin.
  */
-import { type Pin, type PinFunction, type PinGroup, type Pins, type PinTarget, pins } from '../platform/pins/model.js'
+import { pins } from '../platform/pins/index.js'
+import type { Pin, PinFunction, PinGroup, Pins, PinTarget } from '../platform/pins/model.js'
 import { list, text, u16, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import {

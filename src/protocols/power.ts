@@ -1,7 +1,8 @@
 /** Power domain management protocol, 0x11 (SCMI v3.2 §4.3), versions 1.0, 2.0, 3.0 and 3.1. */
 import { z } from 'zod'
 import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
-import { ON, type PowerDomain, type PowerDomains, powerDomains } from '../platform/power-domains/model.js'
+import { powerDomains } from '../platform/power-domains/index.js'
+import { ON, type PowerDomain, type PowerDomains } from '../platform/power-domains/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'

@@ -1,7 +1,8 @@
 /** Powercap management protocol, 0x18 (SCMI v3.2 §4.10), versions 1.0 and 2.0. */
 import { z } from 'zod'
 import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
-import { type PowercapDomain, type Powercaps, powercaps, UNCAPPED } from '../platform/powercaps/model.js'
+import { powercaps } from '../platform/powercaps/index.js'
+import { type PowercapDomain, type Powercaps, UNCAPPED } from '../platform/powercaps/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'

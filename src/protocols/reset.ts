@@ -1,7 +1,8 @@
 /** Reset domain management protocol, 0x16 (SCMI v3.2 §4.8), versions 1.0, 3.0 and 3.1. */
 import { z } from 'zod'
 import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
-import { type ResetDomain, type Resets, resets } from '../platform/resets/model.js'
+import { resets } from '../platform/resets/index.js'
+import type { ResetDomain, Resets } from '../platform/resets/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'

@@ -1,5 +1,5 @@
 /** Sensor management protocol, 0x15 (SCMI v3.2 §4.7), versions 1.0, 2.0, 3.0 and 3.1. */
-import { sensors } from '../platform/sensors/model.js'
+import { sensors } from '../platform/sensors/index.js'
 import type { Sensor } from '../platform/sensors/sensor.js'
 import { sensorTypeName } from '../platform/sensors/types.js'
 import { list, rest, s64, text, u8, u16, u32, u64 } from '../wire/fields.js'

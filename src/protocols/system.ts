@@ -1,7 +1,8 @@
 /** System power management protocol, 0x12 (SCMI v3.2 §4.4), versions 1.0, 2.0 and 2.1. */
 import { z } from 'zod'
 import { readSaved, type Saved } from '../platform/core/kept.js'
-import { type GracefulRequest, type System, SystemState, system as systemKind } from '../platform/system/model.js'
+import { system as systemKind } from '../platform/system/index.js'
+import { type GracefulRequest, type System, SystemState } from '../platform/system/model.js'
 import { u32 } from '../wire/fields.js'
 import type { RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'

@@ -1,7 +1,8 @@
 /** Voltage domain management protocol, 0x17 (SCMI v3.2 §4.9), versions 1.0, 2.0 and 2.1. */
 import { z } from 'zod'
 import { mustFit, type Saved, savedWord } from '../platform/core/kept.js'
-import { OFF, ON, type VoltageDomain, type Voltages, voltages } from '../platform/voltages/model.js'
+import { voltages } from '../platform/voltages/index.js'
+import { OFF, ON, type VoltageDomain, type Voltages } from '../platform/voltages/model.js'
 import { list, s32, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'

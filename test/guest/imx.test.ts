@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { boot } from '../../qemu/boot/boot.js'
 import type { Guest } from '../../qemu/guest/guest.js'
-import { batteryBacked } from '../../src/plugins/imx/battery-backed.js'
+import { batteryBacked } from '../../src/plugins/imx/kinds.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 
 const LIMIT_MS = 120_000

@@ -3,7 +3,8 @@ import { afterEach, expect, test } from 'vitest'
 import { boot } from '../../qemu/boot/boot.js'
 import type { Guest } from '../../qemu/guest/guest.js'
 import { until } from '../../src/front-end/wait.js'
-import { type System, SystemState, system } from '../../src/platform/system/model.js'
+import { system } from '../../src/platform/system/index.js'
+import { type System, SystemState } from '../../src/platform/system/model.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 
 const WAIT_MS = 60_000

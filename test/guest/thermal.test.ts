@@ -6,7 +6,7 @@ import { boot } from '../../qemu/boot/boot.js'
 import { nextNotification } from '../../qemu/guest/view/drivers.js'
 import { readHwmon } from '../../qemu/guest/view.js'
 import { until } from '../../src/front-end/wait.js'
-import { perfDomains } from '../../src/platform/perf-domains/model.js'
+import { perfDomains } from '../../src/platform/perf-domains/index.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { inFolder } from './lab-command.js'
 

@@ -1,12 +1,12 @@
 /** An agent without a transport: messages go straight to dispatch, events into a list. */
 import { dispatch } from '../../src/device/dispatch.js'
-import { Platform } from '../../src/platform/core/platform.js'
-import type { ResourceKind } from '../../src/platform/core/resource.js'
+import { Platform, type ResourceKind } from '../../src/platform/core/platform.js'
+import type { PlatformConfig } from '../../src/platform/core/platform-config.js'
 import { VirtualTime } from '../../src/platform/core/time.js'
-import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../src/platform/file/config.js'
+import { agentsOf, parsePlatformConfig } from '../../src/platform/file/config.js'
 import imx from '../../src/plugins/imx/index.js'
-import { Agent, type EventSink } from '../../src/protocols/declaration/agent.js'
-import { type Protocol, resourceKinds } from '../../src/protocols/declaration/protocol.js'
+import { Agent } from '../../src/protocols/declaration/agent.js'
+import { type EventSink, type Protocol, resourceKinds } from '../../src/protocols/declaration/protocol.js'
 import { protocols as standard } from '../../src/protocols/index.js'
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'
 

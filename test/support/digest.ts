@@ -1,14 +1,14 @@
 /** One number for the state of a platform and one of its agents: cheap, and different whenever anybody could notice. */
-import { clocks } from '../../src/platform/clocks/model.js'
+import { clocks } from '../../src/platform/clocks/index.js'
 import type { Platform } from '../../src/platform/core/platform.js'
-import { perfDomains } from '../../src/platform/perf-domains/model.js'
-import { pins } from '../../src/platform/pins/model.js'
-import { powerDomains } from '../../src/platform/power-domains/model.js'
-import { powercaps } from '../../src/platform/powercaps/model.js'
-import { resets } from '../../src/platform/resets/model.js'
-import { sensors } from '../../src/platform/sensors/model.js'
-import { system } from '../../src/platform/system/model.js'
-import { voltages } from '../../src/platform/voltages/model.js'
+import { perfDomains } from '../../src/platform/perf-domains/index.js'
+import { pins } from '../../src/platform/pins/index.js'
+import { powerDomains } from '../../src/platform/power-domains/index.js'
+import { powercaps } from '../../src/platform/powercaps/index.js'
+import { resets } from '../../src/platform/resets/index.js'
+import { sensors } from '../../src/platform/sensors/index.js'
+import { system } from '../../src/platform/system/index.js'
+import { voltages } from '../../src/platform/voltages/index.js'
 import type { Agent } from '../../src/protocols/declaration/agent.js'
 
 const TWO_32 = 2 ** 32

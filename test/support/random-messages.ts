@@ -3,8 +3,8 @@
  * earlier replies come back in later requests, which is how rates, levels and intervals that exist are found.
  */
 import { dispatch } from '../../src/device/dispatch.js'
-import type { Agent, AgentProtocol, EventSink } from '../../src/protocols/declaration/agent.js'
-import type { Command, Protocol } from '../../src/protocols/declaration/protocol.js'
+import type { Agent, AgentProtocol } from '../../src/protocols/declaration/agent.js'
+import type { Command, EventSink, Protocol } from '../../src/protocols/declaration/protocol.js'
 import { decode, sizeOf } from '../../src/wire/fields.js'
 import { COMMAND, messageIdOf, NOTIFICATION, packHeader, protocolIdOf, typeOf } from '../../src/wire/header.js'
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'

@@ -1,6 +1,6 @@
 import { definePlatform, loadPlatform } from 'vhost-user-scmi'
 import { expect, test } from 'vitest'
-import { clocks } from '../../src/platform/clocks/model.js'
+import { clocks } from '../../src/platform/clocks/index.js'
 
 test('a platform defined in a program is that of a file that says the same', async () => {
   const { platform } = await loadPlatform(

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import type { Tick } from '../../src/access/web/wire.js'
 import { until } from '../../src/front-end/wait.js'
-import { clocks } from '../../src/platform/clocks/model.js'
+import { clocks } from '../../src/platform/clocks/index.js'
 import { connectGuest, enter, openRig, openSocket, originOf, Page } from './rig.js'
 
 const CLOCK = 0x14

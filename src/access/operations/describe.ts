@@ -1,6 +1,7 @@
 /** What a running platform is, as plain data: for whoever draws a page, completes a command line or writes a client. */
 import type { Endpoint } from '../../device/endpoint.js'
-import { addressOf, type Reading, type Resources } from '../../observe/resources.js'
+import { addressOf, type Resources } from '../../observe/resources.js'
+import type { Reading } from '../../observe/watcher.js'
 import { allowedText, type Property, valueText } from '../../platform/core/property.js'
 import type { Protocol } from '../../protocols/declaration/protocol.js'
 import type { Server } from '../../server/serve.js'

@@ -2,8 +2,7 @@
 import { resolve } from 'node:path'
 import type { Notified, Struct, Trace } from '../../access/operations/shapes.js'
 import { FailedError } from '../../support/errors.js'
-import type { CtlOptions } from '../ctl.js'
-import { printJson, printLine, withDevice } from './session.js'
+import { type CtlOptions, printJson, printLine, withDevice } from './session.js'
 import { keyedValues } from './values.js'
 
 export async function notify(

@@ -7,12 +7,7 @@ import { ControlClient } from '../../access/control/client.js'
 import { defaultControlPath } from '../../access/control/socket.js'
 import { FailedError, OperatorError } from '../../support/errors.js'
 import { printable } from '../../support/printable.js'
-import { candidatesFor, type Typed } from './names.js'
-
-export interface Candidate {
-  text: string
-  description?: string
-}
+import { type Candidate, candidatesFor, type Typed } from './names.js'
 
 // A name that ends in a dot goes on: no space after it. Without candidates, shells complete files.
 const SCRIPTS: Record<string, string> = {

@@ -5,8 +5,7 @@ import type { FaultEntry, Struct } from '../../access/operations/shapes.js'
 import { faultRule } from '../../faults/rule.js'
 import { tableLines } from '../../observe/tables.js'
 import { repeated } from '../arguments.js'
-import type { CtlOptions } from '../ctl.js'
-import { printJson, printLine, withDevice } from './session.js'
+import { type CtlOptions, printJson, printLine, withDevice } from './session.js'
 import { cliValue, keyedValues } from './values.js'
 
 interface KeySchema {

@@ -4,9 +4,17 @@ import { tableLines } from '../../observe/tables.js'
 import type { Row } from '../../protocols/declaration/protocol.js'
 import { OperatorError } from '../../support/errors.js'
 import { printable } from '../../support/printable.js'
-import type { CtlOptions } from '../ctl.js'
 import { percentileText, timeText } from './rates.js'
-import { isPrintedRead, printJson, printJsonLine, printLine, Unread, untilInterrupted, withDevice } from './session.js'
+import {
+  type CtlOptions,
+  isPrintedRead,
+  printJson,
+  printJsonLine,
+  printLine,
+  Unread,
+  untilInterrupted,
+  withDevice,
+} from './session.js'
 
 interface MessagesOptions extends CtlOptions {
   agent: string[]

@@ -3,7 +3,11 @@ import type { Command, Option } from 'commander'
 import type { ControlClient } from '../../access/control/client.js'
 import type { Description, ProtocolEntry } from '../../access/operations/shapes.js'
 import { STATUS_NAMES } from '../../wire/status.js'
-import type { Candidate } from './completion.js'
+
+export interface Candidate {
+  text: string
+  description?: string
+}
 
 /** What stands on the line before the word in question. */
 export interface Typed {

@@ -1,8 +1,13 @@
 /** What all `ctl` commands do: connect, print as asked for, and end in good order. */
 import { ControlClient } from '../../access/control/client.js'
 import { printable, printableJson } from '../../support/printable.js'
-import type { CtlOptions } from '../ctl.js'
 import { ENDING_SIGNALS } from '../signals.js'
+
+/** Of all commands. */
+export interface CtlOptions {
+  control: string
+  json?: boolean
+}
 
 /** Runs `use` with a connection. */
 export async function withDevice<T>({ control }: CtlOptions, use: (client: ControlClient) => Promise<T>): Promise<T> {

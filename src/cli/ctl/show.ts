@@ -4,8 +4,7 @@ import type { AgentEntry, Description, PropertyEntry, ReadingEntry } from '../..
 import { tableLines } from '../../observe/tables.js'
 import type { Row } from '../../protocols/declaration/protocol.js'
 import { printable } from '../../support/printable.js'
-import type { CtlOptions } from '../ctl.js'
-import { printJson, printLine, withDevice } from './session.js'
+import { type CtlOptions, printJson, printLine, withDevice } from './session.js'
 
 const COLUMNS_MAX = 8
 

@@ -2,8 +2,15 @@
 import type { ReadingEntry, SetReply } from '../../access/operations/shapes.js'
 import { tableLines } from '../../observe/tables.js'
 import { OperatorError } from '../../support/errors.js'
-import type { CtlOptions } from '../ctl.js'
-import { isPrintedRead, printJson, printJsonLine, printLine, untilInterrupted, withDevice } from './session.js'
+import {
+  type CtlOptions,
+  isPrintedRead,
+  printJson,
+  printJsonLine,
+  printLine,
+  untilInterrupted,
+  withDevice,
+} from './session.js'
 
 /** More properties than any platform has. */
 const UNREAD_MAX = 1 << 18

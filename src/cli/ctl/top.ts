@@ -5,10 +5,9 @@ import { createElement } from 'react'
 import type { ControlClient } from '../../access/control/client.js'
 import type { Readings, StatsEntry } from '../../access/operations/shapes.js'
 import { OperatorError } from '../../support/errors.js'
-import type { CtlOptions } from '../ctl.js'
 import { ENDING_SIGNALS } from '../signals.js'
 import { type MessageRate, messageRates } from './rates.js'
-import { withDevice } from './session.js'
+import { type CtlOptions, withDevice } from './session.js'
 import { type Change, Screen, type View } from './top-view.js'
 
 /** A terminal's second screen: what was on the first comes back afterwards. */

@@ -1,13 +1,11 @@
 /** Clocks: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
-import type { ResourceKind } from '../core/resource.js'
 import { duration, frequency, resourceName } from '../core/units.js'
-import { ConfigError, type ConfigPath } from '../file/config.js'
 import { checkTree } from '../file/tree.js'
-import { clockProperties } from './properties.js'
 
 const permissionsSchema = z
   .strictObject({
@@ -61,8 +59,8 @@ const clockSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Rate notifications are offered'),
 })
 
-const clocksSchema = z.array(clockSchema).min(1).max(LIMITS.clocks)
-type ClockConfig = z.infer<typeof clockSchema>
+export const clocksSchema = z.array(clockSchema).min(1).max(LIMITS.clocks)
+export type ClockConfig = z.infer<typeof clockSchema>
 
 /** Extended configuration types of CLOCK_CONFIG_SET (SCMI v3.2 §4.6.2.8); 0x80 and up are the vendor's. */
 export const DUTY_CYCLE = 1
@@ -370,11 +368,4 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
     clock.follow()
     if (clock.rateHz !== before) this.#changed(clock, agentId)
   }
-}
-
-export const clocks: ResourceKind<ClockConfig[], Clocks> = {
-  section: 'clocks',
-  schema: clocksSchema,
-  create: config => new Clocks(config),
-  properties: clockProperties,
 }

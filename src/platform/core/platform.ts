@@ -1,7 +1,9 @@
 /** The platform: its identity and the models of its resources, built from a checked configuration. Knows no bytes. */
+import type { z } from 'zod'
 import { own } from '../../support/own.js'
-import { ConfigError, type PlatformConfig } from '../file/config.js'
-import type { ResourceKind } from './resource.js'
+import { ConfigError } from './config-error.js'
+import type { PlatformConfig } from './platform-config.js'
+import type { ResourceGroup } from './property.js'
 import { RealTime, type Time } from './time.js'
 
 export class Platform {
@@ -66,4 +68,23 @@ function inSection<T>(kind: ResourceKind, step: () => T): T {
   } catch (error) {
     throw error instanceof ConfigError ? error.within(kind.section) : error
   }
+}
+
+export interface ResourceKind<Config = unknown, Model = unknown> {
+  /** Key in the platform file, such as `clocks`. */
+  section: string
+  schema: z.ZodType<Config>
+  /**
+   * Builds the model. Names of other resources are looked up later, in `link`, when all models exist.
+   * Throws ConfigError for what a schema can't say.
+   */
+  create(config: Config, platform: Platform): Model
+  /** Names that agents and devices can list; default: those of the section's entries. */
+  names?(config: Config): string[]
+  /** Connects this model with others, by the names in its section; called once all models exist. */
+  link?(model: Model, platform: Platform, config: Config): void
+  /** The same for what looks at other models only; called once all are linked. */
+  observe?(model: Model, platform: Platform, config: Config): void
+  /** What the host sees of the resources and can change; default: nothing. */
+  properties?(model: Model, platform: Platform): ResourceGroup[]
 }

@@ -2,29 +2,8 @@
  * A kind of resource: one section of the platform file, its schema, and the model built from it. The constant that
  * describes the kind is also the key under which the platform keeps the model, so look-ups are typed.
  */
-import type { z } from 'zod'
 import { ConfigError, type ConfigPath } from './config-error.js'
-import type { Platform } from './platform.js'
-import type { ResourceGroup } from './property.js'
-
-export interface ResourceKind<Config = unknown, Model = unknown> {
-  /** Key in the platform file, such as `clocks`. */
-  section: string
-  schema: z.ZodType<Config>
-  /**
-   * Builds the model. Names of other resources are looked up later, in `link`, when all models exist.
-   * Throws ConfigError for what a schema can't say.
-   */
-  create(config: Config, platform: Platform): Model
-  /** Names that agents and devices can list; default: those of the section's entries. */
-  names?(config: Config): string[]
-  /** Connects this model with others, by the names in its section; called once all models exist. */
-  link?(model: Model, platform: Platform, config: Config): void
-  /** The same for what looks at other models only; called once all are linked. */
-  observe?(model: Model, platform: Platform, config: Config): void
-  /** What the host sees of the resources and can change; default: nothing. */
-  properties?(model: Model, platform: Platform): ResourceGroup[]
-}
+import type { Platform, ResourceKind } from './platform.js'
 
 /** A kind whose resources have names. */
 export type NamedKind<Resource> = ResourceKind<unknown, { readonly list: readonly Resource[] }>

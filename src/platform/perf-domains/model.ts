@@ -4,14 +4,11 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
-import type { ResourceKind } from '../core/resource.js'
 import { duration, frequency, resourceName, voltage } from '../core/units.js'
-import { ConfigError, type ConfigPath } from '../file/config.js'
-import { type PowerDomain, powerDomains } from '../power-domains/model.js'
-import { perfProperties } from './properties.js'
-import { connectSupplies } from './supplies.js'
+import type { PowerDomain } from '../power-domains/model.js'
 
 /** Bits that latencies and rate limits have on the wire (SCMI v3.2 §4.5.3.4 and §4.5.3.5). */
 const LATENCY_MAX_US = 0xffff
@@ -61,7 +58,7 @@ const domainSchema = z.strictObject({
     .describe('Limits that the platform itself sets at start, as levels'),
 })
 
-const domainsSchema = z.array(domainSchema).min(1).max(LIMITS.perfDomains)
+export const domainsSchema = z.array(domainSchema).min(1).max(LIMITS.perfDomains)
 export type DomainConfig = z.infer<typeof domainSchema>
 
 export type PowerUnit = DomainConfig['power_unit']
@@ -371,19 +368,4 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
     this.emit('limitsChanged', domain, agentId)
     this.setLevel(domain, domain.within(domain.level), agentId)
   }
-}
-
-export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
-  section: 'perf_domains',
-  schema: domainsSchema,
-  create: config => new PerfDomains(config),
-  properties: perfProperties,
-  link(model, platform, config) {
-    const { list } = model
-    const taken = platform.has(powerDomains) ? platform.model(powerDomains).list.map(({ name }) => name) : []
-    // Linux makes power domains of performance domains too, and has one name space for both.
-    const clash = list.find(({ name }) => taken.includes(name))
-    if (clash) throw new ConfigError([clash.id, 'name'], `a power domain is named ${clash.name} already`)
-    connectSupplies(model, config, platform)
-  },
 }

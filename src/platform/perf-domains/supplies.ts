@@ -2,12 +2,14 @@
  * What a performance domain runs on: the clock and the voltage that its level sets, as the platform does it, and the
  * power domain that it is switched with.
  */
-import { type Clock, clocks } from '../clocks/model.js'
+import { clocks } from '../clocks/index.js'
+import type { Clock } from '../clocks/model.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import { linked } from '../core/resource.js'
-import { powerDomains } from '../power-domains/model.js'
-import { type VoltageDomain, voltages } from '../voltages/model.js'
+import { powerDomains } from '../power-domains/index.js'
+import { voltages } from '../voltages/index.js'
+import type { VoltageDomain } from '../voltages/model.js'
 import type { DomainConfig, PerfDomain, PerfDomains, PerfLevel } from './model.js'
 
 const HZ_PER_KHZ = 1000

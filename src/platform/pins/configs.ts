@@ -1,6 +1,6 @@
 /** Configuration values of pins and groups of pins: their types, what the platform file says, what they can be set to. */
 import { z } from 'zod'
-import { ConfigError, type ConfigPath } from '../file/config.js'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 
 /** Configuration types by number (SCMI v3.2 §4.11.1, table of pin configuration types). */
 export const TYPE_NAMES = [

@@ -4,13 +4,11 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
-import type { ResourceKind } from '../core/resource.js'
 import { resourceName } from '../core/units.js'
-import { ConfigError, type ConfigPath } from '../file/config.js'
 import { pinConfigsSchema, type Setting, settingsOf } from './configs.js'
-import { pinProperties } from './properties.js'
 
 const names = z.array(z.string()).min(1).max(LIMITS.pinMembers)
 
@@ -33,7 +31,7 @@ const functionSchema = z.strictObject({
   gpio: z.boolean().default(false).describe('Makes general-purpose inputs and outputs of its pins'),
 })
 
-const pinctrlSchema = z.strictObject({
+export const pinctrlSchema = z.strictObject({
   pins: z.array(pinSchema).min(1).max(LIMITS.pins),
   groups: z.array(groupSchema).max(LIMITS.pinGroups).default([]),
   functions: z.array(functionSchema).max(LIMITS.pinFunctions).default([]),
@@ -42,7 +40,7 @@ const pinctrlSchema = z.strictObject({
 type PinConfig = z.infer<typeof pinSchema>
 type GroupConfig = z.infer<typeof groupSchema>
 type FunctionConfig = z.infer<typeof functionSchema>
-type PinctrlConfig = z.infer<typeof pinctrlSchema>
+export type PinctrlConfig = z.infer<typeof pinctrlSchema>
 
 /** A pin or a group: what functions are selected for, what is configured, requested and released. */
 export interface PinTarget {
@@ -291,12 +289,4 @@ function members<Member>(names: readonly string[], known: ReadonlyMap<string, Me
     listed.add(name)
     return member
   })
-}
-
-export const pins: ResourceKind<PinctrlConfig, Pins> = {
-  section: 'pinctrl',
-  schema: pinctrlSchema,
-  create: config => new Pins(config),
-  properties: pinProperties,
-  names: ({ pins }) => pins.map(({ name }) => name),
 }

@@ -4,13 +4,11 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ConfigError } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
-import type { ResourceKind } from '../core/resource.js'
 import { duration, power, resourceName } from '../core/units.js'
-import { ConfigError } from '../file/config.js'
 import { checkTree } from '../file/tree.js'
-import { powerProperties } from './properties.js'
 
 /** Power states as SCMI numbers them (v3.2 §4.3.2.5): [30] context is lost, [27:0] state id, all else zero. */
 export const ON = 0x0000_0000
@@ -48,8 +46,8 @@ const powerDomainSchema = z.strictObject({
   notify: z.boolean().default(true).describe('State notifications are offered'),
 })
 
-const powerDomainsSchema = z.array(powerDomainSchema).min(1).max(LIMITS.powerDomains)
-type PowerDomainConfig = z.infer<typeof powerDomainSchema>
+export const powerDomainsSchema = z.array(powerDomainSchema).min(1).max(LIMITS.powerDomains)
+export type PowerDomainConfig = z.infer<typeof powerDomainSchema>
 
 /** Vote of the boot firmware, before any agent ran: the first agent to set a state ends it. */
 const BOOT = -1
@@ -245,11 +243,4 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
     for (const parent of domain.parents) this.#settle(parent, agentId)
     if (state !== OFF) this.emit('stateChanged', domain, agentId)
   }
-}
-
-export const powerDomains: ResourceKind<PowerDomainConfig[], PowerDomains> = {
-  section: 'power_domains',
-  schema: powerDomainsSchema,
-  create: config => new PowerDomains(config),
-  properties: powerProperties,
 }

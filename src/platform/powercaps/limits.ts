@@ -5,7 +5,8 @@
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import type { Time, Timer } from '../core/time.js'
-import { PerfDomain, type PerfDomains, perfDomains } from '../perf-domains/model.js'
+import { perfDomains } from '../perf-domains/index.js'
+import { PerfDomain, type PerfDomains } from '../perf-domains/model.js'
 import { domainLoads, type Load, loadNamed, onDomainPower } from './loads.js'
 import type { PowercapConfig, PowercapDomain, Powercaps, PowerSource } from './model.js'
 

@@ -2,8 +2,8 @@
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import { listOf, thereAre } from '../core/resource.js'
-import { perfDomains } from '../perf-domains/model.js'
-import { powerDomains } from '../power-domains/model.js'
+import { perfDomains } from '../perf-domains/index.js'
+import { powerDomains } from '../power-domains/index.js'
 
 export interface Load {
   readonly name: string

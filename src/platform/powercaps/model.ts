@@ -1,15 +1,12 @@
 /** Powercap domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../core/kept.js'
-import type { ResourceKind } from '../core/resource.js'
 import type { Time, Timer } from '../core/time.js'
 import { duration, power, resourceName } from '../core/units.js'
-import { ConfigError, type ConfigPath } from '../file/config.js'
 import { checkTree } from '../file/tree.js'
-import { connectPowercaps } from './limits.js'
-import { powercapProperties } from './properties.js'
 
 const MICROWATTS_PER_MILLIWATT = 1000
 
@@ -61,7 +58,7 @@ const powercapSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Notifications of caps and, where monitored, of measurements are offered'),
 })
 
-const powercapsSchema = z.array(powercapSchema).min(1).max(LIMITS.powercaps)
+export const powercapsSchema = z.array(powercapSchema).min(1).max(LIMITS.powercaps)
 export type PowercapConfig = z.infer<typeof powercapSchema>
 type Unit = PowercapConfig['unit']
 type Amount = z.infer<typeof amount>
@@ -316,12 +313,4 @@ function parentNamed(name: string, byName: Map<string, PowercapDomain>, at: Conf
   // Linux gives up on all domains when it meets one below an abstract one.
   if (parent.unit === 'abstract') throw new ConfigError(at, `${name} has an abstract unit, so it can't be a parent`)
   return parent
-}
-
-export const powercaps: ResourceKind<PowercapConfig[], Powercaps> = {
-  section: 'powercaps',
-  schema: powercapsSchema,
-  create: (config, platform) => new Powercaps(config, platform.time),
-  link: connectPowercaps,
-  properties: powercapProperties,
 }

@@ -1,12 +1,10 @@
 /** Reset domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ConfigError } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, readSaved, type Saved } from '../core/kept.js'
-import type { ResourceKind } from '../core/resource.js'
 import { duration, resourceName } from '../core/units.js'
-import { ConfigError } from '../file/config.js'
-import { resetProperties } from './properties.js'
 
 /** Reset states as SCMI numbers them (v3.2 §4.8.2.4): below 2^31 architectural, from there on the vendor's. */
 export const COLD_RESET = 0
@@ -33,8 +31,8 @@ const resetSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Reset notifications are offered'),
 })
 
-const resetsSchema = z.array(resetSchema).min(1).max(LIMITS.resets)
-type ResetConfig = z.infer<typeof resetSchema>
+export const resetsSchema = z.array(resetSchema).min(1).max(LIMITS.resets)
+export type ResetConfig = z.infer<typeof resetSchema>
 
 export class ResetDomain implements Kept {
   readonly id: number
@@ -143,11 +141,4 @@ export class Resets extends EventEmitter<ResetEvents> {
     domain.hold(false)
     this.emit('deasserted', domain, agentId)
   }
-}
-
-export const resets: ResourceKind<ResetConfig[], Resets> = {
-  section: 'resets',
-  schema: resetsSchema,
-  create: config => new Resets(config),
-  properties: resetProperties,
 }

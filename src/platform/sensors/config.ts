@@ -4,7 +4,6 @@ import { LIMITS } from '../core/count-limits.js'
 import { duration, resourceName } from '../core/units.js'
 import { EXPONENT_MAX, EXPONENT_MIN } from './decimal.js'
 import { sourceSchema } from './sources.js'
-import { throttleSchema } from './throttle.js'
 import { sensorType } from './types.js'
 import { updateIntervalsSchema } from './update-intervals.js'
 
@@ -31,6 +30,21 @@ const axisSchema = z.strictObject({
   value: sourceSchema,
   extended: axisExtendedSchema.optional(),
 })
+
+export const throttleSchema = z
+  .strictObject({
+    above: z.number().describe("Begins when the value exceeds this; in the sensor's unit"),
+    hysteresis: z.number().min(0).default(0).describe('Ends when the value is so far below again'),
+    perf: z.string().describe('Name of the performance domain'),
+    to: z.int().min(1).describe('The highest level allowed meanwhile'),
+    interval: duration
+      .refine(us => us > 0, { error: 'must be longer than 0' })
+      .default(100_000)
+      .describe('How often the platform looks'),
+  })
+  .describe('Holds a performance domain at a lower level while the value is too high')
+
+export type ThrottleConfig = z.infer<typeof throttleSchema>
 
 const sensorSchema = z.strictObject({
   name: resourceName,

@@ -1,12 +1,9 @@
 /** The platform's sensors, and what they tell to whoever listens: agents' protocol states, tests, a control tool. */
 import { EventEmitter } from 'node:events'
-import type { ResourceKind } from '../core/resource.js'
+import { ConfigError } from '../core/config-error.js'
 import type { Time } from '../core/time.js'
-import { ConfigError } from '../file/config.js'
-import { type SensorConfig, sensorsSchema } from './config.js'
-import { sensorProperties } from './properties.js'
+import type { SensorConfig } from './config.js'
 import { Sensor, type SensorListener } from './sensor.js'
-import { Throttle } from './throttle.js'
 
 interface SensorEvents {
   /** A sensor's value reached or passed a trip point: it rose, or it fell. */
@@ -40,19 +37,4 @@ export class Sensors extends EventEmitter<SensorEvents> {
     if (!sensor) throw new Error(`no sensor is named ${name}; there are ${this.list.map(s => s.name).join(', ')}`)
     return sensor
   }
-}
-
-export const sensors: ResourceKind<SensorConfig[], Sensors> = {
-  section: 'sensors',
-  schema: sensorsSchema,
-  create: (config, platform) => new Sensors(config, platform.time, platform.config.seed),
-  properties: sensorProperties,
-  observe({ list }, platform, config) {
-    for (const { axes } of list) for (const axis of axes) axis.bind(platform)
-    config.forEach(({ throttle }, id) => {
-      for (const [i, trip] of throttle?.entries() ?? []) {
-        new Throttle(list[id]!, trip, platform, [id, 'throttle', i]).keep(platform)
-      }
-    })
-  },
 }

@@ -1,13 +1,16 @@
 /** What sensors can measure of other resources: powers, rates, voltages, and the temperatures that powers lead to. */
 import { z } from 'zod'
-import { type Clock, clocks } from '../clocks/model.js'
+import { clocks } from '../clocks/index.js'
+import type { Clock } from '../clocks/model.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import { linked } from '../core/resource.js'
 import type { Time } from '../core/time.js'
+import { powercaps } from '../powercaps/index.js'
 import { domainLoads, type Load, loadNamed, onDomainPower } from '../powercaps/loads.js'
-import { type PowercapDomain, type Powercaps, powercaps } from '../powercaps/model.js'
-import { OFF, type VoltageDomain, voltages } from '../voltages/model.js'
+import type { PowercapDomain, Powercaps } from '../powercaps/model.js'
+import { voltages } from '../voltages/index.js'
+import { OFF, type VoltageDomain } from '../voltages/model.js'
 import { scaled } from './scaled.js'
 
 const thermalSchema = z

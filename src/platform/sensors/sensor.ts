@@ -1,9 +1,9 @@
 /** One sensor: its axes, what agents configured, and the sampling that trip points and updates need. Knows no bytes. */
 import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved, savedLong, voter } from '../core/kept.js'
 import type { Platform } from '../core/platform.js'
 import type { Time, Timer } from '../core/time.js'
-import { ConfigError, type ConfigPath } from '../file/config.js'
 import type { AxisConfig, AxisExtendedConfig, SensorConfig } from './config.js'
 import { type Decimal, toDecimal } from './decimal.js'
 import type { Body } from './quantities.js'

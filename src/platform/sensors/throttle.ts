@@ -2,29 +2,15 @@
  * What the platform does by itself when a sensor shows too much: it holds a performance domain at a lower level until the
  * value has fallen again. It looks at intervals of its own: agents can neither slow it down nor switch it off.
  */
-import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import { linked } from '../core/resource.js'
 import type { Timer } from '../core/time.js'
-import { duration } from '../core/units.js'
-import { type PerfDomain, perfDomains } from '../perf-domains/model.js'
+import { perfDomains } from '../perf-domains/index.js'
+import type { PerfDomain } from '../perf-domains/model.js'
+import type { ThrottleConfig } from './config.js'
 import { scaled } from './scaled.js'
 import type { Axis, Sensor } from './sensor.js'
-
-export const throttleSchema = z
-  .strictObject({
-    above: z.number().describe("Begins when the value exceeds this; in the sensor's unit"),
-    hysteresis: z.number().min(0).default(0).describe('Ends when the value is so far below again'),
-    perf: z.string().describe('Name of the performance domain'),
-    to: z.int().min(1).describe('The highest level allowed meanwhile'),
-    interval: duration
-      .refine(us => us > 0, { error: 'must be longer than 0' })
-      .default(100_000)
-      .describe('How often the platform looks'),
-  })
-  .describe('Holds a performance domain at a lower level while the value is too high')
-export type ThrottleConfig = z.infer<typeof throttleSchema>
 
 export class Throttle {
   readonly #sensor: Sensor

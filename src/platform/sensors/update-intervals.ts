@@ -1,9 +1,9 @@
 /** The intervals at which a sensor can be sampled: a list, or from one to another in steps (SCMI v3.2 §4.7.2.10). */
 import { z } from 'zod'
 import type { Rounding } from '../clocks/model.js'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { duration } from '../core/units.js'
-import { ConfigError, type ConfigPath } from '../file/config.js'
 import { type Decimal, fitDecimal } from './decimal.js'
 
 /** Mantissas are 16 bits wide. */

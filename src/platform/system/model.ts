@@ -4,13 +4,10 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ConfigError } from '../core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../core/kept.js'
-import type { Platform } from '../core/platform.js'
-import type { ResourceKind } from '../core/resource.js'
 import type { Time, Timer } from '../core/time.js'
 import { duration } from '../core/units.js'
-import { ConfigError } from '../file/config.js'
-import { systemProperties } from './properties.js'
 
 const permissionsSchema = z
   .strictObject({ state: z.boolean().default(true) })
@@ -26,7 +23,7 @@ const vendorState = z
 /** What a vendor's state can amount to. */
 const acts = z.enum(['shutdown', 'cold_reset', 'warm_reset', 'power_up', 'suspend'])
 
-const systemSchema = z.strictObject({
+export const systemSchema = z.strictObject({
   warm_reset: z.boolean().default(false).describe('Warm reset is supported; shutdown and cold reset always are'),
   suspend: z.boolean().default(false).describe('Suspend is supported'),
   timeout: duration
@@ -39,7 +36,7 @@ const systemSchema = z.strictObject({
   permissions: permissionsSchema.prefault({}),
 })
 
-type SystemConfig = z.infer<typeof systemSchema>
+export type SystemConfig = z.infer<typeof systemSchema>
 
 /** System power states (SCMI v3.2 §4.4.2.4). */
 export const SystemState = { SHUTDOWN: 0, COLD_RESET: 1, WARM_RESET: 2, POWER_UP: 3, SUSPEND: 4 } as const
@@ -189,11 +186,4 @@ function vendorStates({ vendor_states }: SystemConfig): [number, SystemState][] 
     Number(state),
     SystemState[act.toUpperCase() as keyof typeof SystemState],
   ])
-}
-
-export const system: ResourceKind<SystemConfig, System> = {
-  section: 'system',
-  schema: systemSchema,
-  create: (config, platform: Platform) => new System(config, platform.time),
-  properties: systemProperties,
 }

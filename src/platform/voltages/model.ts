@@ -1,12 +1,10 @@
 /** Voltage domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
-import type { ResourceKind } from '../core/resource.js'
 import { duration, resourceName, voltage } from '../core/units.js'
-import { ConfigError, type ConfigPath } from '../file/config.js'
-import { voltageProperties } from './properties.js'
 
 /** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 the implementation's. */
 export const OFF = 0
@@ -48,8 +46,8 @@ const voltageSchema = z.strictObject({
   async: asyncSchema.optional().describe('The level can be set asynchronously'),
 })
 
-const voltagesSchema = z.array(voltageSchema).min(1).max(LIMITS.voltages)
-type VoltageConfig = z.infer<typeof voltageSchema>
+export const voltagesSchema = z.array(voltageSchema).min(1).max(LIMITS.voltages)
+export type VoltageConfig = z.infer<typeof voltageSchema>
 
 /** Vote of the boot firmware, which chose the mode before any agent ran: the first agent to set one ends it. */
 const BOOT = -1
@@ -207,11 +205,4 @@ export class Voltages extends EventEmitter<VoltageEvents> {
       if (domain.mode !== before) this.emit('modeChanged', domain, agentId)
     }
   }
-}
-
-export const voltages: ResourceKind<VoltageConfig[], Voltages> = {
-  section: 'voltages',
-  schema: voltagesSchema,
-  create: config => new Voltages(config),
-  properties: voltageProperties,
 }

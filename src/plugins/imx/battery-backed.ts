@@ -3,10 +3,8 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
-import type { ResourceKind } from '../../platform/core/resource.js'
 import type { Time } from '../../platform/core/time.js'
-import { batteryBackedProperties } from './properties.js'
-import { requireImx, word } from './reasons.js'
+import { word } from './reasons.js'
 import { Rtc, rtcSchema } from './rtc.js'
 
 const permissionsSchema = z
@@ -17,7 +15,7 @@ const permissionsSchema = z
   .describe('What agents may do: write registers, be notified of the button; DENIED otherwise')
 
 /** The number of clocks has 8 bits, and so have their ids in notifications; that of registers has 16. */
-const batteryBackedSchema = z.strictObject({
+export const batteryBackedSchema = z.strictObject({
   rtcs: z.array(rtcSchema).max(0xff).default([]),
   registers: z
     .union([z.int().min(0).max(0xffff), z.array(word).max(0xffff)])
@@ -27,7 +25,7 @@ const batteryBackedSchema = z.strictObject({
   permissions: permissionsSchema.prefault({}),
 })
 
-type BatteryBackedConfig = z.infer<typeof batteryBackedSchema>
+export type BatteryBackedConfig = z.infer<typeof batteryBackedSchema>
 
 interface BatteryBackedEvents {
   /** The time that `agentId` asked to be told of has come. */
@@ -115,17 +113,4 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements 
   close(): void {
     for (const rtc of this.list) rtc.close()
   }
-}
-
-export const batteryBacked: ResourceKind<BatteryBackedConfig, BatteryBacked> = {
-  section: 'imx_bbm',
-  schema: batteryBackedSchema,
-  properties: batteryBackedProperties,
-  create(config, platform) {
-    requireImx(platform)
-    const model = new BatteryBacked(config, platform.time)
-    platform.onClose(() => model.close())
-    return model
-  },
-  names: ({ rtcs }) => rtcs.map(({ name }) => name),
 }

@@ -8,7 +8,8 @@ import { ResourceView } from '../../protocols/declaration/view.js'
 import { text, u32, u64 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../../wire/status.js'
-import { type BatteryBacked, batteryBacked } from './battery-backed.js'
+import type { BatteryBacked } from './battery-backed.js'
+import { batteryBacked } from './kinds.js'
 import type { Rtc } from './rtc.js'
 
 const V1 = 0x10000

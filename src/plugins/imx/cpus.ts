@@ -3,10 +3,8 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/core/config-error.js'
 import { type Kept, readSaved, type Saved, savedLong } from '../../platform/core/kept.js'
-import type { ResourceKind } from '../../platform/core/resource.js'
 import { type DomainSetting, LowPower } from './low-power.js'
-import { cpuProperties } from './properties.js'
-import { requireImx, shortName } from './reasons.js'
+import { shortName } from './reasons.js'
 
 const permissionsSchema = z
   .strictObject({ control: z.boolean().default(true) })
@@ -42,8 +40,8 @@ const cpuSchema = z.strictObject({
 })
 
 /** The number of CPUs has 16 bits. */
-const cpusSchema = z.array(cpuSchema).min(1).max(0xffff)
-type CpuConfig = z.infer<typeof cpuSchema>
+export const cpusSchema = z.array(cpuSchema).min(1).max(0xffff)
+export type CpuConfig = z.infer<typeof cpuSchema>
 
 /** Whether the address of a CPU is that of code, or of a vector table; and for which occasions it is set. */
 export interface VectorUse {
@@ -177,14 +175,4 @@ export class Cpus extends EventEmitter<CpuEvents> {
     cpu.onChange?.()
     this.emit('runModeChanged', cpu, agentId)
   }
-}
-
-export const cpus: ResourceKind<CpuConfig[], Cpus> = {
-  section: 'imx_cpus',
-  schema: cpusSchema,
-  properties: cpuProperties,
-  create(config, platform) {
-    requireImx(platform)
-    return new Cpus(config)
-  },
 }

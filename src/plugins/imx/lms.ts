@@ -7,12 +7,9 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/core/config-error.js'
 import { type Kept, mustHave, readSaved, type Saved } from '../../platform/core/kept.js'
-import type { Platform } from '../../platform/core/platform.js'
-import type { ResourceKind } from '../../platform/core/resource.js'
 import type { Time, Timer } from '../../platform/core/time.js'
 import { duration } from '../../platform/core/units.js'
-import { lmProperties } from './properties.js'
-import { type Reasons, reasonSchema, requestedBy, requireImx, shortName } from './reasons.js'
+import { type Reasons, reasonSchema, requestedBy, shortName } from './reasons.js'
 
 const permissionsSchema = z
   .strictObject({
@@ -40,8 +37,8 @@ const lmSchema = z.strictObject({
 /** Ids have four bits in reasons, and Linux takes no more. */
 const LMS_MAX = 16
 
-const lmsSchema = z.array(lmSchema).min(1).max(LMS_MAX)
-type LmConfig = z.infer<typeof lmSchema>
+export const lmsSchema = z.array(lmSchema).min(1).max(LMS_MAX)
+export type LmConfig = z.infer<typeof lmSchema>
 
 const savedLm = z.tuple([
   z.enum(['off', 'on', 'suspended', 'powered']),
@@ -237,16 +234,4 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
 /** The reasons of a machine; of one whose own are not known, the system's. */
 export function reasonsOf(lm: Lm, system: Reasons): Reasons {
   return { boot: lm.reasons.boot ?? system.boot, shutdown: lm.reasons.shutdown ?? system.shutdown }
-}
-
-export const lms: ResourceKind<LmConfig[], Lms> = {
-  section: 'imx_lms',
-  schema: lmsSchema,
-  properties: lmProperties,
-  create(config, platform: Platform) {
-    requireImx(platform)
-    const model = new Lms(config, platform.time)
-    platform.onClose(() => model.close())
-    return model
-  },
 }

@@ -6,9 +6,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
-import type { ResourceKind } from '../../platform/core/resource.js'
-import { miscProperties } from './properties.js'
-import { type Reasons, reasonSchema, requireImx, shortName, word } from './reasons.js'
+import { type Reasons, reasonSchema, shortName, word } from './reasons.js'
 
 /** What fits a message of 128 bytes beside id and count, and what Linux takes. */
 const VALUES_MAX = 30
@@ -53,7 +51,7 @@ const BOARD_CONTROLS_MAX = 0xff
 const DEVICE_CONTROLS_MAX = 0x8000
 const REASONS_MAX = 0xff
 
-const miscSchema = z.strictObject({
+export const miscSchema = z.strictObject({
   device_controls: z.array(controlSchema).max(DEVICE_CONTROLS_MAX).default([]),
   board_controls: z.array(controlSchema).max(BOARD_CONTROLS_MAX).default([]),
   reasons: z.array(shortName).max(REASONS_MAX).default([]).describe('Names of reset reasons, by number'),
@@ -76,7 +74,7 @@ const miscSchema = z.strictObject({
 })
 
 type ControlConfig = z.infer<typeof controlSchema>
-type MiscConfig = z.infer<typeof miscSchema>
+export type MiscConfig = z.infer<typeof miscSchema>
 
 export class Control {
   readonly name: string
@@ -188,15 +186,4 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
   happen(control: Control, flags: number): void {
     this.emit('happened', control, flags)
   }
-}
-
-export const misc: ResourceKind<MiscConfig, Misc> = {
-  section: 'imx_misc',
-  schema: miscSchema,
-  properties: miscProperties,
-  create(config, platform) {
-    requireImx(platform)
-    return new Misc(config)
-  },
-  names: ({ device_controls, board_controls }) => [...device_controls, ...board_controls].map(({ name }) => name),
 }

@@ -5,12 +5,20 @@
 import { z } from 'zod'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
 import type { Platform } from '../../platform/core/platform.js'
+import type { AgentConfig, ResourceNames } from '../../platform/core/platform-config.js'
 import { resourceNames } from '../../platform/core/resource.js'
-import type { AgentConfig, ResourceNames } from '../../platform/file/config.js'
 import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../../wire/header.js'
 import { MessageCounts } from './counts.js'
 import { Permissions } from './permissions.js'
-import { type AgentState, BASE, type Command, isServed, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from './protocol.js'
+import {
+  type AgentState,
+  BASE,
+  type Command,
+  type EventSink,
+  isServed,
+  NEGOTIATE_PROTOCOL_VERSION,
+  type Protocol,
+} from './protocol.js'
 
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
 const IDS = 256
@@ -18,20 +26,6 @@ const IDS = 256
 /** The resource that a notification is about. */
 export interface Subject {
   readonly name: string
-}
-
-/** The agent's side of the event queue. Both take the payload as 32-bit words. */
-export interface EventSink {
-  /** Whether the driver has an event queue at all (VIRTIO_SCMI_F_P2A_CHANNELS negotiated). */
-  readonly available: boolean
-  /** The driver has left so many delayed responses lying that there must be no more. */
-  readonly congested: boolean
-  /** Queues a notification of `about`; may be dropped, and counted, when the driver offers no buffers for long. */
-  notify(header: number, words: number[], about?: Subject): void
-  /** Queues a delayed response; never dropped while the driver lives. */
-  respondLater(header: number, words: number[]): void
-  /** Gives up notifications that wait. Not needed where none does. */
-  drop?(which: (header: number, about: Subject | undefined) => boolean): void
 }
 
 const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])

@@ -4,13 +4,26 @@
  * protocol has are written here, once.
  */
 import type { Saved } from '../../platform/core/kept.js'
-import type { Platform } from '../../platform/core/platform.js'
-import type { ResourceKind } from '../../platform/core/resource.js'
-import type { AgentConfig } from '../../platform/file/config.js'
+import type { Platform, ResourceKind } from '../../platform/core/platform.js'
+import type { AgentConfig } from '../../platform/core/platform-config.js'
 import { type Fields, padding, sizeOf, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../../wire/status.js'
-import type { AgentProtocol } from './agent.js'
+import type { AgentProtocol, Subject } from './agent.js'
+
+/** The agent's side of the event queue. Both take the payload as 32-bit words. */
+export interface EventSink {
+  /** Whether the driver has an event queue at all (VIRTIO_SCMI_F_P2A_CHANNELS negotiated). */
+  readonly available: boolean
+  /** The driver has left so many delayed responses lying that there must be no more. */
+  readonly congested: boolean
+  /** Queues a notification of `about`; may be dropped, and counted, when the driver offers no buffers for long. */
+  notify(header: number, words: number[], about?: Subject): void
+  /** Queues a delayed response; never dropped while the driver lives. */
+  respondLater(header: number, words: number[]): void
+  /** Gives up notifications that wait. Not needed where none does. */
+  drop?(which: (header: number, about: Subject | undefined) => boolean): void
+}
 
 /** What one protocol keeps for one agent: its view of the resources, its subscriptions. */
 export interface AgentState {

@@ -1,9 +1,9 @@
 /** Watching properties: at once where models tell, at intervals where they don't, and never more than there is time for. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { turns, until } from '../../../src/front-end/wait.js'
-import { type Reading, Resources } from '../../../src/observe/resources.js'
-import type { Watcher } from '../../../src/observe/watcher.js'
-import { clocks } from '../../../src/platform/clocks/model.js'
+import { Resources } from '../../../src/observe/resources.js'
+import type { Reading, Watcher } from '../../../src/observe/watcher.js'
+import { clocks } from '../../../src/platform/clocks/index.js'
 import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
 import { createTestAgent, everyProtocol, type TestAgent } from '../../support/agent.js'
 

@@ -1,6 +1,6 @@
 /** The clock tree: rates that follow parents, parents that run with their children. */
 import { describe, expect, test } from 'vitest'
-import { clocks } from '../../../src/platform/clocks/model.js'
+import { clocks } from '../../../src/platform/clocks/index.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

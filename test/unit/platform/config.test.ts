@@ -1,20 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { loadPlatform } from '../../../src/loading/load.js'
-import { clocks } from '../../../src/platform/clocks/model.js'
-import { Platform } from '../../../src/platform/core/platform.js'
-import type { ResourceKind } from '../../../src/platform/core/resource.js'
+import { clocks } from '../../../src/platform/clocks/index.js'
+import { ConfigError } from '../../../src/platform/core/config-error.js'
+import { Platform, type ResourceKind } from '../../../src/platform/core/platform.js'
+import type { PlatformConfig } from '../../../src/platform/core/platform-config.js'
 import { VirtualTime } from '../../../src/platform/core/time.js'
 import { duration, frequency, resourceName } from '../../../src/platform/core/units.js'
-import {
-  ConfigError,
-  type PlatformConfig,
-  type ProtocolInfo,
-  parsePlatformConfig,
-  platformJsonSchema,
-} from '../../../src/platform/file/config.js'
+import { type ProtocolInfo, parsePlatformConfig, platformJsonSchema } from '../../../src/platform/file/config.js'
 import { presetNames } from '../../../src/platform/file/presets.js'
-import { sensors } from '../../../src/platform/sensors/model.js'
+import { sensors } from '../../../src/platform/sensors/index.js'
 import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
 import { protocols as allProtocols } from '../../../src/protocols/index.js'
 

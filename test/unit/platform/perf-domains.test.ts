@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { perfDomains } from '../../../src/platform/perf-domains/model.js'
+import { perfDomains } from '../../../src/platform/perf-domains/index.js'
 import { createTestAgent } from '../../support/agent.js'
 
 function domainsOf(...domains: string[]) {

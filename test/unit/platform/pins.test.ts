@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { pins } from '../../../src/platform/pins/model.js'
+import { pins } from '../../../src/platform/pins/index.js'
 import { createTestAgent } from '../../support/agent.js'
 
 function pinsOf(parts: { pins?: string; groups?: string; functions?: string }) {

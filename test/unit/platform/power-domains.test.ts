@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { OFF, ON, powerDomains } from '../../../src/platform/power-domains/model.js'
+import { powerDomains } from '../../../src/platform/power-domains/index.js'
+import { OFF, ON } from '../../../src/platform/power-domains/model.js'
 import { createTestAgent } from '../../support/agent.js'
 
 const RETENTION = 1

@@ -1,13 +1,13 @@
 /** What the presets promise in their first lines. */
 import { expect, test } from 'vitest'
 import { loadPlatform } from '../../../src/loading/load.js'
-import { clocks } from '../../../src/platform/clocks/model.js'
+import { clocks } from '../../../src/platform/clocks/index.js'
 import { listOf } from '../../../src/platform/core/resource.js'
 import { VirtualTime } from '../../../src/platform/core/time.js'
 import { presetNames } from '../../../src/platform/file/presets.js'
-import { perfDomains } from '../../../src/platform/perf-domains/model.js'
-import { powerDomains } from '../../../src/platform/power-domains/model.js'
-import { sensors } from '../../../src/platform/sensors/model.js'
+import { perfDomains } from '../../../src/platform/perf-domains/index.js'
+import { powerDomains } from '../../../src/platform/power-domains/index.js'
+import { sensors } from '../../../src/platform/sensors/index.js'
 
 const load = async (name: string) => (await loadPlatform(name, { time: new VirtualTime() })).platform
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { clocks } from '../../../src/platform/clocks/model.js'
-import { Platform } from '../../../src/platform/core/platform.js'
-import type { ResourceKind } from '../../../src/platform/core/resource.js'
-import { ConfigError, parsePlatformConfig } from '../../../src/platform/file/config.js'
+import { clocks } from '../../../src/platform/clocks/index.js'
+import { ConfigError } from '../../../src/platform/core/config-error.js'
+import { Platform, type ResourceKind } from '../../../src/platform/core/platform.js'
+import { parsePlatformConfig } from '../../../src/platform/file/config.js'
 import { ConfigSource } from '../../../src/platform/file/config-source.js'
 
 function errorOf(run: () => unknown): string {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { COLD_RESET, resets } from '../../../src/platform/resets/model.js'
+import { resets } from '../../../src/platform/resets/index.js'
+import { COLD_RESET } from '../../../src/platform/resets/model.js'
 import { createTestAgent } from '../../support/agent.js'
 
 function domainsOf(...domains: string[]) {

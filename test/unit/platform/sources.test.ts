@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError } from '../../../src/platform/file/config.js'
+import { ConfigError } from '../../../src/platform/core/config-error.js'
 import { scaled } from '../../../src/platform/sensors/scaled.js'
 import {
   createSource,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { SystemState, system } from '../../../src/platform/system/model.js'
+import { system } from '../../../src/platform/system/index.js'
+import { SystemState } from '../../../src/platform/system/model.js'
 import { createTestAgent } from '../../support/agent.js'
 
 const { SHUTDOWN, COLD_RESET, WARM_RESET, POWER_UP, SUSPEND } = SystemState

@@ -1,9 +1,9 @@
 /** The thermal loop: level, power, temperature, trip point, throttling; all numbers follow from the constants here. */
 import { describe, expect, test } from 'vitest'
-import { perfDomains } from '../../../src/platform/perf-domains/model.js'
-import { powerDomains } from '../../../src/platform/power-domains/model.js'
-import { powercaps } from '../../../src/platform/powercaps/model.js'
-import { sensors } from '../../../src/platform/sensors/model.js'
+import { perfDomains } from '../../../src/platform/perf-domains/index.js'
+import { powerDomains } from '../../../src/platform/power-domains/index.js'
+import { powercaps } from '../../../src/platform/powercaps/index.js'
+import { sensors } from '../../../src/platform/sensors/index.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

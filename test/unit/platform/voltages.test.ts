@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { OFF, ON, voltages } from '../../../src/platform/voltages/model.js'
+import { voltages } from '../../../src/platform/voltages/index.js'
+import { OFF, ON } from '../../../src/platform/voltages/model.js'
 import { createTestAgent } from '../../support/agent.js'
 
 function domainsOf(...domains: string[]) {

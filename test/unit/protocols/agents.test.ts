@@ -1,7 +1,7 @@
 /** Two agents of one platform: what they share of sensors, and what goes with a driver. */
 import { describe, expect, test } from 'vitest'
 import { agentsOf } from '../../../src/platform/file/config.js'
-import { sensors } from '../../../src/platform/sensors/model.js'
+import { sensors } from '../../../src/platform/sensors/index.js'
 import { Agent } from '../../../src/protocols/declaration/agent.js'
 import { protocols } from '../../../src/protocols/index.js'
 import { packHeader } from '../../../src/wire/header.js'

@@ -1,6 +1,7 @@
 /** Who may say what agents may use, and what is left to an agent from which something is taken (SCMI v3.2 §4.2.2.10 ff.). */
 import { describe, expect, test } from 'vitest'
-import { agentsOf, type PlatformConfig, parsePlatformConfig } from '../../../src/platform/file/config.js'
+import type { PlatformConfig } from '../../../src/platform/core/platform-config.js'
+import { agentsOf, parsePlatformConfig } from '../../../src/platform/file/config.js'
 import { Agent } from '../../../src/protocols/declaration/agent.js'
 import { command, defineProtocol, type Protocol } from '../../../src/protocols/declaration/protocol.js'
 import { decode } from '../../../src/wire/fields.js'

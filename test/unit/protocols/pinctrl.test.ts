@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { pins } from '../../../src/platform/pins/model.js'
+import { pins } from '../../../src/platform/pins/index.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

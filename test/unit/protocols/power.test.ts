@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { OFF, ON, powerDomains } from '../../../src/platform/power-domains/model.js'
+import { powerDomains } from '../../../src/platform/power-domains/index.js'
+import { OFF, ON } from '../../../src/platform/power-domains/model.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { powercaps } from '../../../src/platform/powercaps/model.js'
+import { powercaps } from '../../../src/platform/powercaps/index.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

@@ -4,7 +4,7 @@
  * follows from the declarations; the rest is said here for each command, as changes to a message that succeeds.
  */
 import { describe, expect, test } from 'vitest'
-import { pins } from '../../../src/platform/pins/model.js'
+import { pins } from '../../../src/platform/pins/index.js'
 import { type Command, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from '../../../src/protocols/declaration/protocol.js'
 import { REFUSALS, type RefusalName, VALUES } from '../../../src/protocols/declaration/refusals.js'
 import { packHeader } from '../../../src/wire/header.js'

@@ -1,6 +1,6 @@
 /** Sensors that the file disables, for agents whose version can't enable them (SCMI 1.0 has no SENSOR_CONFIG_SET). */
 import { expect, test } from 'vitest'
-import { sensors } from '../../../src/platform/sensors/model.js'
+import { sensors } from '../../../src/platform/sensors/index.js'
 import { sensor } from '../../../src/protocols/sensor.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { PROTOCOL_ERROR, SUCCESS } from '../../../src/wire/status.js'

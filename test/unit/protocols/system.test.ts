@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { SystemState, system } from '../../../src/platform/system/model.js'
+import { system } from '../../../src/platform/system/index.js'
+import { SystemState } from '../../../src/platform/system/model.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ON, voltages } from '../../../src/platform/voltages/model.js'
+import { voltages } from '../../../src/platform/voltages/index.js'
+import { ON } from '../../../src/platform/voltages/model.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { createTestAgent, message } from '../../support/agent.js'
 

@@ -1,0 +1,11 @@
+/** The kind: clocks, as the platform file, the platform and the host know them. */
+import type { ResourceKind } from '../core/platform.js'
+import { type ClockConfig, Clocks, clocksSchema } from './model.js'
+import { clockProperties } from './properties.js'
+
+export const clocks: ResourceKind<ClockConfig[], Clocks> = {
+  section: 'clocks',
+  schema: clocksSchema,
+  create: config => new Clocks(config),
+  properties: clockProperties,
+}

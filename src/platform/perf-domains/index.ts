@@ -1,0 +1,22 @@
+/** The kind: performance domains, as the platform file, the platform and the host know them. */
+import { ConfigError } from '../core/config-error.js'
+import type { ResourceKind } from '../core/platform.js'
+import { powerDomains } from '../power-domains/index.js'
+import { type DomainConfig, domainsSchema, PerfDomains } from './model.js'
+import { perfProperties } from './properties.js'
+import { connectSupplies } from './supplies.js'
+
+export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
+  section: 'perf_domains',
+  schema: domainsSchema,
+  create: config => new PerfDomains(config),
+  properties: perfProperties,
+  link(model, platform, config) {
+    const { list } = model
+    const taken = platform.has(powerDomains) ? platform.model(powerDomains).list.map(({ name }) => name) : []
+    // Linux makes power domains of performance domains too, and has one name space for both.
+    const clash = list.find(({ name }) => taken.includes(name))
+    if (clash) throw new ConfigError([clash.id, 'name'], `a power domain is named ${clash.name} already`)
+    connectSupplies(model, config, platform)
+  },
+}

@@ -1,0 +1,11 @@
+/** The kind: power domains, as the platform file, the platform and the host know them. */
+import type { ResourceKind } from '../core/platform.js'
+import { type PowerDomainConfig, PowerDomains, powerDomainsSchema } from './model.js'
+import { powerProperties } from './properties.js'
+
+export const powerDomains: ResourceKind<PowerDomainConfig[], PowerDomains> = {
+  section: 'power_domains',
+  schema: powerDomainsSchema,
+  create: config => new PowerDomains(config),
+  properties: powerProperties,
+}

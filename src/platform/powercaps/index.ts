@@ -1,0 +1,13 @@
+/** The kind: powercap domains, as the platform file, the platform and the host know them. */
+import type { ResourceKind } from '../core/platform.js'
+import { connectPowercaps } from './limits.js'
+import { type PowercapConfig, Powercaps, powercapsSchema } from './model.js'
+import { powercapProperties } from './properties.js'
+
+export const powercaps: ResourceKind<PowercapConfig[], Powercaps> = {
+  section: 'powercaps',
+  schema: powercapsSchema,
+  create: (config, platform) => new Powercaps(config, platform.time),
+  link: connectPowercaps,
+  properties: powercapProperties,
+}

@@ -1,0 +1,11 @@
+/** The kind: reset domains, as the platform file, the platform and the host know them. */
+import type { ResourceKind } from '../core/platform.js'
+import { type ResetConfig, Resets, resetsSchema } from './model.js'
+import { resetProperties } from './properties.js'
+
+export const resets: ResourceKind<ResetConfig[], Resets> = {
+  section: 'resets',
+  schema: resetsSchema,
+  create: config => new Resets(config),
+  properties: resetProperties,
+}
