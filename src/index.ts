@@ -30,7 +30,8 @@ export {
 export { RealTime, type Time, type Timer, VirtualTime } from './platform/core/time.js'
 export { HERTZ, SECONDS, type Unit, VOLTS, WATTS } from './platform/core/unit-text.js'
 export { duration, frequency, power, resourceName, voltage } from './platform/core/units.js'
-export type { Agent, AgentProtocol } from './protocols/declaration/agent.js'
+export type { Agent } from './protocols/declaration/agent.js'
+export type { AgentProtocol } from './protocols/declaration/protocol.js'
 export {
   type AgentState,
   command,

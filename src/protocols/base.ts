@@ -6,9 +6,16 @@ import type { DeviceConfig } from '../platform/core/platform-config.js'
 import { list, s32, text, u8, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../wire/status.js'
-import type { Agent, AgentProtocol } from './declaration/agent.js'
 import { SHORT_NAME_SIZE } from './declaration/names.js'
-import { type AgentState, BASE, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import {
+  type AgentProtocol,
+  type AgentState,
+  BASE,
+  commandsOn,
+  defineProtocol,
+  event,
+  type ProtocolAgent,
+} from './declaration/protocol.js'
 
 const V1 = 0x10000
 const V2 = 0x20000
@@ -23,7 +30,7 @@ const PLATFORM_NAME = 'platform'
 
 export class BaseState implements AgentState {
   readonly platform: Platform
-  readonly agent: Agent
+  readonly agent: ProtocolAgent
   notifyErrors = false
   onChange: (() => void) | undefined
   readonly #protocol: AgentProtocol
@@ -44,7 +51,7 @@ export class BaseState implements AgentState {
   }
 
   /** The agent with this id, or undefined; 0 (the platform) is not among them. */
-  peer(id: number): Agent | undefined {
+  peer(id: number): ProtocolAgent | undefined {
     return this.agent.peers.find(peer => peer.id === id)
   }
 

@@ -16,9 +16,8 @@ import {
   PROTOCOL_ERROR,
   SUCCESS,
 } from '../wire/status.js'
-import type { AgentProtocol } from './declaration/agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
-import { type AgentState, commandsOn, defineProtocol } from './declaration/protocol.js'
+import { type AgentProtocol, type AgentState, commandsOn, defineProtocol } from './declaration/protocol.js'
 import { ResourceView } from './declaration/view.js'
 
 const V1 = 0x10000

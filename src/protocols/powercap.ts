@@ -6,10 +6,9 @@ import { type PowercapDomain, type Powercaps, UNCAPPED } from '../platform/power
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './declaration/agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { PendingCommands } from './declaration/pending.js'
-import { type AgentState, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import { type AgentProtocol, type AgentState, commandsOn, defineProtocol, event } from './declaration/protocol.js'
 import { answerName, ResourceView } from './declaration/view.js'
 
 const V1 = 0x10000

@@ -4,8 +4,8 @@ import type { Axis, Extended, Sensor } from '../platform/sensors/sensor.js'
 import { type Fields, list, optional, s64, text, u32, type Values } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { COMMS_ERROR, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './declaration/agent.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { type SensorState, V2, V3 } from './sensor-state.js'
 
 /** Descriptor of a sensor: sizes without extended attributes, with them and axes, with them and without axes. */

@@ -4,9 +4,8 @@ import { readSaved, type Saved, savedWord } from '../platform/core/kept.js'
 import type { Sensors } from '../platform/sensors/model.js'
 import type { Sensor } from '../platform/sensors/sensor.js'
 import { PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
-import type { AgentProtocol } from './declaration/agent.js'
 import { PendingCommands } from './declaration/pending.js'
-import type { AgentState } from './declaration/protocol.js'
+import type { AgentProtocol, AgentState } from './declaration/protocol.js'
 import { ResourceView } from './declaration/view.js'
 
 export const V1 = 0x10000

@@ -1,7 +1,7 @@
 /** What a kept state is made of. */
 import { type Kept, keptParts } from '../platform/core/kept.js'
 import type { Platform } from '../platform/core/platform.js'
-import { type Agent, AgentProtocol } from '../protocols/declaration/agent.js'
+import { type Agent, ServedProtocol } from '../protocols/declaration/agent.js'
 import { type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
 
 /** All parts by name, in the order in which they are restored: resources before the agents that use them. */
@@ -26,5 +26,5 @@ export function partsOf(
 
 /** Whether a part says when it has changed. */
 export function tellsChanges(part: Kept): boolean {
-  return part instanceof AgentProtocol ? part.tellsChanges : 'onChange' in part
+  return part instanceof ServedProtocol ? part.tellsChanges : 'onChange' in part
 }

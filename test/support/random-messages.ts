@@ -3,7 +3,7 @@
  * earlier replies come back in later requests, which is how rates, levels and intervals that exist are found.
  */
 import { dispatch } from '../../src/device/dispatch.js'
-import type { Agent, AgentProtocol } from '../../src/protocols/declaration/agent.js'
+import type { Agent, ServedProtocol } from '../../src/protocols/declaration/agent.js'
 import type { Command, EventSink, Protocol } from '../../src/protocols/declaration/protocol.js'
 import { decode, sizeOf } from '../../src/wire/fields.js'
 import { COMMAND, messageIdOf, NOTIFICATION, packHeader, protocolIdOf, typeOf } from '../../src/wire/header.js'
@@ -94,7 +94,7 @@ function check(words: readonly number[], layouts: Parameters<typeof decode>[0][]
 
 export class RandomMessages {
   readonly #agent: Agent
-  readonly #served: AgentProtocol
+  readonly #served: ServedProtocol
   readonly #random: Random
   readonly #shape: Shape
   readonly #events: CheckedEvents
@@ -111,7 +111,7 @@ export class RandomMessages {
 
   constructor(options: {
     agent: Agent
-    served: AgentProtocol
+    served: ServedProtocol
     events: CheckedEvents
     digest: () => number
     seed: number

@@ -10,7 +10,7 @@ import { Platform } from '../../src/platform/core/platform.js'
 import type { PlatformConfig } from '../../src/platform/core/platform-config.js'
 import { VirtualTime } from '../../src/platform/core/time.js'
 import { agentsOf, parsePlatformConfig } from '../../src/platform/file/config.js'
-import { Agent, type AgentProtocol } from '../../src/protocols/declaration/agent.js'
+import { Agent, type ServedProtocol } from '../../src/protocols/declaration/agent.js'
 import { type Command, type Protocol, resourceKinds } from '../../src/protocols/declaration/protocol.js'
 import { protocols } from '../../src/protocols/index.js'
 import { voltage } from '../../src/protocols/voltage.js'
@@ -67,7 +67,7 @@ interface Batch {
 }
 
 /** Sends a batch to a platform of its own. Returns what the protocol counted. */
-function send(protocol: Protocol, { seed, shape, version, events, messages }: Batch): AgentProtocol {
+function send(protocol: Protocol, { seed, shape, version, events, messages }: Batch): ServedProtocol {
   const time = new CountingTime()
   const announced: PlatformConfig['protocols'] = {
     ...config.protocols,

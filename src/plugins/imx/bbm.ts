@@ -1,9 +1,14 @@
 /** NXP i.MX Battery-Backed Module protocol, 0x81 (Linux, vendors/imx/imx95.rst; imx-sm), version 1.0. */
 import { z } from 'zod'
 import { readSaved, type Saved, savedWord } from '../../platform/core/kept.js'
-import type { AgentProtocol } from '../../protocols/declaration/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
-import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/declaration/protocol.js'
+import {
+  type AgentProtocol,
+  type AgentState,
+  commandsOn,
+  defineProtocol,
+  event,
+} from '../../protocols/declaration/protocol.js'
 import { ResourceView } from '../../protocols/declaration/view.js'
 import { text, u32, u64 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'

@@ -2,9 +2,15 @@
 import { z } from 'zod'
 import { readSaved, type Saved, savedWord } from '../../platform/core/kept.js'
 import type { Platform } from '../../platform/core/platform.js'
-import type { Agent, AgentProtocol } from '../../protocols/declaration/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
-import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/declaration/protocol.js'
+import {
+  type AgentProtocol,
+  type AgentState,
+  commandsOn,
+  defineProtocol,
+  event,
+  type ProtocolAgent,
+} from '../../protocols/declaration/protocol.js'
 import { ResourceView } from '../../protocols/declaration/view.js'
 import { s32, text, u32, u64 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
@@ -103,7 +109,7 @@ class LmmState extends ResourceView<Lm> implements AgentState {
 }
 
 /** Reasons with origins as the agent numbers them, and without those that it does not see or may not use. */
-export function reasonsAsSeen(agent: Agent, { boot, shutdown }: Reasons): Reasons {
+export function reasonsAsSeen(agent: ProtocolAgent, { boot, shutdown }: Reasons): Reasons {
   if (!agent.platform.has(lms)) return { boot, shutdown }
   const { list } = agent.platform.model(lms)
   const view = agent.protocols[IMX_LMM]?.state as LmmState | undefined

@@ -5,9 +5,14 @@
 import { z } from 'zod'
 import { mustHave, readSaved, type Saved, savedWord } from '../../platform/core/kept.js'
 import type { Platform } from '../../platform/core/platform.js'
-import type { AgentProtocol } from '../../protocols/declaration/agent.js'
 import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
-import { type AgentState, commandsOn, defineProtocol, event } from '../../protocols/declaration/protocol.js'
+import {
+  type AgentProtocol,
+  type AgentState,
+  commandsOn,
+  defineProtocol,
+  event,
+} from '../../protocols/declaration/protocol.js'
 import { ResourceView } from '../../protocols/declaration/view.js'
 import { list, text, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'

@@ -11,6 +11,7 @@ import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf 
 import { MessageCounts } from './counts.js'
 import { Permissions } from './permissions.js'
 import {
+  type AgentProtocol,
   type AgentState,
   BASE,
   type Command,
@@ -18,6 +19,7 @@ import {
   isServed,
   NEGOTIATE_PROTOCOL_VERSION,
   type Protocol,
+  type ProtocolAgent,
 } from './protocol.js'
 
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
@@ -31,7 +33,7 @@ export interface Subject {
 const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
 
 /** One protocol as one agent sees it. */
-export class AgentProtocol implements Kept {
+export class ServedProtocol implements AgentProtocol, Kept {
   onChange: (() => void) | undefined
   readonly protocol: Protocol
   readonly agent: Agent
@@ -181,7 +183,7 @@ function namesSeen({ resource }: Protocol, { platform, resources }: Agent): Read
   return new Set(resources[resource.section] ?? resourceNames(resource, platform.config.sections[resource.section]))
 }
 
-export class Agent implements Kept {
+export class Agent implements ProtocolAgent, Kept {
   onChange: (() => void) | undefined
   /** 1 and up; 0 is the platform. */
   readonly id: number
@@ -196,7 +198,7 @@ export class Agent implements Kept {
   /** All agents of the platform, this one among them. */
   readonly peers: readonly Agent[]
   /** Protocols by protocol id; what is undefined is not served to this agent. */
-  readonly protocols: (AgentProtocol | undefined)[]
+  readonly protocols: (ServedProtocol | undefined)[]
   /** Set when a command begins that is carried out later; whoever keeps the state takes note and clears it. */
   changed = false
   /** Messages to protocols that are not served. */
@@ -222,7 +224,7 @@ export class Agent implements Kept {
     this.permissions.onChange = () => this.onChange?.()
     this.protocols = new Array(IDS).fill(undefined)
     for (const protocol of options.protocols) {
-      if (isServed(protocol, this.platform, this)) this.protocols[protocol.id] = new AgentProtocol(protocol, this)
+      if (isServed(protocol, this.platform, this)) this.protocols[protocol.id] = new ServedProtocol(protocol, this)
     }
   }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { readSaved, type Saved } from '../../platform/core/kept.js'
 import type { Timer } from '../../platform/core/time.js'
 import { DENIED } from '../../wire/status.js'
-import type { AgentProtocol } from './agent.js'
+import type { AgentProtocol } from './protocol.js'
 
 export interface PendingOptions<Op> {
   /** Most that may be under way at once; default: any number. */

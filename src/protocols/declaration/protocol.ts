@@ -5,11 +5,12 @@
  */
 import type { Saved } from '../../platform/core/kept.js'
 import type { Platform, ResourceKind } from '../../platform/core/platform.js'
-import type { AgentConfig } from '../../platform/core/platform-config.js'
+import type { AgentConfig, ResourceNames } from '../../platform/core/platform-config.js'
 import { type Fields, padding, sizeOf, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../../wire/status.js'
-import type { AgentProtocol, Subject } from './agent.js'
+import type { Subject } from './agent.js'
+import type { Permissions } from './permissions.js'
 
 /** The agent's side of the event queue. Both take the payload as 32-bit words. */
 export interface EventSink {
@@ -46,6 +47,59 @@ export interface AgentState {
   onChange?: (() => void) | undefined
   /** Base protocol: a command of this agent failed and its status could not be returned. */
   reportError?(header: number, status: number): void
+}
+
+/** The agent that a protocol serves, as handlers and views see it. */
+export interface ProtocolAgent {
+  /** 1 and up; 0 is the platform. */
+  readonly id: number
+  readonly name: string
+  readonly platform: Platform
+  readonly events: EventSink
+  /** May change agents' permissions (Base protocol). */
+  readonly trusted: boolean
+  readonly permissions: Permissions
+  /** Names of the resources it sees, by section of the platform file; a section that is left out is seen whole. */
+  readonly resources: ResourceNames
+  /** All agents of the platform, this one among them. */
+  readonly peers: readonly ProtocolAgent[]
+  /** Protocols by protocol id; what is undefined is not served to this agent. */
+  readonly protocols: readonly (AgentProtocol | undefined)[]
+  /** Set when a command begins that is carried out later; whoever keeps the state takes note and clears it. */
+  changed: boolean
+  readonly onChange: (() => void) | undefined
+  /** Its permissions are what the platform file says, again. */
+  resetPermissions(): void
+  /** The protocols read the permissions anew. */
+  permissionsChanged(): void
+}
+
+/** A protocol as one agent sees it: what handlers and views are given. */
+export interface AgentProtocol {
+  readonly protocol: Protocol
+  readonly agent: ProtocolAgent
+  /** The version PROTOCOL_VERSION answers. */
+  readonly announced: number
+  /** The version that governs layouts: the announced one, or what the agent negotiated. */
+  readonly version: number
+  /** The agent may use none of the protocol's resources. Every message is then DENIED, and the protocol is not listed. */
+  readonly denied: boolean
+  readonly state: AgentState
+  readonly onChange: (() => void) | undefined
+  /** The command with this id as discovery shows it: absent if this agent cannot use it. */
+  command(id: number): Command | undefined
+  /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION); false if that version is not offered. */
+  negotiate(version: number): boolean
+  /** Sends a notification of this protocol to this agent; `about` is the resource, which may be taken from the agent. */
+  notify(eventId: number, words: number[], about?: Subject): void
+  /** Gives up notifications of this protocol that wait: those about `resources`, or all. */
+  dropNotifications(resources?: ReadonlySet<Subject>): void
+  /** Sends the delayed response to the command whose header this is; `words` begin with the status. */
+  respondLater(header: number, words: number[]): void
+  /** Grants or takes those of the named resources that the agent sees; false if it sees none of them. */
+  allow(names: readonly string[], allowed: boolean): boolean
+  /** Drops what the agent configured: subscriptions, votes, pending commands. */
+  reset(): void
 }
 
 export interface CommandOptions<S, D extends Fields = Fields> {

@@ -9,8 +9,8 @@
 import { mustHave } from '../../platform/core/kept.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { DENIED, NOT_FOUND, SUCCESS } from '../../wire/status.js'
-import type { AgentProtocol } from './agent.js'
 import { NAME_SIZE } from './names.js'
+import type { AgentProtocol } from './protocol.js'
 
 export class ResourceView<Resource extends { name: string }> {
   /** The resources by this agent's ids. */
