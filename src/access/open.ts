@@ -1,9 +1,9 @@
 /** Opens a running server to its user, in the ways that were asked for. Loaded only then. */
 import { createRequire } from 'node:module'
-import type { Server } from '../server/serve.js'
 import type { Logger } from '../support/log.js'
 import { Clients } from './http/clients.js'
 import { Operations } from './operations/operations.js'
+import type { Served } from './served.js'
 
 const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
 
@@ -17,7 +17,7 @@ export interface ControlOptions {
 }
 
 /** Opens what `options` say. Returns what closes it again. Throws OperatorError for what can't be opened. */
-export async function openControl(server: Server, options: ControlOptions, log: Logger): Promise<() => void> {
+export async function openControl(server: Served, options: ControlOptions, log: Logger): Promise<() => void> {
   const operations = new Operations(server, version)
   const clients = new Clients(log)
   const opened: { close(): void }[] = [clients]

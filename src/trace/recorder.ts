@@ -4,12 +4,15 @@
  * beyond that, messages are counted instead of kept, and the trace, the log and the statistics say how many.
  */
 import { closeSync } from 'node:fs'
-import type { FaultHit } from '../faults/faults.js'
+import type { Device } from '../device/device.js'
+import type { FaultHit, Faults } from '../faults/faults.js'
+import type { PlatformOrigin } from '../loading/load.js'
 import { Resources } from '../observe/resources.js'
+import type { Tap } from '../observe/tap.js'
 import type { TapRecords } from '../observe/tap-records.js'
+import type { Platform } from '../platform/core/platform.js'
 import { monotonicUs } from '../platform/core/time.js'
-import { resourceKinds } from '../protocols/declaration/protocol.js'
-import type { Server } from '../server/serve.js'
+import { type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
 import { RequestError } from '../support/errors.js'
 import type { Logger } from '../support/log.js'
 import { about, annotationsOf } from './about.js'
@@ -38,6 +41,19 @@ export interface TraceStats extends TraceProgress {
   recording: boolean
 }
 
+/** What a trace is recorded of: a running server. */
+export interface Recorded {
+  readonly platform: Platform
+  readonly protocols: readonly Protocol[]
+  readonly devices: readonly Device[]
+  readonly faults: Faults
+  readonly tap: Tap
+  /** What the platform was made of. */
+  readonly origin: PlatformOrigin
+  /** When the platform began, by its time. */
+  readonly startedUs: number
+}
+
 export class TraceRecorder {
   readonly path: string
   readonly #log: Logger
@@ -64,7 +80,7 @@ export class TraceRecorder {
   }
 
   /** Begins to record. Throws OperatorError if the file can't be written. */
-  static async start(server: Server, path: string, log: Logger, options: TraceOptions = {}): Promise<TraceRecorder> {
+  static async start(server: Recorded, path: string, log: Logger, options: TraceOptions = {}): Promise<TraceRecorder> {
     const recorder = new TraceRecorder(path, log, options)
     await recorder.#open(server, options.withKernel ?? false)
     recorder.#watch(server)
@@ -98,7 +114,7 @@ export class TraceRecorder {
     return this.stats
   }
 
-  async #open(server: Server, withKernel: boolean): Promise<void> {
+  async #open(server: Recorded, withKernel: boolean): Promise<void> {
     const { protocols, origin, devices, startedUs } = server
     const agents = devices.map(({ agent }) => agent.name)
     const realtimeNs = Date.now() * 1e6
@@ -129,7 +145,7 @@ export class TraceRecorder {
     throw new RequestError('RESOURCE_EXHAUSTED', `${this.path}: ${this.#progress.error}`)
   }
 
-  #watch(server: Server): void {
+  #watch(server: Recorded): void {
     this.#ends.push(
       server.tap.listen(
         records => this.#record(records),
@@ -162,7 +178,7 @@ export class TraceRecorder {
   }
 
   /** Values of resources: all that models tell of, and sensors at intervals. */
-  #sample({ platform, protocols }: Server): void {
+  #sample({ platform, protocols }: Recorded): void {
     const resources = new Resources(platform, resourceKinds(protocols))
     const places = resources.select([])
     const indexes = new Map(places.map((place, i) => [place, i]))

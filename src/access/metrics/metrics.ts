@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs'
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { Stats } from '../../device/stats.js'
-import type { Server } from '../../server/serve.js'
+import type { Served } from '../served.js'
 import { SettledHistogram } from './histogram.js'
 
 const MESSAGE_LABELS = ['agent', 'protocol', 'message'] as const
@@ -26,7 +26,7 @@ const AGENT_COUNTERS = [
 ] as const satisfies (readonly [name: string, count: keyof Stats, help: string])[]
 
 /** In Prometheus' text format, 0.0.4. `version` is that of this program, `ended` are clients that did not read, by door. */
-export function metricsText(server: Server, version: string, ended: Record<string, number> = {}): Promise<string> {
+export function metricsText(server: Served, version: string, ended: Record<string, number> = {}): Promise<string> {
   const registry = new Registry()
   addAgents(registry, server)
   addMessages(registry, server.stats())
@@ -35,7 +35,7 @@ export function metricsText(server: Server, version: string, ended: Record<strin
   return registry.metrics()
 }
 
-function addAgents(registry: Registry, { devices }: Server): void {
+function addAgents(registry: Registry, { devices }: Served): void {
   const registers = [registry]
   const labelNames = ['agent'] as const
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames, registers })
@@ -90,7 +90,7 @@ function addClients(registry: Registry, ended: Record<string, number>): void {
 }
 
 /** Prometheus' standard names. prom-client's own would keep a timer and an observer going between scrapes. */
-function addProgram(registry: Registry, { tap, platform }: Server, version: string): void {
+function addProgram(registry: Registry, { tap, platform }: Served, version: string): void {
   const registers = [registry]
   const gauge = (name: string, help: string, value: number) => new Gauge({ name, help, registers }).set(value)
   const counter = (name: string, help: string, value: number) => new Counter({ name, help, registers }).inc(value)

@@ -2,12 +2,12 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
-import type { Server } from '../../server/serve.js'
 import type { Logger } from '../../support/log.js'
 import type { Clients } from '../http/clients.js'
 import { isOwnHost } from '../http/host.js'
 import { listenHttp } from '../http/http-server.js'
 import { addressText, isLoopback, type ListenAddress, parseListenAddress } from '../http/listen-address.js'
+import type { Served } from '../served.js'
 import { metricsText } from './metrics.js'
 
 const PATH = '/metrics'
@@ -16,7 +16,7 @@ const CONNECTIONS_MAX = 16
 export interface MetricsOptions {
   /** `PORT` or `HOST:PORT`, as `--metrics` has it. */
   address: string
-  server: Server
+  server: Served
   /** Of this program. */
   version: string
   log: Logger

@@ -4,14 +4,14 @@ import { addressOf, type Resources } from '../../observe/resources.js'
 import type { Reading } from '../../observe/watcher.js'
 import { allowedText, type Property, valueText } from '../../platform/core/property.js'
 import type { Protocol } from '../../protocols/declaration/protocol.js'
-import type { Server } from '../../server/serve.js'
 import type { Field } from '../../wire/fields.js'
+import type { Served } from '../served.js'
 import type { Description, PropertyEntry, ProtocolEntry, ReadingEntry, ResourceEntry } from './shapes.js'
 
 /** More values than these are described by a text alone. */
 const VALUES_MAX = 256
 
-export function describe(server: Server, resources: Resources, version: string): Description {
+export function describe(server: Served, resources: Resources, version: string): Description {
   const { config } = server.platform
   return {
     version,

@@ -6,7 +6,6 @@ import { type Message, MessageDecoder, messageText, type Payload } from '../../o
 import { listed } from '../../observe/resources.js'
 import type { TapRecords } from '../../observe/tap-records.js'
 import type { Protocol } from '../../protocols/declaration/protocol.js'
-import type { Server } from '../../server/serve.js'
 import { RequestError } from '../../support/errors.js'
 import type { Value, Values } from '../../wire/fields.js'
 import {
@@ -19,6 +18,7 @@ import {
   typeOf,
 } from '../../wire/header.js'
 import { STATUS_NAMES, SUCCESS, statusName } from '../../wire/status.js'
+import type { Served } from '../served.js'
 import type { Data, MessageEntry, MessageFilter, Messages, Struct } from './shapes.js'
 import type { Sink } from './sink.js'
 
@@ -35,7 +35,7 @@ const KINDS = ['command', 'delayed response', 'notification'] as const
 type Kind = (typeof KINDS)[number]
 
 /** Streams until the function that it returns is called. Throws RequestError for names that there are none of. */
-export function streamMessages(server: Server, filter: MessageFilter, sink: Sink<Messages>): () => void {
+export function streamMessages(server: Served, filter: MessageFilter, sink: Sink<Messages>): () => void {
   const stream = new MessageStream(server, filter, sink)
   return server.tap.listen(records => stream.take(records))
 }
@@ -51,7 +51,7 @@ class MessageStream {
   #waitingText = 0
   #omitted = 0
 
-  constructor(server: Server, filter: MessageFilter, sink: Sink<Messages>) {
+  constructor(server: Served, filter: MessageFilter, sink: Sink<Messages>) {
     this.#agents = server.devices.map(({ agent }) => agent.name)
     this.#passes = compile(filter, this.#agents, server.protocols)
     this.#decoder = new MessageDecoder(server.protocols)

@@ -9,8 +9,8 @@ import { Resources } from '../../observe/resources.js'
 import { system } from '../../platform/system/index.js'
 import { SystemState } from '../../platform/system/model.js'
 import { resourceKinds } from '../../protocols/declaration/protocol.js'
-import type { Server } from '../../server/serve.js'
 import { RequestError } from '../../support/errors.js'
+import type { Served } from '../served.js'
 import { describe, readingEntry } from './describe.js'
 import { known, protocolNamed, streamMessages } from './message-stream.js'
 import type * as shape from './shapes.js'
@@ -23,12 +23,12 @@ const INTERVAL_MAX_MS = 3_600_000
 const STATES = Object.keys(SystemState).map(name => name.toLowerCase())
 
 export class Operations {
-  readonly server: Server
+  readonly server: Served
   readonly resources: Resources
   readonly #version: string
 
   /** `version` is that of this program. Throws RequestError if plug-ins declare two kinds of resources of one name. */
-  constructor(server: Server, version: string) {
+  constructor(server: Served, version: string) {
     this.server = server
     this.resources = new Resources(server.platform, resourceKinds(server.protocols))
     this.#version = version
