@@ -2,7 +2,8 @@
 import type { Timer } from '../platform/core/time.js'
 import { errorCode, OperatorError } from '../support/errors.js'
 import { claimSocketPath, releaseSocketPath, socketIdentity } from '../support/socket-path.js'
-import type { Device, DeviceChange } from './device.js'
+import type { Device } from './device.js'
+import type { DeviceChange } from './life.js'
 
 /** How long a dialling device waits before it tries again. */
 const REDIAL_MS = 100

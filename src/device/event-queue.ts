@@ -4,7 +4,6 @@
  * response overtakes its command's reply.
  */
 import { z } from 'zod'
-import type { DeviceTap } from '../observe/tap.js'
 import { type Kept, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
 import { monotonicUs } from '../platform/core/time.js'
 import type { Subject } from '../protocols/declaration/agent.js'
@@ -36,6 +35,9 @@ const savedEvents = z
   .tuple([z.int().min(0).max(0xffff).nullable(), z.array(z.array(savedWord).min(1).nullable())])
   .nullable()
 
+/** Sees what the driver is given; `window`, `offset` and `length` say where it lies. */
+export type EventListener = (timeUs: number, window: DataView, offset: number, length: number) => void
+
 export class EventQueue implements EventSink, Kept {
   onChange: (() => void) | undefined
   available = false
@@ -51,9 +53,10 @@ export class EventQueue implements EventSink, Kept {
   held = false
   /** Called when delayed responses are about to be handed to the driver, and when they have been. */
   keep: (() => void) | undefined
+  /** Called for each event that the driver is given. */
+  seen: EventListener | undefined
   readonly #native: NativeDevice
-  readonly #windows: () => readonly DataView[]
-  readonly #tap: DeviceTap
+  readonly #window: (index: number) => DataView
   #pending: PendingEvent[] = []
   #notifications = 0
   #scheduled = false
@@ -62,10 +65,9 @@ export class EventQueue implements EventSink, Kept {
   /** Those that wait come from a former process, which may have sent the first of them. */
   #restored = false
 
-  constructor(native: NativeDevice, windows: () => readonly DataView[], tap: DeviceTap) {
+  constructor(native: NativeDevice, window: (index: number) => DataView) {
     this.#native = native
-    this.#windows = windows
-    this.#tap = tap
+    this.#window = window
   }
 
   notify(header: number, words: number[], about?: Subject): void {
@@ -201,11 +203,11 @@ export class EventQueue implements EventSink, Kept {
 
   #write(event: PendingEvent): void {
     const { batch } = this.#native
-    const view = this.#windows()[batch[EVENT_ENTRY + ENTRY_REPLY_WINDOW]!]!
+    const view = this.#window(batch[EVENT_ENTRY + ENTRY_REPLY_WINDOW]!)
     const offset = batch[EVENT_ENTRY + ENTRY_REPLY_OFFSET]!
     view.setUint32(offset, event.header, true)
     for (let i = 0; i < event.words.length; i++) view.setUint32(offset + 4 + i * 4, event.words[i]!, true)
-    if (this.#tap.active) this.#tap.event(monotonicUs(), view, offset, event.size)
+    this.seen?.(monotonicUs(), view, offset, event.size)
     this.#native.commitEvent(event.size)
     this.sent++
   }

@@ -2,9 +2,9 @@
  * One device's side of the faults: answers messages while there are rules, which is slower and allocates, keeps replies
  * that arrive later, and sends events in the platform's name. Everything that waits ends with the driver it is for.
  */
-import type { EventQueue } from '../device/event-queue.js'
+import type { Answering } from '../device/answering.js'
+import type { Device } from '../device/device.js'
 import {
-  BATCH_HEADER,
   CMDQ,
   ENTRY_REPLY_CAPACITY,
   ENTRY_REPLY_OFFSET,
@@ -16,38 +16,23 @@ import {
   ENTRY_WORDS,
   ENTRY_WRITTEN,
   MESSAGE_MAX,
-  type NativeDevice,
   TIME_TAKEN,
   WRITTEN_LATER,
 } from '../device/native.js'
 import type { DeviceTap } from '../observe/tap.js'
 import { monotonicUs } from '../platform/core/time.js'
-import type { Agent, Subject } from '../protocols/declaration/agent.js'
+import type { Subject } from '../protocols/declaration/agent.js'
 import type { Command, Event } from '../protocols/declaration/protocol.js'
-import type { LimitedLog } from '../support/limited-log.js'
+import type { Logger } from '../support/log.js'
 import type { Fields } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE } from '../wire/header.js'
 import { SUCCESS } from '../wire/status.js'
 import { type CompiledEvent, sentFields } from './compile.js'
 import { edit, hasValues, messageOf, refusal, viewOf } from './edit.js'
-import type { Fault, Faults } from './faults.js'
+import type { Fault, Faults, FaultyDevice } from './faults.js'
 import { MESSAGE_TYPES, type MessageKind } from './rule.js'
 import { Storms } from './storms.js'
 import { type Held, Waiting } from './waiting.js'
-
-/** What the faults need of their device. */
-export interface FaultyDevice {
-  readonly native: NativeDevice
-  readonly agent: Agent
-  readonly events: EventQueue
-  window(index: number): DataView
-  /** Answers an entry of the batch as if there were no faults. */
-  answer(entry: number): void
-  /** Carries out an entry's command, with the reply at the start of `reply`; returns its length. */
-  execute(entry: number, reply: DataView, capacity: number): number
-  readonly tap: DeviceTap
-  readonly log: LimitedLog
-}
 
 /** A command of the batch, and its reply as it arrives. */
 interface Answer {
@@ -63,49 +48,56 @@ interface Answer {
 /** Storms are sent in portions this far apart, or slower. */
 const PORTION_US = 1000
 
-export class DeviceFaults {
+export class DeviceFaults implements FaultyDevice {
   readonly #faults: Faults
-  readonly #device: FaultyDevice
-  readonly #scratch = new DataView(new ArrayBuffer(MESSAGE_MAX))
+  readonly #device: Device
+  readonly #tap: DeviceTap
+  readonly #log: Logger
   readonly #waiting: Waiting
   readonly #storms: Storms
+  #isLinked = false
   #closed = false
-  /** Messages of this device that rules took. */
-  hits = 0
 
-  constructor(faults: Faults, device: FaultyDevice) {
+  constructor(faults: Faults, device: Device, tap: DeviceTap, log: Logger) {
     this.#faults = faults
     this.#device = device
+    this.#tap = tap
+    this.#log = log.child({ agent: device.agent.name })
     this.#waiting = new Waiting(device.agent.platform.time)
     this.#storms = new Storms(device.events)
     faults.attach(this)
     device.events.intercept = (header, words, mustDeliver, about) => this.#intercept(header, words, mustDeliver, about)
+    device.on('ringStopped', () => this.#faults.forget(this.#waiting.forget(['response'])))
+    device.on('driverGone', () => this.#forgetAll())
   }
 
-  get agent(): Agent {
-    return this.#device.agent
+  get name(): string {
+    return this.#device.agent.name
   }
 
-  /** Whether batches are to be answered here. */
-  get active(): boolean {
-    return this.#faults.awaited.response
+  /** Batches are answered here while a rule could take one of their messages. */
+  rulesChanged(): void {
+    const { response } = this.#faults.awaited
+    if (response === this.#isLinked) return
+    this.#isLinked = response
+    const link = (inner: Answering): Answering => ({ answer: (first, end) => this.#answer(inner, first, end) })
+    this.#device.chain.set('faulty', response ? link : undefined)
   }
 
-  /** Answers a batch whose entries end at `end`. */
-  answer(end: number): void {
-    for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
+  #answer(inner: Answering, first: number, end: number): void {
+    for (let entry = first; entry < end; entry += ENTRY_WORDS) {
       const request = this.#requestOf(entry)
       const fault = request.byteLength < HEADER_SIZE ? undefined : this.#takeCommand(request)
-      if (fault) this.#answerWith(fault, entry, request)
-      else this.#answerTruly(entry, request)
+      if (fault) this.#answerWith(fault, inner, entry, request)
+      else this.#answerTruly(inner, entry, request)
     }
   }
 
   /** Answers as if there were no faults. */
-  #answerTruly(entry: number, guestRequest: DataView): void {
-    const { tap, native } = this.#device
-    const request = tap.active ? copyOf(guestRequest) : undefined
-    this.#device.answer(entry)
+  #answerTruly(inner: Answering, entry: number, guestRequest: DataView): void {
+    const { native } = this.#device
+    const request = this.#tap.active ? copyOf(guestRequest) : undefined
+    inner.answer(entry, entry + ENTRY_WORDS)
     if (!request) return
     const { batch } = native
     const view = this.#device.window(batch[entry + ENTRY_REPLY_WINDOW]!)
@@ -130,7 +122,7 @@ export class DeviceFaults {
 
   /** The rule that takes a message whose payload has these fields. */
   #take(kind: MessageKind, header: number, payload: DataView, fields: Fields | undefined): Fault | undefined {
-    const { agent, log } = this.#device
+    const { agent } = this.#device
     const fault = this.#faults.take(
       kind,
       agent.name,
@@ -138,22 +130,22 @@ export class DeviceFaults {
       wanted => fields !== undefined && hasValues(payload, fields, wanted),
     )
     if (!fault) return undefined
-    this.hits++
-    log.debug(`fault rule ${fault.id} takes message 0x${header.toString(16)}`)
+    this.#device.faultHits++
+    this.#log.debug(`fault rule ${fault.id} takes message 0x${header.toString(16)}`)
     return fault
   }
 
   #command(header: number): Command | undefined {
-    return this.agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]
+    return this.#device.agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]
   }
 
-  #answerWith(fault: Fault, entry: number, guestRequest: DataView): void {
+  #answerWith(fault: Fault, inner: Answering, entry: number, guestRequest: DataView): void {
     const { batch, times } = this.#device.native
     const { rule } = fault
     const request = copyOf(guestRequest)
     const arrivedUs = times[TIME_TAKEN]!
     const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
-    const reply = this.#replyTo(fault, entry, request).slice(0, capacity)
+    const reply = this.#replyTo(fault, inner, entry, request).slice(0, capacity)
     const answer: Answer = { ticket: batch[entry + ENTRY_TICKET]!, request, capacity, arrivedUs, reply, fault }
     const atOnce = !(
       rule.drop ||
@@ -174,17 +166,24 @@ export class DeviceFaults {
   }
 
   /** What arrives in the end. */
-  #replyTo(fault: Fault, entry: number, request: DataView): Uint8Array {
+  #replyTo(fault: Fault, inner: Answering, entry: number, request: DataView): Uint8Array {
     const { rule } = fault
     const header = request.getUint32(0, true)
     const execute = rule.execute ?? !(rule.drop || rule.break || rule.status !== undefined)
-    let reply = refusal(header, SUCCESS)
-    if (execute) {
-      const capacity = Math.min(this.#device.native.batch[entry + ENTRY_REPLY_CAPACITY]!, MESSAGE_MAX)
-      const written = this.#device.execute(entry, this.#scratch, capacity)
-      reply = new Uint8Array(this.#scratch.buffer.slice(0, written))
-    }
-    return edit(reply, rule, this.#command(header))
+    return edit(execute ? this.#execute(inner, entry) : refusal(header, SUCCESS), rule, this.#command(header))
+  }
+
+  /** Carries out a command whose reply the guest is not to see yet: it goes to the spare window. */
+  #execute(inner: Answering, entry: number): Uint8Array {
+    const { native, spareWindow } = this.#device
+    const { batch } = native
+    const place = batch.slice(entry + ENTRY_REPLY_WINDOW, entry + ENTRY_REPLY_CAPACITY + 1)
+    batch[entry + ENTRY_REPLY_WINDOW] = spareWindow
+    batch[entry + ENTRY_REPLY_OFFSET] = 0
+    batch[entry + ENTRY_REPLY_CAPACITY] = Math.min(batch[entry + ENTRY_REPLY_CAPACITY]!, MESSAGE_MAX)
+    inner.answer(entry, entry + ENTRY_WORDS)
+    batch.set(place, entry + ENTRY_REPLY_WINDOW)
+    return new Uint8Array(this.#device.window(spareWindow).buffer.slice(0, batch[entry + ENTRY_WRITTEN]!))
   }
 
   /** Answers with the batch. */
@@ -199,15 +198,14 @@ export class DeviceFaults {
 
   /** Shows an exchange of this batch; an empty reply is none. */
   #record(request: DataView, capacity: number, reply: Uint8Array): void {
-    const { tap, native } = this.#device
-    if (tap.active) tap.exchange(native.times[TIME_TAKEN]!, monotonicUs(), request, capacity, viewOf(reply))
+    if (this.#tap.active)
+      this.#tap.exchange(this.#device.native.times[TIME_TAKEN]!, monotonicUs(), request, capacity, viewOf(reply))
   }
 
   /** Answers after the batch, if the driver still waits. */
   #complete({ ticket, request, capacity, arrivedUs, reply, fault }: Answer): void {
     if (!this.#device.native.completeHeld(ticket, reply, fault.rule.used_length)) return
-    const { tap } = this.#device
-    if (tap.active) tap.exchange(arrivedUs, monotonicUs(), request, capacity, viewOf(reply))
+    if (this.#tap.active) this.#tap.exchange(arrivedUs, monotonicUs(), request, capacity, viewOf(reply))
     this.#repeat(reply, fault)
   }
 
@@ -238,7 +236,7 @@ export class DeviceFaults {
     const bytes = edit(message, fault.rule, declared)
     this.#deliver(fault, 'event', () => {
       // The resource may have been taken from the agent meanwhile.
-      if (!mustDeliver && this.agent.protocols[protocolIdOf(header)]?.mayHearOf(about) === false) return
+      if (!mustDeliver && this.#device.agent.protocols[protocolIdOf(header)]?.mayHearOf(about) === false) return
       this.#device.events.send(bytes, mustDeliver)
       this.#repeat(bytes, fault)
     })
@@ -246,13 +244,15 @@ export class DeviceFaults {
   }
 
   #event(header: number): Event | undefined {
-    return this.agent.protocols[protocolIdOf(header)]?.protocol.events.find(event => event.id === messageIdOf(header))
+    return this.#device.agent.protocols[protocolIdOf(header)]?.protocol.events.find(
+      event => event.id === messageIdOf(header),
+    )
   }
 
   /** Sends a message as often and as fast as it says. */
   send({ protocolId, messageId, type, token, words, count, rate }: CompiledEvent): void {
     const bytes = messageOf(packHeader(protocolId, messageId, MESSAGE_TYPES[type], token), words)
-    const { time } = this.agent.platform
+    const { time } = this.#device.agent.platform
     time.refresh()
     const beganUs = time.nowUs
     let sent = 0
@@ -283,20 +283,14 @@ export class DeviceFaults {
     })
   }
 
-  /** The command queue stopped, or goes on over other memory: replies that wait reach nobody. */
-  ringStopped(): void {
-    this.#faults.forget(this.#waiting.forget(['response']))
-  }
-
-  /** The driver is gone for good. */
-  driverGone(): void {
+  #forgetAll(): void {
     this.#faults.forget(this.#waiting.forget(['response', 'event']))
     this.#storms.clear()
   }
 
   close(): void {
     this.#closed = true
-    this.driverGone()
+    this.#forgetAll()
   }
 }
 

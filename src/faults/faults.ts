@@ -9,8 +9,7 @@ import { notKnown } from '../platform/file/config-issues.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { OperatorError } from '../support/errors.js'
 import { messageIdOf, protocolIdOf, tokenOf } from '../wire/header.js'
-import { type Compiled, compileEvent, compileRule, messageKey } from './compile.js'
-import type { DeviceFaults } from './device-faults.js'
+import { type Compiled, type CompiledEvent, compileEvent, compileRule, messageKey } from './compile.js'
 import { type CheckedRule, type EventMessage, type FaultRule, type MessageKind, messageKind } from './rule.js'
 import type { Held } from './waiting.js'
 
@@ -102,12 +101,26 @@ export class Fault {
   }
 }
 
+/** What can be done to one device on purpose. */
+export interface FaultyDevice {
+  /** Name of its agent. */
+  readonly name: string
+  /** Whether the driver can be sent events. */
+  readonly hasEvents: boolean
+  /** Rules came, went, or will hit nothing any more. */
+  rulesChanged(): void
+  send(event: CompiledEvent): void
+  holdEvents(held: boolean): void
+  breakRing(): void
+  close(): void
+}
+
 export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
-  /** Whether a rule could take such a message. Devices look at it once per batch. */
+  /** Whether a rule could take such a message. */
   readonly awaited: Record<MessageKind, boolean> = { response: false, delayed: false, notification: false }
   readonly #protocols: readonly Protocol[]
   readonly #agents: readonly string[]
-  readonly #devices: DeviceFaults[] = []
+  readonly #devices: FaultyDevice[] = []
   #rules: Fault[] = []
   #lastId = 0
 
@@ -119,7 +132,7 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
   }
 
   /** Each device that has these faults says so once. */
-  attach(device: DeviceFaults): void {
+  attach(device: FaultyDevice): void {
     this.#devices.push(device)
   }
 
@@ -207,11 +220,17 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     for (const fault of this.#rules) fault.held = fault.held.filter(held => !gone.has(held))
   }
 
+  /** What waits is for nobody any more. */
+  close(): void {
+    for (const device of this.#devices) device.close()
+  }
+
   #changed(rules: Fault[]): void {
     this.#rules = rules
     for (const kind of messageKind.options) {
       this.awaited[kind] = rules.some(({ rule, active }) => active && rule.on === kind)
     }
+    for (const device of this.#devices) device.rulesChanged()
   }
 
   #find(id: number): Fault {
@@ -221,9 +240,9 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     throw new OperatorError(`there is no fault rule ${id}; ${ids ? `there are ${ids}` : 'there are none'}`)
   }
 
-  #of(agent: string | undefined): DeviceFaults[] {
+  #of(agent: string | undefined): FaultyDevice[] {
     if (agent === undefined) return this.#devices
     if (!this.#agents.includes(agent)) throw new OperatorError(`agent: ${notKnown(agent, this.#agents)}`)
-    return this.#devices.filter(device => device.agent.name === agent)
+    return this.#devices.filter(device => device.name === agent)
   }
 }

@@ -6,7 +6,7 @@
 import type { stallWatch } from '../device/native.js'
 import type { Platform, ResourceKind } from '../platform/core/platform.js'
 import type { AgentState, Command, Protocol } from '../protocols/declaration/protocol.js'
-import { OperatorError } from '../support/errors.js'
+import { OperatorError, PluginBug } from '../support/errors.js'
 import { STATUS_NAMES } from '../wire/status.js'
 
 /** How long code of a plug-in may keep everything else waiting before that is told. */
@@ -19,18 +19,6 @@ const IMPORT_MS = 10_000
 const DROPPED_MAX = 100
 /** Statuses below are the vendors' (SCMI v3.2 §4.1.4). */
 const VENDOR_STATUS_MAX = -128
-
-/** A bug of a plug-in, in answering a message: that gets GENERIC_ERROR. */
-export class PluginBug extends Error {
-  override name = 'PluginBug'
-  /** Nobody has been told yet. */
-  readonly isNews: boolean
-
-  constructor(problem: string, isNews: boolean) {
-    super(problem)
-    this.isNews = isNews
-  }
-}
 
 /** The thread, once a plug-in was loaded from a file. */
 let watch: ReturnType<typeof stallWatch> | undefined

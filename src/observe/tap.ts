@@ -1,7 +1,7 @@
 /**
  * One tap on all messages of a server, for whoever wants to see them: traces, the log, live views. While somebody listens,
  * devices copy each message, with its times, into one buffer that was allocated once; listeners read it a few
- * milliseconds later, outside the batch handler. While nobody does, it costs one boolean test a batch.
+ * milliseconds later, outside the batch handler. While nobody does, it costs nothing.
  */
 import {
   BATCH_HEADER,
@@ -40,13 +40,14 @@ const FLUSH_MS = 5
 export type TapListener = (records: TapRecords) => void
 
 export class Tap {
-  /** Whether anybody listens: what devices test once a batch. */
+  /** Whether anybody listens. */
   active = false
   /** Messages that found no room in the buffer, or no listener that was ready, ever. */
   dropped = 0
   /** Each with whether it is ready for more. */
   readonly #listeners = new Map<TapListener, () => boolean>()
   readonly #devices: DeviceTap[] = []
+  readonly #onActive: ((active: boolean) => void)[] = []
   readonly #timer: NodeJS.Timeout
   /** Allocated when somebody listens for the first time. */
   #space = new ArrayBuffer(0)
@@ -76,12 +77,12 @@ export class Tap {
     }
     this.flush()
     this.#listeners.set(listener, ready)
-    this.active = true
+    this.#setActive(true)
     this.#look()
     return () => {
       this.flush()
       this.#listeners.delete(listener)
-      this.active = this.#listeners.size > 0
+      this.#setActive(this.#listeners.size > 0)
     }
   }
 
@@ -90,6 +91,18 @@ export class Tap {
     const device = new DeviceTap(this, this.#devices.length, times)
     this.#devices.push(device)
     return device
+  }
+
+  /** Calls `change` now and whenever `active` has changed. */
+  onActive(change: (active: boolean) => void): void {
+    this.#onActive.push(change)
+    change(this.active)
+  }
+
+  #setActive(active: boolean): void {
+    if (active === this.active) return
+    this.active = active
+    for (const change of this.#onActive) change(active)
   }
 
   /** Hands listeners what there is now. Not from within a batch. */

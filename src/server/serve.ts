@@ -4,6 +4,7 @@ import { Device } from '../device/device.js'
 import { type Endpoint, type EndpointOptions, OpenEndpoint } from '../device/endpoint.js'
 import type { NativeOptions } from '../device/native.js'
 import type { Stats } from '../device/stats.js'
+import { DeviceFaults } from '../faults/device-faults.js'
 import { Faults } from '../faults/faults.js'
 import type { FaultRule } from '../faults/rule.js'
 import {
@@ -14,6 +15,7 @@ import {
   type PlatformOrigin,
 } from '../loading/load.js'
 import { MessageDecoder, messageText } from '../observe/messages.js'
+import { tapDevice } from '../observe/seen.js'
 import { Tap, type TapListener } from '../observe/tap.js'
 import type { Platform } from '../platform/core/platform.js'
 import type { AgentConfig } from '../platform/core/platform-config.js'
@@ -86,9 +88,10 @@ export class Server {
     const peers: Agent[] = []
     const names = agents.map(({ name }) => name)
     const faults = new Faults(protocols, names)
-    const shared = { peers, platform, protocols, faults, log, tap: this.tap, native: options.native ?? {} }
+    const shared = { peers, platform, protocols, log, native: options.native ?? {} }
     this.faults = faults
     this.devices = agents.map(agent => new Device({ ...shared, agent }))
+    for (const device of this.devices) new DeviceFaults(faults, device, tapDevice(this.tap, device), log)
     if (log.isLevelEnabled('trace')) this.tap.listen(this.#logMessages())
   }
 
@@ -180,6 +183,7 @@ export class Server {
     for (const endpoint of this.#endpoints) endpoint.close()
     // What agents hold is released below, but not in the file: their guests may live on.
     this.keeper?.close()
+    this.faults.close()
     for (const device of this.devices) device.close()
     this.platform.close()
     this.#log.debug('closed')

@@ -4,6 +4,7 @@
  * then; the rest of the batch, too, because a reading that stood between two changes was answered between them.
  */
 import { z } from 'zod'
+import type { Answering } from '../device/answering.js'
 import type { Device } from '../device/device.js'
 import {
   BATCH_HEADER,
@@ -59,6 +60,20 @@ export class DeviceKeeper {
     device.events.keep = commit
   }
 
+  /** From now on, what messages change is kept. */
+  start(): void {
+    const { chain } = this.#device
+    chain.set('kept', inner => ({ answer: (first, end) => this.#answer(inner, first, end) }))
+    chain.set('committed', inner => ({
+      answer: (first, end) => {
+        inner.answer(first, end)
+        this.#batchDone(end)
+      },
+    }))
+    // Another driver: nothing of what the last one sent comes again.
+    this.#device.on('driverGone', () => this.#replace(undefined))
+  }
+
   get name(): string {
     return this.#device.agent.name
   }
@@ -79,8 +94,16 @@ export class DeviceKeeper {
     this.#resuming = this.#answered !== undefined
   }
 
+  #answer(inner: Answering, first: number, end: number): void {
+    for (let entry = first; entry < end; entry += ENTRY_WORDS) {
+      if (this.#repeat(entry)) continue
+      inner.answer(entry, entry + ENTRY_WORDS)
+      this.#executed(this.#device.header)
+    }
+  }
+
   /** Answers an entry of the batch as an earlier process did; false if none did. */
-  repeat(entry: number): boolean {
+  #repeat(entry: number): boolean {
     if (!this.#resuming || !this.#answered) return false
     const { at, messages } = this.#answered
     const { batch } = this.#device.native
@@ -100,7 +123,7 @@ export class DeviceKeeper {
   }
 
   /** A message with this header was carried out. */
-  executed(header: number): void {
+  #executed(header: number): void {
     const { agent } = this.#device
     if (agent.changed || agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]?.changes) {
       agent.changed = false
@@ -109,7 +132,7 @@ export class DeviceKeeper {
   }
 
   /** The batch whose entries end at `end` is answered, but not published yet. */
-  batchDone(end: number): void {
+  #batchDone(end: number): void {
     const { batch } = this.#device.native
     const at = batch[HEADER_POSITION]!
     if (this.#changed) {
@@ -122,11 +145,6 @@ export class DeviceKeeper {
     } else if (this.#answered && ((at - this.#answered.at) & POSITION_MASK) > OLD) {
       this.#replace(undefined)
     }
-  }
-
-  /** Another driver: nothing of what the last one sent comes again. */
-  driverGone(): void {
-    this.#replace(undefined)
   }
 
   #replace(answered: Answered | undefined): void {

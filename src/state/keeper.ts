@@ -99,7 +99,7 @@ export class Keeper {
     for (const part of this.#parts) {
       if (tellsChanges(part.part)) part.part.onChange = () => void this.#changed.add(part)
     }
-    for (const [i, device] of devices.entries()) device.keepWith(this.#devices[i]!)
+    for (const keeper of this.#devices) keeper.start()
     this.#looking = setInterval(() => this.#look(), LOOK_MS)
     this.#looking.unref()
   }

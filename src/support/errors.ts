@@ -46,3 +46,15 @@ export function bugText(error: unknown): string {
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
+
+/** A bug of a plug-in, in answering a message: that gets GENERIC_ERROR. */
+export class PluginBug extends Error {
+  override name = 'PluginBug'
+  /** Nobody has been told yet. */
+  readonly isNews: boolean
+
+  constructor(problem: string, isNews: boolean) {
+    super(problem)
+    this.isNews = isNews
+  }
+}

@@ -112,7 +112,7 @@ class Allowance {
 }
 
 /** Of all subscribers of a server. */
-const allowances = new WeakMap<Server, Allowance>()
+const allowances = new WeakMap<Served, Allowance>()
 
 function entryOf(agent: string, message: Message, { arrivedUs, answeredUs }: TapRecords): MessageEntry {
   const { kind, protocol, token, status, request, reply } = message
