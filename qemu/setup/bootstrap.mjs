@@ -124,7 +124,7 @@ async function compile() {
   if (Math.min(...results.map(changed)) > wanted) return
   requirePackages('typescript', 'esbuild')
   await step('compiling TypeScript', at('node_modules', '.bin', 'tsc'), ['-p', '.', '--noEmitOnError'])
-  await step('bundling libraries', process.execPath, [at('src', 'vendor.mjs')])
+  await step('bundling libraries', process.execPath, [at('src', 'packaging', 'vendor.mjs')])
   await step('bundling the web view', process.execPath, [at('src', 'access', 'web', 'bundle.mjs')])
   await step('bundling the program', process.execPath, [at('src', 'cli', 'bundle.mjs')])
 }
