@@ -46,6 +46,7 @@ export const tools = {
   openssl: { file: '/usr/include/openssl/opensslv.h', package: 'libssl-dev', purpose: 'build a kernel' },
   perl: { command: 'perl', package: 'perl', purpose: 'build a kernel' },
   python: { command: 'python3', package: 'python3', purpose: 'build a kernel' },
+  git: { command: 'git', package: 'git', purpose: 'read mails with patches' },
   patch: { command: 'patch', package: 'patch', purpose: 'apply patches' },
   xz: { command: 'xz', package: 'xz-utils', purpose: 'unpack kernel sources' },
   tar: { command: 'tar', package: 'tar', purpose: 'unpack kernel sources' },
@@ -103,6 +104,7 @@ export const toolsFor = {
     ...(['perl', 'python', 'cpio', 'kmod'] as const),
   ],
   patches: ['patch'],
+  mails: ['git'],
   fuzzing: ['clang', 'fuzzer'],
 } satisfies Record<string, ToolName[]>
 
