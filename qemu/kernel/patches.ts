@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import type { PackageOptions } from '../setup/packages.js'
+import type { PackageOptions } from '../setup/mirror.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { isGzip } from '../support/files.js'
 import { run } from '../support/process.js'
