@@ -6,6 +6,7 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { HEADER_COUNT, HEADER_POSITION } from '../../src/device/native.js'
 import type { Message } from '../../src/front-end/driver.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { FLAT } from '../../src/front-end/memory.js'
@@ -19,9 +20,10 @@ import { CAPACITY, Guest } from '../driver/guest.js'
 import { InflightRegion } from '../driver/inflight.js'
 
 const MEMORY_BYTES = 1 << 18
+/** The latency is longer than a busy machine takes for all steps. */
 const PLATFORM = `
 vendor: test
-clocks: [{ name: a, rates: [1 MHz, 2 MHz, 3 MHz], latency: 1 ms }, { name: b, rate: 1 MHz }]
+clocks: [{ name: a, rates: [1 MHz, 2 MHz, 3 MHz], latency: 100 ms }, { name: b, rate: 1 MHz }]
 resets: [{ name: r }]
 protocols: { clock: { max_pending_async: 4 } }
 `
@@ -50,6 +52,8 @@ const STEPS: Step[] = [
   [CLOCK, RATE_GET, [0], [0, 2 * MHZ, 0]],
   [CLOCK, CONFIG_SET, [1, 1, 0], [0]],
 ]
+/** The step that reads a rate while a command is under way that will change it. */
+const READS_BACK = 7
 const LAST: Step[] = [
   [CLOCK, RATE_GET, [0], [0, 3 * MHZ, 0]],
   [CLOCK, RATE_SET, [0, 0, MHZ, 0], [0]],
@@ -83,15 +87,17 @@ class Script {
     this.guest.driver.cmdq.kickNow()
   }
 
-  /** Every message up to here is answered as it should be, in order. */
-  check(): void {
+  /** Every message up to here is answered as it should be, in order; READS_BACK `orLater` with the rate that comes later. */
+  check(orLater = false): void {
     const { cmdq } = this.guest.driver
     for (let i = 0; i < cmdq.usedIdx; i++) {
       const { message, reply } = this.messages[i]!
       const [head, length] = cmdq.usedEntries.subarray(1 + 2 * i)
       const bytes = this.guest.memory.read(message.reply.at, length!)
       const words = [...new Uint32Array(bytes.slice().buffer)]
-      expect({ i, head, words }).toEqual({ i, head: message.head, words: reply })
+      const isLater = orLater && i === READS_BACK && words[2] === 3 * MHZ
+      const right = isLater ? [reply[0], 0, 3 * MHZ, 0] : reply
+      expect({ i, head, words }).toEqual({ i, head: message.head, words: right })
     }
   }
 
@@ -115,6 +121,8 @@ interface Picture {
   offered: number
   /** How often the domain was reset, as the file says. */
   resets: number
+  /** Messages whose answers the file has or is beyond. */
+  kept: number
 }
 
 describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracked', ({ tracked }) => {
@@ -125,6 +133,7 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
       let resetsIssued = 0
       // What was done before it was written is undone with the process.
       let resetsKept = 0
+      let kept = 0
       const start = async (state: string, socketPath: string): Promise<Server> => {
         const server = await serve({ platform: { text: PLATFORM }, endpoint: { socketPath }, state })
         server.platform.model(resets).on('issued', () => resetsIssued++)
@@ -157,12 +166,14 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
         const copy = join(folder, `state-${pictures.length}`)
         copyFileSync(state, copy)
         const bytes = memory.read(FLAT.guest, MEMORY_BYTES).slice()
-        pictures.push({ memory: bytes, inflight: inflight?.snapshot(), state: copy, offered, resets: resetsKept })
+        pictures.push({ memory: bytes, inflight: inflight?.snapshot(), state: copy, offered, resets: resetsKept, kept })
       }
       server.keeper!.commit = () => {
         picture()
         commit()
         resetsKept = resetsIssued
+        const { batch } = server.devices[0]!.native
+        kept = batch[HEADER_POSITION]! + batch[HEADER_COUNT]!
         picture()
       }
       const offer = async (count: number): Promise<void> => {
@@ -203,7 +214,9 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
         await until(() => cmdq.usedIdx === next.steps.length, `picture ${i}: all answers`)
         // A second delayed response would come now.
         await next.guest.frontEnd!.sync()
-        next.check()
+        // A batch ended before it, as batches are short while messages take long: a process that finds a command under way
+        // carries it out at once, and may do so before this is sent again.
+        next.check(left.kept === READS_BACK && answered <= READS_BACK)
         expect(next.events(), `picture ${i}`).toEqual([DELAYED])
         expect(resetsIssued, `picture ${i}: resets`).toBe(1)
         const [a, b] = server.platform.model(clocks).list
