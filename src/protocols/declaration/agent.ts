@@ -195,7 +195,7 @@ export class Agent implements ProtocolAgent, Kept {
   readonly peers: readonly Agent[]
   /** Protocols by protocol id; what is undefined is not served to this agent. */
   readonly protocols: (ServedProtocol | undefined)[]
-  /** Set when a command begins that is carried out later; whoever keeps the state takes note and clears it. */
+  /** Set when a command may change what is kept; whoever keeps the state takes note and clears it. */
   changed = false
   /** Messages to protocols that are not served. */
   unknownProtocol = 0

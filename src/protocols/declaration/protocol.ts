@@ -69,7 +69,7 @@ export interface ProtocolAgent {
   readonly peers: readonly ProtocolAgent[]
   /** Protocols by protocol id; what is undefined is not served to this agent. */
   readonly protocols: readonly (AgentProtocol | undefined)[]
-  /** Set when a command begins that is carried out later; whoever keeps the state takes note and clears it. */
+  /** Set when a command may change what is kept; whoever keeps the state takes note and clears it. */
   changed: boolean
   readonly onChange: (() => void) | undefined
   /** Its permissions are what the platform file says, again. */
