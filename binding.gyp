@@ -22,6 +22,7 @@
         "native/mapping.cc",
         "native/memory_map.cc",
         "native/ring_error.cc",
+        "native/refusal.cc",
         "native/descriptor_chain.cc",
         "native/inflight.cc",
         "native/virtqueue.cc",
