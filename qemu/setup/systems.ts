@@ -1,6 +1,6 @@
 /**
- * Packages of systems other than Debian, so that `scmi-lab setup` can name them where there is no apt. The names are of the
- * systems' own lists; that they install was not tried.
+ * Packages of systems other than Debian, so that `scmi-lab setup` can name them where there is no apt. None of
+ * the names was tried on its system.
  */
 
 /** A family of systems with the same package names. */

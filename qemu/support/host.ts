@@ -15,10 +15,14 @@ const purpose = 'build guest programs'
 const linksStatically = ['-static', '-nostartfiles', '-xc', '/dev/null', '-o', '/dev/null']
 const hasHeaders = ['-fsyntax-only', '-include', 'linux/errno.h', '-xc', '/dev/null']
 
-/** What builds for arm64 on a host of this kind (process.arch). */
-export function guestTools(arch: string): GuestTools {
+/** openSUSE calls its cross compiler by its own name. */
+const crossPrefixes = ['aarch64-linux-gnu-', 'aarch64-suse-linux-']
+
+/** What builds for arm64 on a host of this kind (process.arch), of the programs that `has` finds. */
+export function guestTools(arch: string, has: (program: string) => boolean): GuestTools {
   const isNative = arch === 'arm64'
-  const prefix = isNative ? '' : 'aarch64-linux-gnu-'
+  const cross = crossPrefixes.find(name => has(`${name}gcc`)) ?? crossPrefixes[0]!
+  const prefix = isNative ? '' : cross
   const command = `${prefix}gcc`
   const probe = (words: string[]): string[] => [command, ...words]
   const library = isNative ? '/usr/lib/aarch64-linux-gnu/libc.a' : '/usr/aarch64-linux-gnu/lib/libc.a'

@@ -26,7 +26,7 @@ export interface Tool {
   atLeast?: [major: number, minor: number]
 }
 
-const guest = guestTools(process.arch)
+const guest = guestTools(process.arch, name => findProgram(name) !== undefined)
 export const crossPrefix = guest.prefix
 export const qemuCommand = 'qemu-system-aarch64'
 

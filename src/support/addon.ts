@@ -8,8 +8,9 @@ import { arch, platform } from 'node:process'
 import { errorCode, FailedError } from './errors.js'
 
 const require = createRequire(import.meta.url)
-const root = dirname(require.resolve('#root/package.json'))
-const prebuilds = join(root, 'prebuilds')
+/** Folders are looked for when they are needed: starting up takes long enough. */
+const root = (): string => dirname(require.resolve('#root/package.json'))
+const prebuilds = (): string => join(root(), 'prebuilds')
 
 /** Products of binding.gyp, by their names in package.json, with their files' names. */
 const files = {
@@ -26,7 +27,7 @@ export function findNative(part: NativePart): { file: string; isPrebuilt: boolea
   } catch (error) {
     if (errorCode(error) !== 'MODULE_NOT_FOUND') throw error
   }
-  const file = join(prebuilds, `${platform}-${arch}`, files[part])
+  const file = join(prebuilds(), `${platform}-${arch}`, files[part])
   try {
     accessSync(file)
   } catch {
@@ -52,14 +53,14 @@ function howToBuild(fault: string): string {
   return `${fault}
 ${brought()}
 To build it here, with g++ 11 or newer, make and python3:
-  npm run addon --prefix ${root}`
+  npm run addon --prefix ${root()}`
 }
 
 /** What machines the package brings binaries for. */
 function brought(): string {
   try {
-    const kinds = readdirSync(prebuilds).map(kind => {
-      const { glibc } = JSON.parse(readFileSync(join(prebuilds, kind, 'needs.json'), 'utf8')) as { glibc: string }
+    const kinds = readdirSync(prebuilds()).map(kind => {
+      const { glibc } = JSON.parse(readFileSync(join(prebuilds(), kind, 'needs.json'), 'utf8')) as { glibc: string }
       return `${kind} with glibc ${glibc} or newer`
     })
     return `The package brings binaries for ${kinds.join(' and ')}.`

@@ -416,7 +416,7 @@ describe('what waits', () => {
 })
 
 it("README's rules do what they say", async () => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const readme = readFileSync(new URL('../../src/faults/README.md', import.meta.url), 'utf8')
   const code = /```js\n(server\.faults\.[^`]*)```/.exec(readme)![1]!
   const rig = await faulty()
   new Function('server', code)(rig.server)

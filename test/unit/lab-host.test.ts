@@ -21,9 +21,10 @@ describe('processors of the guest', () => {
 })
 
 test('an arm64 host builds with its own compiler, others with a cross compiler', () => {
-  const [own, cross] = ['arm64', 'x64'].map(guestTools)
+  const [own, cross] = ['arm64', 'x64'].map(arch => guestTools(arch, () => false))
   expect([own!.prefix, own!.compiler.command, own!.libc.package]).toEqual(['', 'gcc', 'libc6-dev'])
   expect([cross!.prefix, cross!.compiler.command]).toEqual(['aarch64-linux-gnu-', 'aarch64-linux-gnu-gcc'])
+  expect(guestTools('x64', name => name === 'aarch64-suse-linux-gcc').prefix).toBe('aarch64-suse-linux-')
   expect(cross!.headers.package).toBe('linux-libc-dev-arm64-cross')
 })
 

@@ -46,7 +46,7 @@ describe('the example of README', () => {
   test('is the one here, of at most 30 lines', () => {
     const text = readFileSync(LED, 'utf8')
     expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(30)
-    expect(readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')).toContain(text)
+    expect(readFileSync(join(import.meta.dirname, '../../src/plugins/README.md'), 'utf8')).toContain(text)
   })
 
   test.each([
