@@ -9,7 +9,7 @@ import { type Progress, startProgress } from '../../src/support/progress.js'
 import { version } from '../../src/support/version.js'
 import { boot } from '../boot/boot.js'
 import { kernelImage } from '../boot/commands.js'
-import type { Device } from '../devices/device.js'
+import type { Server } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
 import { requireTools, toolsFor } from '../support/tools.js'
@@ -138,11 +138,11 @@ class Bench {
   }
 
   async #measure(load: Load, work: Work, processes: number): Promise<LabBenchRow> {
-    const { device, vm } = this.#guest
-    const before = { backEnd: this.#backEndCpuMs(), qemu: cpuMsOf(vm.pid), device: device && timesIn(device) }
+    const { server, vm } = this.#guest
+    const before = { backEnd: this.#backEndCpuMs(), qemu: cpuMsOf(vm.pid), device: server && timesIn(server) }
     const { count, ns, mean, p50, p99, max } = await this.#run(work, processes, this.#options.seconds * 1000)
     const us = (ms: number): number => rounded((ms * 1000) / count)
-    const deviceUs = device && before.device && meanUsSince(device, before.device)
+    const deviceUs = server && before.device && meanUsSince(server, before.device)
     return {
       load,
       what: work.what,
@@ -176,8 +176,8 @@ interface Times {
 }
 
 /** How long the device has taken for messages so far, from taking one from the ring to publishing its answer. */
-function timesIn(device: Device): Times {
-  const latencies = device
+function timesIn(server: Server): Times {
+  const latencies = server
     .stats()
     .flatMap(({ protocols }) => protocols.flatMap(({ messages }) => messages.map(m => m.latency)))
   return {
@@ -186,7 +186,7 @@ function timesIn(device: Device): Times {
   }
 }
 
-function meanUsSince(device: Device, before: Times): number {
-  const now = timesIn(device)
+function meanUsSince(server: Server, before: Times): number {
+  const now = timesIn(server)
   return rounded((now.sumNs - before.sumNs) / Math.max(1, now.count - before.count) / 1000)
 }

@@ -9,13 +9,13 @@ import { basename, join, resolve } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { makeDeviceTree } from '../device-tree/device-tree.js'
 import { scmiSource } from '../device-tree/scmi-node.js'
-import { asLabError, type Device, deviceLine, viewPlatform } from '../devices/device.js'
+import { asLabError, deviceLine, type Server, viewPlatform } from '../devices/device.js'
 import { type DeviceRequest, OwnDevices } from '../devices/own-devices.js'
 import { Channel } from '../guest/channel.js'
 import { Guest } from '../guest/guest.js'
 import { type GuestFile, makeInitramfs } from '../guest/image.js'
 import { moduleFiles } from '../guest/modules.js'
-import { KernelTrace, kernelTraceWords } from '../kernel-trace/recorder.js'
+import { KERNEL_TRACE_WORDS, KernelTrace } from '../kernel-trace/recorder.js'
 import {
   baseArguments,
   type Machine,
@@ -56,16 +56,16 @@ export interface BootOptions extends DeviceRequest {
   /** Record the first device's messages and the kernel's SCMI events to this file. */
   trace?: string
   /** Called with each device of this process when it is started: before the machine, or again. */
-  onDevice?: (device: Device, index: number) => void
+  onServer?: (server: Server, index: number) => void
   /** How long the guest may take until it answers; default 60 s. */
   limitMs?: number
   signal?: AbortSignal
   progress?: Progress
 }
 
-export const defaultPlatform = 'demo'
-const defaultLimitMs = 60_000
-const driverDebug = ['dyndbg="file drivers/firmware/arm_scmi/* +p"', 'ignore_loglevel']
+export const DEFAULT_PLATFORM = 'demo'
+const DEFAULT_LIMIT_MS = 60_000
+const DRIVER_DEBUG = ['dyndbg="file drivers/firmware/arm_scmi/* +p"', 'ignore_loglevel']
 
 /** A machine that is ready to start, and what has to run beside it. */
 interface Plan {
@@ -87,7 +87,7 @@ export async function boot(options: BootOptions): Promise<Guest> {
     const listener = await listen(join(folder, 'channel.sock'))
     undo.push(() => listener.close())
     const machine = { ...plan.machine, channel: listener.path, qmp: join(folder, 'qmp.sock') }
-    const devices = new OwnDevices(plan, options.onDevice)
+    const devices = new OwnDevices(plan, options.onServer)
     undo.push(() => devices.close())
     await devices.startAll()
     const kernelTrace = await startTrace(devices, options)
@@ -138,11 +138,11 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
 }
 
 /** Begins the trace that was asked for, before the guest does anything. */
-async function startTrace({ list: [device] }: OwnDevices, { trace }: BootOptions): Promise<KernelTrace | undefined> {
+async function startTrace({ list: [server] }: OwnDevices, { trace }: BootOptions): Promise<KernelTrace | undefined> {
   if (trace === undefined) return undefined
-  if (!device) throw new LabError('--trace needs an SCMI device in this process')
-  await asLabError(() => device.startTrace(trace, { withKernel: true }))
-  return new KernelTrace(device)
+  if (!server) throw new LabError('--trace needs an SCMI device in this process')
+  await asLabError(() => server.startTrace(trace, { withKernel: true }))
+  return new KernelTrace(server)
 }
 
 /** Follows the kernel's events; a guest that ends before is none of this one's business. */
@@ -154,8 +154,8 @@ async function follow(kernelTrace: KernelTrace, vm: Vm, listener: Listener, opti
   }
 }
 
-async function tellTrace({ list: [device] }: OwnDevices, kernelTrace: KernelTrace | undefined): Promise<void> {
-  const stats = await device?.trace?.stop()
+async function tellTrace({ list: [server] }: OwnDevices, kernelTrace: KernelTrace | undefined): Promise<void> {
+  const stats = await server?.trace?.stop()
   if (!stats || !kernelTrace) return
   const { path, messages, lost, error } = stats
   const failed = error === undefined ? '' : `; it ended early: ${error}`
@@ -176,7 +176,7 @@ export async function bootLines(options: BootOptions): Promise<{ device: string[
 async function makePlan(options: BootOptions, folder: string | null, console: Machine['console']): Promise<Plan> {
   requireTools(...toolsFor.boot)
   if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
-  const platform = options.platform === undefined ? defaultPlatform : options.platform
+  const platform = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
   const requests = platform === null ? [] : (options.scmi ?? [options])
   const scmi = requests.map((request, index) => planDevice(request, index, folder))
   const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
@@ -184,8 +184,8 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
   const source = view ? scmiSource(view, base, options.nodes) : ''
   const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
   const terminal = console === 'terminal' ? terminalWords() : []
-  const debug = options.driverDebug ? driverDebug : []
-  const traceWords = options.trace === undefined ? [] : kernelTraceWords
+  const debug = options.driverDebug ? DRIVER_DEBUG : []
+  const traceWords = options.trace === undefined ? [] : KERNEL_TRACE_WORDS
   const machine: Machine = {
     ...base,
     ...files,
@@ -270,7 +270,7 @@ async function greet(vm: Vm, listener: Listener, options: BootOptions): Promise<
   const abort = () => vm.kill()
   options.signal?.addEventListener('abort', abort)
   try {
-    return await vm.waitFor("the guest's hello", options.limitMs ?? defaultLimitMs, () => isReady && channel)
+    return await vm.waitFor("the guest's hello", options.limitMs ?? DEFAULT_LIMIT_MS, () => isReady && channel)
   } catch (error) {
     throw options.signal?.aborted ? new InterruptedError() : error
   } finally {

@@ -62,8 +62,8 @@ export async function demo(options: { signal: AbortSignal }): Promise<void> {
 }
 
 function serverOf(guest: Guest): Server {
-  if (!guest.device) throw new WorkError('the guest has no SCMI device')
-  return guest.device
+  if (!guest.server) throw new WorkError('the guest has no SCMI device')
+  return guest.server
 }
 
 const title = (text: string): void => console.log(`\n${colors.bold(text)}`)

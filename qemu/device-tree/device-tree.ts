@@ -20,7 +20,7 @@ export interface DeviceTreeOptions {
 }
 
 /** Random seeds would make each dump differ; the guest gets a fixed one, so a boot repeats. */
-const fixedSeed =
+const FIXED_SEED =
   '/ { chosen { rng-seed = [73 63 6d 69 2d 6c 61 62 20 67 75 65 73 74 20 73 65 65 64 20 33 32 20 62 79 74 65 73 2e 2e 2e]; }; };'
 
 /** Makes the guest's device tree and returns the path of the blob. */
@@ -30,7 +30,7 @@ export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string
   const { size, mtimeMs } = statSync(qemu)
   const path = cachePath(
     'dtb',
-    `${hash(qemu, `${size} ${mtimeMs}`, shaping.join('\0'), options.source, fixedSeed)}.dtb`,
+    `${hash(qemu, `${size} ${mtimeMs}`, shaping.join('\0'), options.source, FIXED_SEED)}.dtb`,
   )
   if (existsSync(path)) return path
   const folder = mkdtempSync(`${path}.work-`)
@@ -38,7 +38,7 @@ export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string
     const dump = join(folder, 'machine.dtb')
     const machine = ['-machine', `dumpdtb=${dump},dtb-randomness=off`, '-nic', 'none', '-display', 'none']
     await run(qemuCommand, [...shaping, ...machine], { signal: options.signal, what: 'dumping the device tree' })
-    writeWhole(path, await mergeDeviceTree(readFileSync(dump), `${fixedSeed}\n${options.source}`, options.signal))
+    writeWhole(path, await mergeDeviceTree(readFileSync(dump), `${FIXED_SEED}\n${options.source}`, options.signal))
     return path
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -18,7 +18,7 @@ const either =
     `${value === 0 ? off : on};`
 
 /** Configuration types (SCMI v3.2 §4.11.1) in Linux' terms; other types Linux cannot set from a device tree. */
-const properties: Record<number, (value: number) => string> = {
+const PROPERTIES: Record<number, (value: number) => string> = {
   1: flag('bias-bus-hold'),
   2: flag('bias-disable'),
   3: flag('bias-high-impedance'),
@@ -62,7 +62,7 @@ function configStates(label: string, target: PinTarget): PinState[] {
     const body = target.types.flatMap(type => {
       const settings = target.settings(type) ?? []
       const [first] = settings
-      const write = properties[type]
+      const write = PROPERTIES[type]
       if (!first || !write || settings.some(({ readOnly }) => readOnly)) return []
       const wanted = end === 0 ? first.bounds.lowest : first.bounds.highest
       return settings.every(setting => setting.allows(wanted)) ? [write(wanted)] : []

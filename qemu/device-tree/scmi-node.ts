@@ -24,7 +24,7 @@ export interface ProtocolNode {
 }
 
 /** By protocol id. A protocol without an entry gets a node with its `reg` alone, which is what the core asks for. */
-export const protocolNodes: Record<number, ProtocolNode> = {
+export const PROTOCOL_NODES: Record<number, ProtocolNode> = {
   17: { body: '#power-domain-cells = <1>;', consumers: powerConsumers },
   19: { body: '#power-domain-cells = <1>;', consumers: view => `${cpuNodes(view)}\n${perfConsumers(view)}` },
   20: { body: '#clock-cells = <1>;', consumers: clockConsumers },
@@ -62,14 +62,14 @@ export function scmiSource(
     const name = index === 0 ? 'scmi: scmi' : `scmi-${index}`
     return `/ { firmware { ${name} {\n${body.filter(Boolean).join('\n')}\n}; }; };`
   })
-  const consumers = nodes.length === 0 ? [] : ids.map(id => protocolNodes[id]?.consumers?.(view) ?? '')
+  const consumers = nodes.length === 0 ? [] : ids.map(id => PROTOCOL_NODES[id]?.consumers?.(view) ?? '')
   return [...sources, ...consumers].filter(Boolean).join('\n')
 }
 
 /** A protocol's node; labels, by which consumers refer to it, are there once. */
 function protocolNode(id: number, view: TreeView, isFirst: boolean): string {
   const hex = id.toString(16)
-  const body = protocolNodes[id]?.body ?? ''
+  const body = PROTOCOL_NODES[id]?.body ?? ''
   const source = typeof body === 'string' ? body : body(view)
   const node = `protocol@${hex} { reg = <0x${hex}>;`
   return isFirst ? `scmi_${hex}: ${node} ${source} };` : `${node} };`

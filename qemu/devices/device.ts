@@ -10,7 +10,7 @@ import type { DeviceSocket } from '../machine/machine.js'
 import { LabError } from '../support/errors.js'
 import { packageRoot } from '../support/paths.js'
 
-export type Device = Server
+export type { Server }
 /** What the lab leaves to its caller. */
 export type DeviceOptions = Omit<ServeOptions, 'platform' | 'endpoint'>
 
@@ -19,7 +19,7 @@ export async function startDevice(
   platform: string,
   socket: DeviceSocket,
   options: DeviceOptions = {},
-): Promise<Device> {
+): Promise<Server> {
   const { serve } = await import('../../src/server/serve.js')
   const endpoint = socket.dials === 'qemu' ? { socketPath: socket.path } : { connectPath: socket.path }
   return asLabError(() => serve({ ...options, platform, endpoint }))

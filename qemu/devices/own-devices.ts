@@ -1,6 +1,6 @@
 /** The devices of a machine that run in this process: not those that somebody else runs. */
 import type { ScmiDevice } from '../machine/machine.js'
-import { type Device, type DeviceOptions, startDevice } from './device.js'
+import { type DeviceOptions, type Server, startDevice } from './device.js'
 
 /** An SCMI device of the machine. */
 export interface DeviceRequest {
@@ -27,15 +27,15 @@ export interface DevicesPlan {
 
 export class OwnDevices {
   /** In the machine's order. */
-  readonly list: Device[] = []
-  readonly #starts: (() => Promise<Device>)[]
-  readonly #onDevice: ((device: Device, index: number) => void) | undefined
+  readonly list: Server[] = []
+  readonly #starts: (() => Promise<Server>)[]
+  readonly #onServer: ((server: Server, index: number) => void) | undefined
 
-  constructor({ machine, requests, platform }: DevicesPlan, onDevice?: (device: Device, index: number) => void) {
+  constructor({ machine, requests, platform }: DevicesPlan, onServer?: (server: Server, index: number) => void) {
     this.#starts = requests.flatMap(({ socketPath, device }, index) =>
       socketPath ? [] : [() => startDevice(platform!, machine.scmi[index]!, device)],
     )
-    this.#onDevice = onDevice
+    this.#onServer = onServer
   }
 
   async startAll(): Promise<void> {
@@ -43,14 +43,14 @@ export class OwnDevices {
   }
 
   /** Starts a device, or once more one that was closed. */
-  async start(index: number): Promise<Device> {
-    const device = await this.#starts[index]!()
-    this.list[index] = device
-    this.#onDevice?.(device, index)
-    return device
+  async start(index: number): Promise<Server> {
+    const server = await this.#starts[index]!()
+    this.list[index] = server
+    this.#onServer?.(server, index)
+    return server
   }
 
   close(): void {
-    for (const device of this.list) device.close()
+    for (const server of this.list) server.close()
   }
 }

@@ -1,9 +1,9 @@
 /** A running guest as tests and commands use it: run a command, read and write files, watch the console, end it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterMs, type Timer } from '../../src/platform/core/time.js'
-import type { Device } from '../devices/device.js'
+import type { Server } from '../devices/device.js'
 import type { OwnDevices } from '../devices/own-devices.js'
-import { scmiDriver, slotOf } from '../machine/machine.js'
+import { SCMI_DRIVER, slotOf } from '../machine/machine.js'
 import type { Qmp } from '../machine/qmp.js'
 import type { Vm } from '../machine/vm.js'
 import { GuestError, WorkError } from '../support/errors.js'
@@ -29,15 +29,15 @@ export interface RawReply {
   words: number[]
 }
 
-const defaultLimitMs = 30_000
-const defaultGraceMs = 15_000
-const powerOffLimitMs = 15_000
-const unplugLimitMs = 60_000
-const busySlotLimitMs = 10_000
-const busySlotPauseMs = 100
-const rebootLimitMs = 60_000
+const DEFAULT_LIMIT_MS = 30_000
+const DEFAULT_GRACE_MS = 15_000
+const POWER_OFF_LIMIT_MS = 15_000
+const UNPLUG_LIMIT_MS = 60_000
+const BUSY_SLOT_LIMIT_MS = 10_000
+const BUSY_SLOT_PAUSE_MS = 100
+const REBOOT_LIMIT_MS = 60_000
 /** A frame's payload less the request's own numbers and a long path. */
-const chunkSize = 512 << 10
+const CHUNK_SIZE = 512 << 10
 
 interface GuestParts {
   vm: Vm
@@ -72,13 +72,13 @@ export class Guest {
   }
 
   /** The devices in this process, in the machine's order. */
-  get devices(): readonly Device[] {
+  get servers(): readonly Server[] {
     return this.#devices.list
   }
 
   /** The first of the devices in this process: the one there is, in most machines. */
-  get device(): Device | undefined {
-    return this.devices[0]
+  get server(): Server | undefined {
+    return this.servers[0]
   }
 
   /** All the console has said so far. */
@@ -119,8 +119,8 @@ export class Guest {
   async writeFile(path: string, content: string | Buffer, limits: RunLimits = {}): Promise<void> {
     const bytes = Buffer.from(content as string)
     let kind: JobKind = 'write'
-    for (let at = 0; at === 0 || at < bytes.length; at += chunkSize) {
-      await this.#fileJob(kind, path, limits, bytes.subarray(at, at + chunkSize))
+    for (let at = 0; at === 0 || at < bytes.length; at += CHUNK_SIZE) {
+      await this.#fileJob(kind, path, limits, bytes.subarray(at, at + CHUNK_SIZE))
       kind = 'append'
     }
   }
@@ -140,18 +140,18 @@ export class Guest {
   }
 
   /** Waits for text on the console, which may be there already. */
-  waitForConsole(pattern: RegExp, limitMs = defaultLimitMs): Promise<RegExpExecArray> {
+  waitForConsole(pattern: RegExp, limitMs = DEFAULT_LIMIT_MS): Promise<RegExpExecArray> {
     const fresh = new RegExp(pattern.source, pattern.flags.replace('g', ''))
     return this.vm.waitFor(`${pattern} on the console`, limitMs, () => fresh.exec(this.vm.console))
   }
 
   /** Ends a device of this process at once, as if it were killed. Only one that dials can be started again. */
   stopDevice(index = 0): void {
-    this.devices[index]!.close()
+    this.servers[index]!.close()
   }
 
   /** Starts it again: a new one, with a platform as it was at first. Resolves when it dials. */
-  startDevice(index = 0): Promise<Device> {
+  startDevice(index = 0): Promise<Server> {
     return this.#devices.start(index)
   }
 
@@ -160,7 +160,7 @@ export class Guest {
     const { id, bus, path } = this.vm.machine.scmi[index]!
     const addr = { type: 'unix', data: { path } }
     await this.qmp.execute('chardev-add', { id, backend: { type: 'socket', data: { addr, server: false } } })
-    await this.qmp.execute('device_add', { driver: scmiDriver[bus], id, chardev: id, bus: slotOf(id) })
+    await this.qmp.execute('device_add', { driver: SCMI_DRIVER[bus], id, chardev: id, bus: slotOf(id) })
   }
 
   /**
@@ -169,18 +169,18 @@ export class Guest {
    */
   async unplug(index = 0): Promise<void> {
     const { id } = this.vm.machine.scmi[index]!
-    const deleted = this.qmp.event('DEVICE_DELETED', unplugLimitMs, ({ device }) => device === id)
+    const deleted = this.qmp.event('DEVICE_DELETED', UNPLUG_LIMIT_MS, ({ device }) => device === id)
     // Awaited below, unless QEMU or the guest refuses.
     deleted.catch(() => undefined)
     await this.#requestUnplug(id)
-    await this.check(`echo 0 >/sys/bus/pci/slots/${index + 1}/power`, { timeoutMs: unplugLimitMs })
+    await this.check(`echo 0 >/sys/bus/pci/slots/${index + 1}/power`, { timeoutMs: UNPLUG_LIMIT_MS })
     await deleted
     await this.qmp.execute('chardev-remove', { id })
   }
 
   /** A slot whose guest is still at work on the last plug or unplug is busy for a moment; QEMU refuses meanwhile. */
   async #requestUnplug(id: string): Promise<void> {
-    for (const until = performance.now() + busySlotLimitMs; ; await sleep(busySlotPauseMs)) {
+    for (const until = performance.now() + BUSY_SLOT_LIMIT_MS; ; await sleep(BUSY_SLOT_PAUSE_MS)) {
       try {
         await this.qmp.execute('device_del', { id })
         return
@@ -205,7 +205,7 @@ export class Guest {
     })
     if (how === 'in order') this.#channel.reboot()
     else await this.qmp.execute('system_reset')
-    await this.vm.waitFor("the restarted guest's hello", rebootLimitMs, () => isReady)
+    await this.vm.waitFor("the restarted guest's hello", REBOOT_LIMIT_MS, () => isReady)
     await this.qmp.execute('set-action', { reboot: 'shutdown' })
   }
 
@@ -215,7 +215,7 @@ export class Guest {
     try {
       if (!this.vm.isRunning) return
       this.#channel.powerOff()
-      await this.vm.waitFor('power-off', powerOffLimitMs, () => !this.vm.isRunning)
+      await this.vm.waitFor('power-off', POWER_OFF_LIMIT_MS, () => !this.vm.isRunning)
     } finally {
       await this.kill()
     }
@@ -237,13 +237,13 @@ export class Guest {
   }
 
   async #job(kind: JobKind, head: string, limits: RunLimits, body?: Buffer): Promise<Ending> {
-    const limitMs = limits.timeoutMs ?? defaultLimitMs
+    const limitMs = limits.timeoutMs ?? DEFAULT_LIMIT_MS
     const { id, ended } = this.#channel.job(kind, limitMs, head, body)
     let timer: Timer | undefined
     const hung = new Promise<never>((_, reject) => {
       const say = () =>
         reject(this.vm.failure(`the guest no longer answers; it was asked to ${kind} "${head}"`, 'hang'))
-      if (limitMs > 0) timer = afterMs(limitMs + (limits.graceMs ?? defaultGraceMs), say)
+      if (limitMs > 0) timer = afterMs(limitMs + (limits.graceMs ?? DEFAULT_GRACE_MS), say)
     })
     try {
       return this.#judge(await Promise.race([ended, hung]), kind, head, limitMs)

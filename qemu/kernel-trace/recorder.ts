@@ -7,14 +7,14 @@ import type { TapRecords } from '../../src/observe/tap-records.js'
 import { monotonicUs } from '../../src/platform/core/time.js'
 import type { KernelEvent } from '../../src/trace/events.js'
 import { COMMAND, HEADER_SIZE, packHeader } from '../../src/wire/header.js'
-import type { Device } from '../devices/device.js'
+import type { Server } from '../devices/device.js'
 import type { Channel } from '../guest/channel.js'
 import { WorkError } from '../support/errors.js'
 import { GuestClock } from './clock.js'
 import { type Instant, isTransfer, parseLine, type TraceLine, type Transfer, Transfers } from './events.js'
 
 /** Words for the kernel's command line: every SCMI event from the first on, by a clock that nobody sets. */
-export const kernelTraceWords = ['trace_event=scmi', 'trace_clock=mono', 'trace_buf_size=4M']
+export const KERNEL_TRACE_WORDS = ['trace_event=scmi', 'trace_clock=mono', 'trace_buf_size=4M']
 
 const TRACEFS = '/sys/kernel/tracing'
 const MARK = 'lab-clock'
@@ -34,7 +34,7 @@ interface Command {
 }
 
 export class KernelTrace {
-  readonly #device: Device
+  readonly #server: Server
   readonly #decoder: MessageDecoder
   readonly #clock = new GuestClock()
   readonly #transfers = new Transfers()
@@ -52,10 +52,10 @@ export class KernelTrace {
   events = 0
 
   /** Begins to see the device's side. The device records a trace with `withKernel`. */
-  constructor(device: Device) {
-    this.#device = device
-    this.#decoder = new MessageDecoder(device.protocols)
-    this.#unlisten = device.tap.listen(records => this.#see(records))
+  constructor(server: Server) {
+    this.#server = server
+    this.#decoder = new MessageDecoder(server.protocols)
+    this.#unlisten = server.tap.listen(records => this.#see(records))
   }
 
   /** Half of the interval that the guest's clock is known to lie in, in nanoseconds. */
@@ -136,8 +136,8 @@ export class KernelTrace {
 
   /** Writes what was fresh the last time: the device's side of it is known by now. */
   #write(): void {
-    this.#device.tap.flush()
-    const { trace } = this.#device
+    this.#server.tap.flush()
+    const { trace } = this.#server
     if (!this.#clock.isKnown || !trace) return
     const ready = this.#waiting
     this.#waiting = this.#fresh

@@ -44,9 +44,9 @@ export interface Machine {
 export const printedSocket = (index = 0): string => `/tmp/scmi${index === 0 ? '' : `-${index}`}.sock`
 
 /** Name of the guest channel's port; init.c looks for it. */
-const channelPort = 'lab.channel'
+const CHANNEL_PORT = 'lab.channel'
 
-const consoles: Record<Machine['console'], string[]> = {
+const CONSOLES: Record<Machine['console'], string[]> = {
   terminal: ['-nographic'],
   pipe: ['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
 }
@@ -59,7 +59,7 @@ export function qemuLine(machine: Machine): string[] {
 export function qemuArguments(machine: Machine): string[] {
   return [
     ...baseArguments(machine),
-    ...consoles[machine.console],
+    ...CONSOLES[machine.console],
     '-no-reboot',
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
     ...(machine.deviceTree ? ['-dtb', machine.deviceTree] : []),
@@ -94,7 +94,7 @@ function scmiArguments(device: ScmiDevice, index: number): string[] {
     ...slot,
     ...modern,
     ...['-chardev', `socket,id=${id},path=${escapeOption(path)}${server}`],
-    ...['-device', `${scmiDriver[bus]},chardev=${id},id=${id}${where}`],
+    ...['-device', `${SCMI_DRIVER[bus]},chardev=${id},id=${id}${where}`],
   ]
 }
 
@@ -102,7 +102,7 @@ function scmiArguments(device: ScmiDevice, index: number): string[] {
 const slotWords = ({ scmi }: Machine): string[] => (scmi.some(({ hasSlot }) => hasSlot) ? ['pcie_port_pm=off'] : [])
 
 /** QEMU's name for the device on each bus. */
-export const scmiDriver: Record<ScmiDevice['bus'], string> = { pci: 'vhost-user-scmi-pci', mmio: 'vhost-user-scmi' }
+export const SCMI_DRIVER: Record<ScmiDevice['bus'], string> = { pci: 'vhost-user-scmi-pci', mmio: 'vhost-user-scmi' }
 
 /** The root port of a device that has a slot. */
 export const slotOf = (id: string): string => `${id}-slot`
@@ -110,7 +110,7 @@ export const slotOf = (id: string): string => `${id}-slot`
 function channelArguments(path: string): string[] {
   return [
     ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=channel,path=${escapeOption(path)}`],
-    ...['-device', `virtserialport,chardev=channel,name=${channelPort}`],
+    ...['-device', `virtserialport,chardev=channel,name=${CHANNEL_PORT}`],
   ]
 }
 
@@ -118,12 +118,12 @@ function channelArguments(path: string): string[] {
 const escapeOption = (text: string): string => text.replaceAll(',', ',,')
 
 /** Options that shape the device tree, and so matter to its dump; the others may open files and sockets. */
-const shaping = new Set(['-machine', '-M', '-cpu', '-smp', '-m', '-object', '-numa', '-global', '-accel'])
+const SHAPING = new Set(['-machine', '-M', '-cpu', '-smp', '-m', '-object', '-numa', '-global', '-accel'])
 
 export function shapingArguments(words: string[]): string[] {
   return words.flatMap((word, index) => {
     const name = word.replace(/^--/, '-')
-    return shaping.has(name) ? [name, words[index + 1]!] : []
+    return SHAPING.has(name) ? [name, words[index + 1]!] : []
   })
 }
 

@@ -7,13 +7,13 @@ import { qemuCommand } from '../support/tools.js'
 import { type Machine, printedSocket, qemuArguments, qemuLine } from './machine.js'
 
 /** How much of the console an error shows. */
-const tailLines = 40
+const TAIL_LINES = 40
 /** A guest that floods its console loses the oldest half of this. */
-const maxConsole = 16 << 20
+const MAX_CONSOLE = 16 << 20
 
-const panicStart = /Kernel panic - not syncing/
+const PANIC_START = /Kernel panic - not syncing/
 /** Printed by a kernel that stays after a panic; one that reboots ends QEMU instead. */
-const panicEnd = /---\[ end Kernel panic/
+const PANIC_END = /---\[ end Kernel panic/
 
 export class Vm {
   readonly machine: Machine
@@ -72,7 +72,7 @@ export class Vm {
   }
 
   get hasPanicked(): boolean {
-    return panicStart.test(this.#console)
+    return PANIC_START.test(this.#console)
   }
 
   /** Types text on the guest's console. */
@@ -114,7 +114,7 @@ export class Vm {
   failure(what: string, reason?: GuestFailure): GuestError {
     const found = reason ?? (this.hasPanicked ? 'panic' : this.isRunning ? 'hang' : 'exited')
     const console = this.#console
-    const tail = console.trimEnd().split('\n').slice(-tailLines).join('\n')
+    const tail = console.trimEnd().split('\n').slice(-TAIL_LINES).join('\n')
     const summary = [
       found === 'panic' ? `the guest's kernel panicked: ${what}` : what,
       ...(this.#stderr.trim() ? [`--- QEMU\n${this.#stderr.trim()}`] : []),
@@ -137,14 +137,14 @@ export class Vm {
   }
 
   #take(text: string): void {
-    const seen = Math.max(0, this.#console.length - panicEnd.source.length)
+    const seen = Math.max(0, this.#console.length - PANIC_END.source.length)
     this.#console += text.replaceAll('\r', '')
     this.onText?.(text)
-    if (panicEnd.test(this.#console.slice(seen))) {
+    if (PANIC_END.test(this.#console.slice(seen))) {
       this.#isDead = true
       this.#announceDeath()
     }
-    if (this.#console.length > maxConsole) this.#console = this.#console.slice(-maxConsole / 2)
+    if (this.#console.length > MAX_CONSOLE) this.#console = this.#console.slice(-MAX_CONSOLE / 2)
     this.poke()
   }
 }

@@ -18,14 +18,14 @@ const isAllowed = (text: string, allowances: readonly Allowance[] = []): boolean
   allowances.some(({ pattern }) => pattern.test(text))
 
 /** Where it happened, and who called, of faults whose title does not say. */
-const place = /\b(pc|lr) : /
+const PLACE = /\b(pc|lr) : /
 
 /** The guest's log, to its end. The faults are told by their titles; they are whole in the evidence. */
 export function checkLog(log: string, scenario: Scenario): Failure[] {
   const lines = log.split('\n')
   const allowed = (scenario.allows?.console ?? []).map(({ pattern }) => pattern)
   return findSplats(lines, allowed).map(({ title, start, end }) => {
-    const places = lines.slice(start, end).filter(line => place.test(line))
+    const places = lines.slice(start, end).filter(line => PLACE.test(line))
     return {
       what: 'the kernel reports no fault of its own',
       because: 'a splat is a bug, whatever the platform does',

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
-import type { Device as ScmiDevice } from '../../src/device/device.js'
-import type { Device } from '../devices/device.js'
+import type { Device } from '../../src/device/device.js'
+import type { Server } from '../devices/device.js'
 import type { Guest, RunLimits } from '../guest/guest.js'
 import { guestLibrary } from '../guest/image.js'
 import type { Qmp } from '../machine/qmp.js'
@@ -14,7 +14,7 @@ import { shellLine } from '../support/process.js'
 import type { Slots } from './slots.js'
 
 /** Where the guest has the scenario's own functions. */
-export const guestScenario = '/lib/scenario.sh'
+export const GUEST_SCENARIO = '/lib/scenario.sh'
 
 /** How long a call may take, unless it says. */
 const CALL_LIMIT_MS = 30_000
@@ -90,17 +90,17 @@ export class Context {
   }
 
   /** The servers of the machine's devices: platform and device of each. */
-  get servers(): readonly Device[] {
-    return this.guest.devices
+  get servers(): readonly Server[] {
+    return this.guest.servers
   }
 
   /** The only server. */
-  get server(): Device {
+  get server(): Server {
     return this.servers[0]!
   }
 
   /** The only device, with its stats. */
-  get device(): ScmiDevice {
+  get device(): Device {
     return this.server.device
   }
 
@@ -177,7 +177,7 @@ export class Context {
 
 /** The shell line that calls a function of the guest's. */
 const lineOf = (name: string, args: (string | number)[]): string =>
-  `. ${guestLibrary}; . ${guestScenario}; ${shellLine([name, ...args.map(String)])}`
+  `. ${guestLibrary}; . ${GUEST_SCENARIO}; ${shellLine([name, ...args.map(String)])}`
 
 function meets<T>(value: T, is: Expectation<T>['is']): boolean {
   if (is instanceof RegExp) return typeof value === 'string' && is.test(value)

@@ -6,7 +6,7 @@ import type { Context } from './context.js'
 const LIMIT_MS = 5_000
 
 /** For many rounds of the same in one call. */
-export const roundsLimit: RunLimits = { timeoutMs: 50_000 }
+export const ROUNDS_LIMIT: RunLimits = { timeoutMs: 50_000 }
 
 /** There is one SCMI instance, and it answers. */
 export async function expectInstance(t: Context, what: string, because: string): Promise<void> {

@@ -4,11 +4,11 @@
  */
 import type { Context } from './context.js'
 
-const sensor = { name: 'battery', type: 'volt', scale: -3, value: 3.3 }
+const SENSOR = { name: 'battery', type: 'volt', scale: -3, value: 3.3 }
 
-export const readable = { vendor: 'acme', sub_vendor: 'battery', implementation_version: 7, sensors: [sensor] }
+export const READABLE = { vendor: 'acme', sub_vendor: 'battery', implementation_version: 7, sensors: [SENSOR] }
 /** The same, read asynchronously: the value is in a delayed response. */
-export const readableLater = { ...readable, sensors: [{ ...sensor, async: { latency: '1 ms' } }] }
+export const READABLE_LATER = { ...READABLE, sensors: [{ ...SENSOR, async: { latency: '1 ms' } }] }
 
 /** What a reader gets: millivolts, or the error's text. */
 export const VALUE = '3300'
@@ -16,7 +16,7 @@ export const TIMED_OUT = 'Connection timed out'
 export const ANY_ERROR = /^[A-Z]/
 
 /** A node's property: how long the kernel waits for answers, of which those that come may take a while on a busy machine. */
-export const shortTimeout = 'arm,max-rx-timeout-ms = <2000>;'
+export const SHORT_TIMEOUT = 'arm,max-rx-timeout-ms = <2000>;'
 
 /** How long a busy guest may take. */
 const LIMIT_MS = 10_000

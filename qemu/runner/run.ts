@@ -18,7 +18,7 @@ import {
   sharedWith,
   toFailure,
 } from './checks.js'
-import { Context, guestScenario } from './context.js'
+import { Context, GUEST_SCENARIO } from './context.js'
 import { logAround } from './evidence.js'
 import { misfit, type TestKernel } from './kernels.js'
 import type { Entry } from './load.js'
@@ -56,14 +56,14 @@ export interface RunOptions {
   onEnd?: ((guest: Guest, outcome: Outcome) => Promise<void>) | undefined
 }
 
-const defaultPlatform = 'minimal'
+const DEFAULT_PLATFORM = 'minimal'
 /** How long a guest takes to boot where it has a core to itself; one that takes longer gets as much more time for all else. */
 const USUAL_BOOT_MS = 2000
 const MOST_PATIENCE = 20
 const BOOT_LIMIT_MS = 180_000
-const defaultLimitMs = 60_000
+const DEFAULT_LIMIT_MS = 60_000
 /** After an oops locks are held for good, and whoever asks for one waits until a limit: it ends the guest at once. */
-const deadly = ['oops=panic']
+const DEADLY = ['oops=panic']
 /** KASAN's shadow takes an eighth, and what it keeps from being used again some more. */
 const memoryFor = ({ config }: TestKernel): string => (config?.get('CONFIG_KASAN') === 'y' ? '512M' : '256M')
 
@@ -152,11 +152,11 @@ class Run {
     const began = performance.now()
     const booting = boot({
       ...machine,
-      append: [...deadly, ...append],
+      append: [...DEADLY, ...append],
       kernel: this.#kernel.image,
       platform: platformFile(this.#scenario),
       scmi: devices.map((needs, i) => ({ ...needs, device: { ...needs.device, log: this.#wires[i]!.log } })),
-      onDevice: (device, index) => this.#wires[index]!.watch(device),
+      onServer: (device, index) => this.#wires[index]!.watch(device),
       memory: memoryFor(this.#kernel),
       limitMs: BOOT_LIMIT_MS,
       signal: this.#options.signal,
@@ -170,7 +170,7 @@ class Run {
 
   /** Gives a guest that has just booted what it needs for the scenario. */
   async #prepare(guest: Guest): Promise<void> {
-    await guest.writeFile(guestScenario, `PATIENCE=${this.#patience}\n${this.#entry.guestScript}`)
+    await guest.writeFile(GUEST_SCENARIO, `PATIENCE=${this.#patience}\n${this.#entry.guestScript}`)
     if (!this.#scenario.kernel?.loadsModules) await guest.check(`. ${guestLibrary}; load_modules`)
   }
 
@@ -185,7 +185,7 @@ class Run {
     const failures: Failure[] = []
     try {
       await prepare()
-      const limitMs = (this.#scenario.limitMs ?? defaultLimitMs) * this.#patience
+      const limitMs = (this.#scenario.limitMs ?? DEFAULT_LIMIT_MS) * this.#patience
       await within(limitMs, guest, () => this.#scenario.run(t))
       await checkInstance(t, this.#scenario)
       if (hasLeakDetector(this.#kernel)) await checkLeaks(t)
@@ -212,7 +212,7 @@ class Run {
 }
 
 /** A platform that a scenario declares becomes a file of the cache, which a command line can name. */
-function platformFile({ platform = defaultPlatform }: Scenario): string {
+function platformFile({ platform = DEFAULT_PLATFORM }: Scenario): string {
   if (typeof platform === 'string') return platform
   const text = stringify(platform)
   const path = cachePath('platforms', `${hash(text)}.yaml`)

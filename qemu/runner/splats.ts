@@ -1,7 +1,7 @@
 /** Reports of faults in a kernel's log: where each begins, and where it ends. */
 
 /** What a report begins with, each of a fault of the kernel itself. */
-const starts: RegExp[] = [
+const STARTS: RegExp[] = [
   /\bWARNING: /,
   /\bBUG: /,
   /\bBUG at /,
@@ -24,14 +24,14 @@ const starts: RegExp[] = [
 ]
 
 /** Reports on parts of the kernel that a scenario only uses: whatever SCMI does, they come. Each has all of these texts. */
-const elsewhere: RegExp[][] = [
+const ELSEWHERE: RegExp[][] = [
   // The hot-plug controller's locks, taken in one order by pciehp_probe at boot and in another by pciehp_ist. lockdep says
   // nothing more after it.
   [/possible circular locking dependency/, /pci_rescan_remove_lock/, /ctrl->reset_lock/],
 ]
 
-const cutHere = /-{12}\[ cut here \]-{12}/
-const ends = /---\[ end (trace|Kernel panic)/
+const CUT_HERE = /-{12}\[ cut here \]-{12}/
+const ENDS = /---\[ end (trace|Kernel panic)/
 /** Of a report without an end mark, such as lockdep's. */
 const LINES = 80
 
@@ -48,12 +48,12 @@ export function findSplats(lines: readonly string[], allowed: readonly RegExp[] 
   const splats: Splat[] = []
   for (let at = 0; at < lines.length; at++) {
     const title = lines[at]!
-    if (!starts.some(start => start.test(title))) continue
-    const last = lines.findIndex((line, index) => index >= at && (ends.test(line) || index - at >= LINES))
+    if (!STARTS.some(start => start.test(title))) continue
+    const last = lines.findIndex((line, index) => index >= at && (ENDS.test(line) || index - at >= LINES))
     const end = last < 0 ? lines.length : last + 1
-    const start = at > 0 && cutHere.test(lines[at - 1]!) ? at - 1 : at
+    const start = at > 0 && CUT_HERE.test(lines[at - 1]!) ? at - 1 : at
     const report = lines.slice(start, end).join('\n')
-    if (elsewhere.some(texts => texts.every(text => text.test(report)))) continue
+    if (ELSEWHERE.some(texts => texts.every(text => text.test(report)))) continue
     if (!allowed.some(pattern => pattern.test(title))) splats.push({ title, start, end })
     at = end - 1
   }

@@ -9,7 +9,7 @@ const SENDERS = 4
  * A node's property, for a storm beside readings. A command whose token a reading has is tried again after a tenth of this
  * (scenario load/token-in-use): with the minute that virtio.c waits for answers, four senders would stand still for 6 s.
  */
-export const soonTriedAgain = 'arm,max-rx-timeout-ms = <5000>;'
+export const SOON_TRIED_AGAIN = 'arm,max-rx-timeout-ms = <5000>;'
 
 /** What became of the commands; each number is explained in guest/scmi-storm.c. */
 export type Counts = Record<'sent' | 'answered' | 'refused' | 'wrong' | 'lost' | 'stray', number> & {

@@ -8,7 +8,7 @@ import { run } from '../support/process.js'
 import { crossPrefix } from '../support/tools.js'
 
 /** function+offset/size, as the kernel prints an address (%pS). */
-const place = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)/
+const PLACE = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)/
 
 interface Place {
   key: string
@@ -24,7 +24,7 @@ export async function withLines(log: readonly string[], image: string): Promise<
   if (places.length === 0) return [...log]
   const lines = await lookUp(vmlinux!, places)
   return log.map(line => {
-    const found = lines.get(place.exec(line)?.[0] ?? '')
+    const found = lines.get(PLACE.exec(line)?.[0] ?? '')
     return found ? `${line} (${found})` : line
   })
 }
@@ -37,7 +37,7 @@ function findVmlinux(image: string): string | undefined {
 function placesIn(log: readonly string[]): Place[] {
   const places = new Map<string, Place>()
   for (const line of log) {
-    const [key, name, offset, size] = place.exec(line) ?? []
+    const [key, name, offset, size] = PLACE.exec(line) ?? []
     if (key)
       places.set(key, { key, name: name!, offset: Number.parseInt(offset!, 16), size: Number.parseInt(size!, 16) })
   }

@@ -3,7 +3,7 @@ import pino, { type Logger } from 'pino'
 import { MessageDecoder, messageText } from '../../src/observe/messages.js'
 import type { TapRecords } from '../../src/observe/tap-records.js'
 import { PROTOCOL_ERROR } from '../../src/wire/status.js'
-import type { Device } from '../devices/device.js'
+import type { Server } from '../devices/device.js'
 
 /** Messages that are kept for the evidence. */
 const TAIL = 60
@@ -38,7 +38,7 @@ export class Wire {
     this.log = pino({ level: 'warn', base: null }, { write })
   }
 
-  watch({ tap, protocols }: Device): void {
+  watch({ tap, protocols }: Server): void {
     this.#decoder = new MessageDecoder(protocols)
     tap.listen(records => {
       while (records.next()) this.#keep(records)

@@ -25,8 +25,8 @@ export interface RunOptions {
   what?: string
 }
 
-const tailLines = 30
-const killGraceMs = 5000
+const TAIL_LINES = 30
+const KILL_GRACE_MS = 5000
 
 /** Runs a program to its end and resolves to its standard output; anything but status 0 is a WorkError. */
 export async function run(command: string, args: string[], options: RunOptions = {}): Promise<string> {
@@ -51,7 +51,7 @@ export async function run(command: string, args: string[], options: RunOptions =
   const log = options.log ? createWriteStream(options.log, { flags: 'a' }) : undefined
   const take = (line: string) => {
     tail.push(line)
-    if (tail.length > tailLines) tail.shift()
+    if (tail.length > TAIL_LINES) tail.shift()
     log?.write(`${line}\n`)
     options.onLine?.(line)
   }
@@ -92,7 +92,7 @@ function endChild(child: ChildProcess, sign: 1 | -1): void {
     process.kill(sign * child.pid, name)
   }
   send('SIGTERM')
-  setTimeout(send, killGraceMs, 'SIGKILL').unref()
+  setTimeout(send, KILL_GRACE_MS, 'SIGKILL').unref()
 }
 
 /** Quotes one word for a POSIX shell, leaving plain words as they are. */

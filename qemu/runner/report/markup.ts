@@ -11,12 +11,12 @@ export class Markup {
 
 type Part = Markup | string | number | readonly Part[]
 
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
 function partText(part: Part): string {
   if (part instanceof Markup) return part.text
   if (Array.isArray(part)) return part.map(partText).join('')
-  return plainText(String(part)).replaceAll(/[&<>"]/g, character => entities[character]!)
+  return plainText(String(part)).replaceAll(/[&<>"]/g, character => ENTITIES[character]!)
 }
 
 export function markup(texts: TemplateStringsArray, ...parts: Part[]): Markup {

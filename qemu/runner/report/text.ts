@@ -19,7 +19,7 @@ export function verdict(result: ResultRecord): string {
   return result.outcome === 'passed' ? 'fixed' : 'FAILED'
 }
 
-const paint: Record<string, (text: string) => string> = {
+const PAINT: Record<string, (text: string) => string> = {
   ok: colors.green,
   recorded: colors.yellow,
   fixed: colors.red,
@@ -34,7 +34,7 @@ export const resultText = (result: ResultRecord): string =>
 export function resultLine(result: ResultRecord): string {
   const word = verdict(result)
   const columns = [
-    paint[word]!(word.padEnd(8)),
+    PAINT[word]!(word.padEnd(8)),
     printable(result.scenario).padEnd(NAME_WIDTH),
     printable(result.kernel).padEnd(10),
     result.outcome === 'unfit' ? colors.dim(printable(result.misfit!)) : seconds(result.ms).padStart(7),
