@@ -1,4 +1,4 @@
-/** `scmi-lab bench`: messages a second and latency as processes of a guest see them, and whose time that is. */
+/** `scmi-lab bench`: messages per second and latency as processes in the guest see them, and where the time goes. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,9 +32,9 @@ export interface LabBenchOptions {
   signal: AbortSignal
 }
 
-/** Before each load, so that caches are full and code is compiled. */
+/** Warm-up before each load: fills caches, compiles code. */
 const WARMUP_MS = 300
-/** What a guest may take longer than it was asked to measure. */
+/** How much longer than the measurement a guest may take. */
 const GRACE_MS = 60_000
 
 /** Boots a guest and measures. Throws LabError for what is missing, WorkError for what goes wrong meanwhile. */
@@ -89,7 +89,7 @@ class Bench {
   readonly #backEnd: BackEndProcess | undefined
   readonly #options: LabBenchOptions
   readonly #progress: Progress
-  /** Rejects when there is no more to measure, for nobody waits for a guest then. */
+  /** Rejects when the back end ends or the user stops the run: nothing waits for the guest then. */
   readonly #givenUp: Promise<never>
 
   constructor(
@@ -175,7 +175,7 @@ interface Times {
   sumNs: number
 }
 
-/** How long the device has taken for messages so far, from taking one from the ring to publishing its answer. */
+/** Time that messages have spent in the device so far, from taking the request from the ring to publishing the reply. */
 function timesIn(server: Server): Times {
   const latencies = server
     .stats()

@@ -1,6 +1,6 @@
 /**
  * Boots a guest against the device: makes what the machine needs (kernel, device tree, initramfs), starts the device
- * and QEMU, and hands over a guest that answers. Whatever fails or is interrupted leaves nothing behind.
+ * and QEMU, and returns a guest that answers. A boot that fails or is interrupted leaves nothing behind.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -30,7 +30,7 @@ import { InterruptedError, LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import { requireTools, toolsFor } from '../support/tools.js'
 
-/** What is said here of the SCMI device holds for the one there is, unless `scmi` lists them. */
+/** Options of a boot. Those of the SCMI device describe the only device, unless `scmi` lists several. */
 export interface BootOptions extends DeviceRequest {
   /** Path of a kernel Image. */
   kernel: string
@@ -46,7 +46,7 @@ export interface BootOptions extends DeviceRequest {
   cpus?: number
   /** Words for the kernel's command line. */
   append?: string[]
-  /** Lets the kernel's SCMI drivers tell their own story on the console. */
+  /** Prints the debug messages of the kernel's SCMI drivers on the console. */
   driverDebug?: boolean
   /** Further device tree source. */
   deviceTreeSource?: string
@@ -55,7 +55,7 @@ export interface BootOptions extends DeviceRequest {
   qemuArguments?: string[]
   /** Record the first device's messages and the kernel's SCMI events to this file. */
   trace?: string
-  /** Called with each device of this process when it is started: before the machine, or again. */
+  /** Called for each device of this process when it starts: before the machine does, and after a restart. */
   onServer?: (server: Server, index: number) => void
   /** How long the guest may take until it answers; default 60 s. */
   limitMs?: number
@@ -67,7 +67,7 @@ export const DEFAULT_PLATFORM = 'demo'
 const DEFAULT_LIMIT_MS = 60_000
 const DRIVER_DEBUG = ['dyndbg="file drivers/firmware/arm_scmi/* +p"', 'ignore_loglevel']
 
-/** A machine that is ready to start, and what has to run beside it. */
+/** A machine that is ready to start, and its devices. */
 interface Plan {
   machine: Machine
   platform: string | null
@@ -121,7 +121,7 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
     const listener = kernelTrace ? await listen(join(folder, 'channel.sock')) : undefined
     if (options.signal?.aborted) throw new InterruptedError()
     vm = new Vm({ ...plan.machine, ...(listener ? { channel: listener.path } : {}) }, plan.reproduce)
-    // Beside the shell, which is there at once: the trace says so if the kernel can't be followed.
+    // Not awaited: the shell starts at once. If the kernel's events cannot be read, the trace says so.
     const followed = kernelTrace && listener ? follow(kernelTrace, vm, listener, options) : undefined
     const how = await vm.exited
     listener?.close()
@@ -137,7 +137,7 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
   }
 }
 
-/** Begins the trace that was asked for, before the guest does anything. */
+/** Starts the trace, if one is asked for, before the guest runs. */
 async function startTrace({ list: [server] }: OwnDevices, { trace }: BootOptions): Promise<KernelTrace | undefined> {
   if (trace === undefined) return undefined
   if (!server) throw new LabError('--trace needs an SCMI device in this process')
@@ -145,7 +145,7 @@ async function startTrace({ list: [server] }: OwnDevices, { trace }: BootOptions
   return new KernelTrace(server)
 }
 
-/** Follows the kernel's events; a guest that ends before is none of this one's business. */
+/** Follows the kernel's events. That the guest has ended is reported elsewhere. */
 async function follow(kernelTrace: KernelTrace, vm: Vm, listener: Listener, options: BootOptions): Promise<void> {
   try {
     await kernelTrace.follow(await greet(vm, listener, options))
@@ -164,7 +164,7 @@ async function tellTrace({ list: [server] }: OwnDevices, kernelTrace: KernelTrac
   console.error(`scmi-lab: trace ${path}: ${counts}${failed}`)
 }
 
-/** The command lines that do by hand what `bootOnTerminal` does; the device's, if there is one, comes first. */
+/** The command lines that do what `bootOnTerminal` does: first the device's, if there is one, then QEMU's. */
 export async function bootLines(options: BootOptions): Promise<{ device: string[]; qemu: string[] }> {
   const { machine, platform } = await makePlan(options, null, 'terminal')
   const [first] = machine.scmi
@@ -172,7 +172,7 @@ export async function bootLines(options: BootOptions): Promise<{ device: string[
   return { device, qemu: qemuLine(machine) }
 }
 
-/** `folder`: where sockets are; null for those that are printed. */
+/** `folder`: where the sockets are; null when the command lines are only printed. */
 async function makePlan(options: BootOptions, folder: string | null, console: Machine['console']): Promise<Plan> {
   requireTools(...toolsFor.boot)
   if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
@@ -212,7 +212,7 @@ function planDevice(request: DeviceRequest, index: number, folder: string | null
   }
 }
 
-/** What the machine loads beside the kernel. */
+/** Device tree and initramfs. */
 async function makeFiles(
   base: Pick<Machine, 'memory' | 'cpus'>,
   source: string,
@@ -256,7 +256,7 @@ async function listen(path: string): Promise<Listener> {
   return { path, connected, close: () => void server.close() }
 }
 
-/** Waits until the guest says hello, unless it ends before, or the caller gives up. */
+/** Waits for the guest's hello; rejects if the guest ends first, or the caller gives up. */
 async function greet(vm: Vm, listener: Listener, options: BootOptions): Promise<Channel> {
   let channel: Channel | undefined
   let isReady = false

@@ -1,6 +1,6 @@
 /**
- * The machine's device tree: QEMU dumps its own, dtc merges source into it. The result is kept in the cache by the hash
- * of all that shapes it, so a second boot runs neither.
+ * The machine's device tree: QEMU dumps its own, dtc merges source into it. The result is cached by the hash of its
+ * inputs, so a second boot runs neither.
  */
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,14 +12,14 @@ import { run } from '../support/process.js'
 import { findProgram, qemuCommand } from '../support/tools.js'
 
 export interface DeviceTreeOptions {
-  /** QEMU's arguments for the machine; those that do not shape the tree are left out. */
+  /** QEMU's arguments for the machine; those that do not affect the tree are ignored. */
   arguments: string[]
   /** Device tree source to merge. */
   source: string
   signal?: AbortSignal | undefined
 }
 
-/** Random seeds would make each dump differ; the guest gets a fixed one, so a boot repeats. */
+/** QEMU's random seeds would make each dump differ; with a fixed seed a boot is repeatable. */
 const FIXED_SEED =
   '/ { chosen { rng-seed = [73 63 6d 69 2d 6c 61 62 20 67 75 65 73 74 20 73 65 65 64 20 33 32 20 62 79 74 65 73 2e 2e 2e]; }; };'
 
@@ -45,7 +45,7 @@ export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string
   }
 }
 
-/** Appends source to a device tree blob, as dtc would in one file: nodes merge, labels and paths can be referred to. */
+/** Appends source to a device tree blob as if both were one file: nodes merge, labels and paths can be referred to. */
 export async function mergeDeviceTree(blob: Buffer, source: string, signal?: AbortSignal): Promise<Buffer> {
   const folder = mkdtempSync(cachePath('dtb', 'merge-'))
   try {

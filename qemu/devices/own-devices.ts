@@ -1,12 +1,12 @@
-/** The devices of a machine that run in this process: not those that somebody else runs. */
+/** The devices of a machine that run in this process. */
 import type { ScmiDevice } from '../machine/machine.js'
 import { type DeviceOptions, type Server, startDevice } from './device.js'
 
 /** An SCMI device of the machine. */
 export interface DeviceRequest {
-  /** Socket of a device that somebody else runs with this platform; default: one is started in this process. */
+  /** Socket of a device in another process, with this platform; default: a device is started in this process. */
   socketPath?: string
-  /** Who listens: the device (QEMU dials; default), or QEMU (the device dials, and may be restarted). */
+  /** Who connects: QEMU to the device (default), or the device to QEMU, which allows the device to be restarted. */
   dials?: 'qemu' | 'device'
   /** Further options of the device in this process. */
   device?: DeviceOptions
@@ -14,7 +14,7 @@ export interface DeviceRequest {
   bus?: 'pci' | 'mmio'
   /** It can be plugged and unplugged while the guest runs; PCI only. */
   hasSlot?: boolean
-  /** There when the machine starts (default); else it has a slot, for Guest.plug. */
+  /** Present when the machine starts (default); else it has a slot, for Guest.plug. */
   isPlugged?: boolean
 }
 
@@ -42,7 +42,7 @@ export class OwnDevices {
     for (const index of this.#starts.keys()) await this.start(index)
   }
 
-  /** Starts a device, or once more one that was closed. */
+  /** Starts a device; one that was closed can be started again. */
   async start(index: number): Promise<Server> {
     const server = await this.#starts[index]!()
     this.list[index] = server

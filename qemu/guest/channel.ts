@@ -1,11 +1,11 @@
 /**
- * The guest channel, host side: length-framed requests to PID 1 (qemu/guest/init.c) over a virtio-serial port, several
- * at once. It knows frames and jobs; machines, consoles and verdicts are the guest's (qemu/boot/boot.ts).
+ * The host's end of the guest channel: length-framed requests to PID 1 (qemu/guest/init.c) over a virtio-serial port,
+ * several at once. It knows frames and jobs only.
  */
 import type { Socket } from 'node:net'
 import { GuestError } from '../support/errors.js'
 
-/** Frame: u32 payload length, u32 kind, u32 job id; little-endian. The same numbers stand in init.c. */
+/** Kinds of frames, as in init.c. A frame: u32 payload length, u32 kind, u32 job id, all little-endian, payload. */
 export const KINDS = {
   run: 1,
   read: 2,
@@ -71,7 +71,7 @@ export function encodeRequest(limitMs: number, head: string, body: Buffer): Buff
   return Buffer.concat([numbers, text, body])
 }
 
-/** Cuts a stream into frames, however it was split on its way. */
+/** Cuts a stream of chunks of any size into frames. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0)
 
@@ -110,11 +110,11 @@ export class Channel {
         this.fail(error as Error)
       }
     })
-    // The socket ends with QEMU, in one way or another. How QEMU ended says more, and whoever watches it calls fail().
+    // The socket ends when QEMU ends. Who watches QEMU knows why, and calls fail().
     socket.on('error', () => socket.destroy())
   }
 
-  /** Starts a job in the guest; resolves when it has ended, in whatever way. `onOutput` gets what it prints instead. */
+  /** Starts a job in the guest; resolves when it has ended, however. With `onOutput` its output goes there instead. */
   job(
     kind: JobKind,
     limitMs: number,
@@ -131,7 +131,7 @@ export class Channel {
     return { id, ended }
   }
 
-  /** Kills a job; its end is reported as any other's. */
+  /** Kills a job; its end is reported like any other. */
   kill(id: number): void {
     this.#socket.write(encodeFrame(KINDS.kill, id))
   }
@@ -144,14 +144,14 @@ export class Channel {
     this.#socket.write(encodeFrame(KINDS.reboot, 0))
   }
 
-  /** Gives up what the guest was asked to do: it starts anew. `onReady` is called when it is up again. */
+  /** Drops all jobs because the guest restarts. `onReady` is called when it is up again. */
   restart(onReady: () => void): void {
     for (const job of this.#jobs.values()) job.reject(new GuestError('exited', 'the guest was restarted'))
     this.#jobs.clear()
     this.#onReady = onReady
   }
 
-  /** Ends all jobs with an error, and every later one. */
+  /** Fails all jobs, and every later one. */
   fail(error: Error): void {
     this.#failure ??= error
     for (const job of this.#jobs.values()) job.reject(this.#failure)
@@ -171,7 +171,7 @@ export class Channel {
       return
     }
     const job = this.#jobs.get(id)
-    if (!job) return // it was given up; its last words may still come
+    if (!job) return // output of a job that was dropped
     if (kind === KINDS.output && job.onOutput) job.onOutput(payload)
     else if (kind === KINDS.output) job.stdout.push(Buffer.from(payload))
     else if (kind === KINDS.errors) job.stderr.push(Buffer.from(payload))

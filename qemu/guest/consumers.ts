@@ -1,19 +1,19 @@
 /**
- * The lab's consumer module: its source, where a build puts it beside the Image, and where the guest has it. It lets a
- * shell in the guest use resources as drivers do; guest/consumer/consumer.c says how.
+ * The lab's consumer module, with which a shell in the guest uses resources as drivers do (guest/consumer/consumer.c): its
+ * source, and its places beside the Image and in the guest.
  */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { labFile } from '../support/paths.js'
 
 export const CONSUMER_MODULE = 'lab-consumer.ko'
-/** Where the guest has it, not loaded: `insmod` does that. */
+/** Its path in the guest; `insmod` loads it. */
 export const GUEST_CONSUMER_MODULE = `/lib/${CONSUMER_MODULE}`
 
 const SOURCE_FOLDER = labFile('guest', 'consumer')
 const sourceNames = (): string[] => readdirSync(SOURCE_FOLDER).sort()
 
-/** Names and texts of the source files, which decide what is built. */
+/** Names and texts of the source files: part of a kernel's hash. */
 export const consumerSource = (): string[] =>
   sourceNames().flatMap(name => [name, readFileSync(join(SOURCE_FOLDER, name), 'utf8')])
 

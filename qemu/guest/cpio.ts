@@ -13,12 +13,12 @@ export type CpioEntry =
   | { kind: 'device'; path: string; mode?: number; major: number; minor: number }
 
 const ALIGNMENT = 4
-/** The kernel wants the whole archive padded like the blocks of a tape; cpio(1) writes the same. */
+/** The whole archive is padded to tape blocks, as cpio(1) does. */
 const BLOCK_SIZE = 512
 
 const MODES = { folder: 0o755, file: 0o644, link: 0o777, device: 0o600 }
 
-/** Writes entries in their order, with the folders they lie in added where they first appear. */
+/** Writes entries in order; parent folders are added before the first entry in them. */
 export function writeCpio(entries: CpioEntry[]): Buffer {
   const chunks: Buffer[] = []
   let size = 0

@@ -1,13 +1,13 @@
-/** The modules a guest gets: those that were built with its kernel, and the lab's consumer module. None is loaded. */
+/** The modules that a guest gets: those built with its kernel, and the lab's consumer module. None is loaded. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { CONSUMER_MODULE, GUEST_CONSUMER_MODULE } from './consumers.js'
 import type { GuestFile } from './image.js'
 
-/** Where modules are: below the folder of the kernel's Image as in the guest. */
+/** The modules' folder, below the folder of the Image and below the guest's root. */
 export const MODULES_FOLDER = join('lib', 'modules')
 
-/** What is beside the kernel's Image. */
+/** The module files beside a kernel's Image. */
 export function moduleFiles(kernel: string): GuestFile[] {
   const home = dirname(kernel)
   const file = (from: string, path: string): GuestFile => ({ path, content: readFileSync(from) })

@@ -1,7 +1,7 @@
-/** What of a guest's log belongs to a failure: the splats whole, or what was said since the last step. */
+/** The part of a guest's log that belongs to a failure: the reports in full, else the lines since the last step. */
 import { findSplats } from './splats.js'
 
-/** Lines shown before what matters, and at most. */
+/** Lines of context before it, and lines in total. */
 const BEFORE = 15
 const AT_MOST = 120
 const SPLATS_AT_MOST = 400

@@ -1,6 +1,6 @@
 /**
- * Files and lines for the functions in a kernel's log, as addr2line knows them. That takes a vmlinux with debug
- * information beside the Image, or where a built tree has it; without, a log stays as it is.
+ * Adds files and lines to the functions in a kernel's log, with addr2line. This needs a vmlinux with debug information
+ * beside the Image, or at its place in a built tree; without one the log is unchanged.
  */
 import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -17,7 +17,7 @@ interface Place {
   size: number
 }
 
-/** Adds file and line to the lines of a log that name a place. */
+/** Adds file and line to the lines of a log that name an address. */
 export async function withLines(log: readonly string[], image: string): Promise<string[]> {
   const vmlinux = findVmlinux(image)
   const places = vmlinux ? placesIn(log) : []
@@ -44,7 +44,7 @@ function placesIn(log: readonly string[]): Place[] {
   return [...places.values()]
 }
 
-/** Functions of the same name differ by their size. */
+/** Functions with the same name are told apart by their size. */
 async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<string, string>> {
   const wanted = new Map(places.map(({ name, size }) => [`${name} ${size}`, 0n]))
   for (const row of (await run(`${crossPrefix}nm`, ['-S', vmlinux])).split('\n')) {
@@ -65,7 +65,7 @@ async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<st
   return new Map(lines.flatMap(([key, line]) => (line.startsWith('??') ? [] : [[key, shorten(line, vmlinux)]])))
 }
 
-/** Below the tree's own folder, paths are told from there. */
+/** Paths in the source tree are relative to it. */
 function shorten(line: string, vmlinux: string): string {
   const path = relative(dirname(vmlinux), line)
   return path.startsWith('..') ? line : path

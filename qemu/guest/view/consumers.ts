@@ -1,4 +1,4 @@
-/** The lab's consumers in a guest: its resources as drivers there use them (guest/consumer), file by file. */
+/** The files of the lab's consumers in a guest (guest/consumer): resources as kernel drivers use them. */
 import { GUEST_CONSUMER_MODULE } from '../consumers.js'
 import type { Guest } from '../guest.js'
 

@@ -1,4 +1,4 @@
-/** A run as one page that stands for itself: nothing is loaded, so it can be attached to a mail. */
+/** A run as one page that loads nothing, so that it can be attached to a mail. */
 import { seconds } from '../../../src/support/progress.js'
 import type { Change } from '../baseline.js'
 import { differs, type KernelRecord, type ResultRecord, type RunRecord } from '../record.js'

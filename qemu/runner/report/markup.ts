@@ -1,4 +1,4 @@
-/** Markup as tagged templates: what is put in is escaped, unless it is markup itself. */
+/** Markup as tagged templates: inserted values are escaped, unless they are markup. */
 import { printableLines } from '../../../src/support/printable.js'
 
 export class Markup {
@@ -23,8 +23,8 @@ export function markup(texts: TemplateStringsArray, ...parts: Part[]): Markup {
   return new Markup(texts.map((text, index) => text + (index < parts.length ? partText(parts[index]!) : '')).join(''))
 }
 
-/** Without colours, and with escapes for the control characters that neither XML nor a page may have, nor a terminal. */
+/** Removes colours, and escapes control characters, which XML, pages and terminals must not get. */
 export function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
   return printableLines(text.replaceAll(/\x1b\[[\d;]*[A-Za-z]/g, ''), Number.POSITIVE_INFINITY)
 }
