@@ -10,7 +10,7 @@ import { ENDING_SIGNALS } from '../src/cli/signals.js'
 import { bugText } from '../src/support/errors.js'
 import { LOADS, type Load } from './bench/loads.js'
 import type { BootOptions } from './boot/boot.js'
-import { plain, variants } from './kernel/config.js'
+import { PLAIN, variants } from './kernel/config.js'
 import { defaultKernel } from './kernel/source.js'
 import { parseMemory } from './machine/machine.js'
 import type { ListArguments, RunArguments, Shard } from './runner/commands.js'
@@ -134,7 +134,7 @@ kernel
   .description('Build an arm64 Image with all SCMI drivers, or find it in the cache; prints its path.')
   .option('--source <7.3|7.2|6.12|path>', "a Debian kernel's version, or a source tree (never written to)", '7.3')
   .addOption(repeatable('--patch <file>', 'apply a patch: a diff, or a mail as the list shows it', 'none'))
-  .option('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, plain)
+  .option('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, PLAIN)
   .addOption(repeatable('--config <fragment>', 'merge a fragment of a configuration, the last one wins', 'none'))
   .option('-j, --jobs <n>', 'compile this many files at once; default: one per core', count)
   .option('--update', 'ask Debian for a newer version of the source package', false)
@@ -226,7 +226,7 @@ program
   .argument('[name|tag...]', 'only those with this name, group or tag')
   .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', defaultKernel))
   .addOption(repeatable('--patch <file>', 'apply a patch to each kernel before it is built', 'none'))
-  .addOption(repeatable('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, plain))
+  .addOption(repeatable('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, PLAIN))
   .option('--shell', 'end in the guest: where the scenario fails, or at its end')
   .option('--baseline <file>', 'tell what got better and worse since the run that wrote this with --json')
   .option('--report <file>', 'write a page to attach to a mail: table, evidence, versions, configurations')
@@ -255,7 +255,7 @@ Exit codes: 0 all as recorded, 1 something differs, 2 wrong option or file, 130 
     const kernels = kernel.length ? kernel : [defaultKernel]
     await runFromArguments(
       words,
-      { ...rest, kernels, patches: patch, variants: variant.length ? variant : [plain] },
+      { ...rest, kernels, patches: patch, variants: variant.length ? variant : [PLAIN] },
       signal,
     )
   })

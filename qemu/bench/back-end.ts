@@ -1,4 +1,4 @@
-/** A back end that a command of the user starts: waits until it listens, watches it, ends it with all that it started. */
+/** A back end that the user's command starts: waits until it listens, watches it, ends it and all that it started. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,16 +6,16 @@ import { cpuMsOf } from '../../src/bench/process-status.js'
 import { InterruptedError, LabError, WorkError } from '../support/errors.js'
 import { shellQuote } from '../support/process.js'
 
-/** In a command, where the path of the socket goes. */
+/** Stands in a command for the path of the socket. */
 const PLACE = '{socket}'
 const START_LIMIT_MS = 10_000
 const LOOK_EVERY_MS = 20
 const KILL_GRACE_MS = 2_000
 const TAIL_LINES = 10
-/** Flags of a socket in /proc/net/unix: it listens. */
+/** Flags in /proc/net/unix of a socket that listens. */
 const LISTENS = '00010000'
 
-/** The command line with the socket's path in it. Throws LabError if it has no place for that. */
+/** Puts the socket's path into the command line. Throws LabError if the command has no {socket}. */
 export function commandFor(command: string, socketPath: string): string {
   if (command.includes(PLACE)) return command.replaceAll(PLACE, shellQuote(socketPath))
   throw new LabError(
@@ -24,7 +24,7 @@ export function commandFor(command: string, socketPath: string): string {
 }
 
 export class BackEndProcess {
-  /** Rejects, with what the command said, if it ends before it is stopped. */
+  /** Rejects, with the command's output, if it ends before it is stopped. */
   readonly ended: Promise<never>
   /** The same, once it has. */
   failure: WorkError | undefined
@@ -33,7 +33,7 @@ export class BackEndProcess {
   #isStopping = false
 
   private constructor(command: string) {
-    // A group of its own, with whatever it starts; gone with this process, however that ends.
+    // A process group of its own, so that all it starts can be ended; setpriv ends it when this process dies.
     this.#child = spawn('setpriv', ['--pdeathsig', 'TERM', 'sh', '-c', command], {
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -100,7 +100,7 @@ function isListening(path: string): boolean {
     .some(line => line.endsWith(` ${path}`) && line.includes(` ${LISTENS} `))
 }
 
-/** The processes of a group that live; those that have ended and wait for their parent do not. */
+/** The live processes of a group, without zombies. */
 function processesOf(group: number): number[] {
   return readdirSync('/proc')
     .map(Number)

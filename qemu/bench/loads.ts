@@ -1,4 +1,4 @@
-/** What guests ask for over and over in a benchmark, as arguments of guest/scmi-bench.c. */
+/** The operations that a benchmark repeats in the guest, as arguments of guest/scmi-bench.c. */
 import type { Guest } from '../guest/guest.js'
 import { readHwmon } from '../guest/view.js'
 
@@ -12,12 +12,12 @@ export interface Work {
 }
 
 export const workOf: Record<Load, (guest: Guest) => Promise<Work | undefined>> = {
-  /** A sensor through hwmon: SENSOR_READING_GET, for each read. */
+  /** A sensor through hwmon: each read is a SENSOR_READING_GET. */
   async hwmon(guest) {
     const [reading] = await readHwmon(guest)
     return reading && { words: [reading.path], what: `sensor ${reading.name}` }
   },
-  /** A rate through the clock framework: CLOCK_RATE_GET, as clk-scmi.c has the framework keep no rates. */
+  /** A rate through the clock framework: each read is a CLOCK_RATE_GET, because clk-scmi.c sets CLK_GET_RATE_NOCACHE. */
   async clock(guest) {
     const { stdout } = await guest.run('grep -l CLK_GET_RATE_NOCACHE /sys/kernel/debug/clk/*/clk_flags')
     const folder = /^(.*\/([^/]+))\/clk_flags$/m.exec(stdout)

@@ -1,4 +1,4 @@
-/** What `scmi-lab bench` found, as --json prints it. */
+/** The result of `scmi-lab bench`, as --json prints it. */
 import type { Result } from '../../src/bench/result.js'
 import type { Load } from './loads.js'
 
@@ -6,18 +6,18 @@ export const FORMAT = 'scmi-lab bench 1'
 
 export interface LabBenchRow {
   load: Load
-  /** What is asked for: a sensor, a clock, a command. */
+  /** What is read: a sensor, a clock, a command. */
   what: string
-  /** Guest processes that ask at the same time. */
+  /** Guest processes that read at the same time. */
   processes: number
-  /** Messages a second, and how many that were in all. */
+  /** Messages per second, and in total. */
   rate: number
   messages: number
-  /** Microseconds from asking to having the answer, as guest processes see it. */
+  /** Latency in microseconds, as guest processes see it. */
   latencyUs: { mean: number; p50: number; p99: number; max: number }
-  /** The mean part of it from taking the message from the ring to publishing the answer; unknown of other back ends. */
+  /** Mean time in the device, from taking the request from the ring to publishing the reply; unknown for other back ends. */
   deviceUs?: number
-  /** Microseconds of CPU time for a message: in the back end, and in QEMU, which is the guest's processors, too. */
+  /** CPU time per message in microseconds: of the back end, and of QEMU including the processors that it emulates. */
   cpuUs: { backEnd: number; qemu: number }
 }
 

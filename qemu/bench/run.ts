@@ -1,4 +1,4 @@
-/** `scmi-lab bench`: messages a second and latency as processes of a guest see them, and whose time that is. */
+/** `scmi-lab bench`: messages per second and latency as processes in the guest see them, and where the time goes. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { type Progress, startProgress } from '../../src/support/progress.js'
 import { version } from '../../src/support/version.js'
 import { boot } from '../boot/boot.js'
 import { kernelImage } from '../boot/commands.js'
-import type { Device } from '../devices/device.js'
+import type { Server } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
 import { requireTools, toolsFor } from '../support/tools.js'
@@ -32,9 +32,9 @@ export interface LabBenchOptions {
   signal: AbortSignal
 }
 
-/** Before each load, so that caches are full and code is compiled. */
+/** Warm-up before each load: fills caches, compiles code. */
 const WARMUP_MS = 300
-/** What a guest may take longer than it was asked to measure. */
+/** How much longer than the measurement a guest may take. */
 const GRACE_MS = 60_000
 
 /** Boots a guest and measures. Throws LabError for what is missing, WorkError for what goes wrong meanwhile. */
@@ -89,7 +89,7 @@ class Bench {
   readonly #backEnd: BackEndProcess | undefined
   readonly #options: LabBenchOptions
   readonly #progress: Progress
-  /** Rejects when there is no more to measure, for nobody waits for a guest then. */
+  /** Rejects when the back end ends or the user stops the run: nothing waits for the guest then. */
   readonly #givenUp: Promise<never>
 
   constructor(
@@ -138,11 +138,11 @@ class Bench {
   }
 
   async #measure(load: Load, work: Work, processes: number): Promise<LabBenchRow> {
-    const { device, vm } = this.#guest
-    const before = { backEnd: this.#backEndCpuMs(), qemu: cpuMsOf(vm.pid), device: device && timesIn(device) }
+    const { server, vm } = this.#guest
+    const before = { backEnd: this.#backEndCpuMs(), qemu: cpuMsOf(vm.pid), device: server && timesIn(server) }
     const { count, ns, mean, p50, p99, max } = await this.#run(work, processes, this.#options.seconds * 1000)
     const us = (ms: number): number => rounded((ms * 1000) / count)
-    const deviceUs = device && before.device && meanUsSince(device, before.device)
+    const deviceUs = server && before.device && meanUsSince(server, before.device)
     return {
       load,
       what: work.what,
@@ -175,9 +175,9 @@ interface Times {
   sumNs: number
 }
 
-/** How long the device has taken for messages so far, from taking one from the ring to publishing its answer. */
-function timesIn(device: Device): Times {
-  const latencies = device
+/** Time that messages have spent in the device so far, from taking the request from the ring to publishing the reply. */
+function timesIn(server: Server): Times {
+  const latencies = server
     .stats()
     .flatMap(({ protocols }) => protocols.flatMap(({ messages }) => messages.map(m => m.latency)))
   return {
@@ -186,7 +186,7 @@ function timesIn(device: Device): Times {
   }
 }
 
-function meanUsSince(device: Device, before: Times): number {
-  const now = timesIn(device)
+function meanUsSince(server: Server, before: Times): number {
+  const now = timesIn(server)
   return rounded((now.sumNs - before.sumNs) / Math.max(1, now.count - before.count) / 1000)
 }

@@ -1,6 +1,6 @@
 /**
  * Boots a guest against the device: makes what the machine needs (kernel, device tree, initramfs), starts the device
- * and QEMU, and hands over a guest that answers. Whatever fails or is interrupted leaves nothing behind.
+ * and QEMU, and returns a guest that answers. A boot that fails or is interrupted leaves nothing behind.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -9,13 +9,13 @@ import { basename, join, resolve } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { makeDeviceTree } from '../device-tree/device-tree.js'
 import { scmiSource } from '../device-tree/scmi-node.js'
-import { asLabError, type Device, deviceLine, viewPlatform } from '../devices/device.js'
+import { asLabError, deviceLine, type Server, viewPlatform } from '../devices/device.js'
 import { type DeviceRequest, OwnDevices } from '../devices/own-devices.js'
 import { Channel } from '../guest/channel.js'
 import { Guest } from '../guest/guest.js'
 import { type GuestFile, makeInitramfs } from '../guest/image.js'
 import { moduleFiles } from '../guest/modules.js'
-import { KernelTrace, kernelTraceWords } from '../kernel-trace/recorder.js'
+import { KERNEL_TRACE_WORDS, KernelTrace } from '../kernel-trace/recorder.js'
 import {
   baseArguments,
   type Machine,
@@ -30,7 +30,7 @@ import { InterruptedError, LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import { requireTools, toolsFor } from '../support/tools.js'
 
-/** What is said here of the SCMI device holds for the one there is, unless `scmi` lists them. */
+/** Options of a boot. Those of the SCMI device describe the only device, unless `scmi` lists several. */
 export interface BootOptions extends DeviceRequest {
   /** Path of a kernel Image. */
   kernel: string
@@ -46,7 +46,7 @@ export interface BootOptions extends DeviceRequest {
   cpus?: number
   /** Words for the kernel's command line. */
   append?: string[]
-  /** Lets the kernel's SCMI drivers tell their own story on the console. */
+  /** Prints the debug messages of the kernel's SCMI drivers on the console. */
   driverDebug?: boolean
   /** Further device tree source. */
   deviceTreeSource?: string
@@ -55,19 +55,19 @@ export interface BootOptions extends DeviceRequest {
   qemuArguments?: string[]
   /** Record the first device's messages and the kernel's SCMI events to this file. */
   trace?: string
-  /** Called with each device of this process when it is started: before the machine, or again. */
-  onDevice?: (device: Device, index: number) => void
+  /** Called for each device of this process when it starts: before the machine does, and after a restart. */
+  onServer?: (server: Server, index: number) => void
   /** How long the guest may take until it answers; default 60 s. */
   limitMs?: number
   signal?: AbortSignal
   progress?: Progress
 }
 
-export const defaultPlatform = 'demo'
-const defaultLimitMs = 60_000
-const driverDebug = ['dyndbg="file drivers/firmware/arm_scmi/* +p"', 'ignore_loglevel']
+export const DEFAULT_PLATFORM = 'demo'
+const DEFAULT_LIMIT_MS = 60_000
+const DRIVER_DEBUG = ['dyndbg="file drivers/firmware/arm_scmi/* +p"', 'ignore_loglevel']
 
-/** A machine that is ready to start, and what has to run beside it. */
+/** A machine that is ready to start, and its devices. */
 interface Plan {
   machine: Machine
   platform: string | null
@@ -87,7 +87,7 @@ export async function boot(options: BootOptions): Promise<Guest> {
     const listener = await listen(join(folder, 'channel.sock'))
     undo.push(() => listener.close())
     const machine = { ...plan.machine, channel: listener.path, qmp: join(folder, 'qmp.sock') }
-    const devices = new OwnDevices(plan, options.onDevice)
+    const devices = new OwnDevices(plan, options.onServer)
     undo.push(() => devices.close())
     await devices.startAll()
     const kernelTrace = await startTrace(devices, options)
@@ -121,7 +121,7 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
     const listener = kernelTrace ? await listen(join(folder, 'channel.sock')) : undefined
     if (options.signal?.aborted) throw new InterruptedError()
     vm = new Vm({ ...plan.machine, ...(listener ? { channel: listener.path } : {}) }, plan.reproduce)
-    // Beside the shell, which is there at once: the trace says so if the kernel can't be followed.
+    // Not awaited: the shell starts at once. If the kernel's events cannot be read, the trace says so.
     const followed = kernelTrace && listener ? follow(kernelTrace, vm, listener, options) : undefined
     const how = await vm.exited
     listener?.close()
@@ -137,15 +137,15 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
   }
 }
 
-/** Begins the trace that was asked for, before the guest does anything. */
-async function startTrace({ list: [device] }: OwnDevices, { trace }: BootOptions): Promise<KernelTrace | undefined> {
+/** Starts the trace, if one is asked for, before the guest runs. */
+async function startTrace({ list: [server] }: OwnDevices, { trace }: BootOptions): Promise<KernelTrace | undefined> {
   if (trace === undefined) return undefined
-  if (!device) throw new LabError('--trace needs an SCMI device in this process')
-  await asLabError(() => device.startTrace(trace, { withKernel: true }))
-  return new KernelTrace(device)
+  if (!server) throw new LabError('--trace needs an SCMI device in this process')
+  await asLabError(() => server.startTrace(trace, { withKernel: true }))
+  return new KernelTrace(server)
 }
 
-/** Follows the kernel's events; a guest that ends before is none of this one's business. */
+/** Follows the kernel's events. That the guest has ended is reported elsewhere. */
 async function follow(kernelTrace: KernelTrace, vm: Vm, listener: Listener, options: BootOptions): Promise<void> {
   try {
     await kernelTrace.follow(await greet(vm, listener, options))
@@ -154,8 +154,8 @@ async function follow(kernelTrace: KernelTrace, vm: Vm, listener: Listener, opti
   }
 }
 
-async function tellTrace({ list: [device] }: OwnDevices, kernelTrace: KernelTrace | undefined): Promise<void> {
-  const stats = await device?.trace?.stop()
+async function tellTrace({ list: [server] }: OwnDevices, kernelTrace: KernelTrace | undefined): Promise<void> {
+  const stats = await server?.trace?.stop()
   if (!stats || !kernelTrace) return
   const { path, messages, lost, error } = stats
   const failed = error === undefined ? '' : `; it ended early: ${error}`
@@ -164,7 +164,7 @@ async function tellTrace({ list: [device] }: OwnDevices, kernelTrace: KernelTrac
   console.error(`scmi-lab: trace ${path}: ${counts}${failed}`)
 }
 
-/** The command lines that do by hand what `bootOnTerminal` does; the device's, if there is one, comes first. */
+/** The command lines that do what `bootOnTerminal` does: first the device's, if there is one, then QEMU's. */
 export async function bootLines(options: BootOptions): Promise<{ device: string[]; qemu: string[] }> {
   const { machine, platform } = await makePlan(options, null, 'terminal')
   const [first] = machine.scmi
@@ -172,11 +172,11 @@ export async function bootLines(options: BootOptions): Promise<{ device: string[
   return { device, qemu: qemuLine(machine) }
 }
 
-/** `folder`: where sockets are; null for those that are printed. */
+/** `folder`: where the sockets are; null when the command lines are only printed. */
 async function makePlan(options: BootOptions, folder: string | null, console: Machine['console']): Promise<Plan> {
   requireTools(...toolsFor.boot)
   if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
-  const platform = options.platform === undefined ? defaultPlatform : options.platform
+  const platform = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
   const requests = platform === null ? [] : (options.scmi ?? [options])
   const scmi = requests.map((request, index) => planDevice(request, index, folder))
   const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
@@ -184,8 +184,8 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
   const source = view ? scmiSource(view, base, options.nodes) : ''
   const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
   const terminal = console === 'terminal' ? terminalWords() : []
-  const debug = options.driverDebug ? driverDebug : []
-  const traceWords = options.trace === undefined ? [] : kernelTraceWords
+  const debug = options.driverDebug ? DRIVER_DEBUG : []
+  const traceWords = options.trace === undefined ? [] : KERNEL_TRACE_WORDS
   const machine: Machine = {
     ...base,
     ...files,
@@ -212,7 +212,7 @@ function planDevice(request: DeviceRequest, index: number, folder: string | null
   }
 }
 
-/** What the machine loads beside the kernel. */
+/** Device tree and initramfs. */
 async function makeFiles(
   base: Pick<Machine, 'memory' | 'cpus'>,
   source: string,
@@ -256,7 +256,7 @@ async function listen(path: string): Promise<Listener> {
   return { path, connected, close: () => void server.close() }
 }
 
-/** Waits until the guest says hello, unless it ends before, or the caller gives up. */
+/** Waits for the guest's hello; rejects if the guest ends first, or the caller gives up. */
 async function greet(vm: Vm, listener: Listener, options: BootOptions): Promise<Channel> {
   let channel: Channel | undefined
   let isReady = false
@@ -270,7 +270,7 @@ async function greet(vm: Vm, listener: Listener, options: BootOptions): Promise<
   const abort = () => vm.kill()
   options.signal?.addEventListener('abort', abort)
   try {
-    return await vm.waitFor("the guest's hello", options.limitMs ?? defaultLimitMs, () => isReady && channel)
+    return await vm.waitFor("the guest's hello", options.limitMs ?? DEFAULT_LIMIT_MS, () => isReady && channel)
   } catch (error) {
     throw options.signal?.aborted ? new InterruptedError() : error
   } finally {

@@ -1,4 +1,4 @@
-/** What `scmi-lab boot` does with its arguments: find or build the kernel, then boot or print. */
+/** `scmi-lab boot`: finds or builds the kernel, then boots it or prints the command line. */
 import { statSync } from 'node:fs'
 import { type OpenOptions, waysIn } from '../../src/cli/open-options.js'
 import { openTo, viewPlatform } from '../devices/device.js'
@@ -18,7 +18,7 @@ export async function bootFromArguments(
   const open = waysIn(output)
   if (open && output.printCommand) throw new LabError('--control, --http and --metrics do not go with --print-command')
   requireTools(...toolsFor.boot)
-  // Before minutes of building: a wrong platform file.
+  // A wrong platform file is reported before minutes of building.
   if (settings.platform) await viewPlatform(settings.platform)
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
   if (!output.printCommand) return bootOnTerminal(open ? { ...options, device: await openTo(open) } : options)
@@ -28,7 +28,7 @@ export async function bootFromArguments(
   console.log(shellLine(qemu))
 }
 
-/** A kernel's Image: a file as it is, a version built (or found in the cache). */
+/** The path of an Image: the given file, or the Image of a version, built or from the cache. */
 export async function kernelImage(kernel: string, signal?: AbortSignal): Promise<string> {
   if (debianKernels[kernel]) return (await buildKernel({ source: kernel }, { signal })).image
   const stat = statSync(kernel, { throwIfNoEntry: false })

@@ -15,7 +15,7 @@ import { WorkError } from '../support/errors.js'
 import { boot } from './boot.js'
 import { kernelImage } from './commands.js'
 
-/** Reads that the burst at the end makes through hwmon. */
+/** hwmon reads in the burst at the end. */
 const BURST = 2000
 
 /** CLOCK_RATE_NOTIFY, for the raw mode. */
@@ -33,7 +33,7 @@ const UNITS: Record<string, string> = {
   metre_per_second_squared: 'm/s²',
 }
 
-/** Boots a guest on the demo platform and tells its story. Throws WorkError if guest and platform disagree. */
+/** Boots a guest on the demo platform and prints what both sides see. Throws WorkError if they disagree. */
 export async function demo(options: { signal: AbortSignal }): Promise<void> {
   const kernel = await kernelImage('7.3', options.signal)
   const began = Date.now()
@@ -62,8 +62,8 @@ export async function demo(options: { signal: AbortSignal }): Promise<void> {
 }
 
 function serverOf(guest: Guest): Server {
-  if (!guest.device) throw new WorkError('the guest has no SCMI device')
-  return guest.device
+  if (!guest.server) throw new WorkError('the guest has no SCMI device')
+  return guest.server
 }
 
 const title = (text: string): void => console.log(`\n${colors.bold(text)}`)
@@ -150,7 +150,7 @@ async function showNotification(guest: Guest, server: Server): Promise<void> {
   if (status !== 0) throw new WorkError(`CLOCK_RATE_NOTIFY was answered with status ${status}`)
   say(`the guest subscribes to ${cpu.name}'s rate; the platform sets it to 600 MHz`)
   model.setRate(cpu, 600e6, 0)
-  // The raw mode keeps notifications until somebody reads them, those of other protocols too.
+  // The raw mode queues notifications of all protocols until somebody reads them.
   const read = `until scmi-raw -n >/tmp/n && grep -q "notification 0x0${RATE_CHANGED} of protocol 0x${CLOCK.toString(16)}" /tmp/n; do :; done; cat /tmp/n`
   const words = [...(await guest.check(read)).matchAll(/^0x[0-9a-f]+/gm)].map(Number)
   const header = packHeader(CLOCK, RATE_CHANGED, NOTIFICATION, 0)

@@ -1,6 +1,6 @@
 /**
- * Consumers for the lab's own driver (guest/consumer): one node below /scmi-lab for each resource that Linux gives to
- * drivers only. Linux makes no devices of them until that driver is loaded, because /scmi-lab itself is no device.
+ * Consumers for the lab's own driver (guest/consumer): one node below /scmi-lab for each resource that Linux gives only
+ * to drivers. Linux makes no devices for them until that driver is loaded, because /scmi-lab itself is no device.
  */
 import { clocks } from '../../src/platform/clocks/index.js'
 import { perfDomains } from '../../src/platform/perf-domains/index.js'
@@ -29,7 +29,7 @@ export function clockConsumers(view: TreeView): string {
   )
 }
 
-/** Linux asks for synchronous changes only, so that a domain without them is of no use to it. */
+/** Linux requests only synchronous changes: it cannot use a domain without them. */
 export const powerConsumers = (view: TreeView): string =>
   consumers(
     seen(view, powerDomains).flatMap(({ name, sync }, id) =>
@@ -55,7 +55,7 @@ export const regulatorConsumers = (view: TreeView): string =>
 /** A number as dtc takes it in a cell: a negative one only as an expression. */
 const cell = (value: number): string => (value < 0 ? `(${value})` : String(value))
 
-/** Linux makes regulators of the voltage domains that have a node; it changes a voltage only within given limits. */
+/** Linux makes a regulator of each voltage domain that has a node, and changes a voltage only within given limits. */
 export function regulators(view: TreeView): string {
   const nodes = seen(view, voltages).map(({ name, range, permissions, mode }, id) => {
     const canSet = permissions.level && range.min !== range.max

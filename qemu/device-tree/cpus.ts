@@ -1,4 +1,4 @@
-/** CPUs run in performance domains, and slow down when a sensor says that it is too hot. */
+/** CPUs: their performance domains, and the thermal zones that slow them down. */
 import { perfDomains } from '../../src/platform/perf-domains/index.js'
 import { sensors } from '../../src/platform/sensors/index.js'
 import { seen, type TreeView } from './view.js'
@@ -15,9 +15,9 @@ const ZONE_NAME_MAX = 19
 const cpuPath = (cpu: number): string => `&{/cpus/cpu@${cpu}}`
 
 /**
- * The performance domain of each CPU, by id: the domains that have "cpu" in their name share the CPUs in equal parts, in
- * order; if there is none, all CPUs have the first one. Linux crashes if a level it sets is refused, so only domains
- * count whose level agents may set.
+ * The id of each CPU's performance domain. Domains with "cpu" in their name share the CPUs in equal parts, in order; if
+ * there are none, all CPUs are in the first domain. Domains whose level agents may not set are left out: Linux crashes
+ * when a level that it sets is refused.
  */
 export function cpuDomains(view: TreeView): number[] {
   const settable = seen(view, perfDomains).flatMap((domain, id) =>
@@ -29,7 +29,7 @@ export function cpuDomains(view: TreeView): number[] {
   return Array.from({ length: view.cpus }, (_, cpu) => ids[Math.floor((cpu * ids.length) / view.cpus)]!)
 }
 
-/** What scmi-cpufreq looks for in the CPUs' nodes. */
+/** The properties of CPU nodes that scmi-cpufreq reads. */
 export const cpuNodes = (view: TreeView): string =>
   cpuDomains(view)
     .map((domain, cpu) => {

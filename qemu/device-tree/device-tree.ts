@@ -1,6 +1,6 @@
 /**
- * The machine's device tree: QEMU dumps its own, dtc merges source into it. The result is kept in the cache by the hash
- * of all that shapes it, so a second boot runs neither.
+ * The machine's device tree: QEMU dumps its own, dtc merges source into it. The result is cached by the hash of its
+ * inputs, so a second boot runs neither.
  */
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,15 +12,15 @@ import { run } from '../support/process.js'
 import { findProgram, qemuCommand } from '../support/tools.js'
 
 export interface DeviceTreeOptions {
-  /** QEMU's arguments for the machine; those that do not shape the tree are left out. */
+  /** QEMU's arguments for the machine; those that do not affect the tree are ignored. */
   arguments: string[]
   /** Device tree source to merge. */
   source: string
   signal?: AbortSignal | undefined
 }
 
-/** Random seeds would make each dump differ; the guest gets a fixed one, so a boot repeats. */
-const fixedSeed =
+/** QEMU's random seeds would make each dump differ; with a fixed seed a boot is repeatable. */
+const FIXED_SEED =
   '/ { chosen { rng-seed = [73 63 6d 69 2d 6c 61 62 20 67 75 65 73 74 20 73 65 65 64 20 33 32 20 62 79 74 65 73 2e 2e 2e]; }; };'
 
 /** Makes the guest's device tree and returns the path of the blob. */
@@ -30,7 +30,7 @@ export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string
   const { size, mtimeMs } = statSync(qemu)
   const path = cachePath(
     'dtb',
-    `${hash(qemu, `${size} ${mtimeMs}`, shaping.join('\0'), options.source, fixedSeed)}.dtb`,
+    `${hash(qemu, `${size} ${mtimeMs}`, shaping.join('\0'), options.source, FIXED_SEED)}.dtb`,
   )
   if (existsSync(path)) return path
   const folder = mkdtempSync(`${path}.work-`)
@@ -38,14 +38,14 @@ export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string
     const dump = join(folder, 'machine.dtb')
     const machine = ['-machine', `dumpdtb=${dump},dtb-randomness=off`, '-nic', 'none', '-display', 'none']
     await run(qemuCommand, [...shaping, ...machine], { signal: options.signal, what: 'dumping the device tree' })
-    writeWhole(path, await mergeDeviceTree(readFileSync(dump), `${fixedSeed}\n${options.source}`, options.signal))
+    writeWhole(path, await mergeDeviceTree(readFileSync(dump), `${FIXED_SEED}\n${options.source}`, options.signal))
     return path
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** Appends source to a device tree blob, as dtc would in one file: nodes merge, labels and paths can be referred to. */
+/** Appends source to a device tree blob as if both were one file: nodes merge, labels and paths can be referred to. */
 export async function mergeDeviceTree(blob: Buffer, source: string, signal?: AbortSignal): Promise<Buffer> {
   const folder = mkdtempSync(cachePath('dtb', 'merge-'))
   try {

@@ -1,6 +1,7 @@
 /**
- * Pin states: for each group one for each function it can have, and for groups and pins two with the lowest and the
- * highest value of all that can be configured. The node of a state is below the protocol's, its consumer selects it.
+ * Pin states. Each group has one state per function that it can have. Groups and pins that can be configured also have two
+ * states: one with the lowest value of every setting, one with the highest. A state is a node below the protocol's
+ * node; a consumer selects it.
  */
 import { pins } from '../../src/platform/pins/index.js'
 import type { PinTarget } from '../../src/platform/pins/model.js'
@@ -17,8 +18,8 @@ const either =
   (value: number): string =>
     `${value === 0 ? off : on};`
 
-/** Configuration types (SCMI v3.2 §4.11.1) in Linux' terms; other types Linux cannot set from a device tree. */
-const properties: Record<number, (value: number) => string> = {
+/** Configuration types (SCMI v3.2 §4.11.1) that Linux can set from a device tree, by their names there. */
+const PROPERTIES: Record<number, (value: number) => string> = {
   1: flag('bias-bus-hold'),
   2: flag('bias-disable'),
   3: flag('bias-high-impedance'),
@@ -62,7 +63,7 @@ function configStates(label: string, target: PinTarget): PinState[] {
     const body = target.types.flatMap(type => {
       const settings = target.settings(type) ?? []
       const [first] = settings
-      const write = properties[type]
+      const write = PROPERTIES[type]
       if (!first || !write || settings.some(({ readOnly }) => readOnly)) return []
       const wanted = end === 0 ? first.bounds.lowest : first.bounds.highest
       return settings.every(setting => setting.allows(wanted)) ? [write(wanted)] : []
@@ -72,7 +73,7 @@ function configStates(label: string, target: PinTarget): PinState[] {
   return states.filter(({ body }) => body !== '')
 }
 
-/** Whoever has at least one state. */
+/** Groups and pins that have a state. */
 function pinUsers({ platform }: TreeView): PinUser[] {
   if (!platform.has(pins)) return []
   const model = platform.model(pins)
@@ -89,7 +90,7 @@ function pinUsers({ platform }: TreeView): PinUser[] {
   return [...groups, ...single].filter(({ states }) => states.length > 0)
 }
 
-/** Inside the protocol's node. */
+/** Source inside the protocol's node. */
 export const pinStates = (view: TreeView): string =>
   pinUsers(view)
     .flatMap(({ kind, target, states }) => {

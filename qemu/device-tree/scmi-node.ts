@@ -23,8 +23,8 @@ export interface ProtocolNode {
   consumers?(view: TreeView): string
 }
 
-/** By protocol id. A protocol without an entry gets a node with its `reg` alone, which is what the core asks for. */
-export const protocolNodes: Record<number, ProtocolNode> = {
+/** By protocol id. A protocol without an entry gets a node with only its `reg`, which is all that the core needs. */
+export const PROTOCOL_NODES: Record<number, ProtocolNode> = {
   17: { body: '#power-domain-cells = <1>;', consumers: powerConsumers },
   19: { body: '#power-domain-cells = <1>;', consumers: view => `${cpuNodes(view)}\n${perfConsumers(view)}` },
   20: { body: '#clock-cells = <1>;', consumers: clockConsumers },
@@ -32,22 +32,22 @@ export const protocolNodes: Record<number, ProtocolNode> = {
   22: { body: '#reset-cells = <1>;', consumers: resetConsumers },
   23: { body: regulators, consumers: regulatorConsumers },
   25: { body: pinStates, consumers: pinConsumers },
-  // NXP's battery-backed module: what its button means, KEY_POWER. Linux warns where it has to guess.
+  // NXP's battery-backed module: its button is KEY_POWER. Without the property Linux guesses, and warns.
   129: { body: 'linux,code = <116>;' },
 }
 
 /** Base is the SCMI node itself, not a child of it. */
 const BASE = 0x10
 
-/** What the merge needs of a running device. */
+/** What the device tree is made from. */
 export interface ScmiView {
   platform: Platform
   protocols: readonly { id: number }[]
 }
 
 /**
- * The source to append to the machine's device tree: one node for each of `nodes`, with these further properties. The
- * consumers use the first; the others are there to be probed.
+ * The source to append to the machine's device tree: one SCMI node for each element of `nodes`, which has further
+ * properties of the node. Consumers refer to the first; the others are only probed.
  */
 export function scmiSource(
   { platform, protocols }: ScmiView,
@@ -62,14 +62,14 @@ export function scmiSource(
     const name = index === 0 ? 'scmi: scmi' : `scmi-${index}`
     return `/ { firmware { ${name} {\n${body.filter(Boolean).join('\n')}\n}; }; };`
   })
-  const consumers = nodes.length === 0 ? [] : ids.map(id => protocolNodes[id]?.consumers?.(view) ?? '')
+  const consumers = nodes.length === 0 ? [] : ids.map(id => PROTOCOL_NODES[id]?.consumers?.(view) ?? '')
   return [...sources, ...consumers].filter(Boolean).join('\n')
 }
 
-/** A protocol's node; labels, by which consumers refer to it, are there once. */
+/** A protocol's node. Only the first SCMI node has labels, because consumers refer to them and they must be unique. */
 function protocolNode(id: number, view: TreeView, isFirst: boolean): string {
   const hex = id.toString(16)
-  const body = protocolNodes[id]?.body ?? ''
+  const body = PROTOCOL_NODES[id]?.body ?? ''
   const source = typeof body === 'string' ? body : body(view)
   const node = `protocol@${hex} { reg = <0x${hex}>;`
   return isFirst ? `scmi_${hex}: ${node} ${source} };` : `${node} };`

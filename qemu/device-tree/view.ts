@@ -1,4 +1,4 @@
-/** What the writers of device tree source look at: the platform as the guest's agent sees it, and the machine. */
+/** What device tree source is made from: the platform as the guest's agent sees it, and the machine. */
 import type { Platform, ResourceKind } from '../../src/platform/core/platform.js'
 
 export interface TreeView {
@@ -8,8 +8,8 @@ export interface TreeView {
 }
 
 /**
- * The resources of a section with the ids that the guest uses: those of the platform's first agent, which is the one a
- * guest of the lab is. Empty if the platform has none.
+ * The resources of a section, with the ids that the guest uses. A guest of the lab is the platform's first agent. Empty if
+ * the platform has none.
  */
 export function seen<Config, Resource extends { name: string }>(
   { platform }: TreeView,

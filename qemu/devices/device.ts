@@ -1,6 +1,6 @@
 /**
- * The seam to the device: the one module of the lab that starts it. The device's modules are loaded when they are
- * needed, so that a kernel builds and a setup runs without the native addon.
+ * The only module of the lab that starts the device. It loads the device's modules when they are needed, so that
+ * `kernel build` and `setup` work without the native addon.
  */
 import { join } from 'node:path'
 import type { ControlOptions } from '../../src/access/open.js'
@@ -10,8 +10,8 @@ import type { DeviceSocket } from '../machine/machine.js'
 import { LabError } from '../support/errors.js'
 import { packageRoot } from '../support/paths.js'
 
-export type Device = Server
-/** What the lab leaves to its caller. */
+export type { Server }
+/** The options of a server that the lab's caller decides. */
 export type DeviceOptions = Omit<ServeOptions, 'platform' | 'endpoint'>
 
 /** Starts the device in this process, on the socket of the machine. */
@@ -19,19 +19,19 @@ export async function startDevice(
   platform: string,
   socket: DeviceSocket,
   options: DeviceOptions = {},
-): Promise<Device> {
+): Promise<Server> {
   const { serve } = await import('../../src/server/serve.js')
   const endpoint = socket.dials === 'qemu' ? { socketPath: socket.path } : { connectPath: socket.path }
   return asLabError(() => serve({ ...options, platform, endpoint }))
 }
 
-/** Options of a device that is open to its user, and tells on standard error how, and what happens to it. */
+/** Options of a device with control socket, page or metrics; it logs their addresses and its events to standard error. */
 export async function openTo(open: ControlOptions): Promise<DeviceOptions> {
   const { createLogger } = await import('../../src/support/log.js')
   return { open, log: createLogger({ level: 'info', json: false }) }
 }
 
-/** Looks at a platform as its first agent does, without serving it: for the device tree. */
+/** Loads a platform as its first agent sees it, without serving it: for the device tree. */
 export async function viewPlatform(name: string, options: DeviceOptions = {}): Promise<ScmiView> {
   const [{ loadPlatform }, { agentsOf }, { isServed }] = await Promise.all([
     import('../../src/loading/load.js'),
@@ -55,7 +55,7 @@ export const deviceLine = (platform: string, socket: DeviceSocket): string[] => 
   platform,
 ]
 
-/** What the device calls the operator's fault is the same to the lab. */
+/** Turns the device's OperatorError into the lab's LabError. */
 export async function asLabError<T>(work: () => Promise<T>): Promise<T> {
   const { OperatorError } = await import('../../src/support/errors.js')
   try {

@@ -1,12 +1,12 @@
-/** The devices of a machine that run in this process: not those that somebody else runs. */
+/** The devices of a machine that run in this process. */
 import type { ScmiDevice } from '../machine/machine.js'
-import { type Device, type DeviceOptions, startDevice } from './device.js'
+import { type DeviceOptions, type Server, startDevice } from './device.js'
 
 /** An SCMI device of the machine. */
 export interface DeviceRequest {
-  /** Socket of a device that somebody else runs with this platform; default: one is started in this process. */
+  /** Socket of a device in another process, with this platform; default: a device is started in this process. */
   socketPath?: string
-  /** Who listens: the device (QEMU dials; default), or QEMU (the device dials, and may be restarted). */
+  /** Who connects: QEMU to the device (default), or the device to QEMU, which allows the device to be restarted. */
   dials?: 'qemu' | 'device'
   /** Further options of the device in this process. */
   device?: DeviceOptions
@@ -14,7 +14,7 @@ export interface DeviceRequest {
   bus?: 'pci' | 'mmio'
   /** It can be plugged and unplugged while the guest runs; PCI only. */
   hasSlot?: boolean
-  /** There when the machine starts (default); else it has a slot, for Guest.plug. */
+  /** Present when the machine starts (default); else it has a slot, for Guest.plug. */
   isPlugged?: boolean
 }
 
@@ -27,30 +27,30 @@ export interface DevicesPlan {
 
 export class OwnDevices {
   /** In the machine's order. */
-  readonly list: Device[] = []
-  readonly #starts: (() => Promise<Device>)[]
-  readonly #onDevice: ((device: Device, index: number) => void) | undefined
+  readonly list: Server[] = []
+  readonly #starts: (() => Promise<Server>)[]
+  readonly #onServer: ((server: Server, index: number) => void) | undefined
 
-  constructor({ machine, requests, platform }: DevicesPlan, onDevice?: (device: Device, index: number) => void) {
+  constructor({ machine, requests, platform }: DevicesPlan, onServer?: (server: Server, index: number) => void) {
     this.#starts = requests.flatMap(({ socketPath, device }, index) =>
       socketPath ? [] : [() => startDevice(platform!, machine.scmi[index]!, device)],
     )
-    this.#onDevice = onDevice
+    this.#onServer = onServer
   }
 
   async startAll(): Promise<void> {
     for (const index of this.#starts.keys()) await this.start(index)
   }
 
-  /** Starts a device, or once more one that was closed. */
-  async start(index: number): Promise<Device> {
-    const device = await this.#starts[index]!()
-    this.list[index] = device
-    this.#onDevice?.(device, index)
-    return device
+  /** Starts a device; one that was closed can be started again. */
+  async start(index: number): Promise<Server> {
+    const server = await this.#starts[index]!()
+    this.list[index] = server
+    this.#onServer?.(server, index)
+    return server
   }
 
   close(): void {
-    for (const device of this.list) device.close()
+    for (const server of this.list) server.close()
   }
 }

@@ -1,12 +1,12 @@
 /**
- * The guest channel, host side: length-framed requests to PID 1 (qemu/guest/init.c) over a virtio-serial port, several
- * at once. It knows frames and jobs; machines, consoles and verdicts are the guest's (qemu/boot/boot.ts).
+ * The host's end of the guest channel: length-framed requests to PID 1 (qemu/guest/init.c) over a virtio-serial port,
+ * several at once. It knows frames and jobs only.
  */
 import type { Socket } from 'node:net'
 import { GuestError } from '../support/errors.js'
 
-/** Frame: u32 payload length, u32 kind, u32 job id; little-endian. The same numbers stand in init.c. */
-export const kinds = {
+/** Kinds of frames, as in init.c. A frame: u32 payload length, u32 kind, u32 job id, all little-endian, payload. */
+export const KINDS = {
   run: 1,
   read: 2,
   write: 3,
@@ -20,16 +20,16 @@ export const kinds = {
   done: 19,
 } as const
 
-const headerSize = 12
-const channelVersion = 1
+const HEADER_SIZE = 12
+const CHANNEL_VERSION = 1
 /** The longest payload either side takes. */
-export const maxPayload = 1 << 20
+export const MAX_PAYLOAD = 1 << 20
 
 /** How a job ended, by its number in `done`. */
-const endings = ['exited', 'signalled', 'timed out', 'stuck', 'refused'] as const
+const ENDINGS = ['exited', 'signalled', 'timed out', 'stuck', 'refused'] as const
 
 export interface Ending {
-  how: (typeof endings)[number]
+  how: (typeof ENDINGS)[number]
   /** Exit status, signal number, or error number. */
   value: number
   stdout: Buffer
@@ -53,12 +53,12 @@ export interface Frame {
 }
 
 export function encodeFrame(kind: number, id: number, payload: Buffer = Buffer.alloc(0)): Buffer {
-  if (payload.length > maxPayload) throw new RangeError(`a frame's payload is at most ${maxPayload} bytes`)
-  const frame = Buffer.alloc(headerSize + payload.length)
+  if (payload.length > MAX_PAYLOAD) throw new RangeError(`a frame's payload is at most ${MAX_PAYLOAD} bytes`)
+  const frame = Buffer.alloc(HEADER_SIZE + payload.length)
   frame.writeUInt32LE(payload.length, 0)
   frame.writeUInt32LE(kind, 4)
   frame.writeUInt32LE(id, 8)
-  payload.copy(frame, headerSize)
+  payload.copy(frame, HEADER_SIZE)
   return frame
 }
 
@@ -71,21 +71,21 @@ export function encodeRequest(limitMs: number, head: string, body: Buffer): Buff
   return Buffer.concat([numbers, text, body])
 }
 
-/** Cuts a stream into frames, however it was split on its way. */
+/** Cuts a stream of chunks of any size into frames. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0)
 
   take(chunk: Buffer): Frame[] {
     this.#rest = this.#rest.length ? Buffer.concat([this.#rest, chunk]) : chunk
     const frames: Frame[] = []
-    while (this.#rest.length >= headerSize) {
+    while (this.#rest.length >= HEADER_SIZE) {
       const length = this.#rest.readUInt32LE(0)
-      if (length > maxPayload) throw new RangeError(`the guest announces a frame of ${length} bytes`)
-      const end = headerSize + length
+      if (length > MAX_PAYLOAD) throw new RangeError(`the guest announces a frame of ${length} bytes`)
+      const end = HEADER_SIZE + length
       if (this.#rest.length < end) break
       const frame = this.#rest
       this.#rest = frame.subarray(end)
-      frames.push({ kind: frame.readUInt32LE(4), id: frame.readUInt32LE(8), payload: frame.subarray(headerSize, end) })
+      frames.push({ kind: frame.readUInt32LE(4), id: frame.readUInt32LE(8), payload: frame.subarray(HEADER_SIZE, end) })
     }
     return frames
   }
@@ -110,11 +110,11 @@ export class Channel {
         this.fail(error as Error)
       }
     })
-    // The socket ends with QEMU, in one way or another. How QEMU ended says more, and whoever watches it calls fail().
+    // The socket ends when QEMU ends. Who watches QEMU knows why, and calls fail().
     socket.on('error', () => socket.destroy())
   }
 
-  /** Starts a job in the guest; resolves when it has ended, in whatever way. `onOutput` gets what it prints instead. */
+  /** Starts a job in the guest; resolves when it has ended, however. With `onOutput` its output goes there instead. */
   job(
     kind: JobKind,
     limitMs: number,
@@ -126,32 +126,32 @@ export class Channel {
     const ended = new Promise<Ending>((resolve, reject) => {
       if (this.#failure) return reject(this.#failure)
       this.#jobs.set(id, { stdout: [], onOutput, stderr: [], resolve, reject })
-      this.#socket.write(encodeFrame(kinds[kind], id, encodeRequest(limitMs, head, body)))
+      this.#socket.write(encodeFrame(KINDS[kind], id, encodeRequest(limitMs, head, body)))
     })
     return { id, ended }
   }
 
-  /** Kills a job; its end is reported as any other's. */
+  /** Kills a job; its end is reported like any other. */
   kill(id: number): void {
-    this.#socket.write(encodeFrame(kinds.kill, id))
+    this.#socket.write(encodeFrame(KINDS.kill, id))
   }
 
   powerOff(): void {
-    this.#socket.write(encodeFrame(kinds.powerOff, 0))
+    this.#socket.write(encodeFrame(KINDS.powerOff, 0))
   }
 
   reboot(): void {
-    this.#socket.write(encodeFrame(kinds.reboot, 0))
+    this.#socket.write(encodeFrame(KINDS.reboot, 0))
   }
 
-  /** Gives up what the guest was asked to do: it starts anew. `onReady` is called when it is up again. */
+  /** Drops all jobs because the guest restarts. `onReady` is called when it is up again. */
   restart(onReady: () => void): void {
     for (const job of this.#jobs.values()) job.reject(new GuestError('exited', 'the guest was restarted'))
     this.#jobs.clear()
     this.#onReady = onReady
   }
 
-  /** Ends all jobs with an error, and every later one. */
+  /** Fails all jobs, and every later one. */
   fail(error: Error): void {
     this.#failure ??= error
     for (const job of this.#jobs.values()) job.reject(this.#failure)
@@ -163,21 +163,21 @@ export class Channel {
   }
 
   #handle({ kind, id, payload }: Frame): void {
-    if (kind === kinds.hello) {
+    if (kind === KINDS.hello) {
       const version = payload.readUInt32LE(0)
-      if (version !== channelVersion)
-        throw new Error(`the guest speaks channel version ${version}, not ${channelVersion}`)
+      if (version !== CHANNEL_VERSION)
+        throw new Error(`the guest speaks channel version ${version}, not ${CHANNEL_VERSION}`)
       this.#onReady()
       return
     }
     const job = this.#jobs.get(id)
-    if (!job) return // it was given up; its last words may still come
-    if (kind === kinds.output && job.onOutput) job.onOutput(payload)
-    else if (kind === kinds.output) job.stdout.push(Buffer.from(payload))
-    else if (kind === kinds.errors) job.stderr.push(Buffer.from(payload))
-    else if (kind === kinds.done) {
+    if (!job) return // output of a job that was dropped
+    if (kind === KINDS.output && job.onOutput) job.onOutput(payload)
+    else if (kind === KINDS.output) job.stdout.push(Buffer.from(payload))
+    else if (kind === KINDS.errors) job.stderr.push(Buffer.from(payload))
+    else if (kind === KINDS.done) {
       this.#jobs.delete(id)
-      const how = endings[payload.readUInt32LE(0)]!
+      const how = ENDINGS[payload.readUInt32LE(0)]!
       const value = payload.readUInt32LE(4)
       job.resolve({ how, value, stdout: Buffer.concat(job.stdout), stderr: Buffer.concat(job.stderr) })
     } else throw new Error(`the guest sent a frame of unknown kind ${kind}`)

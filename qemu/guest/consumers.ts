@@ -1,25 +1,25 @@
 /**
- * The lab's consumer module: its source, where a build puts it beside the Image, and where the guest has it. It lets a
- * shell in the guest use resources as drivers do; guest/consumer/consumer.c says how.
+ * The lab's consumer module, with which a shell in the guest uses resources as drivers do (guest/consumer/consumer.c): its
+ * source, and its places beside the Image and in the guest.
  */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { labFile } from '../support/paths.js'
 
-export const consumerModule = 'lab-consumer.ko'
-/** Where the guest has it, not loaded: `insmod` does that. */
-export const guestConsumerModule = `/lib/${consumerModule}`
+export const CONSUMER_MODULE = 'lab-consumer.ko'
+/** Its path in the guest; `insmod` loads it. */
+export const GUEST_CONSUMER_MODULE = `/lib/${CONSUMER_MODULE}`
 
-const sourceFolder = labFile('guest', 'consumer')
-const sourceNames = (): string[] => readdirSync(sourceFolder).sort()
+const SOURCE_FOLDER = labFile('guest', 'consumer')
+const sourceNames = (): string[] => readdirSync(SOURCE_FOLDER).sort()
 
-/** Names and texts of the source files, which decide what is built. */
+/** Names and texts of the source files: part of a kernel's hash. */
 export const consumerSource = (): string[] =>
-  sourceNames().flatMap(name => [name, readFileSync(join(sourceFolder, name), 'utf8')])
+  sourceNames().flatMap(name => [name, readFileSync(join(SOURCE_FOLDER, name), 'utf8')])
 
 /** Puts a fresh copy of the source into `folder`, since Kbuild writes beside what it compiles. */
 export function copyConsumerSource(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  for (const name of sourceNames()) copyFileSync(join(sourceFolder, name), join(folder, name))
+  for (const name of sourceNames()) copyFileSync(join(SOURCE_FOLDER, name), join(folder, name))
 }

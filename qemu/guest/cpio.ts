@@ -4,7 +4,7 @@
  */
 
 /** Kinds of entries by their bits in `mode`, as in stat(2). */
-const kinds = { folder: 0o040000, file: 0o100000, link: 0o120000, device: 0o020000 }
+const KINDS = { folder: 0o040000, file: 0o100000, link: 0o120000, device: 0o020000 }
 
 export type CpioEntry =
   | { kind: 'folder'; path: string; mode?: number }
@@ -12,13 +12,13 @@ export type CpioEntry =
   | { kind: 'link'; path: string; target: string }
   | { kind: 'device'; path: string; mode?: number; major: number; minor: number }
 
-const alignment = 4
-/** The kernel wants the whole archive padded like the blocks of a tape; cpio(1) writes the same. */
-const blockSize = 512
+const ALIGNMENT = 4
+/** The whole archive is padded to tape blocks, as cpio(1) does. */
+const BLOCK_SIZE = 512
 
-const modes = { folder: 0o755, file: 0o644, link: 0o777, device: 0o600 }
+const MODES = { folder: 0o755, file: 0o644, link: 0o777, device: 0o600 }
 
-/** Writes entries in their order, with the folders they lie in added where they first appear. */
+/** Writes entries in order; parent folders are added before the first entry in them. */
 export function writeCpio(entries: CpioEntry[]): Buffer {
   const chunks: Buffer[] = []
   let size = 0
@@ -31,16 +31,16 @@ export function writeCpio(entries: CpioEntry[]): Buffer {
   const add = (path: string, mode: number, content: Buffer, device: [number, number] = [0, 0]) => {
     inode += 1
     const name = Buffer.from(`${path}\0`)
-    append(Buffer.concat([header({ inode, mode, size: content.length, name: name.length, device }), name]), alignment)
-    append(content, alignment)
+    append(Buffer.concat([header({ inode, mode, size: content.length, name: name.length, device }), name]), ALIGNMENT)
+    append(content, ALIGNMENT)
   }
   for (const entry of withFolders(entries)) {
-    const mode = kinds[entry.kind] | (('mode' in entry && entry.mode) || modes[entry.kind])
+    const mode = KINDS[entry.kind] | (('mode' in entry && entry.mode) || MODES[entry.kind])
     const device: [number, number] = entry.kind === 'device' ? [entry.major, entry.minor] : [0, 0]
     add(entry.path.replace(/^\/+/, ''), mode, contentOf(entry), device)
   }
   add('TRAILER!!!', 0, Buffer.alloc(0))
-  append(Buffer.alloc(0), blockSize)
+  append(Buffer.alloc(0), BLOCK_SIZE)
   return Buffer.concat(chunks)
 }
 

@@ -1,23 +1,23 @@
 /** A running guest as tests and commands use it: run a command, read and write files, watch the console, end it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterMs, type Timer } from '../../src/platform/core/time.js'
-import type { Device } from '../devices/device.js'
+import type { Server } from '../devices/device.js'
 import type { OwnDevices } from '../devices/own-devices.js'
-import { scmiDriver, slotOf } from '../machine/machine.js'
+import { SCMI_DRIVER, slotOf } from '../machine/machine.js'
 import type { Qmp } from '../machine/qmp.js'
 import type { Vm } from '../machine/vm.js'
 import { GuestError, WorkError } from '../support/errors.js'
 import type { Channel, Ending, JobKind } from './channel.js'
 
 export interface RunLimits {
-  /** The command is killed in the guest after this; default 30 s, 0 for never. */
+  /** Kills the command in the guest after this time; default 30 s, 0: never. */
   timeoutMs?: number
-  /** What the guest may take beyond that to kill the command and say so, before it counts as hung; default 15 s. */
+  /** Time after that for the guest to report the kill, before it counts as hung; default 15 s. */
   graceMs?: number
 }
 
 export interface CommandResult {
-  /** Exit status; 128 + number for a command that a signal ended, as a shell has it. */
+  /** Exit status; 128 + signal number, as in a shell, if a signal ended the command. */
   status: number
   stdout: string
   stderr: string
@@ -29,22 +29,22 @@ export interface RawReply {
   words: number[]
 }
 
-const defaultLimitMs = 30_000
-const defaultGraceMs = 15_000
-const powerOffLimitMs = 15_000
-const unplugLimitMs = 60_000
-const busySlotLimitMs = 10_000
-const busySlotPauseMs = 100
-const rebootLimitMs = 60_000
-/** A frame's payload less the request's own numbers and a long path. */
-const chunkSize = 512 << 10
+const DEFAULT_LIMIT_MS = 30_000
+const DEFAULT_GRACE_MS = 15_000
+const POWER_OFF_LIMIT_MS = 15_000
+const UNPLUG_LIMIT_MS = 60_000
+const BUSY_SLOT_LIMIT_MS = 10_000
+const BUSY_SLOT_PAUSE_MS = 100
+const REBOOT_LIMIT_MS = 60_000
+/** A frame's payload, less room for the request's numbers and a long path. */
+const CHUNK_SIZE = 512 << 10
 
 interface GuestParts {
   vm: Vm
   channel: Channel
   qmp: Qmp
   devices: OwnDevices
-  /** Ends what runs beside the guest, and removes its files. */
+  /** Ends the guest's other processes, and removes its files. */
   cleanup: () => void
 }
 
@@ -71,22 +71,22 @@ export class Guest {
     void vm.died.then(() => channel.fail(vm.failure('it stays as it is', 'panic')))
   }
 
-  /** The devices in this process, in the machine's order. */
-  get devices(): readonly Device[] {
+  /** The servers of the devices in this process, in the machine's order. */
+  get servers(): readonly Server[] {
     return this.#devices.list
   }
 
-  /** The first of the devices in this process: the one there is, in most machines. */
-  get device(): Device | undefined {
-    return this.devices[0]
+  /** The server of the first device in this process; most machines have one. */
+  get server(): Server | undefined {
+    return this.servers[0]
   }
 
-  /** All the console has said so far. */
+  /** The console's output so far. */
   get console(): string {
     return this.vm.console
   }
 
-  /** Runs a shell command. A command that fails is a result; one that takes too long, or a dead guest, is an error. */
+  /** Runs a shell command. A non-zero exit status is a result; a timeout or a dead guest is an error. */
   async run(command: string, limits: RunLimits & { stdin?: string | Buffer } = {}): Promise<CommandResult> {
     const ending = await this.#job('run', command, limits, Buffer.from(limits.stdin ?? ''))
     return {
@@ -106,7 +106,7 @@ export class Guest {
     )
   }
 
-  /** Reads a file of the guest, which may be one of /proc or /sys. */
+  /** Reads a file of the guest, also in /proc or /sys. */
   async readFile(path: string, limits: RunLimits = {}): Promise<string> {
     return (await this.readBytes(path, limits)).toString()
   }
@@ -115,12 +115,12 @@ export class Guest {
     return (await this.#fileJob('read', path, limits)).stdout
   }
 
-  /** Writes a file of the guest: in one write, as sysfs wants it, unless the content is very long. */
+  /** Writes a file of the guest, in one write(2) as sysfs needs it, unless the content is longer than a chunk. */
   async writeFile(path: string, content: string | Buffer, limits: RunLimits = {}): Promise<void> {
     const bytes = Buffer.from(content as string)
     let kind: JobKind = 'write'
-    for (let at = 0; at === 0 || at < bytes.length; at += chunkSize) {
-      await this.#fileJob(kind, path, limits, bytes.subarray(at, at + chunkSize))
+    for (let at = 0; at === 0 || at < bytes.length; at += CHUNK_SIZE) {
+      await this.#fileJob(kind, path, limits, bytes.subarray(at, at + CHUNK_SIZE))
       kind = 'append'
     }
   }
@@ -139,48 +139,48 @@ export class Guest {
     return { status: Number(first!.split(' ')[1]), words: rest.map(Number) }
   }
 
-  /** Waits for text on the console, which may be there already. */
-  waitForConsole(pattern: RegExp, limitMs = defaultLimitMs): Promise<RegExpExecArray> {
+  /** Waits for text on the console; text from before the call counts. */
+  waitForConsole(pattern: RegExp, limitMs = DEFAULT_LIMIT_MS): Promise<RegExpExecArray> {
     const fresh = new RegExp(pattern.source, pattern.flags.replace('g', ''))
     return this.vm.waitFor(`${pattern} on the console`, limitMs, () => fresh.exec(this.vm.console))
   }
 
   /** Ends a device of this process at once, as if it were killed. Only one that dials can be started again. */
   stopDevice(index = 0): void {
-    this.devices[index]!.close()
+    this.servers[index]!.close()
   }
 
-  /** Starts it again: a new one, with a platform as it was at first. Resolves when it dials. */
-  startDevice(index = 0): Promise<Device> {
+  /** Starts a stopped device again, as a new device on a fresh platform. Resolves when it dials. */
+  startDevice(index = 0): Promise<Server> {
     return this.#devices.start(index)
   }
 
-  /** Plugs an SCMI device into its slot; resolves when QEMU has done so, which is before the guest has seen it. */
+  /** Plugs an SCMI device into its slot; resolves when QEMU has, before the guest has seen it. */
   async plug(index = 0): Promise<void> {
     const { id, bus, path } = this.vm.machine.scmi[index]!
     const addr = { type: 'unix', data: { path } }
     await this.qmp.execute('chardev-add', { id, backend: { type: 'socket', data: { addr, server: false } } })
-    await this.qmp.execute('device_add', { driver: scmiDriver[bus], id, chardev: id, bus: slotOf(id) })
+    await this.qmp.execute('device_add', { driver: SCMI_DRIVER[bus], id, chardev: id, bus: slotOf(id) })
   }
 
   /**
-   * Unplugs an SCMI device in order, as its slot's button does; resolves when the device is gone. The guest would give
-   * the user five seconds to think again (pciehp_ctrl.c), so its slot is switched off at once.
+   * Unplugs an SCMI device in order, as its slot's button does; resolves when the device is gone. The guest would wait five
+   * seconds for a second press of the button (pciehp_ctrl.c), so its slot is switched off at once.
    */
   async unplug(index = 0): Promise<void> {
     const { id } = this.vm.machine.scmi[index]!
-    const deleted = this.qmp.event('DEVICE_DELETED', unplugLimitMs, ({ device }) => device === id)
-    // Awaited below, unless QEMU or the guest refuses.
+    const deleted = this.qmp.event('DEVICE_DELETED', UNPLUG_LIMIT_MS, ({ device }) => device === id)
+    // Awaited below; if QEMU or the guest refuses, nobody awaits it.
     deleted.catch(() => undefined)
     await this.#requestUnplug(id)
-    await this.check(`echo 0 >/sys/bus/pci/slots/${index + 1}/power`, { timeoutMs: unplugLimitMs })
+    await this.check(`echo 0 >/sys/bus/pci/slots/${index + 1}/power`, { timeoutMs: UNPLUG_LIMIT_MS })
     await deleted
     await this.qmp.execute('chardev-remove', { id })
   }
 
-  /** A slot whose guest is still at work on the last plug or unplug is busy for a moment; QEMU refuses meanwhile. */
+  /** Tries again while QEMU refuses because the guest still handles the slot's last plug or unplug. */
   async #requestUnplug(id: string): Promise<void> {
-    for (const until = performance.now() + busySlotLimitMs; ; await sleep(busySlotPauseMs)) {
+    for (const until = performance.now() + BUSY_SLOT_LIMIT_MS; ; await sleep(BUSY_SLOT_PAUSE_MS)) {
       try {
         await this.qmp.execute('device_del', { id })
         return
@@ -192,11 +192,11 @@ export class Guest {
   }
 
   /**
-   * Starts the guest again: in order, as its own `reboot` does, or at once, as the reset button does. Resolves when it
+   * Restarts the guest: in order, as its own `reboot` does, or at once, as the reset button does. Resolves when it
    * answers. Files that were written to it are gone.
    */
   async reboot(how: 'in order' | 'at once' = 'in order'): Promise<void> {
-    // QEMU is told to end when a guest restarts, which is what a kernel does after a panic.
+    // QEMU was started to exit on a reset, which is how a panic ends it: for this restart that is changed.
     await this.qmp.execute('set-action', { reboot: 'reset' })
     let isReady = false
     this.#channel.restart(() => {
@@ -205,23 +205,23 @@ export class Guest {
     })
     if (how === 'in order') this.#channel.reboot()
     else await this.qmp.execute('system_reset')
-    await this.vm.waitFor("the restarted guest's hello", rebootLimitMs, () => isReady)
+    await this.vm.waitFor("the restarted guest's hello", REBOOT_LIMIT_MS, () => isReady)
     await this.qmp.execute('set-action', { reboot: 'shutdown' })
   }
 
-  /** Powers the guest off, and ends the device. */
+  /** Powers the guest off, and stops the devices. */
   async close(): Promise<void> {
     this.#isClosing = true
     try {
       if (!this.vm.isRunning) return
       this.#channel.powerOff()
-      await this.vm.waitFor('power-off', powerOffLimitMs, () => !this.vm.isRunning)
+      await this.vm.waitFor('power-off', POWER_OFF_LIMIT_MS, () => !this.vm.isRunning)
     } finally {
       await this.kill()
     }
   }
 
-  /** Ends the guest at once, as a power cut does, and the device. */
+  /** Ends the guest at once, as a power cut does, and stops the devices. */
   async kill(): Promise<void> {
     this.#isClosing = true
     this.vm.kill()
@@ -237,13 +237,13 @@ export class Guest {
   }
 
   async #job(kind: JobKind, head: string, limits: RunLimits, body?: Buffer): Promise<Ending> {
-    const limitMs = limits.timeoutMs ?? defaultLimitMs
+    const limitMs = limits.timeoutMs ?? DEFAULT_LIMIT_MS
     const { id, ended } = this.#channel.job(kind, limitMs, head, body)
     let timer: Timer | undefined
     const hung = new Promise<never>((_, reject) => {
       const say = () =>
         reject(this.vm.failure(`the guest no longer answers; it was asked to ${kind} "${head}"`, 'hang'))
-      if (limitMs > 0) timer = afterMs(limitMs + (limits.graceMs ?? defaultGraceMs), say)
+      if (limitMs > 0) timer = afterMs(limitMs + (limits.graceMs ?? DEFAULT_GRACE_MS), say)
     })
     try {
       return this.#judge(await Promise.race([ended, hung]), kind, head, limitMs)

@@ -36,10 +36,10 @@ enum ending { EXITED, SIGNALLED, TIMED_OUT, STUCK, REFUSED };
 #define CHANNEL_VERSION 1
 #define MAX_PAYLOAD (1u << 20)
 #define MAX_JOBS 64
-/* How long a killed process may take to go before the job is given up: it sits in the kernel. */
+/* How long a killed process may take to end; after that it is stuck in the kernel, and the job is given up. */
 #define KILL_GRACE_MS 2000
 #define PORT_WAIT_MS 10000
-/* What is read after a job's end: more than a pipe holds, yet not for ever if a background process goes on writing. */
+/* How much is read after a job's end: more than a pipe holds, but limited, as a background process may go on writing. */
 #define MAX_ROUNDS 64
 
 struct frame {
@@ -56,7 +56,7 @@ struct job {
 
 static struct job jobs[MAX_JOBS];
 static int port = -1;
-/* The port's virtio device: a path that ends in its name. */
+/* The path of the port's virtio device; it ends in the device's name. */
 static char port_device[256];
 static pid_t shell_pid;
 static char command_line[4096];
@@ -82,7 +82,7 @@ static void power_off(void)
 	end_machine(RB_POWER_OFF);
 }
 
-/* PID 1 has nobody to report to but the console, and nothing to do afterwards. */
+/* A fatal error of PID 1: says so on the console, and powers off. */
 static void die(const char *format, ...)
 {
 	va_list args;
@@ -108,7 +108,7 @@ static void mount_all(void)
 
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		mkdir(mounts[i].path, 0755);
-		/* A kernel of one's own may lack some; the console says which. */
+		/* The user's kernel may lack some; the console says which. */
 		if (mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, NULL) && errno != EBUSY)
 			fprintf(stderr, "lab init: no %s on %s: %s\n", mounts[i].type, mounts[i].path, strerror(errno));
 	}
@@ -143,7 +143,7 @@ static const char *option(const char *name, char *value, size_t size)
 	return NULL;
 }
 
-/* Opens the port with our name, and keeps that of its device; -1 if it is not there, or the host is not. */
+/* Opens the port with our name and stores its device's path; -1 if the port is not there, or the host is not connected. */
 static int open_port(void)
 {
 	const char *folder = "/sys/class/virtio-ports";
@@ -178,7 +178,7 @@ static int open_port(void)
 	return fd;
 }
 
-/* Waits for the port, and for the host on it. */
+/* Waits for the port, and for the host to connect to it. */
 static void connect_port(void)
 {
 	int64_t give_up = now_ms() + PORT_WAIT_MS;
@@ -197,8 +197,8 @@ static void write_file(const char *path, const char *text)
 }
 
 /*
- * The host seems to be gone: for good, or because of a suspend. Linux 7.3 asks QEMU for the state of the port before it
- * can take the answer (virtio_console.c:virtcons_restore), so the port stays dead. Binding its driver again asks anew.
+ * The host seems to be gone: really, or after a suspend. On resume Linux 7.3 asks QEMU for the state of the port before it
+ * can take the answer (virtio_console.c:virtcons_restore), so the port stays dead. Rebinding its driver asks again.
  */
 static void reconnect(void)
 {
@@ -295,7 +295,7 @@ static void become(uint32_t kind, const char *head, const char *body, size_t siz
 			goto failed;
 		_exit(0);
 	}
-	/* One write, as the files of sysfs and debugfs want it; the rest only if the file took part of it. */
+	/* One write, as sysfs and debugfs need it; more only if the file took a part. */
 	do {
 		n = write(fd, body, size);
 		if (n < 0)
@@ -350,7 +350,7 @@ static void start_job(uint32_t kind, uint32_t id, char *payload, uint32_t length
 	free(head);
 }
 
-/* The whole session; or the process alone, if it has not come to make one. */
+/* Kills the whole session, or only the process if it has not called setsid() yet. */
 static void kill_processes(const struct job *job)
 {
 	if (kill(-job->pid, SIGKILL))
@@ -364,7 +364,7 @@ static void kill_job(uint32_t id)
 			kill_processes(&jobs[i]);
 }
 
-/* Takes what a job wrote; the end of a pipe closes it. */
+/* Reads what a job wrote; closes the pipe at its end. */
 static void drain(struct job *job, int which)
 {
 	char buffer[32768];
@@ -387,7 +387,7 @@ static void finish(struct job *job, enum ending ending, uint32_t value)
 	report_done(job->id, ending, value);
 }
 
-/* A job is over when its process is gone and its output is read; a background process may keep the pipe for good. */
+/* A job is over when its process has ended and its output is read. A background process may hold the pipe open for ever. */
 static void settle(struct job *job)
 {
 	int64_t now = now_ms();
@@ -524,7 +524,7 @@ int main(void)
 
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
-	/* What busybox's halt, poweroff and reboot send; the kernel's own orderly_poweroff() runs one of them. */
+	/* Signals of busybox's halt, poweroff and reboot; the kernel's orderly_poweroff() runs one of them. */
 	sigaddset(&mask, SIGUSR1);
 	sigaddset(&mask, SIGUSR2);
 	sigaddset(&mask, SIGTERM);

@@ -1,4 +1,4 @@
-# Functions for the guest files of scenarios; each prints what it finds, or fails. Sourced before the scenario's own.
+# Functions for scenarios' guest files, sourced before them. Each prints what it finds, or fails.
 
 SCMI_VIRTIO=/sys/bus/virtio/drivers/scmi-virtio
 TRANSPORT=/sys/bus/platform/drivers/scmi_virtio_transport
@@ -14,15 +14,15 @@ bound_to() {
 	return 0
 }
 
-# The SCMI devices on the virtio bus that have a driver, the SCMI nodes that have a transport, the SCMI instances.
+# SCMI devices on the virtio bus with a driver; SCMI nodes with a transport; SCMI instances.
 virtio_devices() { bound_to $SCMI_VIRTIO; }
 transports() { bound_to $TRANSPORT; }
 instances() { bound_to $CORE; }
 
-# All SCMI devices on the virtio bus, bound or not; they have the id 32.
+# All SCMI devices (id 32) on the virtio bus, bound or not.
 scmi_devices() { grep -l 0x0020 /sys/bus/virtio/devices/*/device | cut -d/ -f6; }
 
-# The drivers that are bound to SCMI devices, which are the protocols of instances.
+# The drivers that are bound to devices on the SCMI bus; a device there is one protocol of an instance.
 clients() {
 	for driver in /sys/bus/scmi_protocol/devices/*/driver; do
 		[ -e "$driver" ] && basename "$(readlink "$driver")"
@@ -30,23 +30,23 @@ clients() {
 	return 0
 }
 
-# The devices that wait for another, by name.
+# The names of devices whose probe is deferred.
 deferred() { cut -f1 /sys/kernel/debug/devices_deferred; }
 
-# The nodes that wait for a device. Before Linux 7.2 the virtio driver brings the transport's along when it has a
-# device (virtio.c:scmi_vio_probe), so that there is nobody to wait until then.
+# The nodes that wait for a device. Before Linux 7.2 the virtio driver registers the transport's driver when it has a
+# device (virtio.c:scmi_vio_probe): until then nothing waits.
 waiting() { if [ -e $TRANSPORT ]; then deferred; else echo "no driver waits"; fi; }
 
-# What binds and unbinds a driver: bind FOLDER DEVICE
+# Binds and unbinds a driver: bind FOLDER DEVICE
 bind() { echo "$2" >"$1/bind"; }
 unbind() { echo "$2" >"$1/unbind"; }
 
-# The same by name of the driver; the core's has no such files, but the bus looks for one that wants the device.
+# The same by the driver's name. The core's driver has no bind file: the bus is asked to find a driver for the device.
 bind_virtio() { bind $SCMI_VIRTIO "$(scmi_devices | head -n 1)"; }
 unbind_virtio() { unbind $SCMI_VIRTIO "$(scmi_devices | head -n 1)"; }
 bind_transport() { bind $TRANSPORT "${1:-$NODE}"; }
 unbind_transport() { unbind $TRANSPORT "${1:-$NODE}"; }
-# Has the bus probe the node's transport, which then is bound or waits; the bind file would not have it wait.
+# Asks the bus to probe the node's transport, which is then bound or deferred; the bind file would not defer it.
 probe_transport() {
 	echo $NODE >/sys/bus/platform/drivers_probe 2>/dev/null
 	[ -e $TRANSPORT/$NODE ] || deferred | grep -qx $NODE
@@ -79,8 +79,8 @@ load_modules() {
 answer() { scmi-raw -w 1000 0x10 0x0 2>&1 | head -n 1; }
 answers() { answer | grep -q '^status 0 '; }
 
-# The same, but tries again for a while, more and more rarely, as others want the processor. It is short, as some kernels
-# never get there, and longer where all is slow.
+# The same, repeated for a while at growing intervals, as others need the processor. It gives up soon, because some
+# kernels never answer, and later where everything is slow.
 answer_soon() {
 	give_up=$(($(uptime_s) + 3 * ${PATIENCE:-1}))
 	tenths=1
@@ -92,8 +92,8 @@ answer_soon() {
 }
 uptime_s() { cut -d. -f1 /proc/uptime; }
 
-# One step of unbinding (-) and binding (+) the virtio driver (v), the transport's (t) and the core's (c). What is so
-# already is passed over: before Linux 7.2 the transport's driver comes and goes with the virtio driver.
+# One step: unbinds (-) or binds (+) the driver of the virtio device (v), the transport (t) or the core (c). A step that is
+# already done is skipped: before Linux 7.2 the transport's driver comes and goes with the virtio driver.
 step() {
 	case $1 in
 	-v) unbind_virtio ;;
@@ -105,7 +105,7 @@ step() {
 }
 steps() { for step in "$@"; do step "$step" || return; done; }
 
-# Takes steps so many times, as long as SCMI answers after each; prints how often it did: rounds NUMBER STEP...
+# Repeats steps NUMBER times, as long as SCMI answers after each round; prints the rounds: rounds NUMBER STEP...
 rounds() {
 	rounds=$1
 	answered=0
@@ -136,8 +136,8 @@ unload_parts() { for part in "$@"; do unload "$part" || return; done; }
 # The modules of SCMI that are loaded.
 loaded() { lsmod | grep -oE '^(clk_)?scmi[^ ]*' | sort; return 0; }
 
-# Lets kmemleak look at all memory: twice, as what it finds may be on its way from one place to another, and late enough
-# for the youngest objects.
+# Scans for leaks with kmemleak: twice, as a pointer may be moved during a scan, and late enough for the youngest
+# objects to count.
 scan_for_leaks() {
 	echo scan >/sys/kernel/debug/kmemleak
 	sleep 6
@@ -145,20 +145,20 @@ scan_for_leaks() {
 }
 leaks() { cat /sys/kernel/debug/kmemleak; }
 
-# The value of the sensor that runner/readings.ts tells of, or the error's text. One read: cat would try again.
+# Reads the sensor of runner/readings.ts once: its value, or the error's text. cat would read again after an error.
 reading() { dd if="$(echo /sys/class/hwmon/hwmon*/in0_input)" count=1 status=none 2>&1 | sed 's/.*: //'; }
 
-# Reads the sensor in the background; prints what was read when it is over.
+# Reads the sensor in the background; end_reading prints the result.
 start_reading() {
 	{ reading >/tmp/reading; echo over >/tmp/over; } >/dev/null 2>&1 &
 }
 end_reading() { wait_for 200 [ -e /tmp/over ] && cat /tmp/reading; }
 
-# Sends Base's PROTOCOL_VERSION with a token, in the background; asked prints what came of it.
+# Sends Base's PROTOCOL_VERSION with a token, in the background; asked prints the result.
 ask() { scmi-raw -t "$1" 0x10 0x0 >/tmp/asked 2>&1 & }
 asked() { wait_for 100 [ -s /tmp/asked ] && cat /tmp/asked; }
 
-# The last line that fits an extended regular expression in the kernel's log since the scenario's last step, if there is one.
+# The last line in the kernel's log since the scenario's last step that matches an extended regular expression.
 said() { dmesg | sed -n 'H; /lab: /h; ${x; p}' | grep -E "$1" | tail -n 1; }
 
 # What the core knows of the platform: PROTOCOL VENDOR/SUB_VENDOR IMPLEMENTATION.
@@ -167,15 +167,14 @@ identity() {
 	echo "$(cat "$known/protocol_version") $(cat "$known/vendor_id")/$(cat "$known/sub_vendor_id") $(cat "$known/firmware_version")"
 }
 
-# Runs scmi-storm in the background, and waits until it sends: start_storm SENDERS MS FILE; end_storm prints what came
-# of it.
+# Runs scmi-storm in the background, and waits until it sends: start_storm SENDERS MS FILE; end_storm prints the result.
 start_storm() {
 	{ scmi-storm "$1" "$2" "$3" >/tmp/storm 2>&1; echo over >/tmp/storm-over; } >/dev/null 2>&1 &
 	wait_for 100 [ -s /tmp/storm ]
 }
 end_storm() { wait_for 900 [ -e /tmp/storm-over ] && cat /tmp/storm; }
 
-# Reads the sensor, over and over, in the background until a storm is over; prints each kind of reading there was.
+# Reads the sensor repeatedly in the background until a storm is over; prints the different results.
 start_readings() {
 	{ while reading; [ ! -e /tmp/storm-over ]; do :; done >/tmp/readings; echo over >/tmp/readings-over; } >/dev/null 2>&1 &
 }

@@ -1,19 +1,19 @@
-/** The modules a guest gets: those that were built with its kernel, and the lab's consumer module. None is loaded. */
+/** The modules that a guest gets: those built with its kernel, and the lab's consumer module. None is loaded. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { consumerModule, guestConsumerModule } from './consumers.js'
+import { CONSUMER_MODULE, GUEST_CONSUMER_MODULE } from './consumers.js'
 import type { GuestFile } from './image.js'
 
-/** Where modules are: below the folder of the kernel's Image as in the guest. */
-export const modulesFolder = join('lib', 'modules')
+/** The modules' folder, below the folder of the Image and below the guest's root. */
+export const MODULES_FOLDER = join('lib', 'modules')
 
-/** What is beside the kernel's Image. */
+/** The module files beside a kernel's Image. */
 export function moduleFiles(kernel: string): GuestFile[] {
   const home = dirname(kernel)
   const file = (from: string, path: string): GuestFile => ({ path, content: readFileSync(from) })
-  const consumer = join(home, consumerModule)
-  const consumers = existsSync(consumer) ? [file(consumer, guestConsumerModule)] : []
-  const folder = join(home, modulesFolder)
+  const consumer = join(home, CONSUMER_MODULE)
+  const consumers = existsSync(consumer) ? [file(consumer, GUEST_CONSUMER_MODULE)] : []
+  const folder = join(home, MODULES_FOLDER)
   if (!existsSync(folder)) return consumers
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   const paths = names.map(name => join(folder, name)).filter(path => statSync(path).isFile())

@@ -3,8 +3,8 @@
  *
  *   queue-size /sys/bus/pci/devices/0000:01:00.0 4 8      queue 0 has 4 descriptors, queue 1 has 8
  *
- * QEMU has no option for it, but a driver may write less than the maximum to queue_size (virtio 1.3 §4.1.4.3.2), and
- * Linux takes what it finds there. It holds until the device is reset.
+ * QEMU has no option for this. But a driver may write less than the maximum to queue_size (virtio 1.3 §4.1.4.3.2), and
+ * Linux uses the size that it finds there. A reset of the device undoes it.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What programs share that send commands through the kernel's raw mode. */
+/* Shared by the programs that send commands through the kernel's raw mode. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@ static void fail(const char *what)
 }
 
 /*
- * The kernel has a transfer back only when its worker has seen the answer (raw_mode.c), which on a busy machine is after
- * we have: while it has none left it says ENOMEM or EBUSY.
+ * A transfer is free again when the kernel's worker has seen the reply (raw_mode.c); on a busy machine we read the reply
+ * earlier. While no transfer is free, a write fails with ENOMEM or EBUSY: try again.
  */
 static void send_message(int fd, const void *message, ssize_t size)
 {

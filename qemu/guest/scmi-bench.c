@@ -1,12 +1,12 @@
 /*
- * scmi-bench: does the same thing over and over in several processes at once, for a while, and says how long it took.
+ * scmi-bench: repeats one operation in several processes at once for a given time, and prints how long it takes.
  *
  *   scmi-bench 2000 4 /sys/class/hwmon/hwmon0/temp1_input   4 processes read a file for 2000 ms
  *   scmi-bench 2000 4 raw 0x10 0x0                          4 processes send an SCMI command through the raw mode
  *
- * Prints "count N ns N mean N p50 N p99 N max N": how often it was done, how long all of that took, and how long once, in
- * nanoseconds; percentiles are at most 1/16 too long. In the raw mode all processes share one queue of answers
- * (raw_mode.c): each waits for as many answers as it sent commands, whosever they are.
+ * Prints "count N ns N mean N p50 N p99 N max N": the number of operations, the total time, and the time of one, in
+ * nanoseconds; percentiles are at most 1/16 high. In the raw mode all processes share one queue of replies
+ * (raw_mode.c): each waits for as many replies as it sent commands, no matter whose they are.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,12 +27,12 @@
 #define MAX_PROCESSES 8
 #define MAX_WORDS 8
 #define TOKENS 1024
-/* Buckets: each doubling has STEPS. */
+/* The histogram has STEPS buckets per power of two. */
 #define STEP_BITS 4
 #define STEPS (1 << STEP_BITS)
 #define BUCKETS ((64 - STEP_BITS) * STEPS)
 
-/* What a process found; shared with the parent. */
+/* The results of a process, in memory shared with the parent. */
 struct found {
 	uint64_t count, sum_ns, max_ns, end_ns;
 	uint64_t buckets[BUCKETS];
@@ -61,7 +61,7 @@ static int bucket_of(uint64_t ns)
 	return (octave - STEP_BITS) * STEPS + (ns >> (octave - STEP_BITS));
 }
 
-/* The longest time that counts in a bucket. */
+/* The upper bound of a bucket. */
 static uint64_t bucket_end(int bucket)
 {
 	int octave;
@@ -81,7 +81,7 @@ static int open_file(const char *name, int flags)
 	return fd;
 }
 
-/* Opens it anew, as people's programs do, and as files of debugfs want it: then the driver is asked again. */
+/* Opens the file anew for each read: programs do so, and files of debugfs ask the driver only then. */
 static void read_file(void)
 {
 	char text[256];
@@ -92,7 +92,7 @@ static void read_file(void)
 	close(fd);
 }
 
-/* Sends the command with a token, and takes an answer. `to` and `from` differ: scenario load/one-file. */
+/* Sends the command with a token, and reads a reply. `to` and `from` are two files because of load/one-file. */
 static void exchange(int to, int from, uint32_t token)
 {
 	struct pollfd waiting = { from, POLLIN, 0 };
@@ -111,12 +111,12 @@ static void exchange(int to, int from, uint32_t token)
 		errno = EPROTO;
 		fail("an answer without SUCCESS");
 	}
-	/* The kernel marks its end with an empty read. */
+	/* The kernel marks the end of a message with an empty read. */
 	if (read(from, &end, 1) != 0)
 		fail("an answer that is too long");
 }
 
-/* One after another, until the time is over. The first one, before, is not counted. */
+/* Repeats the operation until the time is over. A first one, before the time starts, is not counted. */
 static void work(struct found *found, int process, int processes, uint64_t start_ns, uint64_t until_ns)
 {
 	uint32_t first = TOKENS / processes * process, tokens = TOKENS / processes;
@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 	found = mmap(NULL, processes * sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (found == MAP_FAILED)
 		fail("memory");
-	/* When all have begun, and have done it once. */
+	/* Starts the time when every process has done its first operation. */
 	start_ns = now_ns() + processes * 50000000ull;
 	for (int process = 0; process < processes; process++)
 		if (fork() == 0)

@@ -4,7 +4,7 @@
  *   scmi-raw 0x10 0x0                  Base, PROTOCOL_VERSION
  *   scmi-raw 0x14 0x5 0 2 100000000 0  Clock, RATE_SET: clock_id, flags, rate low and high
  *
- * It knows the header, the status codes and the debugfs files; what words mean is the caller's business.
+ * It knows the header, the status codes and the debugfs files, but not what the words of a message mean.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -22,7 +22,7 @@
 #define RAW "/sys/kernel/debug/scmi/0/raw/"
 #define MAX_MESSAGE 4096
 
-/* Types of messages that come. */
+/* Types of messages from the platform. */
 enum { DELAYED = 2, NOTIFICATION = 3 };
 
 static const char help[] =
@@ -89,7 +89,7 @@ static void print_words(const uint8_t *bytes, size_t size)
 	}
 }
 
-/* Prints one message; returns its SCMI status, or 0 for a notification, which has none, and sets its type. */
+/* Prints one message and stores its type; returns its SCMI status, 0 for a notification, which has none. */
 static int print_message(const uint8_t *bytes, size_t size, int text, uint32_t *type)
 {
 	uint32_t header;
@@ -115,7 +115,7 @@ static int print_message(const uint8_t *bytes, size_t size, int text, uint32_t *
 	return status;
 }
 
-/* Waits for one message and reads it to its end: the kernel marks that with an empty read. */
+/* Waits for one message and reads it to its end, which the kernel marks with an empty read. */
 static int take(int fd, int wait_ms, int text, uint32_t *type)
 {
 	uint8_t bytes[MAX_MESSAGE];
@@ -192,8 +192,8 @@ int main(int argc, char **argv)
 		fail("sending", strerror(errno));
 	status = take(fd, wait_ms, text, &came);
 	/*
-	 * The two come through two queues, whose interrupts have no order: a busy guest may see the delayed response first.
-	 * The kernel then drops the response (driver.c:scmi_msg_response_validate).
+	 * Response and delayed response come through two queues, whose interrupts are not ordered: a busy guest may see the
+	 * delayed response first. The kernel then drops the response (driver.c:scmi_msg_response_validate).
 	 */
 	if (async && status == 0 && came != DELAYED)
 		status = take(fd, wait_ms, text, &came);

@@ -1,14 +1,14 @@
 /*
- * scmi-storm: sends SCMI commands from several processes at once through the kernel's raw mode, for a while, and compares
- * every answer with the one that its command got before, when it was alone.
+ * scmi-storm: sends SCMI commands from several processes at once through the kernel's raw mode for a given time, and
+ * compares every reply with the one that the same command got when nothing else was sent.
  *
  *   scmi-storm 4 1500                 4 senders, 1500 ms
- *   scmi-storm 4 1500 message_poll    the same, through the file by which the kernel polls for answers
+ *   scmi-storm 4 1500 message_poll    the same, through the file for which the kernel polls for replies
  *
- * Says that it begins, then "sent answered refused wrong lost stray": commands that were sent, those with the right
- * answer, with another status, with another content, without an answer, and answers that nobody waited for; then the
- * bytes of the first answers that were wrong or stray, and what they should have been. All senders share one queue of
- * answers (raw_mode.c), so the parent takes them and tells the sender whose token it is.
+ * Prints a line when it begins, then "sent answered refused wrong lost stray": commands sent; replies that were right, that
+ * had another status, that had other content; commands without a reply; replies that no command waited for. Then come
+ * the bytes of the first wrong or stray replies, and the right ones. All senders share one queue of replies
+ * (raw_mode.c), so the parent reads them and wakes the sender that the token belongs to.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,7 +32,7 @@
 #define MAX_ANSWER 256
 #define MAX_SURPRISES 4
 
-/* Of Base: version, attributes, attributes of message 1, vendor, sub-vendor, implementation, agent 0. */
+/* Commands of Base: version, attributes, attributes of message 1, vendor, sub-vendor, implementation, agent 0. */
 static const struct {
 	uint8_t message;
 	int words;
@@ -47,16 +47,16 @@ struct answer {
 	ssize_t size;
 };
 
-/* What the senders and the parent share. */
+/* Memory that senders and parent share. */
 static struct shared {
-	/* By token: the command under way, from 1; 0 if there is none. */
+	/* By token: the number of the command in flight, from 1; 0 if there is none. */
 	uint8_t under_way[TOKENS];
 	unsigned long sent[MAX_SENDERS], lost[MAX_SENDERS];
 } *shared;
 
 static struct answer right[sizeof(commands) / sizeof(commands[0])];
 
-/* The file that commands are sent through; answers come from any. */
+/* The file that commands are written to; replies can be read from any. */
 static const char *file = "message";
 
 static long now_ms(void)
@@ -87,7 +87,7 @@ static void send_command(int fd, int command, uint32_t token)
 	send_message(fd, message, size);
 }
 
-/* Takes an answer, if one comes in time. */
+/* Reads a reply, if one comes in time. */
 static int take(int fd, struct answer *answer, int wait_ms)
 {
 	struct pollfd waiting = { fd, POLLIN, 0 };
@@ -98,7 +98,7 @@ static int take(int fd, struct answer *answer, int wait_ms)
 	answer->size = read(fd, answer->bytes, sizeof(answer->bytes));
 	if (answer->size < 8)
 		fail("an answer without a status");
-	/* The kernel marks its end with an empty read. */
+	/* The kernel marks the end of a message with an empty read. */
 	if (read(fd, &end, 1) != 0)
 		fail("an answer that is too long");
 	return 1;
@@ -113,9 +113,10 @@ static uint32_t header_of(const struct answer *answer)
 }
 
 /*
- * What each command gets while it is alone. It is sent through another file than that it is read from: Linux would send
- * what it sent before, as reading moves the position at which a write puts the message (scenario load/one-file). The
- * tokens are those that the senders come to last, as the kernel may have them a while longer (load/token-in-use).
+ * The reply to each command when nothing else is in flight. Commands are written to one file and replies read from
+ * another: through a single file Linux would send the previous command again, as a read moves the position at which a
+ * write stores the message (scenario load/one-file). The tokens are those that senders use last, because the kernel may
+ * hold a token for a while longer (load/token-in-use).
  */
 static void learn(int fd)
 {
@@ -129,7 +130,7 @@ static void learn(int fd)
 	close(to);
 }
 
-/* One command after another, until the time is over; each sender has tokens of its own. */
+/* Sends one command after another until the time is over; each sender has its own tokens. */
 static void run_sender(int sender, int senders, int told, long until)
 {
 	uint32_t first = TOKENS / senders * sender, count = TOKENS / senders;
@@ -152,7 +153,7 @@ static void run_sender(int sender, int senders, int told, long until)
 	exit(0);
 }
 
-/* Starts a sender; returns the pipe by which it is told that it has its answer. */
+/* Starts a sender; returns the pipe that tells it that its reply is there. */
 static int start_sender(int sender, int senders, long until)
 {
 	int ends[2];
@@ -165,12 +166,12 @@ static int start_sender(int sender, int senders, long until)
 	return ends[1];
 }
 
-/* What all senders together got. */
+/* Totals of all senders. */
 static struct counts {
 	unsigned long answered, refused, wrong, stray;
 } counts;
 
-/* The first answers that were not right, told at the end: the counts come first. */
+/* The first wrong or stray replies, printed after the counts. */
 static struct surprise {
 	struct answer got, expected;
 	const char *what;
@@ -201,7 +202,7 @@ static void print_surprises(void)
 	}
 }
 
-/* Compares an answer; returns the token of the command that has it now, or -1. */
+/* Compares a reply; returns the token of its command, or -1. */
 static int judge(const struct answer *answer)
 {
 	uint32_t header = header_of(answer), token = header >> 18;
@@ -224,7 +225,7 @@ static int judge(const struct answer *answer)
 	return token;
 }
 
-/* The senders that have ended. A sender that failed has said why. */
+/* Collects the senders that have ended. A sender that failed has printed why. */
 static int ended(void)
 {
 	int status, count = 0;
@@ -266,7 +267,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	fd = open_raw("message");
 	learn(fd);
-	/* Whoever waits for the storm to begin sees this. */
+	/* lab.sh waits for this line. */
 	puts("knows the answers");
 	fflush(stdout);
 	until = now_ms() + ms;
@@ -281,7 +282,7 @@ int main(int argc, char **argv)
 			continue;
 		}
 		token = judge(&answer);
-		/* One that has given up and ended counts it as lost. */
+		/* A sender that gave up and ended has counted it as lost. */
 		if (token >= 0 && write(tell[token / (TOKENS / senders) % senders], "", 1) != 1 && errno != EPIPE)
 			fail("telling a sender");
 	}

@@ -1,10 +1,10 @@
-/** What the guest's own interfaces show of the platform: the clock tree, hwmon, IIO. Values in plain units. */
+/** The platform as the guest's own interfaces show it: clock tree, hwmon, IIO. Values are in base units. */
 import type { Guest } from './guest.js'
 
 export interface GuestClock {
   name: string
   rateHz: number
-  /** How many users in the guest have it switched on. */
+  /** Users in the guest that have enabled it. */
   enableCount: number
 }
 
@@ -57,7 +57,7 @@ export async function readIio(guest: Guest): Promise<GuestReading[]> {
   }))
 }
 
-/** What the kernel says about SCMI, debug messages left out. Levels are syslog's: 3 and below are errors, 4 warnings. */
+/** The kernel's messages about SCMI, without debug messages. Levels are syslog's: 3 and below are errors, 4 is a warning. */
 export async function scmiLog(guest: Guest): Promise<{ level: number; text: string }[]> {
   const log = await guest.check('dmesg -r')
   return [...log.matchAll(/^<(\d+)>(.*)$/gm)]

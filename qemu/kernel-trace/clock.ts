@@ -1,19 +1,19 @@
 /**
- * How far the guest's clock is from the host's. Both run at one rate, and what happened in both worlds says how they lie:
- * a command arrives at the device after the guest's kernel began its transfer, and before that had the response. Each such
- * pair is an interval that the difference lies in, and so does their intersection: some tens of microseconds, half of which
- * is the error. Times are nanoseconds.
+ * The difference between the guest's clock and the host's, which run at the same rate. A command arrives at the device
+ * after the guest's kernel began the transfer, and before the kernel had the response: an interval that contains the
+ * difference. The intersection of many such intervals is some tens of microseconds wide; the error is at most half of
+ * that. Times are in nanoseconds.
  */
 import type { ClockPair } from '../../src/trace/events.js'
 
-/** Trace text has microseconds, cut off. */
+/** Times in the trace's text are cut to microseconds. */
 const RESOLUTION_NS = 1000
 
 export class GuestClock {
-  /** Bounds of host time less guest time. */
+  /** Bounds of host time minus guest time. */
   #low = Number.NEGATIVE_INFINITY
   #high = Number.POSITIVE_INFINITY
-  /** Times that the guest's clock was found to have stood still, as it does while the guest is suspended. */
+  /** How often the guest's clock was found to have stopped, as it does while the guest is suspended. */
   jumps = 0
 
   /** The guest's `guestNs` lies between two times of the host. */
@@ -26,7 +26,7 @@ export class GuestClock {
     this.#narrow(hostNs - toNs - RESOLUTION_NS, hostNs - fromNs)
   }
 
-  /** Whether the host's time can be between two times of the guest. */
+  /** Whether the host's time `hostNs` can lie between two times of the guest. */
   canBeWithin(fromNs: number, toNs: number, hostNs: number): boolean {
     return hostNs >= fromNs + this.#low && hostNs <= toNs + RESOLUTION_NS + this.#high
   }
@@ -49,7 +49,7 @@ export class GuestClock {
     return { guestNs, hostNs: guestNs + this.offsetNs, errorNs: this.errorNs }
   }
 
-  /** What contradicts all that was known is right: the guest's clock has stood still since. */
+  /** An observation outside the interval means that the guest's clock has stopped meanwhile: start again from it. */
   #narrow(low: number, high: number): void {
     const [narrowLow, narrowHigh] = [Math.max(this.#low, low), Math.min(this.#high, high)]
     const isPossible = narrowLow <= narrowHigh

@@ -2,23 +2,23 @@
 
 export interface TraceLine {
   task: string
-  /** By the clock that the trace was told to use. */
+  /** Time by the trace's clock. */
   timeNs: number
   name: string
-  /** What follows the name. */
+  /** The text after the name. */
   text: string
 }
 
 const LINE = /^\s*(.+)-\d+\s+(?:\(.*?\)\s+)?\[\d+\]\s+\S+\s+(\d+)\.(\d{6}): (\w+): ?(.*)$/
 
-/** What a line says; undefined if it is no event, such as that of lost ones. */
+/** Parses a line; undefined if it is no event, for example a line about lost events. */
 export function parseLine(line: string): TraceLine | undefined {
   const [, task, seconds, micros, name, text] = LINE.exec(line) ?? []
   if (task === undefined || name === undefined || text === undefined) return undefined
   return { task, timeNs: Number(seconds) * 1e9 + Number(micros) * 1e3, name, text }
 }
 
-/** `pt=10 msg_id=00` by name, as text. */
+/** The values of `pt=10 msg_id=00`, by name. */
 export function fieldsOf(text: string): Record<string, string> {
   return Object.fromEntries([...text.matchAll(/(\w+)[=:](\S*)/g)].map(([, name, value]) => [name, value]))
 }
@@ -27,10 +27,10 @@ export function fieldsOf(text: string): Record<string, string> {
 export interface Transfer {
   protocolId: number
   messageId: number
-  /** As it is in the message's header. */
+  /** As in the message's header. */
   token: number
   beganNs: number
-  /** When the response was received, in an interrupt; undefined: never. */
+  /** When the interrupt handler received the response; undefined: never. */
   receivedNs: number | undefined
   endedNs: number
   fields: Record<string, string>
@@ -48,10 +48,10 @@ const TOKEN_MASK = 0x3ff
 
 /** Puts transfers together from the events of the system `scmi`. */
 export class Transfers {
-  /** By transfer_id: those that have begun. */
+  /** Transfers that have begun, by transfer_id. */
   readonly #open = new Map<string, Transfer>()
 
-  /** The transfer that a line ends, or what else it tells; undefined for the beginning of one. */
+  /** The transfer that a line ends, or another event; undefined for the beginning of a transfer. */
   take({ name, text, timeNs, task }: TraceLine): Transfer | Instant | undefined {
     const fields = fieldsOf(text)
     const protocolId = Number.parseInt(fields.pt ?? '', 16)

@@ -1,28 +1,28 @@
 /**
- * The guest's own view in a trace: follows the kernel's `scmi:*` events from the guest's trace_pipe, and gives them to the
- * trace that the device records, on one time line with its messages.
+ * The kernel's events in the device's trace: reads `scmi:*` events from the guest's trace_pipe, converts their times to the
+ * host's clock, and writes them to the trace that the device records.
  */
 import { MessageDecoder } from '../../src/observe/messages.js'
 import type { TapRecords } from '../../src/observe/tap-records.js'
 import { monotonicUs } from '../../src/platform/core/time.js'
 import type { KernelEvent } from '../../src/trace/events.js'
 import { COMMAND, HEADER_SIZE, packHeader } from '../../src/wire/header.js'
-import type { Device } from '../devices/device.js'
+import type { Server } from '../devices/device.js'
 import type { Channel } from '../guest/channel.js'
 import { WorkError } from '../support/errors.js'
 import { GuestClock } from './clock.js'
 import { type Instant, isTransfer, parseLine, type TraceLine, type Transfer, Transfers } from './events.js'
 
-/** Words for the kernel's command line: every SCMI event from the first on, by a clock that nobody sets. */
-export const kernelTraceWords = ['trace_event=scmi', 'trace_clock=mono', 'trace_buf_size=4M']
+/** Words for the kernel's command line: all SCMI events from boot on, by a clock that is never set. */
+export const KERNEL_TRACE_WORDS = ['trace_event=scmi', 'trace_clock=mono', 'trace_buf_size=4M']
 
 const TRACEFS = '/sys/kernel/tracing'
 const MARK = 'lab-clock'
 const MARK_EVERY_MS = 5000
-/** Long enough for the device's side of a command to be known, which is a few milliseconds late. */
+/** Delay after which the device's record of a command is there; it comes a few milliseconds late. */
 const WRITE_EVERY_MS = 200
 const JOB_LIMIT_MS = 10_000
-/** Of one header: tokens come again. */
+/** Arrivals kept per header; more than one, because tokens are reused. */
 const ARRIVALS_MAX = 16
 
 const nowNs = (): number => Math.round(monotonicUs() * 1000)
@@ -34,44 +34,44 @@ interface Command {
 }
 
 export class KernelTrace {
-  readonly #device: Device
+  readonly #server: Server
   readonly #decoder: MessageDecoder
   readonly #clock = new GuestClock()
   readonly #transfers = new Transfers()
-  /** By header: arrivals of commands that no transfer has claimed. */
+  /** Arrivals of commands that are not matched with a transfer yet, by header. */
   readonly #arrivals = new Map<number, number[]>()
   readonly #unlisten: () => void
   readonly #timers: NodeJS.Timeout[] = []
-  /** By number: when a mark was asked for, and when it was there. */
+  /** Marks by number: when one was requested, and when the guest had written it. */
   readonly #marks = new Map<string, { fromNs: number; toNs: number }>()
   #fresh: (Transfer | Instant)[] = []
   #waiting: (Transfer | Instant)[] = []
   #unfinished = ''
   #writtenOffset: number | undefined
-  /** Events in the trace. */
+  /** Events written to the trace. */
   events = 0
 
-  /** Begins to see the device's side. The device records a trace with `withKernel`. */
-  constructor(device: Device) {
-    this.#device = device
-    this.#decoder = new MessageDecoder(device.protocols)
-    this.#unlisten = device.tap.listen(records => this.#see(records))
+  /** Starts to watch the device's messages. The device must record a trace with `withKernel`. */
+  constructor(server: Server) {
+    this.#server = server
+    this.#decoder = new MessageDecoder(server.protocols)
+    this.#unlisten = server.tap.listen(records => this.#see(records))
   }
 
-  /** Half of the interval that the guest's clock is known to lie in, in nanoseconds. */
+  /** The clock's error: half of the interval that contains the difference, in nanoseconds. */
   get errorNs(): number {
     return this.#clock.errorNs
   }
 
-  /** Follows the guest's kernel from its first event on. Throws WorkError if it can't be followed. */
+  /** Reads the kernel's events from the first one on. Throws WorkError if they cannot be read. */
   async follow(channel: Channel): Promise<void> {
     const mount = `mkdir -p ${TRACEFS}; grep -q ' ${TRACEFS} ' /proc/mounts || mount -t tracefs tracefs ${TRACEFS}`
     const test = `[ -d ${TRACEFS}/events/scmi ] || { echo the kernel has no scmi events; exit 1; }`
     const { value, stdout, stderr } = await channel.job('run', JOB_LIMIT_MS, `${mount} && ${test}`).ended
     if (value !== 0) throw new WorkError(`the guest's kernel can't be traced: ${stdout}${stderr}`.trim())
-    // Not cat: busybox's has the kernel move the text from pipe to pipe, and parts of it do not arrive (seen with Linux 7.3).
+    // Not cat: busybox's cat uses sendfile(2) between pipes, which loses parts of the text (seen with Linux 7.3).
     const copy = `exec dd if=${TRACEFS}/trace_pipe bs=4096`
-    // Without a limit: it ends with the guest, and is no failure then.
+    // Without a time limit: it ends with the guest, which is no failure.
     const pipe = channel.job('run', 0, copy, undefined, chunk => this.#read(chunk))
     pipe.ended.catch(() => undefined)
     await this.#mark(channel)
@@ -82,7 +82,7 @@ export class KernelTrace {
     )
   }
 
-  /** Writes what there is. The trace goes on without the kernel. */
+  /** Writes what is left. The trace goes on without the kernel's events. */
   stop(): void {
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
     this.#unlisten()
@@ -102,7 +102,7 @@ export class KernelTrace {
     }
   }
 
-  /** Has the guest write a line into its trace: between asking and hearing that it is done. */
+  /** Has the guest write a mark into its trace: its time lies between the request and the acknowledgement. */
   async #mark(channel: Channel): Promise<void> {
     const id = String(this.#marks.size + 1)
     const mark = { fromNs: nowNs(), toNs: Number.POSITIVE_INFINITY }
@@ -127,17 +127,17 @@ export class KernelTrace {
     if (event) this.#fresh.push(event)
   }
 
-  /** A mark says how the clocks lie, once it is known when it was written. */
+  /** A mark narrows the clocks' difference once both its host times are known. */
   #compare({ text, timeNs }: TraceLine): void {
     const [, id] = new RegExp(`${MARK} (\\d+)`).exec(text) ?? []
     const mark = id === undefined ? undefined : this.#marks.get(id)
     if (mark) this.#clock.between(timeNs, mark.fromNs, Math.min(mark.toNs, nowNs()))
   }
 
-  /** Writes what was fresh the last time: the device's side of it is known by now. */
+  /** Writes the events that were new at the last call: the device's record of them is there by now. */
   #write(): void {
-    this.#device.tap.flush()
-    const { trace } = this.#device
+    this.#server.tap.flush()
+    const { trace } = this.#server
     if (!this.#clock.isKnown || !trace) return
     const ready = this.#waiting
     this.#waiting = this.#fresh
@@ -151,7 +151,7 @@ export class KernelTrace {
     this.events += events.length
   }
 
-  /** The command that a transfer made, which says how the clocks lie. */
+  /** Finds the command of a transfer, and narrows the clocks' difference with it. */
   #commandOf({ protocolId, messageId, token, beganNs, receivedNs }: Transfer): Command | undefined {
     if (receivedNs === undefined) return undefined
     const arrivals = this.#arrivals.get(packHeader(protocolId, messageId, COMMAND, token)) ?? []

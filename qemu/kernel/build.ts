@@ -15,15 +15,15 @@ import {
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
-import { consumerModule, copyConsumerSource } from '../guest/consumers.js'
-import { modulesFolder } from '../guest/modules.js'
+import { CONSUMER_MODULE, copyConsumerSource } from '../guest/consumers.js'
+import { MODULES_FOLDER } from '../guest/modules.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
 import { writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
 import { requireTools, toolsFor } from '../support/tools.js'
-import { type Fragment, type LostOption, lostOptions, parseConfig, plain, readFragments } from './config.js'
+import { type Fragment, type LostOption, lostOptions, PLAIN, parseConfig, readFragments } from './config.js'
 import { buildEnvironment } from './environment.js'
 import { type Explanation, explain, inputsOf, type KernelInputs } from './inputs.js'
 import { type Patch, readPatch } from './patches.js'
@@ -77,7 +77,7 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
     return await withLock(source.lock, { signal: options.signal, onWait }, async lock => {
       const finished = readKernel(home)
       if (finished) return tell(finished, progress)
-      const objects = variant === plain ? 'objects' : `objects-${variant}`
+      const objects = variant === PLAIN ? 'objects' : `objects-${variant}`
       const jobs = request.jobs ?? availableParallelism()
       const job = { ...work, source, patches, variant, fragments, made, objects, home, lock, jobs }
       return tell(await build(job), progress)
@@ -102,7 +102,7 @@ export async function explainKernel(request: KernelRequest, options: BuildOption
 /** Reads all that goes into the kernel. */
 async function prepare(request: KernelRequest, { signal }: BuildOptions, progress: Progress) {
   const patches = (request.patches ?? []).map(readPatch)
-  const variant = request.variant ?? plain
+  const variant = request.variant ?? PLAIN
   const fragments = readFragments(variant, request.fragments ?? [])
   requireTools('compiler')
   const work = { signal, progress }
@@ -132,7 +132,7 @@ function readKernel(home: string): Kernel | undefined {
   const record = join(home, 'build.json')
   if (!existsSync(record)) return undefined
   const { source, seconds, lost } = JSON.parse(readFileSync(record, 'utf8'))
-  const hasConsumers = existsSync(join(home, consumerModule))
+  const hasConsumers = existsSync(join(home, CONSUMER_MODULE))
   return {
     image: join(home, 'Image'),
     config: join(home, 'config'),
@@ -173,7 +173,7 @@ async function build(job: BuildJob): Promise<Kernel> {
     if (options.get('CONFIG_DEBUG_INFO') === 'y')
       copyFileSync(join(prepared.objects, 'vmlinux'), join(partial, 'vmlinux'))
     if (hasModules) await installModules(job, prepared, partial, log)
-    if (consumers) copyFileSync(consumers, join(partial, consumerModule))
+    if (consumers) copyFileSync(consumers, join(partial, CONSUMER_MODULE))
     renameSync(log, join(partial, 'build.log'))
     const seconds = Math.round((Date.now() - began) / 1000)
     const record = {
@@ -268,8 +268,8 @@ async function installModules(
 ): Promise<void> {
   const where = [`INSTALL_MOD_PATH=${home}`, 'INSTALL_MOD_STRIP=1']
   await make(job, objects, ['-C', tree, `O=${objects}`, ...where, 'modules_install'], log)
-  for (const name of readdirSync(join(home, modulesFolder))) {
-    rmSync(join(home, modulesFolder, name, 'build'), { force: true })
+  for (const name of readdirSync(join(home, MODULES_FOLDER))) {
+    rmSync(join(home, MODULES_FOLDER, name, 'build'), { force: true })
   }
 }
 
@@ -294,7 +294,7 @@ async function compileConsumers(
     if (!hasModules) rmSync(join(objects, 'Module.symvers'), { force: true })
     const symbols = hasModules ? [] : [`KBUILD_EXTRA_SYMBOLS=${join(objects, 'vmlinux.symvers')}`]
     await make(job, objects, [...base, `M=${folder}`, ...symbols, 'modules'], log)
-    return join(folder, consumerModule)
+    return join(folder, CONSUMER_MODULE)
   } catch (error) {
     if (!(error instanceof WorkError)) throw error
     job.progress.note(error.message)

@@ -1,4 +1,4 @@
-/** The kernel's configuration: allnoconfig and fragments, merged by the kernel's own script, then compared. */
+/** The kernel's configuration: allnoconfig plus fragments, merged by the kernel's own script, then checked. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { LabError } from '../support/errors.js'
@@ -9,55 +9,55 @@ export interface Fragment {
   text: string
 }
 
-export const plain = 'plain'
-const variantFolder = labFile('kernel', 'variants')
-const configSuffix = '.config'
+export const PLAIN = 'plain'
+const VARIANT_FOLDER = labFile('kernel', 'variants')
+const CONFIG_SUFFIX = '.config'
 
-/** Kinds of kernel: plain, and one for each fragment of the folder `variants`, which it adds. */
+/** The variants: plain, and one for each fragment in the folder `variants`. */
 export function variants(): string[] {
-  const files = readdirSync(variantFolder).filter(name => name.endsWith(configSuffix))
-  return [plain, ...files.map(name => basename(name, configSuffix)).sort()]
+  const files = readdirSync(VARIANT_FOLDER).filter(name => name.endsWith(CONFIG_SUFFIX))
+  return [PLAIN, ...files.map(name => basename(name, CONFIG_SUFFIX)).sort()]
 }
 
-/** The lab's own fragments, then the variant's, then the user's, which win. */
+/** The lab's fragments, then the variant's, then the user's; later ones win. */
 export function readFragments(variant: string, extra: string[]): Fragment[] {
   if (!variants().includes(variant)) throw new LabError(`--variant ${variant}: give ${variants().join(', ')}`)
   const folder = labFile('kernel')
-  const own = readdirSync(folder).filter(name => name.endsWith(configSuffix))
-  const ofVariant = variant === plain ? [] : [join(variantFolder, `${variant}${configSuffix}`)]
+  const own = readdirSync(folder).filter(name => name.endsWith(CONFIG_SUFFIX))
+  const ofVariant = variant === PLAIN ? [] : [join(VARIANT_FOLDER, `${variant}${CONFIG_SUFFIX}`)]
   return [...own.sort().map(name => join(folder, name)), ...ofVariant, ...extra].map(path => {
     if (!existsSync(path)) throw new LabError(`--config ${path}: there is no such file`)
     return { path, text: readFileSync(path, 'utf8') }
   })
 }
 
-/** An option that is not what a fragment asks for. */
+/** An option whose value is not the one that a fragment sets. */
 export interface LostOption {
   name: string
   wanted: string
   got: string
 }
 
-const absent = 'n'
+const ABSENT = 'n'
 
-/** Options by name, as a fragment or a whole configuration has them; the last word counts. */
+/** The options of a fragment or a whole configuration, by name; the last value counts. */
 export function parseConfig(text: string): Map<string, string> {
   const options = new Map<string, string>()
   for (const line of text.split('\n')) {
     const set = /^(CONFIG_\w+)=(.*)$/.exec(line)
     const unset = /^# (CONFIG_\w+) is not set$/.exec(line)
     if (set) options.set(set[1]!, set[2]!)
-    else if (unset) options.set(unset[1]!, absent)
+    else if (unset) options.set(unset[1]!, ABSENT)
   }
   return options
 }
 
-/** What the fragments ask for and the configuration does not have, because a dependency is missing or the name is. */
+/** Options of the fragments that the configuration does not have: a dependency is missing, or there is no such option. */
 export function lostOptions(fragments: Fragment[], config: string): LostOption[] {
   const wanted = parseConfig(fragments.map(fragment => fragment.text).join('\n'))
   const has = parseConfig(config)
   return [...wanted].flatMap(([name, value]) => {
-    const got = has.get(name) ?? absent
+    const got = has.get(name) ?? ABSENT
     return got === value ? [] : [{ name, wanted: value, got }]
   })
 }

@@ -1,9 +1,9 @@
-/** The machine: QEMU's command line, made from a record, and nothing else. */
+/** The machine: makes QEMU's command line from a record. */
 import { LabError } from '../support/errors.js'
 import { processors } from '../support/host.js'
 import { qemuCommand } from '../support/tools.js'
 
-/** Where the SCMI device is: it listens and QEMU connects, or QEMU listens and the device dials. */
+/** The socket of an SCMI device, and who connects to it. */
 export interface DeviceSocket {
   path: string
   dials: 'qemu' | 'device'
@@ -11,12 +11,12 @@ export interface DeviceSocket {
 
 /** An SCMI device of the machine. */
 export interface ScmiDevice extends DeviceSocket {
-  /** QEMU's name for it, and for its socket. */
+  /** QEMU's id of the device and of its chardev. */
   id: string
   bus: 'pci' | 'mmio'
-  /** Has a slot of its own, so that it can be plugged and unplugged while the guest runs; PCI only. */
+  /** Has its own slot, so that it can be plugged and unplugged while the guest runs; PCI only. */
   hasSlot: boolean
-  /** There when the machine starts. */
+  /** Present when the machine starts. */
   isPlugged: boolean
 }
 
@@ -27,7 +27,7 @@ export interface Machine {
   kernel: string
   initramfs: string
   deviceTree?: string
-  /** Words of the kernel's command line beside the console. */
+  /** Words of the kernel's command line, besides the console. */
   append: string[]
   /** `terminal`: shell and monitor on this terminal. `pipe`: the console's text on standard output. */
   console: 'terminal' | 'pipe'
@@ -36,17 +36,17 @@ export interface Machine {
   scmi: ScmiDevice[]
   /** Socket on which QEMU takes commands (QMP). */
   qmp?: string
-  /** Further arguments, as the user wrote them. */
+  /** The user's further arguments. */
   extra: string[]
 }
 
-/** The sockets of devices in lines made for people, where both sides find them. */
+/** The device's socket in command lines that are printed. */
 export const printedSocket = (index = 0): string => `/tmp/scmi${index === 0 ? '' : `-${index}`}.sock`
 
 /** Name of the guest channel's port; init.c looks for it. */
-const channelPort = 'lab.channel'
+const CHANNEL_PORT = 'lab.channel'
 
-const consoles: Record<Machine['console'], string[]> = {
+const CONSOLES: Record<Machine['console'], string[]> = {
   terminal: ['-nographic'],
   pipe: ['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
 }
@@ -59,7 +59,7 @@ export function qemuLine(machine: Machine): string[] {
 export function qemuArguments(machine: Machine): string[] {
   return [
     ...baseArguments(machine),
-    ...consoles[machine.console],
+    ...CONSOLES[machine.console],
     '-no-reboot',
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
     ...(machine.deviceTree ? ['-dtb', machine.deviceTree] : []),
@@ -71,7 +71,7 @@ export function qemuArguments(machine: Machine): string[] {
   ]
 }
 
-/** What every machine of the lab is; guest memory is a shared memfd, which the device maps. */
+/** Common to all machines of the lab; guest memory is a shared memfd, which the device maps. */
 export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string[] {
   const { gic, cpu, acceleration } = processors(qemuCommand)
   return [
@@ -87,22 +87,22 @@ function scmiArguments(device: ScmiDevice, index: number): string[] {
   const slot = hasSlot ? ['-device', `pcie-root-port,id=${slotOf(id)},chassis=${index + 1},slot=${index + 1}`] : []
   if (!isPlugged) return slot
   const server = dials === 'device' ? ',server=on' : ''
-  // QEMU's mmio transports are of the legacy kind unless told otherwise, and the device is not.
+  // QEMU's mmio transports are legacy by default, and this device needs VERSION_1.
   const modern = bus === 'mmio' ? ['-global', 'virtio-mmio.force-legacy=false'] : []
   const where = hasSlot ? `,bus=${slotOf(id)}` : ''
   return [
     ...slot,
     ...modern,
     ...['-chardev', `socket,id=${id},path=${escapeOption(path)}${server}`],
-    ...['-device', `${scmiDriver[bus]},chardev=${id},id=${id}${where}`],
+    ...['-device', `${SCMI_DRIVER[bus]},chardev=${id},id=${id}${where}`],
   ]
 }
 
-/** A port that sleeps tells of a new card by a PME, and QEMU's sends none: ports stay awake. */
+/** A root port in D3 reports a new card by a PME, which QEMU's does not send: ports must not sleep. */
 const slotWords = ({ scmi }: Machine): string[] => (scmi.some(({ hasSlot }) => hasSlot) ? ['pcie_port_pm=off'] : [])
 
 /** QEMU's name for the device on each bus. */
-export const scmiDriver: Record<ScmiDevice['bus'], string> = { pci: 'vhost-user-scmi-pci', mmio: 'vhost-user-scmi' }
+export const SCMI_DRIVER: Record<ScmiDevice['bus'], string> = { pci: 'vhost-user-scmi-pci', mmio: 'vhost-user-scmi' }
 
 /** The root port of a device that has a slot. */
 export const slotOf = (id: string): string => `${id}-slot`
@@ -110,24 +110,24 @@ export const slotOf = (id: string): string => `${id}-slot`
 function channelArguments(path: string): string[] {
   return [
     ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=channel,path=${escapeOption(path)}`],
-    ...['-device', `virtserialport,chardev=channel,name=${channelPort}`],
+    ...['-device', `virtserialport,chardev=channel,name=${CHANNEL_PORT}`],
   ]
 }
 
-/** In QEMU's option lists a comma is doubled. */
+/** Escapes commas for QEMU's option lists: they are doubled. */
 const escapeOption = (text: string): string => text.replaceAll(',', ',,')
 
-/** Options that shape the device tree, and so matter to its dump; the others may open files and sockets. */
-const shaping = new Set(['-machine', '-M', '-cpu', '-smp', '-m', '-object', '-numa', '-global', '-accel'])
+/** Options that affect the device tree. The others are left out of the dump, as they may open files and sockets. */
+const SHAPING = new Set(['-machine', '-M', '-cpu', '-smp', '-m', '-object', '-numa', '-global', '-accel'])
 
 export function shapingArguments(words: string[]): string[] {
   return words.flatMap((word, index) => {
     const name = word.replace(/^--/, '-')
-    return shaping.has(name) ? [name, words[index + 1]!] : []
+    return SHAPING.has(name) ? [name, words[index + 1]!] : []
   })
 }
 
-/** Checks a memory size. The shared memory object and -m must agree, so there is one place to say it. */
+/** Checks a memory size. It is used for both the memory object and -m, which must agree. */
 export function parseMemory(text: string): string {
   if (!/^[1-9]\d{0,6}[MG]$/i.test(text)) throw new LabError('Write a size such as 256M or 1G.')
   return text.toUpperCase()

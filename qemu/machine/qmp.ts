@@ -1,4 +1,4 @@
-/** QEMU's machine protocol: commands to a running QEMU and the events it tells, each a JSON object on a line. */
+/** QMP, QEMU's machine protocol: commands and events, each a JSON object on a line. */
 import { createConnection, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { afterMs } from '../../src/platform/core/time.js'
@@ -21,12 +21,12 @@ interface Waiting {
 
 export class Qmp {
   readonly #socket: Socket
-  /** Commands sent and not answered; QEMU answers in their order. */
+  /** Commands that are not answered yet; QEMU answers in order. */
   readonly #waiting: Waiting[] = []
   readonly #listeners = new Set<(event: QmpEvent) => void>()
   #failure: Error | undefined
 
-  /** Connects to QEMU's socket, which is there as soon as QEMU runs its machine. */
+  /** Connects to QEMU's socket, which exists once QEMU runs the machine. */
   static async connect(path: string): Promise<Qmp> {
     const socket = createConnection(path)
     await new Promise<void>((resolve, reject) => {
@@ -41,7 +41,7 @@ export class Qmp {
   private constructor(socket: Socket) {
     this.#socket = socket
     const lines = createInterface(socket).on('line', line => this.#take(JSON.parse(line)))
-    // A QEMU that is killed resets the connection; both tell of it.
+    // When QEMU is killed, the socket gives "error" (a reset) or "close".
     for (const emitter of [socket, lines]) emitter.on('error', () => socket.destroy())
     socket.on('close', () => this.#fail(new WorkError('QEMU has closed its command socket')))
   }

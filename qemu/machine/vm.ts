@@ -1,4 +1,4 @@
-/** One QEMU process: its console's text, its end, and the line that starts the same machine by hand. */
+/** One QEMU process: its console's output, its end, and the command line that starts the same machine by hand. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { afterMs } from '../../src/platform/core/time.js'
 import { GuestError, type GuestFailure, WorkError } from '../support/errors.js'
@@ -6,14 +6,14 @@ import { shellLine } from '../support/process.js'
 import { qemuCommand } from '../support/tools.js'
 import { type Machine, printedSocket, qemuArguments, qemuLine } from './machine.js'
 
-/** How much of the console an error shows. */
-const tailLines = 40
-/** A guest that floods its console loses the oldest half of this. */
-const maxConsole = 16 << 20
+/** Lines of the console in an error. */
+const TAIL_LINES = 40
+/** Bytes of console output that are kept; when there are more, the older half is dropped. */
+const MAX_CONSOLE = 16 << 20
 
-const panicStart = /Kernel panic - not syncing/
-/** Printed by a kernel that stays after a panic; one that reboots ends QEMU instead. */
-const panicEnd = /---\[ end Kernel panic/
+const PANIC_START = /Kernel panic - not syncing/
+/** Last line of a panic when the kernel does not reboot; a reboot ends QEMU instead. */
+const PANIC_END = /---\[ end Kernel panic/
 
 export class Vm {
   readonly machine: Machine
@@ -22,22 +22,22 @@ export class Vm {
   #console = ''
   #stderr = ''
   #watchers = new Set<() => void>()
-  /** How QEMU ended, once it has. */
+  /** How QEMU ended; undefined while it runs. */
   #ending: string | undefined
   #isDead = false
   #announceDeath!: () => void
-  /** Told what the console says, as it comes. */
+  /** Called with new console output. */
   onText: ((text: string) => void) | undefined
-  /** Resolves when QEMU is gone, with how it ended. */
+  /** Resolves with how QEMU ended. */
   readonly exited: Promise<string>
-  /** Resolves when the kernel has panicked and stays so. A kernel that reboots after a panic ends QEMU instead. */
+  /** Resolves when the kernel has panicked and does not reboot; a reboot ends QEMU instead. */
   readonly died: Promise<void>
 
-  /** `reproduce`: shell lines to show before QEMU's own when something went wrong. */
+  /** `reproduce`: shell lines that an error shows before QEMU's own. */
   constructor(machine: Machine, reproduce: string[]) {
     this.machine = machine
     this.#reproduce = reproduce
-    // setpriv: QEMU ends with this process (or worker), however that ends.
+    // setpriv: QEMU is killed when this process (or worker) dies.
     const words = ['--pdeathsig', 'TERM', qemuCommand, ...qemuArguments(machine)]
     const isTerminal = machine.console === 'terminal'
     this.#child = spawn('setpriv', words, { stdio: isTerminal ? 'inherit' : 'pipe', detached: !isTerminal })
@@ -66,13 +66,13 @@ export class Vm {
     return this.#ending === undefined
   }
 
-  /** All the console has said so far. */
+  /** The console's output so far. */
   get console(): string {
     return this.#console
   }
 
   get hasPanicked(): boolean {
-    return panicStart.test(this.#console)
+    return PANIC_START.test(this.#console)
   }
 
   /** Types text on the guest's console. */
@@ -81,8 +81,8 @@ export class Vm {
   }
 
   /**
-   * Waits until `look` gives something, asking whenever the console has said more or QEMU has ended. Fails when the
-   * limit is over, or when nothing more can come.
+   * Waits until `look` returns something; it is called when there is new console output, and when QEMU has ended. Rejects
+   * after the limit, or when nothing more can come.
    */
   async waitFor<T>(what: string, limitMs: number, look: () => T | undefined | null | false): Promise<T> {
     const found = look()
@@ -110,11 +110,11 @@ export class Vm {
     this.#child.kill(signal)
   }
 
-  /** An error with what one needs to find out: the console's end, QEMU's words, the lines that reproduce. */
+  /** An error with the evidence: the console's last lines, QEMU's output, the lines that reproduce it. */
   failure(what: string, reason?: GuestFailure): GuestError {
     const found = reason ?? (this.hasPanicked ? 'panic' : this.isRunning ? 'hang' : 'exited')
     const console = this.#console
-    const tail = console.trimEnd().split('\n').slice(-tailLines).join('\n')
+    const tail = console.trimEnd().split('\n').slice(-TAIL_LINES).join('\n')
     const summary = [
       found === 'panic' ? `the guest's kernel panicked: ${what}` : what,
       ...(this.#stderr.trim() ? [`--- QEMU\n${this.#stderr.trim()}`] : []),
@@ -131,20 +131,20 @@ export class Vm {
     return [...this.#reproduce, shellLine(qemuLine(machine))].join('\n')
   }
 
-  /** Asks everybody who waits to look again. */
+  /** Has all waiters look again. */
   poke(): void {
     for (const watcher of [...this.#watchers]) watcher()
   }
 
   #take(text: string): void {
-    const seen = Math.max(0, this.#console.length - panicEnd.source.length)
+    const seen = Math.max(0, this.#console.length - PANIC_END.source.length)
     this.#console += text.replaceAll('\r', '')
     this.onText?.(text)
-    if (panicEnd.test(this.#console.slice(seen))) {
+    if (PANIC_END.test(this.#console.slice(seen))) {
       this.#isDead = true
       this.#announceDeath()
     }
-    if (this.#console.length > maxConsole) this.#console = this.#console.slice(-maxConsole / 2)
+    if (this.#console.length > MAX_CONSOLE) this.#console = this.#console.slice(-MAX_CONSOLE / 2)
     this.poke()
   }
 }

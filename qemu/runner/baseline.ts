@@ -1,4 +1,4 @@
-/** What changed since an earlier run: the question of whoever writes a patch. */
+/** What changed since an earlier run. */
 import type { KernelRecord, ResultRecord, RunRecord } from './record.js'
 
 export interface Change {
@@ -8,7 +8,7 @@ export interface Change {
   text: string
 }
 
-/** Compares each result with that of the earlier run; scenarios that only one of them has are left out. */
+/** Compares each result with the earlier run's; scenarios that only one of the runs has are left out. */
 export function compare(now: RunRecord, before: RunRecord): Change[] {
   return now.kernels.flatMap(kernel => {
     const counterpart = counterpartOf(kernel, before.kernels)
@@ -20,7 +20,7 @@ export function compare(now: RunRecord, before: RunRecord): Change[] {
   })
 }
 
-/** The same kernel; or the one it was made from, by patches; or the only one there is. */
+/** The kernel to compare with: the same one, else one of the same source and variant, else the only one. */
 function counterpartOf(kernel: KernelRecord, others: readonly KernelRecord[]): KernelRecord | undefined {
   return (
     others.find(other => other.label === kernel.label) ??

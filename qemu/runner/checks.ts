@@ -1,11 +1,11 @@
-/** What must hold when a scenario is over, whatever it was about. */
+/** Checks after every scenario. */
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { type Context, saidBy, UnmetExpectation } from './context.js'
 import type { Allowance, Scenario } from './scenario.js'
 import { findSplats } from './splats.js'
 import type { Wire } from './wire.js'
 
-/** Something that is not as it should be. */
+/** What a check found wrong. */
 export interface Failure {
   /** The expectation: names the failure in a record. */
   what: string
@@ -17,15 +17,15 @@ export interface Failure {
 const isAllowed = (text: string, allowances: readonly Allowance[] = []): boolean =>
   allowances.some(({ pattern }) => pattern.test(text))
 
-/** Where it happened, and who called, of faults whose title does not say. */
-const place = /\b(pc|lr) : /
+/** Program counter and caller, for reports whose title does not name them. */
+const PLACE = /\b(pc|lr) : /
 
-/** The guest's log, to its end. The faults are told by their titles; they are whole in the evidence. */
+/** The guest's log. Failures name reports by their titles; the evidence has their full text. */
 export function checkLog(log: string, scenario: Scenario): Failure[] {
   const lines = log.split('\n')
   const allowed = (scenario.allows?.console ?? []).map(({ pattern }) => pattern)
   return findSplats(lines, allowed).map(({ title, start, end }) => {
-    const places = lines.slice(start, end).filter(line => place.test(line))
+    const places = lines.slice(start, end).filter(line => PLACE.test(line))
     return {
       what: 'the kernel reports no fault of its own',
       because: 'a splat is a bug, whatever the platform does',
@@ -51,7 +51,7 @@ export function checkGuest(wires: readonly Wire[], t: Context, scenario: Scenari
   return [{ what: 'the guest breaks no rule of SCMI or virtio', because: 'SCMI v3.2 §4.1, virtio 1.3 §5.17', said }]
 }
 
-/** Rejects unless a device that is plugged in, and behaves again, serves an SCMI instance that answers. */
+/** Rejects unless an SCMI instance answers, with a device that is plugged in and no longer has fault rules. */
 export async function checkInstance(t: Context, scenario: Scenario): Promise<void> {
   for (const { faults } of t.servers) faults.clear()
   const nodes = scenario.machine?.nodes ?? ['']
@@ -72,7 +72,7 @@ export async function checkInstance(t: Context, scenario: Scenario): Promise<voi
 
 const INSTANCE_LIMIT_MS = 5_000
 
-/** Rejects if the kernel has lost memory, as far as its own detector can tell: of what is older than five seconds. */
+/** Rejects if kmemleak finds leaks; it looks at objects that are older than five seconds. */
 export async function checkLeaks(t: Context): Promise<void> {
   await t.step('look for leaks')
   await t.idle(() => t.call('scan_for_leaks'))
@@ -83,13 +83,13 @@ export async function checkLeaks(t: Context): Promise<void> {
   })
 }
 
-/** What ended a scenario, as a failure; `step` is where it was. */
+/** The error that ended a scenario, as a failure; `step` is the step it happened in. */
 export function toFailure(error: unknown, step: string): Failure {
   if (error instanceof UnmetExpectation) return { what: error.what, because: error.because, said: error.said }
   return { what: step, because: 'every step of a scenario works', said: saidBy(error as Error) }
 }
 
-/** Identities of what QEMU shares with a device: guest memory, kicks and calls. A process that is gone shares nothing. */
+/** Identities of the files that QEMU shares with a device: guest memory, kicks and calls; none if the process has ended. */
 export function sharedWith(pid: number | 'self'): Set<string> {
   if (!existsSync(`/proc/${pid}/maps`)) return new Set()
   const files = readdirSync(`/proc/${pid}/fd`).map(fd => identity(pid, fd))
@@ -98,7 +98,7 @@ export function sharedWith(pid: number | 'self'): Set<string> {
   return new Set(ids.filter(id => id !== undefined))
 }
 
-/** Eventfds have an identity only in fdinfo; a memfd's is its inode. A descriptor may be closed while we look. */
+/** A memfd is identified by its inode, an eventfd only by its fdinfo. A descriptor may be closed meanwhile. */
 function identity(pid: number | 'self', fd: string): string | undefined {
   const path = `/proc/${pid}/fd/${fd}`
   try {
@@ -112,15 +112,15 @@ function identity(pid: number | 'self', fd: string): string | undefined {
   }
 }
 
-/** The QEMUs of other scenarios, and whatever else this process has started. */
+/** All child processes: the QEMUs of other scenarios among them. */
 const children = (): number[] =>
   readdirSync('/proc/self/task').flatMap(thread =>
     readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
   )
 
 /**
- * After the guest and its devices are gone: `shared` is what QEMU had. An eventfd's id goes to another when it is gone, so
- * what other QEMUs have tells nothing.
+ * Looks for descriptors that are left after the guest and its devices have ended; `shared` is what QEMU had. The id of a
+ * closed eventfd is reused, so those that other QEMUs have are ignored.
  */
 export function checkDescriptors(shared: ReadonlySet<string>): Failure[] {
   const used = new Set(children().flatMap(pid => [...sharedWith(pid)]))

@@ -1,4 +1,4 @@
-/** What `scmi-lab list` and `scmi-lab run` do with their arguments. */
+/** `scmi-lab list` and `scmi-lab run`. */
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
@@ -35,7 +35,7 @@ export interface RunArguments extends KernelSelection {
   junit?: string
   json?: string
   report?: string
-  /** What `json` wrote before, to compare with. */
+  /** An earlier run's `json` file, to compare with. */
   baseline?: string
   /** Ends in the guest's shell: where the scenario fails, or at its end. */
   shell?: boolean
@@ -63,7 +63,7 @@ export async function listScenarios(words: string[], options: ListArguments): Pr
   for (const line of tableLines(list)) console.log(line)
 }
 
-/** Runs scenarios and tells of each. Throws WorkError if any differs from what is recorded. */
+/** Runs scenarios and prints each outcome. Throws WorkError if any differs from the records. */
 export async function runFromArguments(words: string[], options: RunArguments, signal: AbortSignal): Promise<void> {
   const selected = select(await findScenarios(options.scenarios), words)
   const entries = options.shard ? shareOf(selected, options.shard) : selected
@@ -89,7 +89,7 @@ export async function runFromArguments(words: string[], options: RunArguments, s
   say(summaryText(run))
 }
 
-/** Before minutes of work: a file that cannot be written. */
+/** Reports files that cannot be written before minutes of work. */
 function checkWritable(option: string, path: string | undefined): void {
   if (path === undefined) return
   try {
@@ -153,7 +153,7 @@ async function runAndTell(
   }
 }
 
-/** What is going on, for the progress line. */
+/** The text of the progress line. */
 class Board {
   readonly #progress: Progress
   readonly #total: number

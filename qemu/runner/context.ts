@@ -1,11 +1,11 @@
 /**
- * What a scenario works with: its guest and the guest file's functions, QEMU, the devices, and expectations. An
- * expectation says what the kernel must do and why; the first that is not met ends the scenario.
+ * What a scenario's `run` gets: the guest and the functions of the guest file, QEMU, the devices, and expectations. An
+ * expectation says what the kernel must do and why. The first one that is not met ends the scenario.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
-import type { Device as ScmiDevice } from '../../src/device/device.js'
-import type { Device } from '../devices/device.js'
+import type { Device } from '../../src/device/device.js'
+import type { Server } from '../devices/device.js'
 import type { Guest, RunLimits } from '../guest/guest.js'
 import { guestLibrary } from '../guest/image.js'
 import type { Qmp } from '../machine/qmp.js'
@@ -13,13 +13,13 @@ import { GuestError, LabError, WorkError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import type { Slots } from './slots.js'
 
-/** Where the guest has the scenario's own functions. */
-export const guestScenario = '/lib/scenario.sh'
+/** The path of the scenario's guest file in the guest. */
+export const GUEST_SCENARIO = '/lib/scenario.sh'
 
-/** How long a call may take, unless it says. */
+/** Default time limit of a call. */
 const CALL_LIMIT_MS = 30_000
 
-/** How often a condition is looked at: soon at first, then more and more rarely, as looking costs the guest time. */
+/** Pauses between looks at a condition: short at first, then longer, as each look costs the guest time. */
 const FIRST_LOOK_MS = 20
 const LOOK_GROWTH = 1.5
 const LAST_LOOK_MS = 500
@@ -27,11 +27,11 @@ const LAST_LOOK_MS = 500
 export interface Expectation<T> {
   /** Why the kernel must do so: the function of the driver, or the section of the specification. */
   because: string
-  /** Finds out what is. */
+  /** Gets the actual value. */
   got: () => T | Promise<T>
-  /** What must be: an equal value, a pattern in a text, or a test. */
+  /** The wanted value: an equal one, a pattern for a text, or a predicate. */
   is: T | RegExp | ((got: T) => boolean)
-  /** Looks again until it is so, for this long; default: once. */
+  /** Looks repeatedly for this long; default: once. */
   withinMs?: number
 }
 
@@ -50,7 +50,7 @@ export class UnmetExpectation extends WorkError {
   }
 }
 
-/** An error's own words. One that is none of the lab's is a bug, of a scenario perhaps, and comes with its stack. */
+/** An error's text. Errors that are not the lab's own are bugs, perhaps of a scenario, and come with a stack trace. */
 export function saidBy(error: Error): string {
   if (error instanceof GuestError) return error.summary
   return error instanceof LabError ? error.message : (error.stack ?? error.message)
@@ -61,10 +61,10 @@ export interface ContextParts {
   slots: Slots
   /** Whether each device is plugged in, in the machine's order. */
   plugged: boolean[]
-  /** What limits are multiplied with: 1 where guests run as fast as usual, more on a busy machine or a slow kernel. */
+  /** Factor for time limits: 1 where guests run at the usual speed, more on a busy machine or a slow kernel. */
   patience: number
   onStep: (text: string) => void
-  /** Gives a guest that has just booted what it needs for the scenario. */
+  /** Prepares a guest that has just booted for the scenario. */
   prepare: () => Promise<void>
 }
 
@@ -90,27 +90,27 @@ export class Context {
   }
 
   /** The servers of the machine's devices: platform and device of each. */
-  get servers(): readonly Device[] {
-    return this.guest.devices
+  get servers(): readonly Server[] {
+    return this.guest.servers
   }
 
   /** The only server. */
-  get server(): Device {
+  get server(): Server {
     return this.servers[0]!
   }
 
   /** The only device, with its stats. */
-  get device(): ScmiDevice {
+  get device(): Device {
     return this.server.device
   }
 
-  /** Says what comes now: to people, and in the guest's log, so that its lines can be put into place. */
+  /** Announces the next step: to people, and in the guest's log, to show which lines belong to it. */
   async step(text: string): Promise<void> {
     this.#onStep(text)
     await this.guest.writeFile('/dev/kmsg', `lab: ${text}\n`)
   }
 
-  /** Runs a function of the guest file, or of lab.sh; resolves with what it printed. A status other than 0 is an error. */
+  /** Runs a function of the guest file or of lab.sh; resolves with its output. A non-zero exit status is an error. */
   async call(name: string, args: (string | number)[] = [], limits: RunLimits = {}): Promise<string> {
     return (await this.guest.check(lineOf(name, args), this.#patient(limits))).trim()
   }
@@ -138,7 +138,7 @@ export class Context {
     }
   }
 
-  /** A guest that dies or hangs when it is asked, or a function that fails, does not meet what was expected of it. */
+  /** A guest that dies or hangs meanwhile, or a function that fails, counts as an unmet expectation. */
   async #find<T>(got: Expectation<T>['got'], what: string, because: string): Promise<T> {
     try {
       return await got()
@@ -154,30 +154,30 @@ export class Context {
     this.plugged[index] = true
   }
 
-  /** Unplugs a device in order; resolves when guest and QEMU have let go of it. */
+  /** Unplugs a device in order; resolves when guest and QEMU have released it. */
   async unplug(index = 0): Promise<void> {
     await this.idle(() => this.guest.unplug(index))
     this.plugged[index] = false
   }
 
-  /** Starts the guest again, in order or at once; resolves when it is as at the scenario's start. */
+  /** Restarts the guest, in order or at once; resolves when it is prepared as at the scenario's start. */
   async reboot(how: 'in order' | 'at once'): Promise<void> {
     await this.guest.reboot(how)
     await this.#prepare()
   }
 
   /**
-   * Waits for something that leaves the guest idle, such as a timeout in it: others run meanwhile, if it takes a while. Until
-   * it is this one's turn again may take longer: nothing may hang on it by then.
+   * Waits for something that leaves the guest idle, such as a timeout in it. If it takes a while, other scenarios run
+   * meanwhile, and this one may continue later than `work` ends: nothing may depend on that time.
    */
   idle<T>(work: () => Promise<T>): Promise<T> {
     return this.#slots.spare(work)
   }
 }
 
-/** The shell line that calls a function of the guest's. */
+/** The shell line that calls a function in the guest. */
 const lineOf = (name: string, args: (string | number)[]): string =>
-  `. ${guestLibrary}; . ${guestScenario}; ${shellLine([name, ...args.map(String)])}`
+  `. ${guestLibrary}; . ${GUEST_SCENARIO}; ${shellLine([name, ...args.map(String)])}`
 
 function meets<T>(value: T, is: Expectation<T>['is']): boolean {
   if (is instanceof RegExp) return typeof value === 'string' && is.test(value)

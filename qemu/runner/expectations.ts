@@ -1,12 +1,12 @@
-/** What many scenarios expect of the kernel, so that it is asked and said in one way. */
+/** Expectations that many scenarios share. */
 import type { RunLimits } from '../guest/guest.js'
 import type { Context } from './context.js'
 
-/** How long what is a matter of milliseconds may take. */
+/** Time limit for things that usually take milliseconds. */
 const LIMIT_MS = 5_000
 
-/** For many rounds of the same in one call. */
-export const roundsLimit: RunLimits = { timeoutMs: 50_000 }
+/** Time limit of a call that repeats something many times. */
+export const ROUNDS_LIMIT: RunLimits = { timeoutMs: 50_000 }
 
 /** There is one SCMI instance, and it answers. */
 export async function expectInstance(t: Context, what: string, because: string): Promise<void> {
@@ -18,12 +18,12 @@ export async function expectNoInstance(t: Context, because: string): Promise<voi
   await t.expect('there is no SCMI instance', { because, got: () => t.call('instances'), is: '' })
 }
 
-/** No probe is left waiting for something that will not come. */
+/** No probe is deferred. */
 export async function expectNothingWaits(t: Context, because: string): Promise<void> {
   await t.expect('nothing is left waiting', { because, got: () => t.call('deferred'), is: '', withinMs: LIMIT_MS })
 }
 
-/** The node, or each of them, waits for a device; Linux before 7.2 has nobody who could. */
+/** Each node waits for a device; before Linux 7.2 no driver is there to wait. */
 export async function expectWaiting(t: Context, node = 'firmware:scmi'): Promise<void> {
   await t.expect(`${node} waits for a device`, {
     because: 'common.h:scmi_transport_supplier_get returns -EPROBE_DEFER while no virtio device was probed',

@@ -1,6 +1,6 @@
 /**
- * The record of what kernels are known to do wrong: `NAME.findings.yaml` beside a scenario. Each finding says for which
- * kernels which expectations fail, what one sees, and what in the driver's source is the cause.
+ * Records of known kernel bugs: `NAME.findings.yaml` beside a scenario. A finding says which expectations fail on which
+ * kernels, the symptom, and the cause in the driver's source.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import semver from 'semver'
@@ -24,7 +24,7 @@ const failed = z.strictObject({ what: z.string(), says: pattern.optional() })
 const findingSchema = z.array(
   z
     .strictObject({
-      /** Which scenarios of a file with several; default: all. */
+      /** Members of a family; default: all. */
       members: z.array(z.string()).optional(),
       /** Linux releases, as a range of semantic versions. */
       kernels: z
@@ -32,17 +32,17 @@ const findingSchema = z.array(
         .refine(range => semver.validRange(range) !== null, 'is no range of versions, such as ">=7.2"'),
       /** Only with these variants; default: with each. */
       variants: z.array(z.string()).optional(),
-      /** Only with a patch whose file name or subject has this text. */
+      /** Only for kernels with a patch whose file name or subject has this text. */
       patched: z.string().optional(),
-      /** Only without such a patch. */
+      /** Only for kernels without such a patch. */
       unpatched: z.string().optional(),
-      /** The expectations that are not met: all of these and no other, each with what is found instead, as a pattern. */
+      /** Expectations that are not met: all of these and no others. `says` is a pattern for what was found instead. */
       fails: z.array(failed).default([]),
-      /** One or more of these, where chance decides which, as when the kernel uses memory that it has freed. */
+      /** At least one of these is not met; chance decides which, for example when the kernel uses freed memory. */
       oneFails: z.array(failed).default([]),
-      /** Those that may be met or not, as in a race, or when the kernel uses what lies in memory that it has freed. */
+      /** These may fail or not: in a race, or when the kernel uses freed memory. */
       mayFail: z.array(failed).default([]),
-      /** Anything may fail in a guest whose log says this: SCMI is broken from there on, whatever a scenario does. */
+      /** When the guest's log has this text, anything may fail: SCMI is broken from there on. */
       onceLogSays: pattern.optional(),
       symptom: z.string(),
       cause: z.string(),
@@ -56,7 +56,7 @@ const findingSchema = z.array(
 
 export type Finding = z.infer<typeof findingSchema>[number]
 
-/** Reads a record of the scenario, or of `members`; empty if there is none. Throws LabError with file and field. */
+/** Reads the record beside a scenario or a family with `members`; empty if there is none. Throws LabError with file and field. */
 export function readFindings(path: string, members: readonly string[] = []): Finding[] {
   if (!existsSync(path)) return []
   const { data, error } = findingSchema.safeParse(parseFile(path))
@@ -92,7 +92,7 @@ export function findingFor(findings: readonly Finding[], kernel: TestKernel): Fi
   )
 }
 
-/** Whether a run failed as it is recorded: in each of these ways, and in no other. No finding: not at all. */
+/** Whether a run failed exactly as recorded; without a finding: whether it passed. */
 export function isRecorded(
   { failures, console }: { failures: readonly Failure[]; console: string },
   finding: Finding | undefined,

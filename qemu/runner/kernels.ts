@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import semver from 'semver'
 import { buildKernel } from '../kernel/build.js'
-import { parseConfig, plain } from '../kernel/config.js'
+import { PLAIN, parseConfig } from '../kernel/config.js'
 import { readPatch, subjectOf } from '../kernel/patches.js'
 import { debianKernels } from '../kernel/source.js'
 import { LabError } from '../support/errors.js'
@@ -50,7 +50,7 @@ export async function findKernels(selection: KernelSelection, signal: AbortSigna
 async function findKernel(name: string, variant: string, patches: string[], signal: AbortSignal): Promise<TestKernel> {
   const isImage = statSync(name, { throwIfNoEntry: false })?.isFile() === true
   if (isImage && patches.length > 0) throw new LabError(`--patch goes with a source; --kernel ${name} is built already`)
-  if (isImage && variant !== plain)
+  if (isImage && variant !== PLAIN)
     throw new LabError(`--variant goes with a source; --kernel ${name} is built already`)
   const image = isImage
     ? resolve(name)
@@ -62,11 +62,11 @@ async function findKernel(name: string, variant: string, patches: string[], sign
   const words = [
     ...['--kernel', source],
     ...patches.flatMap(path => ['--patch', resolve(path)]),
-    ...(variant === plain ? [] : ['--variant', variant]),
+    ...(variant === PLAIN ? [] : ['--variant', variant]),
   ]
   const base = `${isVersion ? name : release}${patches.length ? `+${patches.length}` : ''}`
   return {
-    label: variant === plain ? base : `${base} ${variant}`,
+    label: variant === PLAIN ? base : `${base} ${variant}`,
     source,
     image,
     release,

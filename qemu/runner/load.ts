@@ -1,6 +1,6 @@
 /**
- * Finds scenarios: every host file below a folder, with the guest file beside it. The path names the scenario; a file
- * with several says how each is called.
+ * Finds scenarios: every host file below a folder, with the guest file beside it. A scenario is named after its path; the
+ * members of a family have further names.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
@@ -10,9 +10,9 @@ import { labFile } from '../support/paths.js'
 import { type Finding, readFindings } from './findings.js'
 import type { Family, Scenario } from './scenario.js'
 
-/** A scenario and where it comes from. */
+/** A scenario with its name, guest file and findings. */
 export interface Entry {
-  /** GROUP/NAME, or GROUP/NAME/MEMBER for one of several in a file. */
+  /** GROUP/NAME, or GROUP/NAME/MEMBER for a member of a family. */
   name: string
   group: string
   /** GROUP/NAME. */
@@ -20,7 +20,7 @@ export interface Entry {
   scenario: Scenario
   /** Text of the guest file. */
   guestScript: string
-  /** What kernels are known to do wrong in it. */
+  /** Known findings. */
   findings: Finding[]
 }
 
@@ -31,7 +31,7 @@ const compiledFolder = fileURLToPath(new URL('../scenarios', import.meta.url))
 /** The lab's own scenarios, by name. */
 export const ownScenarios = (): Promise<Entry[]> => loadScenarios(labFile('scenarios'), compiledFolder, '.ts')
 
-/** Scenarios of a folder of the user's: JavaScript modules. */
+/** Scenarios of a user's folder: JavaScript modules. */
 export const scenariosOf = (folder: string): Promise<Entry[]> => loadScenarios(resolve(folder), resolve(folder), '.mjs')
 
 /** `folder` has the files; the modules to import are in `modules`, which is `folder` itself or its compiled form. */
@@ -67,14 +67,14 @@ async function loadFile(folder: string, module: string, file: string): Promise<E
 
 const isScenario = (exported: Scenario | Family): exported is Scenario => typeof exported.run === 'function'
 
-/** Everything a scenario is selected by. */
+/** The words that select a scenario. */
 export const labelsOf = ({ name, group, file, scenario }: Entry): string[] => [
   ...[name, file].flatMap(path => [path, path.slice(group.length + 1)]),
   group,
   ...(scenario.tags ?? []),
 ]
 
-/** The scenarios that any of these words names, in their own order; all if there are no words. */
+/** The scenarios that any of these words selects, in the order of `entries`; all if there are no words. */
 export function select(entries: readonly Entry[], words: readonly string[]): Entry[] {
   const unknown = words.find(word => !entries.some(entry => labelsOf(entry).includes(word)))
   if (unknown !== undefined) {

@@ -1,4 +1,4 @@
-/** A run as data: what every report is made from, what `--json` writes, and what `--baseline` reads. */
+/** A run as data: all reports are made from it, `--json` writes it, and `--baseline` reads it. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { LabError } from '../support/errors.js'
@@ -15,19 +15,19 @@ const result = z.object({
   kernel: z.string(),
   /** What happened. `unfit`: the scenario is not for this kernel. */
   outcome: z.enum(['passed', 'failed', 'unfit']),
-  /** Whether that is what is recorded for this kernel; of no meaning for `unfit`. */
+  /** Whether the outcome matches the records for this kernel; meaningless for `unfit`. */
   asRecorded: z.boolean(),
   /** Why it is not for this kernel. */
   misfit: z.string().optional(),
   ms: z.number(),
   failures: z.array(failure),
-  /** What is known of this kernel in this scenario. */
+  /** The known finding about this kernel in this scenario. */
   finding: z.object({ fails: z.array(z.string()), symptom: z.string(), cause: z.string() }).optional(),
-  /** Evidence, of failures only. */
+  /** Evidence; only of failures. */
   steps: z.array(z.object({ text: z.string(), atMs: z.number() })),
   log: z.array(z.string()),
   messages: z.array(z.string()),
-  /** The command that does it again and ends in a shell. */
+  /** The command that repeats it and ends in a shell. */
   reproduce: z.string(),
 })
 
@@ -38,7 +38,7 @@ const kernel = z.object({
   release: z.string(),
   variant: z.string(),
   patches: z.array(z.string()),
-  /** Lines of its configuration that set something; none if the kernel does not carry it. */
+  /** The lines of its configuration that set options; none if the kernel does not carry its configuration. */
   config: z.array(z.string()),
 })
 
@@ -56,7 +56,7 @@ export type RunRecord = z.infer<typeof runRecord>
 export type ResultRecord = z.infer<typeof result>
 export type KernelRecord = z.infer<typeof kernel>
 
-/** Reads what `--json` wrote. Throws LabError if it is something else. */
+/** Reads a file of `--json`. Throws LabError if it is something else. */
 export function readRunRecord(path: string): RunRecord {
   let text: string
   try {
@@ -79,7 +79,7 @@ function parseJson(text: string): unknown {
 
 export const differs = ({ outcome, asRecorded }: ResultRecord): boolean => outcome !== 'unfit' && !asRecorded
 
-/** What a run was, beside its results. */
+/** A run's data, apart from its results. */
 export interface RunFacts {
   began: Date
   command: string
@@ -115,7 +115,7 @@ const findingRecord = ({ fails, oneFails, symptom, cause }: Finding): ResultReco
   cause,
 })
 
-/** A result as data. Evidence is kept of failures only: of what passes, nobody asks. */
+/** A result as data. Evidence is kept only of failures. */
 export function resultRecord(result: Result, reproduce: string): ResultRecord {
   const { entry, kernel, finding, asRecorded, misfit, failures, ms } = result
   const hasFailed = failures.length > 0

@@ -1,4 +1,4 @@
-/** Runs one scenario on one kernel: boots the machine it asks for, lets it run, looks at what is left. */
+/** Runs one scenario on one kernel: boots its machine, runs it, and checks what it leaves behind. */
 import { stringify } from 'yaml'
 import { afterMs, type Timer } from '../../src/platform/core/time.js'
 import { silentProgress } from '../../src/support/progress.js'
@@ -18,7 +18,7 @@ import {
   sharedWith,
   toFailure,
 } from './checks.js'
-import { Context, guestScenario } from './context.js'
+import { Context, GUEST_SCENARIO } from './context.js'
 import { logAround } from './evidence.js'
 import { misfit, type TestKernel } from './kernels.js'
 import type { Entry } from './load.js'
@@ -27,22 +27,22 @@ import type { Slots } from './slots.js'
 import { withLines } from './symbols.js'
 import { Wire } from './wire.js'
 
-/** A step of a scenario, and when it began, in ms since the scenario did. */
+/** A step of a scenario; it began `atMs` after the scenario. */
 export interface Step {
   text: string
   atMs: number
 }
 
 export interface Outcome {
-  /** Why the scenario is not for this kernel; else it ran. */
+  /** Why the scenario is not for this kernel; undefined: it ran. */
   misfit?: string
-  /** What was not as it should be; none if all was. */
+  /** What failed; empty: nothing. */
   failures: Failure[]
-  /** All that the guest's kernel said. */
+  /** The guest's log. */
   console: string
   ms: number
   steps: Step[]
-  /** What the guest's log says of the failures. */
+  /** The part of the guest's log that belongs to the failures. */
   log: string[]
   /** The last messages of each device, decoded. */
   messages: string[]
@@ -52,24 +52,24 @@ export interface RunOptions {
   slots: Slots
   signal: AbortSignal
   onStep: (text: string) => void
-  /** Called when the scenario is over or has failed, while the guest and its devices are still there. */
+  /** Called when the scenario is over or has failed, before guest and devices are ended. */
   onEnd?: ((guest: Guest, outcome: Outcome) => Promise<void>) | undefined
 }
 
-const defaultPlatform = 'minimal'
-/** How long a guest takes to boot where it has a core to itself; one that takes longer gets as much more time for all else. */
+const DEFAULT_PLATFORM = 'minimal'
+/** Boot time of a guest on a core of its own. A guest that boots more slowly gets proportionally more time for everything. */
 const USUAL_BOOT_MS = 2000
 const MOST_PATIENCE = 20
 const BOOT_LIMIT_MS = 180_000
-const defaultLimitMs = 60_000
-/** After an oops locks are held for good, and whoever asks for one waits until a limit: it ends the guest at once. */
-const deadly = ['oops=panic']
-/** KASAN's shadow takes an eighth, and what it keeps from being used again some more. */
+const DEFAULT_LIMIT_MS = 60_000
+/** An oops leaves locks held, and later users of a lock would wait for their limits: it must end the guest at once. */
+const DEADLY = ['oops=panic']
+/** KASAN needs an eighth of memory for its shadow, and more for freed objects in quarantine. */
 const memoryFor = ({ config }: TestKernel): string => (config?.get('CONFIG_KASAN') === 'y' ? '512M' : '256M')
 
 const hasLeakDetector = ({ config }: TestKernel): boolean => config?.get('CONFIG_DEBUG_KMEMLEAK') === 'y'
 
-/** Runs a scenario; the caller holds a slot. Rejects only if the user stops it, or the lab itself is broken. */
+/** Runs a scenario; the caller holds a slot. Rejects only if the user stops it, or because of a bug in the lab. */
 export async function runScenario(entry: Entry, kernel: TestKernel, options: RunOptions): Promise<Outcome> {
   const why = misfit(entry.scenario.kernel ?? {}, kernel)
   if (why) return { misfit: why, failures: [], console: '', ms: 0, steps: [], log: [], messages: [] }
@@ -86,7 +86,7 @@ class Run {
   readonly #wires: Wire[]
   readonly #plugged: boolean[]
   #patience = 1
-  /** The guest answers no more: nothing can be asked of it, not even to power off. */
+  /** The guest no longer answers, not even to a power-off. */
   #isHung = false
 
   constructor(entry: Entry, kernel: TestKernel, options: RunOptions) {
@@ -107,7 +107,7 @@ class Run {
     const failures = await this.#play(guest)
     const before = guest.console
     if (onEnd && !signal.aborted) await onEnd(guest, await this.#outcome(failures, before))
-    // What is said meanwhile is not the scenario's.
+    // Messages from here on are not the scenario's.
     const meanwhile = guest.console.length
     failures.push(...(await this.#end(guest)))
     if (signal.aborted) throw new InterruptedError()
@@ -138,25 +138,25 @@ class Run {
     this.#options.onStep(text)
   }
 
-  /** What went wrong in the last step. */
+  /** The failure of the last step. */
   #failure(error: unknown): Failure {
     const { cause = error } = error as Error
     this.#isHung ||= cause instanceof GuestError && cause.reason === 'hang'
     return toFailure(error, `step: ${this.#steps.at(-1)!.text}`)
   }
 
-  /** The guest, or why there is none. */
+  /** Boots the guest; a failure to boot is a failure of the scenario. */
   async #boot(): Promise<Guest | Error> {
     this.#step('boot')
     const { devices = [{}], append = [], ...machine } = this.#scenario.machine ?? {}
     const began = performance.now()
     const booting = boot({
       ...machine,
-      append: [...deadly, ...append],
+      append: [...DEADLY, ...append],
       kernel: this.#kernel.image,
       platform: platformFile(this.#scenario),
       scmi: devices.map((needs, i) => ({ ...needs, device: { ...needs.device, log: this.#wires[i]!.log } })),
-      onDevice: (device, index) => this.#wires[index]!.watch(device),
+      onServer: (device, index) => this.#wires[index]!.watch(device),
       memory: memoryFor(this.#kernel),
       limitMs: BOOT_LIMIT_MS,
       signal: this.#options.signal,
@@ -168,13 +168,13 @@ class Run {
     return guest
   }
 
-  /** Gives a guest that has just booted what it needs for the scenario. */
+  /** Prepares a guest that has just booted: guest file, modules. */
   async #prepare(guest: Guest): Promise<void> {
-    await guest.writeFile(guestScenario, `PATIENCE=${this.#patience}\n${this.#entry.guestScript}`)
+    await guest.writeFile(GUEST_SCENARIO, `PATIENCE=${this.#patience}\n${this.#entry.guestScript}`)
     if (!this.#scenario.kernel?.loadsModules) await guest.check(`. ${guestLibrary}; load_modules`)
   }
 
-  /** The scenario itself, and the checks that need the guest. */
+  /** Runs the scenario, then the checks that need the guest. */
   async #play(guest: Guest): Promise<Failure[]> {
     const { signal, slots } = this.#options
     const onStep = (text: string) => this.#step(text)
@@ -185,7 +185,7 @@ class Run {
     const failures: Failure[] = []
     try {
       await prepare()
-      const limitMs = (this.#scenario.limitMs ?? defaultLimitMs) * this.#patience
+      const limitMs = (this.#scenario.limitMs ?? DEFAULT_LIMIT_MS) * this.#patience
       await within(limitMs, guest, () => this.#scenario.run(t))
       await checkInstance(t, this.#scenario)
       if (hasLeakDetector(this.#kernel)) await checkLeaks(t)
@@ -197,7 +197,7 @@ class Run {
     return [...failures, ...checkGuest(this.#wires, t, this.#scenario)]
   }
 
-  /** Powers the guest off, which is a path through the drivers as well. */
+  /** Powers the guest off; that tests the drivers, too. */
   async #end(guest: Guest): Promise<Failure[]> {
     const failures: Failure[] = []
     const shared = guest.vm.isRunning ? sharedWith(guest.vm.pid) : new Set<string>()
@@ -211,8 +211,8 @@ class Run {
   }
 }
 
-/** A platform that a scenario declares becomes a file of the cache, which a command line can name. */
-function platformFile({ platform = defaultPlatform }: Scenario): string {
+/** Writes a platform that a scenario declares to a file in the cache, for command lines. */
+function platformFile({ platform = DEFAULT_PLATFORM }: Scenario): string {
   if (typeof platform === 'string') return platform
   const text = stringify(platform)
   const path = cachePath('platforms', `${hash(text)}.yaml`)
@@ -220,7 +220,7 @@ function platformFile({ platform = defaultPlatform }: Scenario): string {
   return path
 }
 
-/** A scenario that takes too long is over: its guest is ended, and with it whatever waits for that. */
+/** Ends the guest of a scenario that takes too long; everything that waits for the guest then fails. */
 async function within(limitMs: number, guest: Guest, work: () => Promise<void>): Promise<void> {
   let timer: Timer | undefined
   const late = new Promise<never>((_, reject) => {

@@ -6,15 +6,15 @@ import type { DeviceRequest } from '../devices/own-devices.js'
 import type { Context } from './context.js'
 
 export interface Scenario {
-  /** One line for `scmi-lab list`: what happens, and what must come of it. */
+  /** One line for `scmi-lab list`: what happens, and what the kernel must do. */
   summary: string
-  /** Words to select it by, besides its name and its group; `ci` is the fast subset. */
+  /** Words that select it, besides its name and group; `ci` is the fast subset. */
   tags?: string[]
   /** A preset, or the keys of a platform file; default: the preset minimal. */
   platform?: string | Record<string, unknown>
   machine?: MachineNeeds
   kernel?: KernelNeeds
-  /** What the checks at the end find and this scenario is meant to cause. */
+  /** Findings of the final checks that this scenario causes on purpose. */
   allows?: Allowances
   /** How long `run` may take, in ms; default 60 s. */
   limitMs?: number
@@ -22,9 +22,9 @@ export interface Scenario {
 }
 
 export interface MachineNeeds {
-  /** The SCMI devices; default: one, on PCI, there at boot. */
+  /** The SCMI devices; default: one on PCI, present at boot. */
   devices?: DeviceNeeds[]
-  /** The SCMI nodes of the device tree, each with these properties besides the usual; default: one without. */
+  /** The SCMI nodes of the device tree, by their additional properties; default: one node without any. */
   nodes?: string[]
   /** Further device tree source. */
   deviceTreeSource?: string
@@ -38,15 +38,15 @@ export interface MachineNeeds {
 export type DeviceNeeds = Omit<DeviceRequest, 'socketPath'>
 
 export interface KernelNeeds {
-  /** Lines the kernel's configuration must have, such as CONFIG_ARM_SCMI_PROTOCOL=m: that is for other kernels. */
+  /** Lines the kernel's configuration must have, such as CONFIG_ARM_SCMI_PROTOCOL=m; else the scenario is skipped. */
   config?: string[]
-  /** Linux releases it is for, as a range of semantic versions (">=7.2"), if others lack what it is about. */
+  /** Linux releases that have the tested feature, as a range of semantic versions (">=7.2"); on others it is skipped. */
   releases?: string
-  /** The scenario loads the modules of a modular kernel itself; else they are there when it starts. */
+  /** The scenario loads a modular kernel's modules itself; default: they are loaded when it starts. */
   loadsModules?: boolean
 }
 
-/** Something that a check would complain about, and why it is right here. */
+/** A finding of a check that is right in this scenario, and why. */
 export interface Allowance {
   pattern: RegExp
   because: string
@@ -55,13 +55,13 @@ export interface Allowance {
 export interface Allowances {
   /** Lines of the kernel's log. */
   console?: Allowance[]
-  /** What the platform says about the guest: broken rules, refused requests, PROTOCOL_ERROR. */
+  /** The platform's complaints about the guest: broken rules, refused requests, PROTOCOL_ERROR. */
   platform?: Allowance[]
-  /** Why no SCMI instance works when the scenario is over. */
+  /** Why no SCMI instance answers at the end. */
   noInstance?: string
 }
 
-/** Scenarios that differ in little, such as an order, by name: GROUP/NAME/MEMBER. */
+/** Scenarios that differ in little, such as an order, by the name of the member: GROUP/NAME/MEMBER. */
 export type Family = Record<string, Scenario>
 
 /** Declares a scenario: gives its object the type. */

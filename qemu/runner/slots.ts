@@ -1,6 +1,6 @@
-/** How many guests run at once. A scenario that only waits gives its slot away meanwhile. */
+/** Limits how many guests run at once. A scenario that only waits gives its slot to another meanwhile. */
 
-/** Waiting that is over by then costs less than another guest that boots meanwhile. */
+/** A shorter wait keeps its slot: it costs less than another guest's boot. */
 const SOON_MS = 200
 
 export class Slots {
@@ -35,7 +35,7 @@ export class Slots {
     }
   }
 
-  /** For the holder of a slot: does without it while `work` waits for something that needs no CPU, unless that comes soon. */
+  /** The holder of a slot gives it away while `work` waits without needing the CPU, unless `work` ends soon. */
   async spare<T>(work: () => Promise<T>): Promise<T> {
     let isGiven = false
     const giving = setTimeout(() => {

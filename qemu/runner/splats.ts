@@ -1,7 +1,7 @@
-/** Reports of faults in a kernel's log: where each begins, and where it ends. */
+/** Finds oopses, warnings and other reports in a kernel's log. */
 
-/** What a report begins with, each of a fault of the kernel itself. */
-const starts: RegExp[] = [
+/** First lines of reports; each is about a bug in the kernel. */
+const STARTS: RegExp[] = [
   /\bWARNING: /,
   /\bBUG: /,
   /\bBUG at /,
@@ -23,37 +23,37 @@ const starts: RegExp[] = [
   /kobject: .*(does not have a release|tried to init an initialized|uninitialized)/,
 ]
 
-/** Reports on parts of the kernel that a scenario only uses: whatever SCMI does, they come. Each has all of these texts. */
-const elsewhere: RegExp[][] = [
-  // The hot-plug controller's locks, taken in one order by pciehp_probe at boot and in another by pciehp_ist. lockdep says
-  // nothing more after it.
+/** Known reports of other subsystems; a report is ignored if all patterns of an entry match. */
+const ELSEWHERE: RegExp[][] = [
+  // Locks of the hot-plug controller: pciehp_probe takes them in one order at boot, pciehp_ist in another. lockdep reports
+  // nothing more after this.
   [/possible circular locking dependency/, /pci_rescan_remove_lock/, /ctrl->reset_lock/],
 ]
 
-const cutHere = /-{12}\[ cut here \]-{12}/
-const ends = /---\[ end (trace|Kernel panic)/
-/** Of a report without an end mark, such as lockdep's. */
+const CUT_HERE = /-{12}\[ cut here \]-{12}/
+const ENDS = /---\[ end (trace|Kernel panic)/
+/** Length of a report without an end mark, such as lockdep's. */
 const LINES = 80
 
 export interface Splat {
-  /** Line that names the fault. */
+  /** The line that names the bug. */
   title: string
-  /** Of its lines: the first, and the one behind the last. */
+  /** Index of its first line, and of the line after its last. */
   start: number
   end: number
 }
 
-/** The reports in a log whose titles are none of `allowed`, in their order. */
+/** The reports in a log, in order, without those whose titles are `allowed`. */
 export function findSplats(lines: readonly string[], allowed: readonly RegExp[] = []): Splat[] {
   const splats: Splat[] = []
   for (let at = 0; at < lines.length; at++) {
     const title = lines[at]!
-    if (!starts.some(start => start.test(title))) continue
-    const last = lines.findIndex((line, index) => index >= at && (ends.test(line) || index - at >= LINES))
+    if (!STARTS.some(start => start.test(title))) continue
+    const last = lines.findIndex((line, index) => index >= at && (ENDS.test(line) || index - at >= LINES))
     const end = last < 0 ? lines.length : last + 1
-    const start = at > 0 && cutHere.test(lines[at - 1]!) ? at - 1 : at
+    const start = at > 0 && CUT_HERE.test(lines[at - 1]!) ? at - 1 : at
     const report = lines.slice(start, end).join('\n')
-    if (elsewhere.some(texts => texts.every(text => text.test(report)))) continue
+    if (ELSEWHERE.some(texts => texts.every(text => text.test(report)))) continue
     if (!allowed.some(pattern => pattern.test(title))) splats.push({ title, start, end })
     at = end - 1
   }

@@ -1,31 +1,32 @@
-/** Many commands at once from several processes of the guest, each answer compared: guest/scmi-storm.c. */
+/** A storm: several processes of the guest send commands at once, and compare each reply (guest/scmi-storm.c). */
 import { WorkError } from '../support/errors.js'
 import type { Context } from './context.js'
 
-/** Processes that send, each with one command under way. */
+/** Processes that send, each with one command in flight. */
 const SENDERS = 4
 
 /**
- * A node's property, for a storm beside readings. A command whose token a reading has is tried again after a tenth of this
- * (scenario load/token-in-use): with the minute that virtio.c waits for answers, four senders would stand still for 6 s.
+ * A property of the SCMI node, for a storm beside readings. When a reading holds a command's token, the kernel tries again
+ * after a tenth of this timeout (scenario load/token-in-use): with virtio.c's default of a minute, a sender would stop
+ * for 6 s.
  */
-export const soonTriedAgain = 'arm,max-rx-timeout-ms = <5000>;'
+export const SOON_TRIED_AGAIN = 'arm,max-rx-timeout-ms = <5000>;'
 
-/** What became of the commands; each number is explained in guest/scmi-storm.c. */
+/** Counts of a storm, explained in guest/scmi-storm.c. */
 export type Counts = Record<'sent' | 'answered' | 'refused' | 'wrong' | 'lost' | 'stray', number> & {
-  /** The first answers that were not right, with their bytes and what was expected instead. */
+  /** The first wrong or stray replies, with their bytes and the right ones. */
   surprises?: string[]
 }
 
 /**
- * Starts it in the background, once it knows the right answers; `expectStorm` waits for its end. `file` of the raw mode
- * takes the commands.
+ * Starts a storm in the background; resolves when it has the right replies and begins to send. `expectStorm` waits for its
+ * end. Commands go to `file` of the raw mode.
  */
 export async function startStorm(t: Context, ms: number, file = 'message'): Promise<void> {
   await t.call('start_storm', [SENDERS, Math.round(ms * t.patience), file])
 }
 
-/** The storm is over: every command has had its answer, and the right one, but for `refused` of them. */
+/** Waits for the storm's end: every command got the right reply, except for `refused` of them. */
 export async function expectStorm(t: Context, because: string, refused: () => number = () => 0): Promise<Counts> {
   return t.expect('every command gets its own answer, once', {
     because,
@@ -35,7 +36,7 @@ export async function expectStorm(t: Context, because: string, refused: () => nu
   })
 }
 
-/** A storm that failed has said why instead. */
+/** Parses the output; a storm that failed printed why instead. */
 function parse(text: string): Counts {
   const [line] = /^sent .*$/m.exec(text) ?? []
   if (line === undefined) throw new WorkError(text)
@@ -44,7 +45,7 @@ function parse(text: string): Counts {
   return { ...Object.fromEntries(counts), ...(surprises && { surprises: [...surprises] }) } as Counts
 }
 
-/** Notifications that a device has got rid of: those that its driver took, and, if it took too long, those given up. */
+/** Notifications that have left the device's queue: delivered to the driver, or dropped because it was too slow. */
 export const handledNotifications = (t: Context): number => {
   const { notificationsSent, notificationsDropped } = t.device.stats()
   return notificationsSent + notificationsDropped

@@ -10,9 +10,9 @@ import { Slots } from './slots.js'
 export interface Result extends Outcome {
   entry: Entry
   kernel: TestKernel
-  /** What is recorded for this kernel. */
+  /** The finding about this kernel. */
   finding?: Finding
-  /** Whether reality matches the record. */
+  /** Whether the outcome matches the record. */
   asRecorded: boolean
 }
 
@@ -40,8 +40,8 @@ export async function runOne(entry: Entry, kernel: TestKernel, { onEnd, ...optio
 }
 
 /**
- * Resolves with all results, kernel by kernel, in the order of the scenarios. Rejects, with every guest ended, when the
- * user stops it, or when the lab itself is broken.
+ * Resolves with all results, kernel by kernel, in the order of the scenarios. When the user stops it, or because of a bug in
+ * the lab, it ends all guests and rejects.
  */
 export async function runSuite(
   entries: readonly Entry[],

@@ -1,6 +1,6 @@
 /**
- * Files and lines for the functions in a kernel's log, as addr2line knows them. That takes a vmlinux with debug
- * information beside the Image, or where a built tree has it; without, a log stays as it is.
+ * Adds files and lines to the functions in a kernel's log, with addr2line. This needs a vmlinux with debug information
+ * beside the Image, or at its place in a built tree; without one the log is unchanged.
  */
 import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -8,7 +8,7 @@ import { run } from '../support/process.js'
 import { crossPrefix } from '../support/tools.js'
 
 /** function+offset/size, as the kernel prints an address (%pS). */
-const place = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)/
+const PLACE = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)/
 
 interface Place {
   key: string
@@ -17,14 +17,14 @@ interface Place {
   size: number
 }
 
-/** Adds file and line to the lines of a log that name a place. */
+/** Adds file and line to the lines of a log that name an address. */
 export async function withLines(log: readonly string[], image: string): Promise<string[]> {
   const vmlinux = findVmlinux(image)
   const places = vmlinux ? placesIn(log) : []
   if (places.length === 0) return [...log]
   const lines = await lookUp(vmlinux!, places)
   return log.map(line => {
-    const found = lines.get(place.exec(line)?.[0] ?? '')
+    const found = lines.get(PLACE.exec(line)?.[0] ?? '')
     return found ? `${line} (${found})` : line
   })
 }
@@ -37,14 +37,14 @@ function findVmlinux(image: string): string | undefined {
 function placesIn(log: readonly string[]): Place[] {
   const places = new Map<string, Place>()
   for (const line of log) {
-    const [key, name, offset, size] = place.exec(line) ?? []
+    const [key, name, offset, size] = PLACE.exec(line) ?? []
     if (key)
       places.set(key, { key, name: name!, offset: Number.parseInt(offset!, 16), size: Number.parseInt(size!, 16) })
   }
   return [...places.values()]
 }
 
-/** Functions of the same name differ by their size. */
+/** Functions with the same name are told apart by their size. */
 async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<string, string>> {
   const wanted = new Map(places.map(({ name, size }) => [`${name} ${size}`, 0n]))
   for (const row of (await run(`${crossPrefix}nm`, ['-S', vmlinux])).split('\n')) {
@@ -65,7 +65,7 @@ async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<st
   return new Map(lines.flatMap(([key, line]) => (line.startsWith('??') ? [] : [[key, shorten(line, vmlinux)]])))
 }
 
-/** Below the tree's own folder, paths are told from there. */
+/** Paths in the source tree are relative to it. */
 function shorten(line: string, vmlinux: string): string {
   const path = relative(dirname(vmlinux), line)
   return path.startsWith('..') ? line : path

@@ -1,17 +1,17 @@
-/** The guest's shell on the user's terminal, in a machine whose console is a pipe: the device and all else run on. */
+/** The guest's shell on the user's terminal, for a machine whose console is a pipe. The device keeps running. */
 import type { Guest } from '../guest/guest.js'
 
-/** What ends the shell from outside, as in QEMU's own terminal: Ctrl-A X. */
+/** Ctrl-A X ends the shell from outside, as in QEMU's own terminal. */
 const ESCAPE = '\x01'
 const LEAVE = `${ESCAPE}x`
-/** Ctrl-D, which a shell takes for the end of its input. */
+/** Ctrl-D: end of input for a shell. */
 const END_OF_INPUT = '\x04'
 
 /** Resolves when the user has left the shell, by "exit" or Ctrl-A X. Rejects if the guest dies. */
 export async function shellOnTerminal(guest: Guest): Promise<void> {
   const { stdin, stdout } = process
   const size = stdout.isTTY ? `stty rows ${stdout.rows} columns ${stdout.columns}; ` : ''
-  // A job is a session of its own: the terminal that it opens first controls it.
+  // A job is a session of its own: the first terminal that it opens becomes its controlling terminal.
   const shell = guest.run(`exec <>/dev/ttyAMA0 >&0 2>&1; ${size}exec sh -l`, { timeoutMs: 0 })
   let last = ''
   let type!: (keys: Buffer) => void

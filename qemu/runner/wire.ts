@@ -1,11 +1,11 @@
-/** What a device saw and said during a scenario: the last messages, decoded when asked for, and the guest's violations. */
+/** A device's side of a scenario: the last messages, decoded on demand, and the guest's violations. */
 import pino, { type Logger } from 'pino'
 import { MessageDecoder, messageText } from '../../src/observe/messages.js'
 import type { TapRecords } from '../../src/observe/tap-records.js'
 import { PROTOCOL_ERROR } from '../../src/wire/status.js'
-import type { Device } from '../devices/device.js'
+import type { Server } from '../devices/device.js'
 
-/** Messages that are kept for the evidence. */
+/** Messages kept for the evidence. */
 const TAIL = 60
 
 interface KeptMessage {
@@ -23,9 +23,9 @@ const copy = ({ buffer, byteOffset, byteLength }: DataView): DataView =>
 const nowUs = (): number => Number(process.hrtime.bigint() / 1000n)
 
 export class Wire {
-  /** Takes what the device logs; every warning is about something that the guest or QEMU did wrong. */
+  /** Takes the device's log; every warning is about something that the guest or QEMU did wrong. */
   readonly log: Logger
-  /** What the guest did against the rules, in the device's words. */
+  /** The guest's violations, in the device's words. */
   readonly violations: string[] = []
   /** Messages seen so far. */
   messages = 0
@@ -38,14 +38,14 @@ export class Wire {
     this.log = pino({ level: 'warn', base: null }, { write })
   }
 
-  watch({ tap, protocols }: Device): void {
+  watch({ tap, protocols }: Server): void {
     this.#decoder = new MessageDecoder(protocols)
     tap.listen(records => {
       while (records.next()) this.#keep(records)
     })
   }
 
-  /** The last messages, a line each, with the seconds since the guest was started. */
+  /** The last messages, a line each, with the seconds since the guest's start. */
   tail(): string[] {
     return this.#tail.map(kept => {
       const seconds = (kept.answeredUs - this.#beganUs) / 1e6

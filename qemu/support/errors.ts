@@ -1,10 +1,10 @@
 /**
- * The two kinds of failure a user of the lab meets: something they can put right (one line, exit status 2), and
- * something that went wrong while working (with the evidence, exit status 1).
+ * The lab's two kinds of errors: what the user can correct (one line, exit code 2), and work that failed (with the
+ * evidence, exit code 1).
  */
 import { printableLines } from '../../src/support/printable.js'
 
-/** A wrong option, a missing tool, a file that is not there: told in a line, without a stack. */
+/** A wrong option, a missing tool, a missing file: printed on one line, without a stack trace. */
 export class LabError extends Error {
   override name = 'LabError'
   readonly exitCode: number = 2
@@ -24,7 +24,7 @@ export class WorkError extends LabError {
 export class InterruptedError extends LabError {
   override name = 'InterruptedError'
   override readonly exitCode = 130
-  /** A child had to be killed: what it was writing may be half a file. */
+  /** A child process had to be killed: the file that it was writing may be incomplete. */
   readonly wasForced: boolean
 
   constructor(wasForced = false) {
@@ -33,13 +33,13 @@ export class InterruptedError extends LabError {
   }
 }
 
-/** The guest did not do what was asked of it; the message ends with the console's tail and a line that reproduces. */
+/** The guest failed. The message ends with the console's last lines and the command lines that reproduce it. */
 export class GuestError extends WorkError {
   override name = 'GuestError'
   readonly reason: GuestFailure
   /** The message without its ending. */
   readonly summary: string
-  /** All that the guest's console had said. */
+  /** The output of the guest's console. */
   readonly console: string
 
   constructor(reason: GuestFailure, summary: string, { ending = '', console = '' } = {}) {

@@ -1,4 +1,4 @@
-/** Where things are: the package's own files, and the cache that everything downloaded or built goes to. */
+/** Paths: the package's files, and the cache for everything downloaded or built. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -14,10 +14,10 @@ function findRoot(start: string): string {
   }
 }
 
-/** A file the lab ships, such as a kernel fragment or a guest program. */
+/** The path of a file that the lab ships, such as a kernel fragment or a guest program. */
 export const labFile = (...parts: string[]): string => join(packageRoot, 'qemu', ...parts)
 
-/** A path in the cache; its folder is made. */
+/** A path in the cache; makes its folder. */
 export function cachePath(...parts: string[]): string {
   const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
   const path = resolve(base, 'vhost-user-scmi', ...parts)

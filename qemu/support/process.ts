@@ -1,6 +1,6 @@
 /**
- * Running other programs: their lines as they come, their last lines when they fail, and no child left behind. A
- * child leads its own process group, so that Ctrl-C reaches it once and from here, in the order the lab wants.
+ * Runs other programs: passes on their lines as they come, puts the last lines into errors, and leaves no child behind. A
+ * child leads its own process group, so that Ctrl-C reaches it only from here, in the order that the lab needs.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -11,24 +11,24 @@ export interface RunOptions {
   cwd?: string
   env?: NodeJS.ProcessEnv
   signal?: AbortSignal | undefined
-  /** Everything the child writes is appended here. */
+  /** The file that the child's output is appended to. */
   log?: string
   onLine?: (line: string) => void
   /** Lines of descriptor 3: a status channel, such as apt's. */
   onStatus?: (line: string) => void
-  /** Descriptors the child must hold as long as it lives, such as a lock. */
+  /** Descriptors that the child inherits and holds as long as it lives, such as a lock. */
   hold?: number[]
   stdin?: string | Buffer
   /** The child stays in this process's group and keeps its terminal: for programs that ask for a password. */
   keepTerminal?: boolean
-  /** What was being done, for the error: "apt-get update". */
+  /** The work's name in an error: "apt-get update". */
   what?: string
 }
 
-const tailLines = 30
-const killGraceMs = 5000
+const TAIL_LINES = 30
+const KILL_GRACE_MS = 5000
 
-/** Runs a program to its end and resolves to its standard output; anything but status 0 is a WorkError. */
+/** Runs a program to its end and resolves to its standard output; rejects with WorkError if the exit status is not 0. */
 export async function run(command: string, args: string[], options: RunOptions = {}): Promise<string> {
   const { signal } = options
   if (signal?.aborted) throw new InterruptedError()
@@ -51,7 +51,7 @@ export async function run(command: string, args: string[], options: RunOptions =
   const log = options.log ? createWriteStream(options.log, { flags: 'a' }) : undefined
   const take = (line: string) => {
     tail.push(line)
-    if (tail.length > tailLines) tail.shift()
+    if (tail.length > TAIL_LINES) tail.shift()
     log?.write(`${line}\n`)
     options.onLine?.(line)
   }
@@ -85,17 +85,17 @@ function failure(command: string, result: number | string, tail: string[], optio
   return new WorkError(`${options.what ?? command} failed (${how})\n${tail.join('\n')}${where}`)
 }
 
-/** Ends a child, or its whole group (`sign` -1): politely, then for good. */
+/** Ends a child, or its whole group (`sign` -1): with SIGTERM, after a grace period with SIGKILL. */
 function endChild(child: ChildProcess, sign: 1 | -1): void {
   const send = (name: NodeJS.Signals) => {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
     process.kill(sign * child.pid, name)
   }
   send('SIGTERM')
-  setTimeout(send, killGraceMs, 'SIGKILL').unref()
+  setTimeout(send, KILL_GRACE_MS, 'SIGKILL').unref()
 }
 
-/** Quotes one word for a POSIX shell, leaving plain words as they are. */
+/** Quotes one word for a POSIX shell; plain words stay as they are. */
 export const shellQuote = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 

@@ -1,6 +1,6 @@
 /**
- * What a driver can do wrong to its command queue, one case per rule: each must stop the queue. Cases are numbered as the
- * project's list of known attacks is (E.1: against the guest).
+ * What a driver can do wrong to its command queue, at least one case for each rule: each must stop the queue. The names
+ * of attacks in brackets are those of attacks.ts.
  */
 import type { Driver } from '../../src/front-end/driver.js'
 import { FLAT, type GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
@@ -59,34 +59,38 @@ const INDIRECT_OFFERED = { form: 'indirect' } as const
 
 export const VIOLATIONS: readonly Violation[] = [
   {
-    name: 'E.1 #1: avail.idx jumps more than the queue size ahead',
+    name: '[avail-idx] avail.idx jumps more than the queue size ahead',
     commit: guest => guest.driver.cmdq.storeIdx(SIZE + 1),
     says: /idx/,
   },
-  { name: 'E.1 #1: avail.idx goes back', commit: guest => guest.driver.cmdq.storeIdx(-1), says: /idx/ },
-  { name: 'E.1 #1: avail.idx jumps half way round', commit: guest => guest.driver.cmdq.storeIdx(0x8000), says: /idx/ },
+  { name: '[avail-idx] avail.idx goes back', commit: guest => guest.driver.cmdq.storeIdx(-1), says: /idx/ },
   {
-    name: 'E.1 #2: a head is the queue size',
+    name: '[avail-idx] avail.idx jumps half way round',
+    commit: guest => guest.driver.cmdq.storeIdx(0x8000),
+    says: /idx/,
+  },
+  {
+    name: '[head] a head is the queue size',
     commit: ({ driver }) => offer(driver.cmdq, SIZE),
     says: new RegExp(`${SIZE}`),
   },
   {
-    name: 'E.1 #2: a head is 65535',
+    name: '[head] a head is 65535',
     commit: ({ driver }) => offer(driver.cmdq, 0xffff),
     says: /65535/,
   },
   {
-    name: 'E.1 #3: next is the queue size',
+    name: '[next] next is the queue size',
     commit: (guest, buffer) => chain(guest, [buffer, 8, NEXT, SIZE], [buffer, 8, WRITE, 0]),
     says: new RegExp(`${SIZE}`),
   },
   {
-    name: 'E.1 #3: next is 65535',
+    name: '[next] next is 65535',
     commit: (guest, buffer) => chain(guest, [buffer, 8, NEXT, 0xffff], [buffer, 8, WRITE, 0]),
     says: /65535/,
   },
   {
-    name: 'E.1 #3: next lies outside the indirect table',
+    name: '[next] next lies outside the indirect table',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer + 1024, [buffer, 8, NEXT, 2], [buffer, 8, WRITE, 0])
@@ -95,7 +99,7 @@ export const VIOLATIONS: readonly Violation[] = [
     says: /2/,
   },
   {
-    name: 'E.1 #3: next of the last descriptor of an indirect table is 65535',
+    name: '[next] next of the last descriptor of an indirect table is 65535',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer + 1024, [buffer, 8, NEXT, 1], [buffer, 8, NEXT | WRITE, 0xffff])
@@ -103,67 +107,67 @@ export const VIOLATIONS: readonly Violation[] = [
     },
     says: /65535/,
   },
-  { name: 'E.1 #4: a descriptor points to itself', commit: (guest, buffer) => chain(guest, [buffer, 8, NEXT, 0]) },
+  { name: '[loop] a descriptor points to itself', commit: (guest, buffer) => chain(guest, [buffer, 8, NEXT, 0]) },
   {
-    name: 'E.1 #4: an empty descriptor points to itself',
+    name: '[loop] an empty descriptor points to itself',
     commit: (guest, buffer) => chain(guest, [buffer, 0, NEXT, 0]),
   },
   {
-    name: 'E.1 #4: two descriptors point to each other',
+    name: '[loop] two descriptors point to each other',
     commit: (guest, buffer) => chain(guest, [buffer, 8, NEXT, 1], [buffer, 8, NEXT, 0]),
   },
   {
-    name: 'E.1 #4: all descriptors of the ring point in a circle',
+    name: '[loop] all descriptors of the ring point in a circle',
     commit: (guest, buffer) => {
       chain(guest, ...Array.from({ length: SIZE }, (_, i): Entry => [buffer, 8, NEXT, (i + 1) % SIZE]))
     },
   },
   {
-    name: 'E.1 #4: an indirect table loops',
+    name: '[loop] an indirect table loops',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer + 1024, [buffer, 8, NEXT, 1], [buffer, 8, NEXT | WRITE, 1])
       chain(guest, [buffer + 1024, 32, INDIRECT, 0])
     },
   },
-  { name: 'E.1 #5: a request lies outside memory', commit: guest => chain(guest, [0, 8, NEXT, 1], [0, 8, WRITE, 0]) },
+  { name: '[address] a request lies outside memory', commit: guest => chain(guest, [0, 8, NEXT, 1], [0, 8, WRITE, 0]) },
   {
-    name: 'E.1 #5: a reply lies outside memory',
+    name: '[address] a reply lies outside memory',
     commit: (guest, b) => chain(guest, [b, 8, NEXT, 1], [END, 8, WRITE, 0]),
   },
   {
-    name: 'E.1 #5: the last byte of a request lies outside memory',
+    name: '[address] the last byte of a request lies outside memory',
     commit: (guest, buffer) => chain(guest, [END - 7, 8, NEXT, 1], [buffer, 8, WRITE, 0]),
     says: /0x[0-9a-f]+/,
   },
   {
-    name: 'E.1 #5: the last byte of a reply lies outside memory',
+    name: '[address] the last byte of a reply lies outside memory',
     commit: (guest, buffer) => chain(guest, [buffer, 8, NEXT, 1], [END - 7, 8, WRITE, 0]),
   },
   {
-    name: 'E.1 #5: the first byte of a request lies before memory',
+    name: '[address] the first byte of a request lies before memory',
     commit: (guest, buffer) => chain(guest, [FLAT.guest - 1, 8, NEXT, 1], [buffer, 8, WRITE, 0]),
   },
   {
-    name: 'E.1 #5: a request runs over a gap between regions',
+    name: '[address] a request runs over a gap between regions',
     options: { memory: [FLAT, { guest: END + 4096, size: 1 << 20 }] },
     commit: (guest, buffer) => chain(guest, [END - 16, 4096 + 32, NEXT, 1], [buffer, 8, WRITE, 0]),
   },
   {
-    name: 'E.1 #5: address and length overflow 64 bits',
+    name: '[address] address and length overflow 64 bits',
     commit: (guest, buffer) => chain(guest, [0xffff_ffff_ffff_fff8n, 16, NEXT, 1], [buffer, 8, WRITE, 0]),
   },
   {
-    name: 'E.1 #5: address and length overflow 64 bits and end in memory',
+    name: '[address] address and length overflow 64 bits and end in memory',
     commit: (guest, buffer) => chain(guest, [0xffff_ffff_ffff_ff00n, 0xffff_ffff, NEXT, 1], [buffer, 8, WRITE, 0]),
   },
-  { name: 'E.1 #5: a reply at 0', commit: (guest, b) => chain(guest, [b, 8, NEXT, 1], [0, 8, WRITE, 0]) },
+  { name: '[address] a reply at 0', commit: (guest, b) => chain(guest, [b, 8, NEXT, 1], [0, 8, WRITE, 0]) },
   {
-    name: 'E.1 #5: a request of 2^32 - 1 bytes in 4 MiB of memory',
+    name: '[address] a request of 2^32 - 1 bytes in 4 MiB of memory',
     commit: (guest, buffer) => chain(guest, [FLAT.guest, 0xffff_ffff, NEXT, 1], [buffer, 8, WRITE, 0]),
   },
   {
-    name: 'E.1 #5: an entry of an indirect table lies outside memory',
+    name: '[address] an entry of an indirect table lies outside memory',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer, [buffer + 512, 8, NEXT, 1], [END, 8, WRITE, 0])
@@ -172,12 +176,12 @@ export const VIOLATIONS: readonly Violation[] = [
     says: /indirect/,
   },
   {
-    name: 'E.1 #6: an indirect table of length 0',
+    name: '[indirect-table] an indirect table of length 0',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => chain(guest, [buffer, 0, INDIRECT, 0]),
   },
   {
-    name: 'E.1 #6: an indirect table whose length is no multiple of 16',
+    name: '[indirect-table] an indirect table whose length is no multiple of 16',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer, [buffer + 512, 8, NEXT, 1], [buffer + 512, 8, WRITE, 0])
@@ -185,7 +189,7 @@ export const VIOLATIONS: readonly Violation[] = [
     },
   },
   {
-    name: 'E.1 #6: an indirect table with more entries than the queue',
+    name: '[indirect-table] an indirect table with more entries than the queue',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer, [buffer + 512, 8, WRITE, 0])
@@ -193,17 +197,17 @@ export const VIOLATIONS: readonly Violation[] = [
     },
   },
   {
-    name: 'E.1 #6: an indirect table of almost 4 GiB',
+    name: '[indirect-table] an indirect table of almost 4 GiB',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => chain(guest, [buffer, 0xffff_fff0, INDIRECT, 0]),
   },
   {
-    name: 'E.1 #6: an indirect table outside memory',
+    name: '[indirect-table] an indirect table outside memory',
     options: INDIRECT_OFFERED,
     commit: guest => chain(guest, [16, 32, INDIRECT, 0]),
   },
   {
-    name: 'E.1 #6: an indirect table whose last entry is outside memory',
+    name: '[indirect-table] an indirect table whose last entry is outside memory',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, END - 16, [buffer, 8, NEXT, 1])
@@ -211,18 +215,18 @@ export const VIOLATIONS: readonly Violation[] = [
     },
   },
   {
-    name: 'E.1 #6: an indirect table whose addresses overflow 64 bits',
+    name: '[indirect-table] an indirect table whose addresses overflow 64 bits',
     options: INDIRECT_OFFERED,
     commit: guest => chain(guest, [0xffff_ffff_ffff_fff0n, 32, INDIRECT, 0]),
   },
   {
-    name: 'E.1 #6: a bad indirect table behind a good descriptor',
+    name: '[indirect-table] a bad indirect table behind a good descriptor',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => chain(guest, [buffer, 8, NEXT, 1], [buffer + 512, 8, INDIRECT, 0]),
     says: /descriptor 1 /,
   },
   {
-    name: 'E.1 #7: an indirect descriptor in an indirect table',
+    name: '[indirect-flag] an indirect descriptor in an indirect table',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer, [buffer + 1024, 16, INDIRECT, 0])
@@ -231,7 +235,7 @@ export const VIOLATIONS: readonly Violation[] = [
     },
   },
   {
-    name: 'E.1 #7: INDIRECT together with NEXT',
+    name: '[indirect-flag] INDIRECT together with NEXT',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer, [buffer + 1024, 8, 0, 0])
@@ -239,7 +243,7 @@ export const VIOLATIONS: readonly Violation[] = [
     },
   },
   {
-    name: 'E.1 #7: an indirect descriptor when it was never offered',
+    name: '[indirect-flag] an indirect descriptor when it was never offered',
     options: { withoutFeatures: [28] },
     commit: (guest, buffer) => {
       table(guest, buffer, [buffer + 1024, 8, WRITE, 0])
@@ -247,7 +251,7 @@ export const VIOLATIONS: readonly Violation[] = [
     },
   },
   {
-    name: 'E.1 #7: a second indirect descriptor, in the table of the first, that points to the first',
+    name: '[indirect-flag] a second indirect descriptor, in the table of the first, that points to the first',
     options: INDIRECT_OFFERED,
     commit: (guest, buffer) => {
       table(guest, buffer, [buffer + 1024, 8, NEXT, 1], [buffer, 32, INDIRECT, 0])
@@ -255,7 +259,7 @@ export const VIOLATIONS: readonly Violation[] = [
     },
   },
   {
-    name: 'E.1 #11: more than 2^32 - 1 bytes in one chain',
+    name: '[chain-length] more than 2^32 - 1 bytes in one chain',
     options: { memory: [FLAT, { guest: 4 * GIB, size: 3 * GIB, file: 1 }] },
     commit: guest => chain(guest, [4 * GIB, 0x9000_0000, NEXT, 1], [4 * GIB, 0x9000_0000, WRITE, 0]),
   },

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { LOADS, workOf } from '../../qemu/bench/loads.js'
 import type { LabBenchResult } from '../../qemu/bench/result.js'
 import { boot } from '../../qemu/boot/boot.js'
-import type { Device } from '../../qemu/devices/device.js'
+import type { Server } from '../../qemu/devices/device.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { LabCommand } from './lab-command.js'
 
@@ -68,11 +68,11 @@ describe('what is measured', () => {
         const kinds = { hwmon: 'SENSOR_READING_GET', clock: 'CLOCK_RATE_GET', raw: 'PROTOCOL_VERSION' }
         for (const load of LOADS) {
           const { words } = (await workOf[load](guest))!
-          const before = succeeded(guest.device!, kinds[load])
+          const before = succeeded(guest.server!, kinds[load])
           const text = await guest.check(`scmi-bench 300 3 ${words.join(' ')}`)
           const count = Number(/^count (\d+) ns \d+ mean \d+ p50 \d+ p99 \d+ max \d+$/m.exec(text)?.[1])
           // Each process does it once before it is measured; and the kernel may look at a sensor by itself.
-          const messages = succeeded(guest.device!, kinds[load]) - before - 3
+          const messages = succeeded(guest.server!, kinds[load]) - before - 3
           expect(messages, load).toBeGreaterThanOrEqual(count)
           expect(messages, load).toBeLessThan(count + 10)
         }
@@ -131,8 +131,8 @@ describe('what is measured', () => {
   )
 })
 
-const succeeded = (device: Device, name: string): number =>
-  device
+const succeeded = (server: Server, name: string): number =>
+  server
     .stats()
     .flatMap(({ protocols }) => protocols.flatMap(({ messages }) => messages))
     .filter(message => message.name === name)

@@ -10,15 +10,15 @@ import {
   encodeRequest,
   type Frame,
   FrameReader,
-  kinds,
-  maxPayload,
+  KINDS,
+  MAX_PAYLOAD,
 } from '../../qemu/guest/channel.js'
 
 describe('frames', () => {
   const frames = [
-    encodeFrame(kinds.hello, 0, Buffer.from([1, 0, 0, 0])),
-    encodeFrame(kinds.output, 7, Buffer.from('text')),
-    encodeFrame(kinds.kill, 8),
+    encodeFrame(KINDS.hello, 0, Buffer.from([1, 0, 0, 0])),
+    encodeFrame(KINDS.output, 7, Buffer.from('text')),
+    encodeFrame(KINDS.kill, 8),
   ]
   const whole = Buffer.concat(frames)
 
@@ -27,9 +27,9 @@ describe('frames', () => {
     const found: Frame[] = []
     for (let at = 0; at < whole.length; at += size) found.push(...reader.take(whole.subarray(at, at + size)))
     expect(found.map(frame => [frame.kind, frame.id, frame.payload.toString('latin1')])).toEqual([
-      [kinds.hello, 0, '\x01\0\0\0'],
-      [kinds.output, 7, 'text'],
-      [kinds.kill, 8, ''],
+      [KINDS.hello, 0, '\x01\0\0\0'],
+      [KINDS.output, 7, 'text'],
+      [KINDS.kill, 8, ''],
     ])
   })
 
@@ -41,9 +41,9 @@ describe('frames', () => {
 
   test('a length no frame has is an error, not a wait for more', () => {
     const header = Buffer.alloc(12)
-    header.writeUInt32LE(maxPayload + 1)
-    expect(() => new FrameReader().take(header)).toThrow(`${maxPayload + 1} bytes`)
-    expect(() => encodeFrame(kinds.run, 1, Buffer.alloc(maxPayload + 1))).toThrow('at most')
+    header.writeUInt32LE(MAX_PAYLOAD + 1)
+    expect(() => new FrameReader().take(header)).toThrow(`${MAX_PAYLOAD + 1} bytes`)
+    expect(() => encodeFrame(KINDS.run, 1, Buffer.alloc(MAX_PAYLOAD + 1))).toThrow('at most')
   })
 })
 
@@ -91,18 +91,18 @@ describe('jobs', () => {
     const payload = Buffer.alloc(8)
     payload.writeUInt32LE(how, 0)
     payload.writeUInt32LE(value, 4)
-    return encodeFrame(kinds.done, id, payload)
+    return encodeFrame(KINDS.done, id, payload)
   }
 
   test('several at once end in any order, each with its own output', async () => {
     const first = channel.job('run', 1000, 'one')
     const second = channel.job('run', 1000, 'two')
     await waitFor(() => received.length === 2)
-    peer.write(encodeFrame(kinds.output, second.id, Buffer.from('2')))
-    peer.write(encodeFrame(kinds.output, first.id, Buffer.from('1')))
-    peer.write(encodeFrame(kinds.errors, second.id, Buffer.from('oh')))
+    peer.write(encodeFrame(KINDS.output, second.id, Buffer.from('2')))
+    peer.write(encodeFrame(KINDS.output, first.id, Buffer.from('1')))
+    peer.write(encodeFrame(KINDS.errors, second.id, Buffer.from('oh')))
     peer.write(done(second.id, 0, 3))
-    peer.write(encodeFrame(kinds.output, first.id, Buffer.from('1')))
+    peer.write(encodeFrame(KINDS.output, first.id, Buffer.from('1')))
     peer.write(done(first.id, 1, 9))
     expect(await second.ended).toEqual({ how: 'exited', value: 3, stdout: Buffer.from('2'), stderr: Buffer.from('oh') })
     expect(await first.ended).toEqual({
@@ -114,15 +114,15 @@ describe('jobs', () => {
   })
 
   test('hello of this version makes it ready; of another, it fails every job', async () => {
-    peer.write(encodeFrame(kinds.hello, 0, Buffer.from([1, 0, 0, 0])))
+    peer.write(encodeFrame(KINDS.hello, 0, Buffer.from([1, 0, 0, 0])))
     await waitFor(() => isReady)
     const job = channel.job('run', 0, 'x')
-    peer.write(encodeFrame(kinds.hello, 0, Buffer.from([2, 0, 0, 0])))
+    peer.write(encodeFrame(KINDS.hello, 0, Buffer.from([2, 0, 0, 0])))
     await expect(job.ended).rejects.toThrow('channel version 2, not 1')
   })
 
   test('words of a job that was given up are dropped, and the others go on', async () => {
-    peer.write(encodeFrame(kinds.output, 99, Buffer.from('late')))
+    peer.write(encodeFrame(KINDS.output, 99, Buffer.from('late')))
     const { id, ended } = channel.job('read', 0, '/x')
     peer.write(done(id, 0, 0))
     expect((await ended).stdout.toString()).toBe('')

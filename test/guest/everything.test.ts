@@ -27,7 +27,7 @@ let guest: Guest
 let server: Server
 beforeAll(async () => {
   guest = await boot({ kernel: await testKernel(), platform: 'everything' })
-  server = guest.device!
+  server = guest.server!
 }, KERNEL_LIMIT_MS)
 afterAll(() => guest?.close(), LIMIT_MS)
 

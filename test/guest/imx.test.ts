@@ -30,7 +30,7 @@ test('the real-time clock is set and read in the guest, and goes on in the platf
 })
 
 test('the button that is pressed in the platform is a key of the guest', async () => {
-  const model = guest.device!.platform.model(batteryBacked)
+  const model = guest.server!.platform.model(batteryBacked)
   // struct input_event, the first one: 16 bytes of time, type 1 (EV_KEY), code 116 (KEY_POWER), value 1 (pressed).
   const read = guest.check('head -c 24 /dev/input/event0 | od -An -v -j16 -td2 -w8')
   await expect

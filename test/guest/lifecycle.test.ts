@@ -69,7 +69,7 @@ test(
   async () => {
     const guest = await boot({ kernel, platform: 'demo', qemuArguments: ['-action', 'reboot=reset'] })
     undo.push(() => guest.kill())
-    const server = guest.device!
+    const server = guest.server!
     let starts = 0
     server.device.on('change', change => {
       if (change === 'driver started') starts++

@@ -21,7 +21,7 @@ let guest: Guest
 let server: Server
 beforeAll(async () => {
   guest = await boot({ kernel: await testKernel(), platform: 'demo' })
-  server = guest.device!
+  server = guest.server!
 }, KERNEL_LIMIT_MS)
 afterAll(() => guest?.close(), LIMIT_MS)
 

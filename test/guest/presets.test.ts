@@ -24,7 +24,7 @@ test.each(presetNames())(
       const secondsAt = (text: string): number =>
         Number(new RegExp(`^\\[ *([\\d.]+)\\] .*${text}`, 'm').exec(dmesg)?.[1])
       const seconds = secondsAt('Run /init') - secondsAt('Using scmi-virtio')
-      const { messages, internalErrors } = guest.device!.device.stats()
+      const { messages, internalErrors } = guest.server!.device.stats()
       console.log(
         `${platform}: ${messages} messages, ${seconds.toFixed(3)} s from the start of probing to that of init`,
       )

@@ -14,7 +14,7 @@ afterEach(() => guest?.kill())
 
 async function start(qemuArguments: string[] = []): Promise<{ guest: Guest; model: System }> {
   guest = await boot({ kernel: await testKernel(), platform: 'everything', qemuArguments })
-  return { guest, model: guest.device!.platform.model(system) }
+  return { guest, model: guest.server!.platform.model(system) }
 }
 
 test(
@@ -39,7 +39,7 @@ test.each([
   'a graceful %s reset: Linux starts again and finds the platform',
   async (_, state) => {
     const { guest, model } = await start(['-action', 'reboot=reset'])
-    const { device } = guest.device!
+    const { device } = guest.server!
     let starts = 0
     device.on('change', change => {
       if (change === 'driver started') starts++

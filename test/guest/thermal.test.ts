@@ -64,7 +64,7 @@ test(
       writeFileSync(platform, PLATFORM)
       const guest = await boot({ kernel, platform, append: ['cpufreq.default_governor=userspace'], cpus: 1 })
       try {
-        const server = guest.device!
+        const server = guest.server!
         const { time } = server.platform
         const model = server.platform.model(perfDomains)
         const cpu = model.named('cpu')

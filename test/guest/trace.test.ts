@@ -36,7 +36,7 @@ describe('a trace of a guest', () => {
   let messages = 0
   beforeAll(async () => {
     const guest = await boot({ kernel, platform: 'demo', trace: path })
-    const trace = guest.device!.trace!
+    const trace = guest.server!.trace!
     try {
       await guest.check('for i in $(seq 20); do cat /sys/class/hwmon/hwmon*/temp1_input; done')
       expect(await guest.scmi(CLOCK, RATE_GET, [0])).toEqual({ status: 0, words: [24e6, 0] })
@@ -48,7 +48,7 @@ describe('a trace of a guest', () => {
         return commandsOf(sofar).some((command, i) => i >= before && seen.has(command))
       }
       await vi.waitUntil(isWhole, { timeout: 60_000, interval: 500 })
-      messages = guest.device!.device.stats().messages
+      messages = guest.server!.device.stats().messages
     } finally {
       await guest.close()
     }

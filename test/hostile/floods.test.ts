@@ -22,7 +22,7 @@ async function serveBystander({ bystander }: Site, times = 200): Promise<void> {
   for (let i = 0; i < times; i++) expect(await bystander.send(CLOCK, 0x6, 0)).toEqual([0, 24e6, 0])
 }
 
-it('E.1 #19: notifications that nobody collects are dropped, the oldest first', async () => {
+it('[uncollected] notifications that nobody collects are dropped, the oldest first', async () => {
   const site = await createSite()
   const { hostile, server } = site
   expect(await hostile.send(CLOCK, 0xa, UART, 1)).toEqual([0])
@@ -40,7 +40,7 @@ it('E.1 #19: notifications that nobody collects are dropped, the oldest first', 
   await site.expectUnharmed()
 })
 
-it('E.1 #19: delayed responses that nobody collects make further ones BUSY; none is lost', async () => {
+it('[uncollected] delayed responses that nobody collects make further ones BUSY; none is lost', async () => {
   const time = new VirtualTime()
   const site = await createSite({ time })
   const { hostile, server } = site
@@ -68,7 +68,7 @@ it('E.1 #19: delayed responses that nobody collects make further ones BUSY; none
   await site.expectUnharmed()
 })
 
-it('E.1 #15: a guest that kicks all the time keeps nobody else waiting', async () => {
+it('[kick-storm] a guest that kicks all the time keeps nobody else waiting', async () => {
   const site = await createSite()
   const { cmdq } = site.hostile.driver
   const child = sys.forkDriver(cmdq.available, cmdq.usedHeader, 0, cmdq.kick, 0)
@@ -79,7 +79,7 @@ it('E.1 #15: a guest that kicks all the time keeps nobody else waiting', async (
 })
 
 it.each([1, 8])(
-  'E.1 #15: a guest that never rests, with %i messages in flight, keeps nobody else waiting',
+  '[kick-storm] a guest that never rests, with %i messages in flight, keeps nobody else waiting',
   async depth => {
     const site = await createSite()
     const { cmdq } = site.hostile.driver

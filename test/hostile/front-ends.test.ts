@@ -45,7 +45,7 @@ describe('connections', () => {
     await site.expectUnharmed()
   })
 
-  it('E.2 #25: half a message and silence: the rings of both guests go on', async () => {
+  it('[slow-front-end] half a message and silence: the rings of both guests go on', async () => {
     const site = await createSite()
     site.hostile.frontEnd!.raw(header(Request.SET_MEM_TABLE, VERSION, 264).subarray(0, 7))
     for (let i = 0; i < 50; i++) {
@@ -55,7 +55,7 @@ describe('connections', () => {
     await site.expectUnharmed()
   })
 
-  it('E.2 #25: a slow reader: the rings of both guests go on until it is let go', async () => {
+  it('[slow-front-end] a slow reader: the rings of both guests go on until it is let go', async () => {
     const site = await createSite()
     const { frontEnd, driver } = site.hostile
     const request = header(Request.GET_FEATURES, VERSION, 0)
@@ -76,7 +76,7 @@ describe('connections', () => {
   })
 })
 
-describe('E.2 #12: a memory file that is truncated', () => {
+describe('[shrinking-file] a memory file that is truncated', () => {
   /** Rings in one file, messages in another. */
   const memory = [FLAT, { guest: 4 * GIB, size: 16 * PAGE, file: 1 }]
   const REQUEST_AT = 4 * GIB + 8 * PAGE
@@ -163,7 +163,7 @@ describe('E.2 #12: a memory file that is truncated', () => {
   })
 })
 
-it('E.2 #17: requests in an order that makes no sense, over and over', async () => {
+it('[request-order] requests in an order that makes no sense, over and over', async () => {
   const site = await createSite()
   const { frontEnd, driver, memory } = site.hostile
   for (let i = 0; i < 200; i++) {

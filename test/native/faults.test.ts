@@ -67,7 +67,7 @@ describe('a violation of the ring', () => {
     expect((await driver.exchange(pattern(12), 12)).length).toBe(12)
   })
 
-  it('E.1 #14: the same head twice, while the first is in flight', async () => {
+  it('[head-twice] the same head twice, while the first is in flight', async () => {
     const rig = await started({ size: SIZE })
     const { head } = rig.driver.post(pattern(8), 8)
     rig.driver.cmdq.offer(head)
@@ -127,7 +127,7 @@ describe('a violation of the ring', () => {
 })
 
 describe('an odd chain that breaks no ring', () => {
-  it('E.1 #9: writable before readable is given back unanswered', async () => {
+  it('[direction] writable before readable is given back unanswered', async () => {
     const rig = await started({ size: SIZE })
     const buffer = rig.memory.allocate(256)
     rig.memory.fill(buffer, 256, POISON)
@@ -140,31 +140,34 @@ describe('an odd chain that breaks no ring', () => {
     expect(rig.backEnd.batches).toEqual([])
   })
 
-  it('E.1 #9: no writable part: the message is delivered and has no reply', async () => {
+  it('[direction] no writable part: the message is delivered and has no reply', async () => {
     const rig = await started({ size: SIZE })
     expect((await rig.driver.exchange(pattern(12), 0)).length).toBe(0)
     expect(rig.backEnd.batches).toEqual([1])
   })
 
-  it('E.1 #9: no readable part: nothing is answered', async () => {
+  it('[direction] no readable part: nothing is answered', async () => {
     const rig = await started({ size: SIZE })
     expect((await rig.driver.exchange(new Uint8Array(0), 64)).length).toBe(0)
   })
 
-  it.each([0, 1, 2, 3])('E.1 #10: a request of %i bytes, which is no header, is delivered as it is', async length => {
-    let told: number | undefined
-    const rig = await started({
-      size: SIZE,
-      onBatch: (count, backEnd) => {
-        told = backEnd.batch[BATCH_HEADER + ENTRY_REQUEST_LENGTH]
-        backEnd.echo(count)
-      },
-    })
-    expect((await rig.driver.exchange(pattern(length), 64)).reply).toEqual(reversed(pattern(length)))
-    expect(told).toBe(length)
-  })
+  it.each([0, 1, 2, 3])(
+    '[short-request] a request of %i bytes, which is no header, is delivered as it is',
+    async length => {
+      let told: number | undefined
+      const rig = await started({
+        size: SIZE,
+        onBatch: (count, backEnd) => {
+          told = backEnd.batch[BATCH_HEADER + ENTRY_REQUEST_LENGTH]
+          backEnd.echo(count)
+        },
+      })
+      expect((await rig.driver.exchange(pattern(length), 64)).reply).toEqual(reversed(pattern(length)))
+      expect(told).toBe(length)
+    },
+  )
 
-  it('E.1 #12: a request of 1 GiB is told in full and copied in part', async () => {
+  it('[long-request] a request of 1 GiB is told in full and copied in part', async () => {
     let told = 0
     const rig = await started({
       memory: [FLAT, { guest: 4 * GIB, size: 2 * GIB, file: 1 }],
@@ -185,7 +188,7 @@ describe('an odd chain that breaks no ring', () => {
   it.each([
     { name: 'in one piece', writable: [10] },
     { name: 'in pieces', writable: [3, 7] },
-  ])('E.1 #13: an answer longer than the room for it is cut, $name', async ({ writable }) => {
+  ])('[short-buffer] an answer longer than the room for it is cut, $name', async ({ writable }) => {
     const rig = await started({
       onBatch: (count, backEnd) => {
         backEnd.echo(count)
@@ -198,7 +201,7 @@ describe('an odd chain that breaks no ring', () => {
     expect(rig.memory.read(replyAt + 10, 54).every(byte => byte === POISON)).toBe(true)
   })
 
-  it('E.1 #14: the same head again and again, each time after it was used, is right', async () => {
+  it('[head-twice] the same head again and again, each time after it was used, is right', async () => {
     const rig = await started({ size: SIZE })
     const { cmdq } = rig.driver
     const buffer = rig.memory.allocate(64)
@@ -209,7 +212,7 @@ describe('an odd chain that breaks no ring', () => {
     }
   })
 
-  it('E.1 #15: a storm of kicks keeps nobody from the socket', async () => {
+  it('[kick-storm] a storm of kicks keeps nobody from the socket', async () => {
     const rig = await started({ size: SIZE })
     const child = sys.forkDriver(rig.driver.cmdq.available, rig.driver.cmdq.usedHeader, 0, rig.driver.cmdq.kick, 0)
     for (let i = 0; i < 50; i++) await rig.frontEnd.sync()
@@ -217,7 +220,7 @@ describe('an odd chain that breaks no ring', () => {
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
   })
 
-  it('E.1 #16: a reply that lies over its request is written all the same', async () => {
+  it('[overlap] a reply that lies over its request is written all the same', async () => {
     const rig = await started({ size: SIZE })
     const at = rig.memory.allocate(64)
     rig.memory.write(at, pattern(16))
@@ -228,7 +231,7 @@ describe('an odd chain that breaks no ring', () => {
   })
 
   it.each(['descriptors', 'available', 'used'] as const)(
-    'E.1 #16: a reply over the %s of its own ring breaks only that ring',
+    '[overlap] a reply over the %s of its own ring breaks only that ring',
     async part => {
       const rig = await started({ size: SIZE })
       const { cmdq } = rig.driver

@@ -59,7 +59,7 @@ describe('features', () => {
   })
 
   const never = { RING_PACKED: 34, IN_ORDER: 35, RING_RESET: 40, ACCESS_PLATFORM: 33, LOG_ALL: 26, SHARED_MEMORY: 1 }
-  it.each(Object.entries(never))('E.2 #21: that were never offered are refused: %s', async (_, bit) => {
+  it.each(Object.entries(never))('[features] that were never offered are refused: %s', async (_, bit) => {
     const rig = await negotiated()
     const bits = Feature.VERSION_1 | (1n << BigInt(bit))
     expect(await rig.frontEnd.acknowledge(Request.SET_FEATURES, u64s(bits))).not.toBe(0n)

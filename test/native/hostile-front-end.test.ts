@@ -24,7 +24,7 @@ import { connected, FLAT, negotiated, pattern, reversed, started } from './rig.j
 
 const PAGE = 4096
 
-describe('E.2 #4: a ring that does not exist is refused', () => {
+describe('[ring-index] a ring that does not exist is refused', () => {
   const requests = {
     SET_VRING_NUM: (index: number) => vringState(index, 64),
     SET_VRING_ADDR: (index: number) => vringAddress(index, { descriptors: 0, available: 0, used: 0 }),
@@ -64,7 +64,7 @@ describe('E.2 #4: a ring that does not exist is refused', () => {
   )
 })
 
-describe('E.2 #5: a ring of an impossible size is refused', () => {
+describe('[ring-size] a ring of an impossible size is refused', () => {
   it.each([0, 3, 5, 6, 7, 100, 1023, 1025, 2048, 32_768, 65_536, 0x8000_0000, 0xffff_ffff])('%i', async num => {
     const rig = await negotiated()
     await refuse(rig, Request.SET_VRING_NUM, vringState(0, num))
@@ -94,40 +94,49 @@ describe('a memory table that can not be', () => {
     flat({ guest: 0x8000_0000, user: 0x7100_0000_0000, size: 8 * PAGE, ...more }),
   ]
   const tables: { name: string; regions: WireRegion[]; count?: number; fds?: number }[] = [
-    { name: 'E.2 #6: no regions', regions: [] },
-    { name: 'E.2 #6: more regions than it holds', regions: [flat()], count: 2 },
-    { name: 'E.2 #6: 2^32 - 1 regions', regions: [flat()], count: 0xffff_ffff },
-    { name: 'E.2 #6: fewer regions than it holds', regions: two({}), count: 1 },
-    { name: 'E.2 #6: fewer descriptors than regions', regions: two({}), fds: 1 },
-    { name: 'E.2 #6: more descriptors than regions', regions: [flat()], fds: 2 },
-    { name: 'E.2 #6: no descriptors', regions: [flat()], fds: 0 },
+    { name: '[region-count] no regions', regions: [] },
+    { name: '[region-count] more regions than it holds', regions: [flat()], count: 2 },
+    { name: '[region-count] 2^32 - 1 regions', regions: [flat()], count: 0xffff_ffff },
+    { name: '[region-count] fewer regions than it holds', regions: two({}), count: 1 },
+    { name: '[region-count] fewer descriptors than regions', regions: two({}), fds: 1 },
+    { name: '[region-count] more descriptors than regions', regions: [flat()], fds: 2 },
+    { name: '[region-count] no descriptors', regions: [flat()], fds: 0 },
     {
-      name: 'E.2 #6: nine regions',
+      name: '[region-count] nine regions',
       regions: Array.from({ length: 9 }, (_, i) => flat({ guest: i * PAGE, user: i * PAGE, size: PAGE })),
     },
-    { name: 'E.2 #7: a region of size 0', regions: [flat({ size: 0 })] },
+    { name: '[region-overflow] a region of size 0', regions: [flat({ size: 0 })] },
     {
-      name: 'E.2 #7: guest address and size overflow',
+      name: '[region-overflow] guest address and size overflow',
       regions: [flat({ guest: 0xffff_ffff_ffff_f000n, size: 2 * PAGE })],
     },
     {
-      name: 'E.2 #7: front-end address and size overflow',
+      name: '[region-overflow] front-end address and size overflow',
       regions: [flat({ user: 0xffff_ffff_ffff_f000n, size: 2 * PAGE })],
     },
     {
-      name: 'E.2 #7: file offset and size overflow',
+      name: '[region-overflow] file offset and size overflow',
       regions: [flat({ offset: 0xffff_ffff_ffff_f000n, size: 2 * PAGE })],
     },
-    { name: 'E.2 #7: a file offset that is no off_t', regions: [flat({ offset: 0x8000_0000_0000_0000n, size: PAGE })] },
-    { name: 'E.2 #8: regions overlap in guest addresses', regions: two({ guest: FLAT.guest + 7 * PAGE }) },
-    { name: 'E.2 #8: regions are the same in guest addresses', regions: two({ guest: FLAT.guest }) },
-    { name: 'E.2 #8: a region holds the other', regions: two({ guest: FLAT.guest - PAGE, size: 16 * PAGE }) },
-    { name: 'E.2 #8: regions overlap in front-end addresses', regions: two({ user: 0x7000_0000_0000 + 7 * PAGE }) },
-    { name: 'E.2 #9: a region of 2^63 bytes', regions: [flat({ size: 0x8000_0000_0000_0000n, guest: 0, user: 0 })] },
-    { name: 'E.2 #9: a region of 16 TiB', regions: [flat({ size: 2 ** 44 })] },
-    { name: 'E.2 #11: a file that is one page short', regions: [flat({ size: FLAT.size + PAGE })] },
-    { name: 'E.2 #11: a file that is one byte short', regions: [flat({ size: FLAT.size + 1 })] },
-    { name: 'E.2 #11: an offset beyond the file', regions: [flat({ offset: FLAT.size, size: PAGE })] },
+    {
+      name: '[region-overflow] a file offset that is no off_t',
+      regions: [flat({ offset: 0x8000_0000_0000_0000n, size: PAGE })],
+    },
+    { name: '[region-overlap] regions overlap in guest addresses', regions: two({ guest: FLAT.guest + 7 * PAGE }) },
+    { name: '[region-overlap] regions are the same in guest addresses', regions: two({ guest: FLAT.guest }) },
+    { name: '[region-overlap] a region holds the other', regions: two({ guest: FLAT.guest - PAGE, size: 16 * PAGE }) },
+    {
+      name: '[region-overlap] regions overlap in front-end addresses',
+      regions: two({ user: 0x7000_0000_0000 + 7 * PAGE }),
+    },
+    {
+      name: '[huge-region] a region of 2^63 bytes',
+      regions: [flat({ size: 0x8000_0000_0000_0000n, guest: 0, user: 0 })],
+    },
+    { name: '[huge-region] a region of 16 TiB', regions: [flat({ size: 2 ** 44 })] },
+    { name: '[short-file] a file that is one page short', regions: [flat({ size: FLAT.size + PAGE })] },
+    { name: '[short-file] a file that is one byte short', regions: [flat({ size: FLAT.size + 1 })] },
+    { name: '[short-file] an offset beyond the file', regions: [flat({ offset: FLAT.size, size: PAGE })] },
   ]
 
   it.each(tables)('$name', async ({ regions, count, fds }) => {
@@ -150,7 +159,7 @@ describe('a memory table that can not be', () => {
     await stillServed(rig)
   })
 
-  it('E.2 #8: a region that overlaps one that is there, as ADD_MEM_REG', async () => {
+  it('[region-overlap] a region that overlaps one that is there, as ADD_MEM_REG', async () => {
     const rig = await started({ memSlots: true })
     const { guest, size } = rig.memory.regions[0]!
     const fds = [rig.memory.fds[0]!]
@@ -181,7 +190,7 @@ describe('a memory table that can not be', () => {
     'a device': () => [openSync('/dev/null', 'r+')],
     'a device that can be mapped': () => [openSync('/dev/zero', 'r+')],
   }
-  it.each(Object.keys(descriptors))('E.2 #13: %s is no memory', async name => {
+  it.each(Object.keys(descriptors))('[not-memory] %s is no memory', async name => {
     const rig = await started()
     const fds = descriptors[name]!()
     rig.own({ close: () => fds.forEach(fd => void closeSync(fd)) })
@@ -190,7 +199,7 @@ describe('a memory table that can not be', () => {
   })
 })
 
-describe('E.2 #22: a kick descriptor that is no eventfd', () => {
+describe('[kick-descriptor] a kick descriptor that is no eventfd', () => {
   it('a pipe serves as well as any', async () => {
     const rig = await started()
     const [reader, writer] = sys.pipe()
@@ -249,7 +258,7 @@ describe('E.2 #22: a kick descriptor that is no eventfd', () => {
 })
 
 describe('a front end that does not read', () => {
-  it('E.2 #25: keeps no ring waiting', async () => {
+  it('[slow-front-end] keeps no ring waiting', async () => {
     const rig = await started()
     for (let i = 0; i < 100; i++) {
       rig.frontEnd.send(Request.GET_FEATURES)
@@ -258,7 +267,7 @@ describe('a front end that does not read', () => {
     for (let i = 0; i < 100; i++) await rig.frontEnd.reply(Request.GET_FEATURES, 8)
   })
 
-  it('E.2 #25: loses its connection in the end, but no reply before that', async () => {
+  it('[slow-front-end] loses its connection in the end, but no reply before that', async () => {
     const rig = await started()
     const request = u32s(Request.GET_FEATURES, 1, 0)
     const gone = () => rig.backEnd.count(NativeEvent.DISCONNECTED) > 0
@@ -288,14 +297,14 @@ describe('a front end that does not read', () => {
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
   })
 
-  it('E.2 #25: that reads late gets every reply, in order', async () => {
+  it('[slow-front-end] that reads late gets every reply, in order', async () => {
     const rig = await negotiated()
     for (let i = 0; i < 200; i++) rig.frontEnd.send(i % 2 ? Request.GET_FEATURES : Request.GET_QUEUE_NUM)
     await turns(50)
     for (let i = 0; i < 200; i++) await rig.frontEnd.reply(i % 2 ? Request.GET_FEATURES : Request.GET_QUEUE_NUM, 8)
   })
 
-  it('E.2 #26: that closes while a reply is on its way is let go', async () => {
+  it('[hang-up] that closes while a reply is on its way is let go', async () => {
     const rig = await connected()
     for (let i = 0; i < 50; i++) {
       rig.frontEnd.send(Request.GET_FEATURES)

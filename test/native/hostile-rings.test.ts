@@ -22,13 +22,13 @@ describe('a ring in an impossible place', () => {
     const before = Math.ceil(bytes[part] / 16) * 16 - 16
     const put = (name: string, where: (rig: Rig) => number | bigint) =>
       places.push({ name: `${part} ${name}`, at: rig => ({ ...right(rig), [part]: where(rig) }) })
-    put('E.2 #14: at 0', () => 0)
-    put('E.2 #14: outside memory', end)
-    put('E.2 #14: with its last bytes outside memory', rig => end(rig) - before)
-    put('E.2 #14: with its first byte before memory', rig => rig.memory.regions[0]!.user - 16)
-    put('E.2 #14: at an address that overflows', () => 0xffff_ffff_ffff_fff0n)
+    put('[ring-address] at 0', () => 0)
+    put('[ring-address] outside memory', end)
+    put('[ring-address] with its last bytes outside memory', rig => end(rig) - before)
+    put('[ring-address] with its first byte before memory', rig => rig.memory.regions[0]!.user - 16)
+    put('[ring-address] at an address that overflows', () => 0xffff_ffff_ffff_fff0n)
     for (let off = 1; off < alignments[part]; off++) {
-      put(`E.2 #15: misaligned by ${off}`, rig => right(rig)[part] + off)
+      put(`[ring-alignment] misaligned by ${off}`, rig => right(rig)[part] + off)
     }
   }
 
@@ -57,7 +57,7 @@ describe('a ring in an impossible place', () => {
     await stillServed(rig)
   })
 
-  it('E.2 #14: a ring across two regions, though both are memory', async () => {
+  it('[ring-address] a ring across two regions, though both are memory', async () => {
     const middle = FLAT.guest + FLAT.size
     const user = 0x7000_0000_0000
     const memory = [
@@ -75,7 +75,7 @@ describe('a ring in an impossible place', () => {
   it.each([
     { name: 'as the front end sees it', region: { user: 0x7000_0000_0008, offset: 0 }, misalignedBy: 8 },
     { name: 'as it lies in the file', region: { user: 0x7000_0000_0000, offset: 8 }, misalignedBy: 0 },
-  ])('E.2 #15: a descriptor table that is misaligned only $name', async ({ region, misalignedBy }) => {
+  ])('[ring-alignment] a descriptor table that is misaligned only $name', async ({ region, misalignedBy }) => {
     const rig = await negotiated({ memory: [{ guest: FLAT.guest, size: FLAT.size, ...region }] })
     await shareMemory(rig.frontEnd, rig.memory)
     rig.frontEnd.setNum(0, 64)
@@ -84,7 +84,7 @@ describe('a ring in an impossible place', () => {
     await refuse(rig, Request.SET_VRING_ADDR, vringAddress(0, addresses))
   })
 
-  it.each([1, 2, 4, 0x8000_0000])('E.2 #16: flags 0x%x', async flags => {
+  it.each([1, 2, 4, 0x8000_0000])('[ring-flags] flags 0x%x', async flags => {
     const rig = await negotiated()
     await shareMemory(rig.frontEnd, rig.memory)
     await refuse(rig, Request.SET_VRING_ADDR, vringAddress(0, right(rig), flags))
@@ -116,7 +116,7 @@ describe('any order', () => {
   }
   permute([], [...steps])
 
-  it('E.2 #17: a ring starts when the last of what it needs has come, in all 720 orders', async () => {
+  it('[request-order] a ring starts when the last of what it needs has come, in all 720 orders', async () => {
     expect(orders.length).toBe(720)
     const rig = await negotiated({ size: 4 })
     for (const order of orders) {
@@ -139,7 +139,7 @@ describe('any order', () => {
     }
   })
 
-  it.each(steps.filter(step => step !== 'memory'))('E.1 #17: a ring does not start without %s', async missing => {
+  it.each(steps.filter(step => step !== 'memory'))('[unready-ring] a ring does not start without %s', async missing => {
     const rig = await negotiated()
     for (const step of steps) if (step !== missing) await take(step, rig)
     rig.driver.post(pattern(8), 8)
@@ -152,7 +152,7 @@ describe('any order', () => {
   })
 
   it.each(['SET_VRING_NUM', 'SET_VRING_BASE', 'SET_VRING_ADDR'] as const)(
-    'E.2 #17: %s of a running ring is refused',
+    '[request-order] %s of a running ring is refused',
     async name => {
       const rig = await started()
       const payload =
@@ -162,14 +162,14 @@ describe('any order', () => {
     },
   )
 
-  it('E.2 #17: SET_VRING_ENABLE of neither 0 nor 1 is refused', async () => {
+  it('[request-order] SET_VRING_ENABLE of neither 0 nor 1 is refused', async () => {
     const rig = await started()
     for (const on of [2, 0xffff_ffff]) await refuse(rig, Request.SET_VRING_ENABLE, vringState(0, on))
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
   })
 })
 
-describe('E.2 #19: a base that can not be', () => {
+describe('[ring-base] a base that can not be', () => {
   it.each([65_536, 0xffff_ffff])('%i is refused', async base => {
     const rig = await negotiated()
     await refuse(rig, Request.SET_VRING_BASE, vringState(0, base))
@@ -191,7 +191,7 @@ describe('E.2 #19: a base that can not be', () => {
 })
 
 describe('states of a ring', () => {
-  it('E.2 #27: GET_VRING_BASE in the middle of traffic answers an index at which nothing is lost', async () => {
+  it('[stop-in-traffic] GET_VRING_BASE in the middle of traffic answers an index at which nothing is lost', async () => {
     const rig = await started({ size: 64 })
     const { driver, frontEnd } = rig
     for (let round = 0; round < 20; round++) {
@@ -207,7 +207,7 @@ describe('states of a ring', () => {
     }
   })
 
-  it('E.2 #28: SET_VRING_KICK does not enable a ring, nor SET_FEATURES with bit 30', async () => {
+  it('[enabling] SET_VRING_KICK does not enable a ring, nor SET_FEATURES with bit 30', async () => {
     const rig = await negotiated()
     const { frontEnd, memory, driver } = rig
     frontEnd.setFeatures(Feature.VERSION_1 | Feature.PROTOCOL_FEATURES)

@@ -169,7 +169,7 @@ describe('after a crash', () => {
   })
 })
 
-describe('E.2 #20: a hostile region', () => {
+describe('[inflight-region] a hostile region', () => {
   it.each([
     { name: 'no queues', queues: 0, size: SIZE },
     { name: 'queues without size', queues: 2, size: 0 },

@@ -148,7 +148,7 @@ describe('ways to meet', () => {
   })
 })
 
-describe('E.2 #24: one front end at a time', () => {
+describe('[second-front-end] one front end at a time', () => {
   it('a second one waits while the first is there, which does not notice, and is served after it', async () => {
     const rig = await started()
     const second = rig.own(FrontEnd.connect(rig.path))

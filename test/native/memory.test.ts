@@ -50,7 +50,7 @@ describe('several regions', () => {
     }
   })
 
-  it('E.2 #10: rings may lie in any region, also where the file offset is no page', async () => {
+  it('[file-offset] rings may lie in any region, also where the file offset is no page', async () => {
     const rig = await negotiated({ memory: REGIONS })
     for (const [i, at] of [GIB + 4 * MIB, 5 * GIB + 0x100, GIB + MIB].entries()) {
       rig.memory.allocateFrom(at)
@@ -146,7 +146,7 @@ describe('windows', () => {
     ])
   })
 
-  it('E.2 #30: are detached when the memory table is replaced: a kept view throws', async () => {
+  it('[stale-view] are detached when the memory table is replaced: a kept view throws', async () => {
     const rig = await started()
     const kept = rig.backEnd.windows.slice(1)
     const events = rig.backEnd.count(NativeEvent.MEMORY)
@@ -191,7 +191,7 @@ describe('the memory table', () => {
     expect((await rig.driver.exchange(pattern(8, 2), 8)).reply).toEqual(reversed(pattern(8, 2)))
   })
 
-  it('E.2 #29: replaced a hundred times leaves one mapping of each file', async () => {
+  it('[mapping-leak] replaced a hundred times leaves one mapping of each file', async () => {
     const rig = await started()
     const before = memoryMappings()
     for (let i = 0; i < 100; i++) {
@@ -257,7 +257,7 @@ describe('memory slots', () => {
     expect(await rig.frontEnd.acknowledge(Request.REM_MEM_REG, singleRegion(region), [region.fd])).toBe(0n)
   })
 
-  it('E.2 #18: a message in a region that was taken away is a fault of its ring', async () => {
+  it('[removed-region] a message in a region that was taken away is a fault of its ring', async () => {
     const rig = await started({ memory: [FLAT, { guest: 8 * GIB, size: MIB }], memSlots: true })
     expect(await rig.frontEnd.removeRegion(rig.memory.regions[1]!)).toBe(0n)
     rig.driver.post(pattern(8), 8, { requestAt: 8 * GIB, replyAt: 8 * GIB + 64 })
@@ -265,7 +265,7 @@ describe('memory slots', () => {
     expect((await rig.backEnd.expect(NativeEvent.QUEUE_FAULT)).queue).toBe(0)
   })
 
-  it('E.2 #18: taking away the region of a ring stops the ring; it starts again when the region is back', async () => {
+  it('[removed-region] taking away the region of a ring stops the ring; it starts again when the region is back', async () => {
     const rig = await started({ memSlots: true })
     await rig.driver.exchange(pattern(8), 8)
     expect(await rig.frontEnd.removeRegion(rig.memory.regions[0]!)).toBe(0n)
@@ -289,7 +289,7 @@ describe('memory slots', () => {
   })
 })
 
-describe('E.2 #12: a memory file that shrinks', () => {
+describe('[shrinking-file] a memory file that shrinks', () => {
   it('is survived when it is cut under a message: zeros are read, the ring stops', async () => {
     const rig = await started({ memory: [FLAT, { guest: 8 * GIB, size: 4 * MIB, file: 1, offset: 0 }], sealed: false })
     rig.driver.post(pattern(8), 8, { requestAt: 8 * GIB + 2 * MIB, replyAt: 8 * GIB + 3 * MIB })

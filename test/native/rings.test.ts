@@ -406,7 +406,7 @@ describe('start and stop', () => {
     expect(memory.read(driver.cmdq.at.used, 6 + 8 * 16)).toEqual(snapshot)
   })
 
-  it('E.2 #28: rings run without SET_VRING_ENABLE if bit 30 is not acknowledged', async () => {
+  it('[enabling] rings run without SET_VRING_ENABLE if bit 30 is not acknowledged', async () => {
     const rig = await negotiated()
     const { frontEnd, driver, memory } = rig
     frontEnd.setFeatures(Feature.VERSION_1)

@@ -87,7 +87,7 @@ describe.each(Object.keys(STATES))('%s', state => {
   }
 })
 
-describe('E.2 #1: a payload of the wrong size is refused', () => {
+describe('[payload-size] a payload of the wrong size is refused', () => {
   const cases = SERVED.flatMap(
     row =>
       [-8, -4, -1, 1, 8, 4000].flatMap(by => [true, false].map(needReply => ({ name: row.name, row, by, needReply }))),
@@ -116,7 +116,7 @@ describe('E.2 #1: a payload of the wrong size is refused', () => {
   )
 })
 
-describe('E.2 #3: descriptors', () => {
+describe('[descriptors] descriptors', () => {
   const both = (rows: readonly Row[]) =>
     rows.flatMap(row => [true, false].map(needReply => ({ name: row.name, row, needReply })))
   // REM_MEM_REG may bring the region's descriptor; it is closed.
@@ -199,7 +199,7 @@ describe('a frame', () => {
     await rig.frontEnd.reply(Request.GET_FEATURES, 8)
   })
 
-  it('E.2 #25: that stays half does not hold up the rings', async () => {
+  it('[slow-front-end] that stays half does not hold up the rings', async () => {
     const rig = await started(OPTIONS)
     rig.frontEnd.raw(header(Request.SET_FEATURES, VERSION, 8))
     for (let i = 0; i < 20; i++) expect((await rig.driver.exchange(pattern(8, i), 8)).length).toBe(8)
@@ -212,7 +212,7 @@ describe('a frame', () => {
     { name: 'the reply bit', flags: VERSION | 4 },
     { name: 'a reserved bit', flags: VERSION | 0x10 },
     { name: 'the highest bit', flags: (VERSION | 0x8000_0000) >>> 0 },
-  ])('E.2 #2: with $name ends the connection; the next one is served', async ({ flags }) => {
+  ])('[request-header] with $name ends the connection; the next one is served', async ({ flags }) => {
     const rig = await negotiated(OPTIONS)
     rig.frontEnd.send(Request.GET_FEATURES, undefined, { flags })
     await rig.frontEnd.ended()
@@ -222,7 +222,7 @@ describe('a frame', () => {
   })
 
   it.each([0, 45, 100, 0x7fff_ffff, 0xffff_ffff])(
-    'E.2 #2: with the unknown request %i is refused, and ignored if nobody asked',
+    '[request-header] with the unknown request %i is refused, and ignored if nobody asked',
     async id => {
       for (const payload of [new Uint8Array(0), new Uint8Array(8), new Uint8Array(4096)]) {
         const rig = await negotiated(OPTIONS)

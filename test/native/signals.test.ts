@@ -239,7 +239,7 @@ describe('call', () => {
     expect(await signalsFor(rig, 3)).toBe(0)
   })
 
-  it('E.2 #23: a full eventfd does not stop the device', async () => {
+  it('[call-descriptor] a full eventfd does not stop the device', async () => {
     const rig = await running({})
     const { cmdq } = rig.driver
     // The largest count an eventfd takes, 2^64 - 2, is not a safe integer; the nearest that is leaves it writable, so
@@ -262,7 +262,7 @@ describe('call', () => {
     sys.readEvent(cmdq.call)
   })
 
-  it('E.2 #23: a pipe nobody reads does not stop the device, nor does one whose reader is gone', async () => {
+  it('[call-descriptor] a pipe nobody reads does not stop the device, nor does one whose reader is gone', async () => {
     const rig = await running({})
     const { cmdq } = rig.driver
     const [reader, writer] = sys.pipe()

@@ -1,5 +1,5 @@
 /**
- * E.1 #8: a guest that rewrites descriptors, tables and requests on another processor while the device reads them. What is
+ * [tampering] A guest rewrites descriptors, tables and requests on another processor while the device reads them. What is
  * checked is what is used: an answer as for one of the two values, or a fault, and not a byte beyond the buffers.
  */
 import { expect, it } from 'vitest'
@@ -118,7 +118,7 @@ async function offer({ driver: { cmdq }, backEnd }: Rig): Promise<number | 'faul
   return cmdq.usedEntries[2 + 2 * (before % SIZE)]!
 }
 
-const cases = CASES.map(one => ({ ...one, name: `E.1 #8: the ${one.name} changes all the time` }))
+const cases = CASES.map(one => ({ ...one, name: `[tampering] the ${one.name} changes all the time` }))
 
 it.each(cases)('$name', async ({ word, indirect = false, lengths = [REPLY] }) => {
   const rig = await started({ size: SIZE, form: 'indirect', onBatch: answer })

@@ -1,8 +1,8 @@
-/** The lab's consumers in a guest: its resources as drivers there use them (guest/consumer), file by file. */
-import { guestConsumerModule } from '../consumers.js'
+/** The files of the lab's consumers in a guest (guest/consumer): resources as kernel drivers use them. */
+import { GUEST_CONSUMER_MODULE } from '../consumers.js'
 import type { Guest } from '../guest.js'
 
-export const consumerFolder = '/sys/kernel/debug/scmi-lab'
+export const CONSUMER_FOLDER = '/sys/kernel/debug/scmi-lab'
 
 type ConsumerKind = 'clocks' | 'regulators' | 'resets' | 'power-domains' | 'perf-domains' | 'pins' | 'pin-groups'
 
@@ -15,11 +15,11 @@ export interface Consumer {
 
 /** Loads the driver, which makes the consumers. */
 export async function loadConsumers(guest: Guest): Promise<void> {
-  await guest.check(`insmod ${guestConsumerModule}`)
+  await guest.check(`insmod ${GUEST_CONSUMER_MODULE}`)
 }
 
 export function consumer(guest: Guest, kind: ConsumerKind, name: string): Consumer {
-  const path = (file: string): string => `${consumerFolder}/${kind}/${name}/${file}`
+  const path = (file: string): string => `${CONSUMER_FOLDER}/${kind}/${name}/${file}`
   return {
     read: async file => (await guest.readFile(path(file))).trimEnd(),
     write: (file, value) => guest.writeFile(path(file), `${value}\n`),

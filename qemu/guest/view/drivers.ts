@@ -1,4 +1,4 @@
-/** What the guest's subsystems show of SCMI drivers and their devices, as sysfs and debugfs have it. */
+/** SCMI drivers and their devices as the guest's sysfs and debugfs show them. */
 import type { Guest } from '../guest.js'
 
 /** Drivers of the SCMI bus that are bound to a device. */
@@ -15,7 +15,7 @@ export async function readPowerDomains(guest: Guest): Promise<Record<string, str
   return Object.fromEntries([...rows].map(([, name, status]) => [name!, status!]))
 }
 
-/** Folders of a class in /sys/class by the content of their `name`, or of another file. */
+/** Folders of a class in /sys/class, by the content of their file `name` or of another file. */
 export async function classFolders(guest: Guest, folders: string, file = 'name'): Promise<Record<string, string>> {
   const lines = await guest.check(`for d in ${folders}; do [ -e $d/${file} ] && echo "$d $(cat $d/${file})"; done`)
   const rows = lines.matchAll(/^(\S+) (.+)$/gm)

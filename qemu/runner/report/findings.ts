@@ -1,4 +1,4 @@
-/** All records of findings as a table in Markdown, for qemu/README.md: what one sees, why, and how to see it. */
+/** All findings as a Markdown table for qemu/README.md: symptom, cause, and a command that shows it. */
 import semver from 'semver'
 import { debianKernels } from '../../kernel/source.js'
 import type { Finding } from '../findings.js'
@@ -21,7 +21,7 @@ export function findingsTable(entries: readonly Entry[]): string {
   ].join('\n')
 }
 
-/** A file's name, if the finding is about all that is in it. */
+/** The scenarios that a finding is about: a file's name if it is about all scenarios of the file. */
 function namesOf(about: readonly Entry[], entries: readonly Entry[]): string {
   const { file } = about[0]!
   const isAll = entries.filter(entry => entry.file === file).length === about.length
@@ -37,7 +37,7 @@ function kernelsOf({ kernels, variants, patched, unpatched }: Finding): string {
   ].join('; ')
 }
 
-/** The newest of the kernels that it is about, as the lab builds them. */
+/** The newest of the lab's kernels that a finding is about. */
 function commandOf({ kernels, variants, patched }: Finding, [first]: readonly Entry[]): string {
   const kernel = Object.keys(debianKernels).find(name => semver.intersects(kernels, `~${name}.0`))
   return [

@@ -1,11 +1,11 @@
-/** A run as one page that stands for itself: nothing is loaded, so it can be attached to a mail. */
+/** A run as one page that loads nothing, so that it can be attached to a mail. */
 import { seconds } from '../../../src/support/progress.js'
 import type { Change } from '../baseline.js'
 import { differs, type KernelRecord, type ResultRecord, type RunRecord } from '../record.js'
 import { type Markup, markup } from './markup.js'
 import { evidenceLines, summaryText, verdict } from './text.js'
 
-const style = `
+const STYLE = `
 :root { color-scheme: light dark; --ok: #1a7f37; --bad: #cf222e; --known: #9a6700; --quiet: #6e7781; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; }
@@ -22,7 +22,7 @@ export function htmlText(run: RunRecord, changes?: readonly Change[]): string {
   const known = run.results.filter(result => !differs(result) && result.outcome === 'failed')
   const title = `SCMI lab: ${run.kernels.map(({ label }) => `Linux ${label}`).join(', ')}`
   return markup`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${style}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${STYLE}</style></head><body>
 <h1>${title}</h1>
 <p>${summaryText(run)}.<br><small>${run.began}, ${run.command}</small></p>
 ${changes ? changesSection(changes) : ''}

@@ -1,4 +1,4 @@
-/** JUnit's XML, as build servers read it: a suite for each kernel, a case for each scenario. */
+/** JUnit XML for build servers: a suite for each kernel, a case for each scenario. */
 import { differs, type KernelRecord, type ResultRecord, type RunRecord } from '../record.js'
 import { type Markup, markup } from './markup.js'
 import { evidenceLines } from './text.js'

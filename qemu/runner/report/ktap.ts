@@ -25,7 +25,7 @@ function kernelLines(number: number, { label, release }: KernelRecord, results: 
   return [...subtests.map(line => `  ${line}`), `${ok} ${number} ${label} (Linux ${release})`]
 }
 
-/** Diagnosis comes before the result it is about; a failure as recorded is an expected one. */
+/** Diagnostics come before their result line; a recorded failure is an expected one. */
 function resultLines(number: number, result: ResultRecord): string[] {
   const diagnosis = differs(result) ? evidenceLines(result).flatMap(line => plainText(line).split('\n')) : []
   const ok = differs(result) ? 'not ok' : 'ok'

@@ -1,4 +1,4 @@
-/** Markup as tagged templates: what is put in is escaped, unless it is markup itself. */
+/** Markup as tagged templates: inserted values are escaped, unless they are markup. */
 import { printableLines } from '../../../src/support/printable.js'
 
 export class Markup {
@@ -11,20 +11,20 @@ export class Markup {
 
 type Part = Markup | string | number | readonly Part[]
 
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
 function partText(part: Part): string {
   if (part instanceof Markup) return part.text
   if (Array.isArray(part)) return part.map(partText).join('')
-  return plainText(String(part)).replaceAll(/[&<>"]/g, character => entities[character]!)
+  return plainText(String(part)).replaceAll(/[&<>"]/g, character => ENTITIES[character]!)
 }
 
 export function markup(texts: TemplateStringsArray, ...parts: Part[]): Markup {
   return new Markup(texts.map((text, index) => text + (index < parts.length ? partText(parts[index]!) : '')).join(''))
 }
 
-/** Without colours, and with escapes for the control characters that neither XML nor a page may have, nor a terminal. */
+/** Removes colours, and escapes control characters, which XML, pages and terminals must not get. */
 export function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
   return printableLines(text.replaceAll(/\x1b\[[\d;]*[A-Za-z]/g, ''), Number.POSITIVE_INFINITY)
 }

@@ -1,25 +1,25 @@
-/** A run as people read it: a line for each scenario, the evidence of what differs, and a table of several kernels. */
+/** A run as text: a line for each scenario, the evidence of what differs, and a table if there are several kernels. */
 import picocolors from 'picocolors'
 import { tableLines } from '../../../src/observe/tables.js'
 import { printable, printableLines } from '../../../src/support/printable.js'
 import { seconds } from '../../../src/support/progress.js'
 import { differs, type ResultRecord, type RunRecord } from '../record.js'
 
-/** Not into files and pipes, which CI has as well. */
+/** No colours in files and pipes, also under CI. */
 const colors = picocolors.createColors(process.stdout.isTTY === true && picocolors.isColorSupported)
 
 const NAME_WIDTH = 34
-/** Messages that are shown at once; files have more. */
+/** Messages in the terminal's evidence; files have more. */
 const MESSAGES = 20
 
-/** Words for what came of a scenario, without colour. */
+/** The word for a scenario's outcome, without colour. */
 export function verdict(result: ResultRecord): string {
   if (result.outcome === 'unfit') return '-'
   if (result.asRecorded) return result.outcome === 'passed' ? 'ok' : 'recorded'
   return result.outcome === 'passed' ? 'fixed' : 'FAILED'
 }
 
-const paint: Record<string, (text: string) => string> = {
+const PAINT: Record<string, (text: string) => string> = {
   ok: colors.green,
   recorded: colors.yellow,
   fixed: colors.red,
@@ -34,7 +34,7 @@ export const resultText = (result: ResultRecord): string =>
 export function resultLine(result: ResultRecord): string {
   const word = verdict(result)
   const columns = [
-    paint[word]!(word.padEnd(8)),
+    PAINT[word]!(word.padEnd(8)),
     printable(result.scenario).padEnd(NAME_WIDTH),
     printable(result.kernel).padEnd(10),
     result.outcome === 'unfit' ? colors.dim(printable(result.misfit!)) : seconds(result.ms).padStart(7),
@@ -46,7 +46,7 @@ export function resultLine(result: ResultRecord): string {
 const firstLine = (text: string): string => text.trim().split('\n')[0]!
 const indent = (text: string, by: string): string => printableLines(text.trimEnd()).replaceAll('\n', `\n${by}`)
 
-/** What was expected and what came instead, with all that helps to find out why: of the messages, the last so many. */
+/** The evidence: what was expected, what came instead, the log, and the last messages. */
 export function evidenceLines(result: ResultRecord, messages = result.messages.length): string[] {
   const by = '             '
   const failures = result.failures.flatMap(({ what, because, said }) => [
@@ -89,7 +89,7 @@ export function tableText({ kernels, results }: RunRecord): string {
   return tableLines(rows).join('\n')
 }
 
-/** The last line: how many, and how they ended. */
+/** The last line: counts by outcome. */
 export function summaryText({ results, ms }: RunRecord): string {
   const ran = results.filter(({ outcome }) => outcome !== 'unfit')
   const differing = ran.filter(differs).length

@@ -1,5 +1,5 @@
 import type { Context } from '../../runner/context.js'
-import { expectInstance, expectNoInstance, roundsLimit } from '../../runner/expectations.js'
+import { expectInstance, expectNoInstance, ROUNDS_LIMIT } from '../../runner/expectations.js'
 import { type Allowances, family } from '../../runner/scenario.js'
 
 const ROUNDS = 20
@@ -47,7 +47,7 @@ export default family<Member>(
         await t.step(`${ROUNDS} times: unbind and bind the virtio driver, probe the core`)
         await t.expect('the instance is back', {
           because: 'driver.c:scmi_remove takes down all that driver.c:scmi_probe set up',
-          got: () => t.call('rounds', [ROUNDS, '-v', '+v', '+c'], roundsLimit),
+          got: () => t.call('rounds', [ROUNDS, '-v', '+v', '+c'], ROUNDS_LIMIT),
           is: `${ROUNDS}`,
         })
       },

@@ -1,5 +1,5 @@
 import type { Context } from '../../runner/context.js'
-import { expectInstance, roundsLimit } from '../../runner/expectations.js'
+import { expectInstance, ROUNDS_LIMIT } from '../../runner/expectations.js'
 import { family } from '../../runner/scenario.js'
 
 const ROUNDS = 20
@@ -10,14 +10,14 @@ interface Turn {
   because: string
 }
 
-const virtio: Turn = {
+const VIRTIO: Turn = {
   driver: 'virtio driver',
   steps: ['-v', '+v'],
   because:
     'virtio.c:scmi_vio_remove leaves all as it was before the device came, so a probe of it gives the node an instance, ' +
     'as at boot',
 }
-const transport: Turn = {
+const TRANSPORT: Turn = {
   driver: 'transport',
   steps: ['-t', '+t'],
   because:
@@ -43,16 +43,16 @@ async function once(t: Context, { steps, because }: Turn): Promise<void> {
 async function often(t: Context, { steps, because }: Turn): Promise<void> {
   await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
   await t.step(`unbind and bind, ${ROUNDS} times: ${steps.join(' ')}`)
-  const got = () => t.call('rounds', [ROUNDS, ...steps], roundsLimit)
+  const got = () => t.call('rounds', [ROUNDS, ...steps], ROUNDS_LIMIT)
   await t.expect('the instance is back', { because, got, is: `${ROUNDS}` })
 }
 
 export default family(
   {
-    virtio: { turn: virtio, play: once, times: 'once' },
-    'virtio-20-times': { turn: virtio, play: often, times: '20 times' },
-    transport: { turn: transport, play: once, times: 'once' },
-    'transport-20-times': { turn: transport, play: often, times: '20 times' },
+    virtio: { turn: VIRTIO, play: once, times: 'once' },
+    'virtio-20-times': { turn: VIRTIO, play: often, times: '20 times' },
+    transport: { turn: TRANSPORT, play: once, times: 'once' },
+    'transport-20-times': { turn: TRANSPORT, play: often, times: '20 times' },
   },
   ({ turn, play, times }) => ({
     summary: `the ${turn.driver} is unbound and bound again ${times}: instance and clients are back each time`,

@@ -1,18 +1,18 @@
-import { expectInstance, roundsLimit } from '../../runner/expectations.js'
+import { expectInstance, ROUNDS_LIMIT } from '../../runner/expectations.js'
 import { family } from '../../runner/scenario.js'
 
 const ROUNDS = 3
 
-const words: Record<string, string> = { v: 'virtio driver', t: 'transport', c: 'core' }
+const WORDS: Record<string, string> = { v: 'virtio driver', t: 'transport', c: 'core' }
 
 const sentence = (steps: string): string =>
   steps
     .split(' ')
-    .map(step => `${step.startsWith('-') ? 'unbind' : 'bind'} ${words[step[1]!]}`)
+    .map(step => `${step.startsWith('-') ? 'unbind' : 'bind'} ${WORDS[step[1]!]}`)
     .join(', ')
 
 /** Steps as lab.sh has them. The core cannot be unbound by itself (bind/core), and goes with either of the others. */
-const orders = {
+const ORDERS = {
   'vt-vt': '-v -t +v +t',
   'vt-tv': '-v -t +t +v',
   'tv-vt': '-t -v +v +t',
@@ -23,7 +23,7 @@ const orders = {
   't-t-v-v': '-t +t -v +v',
 }
 
-export default family(orders, (order, name) => ({
+export default family(ORDERS, (order, name) => ({
   summary: `${sentence(order)}, ${ROUNDS} times: the instance is back each time`,
   tags: name === 'vt-tv' ? ['ci'] : [],
   async run(t) {
@@ -34,7 +34,7 @@ export default family(orders, (order, name) => ({
       because:
         'the drivers can come in any order: a transport that finds no supplier is deferred and tried again when ' +
         'virtio.c:scmi_vio_probe has put one, and each removal leaves what it found',
-      got: () => t.call('rounds', [ROUNDS, ...order.split(' ')], roundsLimit),
+      got: () => t.call('rounds', [ROUNDS, ...order.split(' ')], ROUNDS_LIMIT),
       is: `${ROUNDS}`,
     })
   },

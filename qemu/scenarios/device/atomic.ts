@@ -1,18 +1,18 @@
 import type { Context } from '../../runner/context.js'
-import { expectSaid, shortTimeout } from '../../runner/readings.js'
+import { expectSaid, SHORT_TIMEOUT } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 
 const CLOCK = 'uart'
 /** The clock says how long it takes, and the node that so long is all right where one must not sleep. */
-const clock = { name: CLOCK, rate: '24 MHz', enable_delay: '10 us' }
-const threshold = 'atomic-threshold-us = <100>;'
+const SLOW_CLOCK = { name: CLOCK, rate: '24 MHz', enable_delay: '10 us' }
+const THRESHOLD = 'atomic-threshold-us = <100>;'
 
-const because =
+const BECAUSE =
   'virtio.c:scmi_virtio_desc has atomic_enabled, so that clk-scmi.c:scmi_clk_atomic_enable asks for a command that is ' +
   'polled for: driver.c:scmi_wait_for_reply does not sleep'
 
 async function expectSwitched(t: Context, what: string, on: number, says = 'done'): Promise<void> {
-  await t.expect(what, { because, got: () => t.call('switch_clock', [CLOCK, on]), is: says })
+  await t.expect(what, { because: BECAUSE, got: () => t.call('switch_clock', [CLOCK, on]), is: says })
 }
 
 interface Member {
@@ -30,7 +30,7 @@ export default family<Member>(
         await expectSwitched(t, 'it is switched on', 1)
         await expectSwitched(t, 'it is switched off', 0)
         await t.expect('both commands were polled for', {
-          because,
+          because: BECAUSE,
           got: async () => Number(await t.call('polled')) - before,
           is: polled => polled >= 2,
         })
@@ -42,7 +42,7 @@ export default family<Member>(
         t.server.faults.add({ protocol: 'clock', message: 'CLOCK_CONFIG_SET', drop: true, times: 1 })
         await t.step('switch the clock on, without an answer')
         await expectSwitched(t, 'it cannot be switched on', 1, 'Connection timed out')
-        await expectSaid(t, because, 'timed out in resp.* - polling')
+        await expectSaid(t, BECAUSE, 'timed out in resp.* - polling')
         await t.step('switch the clock on again')
         await expectSwitched(t, 'it is switched on', 1)
       },
@@ -50,8 +50,8 @@ export default family<Member>(
   },
   ({ what, play }) => ({
     summary: `atomic mode: a driver switches a clock on where it must not sleep; ${what}`,
-    platform: { vendor: 'acme', clocks: [clock] },
-    machine: { nodes: [`${threshold} ${shortTimeout}`] },
+    platform: { vendor: 'acme', clocks: [SLOW_CLOCK] },
+    machine: { nodes: [`${THRESHOLD} ${SHORT_TIMEOUT}`] },
     kernel: { config: ['CONFIG_ARM_SCMI_TRANSPORT_VIRTIO_ATOMIC_ENABLE=y', 'CONFIG_ARM_SCMI_DEBUG_COUNTERS=y'] },
     async run(t) {
       await t.call('load_consumer')

@@ -1,4 +1,4 @@
-import { expectReadable, readable, readableLater } from '../../runner/readings.js'
+import { expectReadable, READABLE, READABLE_LATER } from '../../runner/readings.js'
 import { type DeviceNeeds, family } from '../../runner/scenario.js'
 import { expectStorm, handledNotifications, startStorm } from '../../runner/storm.js'
 
@@ -51,7 +51,7 @@ export default family<Member>(
     return {
       summary: `a device that ${what}: commands and, where it has an event queue, notifications and delayed responses work`,
       tags,
-      platform: hasEvents ? readableLater : readable,
+      platform: hasEvents ? READABLE_LATER : READABLE,
       machine: { devices: [needs] },
       async run(t) {
         await expectReadable(

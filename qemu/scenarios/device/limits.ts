@@ -1,5 +1,5 @@
 import type { Context } from '../../runner/context.js'
-import { expectReadable, expectReading, expectSaid, readable, TIMED_OUT } from '../../runner/readings.js'
+import { expectReadable, expectReading, expectSaid, READABLE, TIMED_OUT } from '../../runner/readings.js'
 import { family, type KernelNeeds } from '../../runner/scenario.js'
 
 /** Messages under way at once that QEMU's rings of 256 descriptors have room for, at two descriptors each. */
@@ -26,7 +26,7 @@ interface Member {
 }
 
 /** Before Linux 6.15 or so there is the timeout alone. */
-const properties: KernelNeeds = { releases: '>=7.2' }
+const PROPERTIES: KernelNeeds = { releases: '>=7.2' }
 
 export default family<Member>(
   {
@@ -44,13 +44,13 @@ export default family<Member>(
     'max-msg': {
       summary: 'arm,max-msg in the node limits the messages under way',
       node: 'arm,max-msg = <4>;',
-      kernel: properties,
+      kernel: PROPERTIES,
       play: t => expectTaken(t, 8, 4, 'arm,scmi.yaml: the number of outstanding messages that the server can handle'),
     },
     'max-msg-size': {
       summary: 'arm,max-msg-size in the node limits the length of messages',
       node: 'arm,max-msg-size = <64>;',
-      kernel: properties,
+      kernel: PROPERTIES,
       async play(t) {
         const because = 'raw_mode.c:scmi_xfer_raw_get_init, and before it the file, have room for as much and no more'
         const send = (words: number) => () => t.call('send_long', [words])
@@ -73,7 +73,7 @@ export default family<Member>(
   ({ summary, node, kernel, tags = [], play }) => ({
     summary,
     tags,
-    platform: readable,
+    platform: READABLE,
     machine: { nodes: [node] },
     ...(kernel ? { kernel } : {}),
     // What the raw mode is made to send is none of the kernel's: words that no command has.

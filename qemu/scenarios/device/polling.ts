@@ -1,21 +1,21 @@
 import type { Context } from '../../runner/context.js'
-import { expectReadable, expectSaid, readable, shortTimeout, VALUE } from '../../runner/readings.js'
+import { expectReadable, expectSaid, READABLE, SHORT_TIMEOUT, VALUE } from '../../runner/readings.js'
 import { family, type KernelNeeds } from '../../runner/scenario.js'
-import { expectStorm, soonTriedAgain, startStorm } from '../../runner/storm.js'
+import { expectStorm, SOON_TRIED_AGAIN, startStorm } from '../../runner/storm.js'
 
 /** raw/message_poll is there since then. */
-const polls: KernelNeeds = { releases: '>=7.2' }
+const POLLS: KernelNeeds = { releases: '>=7.2' }
 const ROUNDS = 20
 /** How long messages are sent. */
 const STORM_MS = 1_500
 
 const SUCCESS = 'status 0 (SUCCESS)'
 const NONE = 'scmi-raw: no answer: time is up'
-const because =
+const BECAUSE =
   'driver.c:scmi_wait_for_reply spins until virtio.c:virtio_poll_done has found the message in the used ring, or ' +
   'virtio.c:scmi_vio_complete_cb has'
 
-const expectPolled = (t: Context, what: string, is: string, rounds: number, why = because): Promise<string> =>
+const expectPolled = (t: Context, what: string, is: string, rounds: number, why = BECAUSE): Promise<string> =>
   t.expect(what, { because: why, got: () => t.call('poll_often', [rounds]), is })
 
 interface Member {
@@ -34,11 +34,11 @@ export default family<Member>(
     },
     'among-others': {
       what: 'four processes have commands polled for, while others wait for answers by interrupt: all get their own',
-      nodes: [soonTriedAgain],
+      nodes: [SOON_TRIED_AGAIN],
       async play(t) {
         await startStorm(t, STORM_MS, 'message_poll')
         await t.call('start_readings')
-        await expectStorm(t, because)
+        await expectStorm(t, BECAUSE)
         await t.expect('the sensor was read right each time', {
           because: 'virtio.c:scmi_vio_deferred_tx_worker sees to what a poller took that was not its own',
           got: () => t.call('end_readings'),
@@ -48,7 +48,7 @@ export default family<Member>(
     },
     unanswered: {
       what: 'nobody answers: the kernel stops to poll, and works on when the answer comes',
-      nodes: [shortTimeout],
+      nodes: [SHORT_TIMEOUT],
       async play(t) {
         const { id } = t.server.faults.add({ protocol: 'base', hold: true })
         const why = 'driver.c:scmi_wait_for_reply polls no longer than arm,max-rx-timeout-ms'
@@ -68,13 +68,13 @@ export default family<Member>(
   ({ what, nodes, tags = [], play }) => ({
     summary: `polling for answers: ${what}`,
     tags,
-    platform: readable,
+    platform: READABLE,
     ...(nodes ? { machine: { nodes } } : {}),
-    kernel: polls,
+    kernel: POLLS,
     async run(t) {
       await expectReadable(t, 'the sensor can be read', 'driver.c:scmi_probe')
       await play(t)
-      await expectReadable(t, 'the sensor can be read afterwards', because)
+      await expectReadable(t, 'the sensor can be read afterwards', BECAUSE)
     },
   }),
 )

@@ -1,4 +1,4 @@
-import { expectReadable, readableLater, VALUE } from '../../runner/readings.js'
+import { expectReadable, READABLE_LATER, VALUE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 import { handledNotifications } from '../../runner/storm.js'
 
@@ -8,7 +8,7 @@ const RATE = 500
 /** Readings of each process, one after the other. */
 const READINGS = 25
 
-const because =
+const BECAUSE =
   'virtio.c:scmi_vio_probe makes as many messages as a ring has room for, two descriptors each for commands, and ' +
   'virtio_send_message takes one that is free; indices wrap at any size that is a power of two (virtio 1.3 §2.7)'
 
@@ -20,7 +20,7 @@ export default family(
   ({ commands, events, readers, tags }) => ({
     summary: `rings of ${commands} descriptors for commands and ${events} for events: commands, notifications and delayed responses work`,
     tags,
-    platform: readableLater,
+    platform: READABLE_LATER,
     machine: { devices: [{ isPlugged: false }] },
     async run(t) {
       await t.step('plug in a device whose queues are made small before it has a driver')
@@ -33,7 +33,7 @@ export default family(
         withinMs: 20_000,
       })
       await t.call('bind_small', [commands, events])
-      await expectReadable(t, 'the sensor can be read', because)
+      await expectReadable(t, 'the sensor can be read', BECAUSE)
       await t.step('many messages')
       const before = handledNotifications(t)
       t.server.faults.send({
@@ -44,14 +44,14 @@ export default family(
         rate: RATE,
       })
       const got = () => t.call('readings', [readers, READINGS])
-      await t.expect('each reading is right', { because, got, is: VALUE })
+      await t.expect('each reading is right', { because: BECAUSE, got, is: VALUE })
       await t.expect('notifications go on to come, or are given up while the driver has no buffer free', {
         because: 'virtio.c:scmi_vio_complete_cb gives each buffer back',
         got: () => handledNotifications(t) - before >= NOTIFICATIONS,
         is: true,
         withinMs: 10_000,
       })
-      await expectReadable(t, 'the sensor can be read afterwards', because)
+      await expectReadable(t, 'the sensor can be read afterwards', BECAUSE)
     },
   }),
 )

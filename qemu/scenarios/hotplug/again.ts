@@ -2,7 +2,7 @@ import type { Context } from '../../runner/context.js'
 import { expectInstance, expectNoInstance } from '../../runner/expectations.js'
 import { family } from '../../runner/scenario.js'
 
-const because =
+const BECAUSE =
   'a device that is there again is probed by virtio.c:scmi_vio_probe, and gives its node an instance as the first did'
 
 /** QEMU's own way: each round takes the guest a second and more, which it gives a slot that was switched off. */
@@ -17,7 +17,7 @@ async function replug(t: Context, rounds: number): Promise<void> {
     )
     await t.step(`round ${round}: plug in again`)
     await t.plug()
-    await expectInstance(t, 'the instance is back', because)
+    await expectInstance(t, 'the instance is back', BECAUSE)
   }
 }
 
@@ -25,7 +25,7 @@ async function replug(t: Context, rounds: number): Promise<void> {
 async function rescan(t: Context, rounds: number): Promise<void> {
   await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
   await t.step('remove and rescan')
-  await t.expect('the instance is back', { because, got: () => t.call('rescan', [rounds]), is: `${rounds}` })
+  await t.expect('the instance is back', { because: BECAUSE, got: () => t.call('rescan', [rounds]), is: `${rounds}` })
 }
 
 export default family(

@@ -1,4 +1,4 @@
-import { expectReadable, readable, VALUE } from '../../runner/readings.js'
+import { expectReadable, READABLE, VALUE } from '../../runner/readings.js'
 import { scenario } from '../../runner/scenario.js'
 import { ask, expectAnswered, firstHit } from '../../runner/tokens.js'
 
@@ -8,7 +8,7 @@ const LIMIT_MS = 10_000
 
 export default scenario({
   summary: 'a process sends a command whose token a reading has that is not answered yet: it is sent when that is over',
-  platform: readable,
+  platform: READABLE,
   machine: { nodes: [`arm,max-rx-timeout-ms = <${TIMEOUT_MS}>;`] },
 
   async run(t) {

@@ -4,8 +4,8 @@ import {
   expectReadable,
   expectReading,
   expectSaid,
-  readable,
-  shortTimeout,
+  READABLE,
+  SHORT_TIMEOUT,
   TIMED_OUT,
   VALUE,
 } from '../../runner/readings.js'
@@ -24,8 +24,8 @@ interface Member {
   tags?: string[]
 }
 
-const unknown = 'driver.c:scmi_xfer_command_acquire knows no such message under way: it says so and drops the answer'
-const unanswered = 'the reader waits until arm,max-rx-timeout-ms is over, driver.c:scmi_wait_for_reply'
+const UNKNOWN = 'driver.c:scmi_xfer_command_acquire knows no such message under way: it says so and drops the answer'
+const UNANSWERED = 'the reader waits until arm,max-rx-timeout-ms is over, driver.c:scmi_wait_for_reply'
 
 export default family<Member>(
   {
@@ -33,7 +33,7 @@ export default family<Member>(
       what: 'never comes',
       rules: [{ drop: true }],
       reads: TIMED_OUT,
-      because: unanswered,
+      because: UNANSWERED,
       says: 'timed out in resp',
       tags: ['ci'],
     },
@@ -47,21 +47,21 @@ export default family<Member>(
       what: 'comes when nobody waits for it any more',
       rules: [{ hold: true }],
       reads: TIMED_OUT,
-      because: `${unanswered}; later ${unknown}`,
+      because: `${UNANSWERED}; later ${UNKNOWN}`,
       says: 'Message for [0-9]+ type 0 is not expected',
     },
     twice: {
       what: 'comes twice, the second time on the event queue',
       rules: [{ duplicate: 1 }],
       reads: VALUE,
-      because: `the first is as it should be; of the second ${unknown}`,
+      because: `the first is as it should be; of the second ${UNKNOWN}`,
       says: 'type 0 is not expected|Invalid message type:0',
     },
     'other-token': {
       what: 'has the token of another message',
       rules: [{ header: { token: '+1' } }],
       reads: TIMED_OUT,
-      because: `${unknown}, and ${unanswered}`,
+      because: `${UNKNOWN}, and ${UNANSWERED}`,
       says: 'Message for [0-9]+ type 0 is not expected',
       tags: ['ci'],
     },
@@ -75,28 +75,28 @@ export default family<Member>(
       what: 'is of a message type that does not exist',
       rules: [{ header: { type: 1 } }],
       reads: TIMED_OUT,
-      because: `driver.c:scmi_rx_callback drops what is no message, and ${unanswered}`,
+      because: `driver.c:scmi_rx_callback drops what is no message, and ${UNANSWERED}`,
       says: 'received unknown msg_type',
     },
     'delayed-response': {
       what: 'says that it is a delayed response',
       rules: [{ header: { type: 2 } }],
       reads: TIMED_OUT,
-      because: `driver.c:scmi_msg_response_validate refuses it where none was asked for, and ${unanswered}`,
+      because: `driver.c:scmi_msg_response_validate refuses it where none was asked for, and ${UNANSWERED}`,
       says: 'Delayed Response for [0-9]+ not expected',
     },
     notification: {
       what: 'says that it is a notification',
       rules: [{ header: { type: 3 } }],
       reads: TIMED_OUT,
-      because: `driver.c:scmi_handle_notification takes it as one that nobody wants, and ${unanswered}`,
+      because: `driver.c:scmi_handle_notification takes it as one that nobody wants, and ${UNANSWERED}`,
       says: 'Invalid clear on A2P channel',
     },
     empty: {
       what: 'has no bytes',
       rules: [{ truncate: 0 }],
       reads: TIMED_OUT,
-      because: `there is no header that could name a message, and ${unanswered}`,
+      because: `there is no header that could name a message, and ${UNANSWERED}`,
     },
     'header-alone': {
       what: 'ends after the header',
@@ -127,8 +127,8 @@ export default family<Member>(
   ({ what, rules, reads, because, says, tags = [] }) => ({
     summary: `an answer ${what}: the reader of a sensor gets what it should, and the next reading is right`,
     tags,
-    platform: readable,
-    ...(reads === TIMED_OUT ? { machine: { nodes: [shortTimeout] } } : {}),
+    platform: READABLE,
+    ...(reads === TIMED_OUT ? { machine: { nodes: [SHORT_TIMEOUT] } } : {}),
     async run(t) {
       await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
       for (const rule of rules) {

@@ -1,5 +1,5 @@
 import type { Context } from '../../runner/context.js'
-import { expectReadable, readable, VALUE } from '../../runner/readings.js'
+import { expectReadable, READABLE, VALUE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 import { expectStorm, startStorm } from '../../runner/storm.js'
 
@@ -7,7 +7,7 @@ import { expectStorm, startStorm } from '../../runner/storm.js'
 const STORM_MS = 2_000
 const LIMIT_MS = 10_000
 
-const because =
+const BECAUSE =
   'QEMU keeps the rings while there is no back end, and the next one takes what is not answered (vhost-user, inflight I/O ' +
   'tracking): the driver sees answers that come late'
 
@@ -39,7 +39,7 @@ export default family<Member>(
           withinMs: LIMIT_MS,
         })
         await replace(t)
-        await t.expect('the reader gets its answer', { because, got: () => t.call('end_reading'), is: VALUE })
+        await t.expect('the reader gets its answer', { because: BECAUSE, got: () => t.call('end_reading'), is: VALUE })
       },
     },
     'mid-traffic': {
@@ -48,19 +48,19 @@ export default family<Member>(
         await startStorm(t, STORM_MS)
         await replace(t)
         await replace(t)
-        await expectStorm(t, because)
+        await expectStorm(t, BECAUSE)
       },
     },
   },
   ({ what, tags = [], play }) => ({
     summary: `the back end is killed ${what}, and another takes its place: each message gets its answer`,
     tags,
-    platform: readable,
+    platform: READABLE,
     machine: { devices: [{ dials: 'device' }] },
     async run(t) {
       await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
       await play(t)
-      await expectReadable(t, 'the sensor can be read again', because)
+      await expectReadable(t, 'the sensor can be read again', BECAUSE)
     },
   }),
 )

@@ -1,6 +1,6 @@
 import type { Context } from '../../runner/context.js'
 import { rediscover } from '../../runner/discovery.js'
-import { expectReadable, expectReading, readable, shortTimeout, TIMED_OUT } from '../../runner/readings.js'
+import { expectReadable, expectReading, READABLE, SHORT_TIMEOUT, TIMED_OUT } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 
 interface Member {
@@ -30,8 +30,8 @@ export default family<Member>(
   ({ what, mend, because, tags = [] }) => ({
     summary: `the command queue stops in mid-traffic, until ${what}: who waits gives up, and SCMI works again`,
     tags,
-    platform: readable,
-    machine: { nodes: [shortTimeout] },
+    platform: READABLE,
+    machine: { nodes: [SHORT_TIMEOUT] },
     allows: { platform: [{ pattern: /queue 0 was stopped on purpose/, because: 'the scenario had it stopped' }] },
     async run(t) {
       await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')

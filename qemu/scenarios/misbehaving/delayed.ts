@@ -1,5 +1,5 @@
 import type { FaultRule } from '../../../src/faults/rule.js'
-import { expectReadable, expectReading, expectSaid, readableLater, TIMED_OUT, VALUE } from '../../runner/readings.js'
+import { expectReadable, expectReading, expectSaid, READABLE_LATER, TIMED_OUT, VALUE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 
 const COMMAND: FaultRule = { protocol: 'sensor', message: 'SENSOR_READING_GET', times: 1 }
@@ -65,7 +65,7 @@ export default family<Member>(
   ({ what, rule, reads, because, says, tags = [] }) => ({
     summary: `a delayed response ${what}: the reader of a sensor gets what it should, and the next reading is right`,
     tags,
-    platform: readableLater,
+    platform: READABLE_LATER,
     async run(t) {
       await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
       await t.step(`a delayed response that ${what}`)

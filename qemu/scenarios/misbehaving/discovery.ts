@@ -1,7 +1,7 @@
 import type { FaultRule } from '../../../src/faults/rule.js'
 import type { Context } from '../../runner/context.js'
 import { expectClients, expectIdentity, rediscover } from '../../runner/discovery.js'
-import { expectSaid, readable, shortTimeout } from '../../runner/readings.js'
+import { expectSaid, READABLE, SHORT_TIMEOUT } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 
 const IDENTITY = '2.1 acme/battery 0x7'
@@ -11,7 +11,7 @@ const CLIENTS = /scmi-hwmon/
 const BARE = 8
 
 /** How a step of discovery fails, in the order in which it is tried; the first is there from boot. */
-const ways: Record<string, FaultRule> = {
+const WAYS: Record<string, FaultRule> = {
   'is refused': { status: 'GENERIC_ERROR' },
   'gets no answer': { drop: true },
   'gets an answer without its fields': { truncate: BARE },
@@ -35,7 +35,7 @@ async function expectOutcome(t: Context, way: string, { message, outcome, becaus
   if (outcome.clients !== undefined) await expectClients(t, `${when}: there are no clients`, because, outcome.clients)
 }
 
-const tolerant = 'base.c:scmi_base_protocol_init asks and does not insist: what is not known stays empty'
+const TOLERANT = 'base.c:scmi_base_protocol_init asks and does not insist: what is not known stays empty'
 
 export default family<Member>(
   {
@@ -51,30 +51,30 @@ export default family<Member>(
       outcome: { says: 'unable to communicate with SCMI', clients: '' },
       because: 'base.c:scmi_base_protocol_init does not go on without the number of protocols',
     },
-    vendor: { message: 'BASE_DISCOVER_VENDOR', outcome: { identity: '2.1 /battery 0x7' }, because: tolerant },
-    'sub-vendor': { message: 'BASE_DISCOVER_SUB_VENDOR', outcome: { identity: '2.1 acme/ 0x7' }, because: tolerant },
+    vendor: { message: 'BASE_DISCOVER_VENDOR', outcome: { identity: '2.1 /battery 0x7' }, because: TOLERANT },
+    'sub-vendor': { message: 'BASE_DISCOVER_SUB_VENDOR', outcome: { identity: '2.1 acme/ 0x7' }, because: TOLERANT },
     implementation: {
       message: 'BASE_DISCOVER_IMPLEMENTATION_VERSION',
       outcome: { identity: '2.1 acme/battery 0x0' },
-      because: tolerant,
+      because: TOLERANT,
     },
     protocols: {
       message: 'BASE_DISCOVER_LIST_PROTOCOLS',
       outcome: { says: 'SCMI protocol 21 not implemented', clients: '' },
       because: 'driver.c:scmi_probe makes devices only for what base.c:scmi_base_implementation_list_get has listed',
     },
-    agent: { message: 'BASE_DISCOVER_AGENT', outcome: { identity: IDENTITY }, because: tolerant },
+    agent: { message: 'BASE_DISCOVER_AGENT', outcome: { identity: IDENTITY }, because: TOLERANT },
   },
   member => {
-    const rules = Object.entries(ways).map(([way, wrong]) => {
+    const rules = Object.entries(WAYS).map(([way, wrong]) => {
       const rule: FaultRule = { protocol: 'base', message: member.message, ...wrong }
       return { way, rule }
     })
     return {
       summary: `discovery, ${member.message} fails: the kernel does without, or without SCMI, and finds all later`,
       tags: member.message === 'PROTOCOL_ATTRIBUTES' ? ['ci'] : [],
-      platform: readable,
-      machine: { devices: [{ device: { faults: [rules[0]!.rule] } }], nodes: [shortTimeout] },
+      platform: READABLE,
+      machine: { devices: [{ device: { faults: [rules[0]!.rule] } }], nodes: [SHORT_TIMEOUT] },
       async run(t) {
         for (const [round, { way, rule }] of rules.entries()) {
           if (round > 0) {

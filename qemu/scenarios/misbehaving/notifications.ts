@@ -1,5 +1,5 @@
 import type { EventMessage } from '../../../src/faults/rule.js'
-import { expectReadable, expectSaid, readable } from '../../runner/readings.js'
+import { expectReadable, expectSaid, READABLE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 import { handledNotifications } from '../../runner/storm.js'
 
@@ -69,7 +69,7 @@ export default family<Member>(
   ({ what, messages, isStarved, because, says, tags = [] }) => ({
     summary: `the platform sends a notification ${what}: commands are answered, and all is taken`,
     tags,
-    platform: readable,
+    platform: READABLE,
     async run(t) {
       const { faults } = t.server
       await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')

@@ -1,6 +1,6 @@
 import type { FaultRule } from '../../../src/faults/rule.js'
 import { expectClients, rediscover } from '../../runner/discovery.js'
-import { expectSaid, readable } from '../../runner/readings.js'
+import { expectSaid, READABLE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 
 const LIST: FaultRule = { protocol: 'base', message: 'BASE_DISCOVER_LIST_PROTOCOLS' }
@@ -21,7 +21,7 @@ interface Lie {
 }
 
 const TOO_MANY = 'No. Returned protocols > Total protocols'
-const list = 'base.c:scmi_base_implementation_list_get'
+const LIST_GET = 'base.c:scmi_base_implementation_list_get'
 
 /** Sensors and clocks are there: two protocols, whose ids fill one word. */
 export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
@@ -35,21 +35,21 @@ export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
           rules: [{ ...LIST, words: { [COUNT]: 3 } }],
           says: TOO_MANY,
           clients: NONE,
-          because: `${list} takes nothing of such a list`,
+          because: `${LIST_GET} takes nothing of such a list`,
         },
         {
           what: 'as many as a word can say',
           rules: [{ ...LIST, words: { [COUNT]: 0xffff_ffff } }],
           says: TOO_MANY,
           clients: NONE,
-          because: `${list} compares before it computes with the number`,
+          because: `${LIST_GET} compares before it computes with the number`,
         },
         {
           what: 'none',
           rules: [{ ...LIST, words: { [COUNT]: 0 } }],
           says: 'SCMI protocol 21 not implemented',
           clients: NONE,
-          because: `${list} asks no more when it is told that there is nothing left`,
+          because: `${LIST_GET} asks no more when it is told that there is nothing left`,
         },
       ],
     },
@@ -61,7 +61,7 @@ export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
           rules: [{ ...LIST, truncate: 12 }],
           says: 'Truncated reply',
           clients: NONE,
-          because: `${list} wants a word of ids at least`,
+          because: `${LIST_GET} wants a word of ids at least`,
         },
         {
           what: 'it is shorter than its count',
@@ -71,14 +71,14 @@ export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
           ],
           says: 'Malformed reply',
           clients: NONE,
-          because: `${list} compares the length with the count`,
+          because: `${LIST_GET} compares the length with the count`,
         },
         {
           what: 'it is longer than its count',
           rules: [{ ...LIST, extend: 8 }],
           says: 'Malformed reply',
           clients: ALL,
-          because: `${list} warns, and takes what is in the list by its count`,
+          because: `${LIST_GET} warns, and takes what is in the list by its count`,
         },
       ],
     },
@@ -90,13 +90,13 @@ export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
           rules: [{ ...ATTRIBUTES, words: { [COUNT]: attributes(0) } }],
           says: TOO_MANY,
           clients: NONE,
-          because: `${list} has no room for any`,
+          because: `${LIST_GET} has no room for any`,
         },
         {
           what: 'more than the lists ever have',
           rules: [{ ...ATTRIBUTES, words: { [COUNT]: attributes(255) } }],
           clients: ALL,
-          because: `${list} ends when the platform has no more, and what it has is taken`,
+          because: `${LIST_GET} ends when the platform has no more, and what it has is taken`,
         },
       ],
     },
@@ -104,7 +104,7 @@ export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
   ({ about, lies, tags = [] }) => ({
     summary: `discovery, the platform lies about ${about}: no protocol is taken from beyond the list`,
     tags,
-    platform: { ...readable, clocks: [{ name: 'xtal', rate: '24 MHz' }] },
+    platform: { ...READABLE, clocks: [{ name: 'xtal', rate: '24 MHz' }] },
     async run(t) {
       for (const { what, rules, says, clients, because } of lies) {
         await t.step(`the platform lies about ${about}: ${what}`)

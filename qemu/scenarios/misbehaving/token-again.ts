@@ -1,11 +1,11 @@
-import { expectReadable, expectReading, readableLater, VALUE } from '../../runner/readings.js'
+import { expectReadable, expectReading, READABLE_LATER, VALUE } from '../../runner/readings.js'
 import { scenario } from '../../runner/scenario.js'
 import { ask, expectAnswered, firstHit } from '../../runner/tokens.js'
 
 export default scenario({
   summary:
     'a response comes after its delayed response, when another command has the token: each command gets its own answer',
-  platform: readableLater,
+  platform: READABLE_LATER,
 
   async run(t) {
     await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')

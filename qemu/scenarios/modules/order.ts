@@ -3,7 +3,7 @@ import { expectInstance } from '../../runner/expectations.js'
 import { family } from '../../runner/scenario.js'
 
 /** Each order of the parts. */
-const orders = [
+const ORDERS = [
   ['core', 'transport', 'clients'],
   ['core', 'clients', 'transport'],
   ['transport', 'core', 'clients'],
@@ -38,11 +38,11 @@ async function loadAndUnload(t: Context, load: string[], unload: string[]): Prom
   await t.expect('nothing is left', { because: 'all parts were unloaded', got: () => t.call('loaded'), is: '' })
 }
 
-export default family(Object.fromEntries(orders.map(order => [order.join('-'), order])), load => ({
+export default family(Object.fromEntries(ORDERS.map(order => [order.join('-'), order])), load => ({
   summary: `modules are loaded in the order ${load.join(', ')}, and unloaded in each order`,
   kernel: { config: ['CONFIG_ARM_SCMI_PROTOCOL=m', 'CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=m'], loadsModules: true },
   allows: { noInstance: 'its modules are unloaded' },
   async run(t) {
-    for (const unload of orders) await loadAndUnload(t, load, unload)
+    for (const unload of ORDERS) await loadAndUnload(t, load, unload)
   },
 }))

@@ -1,5 +1,5 @@
 import type { Context } from '../../runner/context.js'
-import { expectInstance, expectNoInstance, expectWaiting, roundsLimit } from '../../runner/expectations.js'
+import { expectInstance, expectNoInstance, expectWaiting, ROUNDS_LIMIT } from '../../runner/expectations.js'
 import { family, type Scenario } from '../../runner/scenario.js'
 
 const ROUNDS = 20
@@ -50,7 +50,7 @@ export default family<Member>(
         await t.expect('the instance is back', {
           because:
             'virtio.c:scmi_transport_virtio_exit unregisters both drivers, and all that they set up goes with them',
-          got: () => t.call('load_rounds', [ROUNDS], roundsLimit),
+          got: () => t.call('load_rounds', [ROUNDS], ROUNDS_LIMIT),
           is: `${ROUNDS}`,
         })
       },

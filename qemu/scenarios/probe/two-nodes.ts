@@ -2,7 +2,7 @@ import type { Context } from '../../runner/context.js'
 import { expectInstance, expectNoInstance, expectNothingWaits, expectWaiting } from '../../runner/expectations.js'
 import { type Allowances, family, type Scenario } from '../../runner/scenario.js'
 
-const both = ['', '']
+const BOTH = ['', '']
 
 /** One node has the device, the other has nothing, and waits for nothing. */
 async function expectOneServed(t: Context): Promise<void> {
@@ -74,7 +74,7 @@ export default family<Member>(
   ({ summary, tags = [], devices, allows, run }) => ({
     summary: `two nodes and one device: ${summary}`,
     tags,
-    machine: { nodes: both, ...devices },
+    machine: { nodes: BOTH, ...devices },
     ...(allows ? { allows } : {}),
     run,
   }),
