@@ -296,7 +296,11 @@ test.each([
     'powercaps[0].domains[0]: gpu is not a domain that draws power; there are cpu',
   ],
   ['abstract powers', ABSTRACT + cap('domains: [cpu]'), 'powercaps[0].domains[0]: cpu has an abstract power_unit'],
-  ['an abstract unit', PERF + cap('unit: abstract, domains: [cpu]'), 'powercaps[0].domains: an abstract power'],
+  [
+    'an abstract unit',
+    PERF + cap('unit: abstract, domains: [cpu]'),
+    'powercaps[0].domains: a powercap domain with an abstract unit',
+  ],
   ['a domain twice', PERF + cap('domains: [cpu, cpu]'), 'powercaps[0].domains[1]: cpu is in c already'],
   ['a power besides', PERF + cap('power: 1, domains: [cpu]'), 'powercaps[0].power: give either power or domains'],
 ])('a powercap domain refuses %s', (_, text, problem) => {
