@@ -10,7 +10,7 @@ import {
   type ServerMethodDefinition,
   status,
 } from '@grpc/grpc-js'
-import type { Clients } from '../http/clients.js'
+import type { Client, Clients } from '../http/clients.js'
 
 /** Calls at once, and those among them that stream to the client. */
 const CALLS_MAX = 128
@@ -20,21 +20,33 @@ const LARGE = 64 << 10
 /** What a call may take to say what it wants. */
 const REQUEST_MS = 10_000
 
+/** A connection of a client, by the calls that it has. */
+interface Connection {
+  calls: number
+}
+
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0]
 type Definition = ServerMethodDefinition<unknown, unknown>
 
 /** One for a whole server. */
 export function callLimits(clients: Clients): ServerInterceptor {
   const open = { calls: 0, streams: 0 }
+  const connections = new WeakMap<object, Connection>()
+  const connectionOf = new WeakMap<Client, Connection>()
   return (method, call) => {
     const stream = streamOf(call)
+    const session = stream?.session ?? {}
+    const connection = connections.get(session) ?? { calls: 0 }
+    connections.set(session, connection)
     const isStream = method.responseStream
     const isFull = () => open.calls >= CALLS_MAX || (isStream && open.streams >= STREAMS_MAX)
-    if (isFull()) clients.makeRoom('control')
+    // Who calls again and again takes no place of its own kind, and leaves room for those who have fewer.
+    if (isFull()) clients.makeRoom('control', other => (connectionOf.get(other)?.calls ?? 0) > connection.calls)
     if (!stream || isFull()) return new RefusedCall(call)
     open.calls++
+    connection.calls++
     if (isStream) open.streams++
-    const remove = clients.add({
+    const client: Client = {
       door: 'control',
       what: `a call of ${method.path.replace(/^.*\//, '')}`,
       waiting: () => stream.writableLength,
@@ -44,12 +56,15 @@ export function callLimits(clients: Clients): ServerInterceptor {
         stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
         leave()
       },
-    })
+    }
+    connectionOf.set(client, connection)
+    const remove = clients.add(client)
     let isOpen = true
     const leave = (): void => {
       if (!isOpen) return
       isOpen = false
       open.calls--
+      connection.calls--
       if (isStream) open.streams--
       remove()
     }

@@ -79,8 +79,11 @@ export class Clients {
     }
   }
 
-  /** Another client wants in where there is no room: ends the one that has left what waits for it unread for the longest. */
-  makeRoom(door: Door): void {
+  /**
+   * Another client wants in where there is no room: ends the one, of those that it may take the place of, that has left what
+   * waits for it unread for the longest.
+   */
+  makeRoom(door: Door, mayReplace: (client: Client) => boolean): void {
     const nowMs = performance.now()
     // What comes in then costs something, too.
     if (nowMs - this.#madeRoomMs < ROOM_EVERY_MS) return
@@ -88,7 +91,7 @@ export class Clients {
     let idleMs = ROOM_MS
     for (const [client, seen] of this.#clients) {
       if (client.door !== door || client.waiting() === 0 || client.progress() !== seen.progress) continue
-      if (nowMs - seen.readMs <= idleMs) continue
+      if (nowMs - seen.readMs <= idleMs || !mayReplace(client)) continue
       idlest = client
       idleMs = nowMs - seen.readMs
     }
