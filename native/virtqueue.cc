@@ -6,7 +6,7 @@
 namespace vhost_user_scmi {
 namespace {
 
-// BARRIERS.md argues all of them in one table.
+// README.md has the table of barriers: what pairs with what, and why it suffices.
 
 template <typename T>
 T load(const T* field) {
