@@ -7,19 +7,18 @@
 namespace vhost_user_scmi {
 namespace {
 
-// Descriptors looked at in one batch, roughly. A driver may build chains of 1024 descriptors; 256 of them would keep
-// the event loop waiting.
+// Descriptors walked in one batch, roughly. 256 chains of 1024 descriptors would hold up the event loop.
 constexpr uint32_t VISITS_MAX = 4096;
 
 bool overlap(const Piece& a, const Piece& b) { return a.host < b.host + b.length && b.host < a.host + a.length; }
 
-// Whether the reply can be written where the driver wants it while the request is still read. Some drivers give both the
-// same buffer (FreeBSD's does): then the reply stays in scratch memory until it is published.
+// Whether the reply can be written straight into the driver's buffer while the request is still being read. Not if they
+// overlap, as with FreeBSD's driver: then the reply stays in scratch memory until it is published.
 bool can_reply_in_place(const DescriptorChain& chain, const MemoryMap& memory) {
   const std::vector<Piece>& writable = chain.writable();
   if (writable.size() != 1) return false;
   const std::vector<Piece>& readable = chain.readable();
-  // Host addresses say nothing there. Rare enough for the slow way to be good enough.
+  // Different host addresses may be the same memory. This is rare, so the slow way will do.
   if (memory.aliased()) return readable.empty();
   return std::none_of(readable.begin(), readable.end(),
                       [&](const Piece& piece) { return overlap(piece, writable[0]); });
@@ -27,8 +26,7 @@ bool can_reply_in_place(const DescriptorChain& chain, const MemoryMap& memory) {
 
 }  // namespace
 
-// Zeroed, so no reply can carry what the process did before. By calloc: most of the scratch memory is never touched, and
-// then takes no memory.
+// Zeroed, so that no reply can leak data of this process. By calloc, because pages that are never touched take no memory.
 Batch::Batch() : shared_(static_cast<SharedMemory*>(std::calloc(1, sizeof(SharedMemory))), std::free), slots_() {}
 
 Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory, uint32_t max) {
@@ -40,8 +38,7 @@ Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory, uint32_t max
     taken.fault = peek == Peek::FAULT;
     if (peek != Peek::CHAIN) break;
     if (chain_.misordered()) {
-      // Nobody can say which bytes are the request and which the reply. Chains are used in the order they came, so
-      // this one waits until those before it are published.
+      // Request and reply can't be told apart, so the chain is given back. In order: after those before it are published.
       if (count_ > 0) break;
       queue.take(chain_);
       queue.complete(chain_.head(), 0);
@@ -141,7 +138,7 @@ void Batch::fill(uint32_t index, const DescriptorChain& chain, const MemoryMap& 
 
 void Batch::finish(uint32_t index, uint32_t written, Virtqueue& queue, const std::vector<Piece>& scatter) {
   const Slot& slot = slots_[index];
-  // The capacity is ours, not the shared word: JavaScript's mistake must not become a write beyond the buffer.
+  // By our own copy of the capacity: JavaScript can write to the shared one, and a bug there must not overrun the buffer.
   written = std::min(written, slot.capacity);
   uint32_t copied = 0;
   for (uint32_t i = slot.scatter_begin; i < slot.scatter_end && copied < written; i++) {

@@ -20,8 +20,8 @@ inline constexpr uint32_t BATCH_HEADER = 8;
 inline constexpr uint32_t ENTRY_WORDS = 8;
 inline constexpr uint32_t BATCH_WORDS = BATCH_HEADER + (BATCH_MAX + 1) * ENTRY_WORDS;
 inline constexpr uint32_t MESSAGE_MAX = 4096;
-// As Entry::written: the chain is not published with its batch, but held under its ticket. A length that no reply has,
-// and no slip such as -1 comes to.
+// As Entry::written: the chain is not published with its batch, but held under its ticket. No reply has this length, nor
+// does a mistake such as -1 result in it.
 inline constexpr uint32_t WRITTEN_LATER = 0x8000'0000;
 
 // The header's first 16 bytes, seen as doubles.
@@ -73,7 +73,7 @@ class Batch {
     uint32_t count;
     // Chains that hold no message were given back unused, in their turn.
     bool returned;
-    // The chain after these is corrupt: queue.error() says how. These are to be answered all the same.
+    // The chain after these is corrupt: queue.error() says how. These still have to be answered.
     bool fault;
   };
   // `max`: messages, at most BATCH_MAX.

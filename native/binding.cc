@@ -55,7 +55,7 @@ void Device::share_batch(Napi::Object self) {
 void Device::define_next_batch(Napi::Object self) {
   napi_value function;
   if (napi_create_function(Env(), "nextBatch", NAPI_AUTO_LENGTH, next_batch, this, &function) != napi_ok) return;
-  // It points here, so it keeps this object alive.
+  // The function points to this object, so it keeps it alive.
   Napi::Object(Env(), function).Set("device", self);
   self.DefineProperty(Napi::PropertyDescriptor::Value("nextBatch", Napi::Value(Env(), function), napi_enumerable));
 }
@@ -71,7 +71,7 @@ bool Device::open(const char* method, bool in_batch) {
   return reason.empty();
 }
 
-// One way to meet a front end at a time. False, with an exception pending, if there is one already.
+// False, with an exception pending, if the device listens or has a front end already.
 bool Device::out_of_reach(const char* method) {
   if (!loop_->listening() && !loop_->session().connected()) return true;
   const char* state = loop_->listening() ? "the device listens" : "a front end is connected";
@@ -261,8 +261,7 @@ void Device::forget_environment() {
   if (hook_ != nullptr) napi_remove_async_cleanup_hook(std::exchange(hook_, nullptr));
 }
 
-// The environment (a worker, or the process) ends. It waits until the hook is removed, that is until libuv has let go
-// of every handle.
+// The environment (a worker, or the process) ends. It waits until the hook is removed: after libuv has closed every handle.
 void Device::on_environment_end(napi_async_cleanup_hook_handle, void* data) {
   auto* device = static_cast<Device*>(data);
   if (!device->loop_->closed()) device->dispose();

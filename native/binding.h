@@ -1,5 +1,5 @@
-// Class Device of the addon, as src/device/native.ts describes it. Owns what only Node can give (references, windows,
-// callbacks) and lends it to the event loop. binding.cc has what JavaScript calls, javascript_side.cc what calls JavaScript.
+// Class Device of the addon, as src/device/native.ts describes it. Owns what only Node has (references, windows, callbacks)
+// for the event loop. binding.cc has the methods that JavaScript calls, javascript_side.cc the calls into JavaScript.
 #pragma once
 
 #include <napi.h>

@@ -5,8 +5,8 @@
 namespace vhost_user_scmi {
 namespace {
 
-// The driver may rewrite a descriptor while we look. Two 8-byte loads, each exactly once: what is checked is what is
-// used, although the halves may stem from different writes. Relaxed: the acquire load of avail.idx came before.
+// The driver may rewrite a descriptor at any time. Two 8-byte loads, each exactly once: what is checked is what is used,
+// even if the halves stem from different writes. Relaxed: the acquire load of avail.idx came before.
 VirtqDesc load_descriptor(const VirtqDesc* descriptor) {
   static_assert(sizeof(VirtqDesc) == 2 * sizeof(uint64_t));
   const auto* words = reinterpret_cast<const uint64_t*>(descriptor);
@@ -31,8 +31,8 @@ bool DescriptorChain::walk(const VirtqDesc* table, uint16_t num, uint16_t head, 
   readable_.clear();
   writable_.clear();
 
-  // The table we are in has `count` descriptors, and `left` may still be visited: §2.7.5.3.1, no chain is longer than
-  // the queue. A loop ends here too.
+  // The current table has `count` descriptors, `left` of which may still be visited: no chain is longer than the queue
+  // (§2.7.5.3.1). This also ends loops.
   uint16_t count = num;
   for (uint16_t left = num;; left--) {
     if (left == 0) return fail(RingFault::CHAIN_TOO_LONG, 0, count);
@@ -77,7 +77,7 @@ bool DescriptorChain::copy_table(const VirtqDesc& descriptor, const MemoryMap& m
   if (memory.translate_whole(descriptor.addr, descriptor.len, whole)) {
     std::memcpy(to, whole.host, descriptor.len);
   } else {
-    // The readable list serves as scratch: what lies behind `kept` is the table's own pieces.
+    // Uses the end of the readable list as scratch for the table's own pieces.
     const size_t kept = readable_.size();
     if (!memory.translate(descriptor.addr, descriptor.len, readable_)) return false;
     for (size_t i = kept; i < readable_.size(); i++) {

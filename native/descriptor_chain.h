@@ -19,8 +19,8 @@ inline constexpr uint16_t QUEUE_SIZE_MAX = 1024;
 
 class DescriptorChain {
  public:
-  // `table` has `num` descriptors, head < num. False if the chain breaks a rule: error() says which. Reuses this
-  // object's storage, so a walk allocates only while that grows.
+  // `table` has `num` descriptors, head < num. False if the chain breaks a rule: error() says which. Reuses the storage of
+  // earlier walks, so it seldom allocates.
   bool walk(const VirtqDesc* table, uint16_t num, uint16_t head, bool indirect_allowed, const MemoryMap& memory);
   const RingError& error() const { return error_; }
 
@@ -29,8 +29,8 @@ class DescriptorChain {
   const std::vector<Piece>& writable() const { return writable_; }
   uint32_t readable_bytes() const { return readable_bytes_; }
   uint32_t writable_bytes() const { return writable_bytes_; }
-  // A readable descriptor followed a writable one, which §2.7.4.2 forbids. No danger to us, so not a fault: the owner
-  // gives the chain back unanswered.
+  // A readable descriptor followed a writable one, which §2.7.4.2 forbids. Harmless, so no fault: the owner returns the
+  // chain unanswered.
   bool misordered() const { return misordered_; }
   // Descriptors looked at: the work this chain cost.
   uint32_t visited() const { return visited_; }

@@ -20,7 +20,7 @@ int64_t EventBuffers::peek() {
     peeked_generation_ = session_.generation();
     return batch_.event_capacity();
   }
-  // Something came since, or the driver offered more useless buffers than one look may cost: look again later.
+  // A buffer came meanwhile, or there were more useless buffers than one look may walk: look again later.
   if (queue.enable_kicks()) session_.announce_event_buffers();
   return -1;
 }

@@ -1,5 +1,5 @@
-// The event queue's buffers, one at a time: look at the next, then fill and return it. None is held in between, so a
-// front end that stops the ring gets back the index of the first unused one.
+// The event queue's buffers, one at a time: peek at the next, then fill and return it. None is taken in between, so a front
+// end that stops the ring gets the index of the first unused one.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class EventBuffers {
 
   // Fills the batch's last entry. The buffer's capacity, or -1: none is available, or the queue does not run.
   int64_t peek();
-  // Returns the buffer that peek() showed. False if there is none, or its ring is not what it was.
+  // Returns the buffer that peek() showed to the driver. False if there is none, or the ring was stopped since.
   bool commit(uint32_t written);
 
  private:

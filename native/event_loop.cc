@@ -14,7 +14,7 @@ constexpr int MESSAGES_PER_TURN = 64;
 constexpr uint64_t POLL_INTERVAL_MS = 1;
 // Until the listener is looked at again after accept failed, as with EMFILE.
 constexpr uint64_t ACCEPT_RETRY_MS = 1000;
-// How long timers may be late because a wait for kicks goes on and on; as long as because of a visit.
+// How late timers may be because kicks keep coming; the same as for a visit.
 constexpr uint64_t TIME_UPDATE_NS = 500'000;
 
 }  // namespace
@@ -88,7 +88,7 @@ void EventLoop::unwatch_kick(unsigned queue) {
 
 void EventLoop::unwatch_connection() { UvHandles::close(connection_watch_); }
 
-// One turn of the loop: what JavaScript has yet to hear of, `work`, what it is to hear of that, ticks and promises.
+// One turn of the loop: pending events, `work`, its events, then ticks and promises.
 template <typename Work>
 void EventLoop::turn(Work work) {
   js_.turn([&] {
@@ -123,7 +123,7 @@ void EventLoop::on_listener() {
       return;
     }
     if (error == EAGAIN || error == ECONNABORTED || error == EINTR) return;
-    // Out of descriptors, most likely. The listener stays readable: looking at it at once again would be a busy loop.
+    // Most likely out of descriptors. The listener stays readable, so trying again at once would be a busy loop.
     UvHandles::close(listener_watch_);
     UvHandles::set_interval(accept_retry_, ACCEPT_RETRY_MS);
     core_->session.report({.reason = Reason::ACCEPT_FAILED, .value = static_cast<uint64_t>(error)});
@@ -135,19 +135,19 @@ void EventLoop::on_connection(int status, int events) {
     // libuv's errors are negated errnos.
     if (status < 0) core_->session.disconnect({.reason = Reason::WAIT_FAILED, .value = static_cast<uint64_t>(-status)});
     if (events & UV_WRITABLE) core_->session.flush_output();
-    // Each message's events are heard of before the next is handled, so that JavaScript never lags behind memory.
+    // JavaScript gets each message's events before the next message, so that it never sees an outdated memory map.
     for (int i = 0; i < MESSAGES_PER_TURN && !closed() && core_->session.receive(); i++) flush_events();
     if (closed()) return;
-    // A ring that started may hold messages whose kicks went to a former process.
+    // The kicks for messages in a ring that just started may have gone to a former process.
     if (core_->session.running(CMDQ) && core_->session.queue(CMDQ).available()) visit_due_ = true;
   });
 }
 
 void EventLoop::on_kick(unsigned queue, int status) {
   turn([=, this] {
-    // Delivering an event may have closed the watch that called us.
+    // An event handler may have closed the watch that called us.
     if (kick_watch_[queue] == nullptr) return;
-    // After an error (an eventfd at its maximum is one to libuv) the handle is stopped; if it reads, it goes on.
+    // libuv stops the handle at an error, and an eventfd at its maximum is one. If it can be read, go on.
     if (core_->session.drain_kick(queue) && status < 0) UvHandles::set_events(kick_watch_[queue], UV_READABLE);
     if (queue == CMDQ) {
       visit();
@@ -164,21 +164,21 @@ void EventLoop::on_idle() {
   });
 }
 
-// After a kick, when the loop is about to wait for the next one.
+// The loop is about to wait for the next kick.
 void EventLoop::on_prepare() {
-  // Two that wait in turn would wake each other with every kick.
+  // Two devices that wait like this would wake each other with every kick.
   if (kick_watch_[CMDQ] == nullptr || !core_->pump.alone()) {
     UvHandles::set_active(prepare_, false);
     return;
   }
-  // 0: there is something to do before.
+  // 0: the loop has something else to do first.
   if (uv_backend_timeout(loop_) == 0) return;
   const bool kicked = wait_for_kicks();
   uv_update_time(loop_);
   if (!closed()) UvHandles::set_active(prepare_, kicked);
 }
 
-// Until the loop has something else to do, or the ring is gone. False if no kick came.
+// Returns when the loop has something else to do, or the ring is gone. False if no kick came.
 bool EventLoop::wait_for_kicks() {
   UvHandles::Poll* const watch = kick_watch_[CMDQ];
   bool kicked = false;
@@ -186,7 +186,7 @@ bool EventLoop::wait_for_kicks() {
     KickWait::Woken woken = {};
     uint64_t updated_ns = 0;
     do {
-      // Timers are due by the loop's idea of the time. The pump has looked at the clock anyway.
+      // Timers expire by the loop's clock, which nobody else updates here. The pump has just read the real one.
       if (const uint64_t now_ns = core_->pump.now_ns(); now_ns - updated_ns >= TIME_UPDATE_NS) {
         uv_update_time(loop_);
         updated_ns = now_ns;

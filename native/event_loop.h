@@ -1,8 +1,8 @@
 // A device on a libuv loop: watches its sockets and kick descriptors, and gives session, pump and JavaScript their
 // turns. Needs libuv, but not Node: what JavaScript has to do is asked of a JavaScriptSide.
 //
-// JavaScript runs in three places only: onBatches within a visit of the pump, onEvent between two steps, and whatever
-// ticks and promises run when a turn ends. After each of the last two the device may be closed.
+// JavaScript runs in three places: onBatches within a visit of the pump, onEvent between two steps, and ticks and
+// promises at the end of a turn. After each of the last two the device may be closed.
 #pragma once
 
 #include <functional>

@@ -26,7 +26,7 @@ Napi::Value memfd(Args args) {
   return Napi::Number::New(args.Env(), fd);
 }
 
-// map(fd, offset, length): the file's bytes, shared. Lives until unmap(); never unmapped by the collector.
+// map(fd, offset, length): the file's bytes, shared. Mapped until unmap(); the garbage collector does not unmap it.
 Napi::Value map(Args args) {
   const size_t length = static_cast<size_t>(long_of(args, 2));
   void* bytes = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, int_of(args, 0), long_of(args, 1));
@@ -45,7 +45,7 @@ Napi::Value unmap(Args args) {
 
 Napi::Value new_eventfd(Args args) { return number_or_fail(args.Env(), "eventfd", eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
-// readEvent(fd): takes the eventfd's count, 0 if nobody signalled.
+// readEvent(fd): takes the eventfd's count; 0 if it was not signalled.
 Napi::Value read_event(Args args) {
   uint64_t count = 0;
   if (read(int_of(args, 0), &count, sizeof count) < 0 && errno != EAGAIN) return fail_call(args.Env(), "read eventfd");
@@ -59,8 +59,7 @@ Napi::Value write_event(Args args) {
 
 Napi::Value connect_to(Args args) { return open_socket(args, "connect", connect); }
 
-
-// send(fd, bytes, fds): returns the number of bytes that went, or -1 if the socket is full.
+// send(fd, bytes, fds): returns the number of bytes sent, or -1 if the socket is full.
 Napi::Value send_message(Args args) {
   const Napi::Uint8Array bytes = args[1].As<Napi::Uint8Array>();
   const Napi::Array fds = args[2].As<Napi::Array>();
@@ -112,7 +111,7 @@ Napi::Value receive_message(Args args) {
   return Napi::Number::New(args.Env(), static_cast<double>(got));
 }
 
-// Calls back whenever a descriptor is readable, until it is stopped or the environment ends.
+// Calls back whenever a descriptor is readable, until stop() or the end of the environment.
 class Watch {
  public:
   // nullptr if the descriptor can't be polled.
@@ -167,7 +166,7 @@ Napi::Value watch(Args args) {
     errno = EPERM;
     return fail_call(args.Env(), "watch");
   }
-  // The function may be called again after the watch is gone: it forgets it at the first call.
+  // It may be called again after the watch is gone, so it forgets the watch at the first call.
   return Napi::Function::New(args.Env(), [running = std::make_shared<Watch*>(started)](Args) {
     if (Watch* const ending = std::exchange(*running, nullptr)) ending->stop();
   });

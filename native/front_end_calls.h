@@ -1,5 +1,5 @@
-// What a vhost-user front end asks of the system and TypeScript can't: shared memory, eventfds, descriptors in messages. One
-// function is one call, or one fixed sequence of them, with no policy: src/front-end decides what is sent, when and why.
+// System calls of a vhost-user front end that TypeScript can't make: shared memory, eventfds, descriptors in messages. One
+// function is one call, or one fixed sequence of them, with no policy: src/front-end decides what is sent, and when.
 // Failures throw an Error with the errno's name in `code`; calls on non-blocking descriptors return -1 where there is
 // nothing to do yet.
 #pragma once

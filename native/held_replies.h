@@ -1,8 +1,8 @@
-// Replies that come after their batch was published, in any order or never: what a misbehaving platform does. A chain
-// whose entry says WRITTEN_LATER stays with the device until its reply is given here.
+// Replies that come after their batch was published, in any order or never, as from a misbehaving platform. A chain whose
+// entry says WRITTEN_LATER stays with the device until its reply is given here.
 //
-// Nothing of a held chain is kept but its ticket: it is walked and checked anew when its reply comes, so that neither
-// the driver nor a change of memory in between can do harm.
+// Only the ticket of a held chain is kept. The chain is walked and checked again when its reply comes, because the driver
+// or the memory map may have changed.
 #pragma once
 
 #include <cstddef>

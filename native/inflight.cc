@@ -18,8 +18,8 @@ T load(const T* field) {
   return __atomic_load_n(field, __ATOMIC_RELAXED);
 }
 
-// The reader is a later process on the same host, after this one died: it sees stores in the order they were executed.
-// Release keeps the compiler and the processor from reordering them; there is no acquire on this side to pair with.
+// The reader is a later process, after this one died. Release keeps compiler and processor from reordering the stores; the
+// reader needs no acquire.
 template <typename T>
 void store(T* field, T value) {
   __atomic_store_n(field, value, __ATOMIC_RELEASE);
@@ -35,7 +35,7 @@ std::vector<uint16_t> InflightQueue::recover(uint16_t num, uint16_t used_idx) {
   }
   store(&header_->desc_num, size_);
 
-  // used.idx moved, but the process died before it noted that: the last batch is answered.
+  // The process died between moving used.idx and recording that: the last batch is answered.
   uint16_t head = load(&header_->last_batch_head);
   uint16_t unnoted = static_cast<uint16_t>(used_idx - load(&header_->used_idx));
   for (; unnoted > 0 && unnoted <= size_ && head < size_; unnoted--) {

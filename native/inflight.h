@@ -1,8 +1,8 @@
 // The inflight region (vhost-user, "Inflight I/O tracking"): a file that the front end keeps for us, in which a later
 // process finds which requests this one had taken but not answered.
 //
-// The front end can write it at any time, so no field of it is trusted: indexes are checked on every use, and sizes
-// come from the message that brought it. Requests are published one by one, so a "last batch" is a single entry.
+// The front end can write to it at any time, so no field is trusted: indexes are checked on every use, and sizes come from
+// the message that brought it. Requests are published one by one, so a "last batch" is a single entry.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ class InflightQueue {
   std::vector<uint16_t> recover(uint16_t num, uint16_t used_idx);
 
   void taken(uint16_t head);
-  // Around the store of used.idx: a crash between the two is seen by recover().
+  // Before and after the store of used.idx: recover() notices a crash in between.
   void completing(uint16_t head);
   void completed(uint16_t head, uint16_t used_idx);
 

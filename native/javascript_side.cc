@@ -1,4 +1,4 @@
-// What the event loop asks of JavaScript: to answer batches, to hear of events, to let go of guest memory.
+// The calls into JavaScript: to answer batches, to deliver events, to detach windows.
 #include <utility>
 
 #include "binding.h"
@@ -8,7 +8,7 @@ namespace vhost_user_scmi {
 void Device::detach_windows() {
   const Napi::HandleScope scope(Env());
   for (const auto& buffer : lent_) {
-    // A view that outlived its mapping would read whatever comes to lie there.
+    // A view that outlives its mapping would read whatever is mapped there next.
     if (napi_detach_arraybuffer(Env(), buffer.Value()) != napi_ok) {
       Napi::Error::Fatal("vhost_user_scmi", "a window can't be detached from guest memory");
     }
@@ -62,7 +62,7 @@ void Device::after_visit() {
   if (!batch_error_.IsEmpty()) report(std::exchange(batch_error_, Napi::Error()));
 }
 
-// A callback threw, which is a bug of its owner: the process hears of it as of any uncaught exception.
+// A callback threw, which is a bug of its owner: reported as an uncaught exception.
 void Device::report(const Napi::Error& error) { napi_fatal_exception(Env(), error.Value()); }
 
 }  // namespace vhost_user_scmi

@@ -22,13 +22,13 @@ bool KickWait::begin(int kick) {
     if (!epoll || !add(epoll.get(), loop_, EPOLLIN)) return false;
     epoll_ = std::move(epoll);
   }
-  // Edge-triggered, so that a kick needs no read to be over. The loop, which is level-triggered, reads what is left.
+  // Edge-triggered, so that a kick needs no read. The loop's own watch is level-triggered and reads the eventfd later.
   if (!add(epoll_.get(), kick, EPOLLIN | EPOLLET)) return false;
   kick_ = kick;
   return true;
 }
 
-// Closing our descriptor would not do: the front end has the same eventfd, and with it goes our watch on.
+// Closing our descriptor would not end the watch: the front end holds the same eventfd.
 void KickWait::end() { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, std::exchange(kick_, -1), nullptr); }
 
 void KickWait::release() {

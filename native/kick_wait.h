@@ -1,6 +1,6 @@
-// A wait for one kick in the event loop's place. Where driver and device share a core, each message costs a wake-up; one
-// by libuv takes Node two polls, a read and a turn of its loop, one from here a single system call. Whatever else the
-// loop waits for ends the wait.
+// Waits for one kick in place of the event loop. Where driver and device share a core, each message costs a wake-up. A
+// wake-up by libuv takes two polls, a read and a turn of Node's loop; one from here takes a single system call. Anything
+// else that the loop waits for ends this wait.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ class KickWait {
   // `loop` is the descriptor that is readable when the event loop has something to do (uv_backend_fd()).
   explicit KickWait(int loop) : loop_(loop) {}
 
-  // False if the kernel has no room for it. The loop must not watch `kick` meanwhile, or each kick is its business, too.
+  // False if the kernel refuses. The loop must not watch `kick` meanwhile, or each kick would wake it as well.
   bool begin(int kick);
   void end();
   bool begun() const { return kick_ >= 0; }
-  // Ends the wait, if there is one, and gives back what it took of the kernel.
+  // Ends the wait, if there is one, and closes the epoll descriptor.
   void release();
 
   struct Woken {
-    // Since begin() or the last wait(), whether or not it was read; what begin() finds readable counts.
+    // There was a kick since begin() or the last wait(), read or not. One that came before begin() counts if it is unread.
     bool kicked;
-    // The loop has something to do, the time is up, or a signal came.
+    // The loop has something to do, the timeout expired, or a signal arrived.
     bool others;
   };
   // `timeout_ms` -1: for ever.

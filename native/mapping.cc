@@ -49,7 +49,7 @@ Refusal Mapping::map(int fd, uint64_t offset, uint64_t length) {
   const uint64_t page_size = page_size_of(fd);
   const uint64_t start = offset & ~(page_size - 1);
   const uint64_t bytes = (end - start + page_size - 1) & ~(page_size - 1);
-  // NORESERVE: the front end pays for this memory, and a sparse 8 GiB region must not be charged to us.
+  // NORESERVE: the memory is the front end's, so a sparse 8 GiB region must not count against our limit.
   void* begin =
       mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, static_cast<off_t>(start));
   if (begin == MAP_FAILED) return {.reason = Reason::MMAP_FAILED};
@@ -58,7 +58,7 @@ Refusal Mapping::map(int fd, uint64_t offset, uint64_t length) {
     munmap(begin, bytes);
     return {.reason = Reason::TOO_MANY_MAPPINGS};
   }
-  // A core dump of the device is not the place for the guest's memory. Refusal is harmless.
+  // The guest's memory does not belong in our core dumps. Failure is harmless.
   madvise(begin, bytes, MADV_DONTDUMP);
 
   Mapping old = std::move(*this);

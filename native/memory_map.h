@@ -22,7 +22,7 @@ inline constexpr uint32_t SCRATCH_WINDOW = 0;
 
 // vhost-user leaves the number of slots to the back end; QEMU asks for it with GET_MAX_MEM_SLOTS.
 inline constexpr uint32_t MEM_SLOTS_MAX = 32;
-// An address-space budget, so that sparse files can't exhaust it: 1024 windows.
+// So that sparse files can't exhaust our address space: 1024 windows.
 inline constexpr uint64_t MEMORY_BYTES_MAX = uint64_t{1} << 40;
 
 // Bytes that lie in one piece, in one window.
@@ -48,7 +48,8 @@ class MemoryMap {
   // Two regions show the same bytes of a file: different host addresses may then be the same memory.
   bool aliased() const { return aliased_; }
 
-  // Guest-physical [address, address + length) as one piece, if it is one. False says nothing: translate() decides.
+  // Fast path: guest-physical [address, address + length) as one piece. False does not mean that it is not memory: use
+  // translate().
   bool translate_whole(uint64_t address, uint32_t length, Piece& piece) const;
   // Appends the pieces of guest-physical [address, address + length), split where regions or windows end. False, with
   // `pieces` in an unspecified longer state, if any byte is not guest memory.

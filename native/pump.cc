@@ -13,17 +13,17 @@ constexpr uint64_t VISIT_NS = 500'000;
 // After a watch that found nothing; doubled each time.
 constexpr uint64_t PAUSE_MIN_NS = 500'000;
 constexpr uint64_t PAUSE_MAX_NS = 32'000'000;
-// The share while another guest waits: a turn of the loop costs a few microseconds, and every guest has to take one. As
-// long as 200 cheap messages take.
+// The share while another guest waits, as long as 200 cheap messages take. A shorter one would waste time: each turn of
+// the loop costs a few microseconds.
 constexpr uint64_t SHARED_VISIT_NS = 60'000;
-// Messages in one batch then, however cheap the last ones were: the next may be the dearest there are.
+// Messages in one batch then, however cheap the last ones were: the next may be the most expensive ones.
 constexpr uint32_t SHARED_BATCH = 64;
-// A driver that sleeps until its first answer, and is seen while it sends, is still awake; a wake-up costs more than all
-// the messages: so the first batch is short, each further one this many times as long. Measured with a sleeping front end
-// on a core of its own: 3 to 5 times the rate at depth 16, 1.3 times at depth 128.
+// A driver that sleeps until its first answer is still awake while it sends. Waking it up costs more than all the messages,
+// so it must get that answer early: the first batch is short, and each further one this many times as long. Measured with
+// a sleeping front end on a core of its own: 3 to 5 times the rate at depth 16, 1.3 times at depth 128.
 constexpr uint32_t FIRST_BATCH = 4;
 constexpr uint32_t BATCH_GROWTH = 4;
-// Where the driver never sleeps it would only cost, so it ends this many findings after the last signal.
+// Short batches only cost if the driver never sleeps: they end after this many findings without a signal.
 constexpr uint32_t FINDINGS = 64;
 // Looks at the ring per look at the clock and at the other rings.
 constexpr int LOOKS = 16;
@@ -47,7 +47,7 @@ Pump::~Pump() { std::erase(pumps_, this); }
 
 Pump::Next Pump::visit() {
   now_ns_ = began_ns_ = monotonic_ns();
-  then_ = Next::CONTINUE;  // for a handler that returns early
+  then_ = Next::CONTINUE;  // if the handler returns early
   if (session_.running(CMDQ)) session_.queue(CMDQ).suppress_kicks();
   if (const uint32_t count = next()) handler_.answer(count);
   if (in_work_) finish();
@@ -66,12 +66,12 @@ uint32_t Pump::next() {
         continue;
       }
       const bool more = queue.enable_kicks();
-      // An empty ring may be one whose file was cut off: its zeros look like nothing to do.
+      // A truncated file reads as zeros, so a ring in it looks empty.
       session_.check_memory();
       if (!more || !session_.running(CMDQ)) return end(Next::SLEEP);
       queue.suppress_kicks();
     } else if (published) {
-      // The last look was before the driver was signalled, which may run at once, on this CPU: it is not late, but we are.
+      // Signalling took time, and the driver may have run on this CPU meanwhile: read the clock again, or it counts as latency.
       now_ns_ = monotonic_ns();
     }
     take();
@@ -105,10 +105,10 @@ uint32_t Pump::affordable(bool is_alone) const {
   return static_cast<uint32_t>(std::max<uint64_t>(share_ns / cost_ns, 1));
 }
 
-// Publishes what was taken. True if somebody else is to have a turn.
+// Publishes what was taken. True if it is somebody else's turn.
 bool Pump::finish() {
   in_work_ = false;
-  // What was read may have been the zeros of a truncated file: then it is not answered.
+  // Messages from a truncated file are zeros, and not answered.
   session_.check_memory();
   if (!session_.running(CMDQ)) return false;
   batch_.publish(session_.queue(CMDQ));
@@ -124,7 +124,7 @@ bool Pump::finish() {
   const uint64_t visited_ns = now_ns_ - began_ns_;
   const bool leaves = visited_ns >= VISIT_NS || (visited_ns >= SHARED_VISIT_NS && others_wait());
   owes_signal_ |= taken_.count > 0 || taken_.returned;
-  // What a longer batch would have had comes at once: one signal for all of it.
+  // The rest of a batch that was cut short follows at once: one signal for all of it.
   const bool goes_on = cut_short_ && !leaves && !taken_.fault && session_.queue(CMDQ).available();
   if (!goes_on && std::exchange(owes_signal_, false) && session_.signal(CMDQ)) short_findings_ = FINDINGS;
   session_.check_memory();
@@ -133,7 +133,7 @@ bool Pump::finish() {
   return leaves;
 }
 
-// Until something is available, it has been long enough, or somebody else is to have a turn.
+// Until something is available, the time is over, or it is somebody else's turn.
 Pump::Watch Pump::watch() {
   const Virtqueue& queue = session_.queue(CMDQ);
   do {

@@ -2,8 +2,8 @@
 // watches the ring a little longer before it asks for kicks again. Knows time and the rings, not the event loop.
 //
 // Watching pays because a driver that waits for an answer sends the next message within microseconds, and a wake-up
-// costs tens of them. All pumps of a thread share its event loop: none watches while another one's guest waits, and
-// none works on for long.
+// costs tens of them. All pumps of a thread share its event loop: none watches while another guest waits, and each works
+// for a limited time.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ class BatchHandler {
 struct WatchOptions {
   // How long to watch after work; 0 never watches.
   uint64_t ns = 50'000;
-  // A watch that found nothing is not repeated for a while, so that a driver which shares our core is not starved by
-  // it, and one that rarely sends costs nothing.
+  // After a watch that found nothing there is none for a while. Otherwise we would starve a driver that shares our core, and
+  // waste time on one that rarely sends.
   bool backs_off = true;
 };
 
@@ -43,7 +43,7 @@ class Pump {
 
   enum class Next : uint8_t {
     SLEEP,     // kicks are asked for; come back when one comes
-    CONTINUE,  // kicks are suppressed; come back after everybody else had a turn
+    CONTINUE,  // kicks are suppressed; come back after everybody else has had a turn
   };
   // Bounded in time, whatever the driver does. Asks the handler for an answer only if there is something to answer.
   Next visit();
@@ -77,12 +77,12 @@ class Pump {
   // What a message of the last batch took, and one of the batch before.
   uint64_t message_ns_ = 0;
   uint64_t message_before_ns_ = 0;
-  // How many more times a watch that finds something begins with a short batch.
+  // How many more findings begin with a short batch.
   uint32_t short_findings_ = 0;
   // From take() to finish().
   bool in_work_ = false;
   Batch::Taken taken_ = {};
-  // The batch was ended so that others wait less, not for want of messages.
+  // The batch ended for the sake of other guests, not for want of messages.
   bool cut_short_ = false;
   // Something was published since the driver was last told.
   bool owes_signal_ = false;

@@ -18,7 +18,7 @@ T payload(const Message& message) {
   return value;
 }
 
-// Nothing here may block on a descriptor that the front end chose.
+// A descriptor that the front end chose must not block us.
 void set_nonblocking(const Fd& fd) {
   const int flags = fcntl(fd.get(), F_GETFL);
   if (flags >= 0 && !(flags & O_NONBLOCK)) fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK);
@@ -65,14 +65,13 @@ Session::Outcome Session::get_features(Message& message) { return reply(message,
 
 Session::Outcome Session::set_features(Message& message) {
   const auto features = payload<uint64_t>(message);
-  // Checked against the offer, not against what this connection asked for: after a reconnect nobody asks.
+  // Checked against the offer, not against GET_FEATURES: after a reconnect nobody sends that.
   if (const uint64_t extra = features & ~options_.features) {
     return Refusal{.reason = Reason::NOT_OFFERED, .value = extra};
   }
   features_ = features;
   if (features & feature_bit(VHOST_USER_F_PROTOCOL_FEATURES)) return {};
-  // "Ring states": without this bit there is no SET_VRING_ENABLE, and rings start enabled. With it they stay as they
-  // are.
+  // "Ring states": without this bit there is no SET_VRING_ENABLE, and rings start enabled.
   for (Vring& vring : vrings_) vring.enabled = true;
   for (unsigned queue = 0; queue < QUEUES; queue++) {
     if (const Refusal refusal = start(queue)) return refusal;
@@ -104,7 +103,7 @@ Session::Outcome Session::set_mem_table(Message& message) {
   if (message.fds.size() != n) {
     return Refusal{.reason = Reason::TABLE_DESCRIPTORS, .value = message.fds.size(), .count = n};
   }
-  // The new table is mapped whole before the old one goes: refused, it leaves everything as it was.
+  // The new table is mapped completely before the old one goes, so that a refusal changes nothing.
   MemoryMap fresh;
   for (uint32_t i = 0; i < n; i++) {
     if (const Refusal refusal = fresh.add(table.regions[i], message.fds[i].get())) return refusal;
@@ -132,7 +131,7 @@ Session::Outcome Session::set_vring_addr(Message& message) {
   }
   Vring& vring = vrings_[address.index];
   if (!memory_.empty()) {
-    // Every start resolves them anew; looking now tells the front end which request is wrong.
+    // Every start resolves them again. Checking now tells the front end which request is wrong.
     RingPointers ignored;
     const uint32_t num = vring.num != 0 ? vring.num : 1;
     if (const Refusal refusal = resolve(address, num, memory_, ignored)) return refusal;
@@ -156,8 +155,8 @@ Session::Outcome Session::set_vring_base(Message& message) {
 Session::Outcome Session::get_vring_base(Message& message) {
   auto state = payload<VhostUserVringState>(message);
   if (const Refusal refusal = check_ring(state.index)) return refusal;
-  // Nothing is in work between two requests: batches are answered whole, but for what is held, which is given up. So
-  // this stops the ring for good, and the base is the first chain that was not taken.
+  // Between two requests no batch is being answered, and held chains are given up. So the base is the first chain that was
+  // not taken.
   stop(state.index);
   host_.unwatch_kick(state.index);
   Vring& vring = vrings_[state.index];
@@ -190,7 +189,7 @@ Session::Outcome Session::set_vring_call(Message& message) {
   Fd fd;
   if (const Refusal refusal = take_ring_fd(message, queue, fd)) return refusal;
   vrings_[queue].call = std::move(fd);
-  // Completions may have gone to the old one, and their signals been lost with a former front end.
+  // Signals for earlier completions may have been lost with the old descriptor or a former front end.
   signal_event(vrings_[queue].call);
   return {};
 }
@@ -207,7 +206,7 @@ Session::Outcome Session::get_protocol_features(Message& message) {
   return reply(message, options_.protocol_features);
 }
 
-// Nothing follows from these: what they would allow is accepted anyway, and REPLY_ACK is a flag in each message.
+// They change nothing: what they allow is accepted anyway, and REPLY_ACK is a flag in each message.
 Session::Outcome Session::set_protocol_features(Message& message) {
   if (const uint64_t extra = payload<uint64_t>(message) & ~options_.protocol_features) {
     return Refusal{.reason = Reason::NOT_OFFERED, .value = extra};
@@ -221,7 +220,7 @@ Session::Outcome Session::set_vring_enable(Message& message) {
   const auto state = payload<VhostUserVringState>(message);
   if (const Refusal refusal = check_ring(state.index)) return refusal;
   if (state.num > 1) return Refusal{.reason = Reason::NOT_A_BOOLEAN, .value = state.num};
-  // A ring nobody set up can be enabled: QEMU does that with the event queue.
+  // QEMU enables the event queue before it sets it up.
   vrings_[state.index].enabled = state.num == 1;
   if (state.num == 0) stop(state.index);
   return start(state.index);
@@ -337,8 +336,8 @@ Refusal Session::check_inflight(const VhostUserInflight& inflight) {
   return {};
 }
 
-// As after a device reset (virtio 1.3 §2.4), the driver sets the rings up from the beginning. The call and error
-// descriptors stay: they belong to the connection, and QEMU sends the latter only once.
+// As in a device reset (virtio 1.3 §2.4): the driver sets the rings up again. The call and error descriptors stay, as they
+// belong to the connection: QEMU sends the latter only once.
 void Session::reset_rings() {
   for (unsigned queue = 0; queue < QUEUES; queue++) {
     stop(queue);
@@ -350,7 +349,7 @@ void Session::reset_rings() {
   }
 }
 
-// Rings that run go on over the new memory, without an event of their own; a ring that can't has broken down.
+// Running rings go on in the new memory, without an event of their own; a ring that can't is a fault.
 template <typename Change>
 void Session::change_memory(Change change) {
   bool ran[QUEUES];

@@ -36,8 +36,8 @@ void Session::flush_output() {
   if (connected() && !connection_->flush()) disconnect(connection_->refusal());
 }
 
-// The one place that decides what the front end gets back. need_reply is a property of the message, not of the
-// negotiation: after a reconnect QEMU sets it although this process never saw REPLY_ACK acknowledged, and waits.
+// The one place that decides what the front end gets back. need_reply counts whether or not REPLY_ACK was negotiated: after
+// a reconnect QEMU sets it, and waits, although this process never saw the acknowledgement.
 void Session::dispatch(Message& message) {
   const RequestRule* rule = rule_of(message.header.request);
   auto [refusal, replied] = handle(rule, message);
@@ -84,7 +84,7 @@ bool Session::drain_kick(unsigned queue) {
   uint64_t count;
   const ssize_t got = read(vring.kick.get(), &count, sizeof count);
   if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) return true;
-  // End of file, or an error: it would be readable for ever. The ring goes on as one without a kick descriptor.
+  // End of file or an error: it would stay readable. The ring goes on without a kick descriptor.
   host_.unwatch_kick(queue);
   vring.kick.reset();
   report({.reason = Reason::KICK_NOT_READABLE, .index = queue});
@@ -111,7 +111,7 @@ void Session::check_memory() {
 }
 
 void Session::fault(unsigned queue) {
-  // Truncated memory reads as zeros, which no ring survives: name the cause, not the effect.
+  // Truncated memory reads as zeros, which break any ring: report the cause, not the effect.
   check_memory();
   if (running(queue)) fault(queue, {.reason = Reason::RING, .index = queue, .ring = vrings_[queue].queue.error()});
 }
@@ -158,7 +158,7 @@ Refusal Session::start(unsigned queue) {
 
 void Session::announce_start(unsigned queue) {
   emit(EventKind::QUEUE_STARTED, static_cast<int>(queue), vrings_[queue].queue.fresh());
-  // Kicks may have gone to a former process, so what is there is looked at without waiting for one.
+  // Kicks may have gone to a former process, so do not wait for one.
   if (queue == EVENTQ) announce_event_buffers();
 }
 
@@ -179,7 +179,7 @@ void Session::fault(unsigned queue, const Refusal& why) {
   if (running(queue)) halt(queue);
   Vring& vring = vrings_[queue];
   vring.faulted = true;
-  // The driver may kick on: nobody listens until the ring is set up again.
+  // Further kicks are ignored until the ring is set up again.
   host_.unwatch_kick(queue);
   signal_event(vring.err);
   emit(EventKind::QUEUE_FAULT, static_cast<int>(queue), why.reason == Reason::STOPPED_ON_PURPOSE, describe(why));

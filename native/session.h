@@ -1,8 +1,8 @@
 // One vhost-user device: the connection to a front end, what was negotiated, guest memory, and two rings. Requests come
 // in here; session.cc dispatches them and owns the one rule of when a reply is due, requests.cc holds what each does.
 //
-// Knows neither Node nor the event loop: what must happen outside is asked of the SessionHost, and what JavaScript is
-// to know is queued as events.
+// Knows neither Node nor the event loop: it calls the SessionHost for what must happen outside, and queues events for
+// JavaScript.
 #pragma once
 
 #include <array>
@@ -43,14 +43,14 @@ struct Event {
   std::string text;
 };
 
-// Every call is made while the session still owns the thing spoken of, and must not call back into the session.
+// Called while the session still owns the descriptor or memory in question. Must not call back into the session.
 class SessionHost {
  public:
   // False if the descriptor can't be watched (a regular file).
   virtual bool watch_kick(unsigned queue, int fd) = 0;
   virtual void unwatch_kick(unsigned queue) = 0;
   virtual void unwatch_connection() = 0;
-  // Guest memory is about to be unmapped: nobody may hold a pointer into it any more.
+  // Guest memory is about to be unmapped: drop all pointers into it.
   virtual void detach_windows() = 0;
 
  protected:
@@ -70,11 +70,11 @@ class Session {
 
   bool connected() const { return connection_.has_value(); }
   const Connection& connection() const { return *connection_; }
-  // Takes a front end. Nothing is known of it: after a reconnect it negotiates nothing again.
+  // Takes a front end. After a reconnect it does not negotiate again, so nothing is known of it.
   void connect(Fd fd);
-  // Leaves it, if there is one, and says so; the session is as new.
+  // Disconnects the front end, if there is one, and emits DISCONNECTED; the session is as new.
   void disconnect(const Refusal& why);
-  // The same for good, without a word. The owner calls this while the host still works.
+  // The same without an event. To be called while the host still works.
   void close() { reset(); }
   // Handles one message. False when there is none to handle: the socket is drained, or the connection is gone.
   bool receive();
@@ -84,12 +84,12 @@ class Session {
   Virtqueue& queue(unsigned queue) { return vrings_[queue].queue; }
   const MemoryMap& memory() const { return memory_; }
   uint64_t features() const { return features_; }
-  // A ring without a kick descriptor: it has to be looked at now and then.
+  // A ring without a kick descriptor has to be polled.
   bool wants_polling(unsigned queue) const { return running(queue) && !vrings_[queue].kick; }
-  // Changes whenever pointers into guest memory or chains looked at become void.
+  // Changes whenever pointers into guest memory or peeked chains become invalid.
   uint64_t generation() const { return generation_; }
 
-  // The kick descriptor is readable. False if it is of no use any more, and no longer watched.
+  // The kick descriptor is readable. False if it turned out to be unusable; it is no longer watched then.
   bool drain_kick(unsigned queue);
   // After completing chains: notifies the driver if it wants that, and returns whether it did.
   bool signal(unsigned queue);
@@ -97,9 +97,9 @@ class Session {
   void check_memory();
   // Stops a ring whose driver broke a rule (queue.error()).
   void fault(unsigned queue);
-  // Stops a running ring in the same way although its driver is not to blame, as a device that breaks down would.
+  // Stops a running ring in the same way although its driver did nothing wrong, as a device that fails would.
   void break_down(unsigned queue);
-  // Says that there are event buffers, if there are.
+  // Emits EVENT_BUFFERS if there are any.
   void announce_event_buffers();
 
   // Tells JavaScript that something was refused, here or outside the session.
@@ -167,7 +167,7 @@ class Session {
   void announce_start(unsigned queue);
   // Stops a ring, keeping where it was.
   void halt(unsigned queue);
-  // The same at the front end's wish, if it runs.
+  // The same because the front end asked for it, if it runs.
   void stop(unsigned queue);
   // Stops a ring for good, until GET_VRING_BASE.
   void fault(unsigned queue, const Refusal& why);

@@ -1,6 +1,6 @@
 // Survives files that shrink under their mapping. A front end can truncate the file behind a mapping at any time; the
-// next access, even from optimised JavaScript, is then a SIGBUS. The handler puts a private zero page under the fault
-// and marks the mapping broken, so the access completes and the owner stops using the mapping at its next check.
+// next access, even from optimised JavaScript, is then a SIGBUS. The handler maps a private zero page there and marks the
+// mapping as broken: the access completes, and the owner stops using the mapping at its next check.
 //
 // Owns the signal handler and its table, both one per process. Knows nothing of regions or rings.
 #pragma once
@@ -20,7 +20,7 @@ void unwatch(int slot);
 // True if a page of this mapping was replaced.
 bool broken(int slot);
 
-// How many pages were replaced in this process: while it does not move, no mapping has become broken.
+// How many pages were replaced in this process. While it stays the same, no mapping has become broken.
 uint64_t replaced_pages();
 
 }  // namespace vhost_user_scmi::sigbus

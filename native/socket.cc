@@ -82,7 +82,7 @@ Receive Connection::receive() {
     received_ = 0;
     whole_ = false;
   }
-  // Never reads beyond the message: descriptors that arrive belong to the bytes they arrive with.
+  // Never reads beyond the message: descriptors belong to the bytes they arrive with.
   constexpr size_t HEADER = sizeof(VhostUserHeader);
   while (received_ < HEADER) {
     auto* header = reinterpret_cast<uint8_t*>(&message_.header);

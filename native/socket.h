@@ -1,7 +1,7 @@
 // The vhost-user socket: endpoints, and one connection's framing. Knows sizes, not meanings.
 //
-// Nothing here blocks: half a message stays where it is until the rest comes, and a reply that the peer does not read
-// waits in a small queue. Every descriptor received is owned at once, so each error path closes it.
+// Nothing blocks: half a message waits for the rest, and a reply that the peer does not read waits in a small queue. Every
+// descriptor received is owned at once, so each error path closes it.
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,7 @@ namespace vhost_user_scmi {
 
 // Results: 0, or an errno with `out` untouched.
 inline constexpr mode_t OWNER_ONLY = 0600;
-// `mode` are the permissions of the socket file, whatever the umask: who may write to it may connect.
+// `mode`: permissions of the socket file, whatever the umask. Whoever may write to it may connect.
 int listen_unix(const std::string& path, Fd& out, mode_t mode = OWNER_ONLY);
 int connect_unix(const std::string& path, Fd& out);
 // EAGAIN if nobody waits.
@@ -53,9 +53,9 @@ class Connection {
   Receive receive();
   Message& message() { return message_; }
 
-  // False if the connection is of no use any more: refusal() says why. A descriptor goes with the first byte.
+  // False if the connection is unusable: refusal() says why. A descriptor is sent with the first byte.
   bool reply(uint32_t request, const void* payload, uint32_t size, Fd fd = Fd());
-  // Sends what waits. Same result.
+  // Sends what is queued. Same result.
   bool flush();
   bool wants_write() const { return !output_.empty(); }
 

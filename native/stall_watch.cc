@@ -44,7 +44,7 @@ void on_signal(int signal, siginfo_t* info, void* context) {
 
 std::mutex signals_mutex;
 
-// Takes note of signals that Node handles, which it may begin and end to do at any time.
+// Follows which signals Node handles: that may change at any time.
 void follow_signals() {
   const std::lock_guard lock(signals_mutex);
   for (size_t i = 0; i < SIGNALS.size(); i++) {

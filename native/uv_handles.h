@@ -1,5 +1,5 @@
-// The libuv handles of one device, opened and closed together. A handle's memory belongs to libuv until its close
-// callback has run, so handles live on the heap and the group tells when the last is gone.
+// The libuv handles of one device. A handle's memory belongs to libuv until its close callback has run, so handles live on
+// the heap, and the group says when the last one is gone.
 //
 // Included by event_loop.h only: everything below it runs without an event loop.
 #pragma once

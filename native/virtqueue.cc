@@ -6,7 +6,7 @@
 namespace vhost_user_scmi {
 namespace {
 
-// BARRIERS.md argues all of them in one table.
+// README.md has the table of barriers: what pairs with what, and why it suffices.
 
 template <typename T>
 T load(const T* field) {
@@ -70,7 +70,7 @@ bool Virtqueue::available() const {
 
 Peek Virtqueue::look() {
   const uint16_t idx = load_avail_idx(ring_.avail);
-  // §2.7.6: the driver has at most the whole ring ahead of us. More would send us round it for nothing.
+  // §2.7.6: the driver is at most one whole ring ahead of us.
   const auto ahead = static_cast<uint16_t>(idx - next_avail_);
   if (ahead > num_) return fail(RingFault::AVAIL_IDX_JUMP, idx, 0, next_avail_, num_);
   seen_avail_ = idx;
@@ -140,7 +140,7 @@ bool Virtqueue::needs_signal() {
   // notifications and looking at used.idx once more (§2.7.14).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!event_idx_) return !(load(&ring_.avail->flags) & VIRTQ_AVAIL_F_NO_INTERRUPT);
-  // At the first completion there is no `old` to compare with: the driver may have waited since before we started.
+  // There is no `old` for the first decision: the driver may have waited since before the ring started.
   return first || need_event(load(used_event()), next_used_, old);
 }
 

@@ -1,5 +1,5 @@
 // A running split virtqueue, seen from the device (virtio 1.3 §2.7): take available chains in order, publish them as
-// used in order, decide whether to notify, ask for kicks or not. Start reading here.
+// used in order, decide whether to notify, enable or suppress kicks. Start reading here.
 //
 // `next_avail` and `next_used` are the device's own positions; avail.idx and used.idx are fields in guest memory. Owns
 // no event descriptor and calls nobody: it answers yes or no, and the session signals.
@@ -50,15 +50,14 @@ class Virtqueue {
   void hold(uint16_t head) { held_.hold(head); }
   // Looks at a held chain again. EMPTY if none is held under this ticket.
   Peek peek_held(uint32_t ticket, const MemoryMap& memory, DescriptorChain& chain);
-  // Publishes a held chain, whatever was taken before or since: if the front end restarts the ring at used.idx, it is
-  // the wrong ones that are repeated.
+  // Publishes a held chain out of order: if the front end restarts the ring at used.idx, the wrong chains may be resent.
   void complete_held(uint16_t head, uint32_t written);
 
   // After completing a batch: does the driver want to be notified? To be asked once per batch.
   bool needs_signal();
 
   void suppress_kicks();
-  // Asks for a kick at the next chain. True if something is available already, for which no kick will come.
+  // Asks for a kick at the next chain. True if a chain is available already: no kick will come for it.
   bool enable_kicks();
 
   const RingError& error() const { return error_; }
@@ -70,7 +69,7 @@ class Virtqueue {
   bool fresh() const { return next_avail_ == 0 && next_used_ == 0; }
 
  private:
-  // There is a chain that needs no look at avail.idx.
+  // The next chain is known without loading avail.idx.
   bool pending() const { return resubmitted_ < resubmit_.size() || seen_avail_ != next_avail_; }
   uint16_t* used_event() const { return &ring_.avail->ring[num_]; }
   uint16_t* avail_event() const { return reinterpret_cast<uint16_t*>(&ring_.used->ring[num_]); }

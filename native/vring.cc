@@ -56,8 +56,8 @@ void signal_event(const Fd& fd) {
   do {
     result = write(fd.get(), &one, sizeof one);
   } while (result < 0 && errno == EINTR);
-  // EAGAIN: the counter is full, so the reader has a signal to see. Anything else means that the front end gave us
-  // something that is no eventfd, or closed a pipe (Node ignores SIGPIPE): its loss, and nobody to tell on this path.
+  // EAGAIN: the counter is full, so the reader is signalled anyway. Other errors: the front end sent something that is no
+  // eventfd, or closed a pipe (Node ignores SIGPIPE). It loses its signals; nobody else is affected.
 }
 
 }  // namespace vhost_user_scmi

@@ -1,5 +1,5 @@
 // One ring as the front end set it up (vhost-user, "Ring states"): descriptors, raw addresses, the flags, and the
-// virtqueue that runs once all of it is there. Keeps what was said; session.cc decides what follows.
+// virtqueue that runs once everything is there. Only stores; session.cc decides what follows.
 #pragma once
 
 #include <cstdint>
@@ -28,14 +28,14 @@ struct Vring {
   Fd err;
   Virtqueue queue;
 
-  // Front ends send these in many orders, so a ring runs when the last of them has come.
+  // Front ends send these in any order, so a ring starts with the last of them.
   bool complete() const { return num != 0 && has_address && has_base && started && enabled && !faulted; }
 };
 
 // Finds the parts of a ring of `num` entries in memory. Refused unless each of the three lies whole in one region, aligned.
 Refusal resolve(const VhostUserVringAddr& address, uint32_t num, const MemoryMap& memory, RingPointers& ring);
 
-// Adds 1 to an eventfd. Never blocks: the descriptor is non-blocking, and a full counter has been seen by nobody yet.
+// Adds 1 to an eventfd. Never blocks: the descriptor is non-blocking.
 void signal_event(const Fd& fd);
 
 }  // namespace vhost_user_scmi

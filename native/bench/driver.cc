@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint64_t GUEST_ADDRESS = 0x4000'0000;
 constexpr size_t MEMORY_BYTES = 256 << 10;
-// A reply that was not written is seen: no header and no status looks like this.
+// What reply buffers hold before. No header and no status looks like this, so a reply that was not written is noticed.
 constexpr uint32_t NOT_WRITTEN = 0xffff'ffff;
 
 }  // namespace
@@ -27,7 +27,7 @@ Driver::Driver(const DriverOptions& options, const std::vector<Command>& command
     : options_(options), commands_(commands), latencies_(latencies), answers_(commands.size()) {
   uint32_t rounds = 0;
   for (const Command& command : commands) rounds = std::max(rounds, command.weight);
-  // Evenly: those that come often come between the others.
+  // Spread evenly: frequent commands come between the others.
   for (uint32_t round = 0; round < rounds; round++) {
     for (uint32_t i = 0; i < commands.size(); i++) {
       if (round < commands[i].weight) order_.push_back(i);

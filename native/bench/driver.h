@@ -51,13 +51,13 @@ class Driver {
   void fill();
   void drain() { posting_ = false; }
 
-  // Takes what was answered and sends as much anew. Returns the time when it looked, 0 if there was nothing.
+  // Takes what was answered and sends as many again. Returns the time when it looked, 0 if there was nothing.
   uint64_t turn();
   uint32_t in_flight() const { return in_flight_; }
   uint64_t taken() const { return taken_; }
   uint64_t kicks() const { return kicks_; }
 
-  // Asks for a signal at the next answer. True if there is an answer already, for which none will come.
+  // Asks for a signal at the next answer. True if there is an answer already: no signal will come for it.
   bool arm();
   void disarm();
   int call() const { return call_.get(); }

@@ -1,5 +1,5 @@
-// The event-driven floor: the simplest back end that a C programmer would write. One thread, epoll, no look at the ring
-// but after a kick, a fixed answer, and nothing that a guest says is checked. Not to be given to a real guest.
+// The event-driven floor: the simplest back end that a C programmer would write. One thread and epoll; it reads the ring
+// only after a kick, gives a fixed answer, and checks nothing that a guest says. Not for real guests.
 #pragma once
 
 #include <string>

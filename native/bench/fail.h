@@ -1,4 +1,4 @@
-// What cannot be gone on with ends the process: one line on stderr, exit status 1.
+// Ends the process with one line on stderr and exit status 1.
 #pragma once
 
 #include <cstdarg>

@@ -80,7 +80,7 @@ Measurement::Measurement(const MeasureOptions& options) : options_(options) {
     peers_.insert(guests_.back()->front_end.peer());
     waits_.push_back({.fd = guests_.back()->driver.call(), .events = POLLIN, .revents = 0});
   }
-  // Behind the calls: a back end that gives up says nothing else.
+  // Checked after the calls: nothing else tells that a back end gave up.
   for (const auto& guest : guests_) waits_.push_back({guest->driver.error(), POLLIN, 0});
   for (const auto& guest : guests_) waits_.push_back({guest->front_end.socket(), POLLIN, 0});
 }

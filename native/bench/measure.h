@@ -26,7 +26,7 @@ struct MeasureOptions {
   uint32_t warmup_ms = 0;
   // How long the front end looks for answers before it sleeps.
   uint32_t spin_us = 0;
-  // A back end that answers nothing for so long has hung.
+  // A back end that answers nothing for this long hangs.
   uint32_t limit_ms = 2000;
   Cores cores = Cores::FREE;
 };

@@ -1,5 +1,5 @@
 // The native floor: the device's own loop (session, rings, batches, pump, on Node's event loop) with a constant answer in
-// C++ where the device enters JavaScript. What the device takes longer than this is what TypeScript costs.
+// C++ where the device enters JavaScript. The difference to the device is what TypeScript costs.
 //
 //   new NativeFloor(path, answers): listens; `answers` is an array of arrays of words, the header first
 #include <napi.h>

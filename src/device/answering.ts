@@ -1,13 +1,12 @@
 /**
- * The chain of links that answer batches. The innermost carries commands out (commands.ts); others go around it while they
- * have something to do: state that is kept, messages that are seen, faults. It is put together when one of them comes or
- * goes, so that the loop over a batch asks none of them.
+ * The chain of links that answer batches. The innermost executes commands (commands.ts). Others wrap it while they are active:
+ * state, taps, faults. The chain is rebuilt when a link comes or goes, so that inactive ones cost nothing per batch.
  */
 
 export interface Answering {
   /**
-   * Answers entries of the batch, from `first` to `end`: writes replies and ENTRY_WRITTEN. Hot: links that are there in
-   * normal operation allocate nothing.
+   * Answers entries of the batch, from `first` to `end`: writes replies and ENTRY_WRITTEN. Hot: must not allocate in normal
+   * operation.
    */
   answer(first: number, end: number): void
 }
@@ -15,7 +14,7 @@ export interface Answering {
 /** Makes a link around another. */
 export type Link = (inner: Answering) => Answering
 
-/** Where links go, from the inside out. A link that is `faulty` shows its exchanges by itself, instead of `seen`. */
+/** Where links go, from the inside out. A `faulty` link reports its exchanges itself, in place of `seen`. */
 const PLACES = ['kept', 'seen', 'faulty', 'committed'] as const
 export type Place = (typeof PLACES)[number]
 

@@ -1,6 +1,6 @@
 /**
- * Layout of the array that native code and TypeScript share, of which native/batch.h has the other side. A file with nothing
- * else, whose numbers the bundler writes into the code that uses them (bundle.mjs).
+ * Layout of the array that native code and TypeScript share; native/batch.h has the same. Nothing else is in this file, so that
+ * the bundler can inline its numbers (bundle.mjs).
  */
 
 /** The window of scratch memory; those of guest memory follow. */
@@ -22,7 +22,7 @@ export const INDEX_MASK = 0xffff
 
 /** Header word: how many messages the previous batch answered; all of them took `times[TIME_SERVICE]`. */
 export const HEADER_PREVIOUS_COUNT = 4
-/** Header word: how many messages this batch has; 0: it is none, the visit of the ring is over. */
+/** Header word: how many messages this batch has; 0: no batch, the visit of the ring is over. */
 export const HEADER_COUNT = 5
 /**
  * Header word: where in the used ring the batch's first reply goes, from 0 to 65535. Replies go there in the order of the
@@ -38,8 +38,8 @@ export const ENTRY_REQUEST_LENGTH = 2
 export const ENTRY_REPLY_WINDOW = 3
 export const ENTRY_REPLY_OFFSET = 4
 /**
- * Writable bytes at the reply offset, at most MESSAGE_MAX: a larger buffer would buy a longer list, and more time than others
- * can be made to wait. 0 means none.
+ * Writable bytes at the reply offset; 0 means none. At most MESSAGE_MAX, however large the buffer is: a longer list would take
+ * longer than other guests should wait.
  */
 export const ENTRY_REPLY_CAPACITY = 5
 /** Set by onBatch: bytes written to the reply; becomes used.len. Native clamps it to the capacity. */

@@ -45,8 +45,7 @@ export class Commands implements Answering {
   }
 
   /**
-   * The hottest loop there is: what it needs is looked up once, because after every handler the compiler would have to
-   * look again.
+   * The hottest loop. Fields are read into locals, because the compiler would have to read them again after every handler.
    */
   answer(first: number, end: number): void {
     const agent = this.#agent
@@ -57,10 +56,10 @@ export class Commands implements Answering {
     let requestWindow = SCRATCH_WINDOW
     let replyWindow = SCRATCH_WINDOW
     request.view = reply.view = windows[SCRATCH_WINDOW]!
-    // What is masked is known to be small: additions to `entry` then need no check.
+    // The mask tells the compiler that additions to `entry` can't overflow.
     const limit = end & INDEX_MASK
     for (let entry = first & INDEX_MASK; entry < limit; entry += ENTRY_WORDS) {
-      // Mostly in the same window as the message before.
+      // Usually the same window as for the message before.
       if (batch[entry + ENTRY_REQUEST_WINDOW] !== requestWindow) {
         requestWindow = batch[entry + ENTRY_REQUEST_WINDOW]!
         request.view = windows[requestWindow]!

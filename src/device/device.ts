@@ -34,7 +34,7 @@ export interface DeviceOptions {
   platform: Platform
   protocols: readonly Protocol[]
   log: Logger
-  /** What the virtio device and the ring loop offer; see NativeOptions. */
+  /** See NativeOptions. */
   native: Omit<NativeOptions, 'onBatch' | 'onEvent'>
 }
 
@@ -73,7 +73,7 @@ export class Device extends DriverLife {
   #answer(count: number): void {
     const { batch, times } = this.native
     this.agent.platform.time.nowUs = times[TIME_TAKEN]!
-    // Messages of a batch share its time, so that timing one, the last, says as much as timing all.
+    // All messages of a batch take its time, so recording the last one is enough.
     if (batch[HEADER_PREVIOUS_COUNT] !== 0) this.agent.took(this.#commands.header, times[TIME_SERVICE]!)
     this.chain.outer.answer(BATCH_HEADER, BATCH_HEADER + count * ENTRY_WORDS)
   }
@@ -87,7 +87,7 @@ export class Device extends DriverLife {
     return this.#commands.windows[index]!
   }
 
-  /** Number of a window of our own, for a reply that the guest is not to see yet. */
+  /** Number of a window in our own memory, for replies that the guest must not see yet. */
   get spareWindow(): number {
     return this.#commands.windows.length - 1
   }

@@ -70,11 +70,11 @@ export class OpenEndpoint {
   }
 
   /**
-   * A front end that connects to a listening socket takes its guest with it when it goes: what that guest held must not
-   * stay switched on for ever. One that stopped its rings before does not come back for it. One that broke off may be a QEMU
-   * told to reconnect, which dials again every few seconds and resumes its rings: it finds its state within this time. A device that dials never gives up its guest's state: QEMU has the listening end just so that the
-   * connection can drop under a running guest, which knows nothing of it and resumes whenever we get through. Should a
-   * new QEMU answer instead, then its driver starts a fresh ring, which releases what the last one held.
+   * Releases what the guest's driver holds some time after a front end has disconnected from a listening socket: its guest is
+   * probably gone. At once if the front end stopped its rings before. A QEMU that reconnects (`reconnect=`) within this time
+   * resumes with its state. A device that dials never does this: QEMU listens so that the connection can drop under a
+   * running guest, which resumes whenever we get through. If a new QEMU answers instead, its driver starts a fresh ring, which
+   * releases what the last one held.
    */
   #releaseLater(ms: number): void {
     this.#release?.cancel()
@@ -82,7 +82,7 @@ export class OpenEndpoint {
     this.#release = time.after(ms * 1000, () => this.#device.forgetDriver())
   }
 
-  /** State of a former process is kept for as long, should its front end be gone. */
+  /** Restored state is kept for the same time if its front end does not come back. */
   releaseUnlessResumed(): void {
     if (!('connectPath' in this.endpoint)) this.#releaseLater(this.#releaseAfterMs)
   }

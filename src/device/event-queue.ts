@@ -9,10 +9,10 @@ import { monotonicUs } from '../platform/core/time.js'
 import type { EventSink, Subject } from '../protocols/declaration/protocol.js'
 import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, ENTRY_TICKET, EVENT_ENTRY, type NativeDevice } from './native.js'
 
-/** Notifications kept for a driver that offers no buffers; the oldest make way (virtio 1.3 §5.17.6 allows drops). */
+/** Notifications kept for a driver that offers no buffers; the oldest are dropped (virtio 1.3 §5.17.6 allows that). */
 const NOTIFICATIONS_MAX = 256
 
-/** Delayed responses kept: the driver's tokens have 10 bits, so it can't tell more apart. */
+/** Delayed responses kept: tokens have 10 bits, so a driver can't have more commands outstanding. */
 const RESPONSES_MAX = 1024
 
 interface PendingEvent {
@@ -42,13 +42,13 @@ export class EventQueue implements EventSink, Kept {
   available = false
   /** Notifications and delayed responses handed to the driver. */
   sent = 0
-  /** Notifications given up: no buffer for long, or one too small. */
+  /** Notifications dropped: no buffer for a long time, or one that is too small. */
   dropped = 0
-  /** May take a notification or delayed response out of its way (true), to send it as it likes, or never. */
+  /** Returns true to take a notification or delayed response over: it sends it later, changed, or never. */
   intercept:
     | ((header: number, words: readonly number[], mustDeliver: boolean, about: Subject | undefined) => boolean)
     | undefined
-  /** While it is set, nothing is handed to the driver: everything waits as if there were no buffers. */
+  /** While set, nothing is sent: everything waits as if there were no buffers. */
   held = false
   /** Called when delayed responses are about to be handed to the driver, and when they have been. */
   keep: (() => void) | undefined
@@ -93,7 +93,7 @@ export class EventQueue implements EventSink, Kept {
     for (let i = 0; i < times; i++) this.#queue(event)
   }
 
-  /** Gives up notifications that wait: the agent may no longer hear of what they are about. */
+  /** Drops waiting notifications about resources that were taken from the agent. */
   drop(which: (header: number, about: Subject | undefined) => boolean): void {
     const before = this.#pending.length
     this.#pending = this.#pending.filter(({ header, about, mustDeliver }) => mustDeliver || !which(header, about))

@@ -1,6 +1,5 @@
 /**
- * Who drives a device: its front end and the driver behind it come and go, and the agent keeps in step. Everything that
- * native code reports arrives here.
+ * Keeps the agent in step with the front end and the driver, which come and go. All events of native code arrive here.
  */
 import { EventEmitter } from 'node:events'
 import type { Agent } from '../protocols/declaration/agent.js'
@@ -12,19 +11,19 @@ import { CMDQ, EVENTQ, type NativeDevice, NativeEvent, VIRTIO_SCMI_F_P2A_CHANNEL
 export type DeviceChange =
   | 'connected'
   | 'disconnected'
-  /** A new driver; what the last one held is void. */
+  /** A new driver; what the last one held is released. */
   | 'driver started'
-  /** One that goes on with what it held. */
+  /** A driver that continues with what it held. */
   | 'driver resumed'
   | 'driver stopped'
-  /** What the last driver held is void. */
+  /** What the last driver held is released. */
   | 'driver forgotten'
 
 export interface DeviceEvents {
   change: [change: DeviceChange]
-  /** The command queue stopped, or goes on over other memory: replies that are still to come reach nobody. */
+  /** The command queue stopped, or moved to other memory: delayed replies can't be delivered. */
   ringStopped: []
-  /** The driver is gone for good: nothing that waits is for anybody. */
+  /** The driver is gone for good: nobody waits for what is queued. */
   driverGone: []
 }
 
@@ -106,8 +105,8 @@ export abstract class DriverLife extends EventEmitter<DeviceEvents> {
   }
 
   /**
-   * A fresh command queue means a new driver: the last one's subscriptions and votes are void. A resumed one (QEMU's
-   * `cont`, a reconnect) goes on with what it had.
+   * A fresh command queue means a new driver: the last one's subscriptions and votes are dropped. A resumed queue (QEMU's
+   * `cont`, a reconnect) keeps them.
    */
   #started(queue: number, fresh: boolean): void {
     this.events.available = (this.native.features() & (1 << VIRTIO_SCMI_F_P2A_CHANNELS)) !== 0
@@ -129,7 +128,7 @@ export abstract class DriverLife extends EventEmitter<DeviceEvents> {
     this.emit('change', change)
   }
 
-  /** The front end is gone for good, and the guest with it: what its driver held and asked for is void. */
+  /** The front end and its guest are gone for good: releases what the driver held and asked for. */
   forgetDriver(): void {
     this.#forgotten = true
     this.#forgetDriver()

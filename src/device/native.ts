@@ -40,11 +40,11 @@ export const NativeEvent = {
   /** Ring `queue` was stopped or disabled by the front end. */
   QUEUE_STOPPED: 4,
   /**
-   * Ring `queue` was stopped by us because the guest broke a rule; `text` says which, with indexes and addresses. `value`
-   * 1 if the guest is not to blame: `breakRing` did it.
+   * The device stopped ring `queue` because the guest broke a rule; `text` says which, with indexes and addresses. `value` 1:
+   * `breakRing` stopped it.
    */
   QUEUE_FAULT: 5,
-  /** A request of the front end was refused, or something it gave us is of no use; `text` names it and says why. */
+  /** A request of the front end was refused, or a descriptor it sent is unusable; `text` says which and why. */
   REFUSED: 6,
   /** The driver made event buffers available on ring `queue`. */
   EVENT_BUFFERS: 7,
@@ -59,8 +59,8 @@ export interface NativeOptions {
   /** Offer VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS. Off by default: QEMU then sends no memory after a reconnect. */
   memSlots?: boolean
   /**
-   * Microseconds to watch the ring after work before sleeping; 0 sleeps at once; at most 1,000,000. 'auto' (default): 50,
-   * but not where watching found nothing a moment ago.
+   * Microseconds to watch the ring after work before sleeping, at most 1,000,000; 0 sleeps at once. 'auto' (default): 50, with
+   * a pause after each watch that found nothing.
    */
   pollUs?: number | 'auto'
   /**
@@ -73,7 +73,7 @@ export interface NativeOptions {
   onEvent: (event: NativeEvent, queue: number, value: number, text: string) => void
 }
 
-/** Nanoseconds: what half of all, 99 %, 99.9 % and all do not exceed, each at most 2 % too long. */
+/** p50, p99, p99.9 and the maximum in nanoseconds; at most 2 % too high. */
 export interface LatenciesNs {
   p50: number
   p99: number
@@ -92,7 +92,10 @@ export interface NativeDevice {
   readonly times: Float64Array
   /** Window 0 is scratch memory, the others the guest's memory, at most 1 GiB each. */
   windows(): DataView[]
-  /** Binds and listens on a Unix socket, whose file gets the permissions `mode`, default 0600. Throws an Error with `code` (EADDRINUSE, EACCES …) and a readable message. */
+  /**
+   * Binds and listens on a Unix socket whose file gets the permissions `mode`, default 0600. Throws an Error with `code`
+   * (EADDRINUSE, EACCES …) and a readable message.
+   */
   listen(path: string, mode?: number): void
   /** Takes an inherited Unix socket, listening or connected (found out by SO_ACCEPTCONN). Throws if it is neither. */
   adopt(fd: number): void
@@ -113,17 +116,17 @@ export interface NativeDevice {
    */
   completeHeld(ticket: number, reply: Uint8Array, usedLength?: number): boolean
   /**
-   * Stops ring `queue` as if the guest had broken a rule (QUEUE_FAULT, the ring's error descriptor), as a device that
-   * breaks down does. Nothing happens if it does not run. It runs again after the front end has reset it.
+   * Stops ring `queue` as if the guest had broken a rule (QUEUE_FAULT, the ring's error descriptor), like a failing device.
+   * Nothing happens if it does not run. It runs again after the front end has reset it.
    */
   breakRing(queue: number): void
   /** The feature bits of the last SET_FEATURES, as a number (all bits are below 2^53). */
   features(): number
-  /** How long messages took so far, from taking them from the ring to publishing their replies; all 0 if there were none. */
+  /** How long messages have taken so far, from the ring to the published reply; all 0 if there were none. */
   latencies(): LatenciesNs
   /**
-   * Rings, handles, mappings and sockets go, silently; the object can't be used again. Never unlinks the socket file.
-   * Needed: an open device keeps the process alive while it listens or has a front end, and itself in memory.
+   * Frees rings, handles, mappings and sockets without an event; the object can't be used again. Never unlinks the socket file.
+   * Must be called: while it listens or has a front end, a device keeps the process alive, and itself in memory.
    */
   close(): void
 }
@@ -160,7 +163,7 @@ interface Addon {
 }
 
 let loaded: Addon | undefined
-/** Not before it is needed: help and mistakes are told without. */
+/** Loaded when first needed: --help and errors work without it. */
 function addon(): Addon {
   loaded ??= loadAddon<Addon>('#native')
   return loaded

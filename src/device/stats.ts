@@ -32,13 +32,13 @@ export interface Stats {
   unknownProtocol: number
   /** Front ends that have connected. */
   connections: number
-  /** Drivers that began anew: the first one, and each after a reset of the device. */
+  /** Fresh driver starts: the first, and one after each reset of the device. */
   driverStarts: number
-  /** Those of them that another one had run before since the front end connected. */
+  /** Fresh starts after an earlier driver of the same connection: resets. */
   driverResets: number
   /** Chains returned empty: no whole header, or no room for header and status. */
   unanswerable: number
-  /** Handlers that threw: our own bugs. */
+  /** Handlers that threw: bugs. */
   internalErrors: number
   /** Times that a driver broke the rules of a ring, which stopped it. */
   ringFaults: number

@@ -38,7 +38,7 @@ export interface Message {
 }
 
 export interface Answer {
-  /** The bytes the device says it has written. */
+  /** used.len: the bytes that the device says it has written. */
   reply: Uint8Array
   length: number
 }

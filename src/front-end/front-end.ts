@@ -1,6 +1,6 @@
 /**
- * A vhost-user front end that can say everything, right or wrong, and believes nothing: a reply has to be right byte for
- * byte. Knows the frames and the requests; what is sent in which order is up to qemu.ts and the tests.
+ * A vhost-user front end that can send anything, right or wrong, and checks every byte of a reply. Knows frames and requests;
+ * qemu.ts and the tests decide what is sent, and in which order.
  */
 import { closeSync } from 'node:fs'
 import { calls } from './calls.js'
@@ -129,8 +129,8 @@ export class FrontEnd {
   }
 
   /**
-   * Sends a request with need_reply and returns the acknowledgement: 0n means done. A back end without REPLY_ACK can't refuse;
-   * its reply to a question that follows tells that it is done.
+   * Sends a request with need_reply and returns the acknowledgement: 0n means done. A back end without REPLY_ACK can't refuse:
+   * a second request that has a reply shows that the first is done.
    */
   async acknowledge(request: number, payload = EMPTY, fds: readonly number[] = []): Promise<bigint> {
     if (!this.acknowledges) {
@@ -148,7 +148,7 @@ export class FrontEnd {
       throw new Error(`expected the connection to end, got a reply to ${requestName(frame.request)}`)
   }
 
-  /** What the back end makes of a request that was sent: its reply's payload, or 'closed'. */
+  /** The back end's answer to a request that was sent: its payload, or 'closed'. */
   async outcome(): Promise<Reply | 'closed'> {
     const frame = await this.frame('a reply or the end of the connection')
     if (frame !== 'closed' && frame.flags !== REPLY_FLAGS)
@@ -156,7 +156,7 @@ export class FrontEnd {
     return frame
   }
 
-  // Requests, as a front end with manners sends them.
+  // Requests, as a correct front end sends them.
 
   async features(): Promise<bigint> {
     return (await this.ask(Request.GET_FEATURES, 8)).getBigUint64(0, true)
@@ -221,7 +221,7 @@ export class FrontEnd {
     return this.acknowledge(Request.SET_VRING_ENABLE, vringState(index, on ? 1 : 0))
   }
 
-  /** A round trip: everything sent before it has been dealt with. */
+  /** A round trip: everything sent before has been handled. */
   async sync(): Promise<void> {
     await this.features()
   }
@@ -238,7 +238,7 @@ export class FrontEnd {
     try {
       got = calls().receive(this.socket, chunk, this.pendingFds)
     } catch (error) {
-      // A peer that closes with unread data resets the connection; it is an end like the other.
+      // A peer that closes with unread data resets the connection, which ends it as well.
       if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
       got = 0
     }

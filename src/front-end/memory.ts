@@ -141,7 +141,7 @@ export class GuestMemory {
     this.write(guest, new Uint8Array(length).fill(value))
   }
 
-  /** Cuts a file; only possible if the memory is not sealed. */
+  /** Truncates a file; only possible if the memory is not sealed. */
   truncate(size: number, file = 0): void {
     ftruncateSync(this.files[file]!, size)
   }

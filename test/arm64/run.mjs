@@ -2,7 +2,7 @@
  * `npm run arm64 [-- FILE…]`: the tests of units, vectors and the native parts as arm64, under QEMU's user-mode emulation.
  * Node for arm64 is Debian's, unpacked in the cache. The kernel is told to run arm64 programs by QEMU in a user and mount
  * namespace of this command's own: the machine stays as it is. Emulation has a stronger memory order than arm64: see
- * native/BARRIERS.md for what it cannot show.
+ * the barriers of native/README.md for what it cannot show.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs'

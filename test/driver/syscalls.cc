@@ -48,8 +48,8 @@ Napi::Value Accept(Args args) {
   return number_or_fail(args.Env(), "accept", fd);
 }
 
-// Forks a child that runs `work` for ever and dies with this process. The child of a process with threads may only touch
-// memory and make plain system calls, so `work` can do nothing else.
+// Forks a child that runs `work` until this process ends. The child of a multi-threaded process may only access memory and
+// make plain system calls, so `work` does nothing else.
 template <typename Work>
 Napi::Value ForkWorker(Napi::Env env, Work work) {
   const pid_t parent = getpid();

@@ -25,7 +25,7 @@ constexpr uint64_t PROTOCOL_FEATURES = feature_bit(VHOST_USER_PROTOCOL_F_MQ) |
 constexpr SessionOptions OFFER = {.features = FEATURES, .protocol_features = PROTOCOL_FEATURES};
 // Watching the ring would only take time: nobody writes to it meanwhile.
 constexpr WatchOptions NO_WATCH = {.ns = 0};
-// A guest that offers chains faster than they are answered keeps the pump going for ever.
+// A guest that offers chains faster than they are answered would keep the pump going for ever.
 constexpr int VISITS_MAX = 8;
 
 Fd new_eventfd() { return Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
@@ -47,7 +47,7 @@ Rig::Rig()
       pump_(session_, batch_, *this, latencies_, NO_WATCH),
       event_buffers_(session_, batch_),
       held_replies_(session_) {
-  // Node ignores it, too: who writes to a pipe that nobody reads hears of it by the error.
+  // As Node does: writing to a closed pipe is then an error, not a signal.
   signal(SIGPIPE, SIG_IGN);
   CHECK(file_ && ftruncate(file_.get(), MEMORY_BYTES) == 0);
   memory_ = static_cast<uint8_t*>(mmap(nullptr, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0));
@@ -148,7 +148,7 @@ bool Rig::settle() {
   return intact && session_.connected();
 }
 
-// Every frame is a reply as QEMU wants it. False at the end of the stream.
+// Checks that every frame is a reply as QEMU expects it. False at the end of the stream.
 bool Rig::read_replies() {
   for (;;) {
     uint8_t chunk[4096];

@@ -1,8 +1,8 @@
-// What both fuzz targets stand on: a device without Node or an event loop, and a front end at the other end of its socket
-// that is told by the input what to do. An input is a sequence of steps, each a byte that says what, and its operands;
-// where the input ends, operands are 0.
+// Used by both fuzz targets: a device without Node or an event loop, and a front end at the other end of its socket that
+// does what the input says. An input is a sequence of steps: a byte for the action, then its operands. Operands beyond the
+// end of the input are 0.
 //
-// Everything is a rule here: what must hold after any input is checked with CHECK, which libFuzzer reports as a crash.
+// CHECK states what must hold after any input; libFuzzer reports a violation as a crash.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +59,7 @@ class Input {
 // Guest memory: one file, which the input may cut off, mapped by the front end as well.
 inline constexpr uint64_t MEMORY_BYTES = 256 << 10;
 
-// What the input can have sent along with a message, by number: the descriptors of real front ends first.
+// Descriptors that the input can send with a message, by number: those of real front ends first.
 enum class FdKind : uint8_t { MEMORY, KICK_0, KICK_1, CALL, EVENT, PIPE, SOCKET, EMPTY_FILE, DEVICE, COUNT };
 
 class Rig final : SessionHost, BatchHandler {
@@ -86,14 +86,14 @@ class Rig final : SessionHost, BatchHandler {
   void truncate(uint64_t size);
   // How many replies the front end leaves unread from now on.
   void leave_unread(unsigned count) { unread_ = count; }
-  // What the handler says that it has written from now on: a lie, most often, or that it answers later.
+  // The length that the handler claims to have written from now on: usually false, or WRITTEN_LATER.
   void answer_with(uint32_t written) {
     written_ = written;
     gives_up_ = false;
   }
-  // It leaves after each batch from now on, as one that throws does.
+  // The handler returns after each batch from now on, as if it had thrown.
   void give_up() { gives_up_ = true; }
-  // Answers one of the last messages that were to be answered later, or one that never was.
+  // Answers one of the last held messages, or one that never was.
   void answer_late(uint8_t which, uint32_t size);
   void break_down(unsigned queue);
 
@@ -122,7 +122,7 @@ class Rig final : SessionHost, BatchHandler {
   unsigned unread_ = 0;
   uint32_t written_ = UINT32_MAX;
   bool gives_up_ = false;
-  // As JavaScript has them: void once they were detached.
+  // As JavaScript sees them: empty once they are detached.
   std::vector<MemoryMap::Window> windows_;
   bool windows_valid_ = false;
   // One for all inputs: it is large, and keeps nothing from one batch to the next.

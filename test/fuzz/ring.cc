@@ -1,5 +1,5 @@
-// Fuzz target: rings, chains and an inflight region written by a guest that knows no rules, on a session that a front end
-// with manners has set up. The first bytes of the input say how.
+// Fuzz target: rings, chains and an inflight region written by a hostile guest, on a session that a correct front end has
+// set up. The first bytes of the input say how.
 #include "harness.h"
 
 using namespace vhost_user_scmi;

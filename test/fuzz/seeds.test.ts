@@ -1,4 +1,4 @@
-/** The corpus in the repository is what real conversations come to; UPDATE_SEEDS=1 writes it anew. */
+/** The corpus in the repository is what recorded conversations encode to; UPDATE_SEEDS=1 rewrites it. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'

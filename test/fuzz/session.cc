@@ -1,4 +1,4 @@
-// Fuzz target: the vhost-user session, fed by a front end that says anything in any order, with descriptors of all sorts.
+// Fuzz target: the vhost-user session. The front end sends anything in any order, with all kinds of descriptors.
 #include "harness.h"
 
 using namespace vhost_user_scmi;
