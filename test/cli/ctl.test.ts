@@ -220,7 +220,10 @@ describe('ctl fails with one line', () => {
     const stale = join(rig.folder, 'stale')
     await leaveStale(stale)
     const dead = await runCommand('ctl', 'show', '--control', stale)
-    expect([dead.code, dead.stderr]).toEqual([1, `vhost-user-scmi: nobody serves ${stale}: the device has ended\n`])
+    expect([dead.code, dead.stderr]).toEqual([
+      1,
+      `vhost-user-scmi: nothing listens on ${stale}: the device has exited\n`,
+    ])
     const watching = new RunningCommand(['ctl', 'watch', 'clock', '--control', rig.control])
     await until(() => watching.stdout !== '', 'the first values', 30_000)
     rig.server.close()

@@ -490,7 +490,10 @@ test(
         `vhost-user-scmi: the device at ${site.control} has stopped\n`,
       ])
       const { code, stderr } = await runCommand('ctl', '--control', site.control, 'show')
-      expect([code, stderr]).toEqual([1, `vhost-user-scmi: nobody serves ${site.control}: the device has ended\n`])
+      expect([code, stderr]).toEqual([
+        1,
+        `vhost-user-scmi: nothing listens on ${site.control}: the device has exited\n`,
+      ])
     } finally {
       await site.close()
     }
