@@ -410,7 +410,7 @@ describe('traces', () => {
   it.each([
     ['', new OperatorError('a trace needs the path of a file')],
     ['/no/such/trace', new OperatorError('/no/such/trace: there is no folder /no/such; make it, or give another file')],
-    ['/dev/full', new FailedError('/dev/full: no space left on device; free some, or give a file elsewhere')],
+    ['/dev/full', new FailedError('/dev/full: no space left on device; free some space, or give a file elsewhere')],
   ])('are not recorded to %j', async (file, refusal) => {
     const { client } = await setUp({ connect: false })
     const error = await client.call('startTrace', { file }).catch((error: Error) => error)

@@ -445,7 +445,7 @@ describe('with a guest', () => {
         [1, '', `vhost-user-scmi: a trace is being recorded to ${file}; stop it before you start another\n`],
         [2, '', `vhost-user-scmi: ${file}: another trace is being written to it; give another file or stop that one\n`],
         [2, '', expect.stringMatching(/ is served by a running process; stop it or give another --control\n$/)],
-        [1, '', 'vhost-user-scmi: /dev/full: no space left on device; free some, or give a file elsewhere\n'],
+        [1, '', 'vhost-user-scmi: /dev/full: no space left on device; free some space, or give a file elsewhere\n'],
       ])
       expect((await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])).status).toBe(0)
     },
