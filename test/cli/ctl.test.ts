@@ -45,7 +45,7 @@ describe('ctl show', () => {
       expect.stringMatching(/^ADDRESS +VALUE +CAN BE SET TO +MEANING$/),
       expect.stringMatching(/^clock.uart.rate +24 MHz +24 MHz, 48 MHz +Frequency/),
       expect.stringMatching(/^clock.uart.enabled +no +yes, no +It runs/),
-      expect.stringMatching(/^sensor.cpu.value +41.5 °C +a number of °C, C, or auto +What it shows/),
+      expect.stringMatching(/^sensor.cpu.value +41.5 °C +a number of °C, C, or auto +The reading/),
     ])
     expect(agent).toMatch(/\nclocks\n {2}ID {2}NAME {2}ENABLED {2}RATE {4}RATES\n {2}0 {3}uart {2}no/)
     const { resources: entries } = JSON.parse(json)
@@ -173,7 +173,7 @@ it('ctl trace records to a file, and says when the disk is full', async () => {
   const full = await ctl(rig, 'trace', 'start', '/dev/full')
   expect([full.code, full.stderr]).toEqual([
     1,
-    'vhost-user-scmi: /dev/full: no space left on device; free some, or give a file elsewhere\n',
+    'vhost-user-scmi: /dev/full: no space left on device; free some space, or give a file elsewhere\n',
   ])
 })
 
@@ -220,7 +220,10 @@ describe('ctl fails with one line', () => {
     const stale = join(rig.folder, 'stale')
     await leaveStale(stale)
     const dead = await runCommand('ctl', 'show', '--control', stale)
-    expect([dead.code, dead.stderr]).toEqual([1, `vhost-user-scmi: nobody serves ${stale}: the device has ended\n`])
+    expect([dead.code, dead.stderr]).toEqual([
+      1,
+      `vhost-user-scmi: nothing listens on ${stale}: the device has exited\n`,
+    ])
     const watching = new RunningCommand(['ctl', 'watch', 'clock', '--control', rig.control])
     await until(() => watching.stdout !== '', 'the first values', 30_000)
     rig.server.close()

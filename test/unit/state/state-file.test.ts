@@ -27,7 +27,7 @@ interface Entry {
   text?: string
 }
 
-const ADVICE = 'remove it to begin anew, or give another file'
+const ADVICE = 'remove it to start over, or give another file'
 const OWNER = { platform: 'board.yaml', fingerprint: 'abc' }
 const open = (path: string, owner = OWNER) => StateFile.open(path, owner)
 
@@ -170,7 +170,7 @@ describe('a state file', () => {
     withFile(path => {
       for (const json of ['{', '5', 'null', '[]', '{"vhost-user-scmi state":"1"}']) {
         writeFileSync(path, `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)
-        expect(refusalOf(path)).toContain('is no state file of this program, or damaged in line 1')
+        expect(refusalOf(path)).toContain('is not a state file of this program, or is damaged in line 1')
       }
     }))
 
@@ -348,7 +348,7 @@ describe('a state file', () => {
     inFolder(async folder => {
       const text = join(folder, 'text')
       writeFileSync(text, 'hello\nworld\n')
-      expect(refusalOf(text)).toContain('is no state file of this program')
+      expect(refusalOf(text)).toContain('is not a state file of this program')
       const directory = join(folder, 'folder')
       mkdirSync(directory)
       expect(refusalOf(directory)).toMatch(/EISDIR.*; give a file that can be written$/)
