@@ -57,7 +57,7 @@ export default family<Member>(
       because: 'msg.c:msg_fetch_response takes the status from the same reply as the content',
     },
     everything: {
-      what: 'replies are late, doubled or refusals, delayed responses come before responses, and notifications come',
+      what: 'replies are late, come twice or refuse, delayed ones come first, and notifications come',
       rules: [
         { ...BASE, status: 'BUSY', probability: 0.1, seed: 3 },
         { ...BASE, delay: '3 ms', probability: 0.1, seed: 4 },
@@ -69,7 +69,7 @@ export default family<Member>(
     },
   },
   ({ what, rules, notifications, because, tags = [] }) => ({
-    summary: `four processes send commands as fast as they can and one reads a sensor, while ${what}: all get their own replies`,
+    summary: `four processes send commands as fast as they can and one reads a sensor, while ${what}: each gets its own replies`,
     tags,
     platform: READABLE_LATER,
     machine: { nodes: [SOON_TRIED_AGAIN] },
