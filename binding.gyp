@@ -22,6 +22,7 @@
         "native/mapping.cc",
         "native/memory_map.cc",
         "native/ring_error.cc",
+        "native/refusal.cc",
         "native/descriptor_chain.cc",
         "native/inflight.cc",
         "native/virtqueue.cc",
@@ -41,7 +42,14 @@
     {
       "target_name": "vhost_user_scmi",
       "dependencies": ["device"],
-      "sources": ["native/binding.cc", "native/front_end_calls.cc"]
+      "sources": [
+        "native/addon.cc",
+        "native/binding.cc",
+        "native/front_end_calls.cc",
+        "native/javascript_side.cc",
+        "native/options.cc",
+        "native/values.cc"
+      ]
     },
     {
       "target_name": "scmi_bench",

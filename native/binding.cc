@@ -1,206 +1,31 @@
-// The addon's JavaScript face: class Device, as src/device/native.ts describes it. Owns what only Node can give (references,
-// windows, callbacks) and lends it to the event loop; the only file that includes napi.h.
+// What JavaScript calls, and the life of the object. Methods check state and types: whatever they are called with, and
+// whenever, they throw or do what they say.
+#include "binding.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <napi.h>
-#include <sys/file.h>
 #include <uv.h>
 
-#include <cmath>
 #include <memory>
-#include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
-#include "batch.h"
-#include "event_loop.h"
-#include "front_end_calls.h"
-#include "offer.h"
-#include "session.h"
-#include "stall_watch.h"
+#include "options.h"
 #include "text.h"
+#include "values.h"
 
 namespace vhost_user_scmi {
-namespace {
-
-constexpr double WATCH_US_MAX = 1'000'000;
-
-bool is_integer(const Napi::Value& value, double min, double max) {
-  if (!value.IsNumber()) return false;
-  const double number = value.As<Napi::Number>().DoubleValue();
-  return std::trunc(number) == number && number >= min && number <= max;
-}
-
-bool is_bytes(const Napi::Value& value) {
-  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-}
-
-// Reads options.<name>; throws a TypeError and returns false if it has the wrong type or value.
-class Options {
- public:
-  explicit Options(const Napi::Value& value) : env_(value.Env()) {
-    if (value.IsObject()) {
-      object_ = value.As<Napi::Object>();
-    } else {
-      fail("the options must be an object");
-    }
-  }
-
-  bool boolean(const char* name, bool& out) {
-    const Napi::Value value = get(name);
-    if (value.IsEmpty() || value.IsUndefined()) return ok();
-    if (!value.IsBoolean()) return fail(text("options.%s must be true or false", name));
-    out = value.As<Napi::Boolean>();
-    return true;
-  }
-  // Microseconds, or 'auto'.
-  bool watch(const char* name, WatchOptions& out) {
-    const Napi::Value value = get(name);
-    if (value.IsEmpty() || value.IsUndefined()) return ok();
-    if (value.IsString() && value.As<Napi::String>().Utf8Value() == "auto") return true;
-    if (!is_integer(value, 0, WATCH_US_MAX)) {
-      return fail(text("options.%s must be 'auto' or an integer from 0 to %.0f", name, WATCH_US_MAX));
-    }
-    out = {.ns = static_cast<uint64_t>(value.As<Napi::Number>().DoubleValue()) * 1000, .backs_off = false};
-    return true;
-  }
-  // An array of bit numbers, as a mask.
-  bool bits(const char* name, uint64_t& out) {
-    const Napi::Value value = get(name);
-    if (value.IsEmpty() || value.IsUndefined()) return ok();
-    if (!value.IsArray()) return fail(text("options.%s must be an array of bit numbers", name));
-    const auto array = value.As<Napi::Array>();
-    for (uint32_t i = 0; i < array.Length(); i++) {
-      const Napi::Value bit = array.Get(i);
-      if (bit.IsEmpty()) return ok();
-      if (!is_integer(bit, 0, 63)) return fail(text("options.%s[%u] must be a bit number from 0 to 63", name, i));
-      out |= feature_bit(bit.As<Napi::Number>().Uint32Value());
-    }
-    return true;
-  }
-  bool function(const char* name, Napi::FunctionReference& out) {
-    const Napi::Value value = get(name);
-    if (value.IsEmpty()) return ok();
-    if (!value.IsFunction()) return fail(text("options.%s must be a function", name));
-    out = Napi::Persistent(value.As<Napi::Function>());
-    return true;
-  }
-
- private:
-  // Empty, with the exception pending, if a getter threw or there are no options.
-  Napi::Value get(const char* name) { return ok() ? Napi::Value(object_.Get(name)) : Napi::Value(); }
-  bool ok() { return !env_.IsExceptionPending(); }
-  bool fail(const std::string& message) {
-    Napi::TypeError::New(env_, message).ThrowAsJavaScriptException();
-    return false;
-  }
-
-  Napi::Env env_;
-  Napi::Object object_;
-};
-
-// An Error with a `code`, as Node's own system errors have.
-void throw_errno(Napi::Env env, int error, const std::string& what) {
-  const std::string code = uv_err_name(-error);
-  Napi::Error exception = Napi::Error::New(env, what + ": " + uv_strerror(-error) + " (" + code + ")");
-  exception.Set("code", Napi::String::New(env, code));
-  exception.ThrowAsJavaScriptException();
-}
-
-class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
- public:
-  static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Device",
-                       {
-                           InstanceMethod<&Device::windows>("windows"),
-                           InstanceMethod<&Device::listen>("listen"),
-                           InstanceMethod<&Device::adopt>("adopt"),
-                           InstanceMethod<&Device::dial>("dial"),
-                           InstanceMethod<&Device::peek_event>("peekEvent"),
-                           InstanceMethod<&Device::commit_event>("commitEvent"),
-                           InstanceMethod<&Device::complete_held>("completeHeld"),
-                           InstanceMethod<&Device::break_ring>("breakRing"),
-                           InstanceMethod<&Device::features>("features"),
-                           InstanceMethod<&Device::latencies>("latencies"),
-                           InstanceMethod<&Device::close>("close"),
-                       });
-  }
-
-  explicit Device(const Napi::CallbackInfo& info);
-  ~Device() override;
-
- private:
-  Napi::Value windows(const Napi::CallbackInfo& info);
-  Napi::Value listen(const Napi::CallbackInfo& info);
-  Napi::Value adopt(const Napi::CallbackInfo& info);
-  Napi::Value dial(const Napi::CallbackInfo& info);
-  Napi::Value peek_event(const Napi::CallbackInfo& info);
-  Napi::Value commit_event(const Napi::CallbackInfo& info);
-  Napi::Value complete_held(const Napi::CallbackInfo& info);
-  Napi::Value break_ring(const Napi::CallbackInfo& info);
-  Napi::Value features(const Napi::CallbackInfo& info);
-  Napi::Value latencies(const Napi::CallbackInfo& info);
-  Napi::Value close(const Napi::CallbackInfo& info);
-
-  // False, with an exception pending, if the method can't be called now.
-  bool open(const char* method, bool in_batch = false);
-  bool out_of_reach(const char* method);
-  std::optional<std::string> path_of(const Napi::CallbackInfo& info, const char* method);
-  void share_batch(Napi::Object self);
-  void define_next_batch(Napi::Object self);
-  static napi_value next_batch(napi_env env, napi_callback_info info);
-
-  // JavaScriptSide
-  void answer(uint32_t count) override;
-  void turn(const std::function<void()>& work) override;
-  void on_event(const Event& event) override;
-  void after_visit() override;
-  void detach_windows() override;
-  void handles_opened() override { Ref(); }
-  void handles_closed() override;
-
-  void report(const Napi::Error& error);
-  void dispose();
-  void forget_environment();
-  static void on_environment_end(napi_async_cleanup_hook_handle hook, void* device);
-
-  std::optional<EventLoop> loop_;
-  Napi::FunctionReference on_batches_;
-  Napi::FunctionReference on_event_;
-  std::optional<Napi::AsyncContext> context_;
-  napi_async_cleanup_hook_handle hook_ = nullptr;
-
-  Napi::Reference<Napi::ArrayBuffer> scratch_;
-  std::vector<Napi::Reference<Napi::ArrayBuffer>> lent_;
-  // Set while onBatches runs: the pump is on the stack, and no ring may change under it.
-  bool in_batch_ = false;
-  // What onBatches threw, until its batch is published.
-  Napi::Error batch_error_;
-};
 
 Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
-  bool events = true;
-  bool mem_slots = false;
-  uint64_t without = 0;
-  WatchOptions watch;
-  Options options(info[0]);
-  if (!options.boolean("events", events) || !options.bits("withoutFeatures", without) ||
-      !options.boolean("memSlots", mem_slots) || !options.watch("pollUs", watch) ||
-      !options.function("onBatches", on_batches_) || !options.function("onEvent", on_event_)) {
-    return;
-  }
+  const auto options = read_options(info[0]);
+  if (!options) return;
   uv_loop_t* loop;
   if (napi_get_uv_event_loop(Env(), &loop) != napi_ok) {
     Napi::Error::New(Env(), "there is no event loop").ThrowAsJavaScriptException();
     return;
   }
-  const SessionOptions offer = {
-      .features = (FEATURES | (events ? feature_bit(VIRTIO_SCMI_F_P2A_CHANNELS) : 0)) & ~without,
-      .protocol_features =
-          PROTOCOL_FEATURES | (mem_slots ? feature_bit(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) : 0),
-  };
-  loop_.emplace(loop, offer, watch, static_cast<JavaScriptSide&>(*this));
+  on_batches_ = Napi::Persistent(options->on_batches);
+  on_event_ = Napi::Persistent(options->on_event);
+  loop_.emplace(loop, options->offer, options->watch, static_cast<JavaScriptSide&>(*this));
   context_.emplace(Env(), "vhost-user-scmi");
   share_batch(info.This().As<Napi::Object>());
   define_next_batch(info.This().As<Napi::Object>());
@@ -256,7 +81,7 @@ bool Device::out_of_reach(const char* method) {
 
 std::optional<std::string> Device::path_of(const Napi::CallbackInfo& info, const char* method) {
   if (info[0].IsString()) return info[0].As<Napi::String>().Utf8Value();
-  Napi::TypeError::New(Env(), text("%s(): the path must be a string", method)).ThrowAsJavaScriptException();
+  throw_type_error(Env(), text("%s(): the path must be a string", method));
   return std::nullopt;
 }
 
@@ -287,7 +112,7 @@ Napi::Value Device::listen(const Napi::CallbackInfo& info) {
   if (!path || !out_of_reach("listen")) return Env().Undefined();
   const bool has_mode = !info[1].IsUndefined();
   if (has_mode && !is_integer(info[1], 0, 0777)) {
-    Napi::TypeError::New(Env(), "listen(): the mode must be an integer from 0 to 0777").ThrowAsJavaScriptException();
+    throw_type_error(Env(), "listen(): the mode must be an integer from 0 to 0777");
     return Env().Undefined();
   }
   const mode_t mode = has_mode ? info[1].As<Napi::Number>().Uint32Value() : OWNER_ONLY;
@@ -304,7 +129,7 @@ Napi::Value Device::listen(const Napi::CallbackInfo& info) {
 Napi::Value Device::adopt(const Napi::CallbackInfo& info) {
   if (!open("adopt") || !out_of_reach("adopt")) return Env().Undefined();
   if (!is_integer(info[0], 0, INT32_MAX)) {
-    Napi::TypeError::New(Env(), "adopt(): the file descriptor must be an integer").ThrowAsJavaScriptException();
+    throw_type_error(Env(), "adopt(): the file descriptor must be an integer");
     return Env().Undefined();
   }
   const int fd = info[0].As<Napi::Number>().Int32Value();
@@ -356,7 +181,7 @@ Napi::Value Device::peek_event(const Napi::CallbackInfo&) {
 Napi::Value Device::commit_event(const Napi::CallbackInfo& info) {
   if (!open("commitEvent", true)) return Env().Undefined();
   if (!is_integer(info[0], 0, UINT32_MAX)) {
-    Napi::TypeError::New(Env(), "commitEvent(): the length must be an integer").ThrowAsJavaScriptException();
+    throw_type_error(Env(), "commitEvent(): the length must be an integer");
   } else if (!loop_->event_buffers().commit(info[0].As<Napi::Number>().Uint32Value())) {
     Napi::Error::New(Env(), "commitEvent(): no buffer was peeked, or its ring has stopped since")
         .ThrowAsJavaScriptException();
@@ -373,7 +198,7 @@ Napi::Value Device::complete_held(const Napi::CallbackInfo& info) {
                       : told && !is_integer(info[2], 0, UINT32_MAX) ? "the length must be a 32-bit number"
                                                                     : nullptr;
   if (wrong != nullptr) {
-    Napi::TypeError::New(Env(), text("completeHeld(): %s", wrong)).ThrowAsJavaScriptException();
+    throw_type_error(Env(), text("completeHeld(): %s", wrong));
     return Env().Undefined();
   }
   const auto reply = info[1].As<Napi::Uint8Array>();
@@ -390,7 +215,7 @@ Napi::Value Device::break_ring(const Napi::CallbackInfo& info) {
   if (is_integer(info[0], 0, QUEUES - 1)) {
     loop_->session().break_down(info[0].As<Napi::Number>().Uint32Value());
   } else {
-    Napi::TypeError::New(Env(), text("breakRing(): there are queues 0 to %u", QUEUES - 1)).ThrowAsJavaScriptException();
+    throw_type_error(Env(), text("breakRing(): there are queues 0 to %u", QUEUES - 1));
   }
   loop_->settle();
   return Env().Undefined();
@@ -419,70 +244,10 @@ Napi::Value Device::close(const Napi::CallbackInfo&) {
   return Env().Undefined();
 }
 
-void Device::detach_windows() {
-  const Napi::HandleScope scope(Env());
-  for (const auto& buffer : lent_) {
-    // A view that outlived its mapping would read whatever comes to lie there.
-    if (napi_detach_arraybuffer(Env(), buffer.Value()) != napi_ok) {
-      Napi::Error::Fatal("vhost_user_scmi", "a window can't be detached from guest memory");
-    }
-  }
-  lent_.clear();
-}
-
-// Within a turn, and its handle scope.
-void Device::answer(uint32_t count) {
-  loop_->batch().shared()->header.words[HEADER_COUNT] = count;
-  napi_value result;
-  in_batch_ = true;
-  // Not through a callback scope: ticks and promises run once per turn, not per visit.
-  const napi_status status = napi_call_function(Env(), Env().Undefined(), on_batches_.Value(), 0, nullptr, &result);
-  in_batch_ = false;
-  // Nothing is pending if a worker is being terminated.
-  if (status != napi_ok && Env().IsExceptionPending()) batch_error_ = Env().GetAndClearPendingException();
-}
-
-// nextBatch(), which is called for every batch: nothing is converted, looked up or created here.
-napi_value Device::next_batch(napi_env env, napi_callback_info info) {
-  void* data;
-  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
-  auto* device = static_cast<Device*>(data);
-  if (!device->in_batch_) return nullptr;
-  device->loop_->batch().shared()->header.words[HEADER_COUNT] = device->loop_->pump().next();
-  return nullptr;
-}
-
-void Device::turn(const std::function<void()>& work) {
-  const Napi::HandleScope handle_scope(Env());
-  const Napi::CallbackScope callback_scope(Env(), *context_);
-  work();
-}
-
-void Device::on_event(const Event& event) {
-  const Napi::HandleScope scope(Env());
-  const napi_value arguments[] = {
-      Napi::Number::New(Env(), static_cast<int>(event.kind)),
-      Napi::Number::New(Env(), event.queue),
-      Napi::Number::New(Env(), event.value),
-      Napi::String::New(Env(), event.text),
-  };
-  napi_value result;
-  const napi_status status =
-      napi_call_function(Env(), Env().Undefined(), on_event_.Value(), 4, arguments, &result);
-  if (status != napi_ok && Env().IsExceptionPending()) report(Env().GetAndClearPendingException());
-}
-
-void Device::after_visit() {
-  if (!batch_error_.IsEmpty()) report(std::exchange(batch_error_, Napi::Error()));
-}
-
 void Device::handles_closed() {
   Unref();
   forget_environment();
 }
-
-// A callback threw, which is a bug of its owner: the process hears of it as of any uncaught exception.
-void Device::report(const Napi::Error& error) { napi_fatal_exception(Env(), error.Value()); }
 
 void Device::dispose() {
   loop_->close();
@@ -502,50 +267,5 @@ void Device::on_environment_end(napi_async_cleanup_hook_handle, void* data) {
   auto* device = static_cast<Device*>(data);
   if (!device->loop_->closed()) device->dispose();
 }
-
-// flock() of an open file: false if another open file of it is locked.
-Napi::Value lock_file(const Napi::CallbackInfo& info) {
-  const int fd = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
-  if (errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);
-  throw_errno(info.Env(), errno, text("can't lock file descriptor %d", fd));
-  return info.Env().Undefined();
-}
-
-// See stall_watch.h: what each does to the process.
-Napi::Object stall_watch_functions(Napi::Env env) {
-  const auto number = [](const Napi::CallbackInfo& info) {
-    return info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : 0;
-  };
-  Napi::Object functions = Napi::Object::New(env);
-  functions.Set("start", Napi::Function::New(env, [number](const Napi::CallbackInfo& info) {
-                  stall_watch::start(number(info));
-                }));
-  functions.Set("beat", Napi::Function::New(env, [](const Napi::CallbackInfo&) { stall_watch::beat(); }));
-  functions.Set("numberOf", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
-                  return Napi::Number::New(info.Env(), stall_watch::number_of(info[0].ToString().Utf8Value()));
-                }));
-  functions.Set("enter", Napi::Function::New(env, [number](const Napi::CallbackInfo& info) -> Napi::Value {
-                  return Napi::Number::New(info.Env(), stall_watch::enter(number(info)));
-                }));
-  return functions;
-}
-
-Napi::Object initialize(Napi::Env env, Napi::Object exports) {
-  exports.Set("stallWatch", stall_watch_functions(env));
-  exports.Set("Device", Device::define(env));
-#ifdef __clang__
-  exports.Set("compiler", __VERSION__);
-#else
-  exports.Set("compiler", "gcc " __VERSION__);
-#endif
-  exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
-  exports.Set("frontEnd", calls::front_end_calls(env));
-  return exports;
-}
-
-}  // namespace
-
-NODE_API_MODULE(vhost_user_scmi, initialize)
 
 }  // namespace vhost_user_scmi

@@ -4,7 +4,6 @@
 
 #include <utility>
 
-#include "text.h"
 
 namespace vhost_user_scmi {
 namespace {
@@ -127,13 +126,14 @@ void EventLoop::on_listener() {
     // Out of descriptors, most likely. The listener stays readable: looking at it at once again would be a busy loop.
     UvHandles::close(listener_watch_);
     UvHandles::set_interval(accept_retry_, ACCEPT_RETRY_MS);
-    core_->session.note(text("a front end can't be accepted: %s", uv_strerror(-error)));
+    core_->session.report({.reason = Reason::ACCEPT_FAILED, .value = static_cast<uint64_t>(error)});
   });
 }
 
 void EventLoop::on_connection(int status, int events) {
   turn([=, this] {
-    if (status < 0) core_->session.disconnect(text("waiting on the socket failed: %s", uv_strerror(status)));
+    // libuv's errors are negated errnos.
+    if (status < 0) core_->session.disconnect({.reason = Reason::WAIT_FAILED, .value = static_cast<uint64_t>(-status)});
     if (events & UV_WRITABLE) core_->session.flush_output();
     // Each message's events are heard of before the next is handled, so that JavaScript never lags behind memory.
     for (int i = 0; i < MESSAGES_PER_TURN && !closed() && core_->session.receive(); i++) flush_events();

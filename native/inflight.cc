@@ -8,9 +8,6 @@
 namespace vhost_user_scmi {
 namespace {
 
-constexpr uint16_t INFLIGHT_VERSION = 1;
-constexpr uint64_t INFLIGHT_ALIGN = 64;
-
 uint64_t queue_bytes(uint16_t queue_size) {
   const uint64_t bytes = sizeof(InflightHeader) + sizeof(InflightDescriptor) * queue_size;
   return (bytes + INFLIGHT_ALIGN - 1) / INFLIGHT_ALIGN * INFLIGHT_ALIGN;
@@ -89,12 +86,11 @@ Fd InflightRegion::create(uint16_t num_queues, uint16_t queue_size) {
   return fd;
 }
 
-MappingFault InflightRegion::map(int fd, uint64_t offset, uint64_t length, uint16_t num_queues, uint16_t queue_size) {
-  const MappingFault fault = mapping_.map(fd, offset, length);
-  if (fault != MappingFault::NONE) return fault;
+Refusal InflightRegion::map(int fd, uint64_t offset, uint64_t length, uint16_t num_queues, uint16_t queue_size) {
+  if (const Refusal refusal = mapping_.map(fd, offset, length)) return refusal;
   num_queues_ = num_queues;
   queue_size_ = queue_size;
-  return MappingFault::NONE;
+  return {};
 }
 
 std::optional<uint16_t> InflightRegion::foreign_version() const {

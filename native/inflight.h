@@ -14,6 +14,10 @@
 
 namespace vhost_user_scmi {
 
+inline constexpr uint16_t INFLIGHT_VERSION = 1;
+// Of each queue's part.
+inline constexpr uint64_t INFLIGHT_ALIGN = 64;
+
 struct InflightDescriptor {
   uint8_t inflight;
   uint8_t padding[5];
@@ -61,9 +65,8 @@ class InflightRegion {
   // A zeroed, sealed file of that size, for GET_INFLIGHT_FD.
   static Fd create(uint16_t num_queues, uint16_t queue_size);
 
-  // The offset must be a multiple of 64, as the parts are aligned to that, and `length` at least
-  // bytes(num_queues, queue_size).
-  MappingFault map(int fd, uint64_t offset, uint64_t length, uint16_t num_queues, uint16_t queue_size);
+  // `offset` must be a multiple of INFLIGHT_ALIGN, and `length` at least bytes(num_queues, queue_size).
+  Refusal map(int fd, uint64_t offset, uint64_t length, uint16_t num_queues, uint16_t queue_size);
   // The version of a part that is neither new (0) nor ours (1), if any.
   std::optional<uint16_t> foreign_version() const;
 

@@ -22,18 +22,6 @@ uint64_t page_size_of(int fd) {
 
 }  // namespace
 
-const char* describe(MappingFault fault) {
-  switch (fault) {
-    case MappingFault::NONE: return "no fault";
-    case MappingFault::OFFSET_OVERFLOW: return "offset and size overflow";
-    case MappingFault::NOT_A_FILE: return "the descriptor is not a file that can be mapped";
-    case MappingFault::FILE_TOO_SHORT: return "the file ends before it";
-    case MappingFault::MMAP_FAILED: return "mmap failed";
-    case MappingFault::TOO_MANY_MAPPINGS: return "the process has too many mappings";
-  }
-  return "unknown fault";
-}
-
 Mapping::Mapping(Mapping&& other) noexcept { *this = std::move(other); }
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
@@ -51,12 +39,12 @@ Mapping::~Mapping() {
   munmap(begin_, bytes_);
 }
 
-MappingFault Mapping::map(int fd, uint64_t offset, uint64_t length) {
+Refusal Mapping::map(int fd, uint64_t offset, uint64_t length) {
   struct stat file;
-  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) return MappingFault::NOT_A_FILE;
+  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) return {.reason = Reason::NOT_A_FILE};
   uint64_t end;
-  if (__builtin_add_overflow(offset, length, &end) || end > INT64_MAX) return MappingFault::OFFSET_OVERFLOW;
-  if (end > static_cast<uint64_t>(file.st_size)) return MappingFault::FILE_TOO_SHORT;
+  if (__builtin_add_overflow(offset, length, &end) || end > INT64_MAX) return {.reason = Reason::OFFSET_OVERFLOW};
+  if (end > static_cast<uint64_t>(file.st_size)) return {.reason = Reason::FILE_TOO_SHORT};
 
   const uint64_t page_size = page_size_of(fd);
   const uint64_t start = offset & ~(page_size - 1);
@@ -64,11 +52,11 @@ MappingFault Mapping::map(int fd, uint64_t offset, uint64_t length) {
   // NORESERVE: the front end pays for this memory, and a sparse 8 GiB region must not be charged to us.
   void* begin =
       mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, static_cast<off_t>(start));
-  if (begin == MAP_FAILED) return MappingFault::MMAP_FAILED;
+  if (begin == MAP_FAILED) return {.reason = Reason::MMAP_FAILED};
   const int slot = sigbus::watch(begin, bytes, page_size);
   if (slot < 0) {
     munmap(begin, bytes);
-    return MappingFault::TOO_MANY_MAPPINGS;
+    return {.reason = Reason::TOO_MANY_MAPPINGS};
   }
   // A core dump of the device is not the place for the guest's memory. Refusal is harmless.
   madvise(begin, bytes, MADV_DONTDUMP);
@@ -79,7 +67,7 @@ MappingFault Mapping::map(int fd, uint64_t offset, uint64_t length) {
   data_ = static_cast<uint8_t*>(begin) + (offset - start);
   part_ = {file.st_dev, file.st_ino, offset, end};
   slot_ = slot;
-  return MappingFault::NONE;
+  return {};
 }
 
 bool Mapping::shares_bytes(const Mapping& other) const {

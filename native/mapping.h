@@ -7,18 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "refusal.h"
+
 namespace vhost_user_scmi {
-
-enum class MappingFault : uint8_t {
-  NONE,
-  OFFSET_OVERFLOW,
-  NOT_A_FILE,
-  FILE_TOO_SHORT,
-  MMAP_FAILED,
-  TOO_MANY_MAPPINGS,
-};
-
-const char* describe(MappingFault fault);
 
 class Mapping {
  public:
@@ -27,9 +18,9 @@ class Mapping {
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
 
-  // Maps [offset, offset + length) of `fd` in front of anything this object held, which is unmapped only on success.
-  // The offset needs no alignment. `fd` can be closed afterwards.
-  MappingFault map(int fd, uint64_t offset, uint64_t length);
+  // Maps [offset, offset + length) of `fd`, which replaces the mapping of this object; on failure the old one stays. The
+  // offset needs no alignment. `fd` can be closed afterwards.
+  Refusal map(int fd, uint64_t offset, uint64_t length);
 
   // The byte at `offset`.
   uint8_t* data() const { return data_; }

@@ -12,53 +12,38 @@ bool overflows(uint64_t address, uint64_t size) { return address > UINT64_MAX - 
 
 }  // namespace
 
-const char* describe(MemoryError error) {
-  switch (error.fault) {
-    case MemoryFault::NONE: return "no fault";
-    case MemoryFault::SIZE_ZERO: return "its size is 0";
-    case MemoryFault::GUEST_ADDRESS_OVERFLOW: return "guest address and size overflow";
-    case MemoryFault::USER_ADDRESS_OVERFLOW: return "front-end address and size overflow";
-    case MemoryFault::GUEST_OVERLAP: return "it overlaps another region in guest addresses";
-    case MemoryFault::USER_OVERLAP: return "it overlaps another region in front-end addresses";
-    case MemoryFault::TOO_MANY_REGIONS: return "there are too many regions";
-    case MemoryFault::TOO_MUCH_MEMORY: return "all regions together exceed 1 TiB";
-    case MemoryFault::NO_SUCH_REGION: return "there is no such region";
-    case MemoryFault::NOT_MAPPED: return describe(error.mapping);
-  }
-  return "unknown fault";
-}
-
-MemoryError MemoryMap::add(const VhostUserMemoryRegion& region, int fd) {
-  if (regions_.size() == MEM_SLOTS_MAX) return {MemoryFault::TOO_MANY_REGIONS};
-  if (region.size == 0) return {MemoryFault::SIZE_ZERO};
-  if (overflows(region.guest_address, region.size)) return {MemoryFault::GUEST_ADDRESS_OVERFLOW};
-  if (overflows(region.user_address, region.size)) return {MemoryFault::USER_ADDRESS_OVERFLOW};
+Refusal MemoryMap::add(const VhostUserMemoryRegion& region, int fd) {
+  const auto refused = [&](Reason reason) { return Refusal{.reason = reason, .region = region}; };
+  if (regions_.size() == MEM_SLOTS_MAX) return refused(Reason::TOO_MANY_REGIONS);
+  if (region.size == 0) return refused(Reason::REGION_EMPTY);
+  if (overflows(region.guest_address, region.size)) return refused(Reason::GUEST_ADDRESS_OVERFLOW);
+  if (overflows(region.user_address, region.size)) return refused(Reason::USER_ADDRESS_OVERFLOW);
   uint64_t total = region.size;
   for (const Region& other : regions_) {
     if (overlap(region.guest_address, region.size, other.wire.guest_address, other.wire.size)) {
-      return {MemoryFault::GUEST_OVERLAP};
+      return refused(Reason::GUEST_OVERLAP);
     }
     if (overlap(region.user_address, region.size, other.wire.user_address, other.wire.size)) {
-      return {MemoryFault::USER_OVERLAP};
+      return refused(Reason::USER_OVERLAP);
     }
-    total += other.wire.size;  // at most 32 sizes, each within the budget but the newest: below it the sum is exact
+    // Exact if the new region is within the budget, as all others are: at most 32 sizes of at most 1 TiB.
+    total += other.wire.size;
   }
-  if (region.size > MEMORY_BYTES_MAX || total > MEMORY_BYTES_MAX) return {MemoryFault::TOO_MUCH_MEMORY};
+  if (region.size > MEMORY_BYTES_MAX || total > MEMORY_BYTES_MAX) return refused(Reason::TOO_MUCH_MEMORY);
 
   Mapping mapping;
-  const MappingFault fault = mapping.map(fd, region.mmap_offset, region.size);
-  if (fault != MappingFault::NONE) return {MemoryFault::NOT_MAPPED, fault};
+  if (const Refusal refusal = mapping.map(fd, region.mmap_offset, region.size)) return refused(refusal.reason);
   regions_.push_back({region, std::move(mapping), 0});
   changed();
   return {};
 }
 
-MemoryError MemoryMap::remove(const VhostUserMemoryRegion& region) {
+bool MemoryMap::remove(const VhostUserMemoryRegion& region) {
   const size_t index = find(region);
-  if (index == regions_.size()) return {MemoryFault::NO_SUCH_REGION};
+  if (index == regions_.size()) return false;
   regions_.erase(regions_.begin() + static_cast<ptrdiff_t>(index));
   changed();
-  return {};
+  return true;
 }
 
 bool MemoryMap::broken() const {

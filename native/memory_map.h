@@ -10,6 +10,7 @@
 
 #include "fd.h"
 #include "mapping.h"
+#include "refusal.h"
 #include "vhost_user.h"
 
 namespace vhost_user_scmi {
@@ -24,27 +25,6 @@ inline constexpr uint32_t MEM_SLOTS_MAX = 32;
 // An address-space budget, so that sparse files can't exhaust it: 1024 windows.
 inline constexpr uint64_t MEMORY_BYTES_MAX = uint64_t{1} << 40;
 
-enum class MemoryFault : uint8_t {
-  NONE,
-  SIZE_ZERO,
-  GUEST_ADDRESS_OVERFLOW,
-  USER_ADDRESS_OVERFLOW,
-  GUEST_OVERLAP,
-  USER_OVERLAP,
-  TOO_MANY_REGIONS,
-  TOO_MUCH_MEMORY,
-  NO_SUCH_REGION,
-  NOT_MAPPED,  // see the MappingFault
-};
-
-struct MemoryError {
-  MemoryFault fault = MemoryFault::NONE;
-  MappingFault mapping = MappingFault::NONE;
-  explicit operator bool() const { return fault != MemoryFault::NONE; }
-};
-
-const char* describe(MemoryError error);
-
 // Bytes that lie in one piece, in one window.
 struct Piece {
   uint8_t* host;
@@ -55,10 +35,10 @@ struct Piece {
 
 class MemoryMap {
  public:
-  // A failed call changes nothing. `fd` may be closed afterwards.
-  MemoryError add(const VhostUserMemoryRegion& region, int fd);
-  // Finds a region by addresses and size; unmaps it.
-  MemoryError remove(const VhostUserMemoryRegion& region);
+  // A refusal changes nothing. `fd` may be closed afterwards.
+  Refusal add(const VhostUserMemoryRegion& region, int fd);
+  // Finds a region by addresses and size, and unmaps it. False if there is none.
+  bool remove(const VhostUserMemoryRegion& region);
 
   bool empty() const { return regions_.empty(); }
   bool contains(const VhostUserMemoryRegion& region) const { return find(region) != regions_.size(); }

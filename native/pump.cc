@@ -95,10 +95,14 @@ void Pump::take() {
   in_work_ = true;
 }
 
-// Messages that take no longer than a visit may, if they cost what the last ones did.
+// Messages that take no longer than a visit may, if they cost what the last ones did. For a guest by itself the cheaper of
+// the last two batches counts: one during which another process ran would shorten the next for nothing.
 uint32_t Pump::affordable(bool is_alone) const {
-  const uint64_t count = (is_alone ? VISIT_NS : SHARED_VISIT_NS) / message_ns_;
-  return static_cast<uint32_t>(std::clamp<uint64_t>(count, 1, is_alone ? BATCH_MAX : SHARED_BATCH));
+  const uint64_t share_ns = is_alone ? VISIT_NS : SHARED_VISIT_NS;
+  const uint32_t most = is_alone ? BATCH_MAX : SHARED_BATCH;
+  const uint64_t cost_ns = is_alone ? std::min(message_ns_, message_before_ns_) : message_ns_;
+  if (cost_ns * most <= share_ns) return most;  // as a rule, and without a division
+  return static_cast<uint32_t>(std::max<uint64_t>(share_ns / cost_ns, 1));
 }
 
 // Publishes what was taken. True if somebody else is to have a turn.
@@ -111,7 +115,7 @@ bool Pump::finish() {
   now_ns_ = monotonic_ns();
   if (taken_.count > 0) {
     const uint64_t service_ns = now_ns_ - taken_ns_;
-    message_ns_ = std::max<uint64_t>(service_ns / taken_.count, 1);
+    message_before_ns_ = std::exchange(message_ns_, taken_.count == 1 ? service_ns : service_ns / taken_.count);
     auto& header = batch_.shared()->header;
     header.times[TIME_SERVICE] = static_cast<double>(service_ns);
     header.words[HEADER_PREVIOUS_COUNT] = taken_.count;

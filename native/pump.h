@@ -74,8 +74,9 @@ class Pump {
   uint64_t now_ns_ = 0;
   uint64_t taken_ns_ = 0;
   uint32_t batch_max_ = BATCH_MAX;
-  // What a message of the last batch took; never 0.
-  uint64_t message_ns_ = 1;
+  // What a message of the last batch took, and one of the batch before.
+  uint64_t message_ns_ = 0;
+  uint64_t message_before_ns_ = 0;
   // How many more times a watch that finds something begins with a short batch.
   uint32_t short_findings_ = 0;
   // From take() to finish().

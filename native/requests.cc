@@ -3,12 +3,10 @@
 #include <fcntl.h>
 
 #include <bit>
-#include <cinttypes>
 #include <cstring>
 #include <iterator>
 
 #include "session.h"
-#include "text.h"
 
 namespace vhost_user_scmi {
 namespace {
@@ -18,12 +16,6 @@ T payload(const Message& message) {
   T value = {};
   std::memcpy(&value, message.payload, std::min<size_t>(sizeof value, message.header.size));
   return value;
-}
-
-std::string region_text(const VhostUserMemoryRegion& region) {
-  return text("the region of 0x%" PRIx64 " bytes at guest address 0x%" PRIx64 " (front end 0x%" PRIx64
-              ", file offset 0x%" PRIx64 ")",
-              region.size, region.guest_address, region.user_address, region.mmap_offset);
 }
 
 // Nothing here may block on a descriptor that the front end chose.
@@ -75,20 +67,20 @@ Session::Outcome Session::set_features(Message& message) {
   const auto features = payload<uint64_t>(message);
   // Checked against the offer, not against what this connection asked for: after a reconnect nobody asks.
   if (const uint64_t extra = features & ~options_.features) {
-    return refused(text("bits 0x%" PRIx64 " were never offered", extra));
+    return Refusal{.reason = Reason::NOT_OFFERED, .value = extra};
   }
   features_ = features;
-  if (features & feature_bit(VHOST_USER_F_PROTOCOL_FEATURES)) return done();
+  if (features & feature_bit(VHOST_USER_F_PROTOCOL_FEATURES)) return {};
   // "Ring states": without this bit there is no SET_VRING_ENABLE, and rings start enabled. With it they stay as they
   // are.
   for (Vring& vring : vrings_) vring.enabled = true;
   for (unsigned queue = 0; queue < QUEUES; queue++) {
-    if (Outcome outcome = start_or_refuse(queue); outcome.kind != Outcome::DONE) return outcome;
+    if (const Refusal refusal = start(queue)) return refusal;
   }
-  return done();
+  return {};
 }
 
-Session::Outcome Session::set_owner(Message&) { return done(); }
+Session::Outcome Session::set_owner(Message&) { return {}; }
 
 // Deprecated; the specification recommends to ignore it or to disable all rings.
 Session::Outcome Session::reset_owner(Message&) {
@@ -96,75 +88,74 @@ Session::Outcome Session::reset_owner(Message&) {
     stop(queue);
     vrings_[queue].enabled = false;
   }
-  return done();
+  return {};
 }
 
 Session::Outcome Session::set_mem_table(Message& message) {
   const auto table = payload<VhostUserMemory>(message);
   const uint32_t n = table.nregions;
   if (n == 0 || n > VHOST_USER_MEMORY_BASELINE_NREGIONS) {
-    return refused(text("it has %u regions, not 1 to %u", n, VHOST_USER_MEMORY_BASELINE_NREGIONS));
+    return Refusal{.reason = Reason::REGION_COUNT, .count = n, .min = 1, .max = VHOST_USER_MEMORY_BASELINE_NREGIONS};
   }
   const size_t size = offsetof(VhostUserMemory, regions) + n * sizeof(VhostUserMemoryRegion);
   if (message.header.size != size) {
-    return refused(text("its payload has %u bytes, not the %zu of %u regions", message.header.size, size, n));
+    return Refusal{.reason = Reason::TABLE_SIZE, .value = message.header.size, .count = n, .min = size};
   }
   if (message.fds.size() != n) {
-    return refused(text("it came with %zu file descriptors for %u regions", message.fds.size(), n));
+    return Refusal{.reason = Reason::TABLE_DESCRIPTORS, .value = message.fds.size(), .count = n};
   }
   // The new table is mapped whole before the old one goes: refused, it leaves everything as it was.
   MemoryMap fresh;
   for (uint32_t i = 0; i < n; i++) {
-    if (const MemoryError error = fresh.add(table.regions[i], message.fds[i].get())) {
-      return refused(text("%s: %s", region_text(table.regions[i]).c_str(), describe(error)));
-    }
+    if (const Refusal refusal = fresh.add(table.regions[i], message.fds[i].get())) return refusal;
   }
   change_memory([&] { memory_ = std::move(fresh); });
-  return done();
+  return {};
 }
 
 Session::Outcome Session::set_vring_num(Message& message) {
   const auto state = payload<VhostUserVringState>(message);
-  if (std::string reason = not_settable(state.index); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = check_settable(state.index)) return refusal;
   if (state.num > QUEUE_SIZE_MAX || !std::has_single_bit(state.num)) {
-    return refused(text("%u is no size for queue %u: it must be a power of two up to %u", state.num, state.index,
-                        QUEUE_SIZE_MAX));
+    return Refusal{
+        .reason = Reason::BAD_QUEUE_SIZE, .index = state.index, .value = state.num, .max = QUEUE_SIZE_MAX};
   }
   vrings_[state.index].num = static_cast<uint16_t>(state.num);
-  return start_or_refuse(state.index);
+  return start(state.index);
 }
 
 Session::Outcome Session::set_vring_addr(Message& message) {
   const auto address = payload<VhostUserVringAddr>(message);
-  if (std::string reason = not_settable(address.index); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = check_settable(address.index)) return refusal;
   if (address.flags != 0) {
-    return refused(text("flags 0x%x of queue %u ask for logging, which was not offered", address.flags, address.index));
+    return Refusal{.reason = Reason::LOGGING_NOT_OFFERED, .index = address.index, .value = address.flags};
   }
   Vring& vring = vrings_[address.index];
   if (!memory_.empty()) {
     // Every start resolves them anew; looking now tells the front end which request is wrong.
     RingPointers ignored;
     const uint32_t num = vring.num != 0 ? vring.num : 1;
-    std::string reason = resolve(address, num, memory_, ignored);
-    if (!reason.empty()) return refused(std::move(reason));
+    if (const Refusal refusal = resolve(address, num, memory_, ignored)) return refusal;
   }
   vring.address = address;
   vring.has_address = true;
-  return start_or_refuse(address.index);
+  return start(address.index);
 }
 
 Session::Outcome Session::set_vring_base(Message& message) {
   const auto state = payload<VhostUserVringState>(message);
-  if (std::string reason = not_settable(state.index); !reason.empty()) return refused(std::move(reason));
-  if (state.num > UINT16_MAX) return refused(text("base %u of queue %u is no 16-bit index", state.num, state.index));
+  if (const Refusal refusal = check_settable(state.index)) return refusal;
+  if (state.num > UINT16_MAX) {
+    return Refusal{.reason = Reason::BASE_NOT_16_BITS, .index = state.index, .value = state.num};
+  }
   vrings_[state.index].base = static_cast<uint16_t>(state.num);
   vrings_[state.index].has_base = true;
-  return start_or_refuse(state.index);
+  return start(state.index);
 }
 
 Session::Outcome Session::get_vring_base(Message& message) {
   auto state = payload<VhostUserVringState>(message);
-  if (std::string reason = no_such_ring(state.index); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = check_ring(state.index)) return refusal;
   // Nothing is in work between two requests: batches are answered whole, but for what is held, which is given up. So
   // this stops the ring for good, and the base is the first chain that was not taken.
   stop(state.index);
@@ -181,35 +172,35 @@ Session::Outcome Session::get_vring_base(Message& message) {
 Session::Outcome Session::set_vring_kick(Message& message) {
   unsigned queue;
   Fd fd;
-  if (std::string reason = take_ring_fd(message, queue, fd); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = take_ring_fd(message, queue, fd)) return refusal;
   Vring& vring = vrings_[queue];
   host_.unwatch_kick(queue);
   if (fd && !host_.watch_kick(queue, fd.get())) {
     if (vring.kick && !vring.faulted) host_.watch_kick(queue, vring.kick.get());
-    return refused(text("the kick descriptor of queue %u can't be waited on", queue));
+    return Refusal{.reason = Reason::KICK_NOT_WAITABLE, .index = queue};
   }
   vring.kick = std::move(fd);
   vring.started = true;
   if (vring.faulted) host_.unwatch_kick(queue);
-  return start_or_refuse(queue);
+  return start(queue);
 }
 
 Session::Outcome Session::set_vring_call(Message& message) {
   unsigned queue;
   Fd fd;
-  if (std::string reason = take_ring_fd(message, queue, fd); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = take_ring_fd(message, queue, fd)) return refusal;
   vrings_[queue].call = std::move(fd);
   // Completions may have gone to the old one, and their signals been lost with a former front end.
   signal_event(vrings_[queue].call);
-  return done();
+  return {};
 }
 
 Session::Outcome Session::set_vring_err(Message& message) {
   unsigned queue;
   Fd fd;
-  if (std::string reason = take_ring_fd(message, queue, fd); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = take_ring_fd(message, queue, fd)) return refusal;
   vrings_[queue].err = std::move(fd);
-  return done();
+  return {};
 }
 
 Session::Outcome Session::get_protocol_features(Message& message) {
@@ -219,28 +210,28 @@ Session::Outcome Session::get_protocol_features(Message& message) {
 // Nothing follows from these: what they would allow is accepted anyway, and REPLY_ACK is a flag in each message.
 Session::Outcome Session::set_protocol_features(Message& message) {
   if (const uint64_t extra = payload<uint64_t>(message) & ~options_.protocol_features) {
-    return refused(text("bits 0x%" PRIx64 " were never offered", extra));
+    return Refusal{.reason = Reason::NOT_OFFERED, .value = extra};
   }
-  return done();
+  return {};
 }
 
 Session::Outcome Session::get_queue_num(Message& message) { return reply(message, uint64_t{QUEUES}); }
 
 Session::Outcome Session::set_vring_enable(Message& message) {
   const auto state = payload<VhostUserVringState>(message);
-  if (std::string reason = no_such_ring(state.index); !reason.empty()) return refused(std::move(reason));
-  if (state.num > 1) return refused(text("%u is neither 0 nor 1", state.num));
+  if (const Refusal refusal = check_ring(state.index)) return refusal;
+  if (state.num > 1) return Refusal{.reason = Reason::NOT_A_BOOLEAN, .value = state.num};
   // A ring nobody set up can be enabled: QEMU does that with the event queue.
   vrings_[state.index].enabled = state.num == 1;
   if (state.num == 0) stop(state.index);
-  return start_or_refuse(state.index);
+  return start(state.index);
 }
 
 Session::Outcome Session::get_inflight_fd(Message& message) {
   auto inflight = payload<VhostUserInflight>(message);
-  if (std::string reason = bad_inflight(inflight); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = check_inflight(inflight)) return refusal;
   Fd fd = InflightRegion::create(inflight.num_queues, inflight.queue_size);
-  if (!fd) return refused("no file could be made for it");
+  if (!fd) return Refusal{.reason = Reason::INFLIGHT_NOT_CREATED};
   inflight.mmap_size = InflightRegion::bytes(inflight.num_queues, inflight.queue_size);
   inflight.mmap_offset = 0;
   return reply(message, &inflight, message.header.size, std::move(fd));
@@ -248,89 +239,87 @@ Session::Outcome Session::get_inflight_fd(Message& message) {
 
 Session::Outcome Session::set_inflight_fd(Message& message) {
   const auto inflight = payload<VhostUserInflight>(message);
-  if (std::string reason = bad_inflight(inflight); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = check_inflight(inflight)) return refusal;
   for (unsigned queue = 0; queue < QUEUES; queue++) {
-    if (running(queue)) return refused(text("queue %u is running", queue));
+    if (running(queue)) return Refusal{.reason = Reason::QUEUE_RUNS, .index = queue};
   }
   const uint64_t bytes = InflightRegion::bytes(inflight.num_queues, inflight.queue_size);
   if (inflight.mmap_size < bytes) {
-    return refused(text("%" PRIu64 " bytes are too few for %u queues of %u entries, which need %" PRIu64,
-                        inflight.mmap_size, inflight.num_queues, inflight.queue_size, bytes));
+    return Refusal{.reason = Reason::INFLIGHT_TOO_SMALL,
+                   .index = inflight.num_queues,
+                   .value = inflight.mmap_size,
+                   .count = inflight.queue_size,
+                   .min = bytes};
   }
-  // The parts are aligned to 64 bytes.
-  if (inflight.mmap_offset % 64 != 0) {
-    return refused(text("offset 0x%" PRIx64 " is not aligned to 64 bytes", inflight.mmap_offset));
+  if (inflight.mmap_offset % INFLIGHT_ALIGN != 0) {
+    return Refusal{.reason = Reason::INFLIGHT_MISALIGNED, .value = inflight.mmap_offset, .min = INFLIGHT_ALIGN};
   }
   InflightRegion region;
   const int fd = message.fds[0].get();
-  const MappingFault fault =
-      region.map(fd, inflight.mmap_offset, inflight.mmap_size, inflight.num_queues, inflight.queue_size);
-  if (fault != MappingFault::NONE) return refused(describe(fault));
+  if (const Refusal refusal =
+          region.map(fd, inflight.mmap_offset, inflight.mmap_size, inflight.num_queues, inflight.queue_size)) {
+    return refusal;
+  }
   if (const auto version = region.foreign_version()) {
-    return refused(text("the region has version %u, not 1", *version));
+    return Refusal{.reason = Reason::INFLIGHT_VERSION, .value = *version, .max = INFLIGHT_VERSION};
   }
   inflight_ = std::move(region);
-  return done();
+  return {};
 }
 
 Session::Outcome Session::reset_device(Message&) {
   reset_rings();
-  return done();
+  return {};
 }
 
 Session::Outcome Session::get_max_mem_slots(Message& message) { return reply(message, uint64_t{MEM_SLOTS_MAX}); }
 
 Session::Outcome Session::add_mem_reg(Message& message) {
   const auto region = payload<VhostUserMemRegMsg>(message).region;
-  if (const MemoryError error = memory_.add(region, message.fds[0].get())) {
-    return refused(text("%s: %s", region_text(region).c_str(), describe(error)));
-  }
+  if (const Refusal refusal = memory_.add(region, message.fds[0].get())) return refusal;
   change_memory([] {});
-  return done();
+  return {};
 }
 
 Session::Outcome Session::rem_mem_reg(Message& message) {
   const auto region = payload<VhostUserMemRegMsg>(message).region;
-  if (!memory_.contains(region)) {
-    return refused(text("%s: %s", region_text(region).c_str(), describe(MemoryError{MemoryFault::NO_SUCH_REGION})));
-  }
+  if (!memory_.contains(region)) return Refusal{.reason = Reason::NO_SUCH_REGION, .region = region};
   change_memory([&] { memory_.remove(region); });
-  return done();
+  return {};
 }
 
 Session::Outcome Session::set_status(Message& message) {
   const auto status = payload<uint64_t>(message);
-  if (status > UINT8_MAX) return refused(text("0x%" PRIx64 " is no device status", status));
+  if (status > UINT8_MAX) return Refusal{.reason = Reason::NOT_A_STATUS, .value = status};
   status_ = static_cast<uint8_t>(status);
   // virtio 1.3 §2.1: writing 0 resets the device. No other value matters: QEMU never sets DRIVER_OK on this device.
   if (status_ == 0) reset_rings();
-  return done();
+  return {};
 }
 
 Session::Outcome Session::get_status(Message& message) { return reply(message, uint64_t{status_}); }
 
-std::string Session::no_such_ring(uint64_t index) const {
-  return index < QUEUES ? std::string() : text("there is no queue %" PRIu64, index);
+Refusal Session::check_ring(uint32_t index) {
+  return index < QUEUES ? Refusal{} : Refusal{.reason = Reason::NO_SUCH_QUEUE, .index = index};
 }
 
-std::string Session::not_settable(uint64_t index) const {
-  if (std::string reason = no_such_ring(index); !reason.empty()) return reason;
-  return running(static_cast<unsigned>(index)) ? text("queue %" PRIu64 " is running", index) : std::string();
+Refusal Session::check_settable(uint32_t index) const {
+  if (const Refusal refusal = check_ring(index)) return refusal;
+  return running(index) ? Refusal{.reason = Reason::QUEUE_RUNS, .index = index} : Refusal{};
 }
 
-std::string Session::take_ring_fd(Message& message, unsigned& queue, Fd& fd) const {
+Refusal Session::take_ring_fd(Message& message, unsigned& queue, Fd& fd) {
   const auto value = payload<uint64_t>(message);
   if (value & ~(VHOST_USER_VRING_IDX_MASK | VHOST_USER_VRING_NOFD_MASK)) {
-    return text("0x%" PRIx64 " has bits that are not defined", value);
+    return {.reason = Reason::UNDEFINED_BITS, .value = value};
   }
-  const uint64_t index = value & VHOST_USER_VRING_IDX_MASK;
-  if (std::string reason = no_such_ring(index); !reason.empty()) return reason;
+  const auto index = static_cast<uint32_t>(value & VHOST_USER_VRING_IDX_MASK);
+  if (const Refusal refusal = check_ring(index)) return refusal;
   const bool without = value & VHOST_USER_VRING_NOFD_MASK;
   if (without != message.fds.empty()) {
-    return without ? text("it says that queue %" PRIu64 " gets no descriptor, and brings one", index)
-                   : text("it brings no descriptor for queue %" PRIu64, index);
+    return {.reason = without ? Reason::DESCRIPTOR_UNWANTED : Reason::DESCRIPTOR_MISSING, .index = index};
   }
-  queue = static_cast<unsigned>(index);
+  queue = index;
   if (!without) {
     fd = std::move(message.fds[0]);
     set_nonblocking(fd);
@@ -338,12 +327,12 @@ std::string Session::take_ring_fd(Message& message, unsigned& queue, Fd& fd) con
   return {};
 }
 
-std::string Session::bad_inflight(const VhostUserInflight& inflight) const {
+Refusal Session::check_inflight(const VhostUserInflight& inflight) {
   if (inflight.num_queues == 0 || inflight.num_queues > QUEUES) {
-    return text("there are no %u queues, but %u", inflight.num_queues, QUEUES);
+    return {.reason = Reason::INFLIGHT_QUEUES, .value = inflight.num_queues, .max = QUEUES};
   }
   if (inflight.queue_size == 0 || inflight.queue_size > QUEUE_SIZE_MAX) {
-    return text("queues can't have %u entries, only up to %u", inflight.queue_size, QUEUE_SIZE_MAX);
+    return {.reason = Reason::INFLIGHT_QUEUE_SIZE, .value = inflight.queue_size, .max = QUEUE_SIZE_MAX};
   }
   return {};
 }
@@ -374,10 +363,10 @@ void Session::change_memory(Change change) {
   change();
   emit(EventKind::MEMORY);
   for (unsigned queue = 0; queue < QUEUES; queue++) {
-    if (std::string reason = try_start(queue); !reason.empty()) {
-      fault(queue, std::move(reason));
+    if (const Refusal refusal = try_start(queue)) {
+      fault(queue, refusal);
     } else if (ran[queue] && !running(queue)) {
-      fault(queue, text("the memory of queue %u was removed while it ran", queue));
+      fault(queue, {.reason = Reason::REMOVED_IN_USE, .index = queue});
     } else if (!ran[queue] && running(queue)) {
       announce_start(queue);
     }

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "sigbus.h"
-#include "text.h"
 
 namespace vhost_user_scmi {
 
@@ -12,9 +11,9 @@ void Session::connect(Fd fd) {
   emit(EventKind::CONNECTED);
 }
 
-void Session::disconnect(const std::string& reason) {
+void Session::disconnect(const Refusal& why) {
   if (!connected()) return;
-  emit(EventKind::DISCONNECTED, -1, 0, reason);
+  emit(EventKind::DISCONNECTED, -1, 0, describe(why));
   reset();
 }
 
@@ -24,7 +23,7 @@ bool Session::receive() {
     case Receive::AGAIN:
       return false;
     case Receive::CLOSED:
-      disconnect(connection_->reason());
+      disconnect(connection_->refusal());
       return false;
     case Receive::MESSAGE:
       dispatch(connection_->message());
@@ -34,51 +33,50 @@ bool Session::receive() {
 }
 
 void Session::flush_output() {
-  if (connected() && !connection_->flush()) disconnect(connection_->reason());
+  if (connected() && !connection_->flush()) disconnect(connection_->refusal());
 }
 
 // The one place that decides what the front end gets back. need_reply is a property of the message, not of the
 // negotiation: after a reconnect QEMU sets it although this process never saw REPLY_ACK acknowledged, and waits.
 void Session::dispatch(Message& message) {
   const RequestRule* rule = rule_of(message.header.request);
-  const Outcome outcome = handle(rule, message);
+  auto [refusal, replied] = handle(rule, message);
   message.fds.clear();  // what no handler took
-  if (outcome.kind == Outcome::REPLIED) {
+  if (replied) {
     flush_output();
     return;
   }
-  const bool refused = outcome.kind == Outcome::REFUSED;
-  std::string what;
-  if (refused) {
-    const std::string name = rule ? rule->name : text("request %u", message.header.request);
-    what = text("%s refused: %s", name.c_str(), outcome.text.c_str());
-    emit(EventKind::REFUSED, -1, 0, what);
+  if (refusal) {
+    if (rule != nullptr) refusal.request = rule->name;
+    report(refusal);
   }
   if (message.need_reply()) {
-    reply(message, refused ? 1 : 0);
+    reply(message, refusal ? 1 : 0);
     flush_output();
-  } else if (refused && rule != nullptr) {
-    // It believes that this was done, and nothing can tell it otherwise. An unknown request is merely ignored.
-    disconnect(what);
+  } else if (refusal && rule != nullptr) {
+    // The front end believes that this was done, and nothing can tell it otherwise. An unknown request is merely ignored.
+    disconnect(refusal);
   }
 }
 
 Session::Outcome Session::handle(const RequestRule* rule, Message& message) {
-  if (rule == nullptr) return refused("it is not supported");
+  if (rule == nullptr) return Refusal{.reason = Reason::UNKNOWN_REQUEST, .index = message.header.request};
   const uint32_t size = message.header.size;
   if (size < rule->size_min || size > rule->size_max) {
-    return refused(text("its payload has %u bytes, not %u", size, rule->size_min));
+    return Refusal{.reason = Reason::PAYLOAD_SIZE, .value = size, .min = rule->size_min, .max = rule->size_max};
   }
   const size_t fds = message.fds.size();
   if (fds < rule->fds_min || fds > rule->fds_max) {
-    return refused(text("it came with %zu file descriptors, not %u", fds, rule->fds_max));
+    return Refusal{.reason = Reason::DESCRIPTOR_COUNT, .value = fds, .min = rule->fds_min, .max = rule->fds_max};
   }
   return (this->*rule->handler)(message);
 }
 
 Session::Outcome Session::reply(const Message& message, const void* payload, uint32_t size, Fd fd) {
   connection_->reply(message.header.request, payload, size, std::move(fd));
-  return {Outcome::REPLIED, {}};
+  Outcome outcome;
+  outcome.replied = true;
+  return outcome;
 }
 
 bool Session::drain_kick(unsigned queue) {
@@ -89,7 +87,7 @@ bool Session::drain_kick(unsigned queue) {
   // End of file, or an error: it would be readable for ever. The ring goes on as one without a kick descriptor.
   host_.unwatch_kick(queue);
   vring.kick.reset();
-  emit(EventKind::REFUSED, -1, 0, text("the kick descriptor of queue %u can't be read: it is not an eventfd", queue));
+  report({.reason = Reason::KICK_NOT_READABLE, .index = queue});
   return false;
 }
 
@@ -108,20 +106,18 @@ void Session::check_memory() {
     return;
   }
   for (unsigned queue = 0; queue < QUEUES; queue++) {
-    if (running(queue)) {
-      fault(queue, text("a file behind guest memory was truncated while queue %u ran", queue));
-    }
+    if (running(queue)) fault(queue, {.reason = Reason::TRUNCATED_IN_USE, .index = queue});
   }
 }
 
 void Session::fault(unsigned queue) {
   // Truncated memory reads as zeros, which no ring survives: name the cause, not the effect.
   check_memory();
-  if (running(queue)) fault(queue, describe(vrings_[queue].queue.error(), queue));
+  if (running(queue)) fault(queue, {.reason = Reason::RING, .index = queue, .ring = vrings_[queue].queue.error()});
 }
 
 void Session::break_down(unsigned queue) {
-  if (running(queue)) fault(queue, text("queue %u was stopped on purpose", queue), true);
+  if (running(queue)) fault(queue, {.reason = Reason::STOPPED_ON_PURPOSE, .index = queue});
 }
 
 void Session::announce_event_buffers() {
@@ -138,26 +134,26 @@ Event Session::take_event() {
   return event;
 }
 
-std::string Session::try_start(unsigned queue) {
+Refusal Session::try_start(unsigned queue) {
   Vring& vring = vrings_[queue];
   // No memory yet is not an error: some front ends send it last.
   if (vring.queue.running() || !vring.complete() || memory_.empty()) return {};
-  if (memory_.broken() || inflight_.broken()) return "a file behind guest memory was truncated";
+  if (memory_.broken() || inflight_.broken()) return {.reason = Reason::TRUNCATED};
   RingPointers ring;
-  if (std::string reason = resolve(vring.address, vring.num, memory_, ring); !reason.empty()) return reason;
+  if (const Refusal refusal = resolve(vring.address, vring.num, memory_, ring)) return refusal;
   const InflightQueue inflight = inflight_.queue(queue);
   if (inflight && inflight.size() < vring.num) {
-    return text("queue %u has %u entries, but its inflight region only %u", queue, vring.num, inflight.size());
+    return {.reason = Reason::INFLIGHT_ENTRIES, .index = queue, .value = vring.num, .max = inflight.size()};
   }
   const RingError error = vring.queue.start(ring, vring.num, vring.base, features_, inflight);
-  return error ? describe(error, queue) : std::string();
+  return error ? Refusal{.reason = Reason::RING, .index = queue, .ring = error} : Refusal{};
 }
 
-Session::Outcome Session::start_or_refuse(unsigned queue) {
+Refusal Session::start(unsigned queue) {
   const bool was_running = running(queue);
-  if (std::string reason = try_start(queue); !reason.empty()) return refused(std::move(reason));
+  if (const Refusal refusal = try_start(queue)) return refusal;
   if (!was_running && running(queue)) announce_start(queue);
-  return done();
+  return {};
 }
 
 void Session::announce_start(unsigned queue) {
@@ -179,14 +175,14 @@ void Session::stop(unsigned queue) {
   emit(EventKind::QUEUE_STOPPED, static_cast<int>(queue));
 }
 
-void Session::fault(unsigned queue, std::string reason, bool deliberate) {
+void Session::fault(unsigned queue, const Refusal& why) {
   if (running(queue)) halt(queue);
   Vring& vring = vrings_[queue];
   vring.faulted = true;
   // The driver may kick on: nobody listens until the ring is set up again.
   host_.unwatch_kick(queue);
   signal_event(vring.err);
-  emit(EventKind::QUEUE_FAULT, static_cast<int>(queue), deliberate, std::move(reason));
+  emit(EventKind::QUEUE_FAULT, static_cast<int>(queue), why.reason == Reason::STOPPED_ON_PURPOSE, describe(why));
 }
 
 void Session::emit(EventKind kind, int queue, uint32_t value, std::string text) {

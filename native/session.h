@@ -13,6 +13,7 @@
 
 #include "inflight.h"
 #include "memory_map.h"
+#include "refusal.h"
 #include "socket.h"
 #include "vring.h"
 
@@ -72,7 +73,7 @@ class Session {
   // Takes a front end. Nothing is known of it: after a reconnect it negotiates nothing again.
   void connect(Fd fd);
   // Leaves it, if there is one, and says so; the session is as new.
-  void disconnect(const std::string& reason);
+  void disconnect(const Refusal& why);
   // The same for good, without a word. The owner calls this while the host still works.
   void close() { reset(); }
   // Handles one message. False when there is none to handle: the socket is drained, or the connection is gone.
@@ -101,23 +102,24 @@ class Session {
   // Says that there are event buffers, if there are.
   void announce_event_buffers();
 
-  // Tells JavaScript of something that went wrong outside the session, as REFUSED.
-  void note(std::string text) { emit(EventKind::REFUSED, -1, 0, std::move(text)); }
+  // Tells JavaScript that something was refused, here or outside the session.
+  void report(const Refusal& refusal) { emit(EventKind::REFUSED, -1, 0, describe(refusal)); }
   bool has_events() const { return !events_.empty(); }
   Event take_event();
 
  private:
-  // What a handler did. A text means refused.
+  // What a handler did: what was asked for, or that and the reply, or nothing.
   struct Outcome {
-    enum Kind : uint8_t { DONE, REPLIED, REFUSED } kind;
-    std::string text;
+    Outcome() = default;
+    Outcome(const Refusal& why) : refusal(why) {}
+
+    Refusal refusal;
+    bool replied = false;
   };
   using Handler = Outcome (Session::*)(Message&);
   struct RequestRule;
   static const RequestRule RULES[];
 
-  static Outcome done() { return {Outcome::DONE, {}}; }
-  static Outcome refused(std::string text) { return {Outcome::REFUSED, std::move(text)}; }
   Outcome reply(const Message& message, const void* payload, uint32_t size, Fd fd = Fd());
   Outcome reply(const Message& message, uint64_t value) { return reply(message, &value, sizeof value); }
   static const RequestRule* rule_of(uint32_t request);
@@ -150,25 +152,25 @@ class Session {
   Outcome set_status(Message&);
   Outcome get_status(Message&);
 
-  // Why there is no such ring; empty if there is.
-  std::string no_such_ring(uint64_t index) const;
-  // The same, and why its set-up can't be changed.
-  std::string not_settable(uint64_t index) const;
-  // The payload and descriptor of SET_VRING_KICK, CALL and ERR, or why they make no sense.
-  std::string take_ring_fd(Message& message, unsigned& queue, Fd& fd) const;
-  std::string bad_inflight(const VhostUserInflight& inflight) const;
+  // Refused unless there is such a ring.
+  static Refusal check_ring(uint32_t index);
+  // Refused unless there is such a ring and it does not run, so that its set-up can be changed.
+  Refusal check_settable(uint32_t index) const;
+  // The payload and descriptor of SET_VRING_KICK, CALL and ERR.
+  static Refusal take_ring_fd(Message& message, unsigned& queue, Fd& fd);
+  static Refusal check_inflight(const VhostUserInflight& inflight);
 
-  // Starts a ring that has everything it needs and does not run. Returns why it can't; empty if it runs or need not.
-  std::string try_start(unsigned queue);
-  // As a request's outcome.
-  Outcome start_or_refuse(unsigned queue);
+  // Starts a ring that has everything it needs and does not run. Not refused if it runs, or if something is still missing.
+  Refusal try_start(unsigned queue);
+  // The same, for a request: JavaScript is told that the ring has started.
+  Refusal start(unsigned queue);
   void announce_start(unsigned queue);
   // Stops a ring, keeping where it was.
   void halt(unsigned queue);
   // The same at the front end's wish, if it runs.
   void stop(unsigned queue);
-  // Stops a ring for good, until GET_VRING_BASE. `deliberate`: see break_down().
-  void fault(unsigned queue, std::string reason, bool deliberate = false);
+  // Stops a ring for good, until GET_VRING_BASE.
+  void fault(unsigned queue, const Refusal& why);
   void reset_rings();
   template <typename Change>
   void change_memory(Change change);

@@ -7,8 +7,6 @@
 
 #include <cstring>
 
-#include "text.h"
-
 namespace vhost_user_scmi {
 namespace {
 
@@ -116,7 +114,7 @@ Receive Connection::read_some(uint8_t* to, size_t wanted) {
   } while (got < 0 && errno == EINTR);
   if (got < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Receive::AGAIN;
-    return closed(text("reading from the socket failed: %s", strerror(errno)));
+    return closed({.reason = Reason::READ_FAILED, .value = static_cast<uint64_t>(errno)});
   }
   for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
     if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;
@@ -128,11 +126,10 @@ Receive Connection::read_some(uint8_t* to, size_t wanted) {
     }
   }
   if ((header.msg_flags & MSG_CTRUNC) || message_.fds.size() > MESSAGE_FDS_MAX) {
-    return closed(text("file descriptors of a message were lost: more than %zu came, or this process has too many open",
-                       MESSAGE_FDS_MAX));
+    return closed({.reason = Reason::DESCRIPTORS_LOST, .max = MESSAGE_FDS_MAX});
   }
   if (got == 0) {
-    return closed(text("the front end closed the connection%s", received_ == 0 ? "" : " within a message"));
+    return closed({.reason = received_ == 0 ? Reason::CLOSED_BY_PEER : Reason::CLOSED_WITHIN_MESSAGE});
   }
   received_ += static_cast<size_t>(got);
   return Receive::MESSAGE;
@@ -141,25 +138,26 @@ Receive Connection::read_some(uint8_t* to, size_t wanted) {
 bool Connection::well_framed() {
   const VhostUserHeader& header = message_.header;
   constexpr uint32_t KNOWN = VHOST_USER_VERSION_MASK | VHOST_USER_NEED_REPLY_MASK;
-  if ((header.flags & VHOST_USER_VERSION_MASK) != VHOST_USER_VERSION) {
-    closed(text("request %u has version %u, not 1", header.request, header.flags & VHOST_USER_VERSION_MASK));
+  const uint32_t version = header.flags & VHOST_USER_VERSION_MASK;
+  if (version != VHOST_USER_VERSION) {
+    closed({.reason = Reason::WRONG_VERSION, .index = header.request, .value = version, .max = VHOST_USER_VERSION});
   } else if (header.flags & ~KNOWN) {
-    closed(text("request %u has flags 0x%x, which no request has", header.request, header.flags));
+    closed({.reason = Reason::UNKNOWN_FLAGS, .index = header.request, .value = header.flags});
   } else if (header.size > PAYLOAD_MAX) {
-    closed(text("request %u announces %u bytes, more than %u", header.request, header.size, PAYLOAD_MAX));
+    closed({.reason = Reason::TOO_LONG, .index = header.request, .value = header.size, .max = PAYLOAD_MAX});
   }
-  return reason_.empty();
+  return !refusal_;
 }
 
-Receive Connection::closed(std::string reason) {
-  reason_ = std::move(reason);
+Receive Connection::closed(const Refusal& why) {
+  refusal_ = why;
   message_.fds.clear();
   return Receive::CLOSED;
 }
 
 bool Connection::reply(uint32_t request, const void* payload, uint32_t size, Fd fd) {
   if (output_.size() == OUTPUT_MAX) {
-    closed("the front end does not read its replies");
+    closed({.reason = Reason::REPLIES_UNREAD});
     return false;
   }
   const VhostUserHeader header = {request, VHOST_USER_VERSION | VHOST_USER_REPLY_MASK, size};
@@ -172,7 +170,7 @@ bool Connection::reply(uint32_t request, const void* payload, uint32_t size, Fd 
 }
 
 bool Connection::flush() {
-  if (!reason_.empty()) return false;
+  if (refusal_) return false;
   while (!output_.empty()) {
     Output& output = output_.front();
     iovec vector = {output.bytes.data() + output.sent, output.bytes.size() - output.sent};
@@ -194,7 +192,7 @@ bool Connection::flush() {
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
-      closed(text("writing to the socket failed: %s", strerror(errno)));
+      closed({.reason = Reason::WRITE_FAILED, .value = static_cast<uint64_t>(errno)});
       return false;
     }
     output.fd.reset();  // sent with the first byte

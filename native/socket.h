@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fd.h"
+#include "refusal.h"
 #include "vhost_user.h"
 
 namespace vhost_user_scmi {
@@ -48,17 +49,17 @@ class Connection {
   explicit Connection(Fd fd) : fd_(std::move(fd)) {}
   int fd() const { return fd_.get(); }
 
-  // MESSAGE: message() is whole, until the next call. CLOSED: the stream ended or framing broke, reason() says how.
+  // MESSAGE: message() is whole, until the next call. CLOSED: the stream ended or framing broke, refusal() says how.
   Receive receive();
   Message& message() { return message_; }
 
-  // False if the connection is of no use any more: reason() says why. A descriptor goes with the first byte.
+  // False if the connection is of no use any more: refusal() says why. A descriptor goes with the first byte.
   bool reply(uint32_t request, const void* payload, uint32_t size, Fd fd = Fd());
   // Sends what waits. Same result.
   bool flush();
   bool wants_write() const { return !output_.empty(); }
 
-  const std::string& reason() const { return reason_; }
+  const Refusal& refusal() const { return refusal_; }
 
  private:
   struct Output {
@@ -69,7 +70,7 @@ class Connection {
 
   Receive read_some(uint8_t* to, size_t wanted);
   bool well_framed();
-  Receive closed(std::string reason);
+  Receive closed(const Refusal& why);
 
   Fd fd_;
   Message message_;
@@ -77,7 +78,7 @@ class Connection {
   size_t received_ = 0;
   bool whole_ = false;
   std::deque<Output> output_;
-  std::string reason_;
+  Refusal refusal_;
 };
 
 }  // namespace vhost_user_scmi

@@ -2,10 +2,6 @@
 
 #include <errno.h>
 
-#include <cinttypes>
-
-#include "text.h"
-
 namespace vhost_user_scmi {
 namespace {
 
@@ -16,23 +12,21 @@ struct Part {
   uint64_t align;
 };
 
-std::string locate(const Part& part, unsigned index, const MemoryMap& memory, uint8_t*& host) {
+Refusal locate(const Part& part, uint32_t queue, const MemoryMap& memory, uint8_t*& host) {
   host = memory.from_user(part.address, part.bytes);
+  Refusal refusal = {.index = queue, .value = part.address, .count = part.bytes, .min = part.align, .part = part.name};
   if (host == nullptr) {
-    return text("the %s of queue %u, %" PRIu64 " bytes at 0x%" PRIx64 ", is not in guest memory", part.name, index,
-                part.bytes, part.address);
+    refusal.reason = Reason::PART_NOT_MEMORY;
+  } else if (part.address % part.align != 0 || reinterpret_cast<uintptr_t>(host) % part.align != 0) {
+    // Both: the driver must align the address, and our atomics need an aligned pointer.
+    refusal.reason = Reason::PART_MISALIGNED;
   }
-  // Both: the address is what the driver was told to align, the pointer is what our atomics need aligned.
-  if (part.address % part.align != 0 || reinterpret_cast<uintptr_t>(host) % part.align != 0) {
-    return text("the %s of queue %u at 0x%" PRIx64 " is not aligned to %" PRIu64 " bytes", part.name, index,
-                part.address, part.align);
-  }
-  return {};
+  return refusal;
 }
 
 }  // namespace
 
-std::string resolve(const VhostUserVringAddr& address, uint32_t num, const MemoryMap& memory, RingPointers& ring) {
+Refusal resolve(const VhostUserVringAddr& address, uint32_t num, const MemoryMap& memory, RingPointers& ring) {
   uint8_t* desc;
   uint8_t* avail;
   uint8_t* used;
@@ -45,7 +39,7 @@ std::string resolve(const VhostUserVringAddr& address, uint32_t num, const Memor
       {{"used ring", address.used, virtq_used_bytes(num), VIRTQ_USED_ALIGN}, used},
   };
   for (const auto& [part, host] : parts) {
-    if (std::string reason = locate(part, address.index, memory, host); !reason.empty()) return reason;
+    if (const Refusal refusal = locate(part, address.index, memory, host)) return refusal;
   }
   ring = {
       .desc = reinterpret_cast<VirtqDesc*>(desc),

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "fd.h"
+#include "refusal.h"
 #include "vhost_user.h"
 #include "virtqueue.h"
 
@@ -32,9 +32,8 @@ struct Vring {
   bool complete() const { return num != 0 && has_address && has_base && started && enabled && !faulted; }
 };
 
-// Finds the parts of a ring of `num` entries in memory. Returns why it can't, as a sentence about queue `index`; empty
-// if all three lie whole in one region each, aligned.
-std::string resolve(const VhostUserVringAddr& address, uint32_t num, const MemoryMap& memory, RingPointers& ring);
+// Finds the parts of a ring of `num` entries in memory. Refused unless each of the three lies whole in one region, aligned.
+Refusal resolve(const VhostUserVringAddr& address, uint32_t num, const MemoryMap& memory, RingPointers& ring);
 
 // Adds 1 to an eventfd. Never blocks: the descriptor is non-blocking, and a full counter has been seen by nobody yet.
 void signal_event(const Fd& fd);

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
 import '../src/cli/no-inspector.js'
+import '../src/cli/gone-terminal.js'
 import { resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'
@@ -19,6 +20,7 @@ const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
 
 interface BuildArguments {
+  explain: boolean
   source: string
   patch: string[]
   variant: string
@@ -136,6 +138,7 @@ kernel
   .addOption(repeatable('--config <fragment>', 'merge a fragment of a configuration, the last one wins', 'none'))
   .option('-j, --jobs <n>', 'compile this many files at once; default: one per core', count)
   .option('--update', 'ask Debian for a newer version of the source package', false)
+  .option('--explain', 'say what goes into the kernel, and why it is built or not; builds nothing', false)
   .option('--json', 'print path, configuration and lost options as JSON', false)
   .addHelpText(
     'after',
@@ -148,9 +151,15 @@ Examples:
   scmi-lab boot --kernel "$(scmi-lab kernel build --source ~/src/linux)"`,
   )
   .action(async (options: BuildArguments) => {
-    const { buildKernel } = await import('./kernel/build.js')
-    const { source, patch, variant, config, jobs, update } = options
+    const { buildKernel, explainKernel } = await import('./kernel/build.js')
+    const { source, patch, variant, config, jobs, update, explain: explains } = options
     const request = { source, patches: patch, variant, fragments: config, update, ...(jobs ? { jobs } : {}) }
+    if (explains) {
+      const explanation = await explainKernel(request, { signal })
+      const { explanationText } = await import('./kernel/inputs.js')
+      console.log(options.json ? JSON.stringify(explanation) : explanationText(explanation))
+      return
+    }
     const built = await buildKernel(request, { signal })
     console.log(options.json ? JSON.stringify(built) : built.image)
   })

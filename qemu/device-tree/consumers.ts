@@ -52,11 +52,16 @@ export const regulatorConsumers = (view: TreeView): string =>
     seen(view, voltages).map(({ name }, id) => consumer('regulator', id, name, `lab-supply = <&scmi_voltage_${id}>;`)),
   )
 
+/** A number as dtc takes it in a cell: a negative one only as an expression. */
+const cell = (value: number): string => (value < 0 ? `(${value})` : String(value))
+
 /** Linux makes a regulator of each voltage domain that has a node, and changes a voltage only within given limits. */
 export function regulators(view: TreeView): string {
   const nodes = seen(view, voltages).map(({ name, range, permissions, mode }, id) => {
     const canSet = permissions.level && range.min !== range.max
-    const limits = canSet ? `regulator-min-microvolt = <${range.min}>; regulator-max-microvolt = <${range.max}>;` : ''
+    const limits = canSet
+      ? `regulator-min-microvolt = <${cell(range.min)}>; regulator-max-microvolt = <${cell(range.max)}>;`
+      : ''
     // What runs without anybody having asked for it, Linux would switch off, which it may not here.
     const always = !permissions.mode && mode !== 0 ? 'regulator-always-on;' : ''
     const body = `reg = <${id}>; regulator-name = ${quoted(name)}; ${limits} ${always}`

@@ -15,22 +15,25 @@ import {
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
-import { CONSUMER_MODULE, consumerSource, copyConsumerSource } from '../guest/consumers.js'
-import { compilerVersion } from '../guest/image.js'
+import { CONSUMER_MODULE, copyConsumerSource } from '../guest/consumers.js'
 import { MODULES_FOLDER } from '../guest/modules.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
-import { hash, writeWhole } from '../support/files.js'
+import { writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { crossPrefix, requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, toolsFor } from '../support/tools.js'
 import { type Fragment, type LostOption, lostOptions, PLAIN, parseConfig, readFragments } from './config.js'
+import { buildEnvironment } from './environment.js'
+import { type Explanation, explain, inputsOf, type KernelInputs } from './inputs.js'
 import { type Patch, readPatch } from './patches.js'
 import { findSource, type KernelSource, type PreparedTree } from './source.js'
 
 export interface KernelRequest {
   /** A version Debian has, or the path of a source tree. */
   source: string
+  /** The option that named the source, for errors; default: --source. */
+  option?: string
   patches?: string[]
   /** Kind of kernel: plain (default), or the name of a fragment in kernel/variants. */
   variant?: string
@@ -58,8 +61,6 @@ export interface Kernel {
   hasConsumers: boolean
 }
 
-/** Raised when the way a kernel is built changes, so that older ones are not taken for it. */
-const recipe = '2'
 /** Steps of a full build, for the first one's percentage; later ones know their own. */
 const usualSteps = 1640
 const image = 'arch/arm64/boot/Image'
@@ -67,15 +68,8 @@ const image = 'arch/arm64/boot/Image'
 export async function buildKernel(request: KernelRequest, options: BuildOptions = {}): Promise<Kernel> {
   const progress = options.progress ?? startProgress(`kernel ${request.source}`)
   try {
-    const patches = (request.patches ?? []).map(readPatch)
-    const variant = request.variant ?? PLAIN
-    const fragments = readFragments(variant, request.fragments ?? [])
-    requireTools('compiler')
-    const work = { signal: options.signal, progress }
-    const source = await findSource(request.source, { ...work, update: request.update ?? false })
-    const textOf = ({ text }: { text: string }): string => text
-    const parts = [...patches.map(textOf), '--', ...fragments.map(textOf), '--', ...consumerSource()]
-    const home = cachePath('kernels', hash(recipe, source.id, compilerVersion(), ...parts))
+    const { source, patches, variant, fragments, work, made } = await prepare(request, options, progress)
+    const home = cachePath('kernels', made.key)
     const cached = readKernel(home)
     if (cached) return tell(cached, progress)
     requireTools(...toolsFor.kernel)
@@ -85,13 +79,36 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
       if (finished) return tell(finished, progress)
       const objects = variant === PLAIN ? 'objects' : `objects-${variant}`
       const jobs = request.jobs ?? availableParallelism()
-      const job = { ...work, source, patches, variant, fragments, objects, home, lock, jobs }
+      const job = { ...work, source, patches, variant, fragments, made, objects, home, lock, jobs }
       return tell(await build(job), progress)
     })
   } catch (error) {
     progress.stop()
     throw error
   }
+}
+
+/** Says why `buildKernel` would build, or would not; builds nothing. */
+export async function explainKernel(request: KernelRequest, options: BuildOptions = {}): Promise<Explanation> {
+  const progress = options.progress ?? startProgress(`kernel ${request.source}`)
+  try {
+    const { source, made } = await prepare(request, options, progress)
+    return explain(source.label, made)
+  } finally {
+    progress.stop()
+  }
+}
+
+/** Reads all that goes into the kernel. */
+async function prepare(request: KernelRequest, { signal }: BuildOptions, progress: Progress) {
+  const patches = (request.patches ?? []).map(readPatch)
+  const variant = request.variant ?? PLAIN
+  const fragments = readFragments(variant, request.fragments ?? [])
+  requireTools('compiler')
+  const work = { signal, progress }
+  const { option, update = false } = request
+  const source = await findSource(request.source, { ...work, update, ...(option ? { option } : {}) })
+  return { source, patches, variant, fragments, work, made: inputsOf(source, patches, fragments) }
 }
 
 interface BuildJob {
@@ -101,6 +118,7 @@ interface BuildJob {
   patches: Patch[]
   variant: string
   fragments: Fragment[]
+  made: KernelInputs
   /** Name of the objects' folder. */
   objects: string
   /** Folder of the result. */
@@ -160,8 +178,7 @@ async function build(job: BuildJob): Promise<Kernel> {
     const seconds = Math.round((Date.now() - began) / 1000)
     const record = {
       source: job.source.label,
-      id: job.source.id,
-      compiler: compilerVersion(),
+      inputs: job.made.inputs,
       patches: job.patches.map(patch => patch.path),
       fragments: job.fragments.map(fragment => fragment.path),
       seconds,
@@ -211,7 +228,7 @@ async function configure(job: BuildJob, { tree, objects }: PreparedTree, log: st
   })
   await run('sh', [merge, '-m', '-O', objects, config, ...files], {
     cwd: tree,
-    env: environment(),
+    env: buildEnvironment(),
     log,
     signal: job.signal,
   })
@@ -297,7 +314,7 @@ async function make(
   let wasKilled = false
   try {
     await run('make', args, {
-      env: environment(),
+      env: buildEnvironment(),
       hold: [job.lock],
       log,
       signal: job.signal,
@@ -320,21 +337,4 @@ function compilerWords(log: string): string {
   const first = lines.findIndex(line => /\berror\b:|undefined reference|\*\*\* /i.test(line))
   const start = first < 0 ? lines.length - contextLines : first - 3
   return lines.slice(Math.max(0, start), Math.max(0, start) + contextLines).join('\n')
-}
-
-/** A build that depends on nothing but its inputs: fixed names and times, nothing of an outer make. */
-function environment(): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(KBUILD_|KCONFIG_|MAKE|MFLAGS|O$|GREP_)/.test(name),
-  )
-  return {
-    ...Object.fromEntries(inherited),
-    ARCH: 'arm64',
-    CROSS_COMPILE: crossPrefix,
-    LC_ALL: 'C.UTF-8',
-    KBUILD_BUILD_USER: 'scmi-lab',
-    KBUILD_BUILD_HOST: 'scmi-lab',
-    KBUILD_BUILD_VERSION: '1',
-    KBUILD_BUILD_TIMESTAMP: 'Thu Jan 1 00:00:00 UTC 1970',
-  }
 }

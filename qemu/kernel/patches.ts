@@ -1,10 +1,13 @@
 /** Patches as people have them: plain diffs, or mails of a list with headers and a footer around the diff. */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { PackageOptions } from '../setup/packages.js'
+import { gunzipSync } from 'node:zlib'
+import type { PackageOptions } from '../setup/mirror.js'
 import { LabError, WorkError } from '../support/errors.js'
+import { isGzip } from '../support/files.js'
 import { run } from '../support/process.js'
 import { requireTools, toolsFor } from '../support/tools.js'
+import { DIFF, isMail, patchesIn } from './mail.js'
 
 export interface Patch {
   path: string
@@ -28,27 +31,37 @@ export function readPatch(path: string): Patch {
   return { path, text: decodePatch(bytes, path) }
 }
 
-/** Forms of a saved mail that hold a diff nobody can apply, and what to do about each. */
-const unusable: [pattern: RegExp, advice: string][] = [
-  [/^Content-Transfer-Encoding:\s*base64/im, 'its text is base64; save the mail as plain text, or use b4'],
-  [/^\s*<(!doctype|html)\b/i, 'it is a web page; save the mail as text'],
-]
+/** Texts of patches unpacked at most: a series is far smaller. */
+const MAX_BYTES = 64 << 20
 
-/** Undoes what mail does to a text: carriage returns and quoted-printable. Refuses what holds no diff. */
-export function decodePatch(bytes: Buffer, name: string): string {
+/** The diffs of a file: plain ones, or those of mails (mail.ts), also compressed. Refuses a file without any. */
+export function decodePatch(given: Buffer, name: string): string {
+  const bytes = isGzip(given) ? unpacked(given, name) : given
   const text = bytes.toString('latin1').replaceAll('\r\n', '\n')
-  const found = unusable.find(([pattern]) => pattern.test(text))
-  if (found) throw new LabError(`--patch ${name}: ${found[1]}`)
-  const isQuoted = /^Content-Transfer-Encoding:\s*quoted-printable/im.test(text)
-  const plain = isQuoted ? unquote(text) : text
-  if (!/^(---|\+\+\+|diff --git) /m.test(plain)) throw new LabError(`--patch ${name}: there is no diff in it`)
-  return plain
+  if (/^\s*<(!doctype|html)\b/i.test(text))
+    throw new LabError(`--patch ${name}: it is a web page; save the mail as text`)
+  const diffs = isMail(text) ? patchesOf(bytes, name).join('\n') : text
+  if (!DIFF.test(diffs)) throw new LabError(`--patch ${name}: there is no diff in it`)
+  return diffs
 }
 
-const unquote = (text: string): string =>
-  text
-    .replaceAll(/=[ \t]*\n/g, '')
-    .replaceAll(/=([0-9A-F]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
+function patchesOf(mails: Buffer, name: string): string[] {
+  requireTools(...toolsFor.mails)
+  try {
+    return patchesIn(mails)
+  } catch (error) {
+    const words = String((error as { stderr?: string }).stderr ?? (error as Error).message).trim()
+    throw new LabError(`--patch ${name}: git can't read the mails: ${words.split('\n')[0]}`)
+  }
+}
+
+function unpacked(bytes: Buffer, name: string): Buffer {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MAX_BYTES })
+  } catch (error) {
+    throw new LabError(`--patch ${name}: it can't be unpacked: ${(error as Error).message}`)
+  }
+}
 
 /** Applies patches in their order; the first that does not apply ends it, with what patch(1) said. */
 export async function applyPatches(tree: string, patches: Patch[], options: PackageOptions): Promise<void> {

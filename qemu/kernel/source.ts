@@ -2,9 +2,20 @@
  * Where a kernel's source comes from: a Debian source package, or a tree of the user's. Either way the build gets a
  * tree with the patches applied and a folder for its objects, and the origin stays as it was.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { downloadPackage, findPackage, type PackageOptions, unpackPackage } from '../setup/packages.js'
+import type { PackageOptions } from '../setup/mirror.js'
+import { downloadPackage, findPackage, unpackPackage } from '../setup/packages.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { cachePath } from '../support/paths.js'
@@ -41,6 +52,8 @@ export interface KernelSource {
 }
 
 export interface SourceOptions extends PackageOptions {
+  /** The option that named the source, for errors; default: --source. */
+  option?: string
   /** Ask Debian for a newer version of the package. */
   update?: boolean
 }
@@ -53,7 +66,9 @@ export function findSource(name: string, options: SourceOptions): Promise<Kernel
   if (existsSync(join(path, 'arch', 'arm64')) && existsSync(join(path, 'Kconfig'))) return treeSource(path, options)
   const known = Object.keys(debianKernels).join(', ')
   const why = existsSync(path) ? 'is no kernel source tree (no arch/arm64, or no Kconfig)' : 'is no such folder'
-  throw new LabError(`--source ${name}: ${why}; give ${known} or the path of a kernel source tree`)
+  throw new LabError(
+    `${options.option ?? '--source'} ${name}: ${why}; give ${known} or the path of a kernel source tree`,
+  )
 }
 
 async function debianSource(name: string, packageName: string, options: SourceOptions): Promise<KernelSource> {
@@ -153,12 +168,15 @@ async function treeId(path: string, options: PackageOptions): Promise<string> {
   const git = (...args: string[]) => run('git', ['-C', path, '--no-optional-locks', ...args], { signal })
   const [commit, status] = await Promise.all([
     git('rev-parse', 'HEAD'),
-    git('status', '--porcelain', '-z', '--no-renames'),
+    // Whatever the user's git leaves out: files in new folders are named one by one, and their contents count.
+    git('status', '--porcelain', '-z', '--no-renames', '--untracked-files=all', '--ignore-submodules=none'),
   ])
   const changed = status.split('\0').filter(Boolean)
   const contents = changed.map(entry => {
     const file = join(path, entry.slice(3).replace(/\n$/, ''))
-    return existsSync(file) && statSync(file).isFile() ? hash(readFileSync(file)) : 'no file'
+    const found = lstatSync(file, { throwIfNoEntry: false })
+    if (found?.isSymbolicLink()) return `link ${readlinkSync(file)}`
+    return found?.isFile() ? hash(String(found.mode), readFileSync(file)) : 'no file'
   })
   if (!/^[0-9a-f]{40,}\n$/.test(commit)) throw new WorkError(`git names no commit in ${path}`)
   return `commit ${commit.trim()} ${hash(status, ...contents)}`

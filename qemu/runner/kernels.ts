@@ -8,6 +8,7 @@ import { PLAIN, parseConfig } from '../kernel/config.js'
 import { readPatch, subjectOf } from '../kernel/patches.js'
 import { debianKernels } from '../kernel/source.js'
 import { LabError } from '../support/errors.js'
+import { isGzip } from '../support/files.js'
 import type { KernelNeeds } from './scenario.js'
 
 /** A kernel under test. */
@@ -51,8 +52,10 @@ async function findKernel(name: string, variant: string, patches: string[], sign
   if (isImage && patches.length > 0) throw new LabError(`--patch goes with a source; --kernel ${name} is built already`)
   if (isImage && variant !== PLAIN)
     throw new LabError(`--variant goes with a source; --kernel ${name} is built already`)
-  const image = isImage ? resolve(name) : (await buildKernel({ source: name, patches, variant }, { signal })).image
-  const bytes = readFileSync(image)
+  const image = isImage
+    ? resolve(name)
+    : (await buildKernel({ source: name, option: '--kernel', patches, variant }, { signal })).image
+  const bytes = unpackedImage(readFileSync(image), image)
   const release = releaseOf(bytes, image)
   const isVersion = debianKernels[name] !== undefined
   const source = isVersion ? name : resolve(name)
@@ -74,10 +77,23 @@ async function findKernel(name: string, variant: string, patches: string[], sign
   }
 }
 
+/** Bytes of an Image at most: one with debugging has some 100 MB. */
+const IMAGE_MAX = 1 << 30
+
+/** An Image as it runs; Image.gz is the same, compressed. */
+function unpackedImage(bytes: Buffer, path: string): Buffer {
+  if (!isGzip(bytes)) return bytes
+  try {
+    return gunzipSync(bytes, { maxOutputLength: IMAGE_MAX })
+  } catch (error) {
+    throw new LabError(`${path} can't be unpacked: ${(error as Error).message}`)
+  }
+}
+
 /** Every Image has its banner in plain text. */
 function releaseOf(bytes: Buffer, path: string): string {
   const match = /Linux version (\d+\.\d+\S*) /.exec(bytes.toString('latin1'))
-  if (!match) throw new LabError(`${path} is no uncompressed kernel Image: it does not say "Linux version"`)
+  if (!match) throw new LabError(`${path} is no kernel Image, nor Image.gz: it does not say "Linux version"`)
   return match[1]!
 }
 

@@ -20,3 +20,6 @@ export function writeWhole(path: string, content: Buffer | string): void {
     throw error
   }
 }
+
+/** Whether a file's content is compressed by gzip. */
+export const isGzip = (bytes: Buffer): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b

@@ -7,24 +7,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { LabError } from './errors.js'
 import { guestTools } from './host.js'
-
-export interface Tool {
-  package: string
-  /** What it is for, to end the sentence "… is needed to". */
-  purpose: string
-  /** A program in PATH … */
-  command?: string
-  /** … or a file, … */
-  file?: string
-  /** … or, where that is elsewhere, a command that succeeds if it is there. */
-  probe?: string[]
-  /** Whether it is wanted only where apt is, or only where it is not. */
-  apt?: boolean
-  /** Whether only the project's own tests want it. */
-  forTests?: true
-  /** Programs older than this do not do. */
-  atLeast?: [major: number, minor: number]
-}
+import type { Tool } from './tool.js'
 
 const guest = guestTools(process.arch, name => findProgram(name) !== undefined)
 export const crossPrefix = guest.prefix
@@ -46,6 +29,7 @@ export const tools = {
   openssl: { file: '/usr/include/openssl/opensslv.h', package: 'libssl-dev', purpose: 'build a kernel' },
   perl: { command: 'perl', package: 'perl', purpose: 'build a kernel' },
   python: { command: 'python3', package: 'python3', purpose: 'build a kernel' },
+  git: { command: 'git', package: 'git', purpose: 'read mails with patches' },
   patch: { command: 'patch', package: 'patch', purpose: 'apply patches' },
   xz: { command: 'xz', package: 'xz-utils', purpose: 'unpack kernel sources' },
   tar: { command: 'tar', package: 'tar', purpose: 'unpack kernel sources' },
@@ -103,6 +87,7 @@ export const toolsFor = {
     ...(['perl', 'python', 'cpio', 'kmod'] as const),
   ],
   patches: ['patch'],
+  mails: ['git'],
   fuzzing: ['clang', 'fuzzer'],
 } satisfies Record<string, ToolName[]>
 

@@ -16,7 +16,6 @@ import {
   ENTRY_WORDS,
   ENTRY_WRITTEN,
   INDEX_MASK,
-  MESSAGE_MAX,
   SCRATCH_WINDOW,
 } from './native.js'
 
@@ -71,8 +70,7 @@ export class Commands implements Answering {
         reply.view = windows[replyWindow]!
       }
       const length = batch[entry + ENTRY_REQUEST_LENGTH]!
-      // A larger buffer would buy a longer list, and more time than others can be made to wait.
-      const capacity = Math.min(batch[entry + ENTRY_REPLY_CAPACITY]!, MESSAGE_MAX)
+      const capacity = batch[entry + ENTRY_REPLY_CAPACITY]!
       request.open(batch[entry + ENTRY_REQUEST_OFFSET]!, length)
       reply.open(batch[entry + ENTRY_REPLY_OFFSET]!, capacity)
       try {

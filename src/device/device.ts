@@ -78,11 +78,6 @@ export class Device extends DriverLife {
     this.chain.outer.answer(BATCH_HEADER, BATCH_HEADER + count * ENTRY_WORDS)
   }
 
-  /** Header of the command that was carried out last. */
-  get header(): number {
-    return this.#commands.header
-  }
-
   /** Memory that entries of the batch lie in, by number. */
   get windows(): readonly DataView[] {
     return this.#commands.windows

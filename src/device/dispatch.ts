@@ -63,6 +63,7 @@ function execute(
   else if (room < command.replyMin) status = COMMS_ERROR
   else if (command.needsEvents && !agent.events.available) status = NOT_SUPPORTED
   else {
+    if (command.changes) agent.changed = true
     status = command.handler(protocol.state, request, reply, protocol)
     if (reply.overflow && status === SUCCESS) status = COMMS_ERROR
   }

@@ -11,6 +11,7 @@
  */
 import { loadAddon } from '../support/addon.js'
 import { HEADER_COUNT } from './batch.js'
+import { checkOptions } from './native-options.js'
 
 /** Queue numbers of a virtio SCMI device (virtio 1.3 §5.17.2). */
 export const CMDQ = 0
@@ -133,10 +134,21 @@ interface AddonDevice extends NativeDevice {
   readonly nextBatch: () => void
 }
 
+/** Checked by checkOptions; undefined stands for the default. */
+interface AddonOptions {
+  events: boolean | undefined
+  withoutFeatures: readonly number[] | undefined
+  memSlots: boolean | undefined
+  /** 'auto' is the default. */
+  pollUs: number | undefined
+  onBatches: () => void
+  onEvent: NativeOptions['onEvent']
+}
+
 interface Addon {
   /** The compiler that built it, as "gcc 12.2.0". */
   compiler: string
-  Device: new (options: Omit<NativeOptions, 'onBatch'> & { onBatches: () => void }) => AddonDevice
+  Device: new (options: AddonOptions) => AddonDevice
   /** flock(2), exclusive, without waiting. */
   lockFile(fd: number): boolean
   stallWatch: {
@@ -159,9 +171,15 @@ export function stallWatch(): Addon['stallWatch'] {
   return addon().stallWatch
 }
 
-/** Creates a device that nobody can reach yet: call `listen`, `adopt` or `dial` next. */
-export function createDevice({ onBatch, ...options }: NativeOptions): NativeDevice {
-  const device = new (addon().Device)({ ...options, onBatches })
+/**
+ * Creates a device that nobody can reach yet: call `listen`, `adopt` or `dial` next. Throws a TypeError that names the option
+ * if one is wrong.
+ */
+export function createDevice(options: NativeOptions): NativeDevice {
+  checkOptions(options)
+  const { onBatch, onEvent, events, withoutFeatures, memSlots } = options
+  const pollUs = options.pollUs === 'auto' ? undefined : options.pollUs
+  const device = new (addon().Device)({ events, withoutFeatures, memSlots, pollUs, onBatches, onEvent })
   const { batch, nextBatch } = device
   // Hot code. The loop is here because a call into JavaScript takes ten times as long as one out of it.
   function onBatches(): void {

@@ -17,61 +17,63 @@ import {
   ENTRY_REQUEST_WINDOW,
   ENTRY_WORDS,
   ENTRY_WRITTEN,
+  HEADER_COUNT,
   HEADER_POSITION,
   MESSAGE_MAX,
+  SCRATCH_WINDOW,
 } from '../device/native.js'
 import { readSaved, type Saved } from '../platform/core/kept.js'
-import { messageIdOf, protocolIdOf } from '../wire/header.js'
+import { Answered, type Exchange, type Place } from './answered.js'
+import type { Line } from './line.js'
 
 /** Positions in the used ring have 16 bits. */
 const POSITION_MASK = 0xffff
 /** Positions after which a batch can't come again: it is forgotten before they are used a second time. */
 const OLD = 0x4000
 
-/** A batch: where in the used ring its first reply went, then requests and replies, in base64. */
-export interface Answered {
-  at: number
-  messages: [request: string, reply: string][]
-}
-
-const bytes = z.base64()
-const savedAnswered = z
-  .strictObject({
-    at: z.int().min(0).max(POSITION_MASK),
-    messages: z.array(z.tuple([bytes, bytes])).max(BATCH_MAX),
-  })
-  .nullable()
+const savedAnswered = z.strictObject({ at: z.int().min(0).max(POSITION_MASK), messages: z.base64() }).nullable()
 
 export class DeviceKeeper {
   readonly #device: Device
   readonly #commit: () => void
-  #answered: Answered | undefined
-  /** Whether `#answered` differs from what the file says. */
+  /** The last batch that changed something, and the one that is being answered: they take turns. */
+  #answered = new Answered()
+  #answering = new Answered()
+  /** Whether there is such a last batch, and it is not too old to matter. */
+  #hasAnswered = false
+  /** Whether the file says otherwise. */
   #isNews = false
   /** Whether the batch that is being answered has changed something. */
   #changed = false
-  /** Whether the front end may still send messages that an earlier process answered. */
-  #resuming = false
+  /** What the front end may still send although an earlier process carried it out, by places in `#answered`. */
+  #resuming: Map<number, Exchange> | undefined
+  /** Where requests and replies are; used again. */
+  readonly #request: Place
+  readonly #reply: Place
 
   /** `commit` writes what has changed. */
   constructor(device: Device, commit: () => void) {
     this.#device = device
     this.#commit = commit
+    const view = device.window(SCRATCH_WINDOW)
+    this.#request = { view, offset: 0, length: 0 }
+    this.#reply = { view, offset: 0, length: 0 }
     device.events.keep = commit
   }
 
   /** From now on, what messages change is kept. */
   start(): void {
-    const { chain } = this.#device
+    const { chain, agent } = this.#device
+    agent.changed = false
     chain.set('kept', inner => ({ answer: (first, end) => this.#answer(inner, first, end) }))
     chain.set('committed', inner => ({
       answer: (first, end) => {
         inner.answer(first, end)
-        this.#batchDone(end)
+        this.#batchDone()
       },
     }))
     // Another driver: nothing of what the last one sent comes again.
-    this.#device.on('driverGone', () => this.#replace(undefined))
+    this.#device.on('driverGone', () => this.#forget())
   }
 
   get name(): string {
@@ -82,92 +84,118 @@ export class DeviceKeeper {
     return this.#isNews
   }
 
-  /** For the file. */
-  takeAnswered(): Answered | null {
+  /** Adds to a record of the file what it says of this agent's last batch. */
+  writeAnswered(line: Line): void {
+    const name = JSON.stringify(this.name)
     this.#isNews = false
-    return this.#answered ?? null
+    if (!this.#hasAnswered) line.json(`${name}:null`)
+    else line.json(`${name}:{"at":${this.#answered.at},"messages":"`).base64(this.#answered.bytes).json('"}')
   }
 
   /** Takes over what the file says. Throws an error if it is of no use. */
-  restore(answered: Saved): void {
-    this.#answered = readSaved(savedAnswered, answered) ?? undefined
-    this.#resuming = this.#answered !== undefined
+  restore(saved: Saved): void {
+    const answered = readSaved(savedAnswered, saved)
+    if (!answered) return
+    this.#hasAnswered = true
+    this.#resuming = this.#answered.restore(answered.at, Buffer.from(answered.messages, 'base64'))
   }
 
   #answer(inner: Answering, first: number, end: number): void {
-    for (let entry = first; entry < end; entry += ENTRY_WORDS) {
-      if (this.#repeat(entry)) continue
-      inner.answer(entry, entry + ENTRY_WORDS)
-      this.#executed(this.#device.header)
+    if (this.#resuming) {
+      for (let entry = first; entry < end; entry += ENTRY_WORDS) {
+        if (!this.#repeat(entry)) inner.answer(entry, entry + ENTRY_WORDS)
+      }
+    } else {
+      inner.answer(first, end)
     }
+    const { agent, native } = this.#device
+    if (agent.changed) {
+      agent.changed = false
+      this.#changed = true
+    }
+    // Where faults have messages answered one by one, a later one of the batch may change something.
+    const isWhole = end - first === native.batch[HEADER_COUNT]! * ENTRY_WORDS
+    if (this.#changed || !isWhole) this.#note(first, end)
   }
 
   /** Answers an entry of the batch as an earlier process did; false if none did. */
   #repeat(entry: number): boolean {
-    if (!this.#resuming || !this.#answered) return false
-    const { at, messages } = this.#answered
+    if (!this.#resuming) return false
     const { batch } = this.#device.native
-    const index = (entry - BATCH_HEADER) / ENTRY_WORDS
-    const message = messages[(batch[HEADER_POSITION]! + index - at) & POSITION_MASK]
-    if (message?.[0] !== this.#request(entry).toString('base64')) {
+    const place = (batch[HEADER_POSITION]! + indexOf(entry) - this.#answered.at) & POSITION_MASK
+    const exchange = this.#resuming.get(place)
+    // A fault rule may have kept it from being carried out.
+    if (!exchange && place < BATCH_MAX) return false
+    if (!exchange?.request.equals(bytesOf(this.#requestOf(entry)))) {
       // The front end has all replies by now, or is another.
-      this.#resuming = false
+      this.#resuming = undefined
       return false
     }
-    const reply = Buffer.from(message[1], 'base64')
+    const { reply } = exchange
     const length = Math.min(reply.length, batch[entry + ENTRY_REPLY_CAPACITY]!)
     const view = this.#device.window(batch[entry + ENTRY_REPLY_WINDOW]!)
-    new Uint8Array(view.buffer, view.byteOffset + batch[entry + ENTRY_REPLY_OFFSET]!, length).set(reply)
+    new Uint8Array(view.buffer, view.byteOffset + batch[entry + ENTRY_REPLY_OFFSET]!, length).set(
+      reply.subarray(0, length),
+    )
     batch[entry + ENTRY_WRITTEN] = length
     return true
   }
 
-  /** A message with this header was carried out. */
-  #executed(header: number): void {
-    const { agent } = this.#device
-    if (agent.changed || agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]?.changes) {
-      agent.changed = false
-      this.#changed = true
+  /** Notes what was carried out, with replies as they were before a fault rule edits them. */
+  #note(first: number, end: number): void {
+    for (let entry = first; entry < end; entry += ENTRY_WORDS) {
+      this.#answering.add(indexOf(entry), this.#requestOf(entry), this.#replyOf(entry))
     }
   }
 
-  /** The batch whose entries end at `end` is answered, but not published yet. */
-  #batchDone(end: number): void {
-    const { batch } = this.#device.native
-    const at = batch[HEADER_POSITION]!
+  /** The batch is answered, but not published yet. */
+  #batchDone(): void {
+    const at = this.#device.native.batch[HEADER_POSITION]!
     if (this.#changed) {
       this.#changed = false
-      const messages: Answered['messages'] = []
-      for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
-        messages.push([this.#request(entry).toString('base64'), this.#reply(entry).toString('base64')])
-      }
-      this.#replace({ at, messages })
-    } else if (this.#answered && ((at - this.#answered.at) & POSITION_MASK) > OLD) {
-      this.#replace(undefined)
+      const older = this.#answered
+      this.#answered = this.#answering
+      this.#answered.at = at
+      this.#answering = older
+      this.#hasAnswered = this.#isNews = true
+      this.#commit()
+    } else if (this.#hasAnswered && ((at - this.#answered.at) & POSITION_MASK) > OLD) {
+      this.#forget()
     }
+    this.#answering.clear()
   }
 
-  #replace(answered: Answered | undefined): void {
-    this.#answered = answered
+  #forget(): void {
+    this.#hasAnswered = false
+    this.#resuming = undefined
     this.#isNews = true
     this.#commit()
   }
 
   /** The guest's memory: may change at any time. */
-  #request(entry: number): Buffer {
+  #requestOf(entry: number): Place {
     const { batch } = this.#device.native
-    const length = Math.min(batch[entry + ENTRY_REQUEST_LENGTH]!, MESSAGE_MAX)
-    return this.#bytes(batch[entry + ENTRY_REQUEST_WINDOW]!, batch[entry + ENTRY_REQUEST_OFFSET]!, length)
+    const place = this.#request
+    place.view = this.#device.window(batch[entry + ENTRY_REQUEST_WINDOW]!)
+    place.offset = batch[entry + ENTRY_REQUEST_OFFSET]!
+    place.length = Math.min(batch[entry + ENTRY_REQUEST_LENGTH]!, MESSAGE_MAX)
+    return place
   }
 
-  #reply(entry: number): Buffer {
+  #replyOf(entry: number): Place {
     const { batch } = this.#device.native
-    const length = Math.min(batch[entry + ENTRY_WRITTEN]!, MESSAGE_MAX, batch[entry + ENTRY_REPLY_CAPACITY]!)
-    return this.#bytes(batch[entry + ENTRY_REPLY_WINDOW]!, batch[entry + ENTRY_REPLY_OFFSET]!, length)
+    const place = this.#reply
+    place.view = this.#device.window(batch[entry + ENTRY_REPLY_WINDOW]!)
+    place.offset = batch[entry + ENTRY_REPLY_OFFSET]!
+    place.length = Math.min(batch[entry + ENTRY_WRITTEN]!, MESSAGE_MAX, batch[entry + ENTRY_REPLY_CAPACITY]!)
+    return place
   }
+}
 
-  #bytes(window: number, offset: number, length: number): Buffer {
-    const view = this.#device.window(window)
-    return Buffer.from(view.buffer, view.byteOffset + offset, length)
-  }
+function indexOf(entry: number): number {
+  return (entry - BATCH_HEADER) / ENTRY_WORDS
+}
+
+function bytesOf({ view, offset, length }: Place): Buffer {
+  return Buffer.from(view.buffer, view.byteOffset + offset, length)
 }

@@ -17,23 +17,18 @@ import type { Platform } from '../platform/core/platform.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { errorCode, OperatorError } from '../support/errors.js'
 import type { Logger } from '../support/log.js'
-import { type Answered, DeviceKeeper } from './device-keeper.js'
+import { DeviceKeeper } from './device-keeper.js'
+import { Line } from './line.js'
 import { partsOf, tellsChanges } from './parts.js'
 import { type Fate, StateFile } from './state-file.js'
-
-/** A record of the file. */
-interface Entry {
-  /** What has changed, by the names of parts. */
-  state?: Record<string, Saved>
-  /** The last batch that changed something, by agent; null: it is too old to matter. */
-  answered?: Record<string, Answered | null>
-}
 
 interface Part {
   name: string
   part: Kept
-  /** What the file says of it, as JSON. */
+  /** What the file says of it, as JSON after its name. */
   text: string
+  /** The beginning of that. */
+  readonly key: string
 }
 
 export interface KeeperOptions {
@@ -47,8 +42,11 @@ export interface KeeperOptions {
 /** How often it is looked whether the file is still there. */
 const LOOK_MS = 1000
 
-const savedEntry = z.strictObject({
+/** A record of the file. */
+const savedRecord = z.strictObject({
+  /** What has changed, by the names of parts. */
   state: z.custom<Record<string, Saved>>(isMap, 'not a map of parts'),
+  /** The last batch that changed something, by agent; null: it is too old to matter. */
   answered: z.custom<Record<string, Saved>>(isMap, 'not a map of agents'),
 })
 
@@ -59,7 +57,7 @@ function isMap(value: unknown): boolean {
 export class Keeper {
   /** Whether the file had state of an earlier process. */
   readonly resumed: boolean
-  readonly #file: StateFile<Entry>
+  readonly #file: StateFile
   readonly #log: Logger
   readonly #parts: readonly Part[]
   /** Those that do not say when they change. */
@@ -67,6 +65,7 @@ export class Keeper {
   /** Those that may differ from what the file says. */
   readonly #changed = new Set<Part>()
   readonly #devices: readonly DeviceKeeper[]
+  readonly #line = new Line()
   readonly #looking: NodeJS.Timeout
   /** The last write failed, or somebody else has touched the file. */
   #mustRewrite = false
@@ -81,7 +80,8 @@ export class Keeper {
     const agents = devices.map(({ agent }) => agent)
     const parts = partsOf(platform, protocols, agents)
     for (const { agent, events } of devices) parts.push([`agents/${agent.name}/events`, events])
-    this.#parts = parts.map(([name, part]) => ({ name, part, text: '' }))
+    this.#parts = parts.map(([name, part]) => ({ name, part, key: `${JSON.stringify(name)}:`, text: '' }))
+    for (const part of this.#parts) this.#changed.add(part)
     this.#silent = this.#parts.filter(({ part }) => !tellsChanges(part))
     this.#devices = devices.map(device => new DeviceKeeper(device, () => this.commit()))
     this.resumed = this.#file.records.length > 0
@@ -118,7 +118,7 @@ export class Keeper {
     }
     for (const [i, record] of this.#file.records.entries()) {
       put(`line ${i + 2}`, () => {
-        const entry = readSaved(savedEntry, record as Saved)
+        const entry = readSaved(savedRecord, record as Saved)
         for (const [name, saved] of Object.entries(entry.state)) state.set(name, saved)
         for (const [name, saved] of Object.entries(entry.answered)) answered.set(name, saved)
       })
@@ -153,29 +153,38 @@ export class Keeper {
 
   #append(): void {
     const state = this.#changes()
-    const answered = this.#answered(keeper => keeper.isNews)
-    if (Object.keys(state).length + Object.keys(answered).length > 0) this.#file.append({ state, answered })
+    const devices = this.#devices.filter(keeper => keeper.isNews)
+    if (state !== '' || devices.length > 0) this.#file.append(this.#record(state, devices))
   }
 
   #rewrite(): void {
-    for (const part of this.#parts) {
-      part.text = ''
-      this.#changed.add(part)
-    }
-    this.#file.rewrite({ state: this.#changes(), answered: this.#answered(() => true) })
+    this.#changes()
+    const state = this.#parts.map(({ text }) => text).join(',')
+    this.#file.rewrite(this.#record(state, this.#devices))
   }
 
-  #changes(): Record<string, Saved> {
-    const changes: Record<string, Saved> = {}
-    for (const part of this.#changed) noteChange(part, changes)
-    for (const part of this.#silent) noteChange(part, changes)
+  /** What of the state differs from what the file says, as the inside of a JSON object; from now on the file says it. */
+  #changes(): string {
+    let changes = ''
+    const note = (part: Part): void => {
+      const text = part.key + JSON.stringify(part.part.save())
+      if (text === part.text) return
+      part.text = text
+      changes += changes === '' ? text : `,${text}`
+    }
+    this.#changed.forEach(note)
+    this.#silent.forEach(note)
     this.#changed.clear()
     return changes
   }
 
-  #answered(which: (keeper: DeviceKeeper) => boolean): Record<string, Answered | null> {
-    const chosen = this.#devices.filter(which)
-    return Object.fromEntries(chosen.map(keeper => [keeper.name, keeper.takeAnswered()]))
+  #record(state: string, devices: readonly DeviceKeeper[]): Buffer {
+    const line = this.#line.begin().json(`{"state":{${state}},"answered":{`)
+    devices.forEach((keeper, i) => {
+      if (i > 0) line.json(',')
+      keeper.writeAnswered(line)
+    })
+    return line.json('}}').end()
   }
 
   /** Looks whether the file is as it was left: who removed it would lose the state at the next start. */
@@ -214,15 +223,6 @@ export class Keeper {
     this.commit()
     this.#end()
   }
-}
-
-/** Adds what is saved of `part`, if the file does not say so already. */
-function noteChange(part: Part, changes: Record<string, Saved>): void {
-  const saved = part.part.save()
-  const text = JSON.stringify(saved)
-  if (text === part.text) return
-  part.text = text
-  changes[part.name] = saved
 }
 
 function oneLine(error: unknown): string {

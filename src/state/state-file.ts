@@ -19,23 +19,23 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
-import { crc32 } from 'node:zlib'
 import { lockFile } from '../device/native.js'
 import { errorCode, OperatorError } from '../support/errors.js'
+import { Line, parseLine } from './line.js'
 
 /** Far more than the largest platform writes before the file is written anew. */
 const BYTES_MAX = 100_000_000
 
 const MAGIC = 'vhost-user-scmi state'
 /** Of this line and the records: one more whenever a part is saved in another shape. */
-const FORMAT = 1
+const FORMAT = 2
 const MODE = 0o600
 const { O_RDWR, O_CREAT, O_APPEND, O_EXCL, O_NOFOLLOW } = constants
 
 const ADVICE = 'remove it to begin anew, or give another file'
 
 /** The file is rewritten when it is longer than this, and so many times as long as a rewritten one. */
-const LONG_BYTES = 1 << 20
+const LONG_BYTES = 4 << 20
 const LONG_FACTOR = 4
 
 /** What has become of a file that is in use; damaged: somebody else has written to it. */
@@ -49,7 +49,7 @@ export interface StateOwner {
   fingerprint: string
 }
 
-export class StateFile<Entry> {
+export class StateFile {
   readonly path: string
   /** What the file held when it was opened: JSON of any shape. */
   readonly records: readonly unknown[]
@@ -74,13 +74,13 @@ export class StateFile<Entry> {
     this.tornBytes = fstatSync(fd).size - bytes
   }
 
-  /** Opens a file, or makes a new one, and keeps others from it. Throws OperatorError if it is of no use. */
   /** The error for content that is of no use. */
   static wrongContent(path: string, what: string): OperatorError {
     return new OperatorError(`--state ${path}: holds what this program does not write: ${what}; ${ADVICE}`)
   }
 
-  static open<Entry>(path: string, owner: StateOwner): StateFile<Entry> {
+  /** Opens a file, or makes a new one, and keeps others from it. Throws OperatorError if it is of no use. */
+  static open(path: string, owner: StateOwner): StateFile {
     let fd: number | undefined
     try {
       fd = openLocked(path)
@@ -106,21 +106,20 @@ export class StateFile<Entry> {
     return own.size === this.#bytes ? 'whole' : 'damaged'
   }
 
-  /** Throws a system error; the file then needs `rewrite`. */
-  append(record: Entry): void {
-    const line = lineOf(record)
+  /** Adds a record's line. Throws a system error; the file then needs `rewrite`. */
+  append(line: Buffer): void {
     const written = writeSync(this.#fd, line)
     if (written === line.length) this.#bytes += written
     else throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
   }
 
-  /** Replaces all records by this one, which says the same. Throws a system error, and then all is as before. */
-  rewrite(record: Entry): void {
+  /** Replaces all records by this line, which says the same. Throws a system error, and then all is as before. */
+  rewrite(line: Buffer): void {
     const path = `${this.path}.new`
     const fd = openNew(path)
     try {
       lockFile(fd)
-      const text = Buffer.concat([lineOf({ [MAGIC]: FORMAT, ...this.#owner }), lineOf(record)])
+      const text = Buffer.concat([Line.of({ [MAGIC]: FORMAT, ...this.#owner }), line])
       for (let at = 0; at < text.length; ) at += writeSync(fd, text, at)
       renameSync(path, this.path)
       closeSync(this.#fd)
@@ -167,26 +166,6 @@ function openNew(path: string): number {
     if (errorCode(error) !== 'ENOENT') throw error
   }
   return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND, MODE)
-}
-
-function lineOf(record: unknown): Buffer {
-  const json = JSON.stringify(record)
-  return Buffer.from(`${checksum(json)} ${json}\n`)
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0')
-}
-
-/** What a line holds, or undefined if it is not whole. */
-function parseLine(line: string): unknown {
-  const json = line.slice(9)
-  if (line.slice(0, 9) !== `${checksum(json)} `) return undefined
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
 }
 
 /** The records, and the bytes that hold them. Throws OperatorError. */

@@ -3,8 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { Terminal } from '../support/terminal.js'
 import { inFolder, RunningCommand } from './command.js'
 
+const DEVICE = join(import.meta.dirname, '../../dist/src/cli.js')
 const LAB = join(import.meta.dirname, '../../dist/qemu/cli.js')
 const LIMIT_MS = 60_000
 const LISTENING = '0A'
@@ -111,3 +113,42 @@ test('SIGHUP ends a device in order: twice, as when a terminal is closed', { tim
     expect(readFileSync(trace).length).toBeGreaterThan(0)
   }),
 )
+
+describe('a terminal that is closed ends what runs on it in order', () => {
+  function onTerminal(command: string[]): Terminal {
+    const terminal = new Terminal([process.execPath, ...command])
+    onTestFinished(() => terminal.close())
+    return terminal
+  }
+
+  test('a device, with its log on that terminal', { timeout: LIMIT_MS }, () =>
+    inFolder(async folder => {
+      mkdirSync(join(folder, 'sockets'))
+      const [socket, state, trace] = [
+        join(folder, 'sockets', 'scmi.sock'),
+        join(folder, 'state'),
+        join(folder, 'trace'),
+      ]
+      const terminal = onTerminal([DEVICE, '--socket-path', socket, '--state', state, '--trace', trace])
+      await terminal.shows(/ready/)
+      terminal.hangUp()
+      expect(await terminal.ended()).toBe(0)
+      expect(readdirSync(join(folder, 'sockets'))).toEqual([])
+      expect(readFileSync(trace).length).toBeGreaterThan(0)
+      // It is free for the next one.
+      const next = new RunningCommand(['--socket-path', socket, '--state', state])
+      killedAfter(next.child)
+      await next.said(/ready/)
+      expect(await next.stop()).toBe(0)
+    }),
+  )
+
+  test('scmi-lab', { timeout: LIMIT_MS }, async () => {
+    // Something that lasts until the signal comes, without a guest.
+    const lasting = 'const t = setInterval(() => {}, 1000); process.on("SIGHUP", () => clearInterval(t))'
+    const terminal = onTerminal(['--import', `data:text/javascript,${lasting}`, LAB, 'list', 'bind'])
+    await terminal.shows(/bind/)
+    terminal.hangUp()
+    expect(await terminal.ended()).toBe(0)
+  })
+})

@@ -57,6 +57,14 @@ test('source may refer to the SCMI nodes by label and to the machine by path', a
   expect(node(source, 'cpu@0')).toContain(`clocks = <${phandle} 0x07>`)
 })
 
+test('voltages below zero are limits that dtc takes', async () => {
+  const file =
+    'vendor: acme\nvoltages: [{ name: bias, range: { min: -2 V, max: -500 mV, step: 100 mV }, level: -1 V }]\n'
+  const { platform, protocols } = await viewPlatform({ text: file, name: 'negative.yaml', folder: '.' } as never)
+  const source = decompile(await mergeDeviceTree(merged, scmiSource({ platform, protocols }, { cpus: 3 })))
+  expect(node(source, 'regulator@0')).toMatch(/min-microvolt = <0xffe17b80>;[\s\S]*max-microvolt = <0xfff85ee0>/)
+})
+
 test('source that does not compile is an error that shows it', async () => {
   const broken = '/ { this is not; a tree'
   await expect(mergeDeviceTree(merged, broken)).rejects.toThrow(

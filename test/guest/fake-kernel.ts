@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * Each compilation adds a line to $LOG_OF_MAKE; with $HOLD set, it announces itself and then waits for that fifo.
+ * Each compilation adds a line to $SCMI_LAB_TEST_LOG; with $SCMI_LAB_TEST_HOLD set, it announces itself and then waits for that fifo.
  * olddefconfig drops CONFIG_GONE, as Kconfig drops what has no such name.
  */
 const makefile = `
@@ -14,9 +14,9 @@ olddefconfig:
 mrproper:
 	@rm -rf .config include/config
 Image:
-	@echo built >> $(LOG_OF_MAKE)
+	@echo built >> $(SCMI_LAB_TEST_LOG)
 	@echo '  CC      lib/numbers.o'
-	@test -z "$(HOLD)" || cat "$(HOLD)"
+	@test -z "$(SCMI_LAB_TEST_HOLD)" || cat "$(SCMI_LAB_TEST_HOLD)"
 	@test ! -e lib/broken.c || { echo "lib/broken.c:3:1: error: expected ';'"; exit 1; }
 	@mkdir -p $(O)/arch/arm64/boot
 	@cp lib/numbers.txt $(O)/arch/arm64/boot/Image

@@ -20,7 +20,7 @@ beforeEach(() => {
   tree = makeFakeKernel(folder)
   log = join(folder, 'make.log')
   process.env.XDG_CACHE_HOME = join(folder, 'cache')
-  process.env.LOG_OF_MAKE = log
+  process.env.SCMI_LAB_TEST_LOG = log
 })
 afterEach(() => {
   process.env = { ...environment }
@@ -150,7 +150,7 @@ test('of two builds at once one compiles, the other waits and takes the result',
 test('Ctrl-C ends a build with 130 and nothing half done; the next one builds', async () => {
   const fifo = join(folder, 'hold')
   execFileSync('mkfifo', [fifo])
-  const command = new LabCommand(['kernel', 'build', '--source', tree], { HOLD: fifo })
+  const command = new LabCommand(['kernel', 'build', '--source', tree], { SCMI_LAB_TEST_HOLD: fifo })
   await command.said(/lib\/numbers\.o|compiling/)
   command.child.kill('SIGINT')
   expect(await command.ended).toBe(130)
@@ -175,4 +175,57 @@ test('a source that is none is refused in one line', async () => {
   mkdirSync(join(folder, 'empty'))
   await expect(build({ source: join(folder, 'empty') })).rejects.toThrow('is no kernel source tree')
   await expect(build({ source: '5.4' })).rejects.toThrow('--source 5.4: is no such folder; give 7.3, 7.2, 6.12')
+})
+
+test('variables that change the result are another kernel, others do not reach the build', async () => {
+  const plain = await build()
+  process.env.W = '1'
+  process.env.CC = 'false'
+  expect(await build()).toMatchObject({ image: plain.image, wasCached: true })
+  process.env.KCFLAGS = '-O1'
+  const flags = await build()
+  process.env.LOCALVERSION = '-mine'
+  const named = await build()
+  expect(new Set([plain, flags, named].map(({ image }) => image)).size).toBe(3)
+  const { inputs } = JSON.parse(readFileSync(join(dirname(named.image), 'build.json'), 'utf8'))
+  expect(inputs.variables).toEqual(['KCFLAGS=-O1', 'LOCALVERSION=-mine'])
+})
+
+test('LLVM that is not there is told before anything is built', async () => {
+  process.env.LLVM = '/no/such/'
+  await expect(build()).rejects.toThrow('LLVM=/no/such/: there is no /no/such/clang; on Debian: apt-get install clang')
+  expect(compilations()).toBe(0)
+})
+
+test('--explain says what goes into a kernel, and why it is built or not', async () => {
+  const explained = async (...args: string[]) => {
+    const command = new LabCommand(['kernel', 'build', '--source', tree, '--explain', ...args])
+    expect(await command.ended).toBe(0)
+    return command.stdout
+  }
+  expect(await explained()).toContain(`to be built: the cache has no kernel of ${tree} whose inputs are recorded`)
+  const { image } = await build()
+  expect(await explained()).toContain(`in the cache: ${image}`)
+  const patched = await explained('--patch', patchFile())
+  expect(patched).toMatch(/^patches +x\.patch [0-9a-f]{24}$/m)
+  expect(patched).toContain('to be built: the nearest kernel in the cache differs in patches')
+  expect(compilations()).toBe(1)
+})
+
+test('an edited file in a folder that git does not track is another kernel, whatever git shows', async () => {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', tree, '-c', 'user.name=x', '-c', 'user.email=x@y', ...args])
+  git('init', '-q')
+  git('add', '.')
+  git('commit', '-q', '-m', 'all')
+  mkdirSync(join(tree, 'lib/new/deep'), { recursive: true })
+  const edit = async (text: string) => {
+    writeFileSync(join(tree, 'lib/new/deep/file.c'), text)
+    return (await build()).image
+  }
+  const first = await edit('one')
+  const second = await edit('two')
+  git('config', 'status.showUntrackedFiles', 'no')
+  const third = await edit('three')
+  expect(new Set([first, second, third]).size).toBe(3)
 })

@@ -99,7 +99,7 @@ describe('patches', () => {
     }))
 
   test.each([
-    ['a mail in base64', 'Content-Transfer-Encoding: base64\n\nLS0tIGEK', 'base64'],
+    ['a mail in base64 without a diff', 'Content-Transfer-Encoding: base64\n\nSGVsbG8K', 'no diff'],
     ['a web page', '<!DOCTYPE html><html>', 'web page'],
     ['a text without a diff', 'Dear all,\n', 'no diff'],
   ])('%s is refused, with advice', (_, text, words) => {

@@ -245,10 +245,23 @@ describe('kernels', () => {
       writeFileSync(image, 'Linux version 7.4.0 (me@here)')
       expect((await find(image))[0]!.config).toBeUndefined()
       writeFileSync(image, 'MZ')
-      await expect(find(image)).rejects.toThrow(`${image} is no uncompressed kernel Image`)
+      await expect(find(image)).rejects.toThrow(`${image} is no kernel Image, nor Image.gz`)
       await expect(find(image, { patches: ['a.patch'] })).rejects.toThrow('--patch goes with a source')
       await expect(find(image, { variants: ['debug'] })).rejects.toThrow('--variant goes with a source')
     }))
+
+  test('that are compressed are looked at as they run', () =>
+    inFolder(async folder => {
+      const image = join(folder, 'Image.gz')
+      writeFileSync(image, gzipSync(bytes))
+      const [found] = await find(image)
+      expect(found).toMatchObject({ release: '7.4.0-rc2+', image, words: ['--kernel', image] })
+      expect(found!.config?.get('CONFIG_ARM_SCMI_PROTOCOL')).toBe('m')
+    }))
+
+  test('that are not there are told by the option that named them', async () => {
+    await expect(find('/no/such/tree')).rejects.toThrow('--kernel /no/such/tree: is no such folder; give 7.3, 7.2, 6.12')
+  })
 
   test('of the same release get labels of their own', () =>
     inFolder(async folder => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createDevice, type NativeDevice, NativeEvent } from '../../src/device/native.js'
 import { turns, until } from '../../src/front-end/wait.js'
+import { loadAddon } from '../../src/support/addon.js'
 import { sys } from '../driver/syscalls.js'
 import { BackEnd, connected, pattern, reversed, socketPath, started } from './rig.js'
 
@@ -134,6 +135,55 @@ describe('each method in each state', () => {
     expect(() => createDevice(undefined as never)).toThrow(TypeError)
     expect(() => createDevice({} as never)).toThrow(TypeError)
     expect(() => createDevice({ onBatch: () => {}, onEvent: 1 } as never)).toThrow(TypeError)
+  })
+})
+
+describe('options', () => {
+  const right = { onBatch: () => {}, onEvent: () => {} }
+  const WRONG: [unknown, string][] = [
+    [undefined, 'the options must be an object'],
+    [null, 'the options must be an object'],
+    [7, 'the options must be an object'],
+    [{ ...right, onBatch: undefined }, 'options.onBatch must be a function'],
+    [{ ...right, onEvent: 1 }, 'options.onEvent must be a function'],
+    [{ ...right, events: 1 }, 'options.events must be true or false'],
+    [{ ...right, memSlots: null }, 'options.memSlots must be true or false'],
+    [{ ...right, withoutFeatures: 28 }, 'options.withoutFeatures must be an array of bit numbers'],
+    [{ ...right, withoutFeatures: [28, 64] }, 'options.withoutFeatures[1] must be a bit number from 0 to 63'],
+    [{ ...right, withoutFeatures: [-1] }, 'options.withoutFeatures[0] must be a bit number from 0 to 63'],
+    [{ ...right, pollUs: 1_000_001 }, "options.pollUs must be 'auto' or an integer from 0 to 1000000"],
+    [{ ...right, pollUs: 0.5 }, "options.pollUs must be 'auto' or an integer from 0 to 1000000"],
+    [{ ...right, pollUs: 'slow' }, "options.pollUs must be 'auto' or an integer from 0 to 1000000"],
+  ]
+
+  it.each(WRONG)('that are wrong are named: %j', (options, message) => {
+    expect(() => createDevice(options as never)).toThrow(new TypeError(message))
+  })
+
+  const RAW: [unknown, string][] = [
+    [undefined, 'options'],
+    [{}, 'options.onBatches'],
+    [{ pollUs: -1 }, 'options.pollUs'],
+    [{ pollUs: Number.NaN }, 'options.pollUs'],
+    [{ withoutFeatures: [64] }, 'options.withoutFeatures'],
+    [{ events: 'yes' }, 'options.events'],
+    [{ memSlots: 0 }, 'options.memSlots'],
+    [{ onBatches: () => {} }, 'options.onEvent'],
+  ]
+
+  it.each(RAW)('are checked for their type by native code, too: %j', (options, name) => {
+    const { Device } = loadAddon<{ Device: new (options: unknown) => NativeDevice }>('#native')
+    expect(() => new Device(options)).toThrow(new TypeError(`${name}: wrong type`))
+  })
+
+  it('whose getter throws let the error through', () => {
+    const { Device } = loadAddon<{ Device: new (options: unknown) => NativeDevice }>('#native')
+    const trap = {
+      get pollUs() {
+        throw new Error('trap')
+      },
+    }
+    expect(() => new Device(trap)).toThrow('trap')
   })
 })
 

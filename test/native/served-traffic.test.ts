@@ -23,8 +23,14 @@ test('native code is entered once a batch, and no method of the device is called
       nowUs = us
     },
   })
-  await round(100)
-  expect(batches).toBe((100 * RING) / BATCH_MAX)
+  const perRound: number[] = []
+  for (let rounds = 0; rounds < 100; rounds++) {
+    batches = 0
+    await round(1)
+    perRound.push(batches)
+  }
+  // Where something else had the CPU, the next batch is shorter: messages seemed to take long.
+  expect(perRound.sort((a, b) => a - b)[50]).toBe(RING / BATCH_MAX)
   expect(calls).toEqual({})
   expectAllRight(server)
 })

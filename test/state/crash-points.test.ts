@@ -11,6 +11,7 @@ import { FrontEnd } from '../../src/front-end/front-end.js'
 import { FLAT } from '../../src/front-end/memory.js'
 import { until } from '../../src/front-end/wait.js'
 import { clocks } from '../../src/platform/clocks/index.js'
+import { VirtualTime } from '../../src/platform/core/time.js'
 import { resets } from '../../src/platform/resets/index.js'
 import { type Server, serve } from '../../src/server/serve.js'
 import { packHeader } from '../../src/wire/header.js'
@@ -35,6 +36,7 @@ const CONFIG_SET = 0x7
 const RATE_NOTIFY = 0x9
 const ASYNC = 1
 const MHZ = 1_000_000
+const LATENCY_US = 1000
 
 /** A command, and the words of its reply after the header. */
 type Step = [protocol: number, id: number, request: number[], reply: number[]]
@@ -125,8 +127,11 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
       let resetsIssued = 0
       // What was done before it was written is undone with the process.
       let resetsKept = 0
+      // Of the process that runs: what is to be carried out later waits until all that was sent is answered.
+      let time: VirtualTime
       const start = async (state: string, socketPath: string): Promise<Server> => {
-        const server = await serve({ platform: { text: PLATFORM }, endpoint: { socketPath }, state })
+        time = new VirtualTime()
+        const server = await serve({ platform: { text: PLATFORM }, endpoint: { socketPath }, state, time })
         server.platform.model(resets).on('issued', () => resetsIssued++)
         return server
       }
@@ -173,6 +178,7 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
       // A driver that has never had an answer begins anew after a crash: so it has one.
       await offer(1)
       await offer(STEPS.length)
+      time!.advance(LATENCY_US)
       await until(() => script.events().length === 1, 'the delayed response')
       await offer(script.steps.length)
       script.check()
@@ -198,6 +204,7 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
           () => cmdq.usedIdx >= STEPS.length,
           () => `picture ${i}: ${cmdq.usedIdx} answers, ${answered} before`,
         )
+        time!.advance(LATENCY_US)
         await until(() => next.events().length > 0, `picture ${i}: the delayed response`)
         next.offer(next.steps.length)
         await until(() => cmdq.usedIdx === next.steps.length, `picture ${i}: all answers`)

@@ -152,7 +152,7 @@ describe('a file with a wrong content is an error of one line, and stays as it i
     {
       what: 'answers of another shape',
       change: ({ state }: Entry) => ({ state, answered: { guest: { at: 0, messages: 'no' } } }),
-      says: 'answers to guest: messages: Invalid input: expected array, received string',
+      says: 'answers to guest: messages: Invalid base64-encoded string',
     },
   ])('$what', { timeout: 60_000 }, ({ change, says }) =>
     inFolder(async folder => {

@@ -1,7 +1,7 @@
 """Runs a command on a terminal of its own: terminal.py ROWS COLUMNS COMMAND...
 
 What the terminal shows goes to standard output as it is. Lines of standard input are orders: {"write": "text"} types,
-{"resize": [rows, columns]} changes the size. Ends as the command does.
+{"resize": [rows, columns]} changes the size, {"hangup": true} closes the terminal. Ends as the command does.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ if child == 0:
 
 orders = b""
 sources = [terminal, 0]
-while True:
+while terminal in sources:
     ready, _, _ = select.select(sources, [], [])
     if terminal in ready:
         try:
@@ -49,5 +49,9 @@ while True:
                 os.write(terminal, order["write"].encode())
             if "resize" in order:
                 resize(terminal, *order["resize"])
+            if "hangup" in order:
+                os.close(terminal)
+                sources.remove(terminal)
+                break
 _, status = os.waitpid(child, 0)
 sys.exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))

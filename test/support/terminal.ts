@@ -57,6 +57,11 @@ export class Terminal {
     this.#order({ resize: [rows, columns] })
   }
 
+  /** Closes the terminal, as its window or connection does. */
+  hangUp(): void {
+    this.#order({ hangup: true })
+  }
+
   /** Waits until the screen shows it. */
   shows(pattern: RegExp): Promise<void> {
     return until(

@@ -13,8 +13,16 @@ const TARGETS = ['session', 'ring'] as const
 const SOURCES = join(packageRoot, 'test/fuzz')
 const NATIVE = join(packageRoot, 'native')
 const BUILD = join(packageRoot, 'build/fuzz')
-/** Only these need Node or an event loop. */
-const NOT_FUZZED = ['binding.cc', 'event_loop.cc']
+/** These need Node or an event loop. */
+const NOT_FUZZED = [
+  'addon.cc',
+  'binding.cc',
+  'event_loop.cc',
+  'front_end_calls.cc',
+  'javascript_side.cc',
+  'options.cc',
+  'values.cc',
+]
 const COMPILERS = 2
 
 const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined']

@@ -20,15 +20,11 @@ import {
   NEGOTIATE_PROTOCOL_VERSION,
   type Protocol,
   type ProtocolAgent,
+  type Subject,
 } from './protocol.js'
 
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
 const IDS = 256
-
-/** The resource that a notification is about. */
-export interface Subject {
-  readonly name: string
-}
 
 const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
 
@@ -199,7 +195,7 @@ export class Agent implements ProtocolAgent, Kept {
   readonly peers: readonly Agent[]
   /** Protocols by protocol id; what is undefined is not served to this agent. */
   readonly protocols: (ServedProtocol | undefined)[]
-  /** Set when a command begins that is carried out later; whoever keeps the state takes note and clears it. */
+  /** Set when a command may change what is kept; whoever keeps the state takes note and clears it. */
   changed = false
   /** Messages to protocols that are not served. */
   unknownProtocol = 0

@@ -9,8 +9,12 @@ import type { AgentConfig, ResourceNames } from '../../platform/core/platform-co
 import { type Fields, padding, sizeOf, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../../wire/status.js'
-import type { Subject } from './agent.js'
 import type { Permissions } from './permissions.js'
+
+/** The resource that a notification is about. */
+export interface Subject {
+  readonly name: string
+}
 
 /** The agent's side of the event queue. Both take the payload as 32-bit words. */
 export interface EventSink {
@@ -65,7 +69,7 @@ export interface ProtocolAgent {
   readonly peers: readonly ProtocolAgent[]
   /** Protocols by protocol id; what is undefined is not served to this agent. */
   readonly protocols: readonly (AgentProtocol | undefined)[]
-  /** Set when a command begins that is carried out later; whoever keeps the state takes note and clears it. */
+  /** Set when a command may change what is kept; whoever keeps the state takes note and clears it. */
   changed: boolean
   readonly onChange: (() => void) | undefined
   /** Its permissions are what the platform file says, again. */

@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { Line } from '../../../src/state/line.js'
 import { StateFile } from '../../../src/state/state-file.js'
 import { OperatorError } from '../../../src/support/errors.js'
 import { inFolder } from '../../cli/command.js'
@@ -27,15 +28,17 @@ interface Entry {
 
 const ADVICE = 'remove it to begin anew, or give another file'
 const OWNER = { platform: 'board.yaml', fingerprint: 'abc' }
-const open = (path: string, owner = OWNER) => StateFile.open<Entry>(path, owner)
+const open = (path: string, owner = OWNER) => StateFile.open(path, owner)
+
+const lineOf = (entry: Entry): Buffer => Line.of(entry)
 
 /** Runs `use` with the path of a file that holds records 1, 2 and 3. */
 function withFile(use: (path: string) => void): Promise<void> {
   return inFolder(async folder => {
     const path = join(folder, 'board.state')
     const file = open(path)
-    file.rewrite({ n: 1 })
-    for (const n of [2, 3]) file.append({ n, text: 'ä\n' })
+    file.rewrite(lineOf({ n: 1 }))
+    for (const n of [2, 3]) file.append(lineOf({ n, text: 'ä\n' }))
     file.close()
     use(path)
   })
@@ -93,8 +96,8 @@ describe('a state file', () => {
     withFile(path => {
       truncateSync(path, statSync(path).size - 3)
       const file = open(path)
-      file.rewrite({ n: 4 })
-      file.append({ n: 5 })
+      file.rewrite(lineOf({ n: 4 }))
+      file.append(lineOf({ n: 5 }))
       file.close()
       const again = open(path)
       expect(again.records).toEqual([{ n: 4 }, { n: 5 }])
@@ -105,7 +108,7 @@ describe('a state file', () => {
     withFile(path => {
       writeFileSync(`${path}.new`, 'half a')
       const file = open(path)
-      file.rewrite({ n: 9 })
+      file.rewrite(lineOf({ n: 9 }))
       file.close()
       const again = open(path)
       expect(again.records).toEqual([{ n: 9 }])
@@ -119,7 +122,7 @@ describe('a state file', () => {
         writeFileSync(victim, 'precious')
         lay(victim, `${path}.new`)
         const file = open(path)
-        file.rewrite({ n: 9 })
+        file.rewrite(lineOf({ n: 9 }))
         file.close()
         expect(readFileSync(victim, 'utf8')).toBe('precious')
         expect(lstatSync(path).isFile()).toBe(true)
@@ -133,11 +136,11 @@ describe('a state file', () => {
       expect(file.fate).toBe('whole')
       appendFileSync(path, 'x')
       expect(file.fate).toBe('damaged')
-      file.rewrite({ n: 1 })
+      file.rewrite(lineOf({ n: 1 }))
       expect(file.fate).toBe('whole')
       unlinkSync(path)
       expect(file.fate).toBe('deleted')
-      file.rewrite({ n: 1 })
+      file.rewrite(lineOf({ n: 1 }))
       writeFileSync(`${path}.other`, '')
       renameSync(`${path}.other`, path)
       expect(file.fate).toBe('replaced')
@@ -145,13 +148,13 @@ describe('a state file', () => {
     }))
 
   it.each([
-    { format: 2, age: 'a newer' },
-    { format: 0, age: 'an older' },
+    { format: 3, age: 'a newer' },
+    { format: 1, age: 'an older' },
   ])('of $age version of the program is refused, which says what to do', ({ format, age }) =>
     withFile(path => {
       const json = JSON.stringify({ 'vhost-user-scmi state': format, ...OWNER })
       writeFileSync(path, `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)
-      const says = `${age} version of this program wrote it (format ${format}, this one has 1); start that one, ${ADVICE}`
+      const says = `${age} version of this program wrote it (format ${format}, this one has 2); start that one, ${ADVICE}`
       expect(refusalOf(path)).toBe(`--state ${path}: ${says}`)
     }),
   )
@@ -169,7 +172,7 @@ describe('a state file', () => {
       const link = join(path, '..', 'link')
       symlinkSync(path, link)
       const file = open(link)
-      file.rewrite({ n: 9 })
+      file.rewrite(lineOf({ n: 9 }))
       file.close()
       const again = open(path)
       expect(again.records).toEqual([{ n: 9 }])
@@ -179,11 +182,11 @@ describe('a state file', () => {
   it('is long when it is some times as long as what it says', () =>
     withFile(path => {
       const file = open(path)
-      file.rewrite({ n: 0 })
+      file.rewrite(lineOf({ n: 0 }))
       let appended = 0
-      for (; !file.isLong; appended++) file.append({ n: appended, text: 'x'.repeat(1000) })
+      for (; !file.isLong; appended++) file.append(lineOf({ n: appended, text: 'x'.repeat(1000) }))
       expect(appended).toBeGreaterThan(1000)
-      file.rewrite({ n: 0 })
+      file.rewrite(lineOf({ n: 0 }))
       expect(file.isLong).toBe(false)
       file.close()
     }))
@@ -192,7 +195,7 @@ describe('a state file', () => {
     withFile(path => {
       const file = open(path)
       expect(refusalOf(path)).toBe(`--state ${path}: is in use by a running process; stop it or give another file`)
-      file.rewrite({ n: 1 })
+      file.rewrite(lineOf({ n: 1 }))
       expect(refusalOf(path)).toContain('is in use')
       file.close()
       open(path).close()

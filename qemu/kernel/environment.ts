@@ -1,0 +1,43 @@
+/**
+ * The surroundings of a kernel build: it depends on its inputs alone. Variables that users set to change the result are inputs
+ * and part of the cache's key; what programs need to run at all is passed on; everything else is kept out.
+ */
+import { spawnSync } from 'node:child_process'
+import { compilerVersion } from '../guest/image.js'
+import { LabError } from '../support/errors.js'
+import { crossPrefix } from '../support/tools.js'
+
+/** Kbuild's variables for users (Documentation/kbuild/kbuild.rst, llvm.rst) that change what is built. */
+const INPUTS = ['KAFLAGS', 'KCFLAGS', 'KCPPFLAGS', 'KRUSTFLAGS', 'LLVM', 'LLVM_IAS', 'LOCALVERSION']
+const PASSED_ON = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|LD_LIBRARY_PATH|CCACHE_\w+|SCMI_LAB_\w+)$/
+
+/** The variables of `env` that are inputs of a build, as NAME=value, in alphabetical order. */
+export function buildVariables(env: NodeJS.ProcessEnv = process.env): string[] {
+  return INPUTS.flatMap(name => (env[name] ? [`${name}=${env[name]}`] : []))
+}
+
+/** The compiler that a build uses, with its version. Throws LabError if LLVM asks for one that is not there. */
+export function compilerOf(env: NodeJS.ProcessEnv = process.env): string {
+  const { LLVM: llvm } = env
+  if (!llvm || llvm === '0') return compilerVersion()
+  // LLVM=1 is clang of PATH; LLVM=/path/ and LLVM=-15 are a prefix and a suffix.
+  const clang = llvm.endsWith('/') ? `${llvm}clang` : llvm.startsWith('-') ? `clang${llvm}` : 'clang'
+  const { stdout, error } = spawnSync(clang, ['--version'], { encoding: 'utf8' })
+  if (error) throw new LabError(`LLVM=${llvm}: there is no ${clang}; on Debian: apt-get install clang lld llvm`)
+  return stdout.split('\n')[0]!
+}
+
+/** What make is given: fixed names and times, and nothing of an outer make. */
+export function buildEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const passedOn = Object.entries(env).filter(([name]) => PASSED_ON.test(name) || INPUTS.includes(name))
+  return {
+    ...Object.fromEntries(passedOn),
+    ARCH: 'arm64',
+    CROSS_COMPILE: crossPrefix,
+    LC_ALL: 'C.UTF-8',
+    KBUILD_BUILD_USER: 'scmi-lab',
+    KBUILD_BUILD_HOST: 'scmi-lab',
+    KBUILD_BUILD_VERSION: '1',
+    KBUILD_BUILD_TIMESTAMP: 'Thu Jan 1 00:00:00 UTC 1970',
+  }
+}
