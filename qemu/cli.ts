@@ -11,7 +11,7 @@ import { bugText } from '../src/support/errors.js'
 import { LOADS, type Load } from './bench/loads.js'
 import type { BootOptions } from './boot/boot.js'
 import { PLAIN, variants } from './kernel/config.js'
-import { defaultKernel } from './kernel/source.js'
+import { DEFAULT_KERNEL } from './kernel/source.js'
 import { parseMemory } from './machine/machine.js'
 import type { ListArguments, RunArguments, Shard } from './runner/commands.js'
 import { LabError } from './support/errors.js'
@@ -224,7 +224,7 @@ program
   .command('run')
   .description('Run scenarios on kernels, and say which paths of the SCMI drivers work.')
   .argument('[name|tag...]', 'only those with this name, group or tag')
-  .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', defaultKernel))
+  .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', DEFAULT_KERNEL))
   .addOption(repeatable('--patch <file>', 'apply a patch to each kernel before it is built', 'none'))
   .addOption(repeatable('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, PLAIN))
   .option('--shell', 'end in the guest: where the scenario fails, or at its end')
@@ -252,7 +252,7 @@ Exit codes: 0 all as recorded, 1 something differs, 2 wrong option or file, 130 
   .action(async (words: string[], options: RunCommandArguments) => {
     const { runFromArguments } = await import('./runner/commands.js')
     const { kernel, patch, variant, ...rest } = options
-    const kernels = kernel.length ? kernel : [defaultKernel]
+    const kernels = kernel.length ? kernel : [DEFAULT_KERNEL]
     await runFromArguments(
       words,
       { ...rest, kernels, patches: patch, variants: variant.length ? variant : [PLAIN] },
@@ -277,7 +277,7 @@ program
       .default([1, 2, 4, 8], '1,2,4,8'),
   )
   .addOption(new Option('--seconds <n>', 'how long each is measured').argParser(wholeNumber(1, 3600)).default(2))
-  .option('--kernel <image|version>', 'an Image, or a version that is built if need be', defaultKernel)
+  .option('--kernel <image|version>', 'an Image, or a version that is built if need be', DEFAULT_KERNEL)
   .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset', 'demo')
   .option('--cpus <n>', "the guest's CPUs", count, 2)
   .option(

@@ -13,7 +13,7 @@ import { hash, writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
 import { cachePath, labFile } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { crossPrefix, requireTools, toolsFor } from '../support/tools.js'
+import { crossPrefix, requireTools, TOOLS_FOR } from '../support/tools.js'
 import { writeCpio } from './cpio.js'
 
 /** A file of the caller's for the guest. */
@@ -25,20 +25,20 @@ export interface GuestFile {
 }
 
 /** Shell functions for scenarios, and for people. */
-export const guestLibrary = '/lib/lab.sh'
+export const GUEST_LIBRARY = '/lib/lab.sh'
 
-const compilerOptions = ['-static', '-O2', '-Wall', '-Wextra', '-s']
-const executable = 0o755
+const COMPILER_OPTIONS = ['-static', '-O2', '-Wall', '-Wextra', '-s']
+const EXECUTABLE = 0o755
 
 /** Programs of qemu/guest/ that are commands in the guest. */
-const commands = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'queue-size']
+const COMMANDS = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'queue-size']
 
 /** Makes the initramfs and returns its path. */
 export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {
   const programs = await Promise.all([
     staticBusybox(options).then(file => ['bin/busybox', file] as const),
     guestProgram('init', options).then(file => ['init', file] as const),
-    ...commands.map(async name => [`bin/${name}`, await guestProgram(name, options)] as const),
+    ...COMMANDS.map(async name => [`bin/${name}`, await guestProgram(name, options)] as const),
   ])
   const write = (contentOf: (program: string) => Buffer): Buffer =>
     writeCpio([
@@ -48,12 +48,12 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
       ...programs.map(([path, program]) => ({
         kind: 'file' as const,
         path,
-        mode: executable,
+        mode: EXECUTABLE,
         content: contentOf(program),
       })),
       { kind: 'link', path: 'bin/sh', target: 'busybox' },
       { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
-      { kind: 'file', path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },
+      { kind: 'file', path: GUEST_LIBRARY, content: readFileSync(labFile('guest', 'lab.sh')) },
       ...files.map(file => ({
         kind: 'file' as const,
         path: file.path.replace(/^\/+/, ''),
@@ -80,7 +80,7 @@ function modeOf(file: GuestFile): number {
   const start = Buffer.from(file.content as string)
     .subarray(0, 4)
     .toString('latin1')
-  return start.startsWith('#!') || start === '\x7fELF' ? executable : 0o644
+  return start.startsWith('#!') || start === '\x7fELF' ? EXECUTABLE : 0o644
 }
 
 /** Programs being made now, so that guests that boot at the same time make each once. */
@@ -98,12 +98,12 @@ async function compileProgram(name: string, options: PackageOptions): Promise<st
   requireTools('compiler')
   const path = cachePath(
     'guest',
-    `${name}-${hash(readFileSync(source), readFileSync(labFile('guest', 'raw.h')), compilerVersion(), compilerOptions.join(' '))}`,
+    `${name}-${hash(readFileSync(source), readFileSync(labFile('guest', 'raw.h')), compilerVersion(), COMPILER_OPTIONS.join(' '))}`,
   )
   if (existsSync(path)) return path
-  requireTools(...toolsFor.guestPrograms)
+  requireTools(...TOOLS_FOR.guestPrograms)
   const partial = `${path}.${process.pid}.partial`
-  await run(`${crossPrefix}gcc`, [...compilerOptions, '-o', partial, source], { signal: options.signal })
+  await run(`${crossPrefix}gcc`, [...COMPILER_OPTIONS, '-o', partial, source], { signal: options.signal })
   renameSync(partial, path)
   return path
 }

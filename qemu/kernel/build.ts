@@ -22,7 +22,7 @@ import { writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { type Fragment, type LostOption, lostOptions, PLAIN, parseConfig, readFragments } from './config.js'
 import { buildEnvironment } from './environment.js'
 import { type Explanation, explain, inputsOf, type KernelInputs } from './inputs.js'
@@ -62,8 +62,8 @@ export interface Kernel {
 }
 
 /** Steps of a full build, for the first one's percentage; later ones know their own. */
-const usualSteps = 1640
-const image = 'arch/arm64/boot/Image'
+const USUAL_STEPS = 1640
+const IMAGE = 'arch/arm64/boot/Image'
 
 export async function buildKernel(request: KernelRequest, options: BuildOptions = {}): Promise<Kernel> {
   const progress = options.progress ?? startProgress(`kernel ${request.source}`)
@@ -72,7 +72,7 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
     const home = cachePath('kernels', made.key)
     const cached = readKernel(home)
     if (cached) return tell(cached, progress)
-    requireTools(...toolsFor.kernel)
+    requireTools(...TOOLS_FOR.kernel)
     const onWait = () => progress.update(`another build of ${source.label} is running, waiting for it`)
     return await withLock(source.lock, { signal: options.signal, onWait }, async lock => {
       const finished = readKernel(home)
@@ -168,7 +168,7 @@ async function build(job: BuildJob): Promise<Kernel> {
     const partial = `${job.home}.partial`
     rmSync(partial, { recursive: true, force: true })
     mkdirSync(partial, { recursive: true })
-    copyFileSync(join(prepared.objects, image), join(partial, 'Image'))
+    copyFileSync(join(prepared.objects, IMAGE), join(partial, 'Image'))
     copyFileSync(join(prepared.objects, '.config'), join(partial, 'config'))
     if (options.get('CONFIG_DEBUG_INFO') === 'y')
       copyFileSync(join(prepared.objects, 'vmlinux'), join(partial, 'vmlinux'))
@@ -194,16 +194,16 @@ async function build(job: BuildJob): Promise<Kernel> {
 }
 
 /** In the objects' folder while make runs: found there later, it tells that make was killed and left half a file. */
-const runningMark = 'make-is-running'
+const RUNNING_MARK = 'make-is-running'
 
 /**
  * Objects of an earlier build are used again, unless that was killed. A variant's first ones are copies of the plain
  * kernel's: Kbuild compiles again what depends on an option that differs, which is little for most variants.
  */
 async function startObjects(job: BuildJob, objects: string): Promise<void> {
-  if (existsSync(join(objects, runningMark))) rmSync(objects, { recursive: true })
+  if (existsSync(join(objects, RUNNING_MARK))) rmSync(objects, { recursive: true })
   const plainObjects = join(dirname(objects), basename(objects).replace(`-${job.variant}`, ''))
-  const isUsable = existsSync(join(plainObjects, image)) && !existsSync(join(plainObjects, runningMark))
+  const isUsable = existsSync(join(plainObjects, IMAGE)) && !existsSync(join(plainObjects, RUNNING_MARK))
   if (existsSync(objects) || !isUsable) {
     mkdirSync(objects, { recursive: true })
     return
@@ -243,8 +243,8 @@ async function compile(
   hasModules: boolean,
 ): Promise<void> {
   const counter = join(objects, 'steps')
-  const isFresh = !existsSync(join(objects, image))
-  const total = existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : usualSteps
+  const isFresh = !existsSync(join(objects, IMAGE))
+  const total = existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : USUAL_STEPS
   const step = isFresh ? 'compiling' : 'compiling what changed'
   let steps = 0
   job.progress.update(step, isFresh ? 0 : undefined)
@@ -309,7 +309,7 @@ async function make(
   log: string,
   onLine?: (line: string) => void,
 ): Promise<void> {
-  const mark = join(objects, runningMark)
+  const mark = join(objects, RUNNING_MARK)
   writeFileSync(mark, '')
   let wasKilled = false
   try {
@@ -329,12 +329,12 @@ async function make(
   }
 }
 
-const contextLines = 25
+const CONTEXT_LINES = 25
 
 /** The compiler's own words: from the first error on, or the log's end. Other jobs may have gone on after the error. */
 function compilerWords(log: string): string {
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
   const first = lines.findIndex(line => /\berror\b:|undefined reference|\*\*\* /i.test(line))
-  const start = first < 0 ? lines.length - contextLines : first - 3
-  return lines.slice(Math.max(0, start), Math.max(0, start) + contextLines).join('\n')
+  const start = first < 0 ? lines.length - CONTEXT_LINES : first - 3
+  return lines.slice(Math.max(0, start), Math.max(0, start) + CONTEXT_LINES).join('\n')
 }

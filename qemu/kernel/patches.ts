@@ -6,7 +6,7 @@ import type { PackageOptions } from '../setup/mirror.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { isGzip } from '../support/files.js'
 import { run } from '../support/process.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { DIFF, isMail, patchesIn } from './mail.js'
 
 export interface Patch {
@@ -46,7 +46,7 @@ export function decodePatch(given: Buffer, name: string): string {
 }
 
 function patchesOf(mails: Buffer, name: string): string[] {
-  requireTools(...toolsFor.mails)
+  requireTools(...TOOLS_FOR.mails)
   try {
     return patchesIn(mails)
   } catch (error) {
@@ -65,7 +65,7 @@ function unpacked(bytes: Buffer, name: string): Buffer {
 
 /** Applies patches in their order; the first that does not apply ends it, with what patch(1) said. */
 export async function applyPatches(tree: string, patches: Patch[], options: PackageOptions): Promise<void> {
-  if (patches.length) requireTools(...toolsFor.patches)
+  if (patches.length) requireTools(...TOOLS_FOR.patches)
   const args = ['-p1', '--batch', '--forward', '--no-backup-if-mismatch', '--reject-file=-', '-d', tree]
   for (const { path, text } of patches) {
     options.progress.update(`applying ${basename(path)}`)

@@ -20,17 +20,17 @@ import { LabError, WorkError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { applyPatches, type Patch } from './patches.js'
 import { restoreWorkTree } from './work-tree.js'
 
 /** Kernel versions by what the user calls them, and the package that holds their source. */
-export const debianKernels: Record<string, string> = {
+export const DEBIAN_KERNELS: Record<string, string> = {
   '7.3': 'linux-source-7.3',
   '7.2': 'linux-source-7.2',
   '6.12': 'linux-source-6.12',
 }
-export const defaultKernel = '7.3'
+export const DEFAULT_KERNEL = '7.3'
 
 export interface PreparedTree {
   tree: string
@@ -60,11 +60,11 @@ export interface SourceOptions extends PackageOptions {
 
 /** Finds the source of that name; downloads it if it is Debian's and not there yet. */
 export function findSource(name: string, options: SourceOptions): Promise<KernelSource> {
-  const debian = debianKernels[name]
+  const debian = DEBIAN_KERNELS[name]
   if (debian) return debianSource(name, debian, options)
   const path = resolve(name)
   if (existsSync(join(path, 'arch', 'arm64')) && existsSync(join(path, 'Kconfig'))) return treeSource(path, options)
-  const known = Object.keys(debianKernels).join(', ')
+  const known = Object.keys(DEBIAN_KERNELS).join(', ')
   const why = existsSync(path) ? 'is no kernel source tree (no arch/arm64, or no Kconfig)' : 'is no such folder'
   throw new LabError(
     `${options.option ?? '--source'} ${name}: ${why}; give ${known} or the path of a kernel source tree`,
@@ -93,15 +93,15 @@ async function debianSource(name: string, packageName: string, options: SourceOp
 }
 
 /** The size of a tar record, which is what tar's checkpoints count. */
-const tarRecord = 10_240
-const checkpointRecords = 500
+const TAR_RECORD = 10_240
+const CHECKPOINT_RECORDS = 500
 
 async function unpackSource(
   wanted: { name: string; version: string },
   tree: string,
   options: PackageOptions,
 ): Promise<void> {
-  requireTools(...toolsFor.packages)
+  requireTools(...TOOLS_FOR.packages)
   const { signal, progress } = options
   mkdirSync(dirname(tree), { recursive: true })
   const folder = mkdtempSync(join(dirname(tree), 'unpack-'))
@@ -111,12 +111,12 @@ async function unpackSource(
     const archive = join(folder, 'deb', 'usr', 'src', `${wanted.name}.tar.xz`)
     const listing = await run('xz', ['--robot', '--list', archive], { signal })
     const size = Number(/^totals\t\d+\t\d+\t\d+\t(\d+)/m.exec(listing)?.[1])
-    const checkpoints = [`--checkpoint=${checkpointRecords}`, '--checkpoint-action=echo=%u']
+    const checkpoints = [`--checkpoint=${CHECKPOINT_RECORDS}`, '--checkpoint-action=echo=%u']
     const target = join(folder, 'tree')
     mkdirSync(target)
     await run('tar', ['-xf', archive, '-C', target, '--strip-components=1', ...checkpoints], {
       signal,
-      onLine: line => progress.update(`unpacking ${wanted.name}`, (Number(/\d+$/.exec(line)) * tarRecord) / size),
+      onLine: line => progress.update(`unpacking ${wanted.name}`, (Number(/\d+$/.exec(line)) * TAR_RECORD) / size),
     })
     renameSync(target, tree)
   } finally {

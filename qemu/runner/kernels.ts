@@ -6,7 +6,7 @@ import semver from 'semver'
 import { buildKernel } from '../kernel/build.js'
 import { PLAIN, parseConfig } from '../kernel/config.js'
 import { readPatch, subjectOf } from '../kernel/patches.js'
-import { debianKernels } from '../kernel/source.js'
+import { DEBIAN_KERNELS } from '../kernel/source.js'
 import { LabError } from '../support/errors.js'
 import { isGzip } from '../support/files.js'
 import type { KernelNeeds } from './scenario.js'
@@ -57,7 +57,7 @@ async function findKernel(name: string, variant: string, patches: string[], sign
     : (await buildKernel({ source: name, option: '--kernel', patches, variant }, { signal })).image
   const bytes = unpackedImage(readFileSync(image), image)
   const release = releaseOf(bytes, image)
-  const isVersion = debianKernels[name] !== undefined
+  const isVersion = DEBIAN_KERNELS[name] !== undefined
   const source = isVersion ? name : resolve(name)
   const words = [
     ...['--kernel', source],

@@ -3,11 +3,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasApt } from '../support/tools.js'
 
-export const sourcesFolder = '/etc/apt/sources.list.d'
+export const SOURCES_FOLDER = '/etc/apt/sources.list.d'
 
 /** The texts of apt's own source lists. */
 export function aptSources(): string[] {
-  const folder = existsSync(sourcesFolder) ? readdirSync(sourcesFolder).map(name => join(sourcesFolder, name)) : []
+  const folder = existsSync(SOURCES_FOLDER) ? readdirSync(SOURCES_FOLDER).map(name => join(SOURCES_FOLDER, name)) : []
   const files = ['/etc/apt/sources.list', ...folder.filter(name => /\.(list|sources)$/.test(name))]
   return files.filter(existsSync).map(name => readFileSync(name, 'utf8'))
 }

@@ -10,10 +10,10 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
-const shownLines = 25
-const tickMs = 1000
+const SHOWN_LINES = 25
+const TICK_MS = 1000
 /** The first with zlib.crc32. */
-const oldestNode = '20.15'
+const OLDEST_NODE = '20.15'
 
 const at = (...parts) => join(root, ...parts)
 
@@ -44,7 +44,7 @@ async function step(title, command, args) {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}${end}`)
     else if (end) process.stderr.write(`${line}${end}`)
   }
-  const timer = setInterval(show, tickMs, '')
+  const timer = setInterval(show, TICK_MS, '')
   const child = spawn(command, args, { cwd: root, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -68,8 +68,8 @@ async function step(title, command, args) {
 /** The start of an output, where npm names the error, and its end, where compilers do. */
 function excerpt(output) {
   const lines = output.trimEnd().split('\n')
-  if (lines.length <= 2 * shownLines) return lines.join('\n')
-  return [...lines.slice(0, shownLines), '…', ...lines.slice(-shownLines)].join('\n')
+  if (lines.length <= 2 * SHOWN_LINES) return lines.join('\n')
+  return [...lines.slice(0, SHOWN_LINES), '…', ...lines.slice(-SHOWN_LINES)].join('\n')
 }
 
 function fail(message) {
@@ -152,8 +152,8 @@ async function setUp() {
   }
 }
 
-if (process.versions.node.localeCompare(oldestNode, 'en', { numeric: true }) < 0) {
-  fail(`Node ${process.versions.node} is too old; ${oldestNode} or newer is needed`)
+if (process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) < 0) {
+  fail(`Node ${process.versions.node} is too old; ${OLDEST_NODE} or newer is needed`)
 }
 const isBuildOnly = process.argv.includes('--build-only')
 if (!isBuildOnly) await installPackages()

@@ -8,12 +8,12 @@ import { WorkError } from '../support/errors.js'
 import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { hasApt, requireTools, tools, toolsFor } from '../support/tools.js'
+import { hasApt, requireTools, TOOLS, TOOLS_FOR } from '../support/tools.js'
 import { debianMirror } from './apt-sources.js'
 import { type DebianPackage, downloadFromMirror, findOnMirror, type PackageOptions, unpackArchive } from './mirror.js'
 
 /** One release for all hosts, so that Debian 12 and 13 build from the same sources. */
-const suites = ['trixie', 'trixie-backports']
+const SUITES = ['trixie', 'trixie-backports']
 
 /** The newest version of a package (of arm64, or for all machines) on the mirror; fetches the package lists. */
 export function findPackage(name: string, options: PackageOptions): Promise<DebianPackage> {
@@ -21,9 +21,9 @@ export function findPackage(name: string, options: PackageOptions): Promise<Debi
 }
 
 async function look(name: string, options: PackageOptions): Promise<DebianPackage> {
-  requireTools(...toolsFor.packages)
+  requireTools(...TOOLS_FOR.packages)
   if (!hasApt()) {
-    const found = await findOnMirror(name, debianMirror(), suites, options)
+    const found = await findOnMirror(name, debianMirror(), SUITES, options)
     if (!found) throw new WorkError(`Debian has no ${name} (${debianMirror()})`)
     return found
   }
@@ -89,7 +89,7 @@ const downloadFraction = (line: string): number | undefined => {
 
 async function updateLists(options: PackageOptions): Promise<void> {
   const mirror = debianMirror()
-  const lines = suites.map(suite => `deb [signed-by=${tools.keyring.file}] ${mirror} ${suite} main\n`)
+  const lines = SUITES.map(suite => `deb [signed-by=${TOOLS.keyring.file}] ${mirror} ${suite} main\n`)
   for (const folder of ['state/lists/partial', 'cache/archives/partial', 'none']) {
     mkdirSync(cachePath('apt', folder), { recursive: true })
   }

@@ -12,7 +12,7 @@ interface Packages {
   names: Record<string, string>
 }
 
-const systems: Record<System, Packages> = {
+const SYSTEMS: Record<System, Packages> = {
   fedora: {
     command: 'dnf install',
     names: {
@@ -61,7 +61,7 @@ const systems: Record<System, Packages> = {
   },
 }
 
-const families: Record<string, System> = {
+const FAMILIES: Record<string, System> = {
   fedora: 'fedora',
   rhel: 'fedora',
   centos: 'fedora',
@@ -74,13 +74,13 @@ const families: Record<string, System> = {
 export function systemOf(osRelease: string): System | undefined {
   const words = /^ID(?:_LIKE)?=(.*)$/gm
   const names = [...osRelease.matchAll(words)].flatMap(([, text]) => text!.replaceAll(/["']/g, '').split(/\s+/))
-  return names.map(name => families[name.split('-', 1)[0]!]).find(Boolean)
+  return names.map(name => FAMILIES[name.split('-', 1)[0]!]).find(Boolean)
 }
 
 /** The line that installs Debian's packages by the names of another system; of an unknown one, Debian's names. */
 export function installLine(system: System | undefined, packages: readonly string[]): string {
   if (!system) return `install by other means what Debian calls ${packages.join(' ')}`
-  const { command, names } = systems[system]
+  const { command, names } = SYSTEMS[system]
   const own = packages.map(name => names[name] ?? name).filter(Boolean)
   return `install by hand: ${command} ${[...new Set(own)].join(' ')}`
 }

@@ -10,18 +10,18 @@ interface GuestTools {
   headers: Tool
 }
 
-const purpose = 'build guest programs'
+const PURPOSE = 'build guest programs'
 /** Where a system keeps them elsewhere, the compiler is asked. */
-const linksStatically = ['-static', '-nostartfiles', '-xc', '/dev/null', '-o', '/dev/null']
-const hasHeaders = ['-fsyntax-only', '-include', 'linux/errno.h', '-xc', '/dev/null']
+const LINKS_STATICALLY = ['-static', '-nostartfiles', '-xc', '/dev/null', '-o', '/dev/null']
+const HAS_HEADERS = ['-fsyntax-only', '-include', 'linux/errno.h', '-xc', '/dev/null']
 
 /** openSUSE calls its cross compiler by its own name. */
-const crossPrefixes = ['aarch64-linux-gnu-', 'aarch64-suse-linux-']
+const CROSS_PREFIXES = ['aarch64-linux-gnu-', 'aarch64-suse-linux-']
 
 /** What builds for arm64 on a host of this kind (process.arch), of the programs that `has` finds. */
 export function guestTools(arch: string, has: (program: string) => boolean): GuestTools {
   const isNative = arch === 'arm64'
-  const cross = crossPrefixes.find(name => has(`${name}gcc`)) ?? crossPrefixes[0]!
+  const cross = CROSS_PREFIXES.find(name => has(`${name}gcc`)) ?? CROSS_PREFIXES[0]!
   const prefix = isNative ? '' : cross
   const command = `${prefix}gcc`
   const probe = (words: string[]): string[] => [command, ...words]
@@ -33,15 +33,15 @@ export function guestTools(arch: string, has: (program: string) => boolean): Gue
     compiler: { command, package: of('gcc-aarch64-linux-gnu', 'gcc'), purpose: 'build for arm64' },
     libc: {
       file: library,
-      probe: probe(linksStatically),
+      probe: probe(LINKS_STATICALLY),
       package: of('libc6-dev-arm64-cross', 'libc6-dev'),
-      purpose,
+      purpose: PURPOSE,
     },
     headers: {
       file: include,
-      probe: probe(hasHeaders),
+      probe: probe(HAS_HEADERS),
       package: of('linux-libc-dev-arm64-cross', 'linux-libc-dev'),
-      purpose,
+      purpose: PURPOSE,
     },
   }
 }
@@ -56,12 +56,12 @@ export interface Processors {
 }
 
 /** Emulated on any host, always the same, or the host's own. */
-const emulated: Processors = { gic: '3', cpu: 'cortex-a57', acceleration: [] }
-const hosts: Processors = { gic: 'host', cpu: 'host', acceleration: ['-accel', 'kvm'] }
+const EMULATED: Processors = { gic: '3', cpu: 'cortex-a57', acceleration: [] }
+const HOSTS: Processors = { gic: 'host', cpu: 'host', acceleration: ['-accel', 'kvm'] }
 
 /** KVM where it can make an arm64 guest: on an arm64 host, if it does make one. */
 export function chooseProcessors(arch: string, canMakeGuest: () => boolean): Processors {
-  return arch === 'arm64' && canMakeGuest() ? hosts : emulated
+  return arch === 'arm64' && canMakeGuest() ? HOSTS : EMULATED
 }
 
 let chosen: Processors | undefined
@@ -73,7 +73,7 @@ export function processors(qemu: string): Processors {
 
 /** Whether QEMU makes a machine with KVM: it does so to dump its device tree, and ends. */
 function makesGuest(qemu: string): boolean {
-  const machine = `virt,gic-version=${hosts.gic},dumpdtb=/dev/null`
-  const words = ['-machine', machine, '-cpu', hosts.cpu, ...hosts.acceleration, '-display', 'none', '-nic', 'none']
+  const machine = `virt,gic-version=${HOSTS.gic},dumpdtb=/dev/null`
+  const words = ['-machine', machine, '-cpu', HOSTS.cpu, ...HOSTS.acceleration, '-display', 'none', '-nic', 'none']
   return spawnSync(qemu, words, { stdio: 'ignore', timeout: 10_000 }).status === 0
 }

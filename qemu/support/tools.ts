@@ -11,10 +11,10 @@ import type { Tool } from './tool.js'
 
 const guest = guestTools(process.arch, name => findProgram(name) !== undefined)
 export const crossPrefix = guest.prefix
-export const qemuCommand = 'qemu-system-aarch64'
+export const QEMU_COMMAND = 'qemu-system-aarch64'
 
-export const tools = {
-  qemu: { command: qemuCommand, package: 'qemu-system-arm', purpose: 'boot a guest', atLeast: [8, 2] },
+export const TOOLS = {
+  qemu: { command: QEMU_COMMAND, package: 'qemu-system-arm', purpose: 'boot a guest', atLeast: [8, 2] },
   compiler: guest.compiler,
   libc: guest.libc,
   headers: guest.headers,
@@ -75,10 +75,10 @@ export const tools = {
   },
 } satisfies Record<string, Tool>
 
-export type ToolName = keyof typeof tools
+export type ToolName = keyof typeof TOOLS
 
 /** What each piece of work needs. */
-export const toolsFor = {
+export const TOOLS_FOR = {
   boot: ['qemu', 'dtc'],
   guestPrograms: ['compiler', 'libc', 'headers'],
   packages: ['apt', 'dpkg', 'keyring', 'curl', 'tar', 'xz'],
@@ -96,12 +96,12 @@ export const hasApt = (): boolean => findProgram('apt-get') !== undefined
 
 /** Whether this machine needs a tool: apt's companions are of use to apt alone, and what replaces it where it is not. */
 const isWanted = (name: ToolName): boolean => {
-  const { apt } = tools[name] as Tool
+  const { apt } = TOOLS[name] as Tool
   return apt === undefined || apt === hasApt()
 }
 
 /** Whether only the project's own tests want a tool. */
-export const isForTests = (name: ToolName): boolean => (tools[name] as Tool).forTests === true
+export const isForTests = (name: ToolName): boolean => (TOOLS[name] as Tool).forTests === true
 
 /**
  * Programs that were new enough: they are not asked again, as a run of the lab boots a hundred guests, and the devices of
@@ -111,7 +111,7 @@ const newEnough = new Set<string>()
 
 /** Why a tool does not do, or undefined if it does. */
 export function fault(name: ToolName): string | undefined {
-  const tool: Tool = tools[name]
+  const tool: Tool = TOOLS[name]
   if (!isWanted(name)) return undefined
   if (tool.file) return can(tool.file, constants.R_OK) || succeeds(tool.probe) ? undefined : `${tool.file} is missing`
   const path = findProgram(tool.command!)
@@ -129,7 +129,7 @@ export function fault(name: ToolName): string | undefined {
 export function requireTools(...names: ToolName[]): void {
   const faults = names.flatMap(name => {
     const text = fault(name)
-    return text ? [`${text}: package ${tools[name].package}, needed to ${tools[name].purpose}`] : []
+    return text ? [`${text}: package ${TOOLS[name].package}, needed to ${TOOLS[name].purpose}`] : []
   })
   if (faults.length === 0) return
   throw new LabError(`${faults.join('\n')}\n"scmi-lab setup" installs ${faults.length === 1 ? 'it' : 'them'}.`)

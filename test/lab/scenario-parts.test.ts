@@ -260,7 +260,9 @@ describe('kernels', () => {
     }))
 
   test('that are not there are told by the option that named them', async () => {
-    await expect(find('/no/such/tree')).rejects.toThrow('--kernel /no/such/tree: is no such folder; give 7.3, 7.2, 6.12')
+    await expect(find('/no/such/tree')).rejects.toThrow(
+      '--kernel /no/such/tree: is no such folder; give 7.3, 7.2, 6.12',
+    )
   })
 
   test('of the same release get labels of their own', () =>

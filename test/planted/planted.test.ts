@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PLAIN } from '../../qemu/kernel/config.js'
-import { defaultKernel } from '../../qemu/kernel/source.js'
+import { DEFAULT_KERNEL } from '../../qemu/kernel/source.js'
 import { findKernels } from '../../qemu/runner/kernels.js'
 import { ownScenarios, select } from '../../qemu/runner/load.js'
 import { runSuite } from '../../qemu/runner/suite.js'
@@ -32,7 +32,7 @@ describe('a planted bug is caught', () => {
       const entries = select(scenarios, catchers(path))
       expect(entries).not.toEqual([])
       const { signal } = new AbortController()
-      const selection = { kernels: [defaultKernel], patches: [path], variants: [PLAIN] }
+      const selection = { kernels: [DEFAULT_KERNEL], patches: [path], variants: [PLAIN] }
       const kernels = await findKernels(selection, signal)
       const results = await runSuite(entries, kernels, {
         jobs: availableParallelism(),
