@@ -1,7 +1,6 @@
 /**
- * The initramfs: Debian's static busybox for arm64, the lab's guest programs, and what a caller adds. Built without
- * root, kept in the cache by a hash of what it is made of. It is not compressed: unpacking is work for the emulated guest,
- * at every boot.
+ * The initramfs: Debian's static busybox for arm64, the lab's guest programs, and the caller's files. Built without root,
+ * cached by a hash of its inputs. It is not compressed, because the emulated guest would have to unpack it at every boot.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -16,7 +15,7 @@ import { run } from '../support/process.js'
 import { crossPrefix, requireTools, TOOLS_FOR } from '../support/tools.js'
 import { writeCpio } from './cpio.js'
 
-/** A file of the caller's for the guest. */
+/** A file of the caller for the guest. */
 export interface GuestFile {
   /** Absolute path in the guest. */
   path: string
@@ -61,7 +60,7 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
         content: Buffer.from(file.content as string),
       })),
     ])
-  // An archive is megabytes, and a run of the lab boots a hundred guests: what stands for the programs tells it by its name.
+  // A run boots a hundred guests: to save time the hash uses size and time of each program, not its content.
   const path = cachePath('initramfs', `${hash(write(identityOf))}.cpio`)
   if (existsSync(path)) return path
   const archive = write(program => readFileSync(program))
@@ -69,7 +68,7 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
   return path
 }
 
-/** What tells a program of the cache from any other that was there under its name. */
+/** Identifies a program in the cache among all that had its name. */
 function identityOf(program: string): Buffer {
   const { size, mtimeMs } = statSync(program)
   return Buffer.from(`${program} ${size} ${mtimeMs}`)
@@ -83,7 +82,7 @@ function modeOf(file: GuestFile): number {
   return start.startsWith('#!') || start === '\x7fELF' ? EXECUTABLE : 0o644
 }
 
-/** Programs being made now, so that guests that boot at the same time make each once. */
+/** Programs that are being built, so that guests that boot at the same time build each only once. */
 const making = new Map<string, Promise<string>>()
 
 function guestProgram(name: string, options: PackageOptions): Promise<string> {
@@ -92,7 +91,7 @@ function guestProgram(name: string, options: PackageOptions): Promise<string> {
   return made
 }
 
-/** Cross-compiles qemu/guest/NAME.c, unless that was done before with the same compiler and the header that some share. */
+/** Cross-compiles qemu/guest/NAME.c, unless the cache has it from the same compiler and shared header. */
 async function compileProgram(name: string, options: PackageOptions): Promise<string> {
   const source = labFile('guest', `${name}.c`)
   requireTools('compiler')
@@ -109,20 +108,20 @@ async function compileProgram(name: string, options: PackageOptions): Promise<st
 }
 
 let knownCompiler: string | undefined
-/** The cross compiler's first line of --version: which compiler made an output decides whether it is still good. */
+/** The first line of the cross compiler's --version: part of the hash of compiled files. */
 export function compilerVersion(): string {
   knownCompiler ??= execFileSync(`${crossPrefix}gcc`, ['--version'], { encoding: 'utf8' }).split('\n')[0]!
   return knownCompiler
 }
 
-/** The environment's name for a busybox of the user's own. */
+/** Environment variable with the path of the user's busybox. */
 export const BUSYBOX_VARIABLE = 'SCMI_LAB_BUSYBOX'
 
 /** ELF, 64 bits, little-endian; and in the header's half-word at 18, the machine (EM_AARCH64). */
 const ELF_64_LITTLE = '\x7fELF\x02\x01'
 const EM_AARCH64 = 183
 
-/** A busybox of the user's own, for arm64. */
+/** The user's busybox; throws if it is not for arm64. */
 function ownBusybox(path: string): string {
   const bad = (why: string): LabError => new LabError(`--busybox ${path}: ${why}`)
   if (!existsSync(path)) throw bad('no such file')
@@ -133,7 +132,7 @@ function ownBusybox(path: string): string {
   return path
 }
 
-/** The user's, or Debian's static busybox for arm64, out of its package. */
+/** The path of the user's busybox, or of Debian's static one for arm64, unpacked from its package. */
 async function staticBusybox(options: PackageOptions): Promise<string> {
   const own = process.env[BUSYBOX_VARIABLE]
   if (own) return ownBusybox(own)

@@ -1,6 +1,6 @@
 /**
- * Where a kernel's source comes from: a Debian source package, or a tree of the user's. Either way the build gets a
- * tree with the patches applied and a folder for its objects, and the origin stays as it was.
+ * Kernel sources: a Debian source package, or the user's tree. For both, a build gets a tree with the patches applied and
+ * a folder for object files; the original is not changed.
  */
 import {
   existsSync,
@@ -24,7 +24,7 @@ import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { applyPatches, type Patch } from './patches.js'
 import { restoreWorkTree } from './work-tree.js'
 
-/** Kernel versions by what the user calls them, and the package that holds their source. */
+/** Versions that a user can name, and the packages with their sources. */
 export const DEBIAN_KERNELS: Record<string, string> = {
   '7.3': 'linux-source-7.3',
   '7.2': 'linux-source-7.2',
@@ -34,20 +34,20 @@ export const DEFAULT_KERNEL = '7.3'
 
 export interface PreparedTree {
   tree: string
-  /** For make's O=. What is there from an earlier build of this tree is used again. */
+  /** For make's O=; object files from an earlier build of this tree are reused. */
   objects: string
-  /** Called when the build is over. */
+  /** Must be called when the build is over. */
   discard(): void
 }
 
 export interface KernelSource {
   /** For people: "7.3 (7.3.4-1~bpo13+1)", or a path. */
   label: string
-  /** Changes with the source's content. */
+  /** Identifies the source's content. */
   id: string
-  /** One build at a time for each of these. */
+  /** Only one build at a time may use this. */
   lock: string
-  /** `objects` names the folder of the objects: builds that differ in much keep theirs apart. */
+  /** `objects` names the folder for object files: builds that differ much use separate folders. */
   prepare(patches: Patch[], objects: string, options: PackageOptions): Promise<PreparedTree>
 }
 
@@ -58,7 +58,7 @@ export interface SourceOptions extends PackageOptions {
   update?: boolean
 }
 
-/** Finds the source of that name; downloads it if it is Debian's and not there yet. */
+/** Finds the named source; downloads a Debian source that is not there yet. */
 export function findSource(name: string, options: SourceOptions): Promise<KernelSource> {
   const debian = DEBIAN_KERNELS[name]
   if (debian) return debianSource(name, debian, options)
@@ -92,7 +92,7 @@ async function debianSource(name: string, packageName: string, options: SourceOp
   }
 }
 
-/** The size of a tar record, which is what tar's checkpoints count. */
+/** The size of a tar record; tar's checkpoints count records. */
 const TAR_RECORD = 10_240
 const CHECKPOINT_RECORDS = 500
 
@@ -154,11 +154,11 @@ async function treeSource(path: string, options: PackageOptions): Promise<Kernel
   }
 }
 
-/** What Kbuild itself asks of a tree before it builds elsewhere. */
+/** Whether a tree is clean, as Kbuild requires for a build in another folder. */
 const isClean = (tree: string): boolean =>
   !['.config', 'include/config', 'arch/arm64/include/generated'].some(name => existsSync(join(tree, name)))
 
-/** Names a tree's content: by commit and local changes if git knows it, else by the files' names, sizes and times. */
+/** Identifies a tree's content: by commit and local changes in a git tree, else by the files' names, sizes and times. */
 async function treeId(path: string, options: PackageOptions): Promise<string> {
   const { signal } = options
   if (!existsSync(join(path, '.git'))) {
@@ -168,7 +168,7 @@ async function treeId(path: string, options: PackageOptions): Promise<string> {
   const git = (...args: string[]) => run('git', ['-C', path, '--no-optional-locks', ...args], { signal })
   const [commit, status] = await Promise.all([
     git('rev-parse', 'HEAD'),
-    // Whatever the user's git leaves out: files in new folders are named one by one, and their contents count.
+    // Independent of the user's git settings: files in new folders are listed one by one, and their contents count.
     git('status', '--porcelain', '-z', '--no-renames', '--untracked-files=all', '--ignore-submodules=none'),
   ])
   const changed = status.split('\0').filter(Boolean)

@@ -1,6 +1,6 @@
 /**
- * Debian packages as a source of files: downloaded and unpacked, never installed. Where there is apt (mirror.ts: where not), it does the fetching and checks the
- * signatures, on a state of its own inside the cache, so the machine's package lists and sources stay as they are.
+ * Debian packages as a source of files: downloaded and unpacked, never installed. apt fetches them and checks signatures,
+ * with its state in the cache, so that the machine's package lists and sources are not changed; without apt, mirror.ts does.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -41,7 +41,7 @@ async function look(name: string, options: PackageOptions): Promise<DebianPackag
   return { name, version }
 }
 
-/** Downloads a package found before into a folder and returns the .deb's path. */
+/** Downloads a package that was found into a folder, and returns the path of the .deb. */
 export async function downloadPackage(found: DebianPackage, folder: string, options: PackageOptions): Promise<string> {
   mkdirSync(folder, { recursive: true })
   const label = `downloading ${found.name} ${found.version}`
@@ -99,7 +99,7 @@ async function updateLists(options: PackageOptions): Promise<void> {
   await apt('apt-get', ['update', '--error-on=any'], options)
 }
 
-/** apt on a state of its own; proxies and the like still come from the machine's apt.conf. */
+/** Runs apt with its own state; proxies and the like still come from the machine's apt.conf. */
 function apt(
   program: 'apt-get' | 'apt-cache',
   args: string[],

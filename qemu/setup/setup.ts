@@ -1,5 +1,5 @@
 /**
- * `scmi-lab setup`: installs what the lab needs from Debian, and says so. With everything in place it only looks.
+ * `scmi-lab setup`: installs what the lab needs from Debian, and names it. If nothing is missing it changes nothing.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,15 +10,15 @@ import { fault, findProgram, hasApt, isForTests, requireTools, TOOLS, type ToolN
 import { aptSources, debianMirror, SOURCES_FOLDER } from './apt-sources.js'
 import { installLine, systemOf } from './systems.js'
 
-/** Releases whose own QEMU is too old, and where a newer one comes from. */
+/** Releases whose QEMU is too old, and the suites with a newer one. */
 const BACKPORTS: Record<string, string> = { bookworm: 'bookworm-backports' }
 
 const APT_OPTIONS = ['-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=600', '-o', 'APT::Color=0']
 
 interface SetupOptions {
-  /** Whether the project's own tests are to run, too. */
+  /** Also installs what only the project's tests need. */
   forTests?: boolean
-  /** Just these; default: what the lab needs. */
+  /** Only these tools; default: those that the lab needs. */
   names?: readonly ToolName[]
   signal?: AbortSignal | undefined
   progress?: Progress
@@ -48,7 +48,7 @@ export async function setup(options: SetupOptions = {}): Promise<string[]> {
       `installing with apt-get: ${[...rest, ...(suite ? [`qemu-system-arm (from ${suite})`] : [])].join(' ')}`,
     )
     await refreshLists(progress, root)
-    // In this order: QEMU's turn takes from the newer suite only what is not there yet.
+    // In this order, so that installing QEMU takes only missing packages from the newer suite.
     if (rest.length) await installSomehow(rest, newer && isKnown(newer) ? newer : undefined, progress, root)
     if (suite) await install(['-t', suite, TOOLS.qemu.package], progress, root)
     requireTools(...wanting)
@@ -81,7 +81,7 @@ function privileged(signal: AbortSignal | undefined): RunAsRoot {
   }
 }
 
-/** Makes a suite known to apt, unless it is: one file of ours, named after the suite. */
+/** Adds a suite to apt's sources, unless it is there: one file of ours, named after the suite. */
 async function addSuite(suite: string, progress: Progress, root: RunAsRoot): Promise<void> {
   if (isKnown(suite)) return
   const file = join(SOURCES_FOLDER, `${suite}.sources`)
@@ -96,11 +96,11 @@ async function addSuite(suite: string, progress: Progress, root: RunAsRoot): Pro
   await root(['tee', file], { stdin: `${stanza.join('\n')}\n` })
 }
 
-/** Whether some source of apt's names the suite. */
+/** Whether apt's sources have the suite. */
 const isKnown = (suite: string): boolean =>
   aptSources().some(text => text.split('\n').some(line => !line.startsWith('#') && line.includes(suite)))
 
-/** Fetches the package lists. A foreign source that fails is told, not fatal: what matters is whether install works. */
+/** Fetches the package lists. A source that fails is reported but not fatal: the install may work without it. */
 async function refreshLists(progress: Progress, root: RunAsRoot): Promise<void> {
   const onLine = (line: string) => progress.update('reading package lists', undefined, line)
   await root(['apt-get', ...APT_OPTIONS, 'update'], { onLine }).catch(error => {
@@ -109,7 +109,7 @@ async function refreshLists(progress: Progress, root: RunAsRoot): Promise<void> 
   })
 }
 
-/** Installs packages; on a machine that has some libraries of a newer suite, their companions must come from there. */
+/** Installs packages. If the machine has libraries from a newer suite, their dependencies must come from there, too. */
 async function installSomehow(
   packages: string[],
   newer: string | undefined,

@@ -1,6 +1,6 @@
 /**
- * The programs and files of other packages the lab stands on: how to see that one is there, and what installs it.
- * Looking is cheap (no package manager is asked), so every command looks before it starts.
+ * The programs and files of other packages that the lab needs: how to check that one is there, and what installs it. A check
+ * is cheap (it asks no package manager), so every command checks before it starts.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -77,7 +77,7 @@ export const TOOLS = {
 
 export type ToolName = keyof typeof TOOLS
 
-/** What each piece of work needs. */
+/** The tools that each kind of work needs. */
 export const TOOLS_FOR = {
   boot: ['qemu', 'dtc'],
   guestPrograms: ['compiler', 'libc', 'headers'],
@@ -94,22 +94,22 @@ export const TOOLS_FOR = {
 /** Whether this machine has apt, which fetches Debian's packages and installs the lab's. */
 export const hasApt = (): boolean => findProgram('apt-get') !== undefined
 
-/** Whether this machine needs a tool: apt's companions are of use to apt alone, and what replaces it where it is not. */
+/** Whether this machine needs a tool: some are needed only with apt, some only in place of it. */
 const isWanted = (name: ToolName): boolean => {
   const { apt } = TOOLS[name] as Tool
   return apt === undefined || apt === hasApt()
 }
 
-/** Whether only the project's own tests want a tool. */
+/** Whether only the project's tests need a tool. */
 export const isForTests = (name: ToolName): boolean => (TOOLS[name] as Tool).forTests === true
 
 /**
- * Programs that were new enough: they are not asked again, as a run of the lab boots a hundred guests, and the devices of
- * those that run wait meanwhile.
+ * Programs that were new enough. They are asked once, because a run of the lab boots a hundred guests, and asking blocks the
+ * devices of the guests that run.
  */
 const newEnough = new Set<string>()
 
-/** Why a tool does not do, or undefined if it does. */
+/** What is wrong with a tool: it is missing or too old; undefined if nothing is. */
 export function fault(name: ToolName): string | undefined {
   const tool: Tool = TOOLS[name]
   if (!isWanted(name)) return undefined
@@ -125,7 +125,7 @@ export function fault(name: ToolName): string | undefined {
   return undefined
 }
 
-/** Refuses to go on, in one error, if any of these does not do. */
+/** Throws one LabError that names all of these tools that are missing or too old. */
 export function requireTools(...names: ToolName[]): void {
   const faults = names.flatMap(name => {
     const text = fault(name)
@@ -151,7 +151,7 @@ function can(path: string, mode: number): boolean {
   }
 }
 
-/** The program in PATH, or among the administrator's programs, which a user's PATH may lack. */
+/** The path of a program, from PATH or the administrator's folders, which a user's PATH may lack. */
 export function findProgram(name: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
   if (folders.length) folders.push('/usr/sbin', '/sbin')
