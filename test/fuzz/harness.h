@@ -1,8 +1,8 @@
-// What both fuzz targets stand on: a device without Node or an event loop, and a front end at the other end of its socket
-// that is told by the input what to do. An input is a sequence of steps, each a byte that says what, and its operands;
-// where the input ends, operands are 0.
+// Shared by both fuzz targets: a device without Node and event loop, and a front end at the other end of its socket that
+// does what the input says. An input is a sequence of steps: a byte that names the step, then its operands. After the end
+// of the input operands are 0.
 //
-// Everything is a rule here: what must hold after any input is checked with CHECK, which libFuzzer reports as a crash.
+// What must hold after any input is checked with CHECK; libFuzzer reports a failure as a crash.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Fuzz target: rings, chains and an inflight region written by a guest that knows no rules, on a session that a front end
-// with manners has set up. The first bytes of the input say how.
+// Fuzz target: a correct front end sets up a session, and a hostile guest writes rings, chains and an in-flight region. The
+// first bytes of the input choose the set-up.
 #include "harness.h"
 
 using namespace vhost_user_scmi;

@@ -1,4 +1,4 @@
-/** The corpus in the repository is what real conversations come to; UPDATE_SEEDS=1 writes it anew. */
+/** The seed corpus in the repository is made from real sessions; UPDATE_SEEDS=1 writes it again. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -10,7 +10,7 @@ import { MEMORY_BYTES, RING_SEEDS, SessionRecorder } from './seeds.js'
 
 const CORPUS = join(import.meta.dirname, 'corpus')
 
-/** Conversations of a front end with a real device, step by step. */
+/** Sessions of a front end with a real device, step by step. */
 async function sessionSeeds(): Promise<Record<string, Uint8Array>> {
   const seeds: Record<string, Uint8Array> = {}
   const memory = [{ guest: FLAT.guest, size: MEMORY_BYTES }]

@@ -1,6 +1,6 @@
 /**
- * The seed corpus of the fuzz targets: what front ends and guests with manners do, as steps that session.cc and ring.cc
- * decode. The files in corpus/ are made of it.
+ * The seed corpus of the fuzz targets: correct front ends and guests, as steps that session.cc and ring.cc decode. The files
+ * in corpus/ are made from it.
  */
 import type { FrontEnd } from '../../src/front-end/front-end.js'
 import type { GuestMemory } from '../../src/front-end/memory.js'

@@ -1,4 +1,4 @@
-// Fuzz target: the vhost-user session, fed by a front end that says anything in any order, with descriptors of all sorts.
+// Fuzz target: the vhost-user session with a front end that sends any request in any order, with any descriptors.
 #include "harness.h"
 
 using namespace vhost_user_scmi;

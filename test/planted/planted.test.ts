@@ -1,6 +1,6 @@
 /**
- * Kernels that are broken on purpose: each patch of this folder plants one bug in Linux 7.3, and names the scenarios that
- * catch it. On a kernel without the bug those end as recorded, which test/guest/scenarios.test.ts and `scmi-lab run` show.
+ * Kernels with a bug on purpose: each patch in this folder plants one bug in Linux 7.3, and names the scenarios that must
+ * catch it. On a kernel without the bug they end as recorded: test/guest/scenarios.test.ts and `scmi-lab run` show that.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
