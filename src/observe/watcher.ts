@@ -51,10 +51,10 @@ export class Watcher {
     this.#options = options
     // No value is equal to it.
     this.#last = new Array(places.length).fill(this)
-    places.forEach(({ resource: { of } }, i) => {
-      const positions = this.#positions.get(of)
+    places.forEach(({ resource: { subject } }, i) => {
+      const positions = this.#positions.get(subject)
       if (positions) positions.push(i)
-      else this.#positions.set(of, [i])
+      else this.#positions.set(subject, [i])
     })
     const groups = new Set(places.map(place => place.group))
     this.#ends = [...groups].flatMap(group => group.watch?.(this.#onChange) ?? [])
@@ -69,9 +69,9 @@ export class Watcher {
   }
 
   /** May be called from the hot path. */
-  readonly #onChange = (of: object | undefined): void => {
-    if (of && !this.#positions.has(of)) return
-    this.#changed.add(of ?? this)
+  readonly #onChange = (subject: object | undefined): void => {
+    if (subject && !this.#positions.has(subject)) return
+    this.#changed.add(subject ?? this)
     this.#soon ??= setImmediate(this.#onIdle)
   }
 
@@ -80,7 +80,7 @@ export class Watcher {
     const changed = [...this.#changed]
     this.#changed.clear()
     if (changed.includes(this)) this.#look()
-    else this.#tell(changed.flatMap(of => this.#positions.get(of) ?? []))
+    else this.#tell(changed.flatMap(subject => this.#positions.get(subject) ?? []))
   }
 
   #look(): void {

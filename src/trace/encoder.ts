@@ -15,8 +15,8 @@ import {
   KERNEL_CLOCK,
   type KernelEvent,
   type Moment,
-  type Quantity,
   type Sample,
+  type TracedProperty,
   type TraceStart,
 } from './events.js'
 import {
@@ -218,7 +218,7 @@ export class TraceEncoder {
   }
 
   /** What `sample` can give values of: each gets a track, in groups by kind. */
-  describe(quantities: readonly Quantity[]): void {
+  describe(quantities: readonly TracedProperty[]): void {
     const groups = new Map<string, number>()
     for (const { kind, name, unit, isText } of quantities) {
       let group = groups.get(kind)

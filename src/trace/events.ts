@@ -42,7 +42,7 @@ export interface Moment {
 }
 
 /** A property of a resource, whose values are to be recorded. */
-export interface Quantity {
+export interface TracedProperty {
   /** Of the resource: `clock`. */
   kind: string
   name: string

@@ -6,13 +6,13 @@ import { TapRecords } from '../observe/tap-records.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { type Chunk, chunkBytes } from './chunks.js'
 import { TraceEncoder } from './encoder.js'
-import type { ClockPair, KernelEvent, Moment, Quantity, Sample, TraceStart } from './events.js'
+import type { ClockPair, KernelEvent, Moment, Sample, TracedProperty, TraceStart } from './events.js'
 import { PacketFile, reasonOf } from './file.js'
 
 export type TraceMessage =
   | { type: 'records'; chunk: Chunk; timeNs: number }
   | { type: 'moment'; moment: Moment }
-  | { type: 'quantities'; quantities: readonly Quantity[] }
+  | { type: 'quantities'; quantities: readonly TracedProperty[] }
   | { type: 'samples'; samples: readonly Sample[]; timeNs: number }
   /** What the guest's kernel did; `clock` holds from there on. */
   | { type: 'kernel'; clock: ClockPair | undefined; events: readonly KernelEvent[] }

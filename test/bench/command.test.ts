@@ -202,7 +202,7 @@ describe('refuses', () => {
     },
     { args: ['--mix', 'gpio'], says: 'there are base, power, system, perf, clock, sensor, voltage, powercap' },
     { args: ['--platform', 'none', ...NOTHING_ELSE], says: 'none: there is no such preset' },
-    { args: ['--guests', '2', '--socket-path', 'x'], says: '--guests 2 needs as many --socket-path, not 1' },
+    { args: ['--guests', '2', '--socket-path', 'x'], says: '--guests 2 needs as many --socket-path options, not 1' },
     { args: ['--compare', 'a.json'], says: '--compare takes two files, such as --compare before.json after.json' },
     { args: ['--compare', '/nowhere', '/nowhere'], says: '/nowhere: ENOENT' },
     {

@@ -155,7 +155,7 @@ describe('ctl messages and stats', () => {
     expect(failed.stdout.split('\n')[0]).toBe('linux: clock CLOCK_RATE_GET #1 {clock_id: 99} → NOT_FOUND')
     await rig.guest.send(CLOCK, 0x6, UART)
     const stats = await printed(rig, 'stats')
-    expect(stats).toMatch(/^linux: \d+ messages; half of them within \d.*; 0 events sent\n/)
+    expect(stats).toMatch(/^linux: \d+ messages; latency p50 \d.*, p99 \d.*; 0 events sent\n/)
     expect(stats).toMatch(/\n {2}clock +CLOCK_RATE_GET +1 +\d+ NOT_FOUND +\d+ \ws/)
     const [linux] = JSON.parse(await printed(rig, 'stats', '--json', '--agent', 'linux'))
     expect(linux.protocols[0].messages[0]).toMatchObject({ name: 'CLOCK_RATE_GET', succeeded: 1 })
@@ -165,7 +165,7 @@ describe('ctl messages and stats', () => {
 it('ctl trace records to a file, and says when the disk is full', async () => {
   const rig = await setUp()
   const file = join(rig.folder, 'trace')
-  expect(await printed(rig, 'trace', 'status')).toBe('no trace was recorded yet')
+  expect(await printed(rig, 'trace', 'status')).toBe('no trace has been recorded yet')
   expect(await printed(rig, 'trace', 'start', file)).toMatch(`recording to ${file}`)
   await rig.guest.send(CLOCK, 0x6, UART)
   expect(await printed(rig, 'trace', 'stop')).toMatch(/^recorded .*: 1 messages, \d+ bytes$/)

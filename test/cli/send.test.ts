@@ -81,8 +81,8 @@ describe('send', () => {
     ['a value', ['clock', 'CLOCK_RATE_GET', 'clock_id=x'], 'clock_id: x is no whole number from 0 to 4294967295'],
     ['a word', ['clock', 'CLOCK_RATE_GET', 'clock_id'], 'clock_id: write FIELD=VALUE'],
     ['a list', ['pinctrl', 'PINCTRL_SETTINGS_CONFIGURE', 'configs=[1'], 'configs: '],
-    ['a raw word', ['clock', '6', '-1'], '-1: give the payload of a message by its id as numbers'],
-    ['a number', ['clock', '6', '4294967296'], '4294967296: give the payload of a message by its id as numbers'],
+    ['a raw word', ['clock', '6', '-1'], '-1: with a message id, give the payload its id as numbers'],
+    ['a number', ['clock', '6', '4294967296'], '4294967296: with a message id, give the payload its id as numbers'],
   ]
   test.each(wrong)('ends with 2 if %s is wrong', (_, words, error) =>
     withDevice(async socket => {

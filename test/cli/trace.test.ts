@@ -187,7 +187,7 @@ describe('a trace of the command', () => {
       expect(stdout).toMatch(
         /^guest clock\n- clock CLOCK_RATE_GET\(clock_id=1\) .*\{rate=24000000\}.*\n\+ .*\{rate=48000000\}.*\n$/,
       )
-      expect([code, stderr]).toEqual([1, `vhost-user-scmi: 2 messages are in one of ${file} and ${other} only\n`])
+      expect([code, stderr]).toEqual([1, `vhost-user-scmi: 2 messages are only in one of ${file} and ${other}\n`])
       const ignored = await runCommand('trace', 'diff', file, other, '--ignore', 'sensor', '--ignore', 'rate')
       expect(ignored.code).toBe(0)
     }))

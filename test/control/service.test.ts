@@ -59,7 +59,7 @@ describe('describing', () => {
     expect(uart?.properties[0]).toEqual({
       name: 'rate',
       address: 'clock.uart.rate',
-      description: 'Frequency, whether or not it runs',
+      description: 'Frequency, also while the clock is off',
       type: 'number',
       unit: 'Hz',
       settable: true,

@@ -59,7 +59,7 @@ export function parseMessage(text: string): z.output<typeof envelope> {
   try {
     const message: unknown = JSON.parse(text)
     if (isDeeperThan(message, DEPTH_MAX)) {
-      throw new RequestError('INVALID_ARGUMENT', `lists and maps lie more than ${DEPTH_MAX} deep in each other`)
+      throw new RequestError('INVALID_ARGUMENT', `lists and maps are nested more than ${DEPTH_MAX} deep`)
     }
     return checked(envelope, message)
   } catch (error) {

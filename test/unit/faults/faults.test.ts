@@ -168,7 +168,7 @@ describe('a wrong rule', () => {
     [{ drop: true, protocol: 256 }, 'protocol: 256 is too large; at most 255'],
     [
       { drop: true, protocol: 'clock', message: 'CLOCK_RATE_GETT' },
-      'message: CLOCK_RATE_GETT is not known here; did you mean CLOCK_RATE_GET?',
+      'message: CLOCK_RATE_GETT is unknown; did you mean CLOCK_RATE_GET?',
     ],
     [{ drop: true, message: 'CLOCK_RATE_CHANGED' }, 'message: CLOCK_RATE_CHANGED is a notification, not a command'],
     [{ drop: true, message: 'SPEED_SET' }, 'message: no protocol has a command SPEED_SET; name the protocol as well'],
