@@ -11,7 +11,7 @@ import { bugText } from '../src/support/errors.js'
 import { LOADS, type Load } from './bench/loads.js'
 import type { BootOptions } from './boot/boot.js'
 import { PLAIN, variants } from './kernel/config.js'
-import { defaultKernel } from './kernel/source.js'
+import { DEFAULT_KERNEL } from './kernel/source.js'
 import { parseMemory } from './machine/machine.js'
 import type { ListArguments, RunArguments, Shard } from './runner/commands.js'
 import { LabError } from './support/errors.js'
@@ -59,7 +59,7 @@ type RunCommandArguments = Omit<RunArguments, 'kernels' | 'patches' | 'variants'
 const stopping = new AbortController()
 const { signal } = stopping
 
-/** An option that may be given several times; `none` says what holds if it is not. */
+/** An option that may be given several times; `none` describes the default. */
 const repeatable = (flags: string, description: string, none: string): Option =>
   new Option(flags, `${description}; repeatable`)
     .argParser((value, before: string[]) => [...before, value])
@@ -94,7 +94,7 @@ const program = new Command('scmi-lab')
   .addOption(
     new Option('--debian-mirror <url>', 'where kernel sources and busybox come from').env('SCMI_LAB_DEBIAN_MIRROR'),
   )
-  // Where they are needed the environment is asked, which workers and other commands of ours get, too.
+  // Passed on by the environment, which workers and child processes inherit.
   .hook('preAction', program => {
     const { busybox, debianMirror } = program.opts<{ busybox?: string; debianMirror?: string }>()
     if (busybox !== undefined) process.env.SCMI_LAB_BUSYBOX = resolve(busybox)
@@ -117,7 +117,7 @@ Exit codes: 0 done, 1 failed, 2 wrong option, file or missing tool, 130 interrup
 program
   .command('setup')
   .description(
-    'Install what the lab needs, and say what; does nothing if all is there. Without apt it names the packages.',
+    'Install what the lab needs, and name it; changes nothing if all is there. Without apt, only name the packages.',
   )
   .option('--json', 'print the installed packages as JSON', false)
   .action(async (options: { json: boolean }) => {
@@ -210,10 +210,10 @@ In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
 
 program
   .command('list')
-  .description('List scenarios: what a kernel is tried with.')
+  .description('List the scenarios.')
   .argument('[name|tag...]', 'only those with this name, group or tag')
   .option('--scenarios <folder>', "scenarios of your own, instead of the lab's")
-  .option('--findings', 'what kernels are known to do wrong in them, as a table in Markdown', false)
+  .option('--findings', 'print the known findings about kernels instead, as a Markdown table', false)
   .option('--json', 'print names, summaries and tags as JSON', false)
   .action(async (words: string[], options: ListArguments) => {
     const { listScenarios } = await import('./runner/commands.js')
@@ -222,19 +222,19 @@ program
 
 program
   .command('run')
-  .description('Run scenarios on kernels, and say which paths of the SCMI drivers work.')
+  .description('Run scenarios on kernels: paths through the SCMI core, the virtio transport and the client drivers.')
   .argument('[name|tag...]', 'only those with this name, group or tag')
-  .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', defaultKernel))
+  .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', DEFAULT_KERNEL))
   .addOption(repeatable('--patch <file>', 'apply a patch to each kernel before it is built', 'none'))
   .addOption(repeatable('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, PLAIN))
   .option('--shell', 'end in the guest: where the scenario fails, or at its end')
-  .option('--baseline <file>', 'tell what got better and worse since the run that wrote this with --json')
+  .option('--baseline <file>', 'print what got better and worse since the run that wrote this file with --json')
   .option('--report <file>', 'write a page to attach to a mail: table, evidence, versions, configurations')
-  .option('--json <file>', 'write all of it as JSON')
+  .option('--json <file>', 'write the results as JSON')
   .option('--junit <file>', "write JUnit's XML")
   .option('--ktap', 'print KTAP on standard output')
   .option('--jobs <n>', 'run this many guests at once; default: one per core', count)
-  .option('--shard <i/n>', 'run only one share of n, for a run over several machines', shard)
+  .option('--shard <i/n>', 'run only the i-th of n shares, to spread a run over several machines', shard)
   .option('--scenarios <folder>', "scenarios of your own (GROUP/NAME.mjs and .sh), instead of the lab's")
   .addHelpText(
     'after',
@@ -245,14 +245,14 @@ Examples:
   scmi-lab run --kernel 6.12 --kernel 7.2 --kernel 7.3 --variant plain --variant modules
   scmi-lab run --kernel 7.3 --json before.json
   scmi-lab run --kernel 7.3 --patch series.mbox --baseline before.json --report report.html
-A line says "ok", or "recorded" for a failure that is a known finding of this kernel; what differs from the record
-comes with its evidence, and with a command that does it again and stops in a shell.
+Outcomes: "ok"; "recorded", a failure that is a known finding about this kernel; "FAILED", with the evidence and a command
+that repeats it and stops in a shell; "fixed", a known finding that did not occur.
 Exit codes: 0 all as recorded, 1 something differs, 2 wrong option or file, 130 interrupted.`,
   )
   .action(async (words: string[], options: RunCommandArguments) => {
     const { runFromArguments } = await import('./runner/commands.js')
     const { kernel, patch, variant, ...rest } = options
-    const kernels = kernel.length ? kernel : [defaultKernel]
+    const kernels = kernel.length ? kernel : [DEFAULT_KERNEL]
     await runFromArguments(
       words,
       { ...rest, kernels, patches: patch, variants: variant.length ? variant : [PLAIN] },
@@ -262,22 +262,21 @@ Exit codes: 0 all as recorded, 1 something differs, 2 wrong option or file, 130 
 
 program
   .command('bench')
-  .description('Measure messages a second and latency as processes of a guest see them, and whose time that is.')
+  .description(
+    'Measure messages per second and latency as processes in a guest see them, and the part spent in the device.',
+  )
   .addOption(
-    new Option(
-      '--load <list>',
-      'what is asked for: hwmon (sensor readings), clock (rates), raw (messages past the drivers)',
-    )
+    new Option('--load <list>', 'what is read: hwmon (sensor readings), clock (rates), raw (messages past the drivers)')
       .argParser(named(LOADS))
       .default(LOADS, LOADS.join()),
   )
   .addOption(
-    new Option('--processes <list>', 'guest processes that ask at the same time, 1 to 8')
+    new Option('--processes <list>', 'guest processes that read at the same time, 1 to 8')
       .argParser(wholeNumbers(1, 8))
       .default([1, 2, 4, 8], '1,2,4,8'),
   )
-  .addOption(new Option('--seconds <n>', 'how long each is measured').argParser(wholeNumber(1, 3600)).default(2))
-  .option('--kernel <image|version>', 'an Image, or a version that is built if need be', defaultKernel)
+  .addOption(new Option('--seconds <n>', 'duration of each measurement').argParser(wholeNumber(1, 3600)).default(2))
+  .option('--kernel <image|version>', 'an Image, or a version that is built if need be', DEFAULT_KERNEL)
   .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset', 'demo')
   .option('--cpus <n>', "the guest's CPUs", count, 2)
   .option(
@@ -294,9 +293,9 @@ Examples:
   scmi-lab bench --backend "vhost-device-scmi --socket-path {socket} --device fake,name=temp" --load hwmon,raw
   scmi-lab bench --json > before.json
 
-How to read it: MEAN is what a process of the guest waits for an answer. IN THE DEVICE is the part of it from taking the
-message from the ring to publishing the answer; GUEST AND QEMU is all the rest. CPU is processor time for a message: QEMU's
-is that of the guest's processors, too, which it emulates. Of another back end only its CPU time is known.
+Columns: MEAN is the mean latency that a process in the guest sees. IN THE DEVICE is the part from taking the request from
+the ring to publishing the reply; GUEST AND QEMU is the rest. CPU is CPU time per message; QEMU's includes the processors
+that it emulates. Of another back end only the CPU time is known.
 Exit codes: 0 done, 1 failed, 2 wrong option, file or missing tool, 130 interrupted.`,
   )
   .action(async ({ load, backend, json, ...options }: BenchArguments) => {
@@ -307,13 +306,15 @@ Exit codes: 0 done, 1 failed, 2 wrong option, file or missing tool, 130 interrup
 
 program
   .command('demo')
-  .description('Boot a guest on the demo platform and show both sides: clocks, sensors, a change, a notification.')
+  .description(
+    'Boot a guest on the demo platform and show what both sides see: clocks, sensors, a change, a notification.',
+  )
   .action(async () => {
     const { demo } = await import('./boot/demo.js')
     await demo({ signal })
   })
 
-/** Ctrl-C and its like stop the work in order; a second one does not wait for it. */
+/** Ctrl-C and the other signals stop the work in order; a second one ends the process at once. */
 function stopOnSignals(): void {
   for (const name of ENDING_SIGNALS) {
     process.on(name, () => {

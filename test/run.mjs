@@ -1,24 +1,25 @@
 /**
- * `npm test`: vitest, with a second and a third look at files that fail. Tests that fail by chance would cost whole runs: they
- * are named as flaky, counted, and pass. Takes vitest's own arguments. Plain JavaScript: it runs what is to be compiled, too.
+ * `npm test`: runs vitest, and runs files that fail again, up to twice. A test that then passes counts as passed, and is
+ * printed as flaky. Takes vitest's arguments.
  */
 import { writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { createVitest, parseCLI } from 'vitest/node'
 
-/** How often a file is run again, alone. */
+/** How often a file that failed is run again, alone. */
 const RERUNS = 2
-/** More files than these do not fail by chance. */
+/** If more files fail, it is not by chance: none is run again. */
 const RERUN_FILES_MAX = 10
 
 /** The name for what fails outside of tests. */
 const THE_FILE = '(the file)'
 
-/** .ci/run counts from this file. */
+/** The results, for .ci/run. */
 const report = process.env.SCMI_TEST_REPORT
 
 /**
- * What became of one test over all runs of its file; what fails outside of tests, a crash or an import, counts as one more.
+ * The results of one test over all runs of its file. A failure outside of tests, such as a crash or an import, counts as a
+ * test of its own.
  * @typedef {{ file: string, name: string, passed: number, failed: number, errors: string[] }} Outcome
  */
 
@@ -27,7 +28,7 @@ class Outcomes {
   /** @type {Map<string, Map<string, Outcome>>} */
   #files = new Map()
 
-  /** Takes note of how a run of `specs` went. */
+  /** Adds the results of a run of `specs`. */
   add(specs, { testModules, unhandledErrors }) {
     for (const spec of specs) {
       const file = spec.moduleId
@@ -59,19 +60,19 @@ class Outcomes {
   #note(file, name, state, errors) {
     const outcome = this.#of(file, name)
     if (state === 'passed') outcome.passed++
-    // One that was under way in a crash says nothing: the file does.
+    // A test that a crash interrupted has no result; the file's failure counts instead.
     if (state === 'failed') {
       outcome.failed++
       outcome.errors = errors.map(error => String(error.stack ?? error.message ?? error))
     }
   }
 
-  /** Files with a test that has not passed yet and failed. */
+  /** Files with a test that failed and has never passed. */
   get failedFiles() {
     return [...this.#files].filter(([, tests]) => [...tests.values()].some(hasFailed)).map(([file]) => file)
   }
 
-  /** A file failed outside of its tests, if only once. */
+  /** Whether a file failed outside of its tests, at least once. */
   get aFileFailed() {
     return this.all.some(({ name, failed }) => name === THE_FILE && failed > 0)
   }
@@ -83,13 +84,13 @@ class Outcomes {
 
 const hasFailed = ({ passed, failed }) => failed > 0 && passed === 0
 
-/** Errors outside of tests: of an import, or of what runs before and after all of them. */
+/** Errors outside of tests: of imports, beforeAll and afterAll. */
 function errorsOf(module) {
   if (!module) return []
   return [...module.errors(), ...[...module.children.allSuites()].flatMap(suite => suite.errors())]
 }
 
-/** An error of no file. */
+/** An error that belongs to no file. */
 const asOutcome = error => ({ file: 'vitest', name: String(error?.name), errors: [String(error?.stack ?? error)] })
 
 function summary(outcomes, others) {
@@ -109,9 +110,9 @@ function summary(outcomes, others) {
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
 const vitest = await createVitest('test', { ...options, watch: false })
 const outcomes = new Outcomes()
-/** Errors of no file that is known. */
+/** Errors that belong to no known file. */
 const others = []
-// Vitest would end at the first, and it has many when it tells something to a process of tests that has crashed.
+// Vitest would end at the first unhandled rejection, and it causes many when it writes to a test process that has crashed.
 process.removeAllListeners('unhandledRejection')
 process.on('unhandledRejection', error => others.push(error))
 
@@ -137,7 +138,7 @@ try {
       }
     }
   } else console.error(`\n${again.length} files failed: none is run again`)
-  // Those of a process that crashed name no file, but that file has not ended.
+  // Errors of a crashed process name no file, but its file counts as failed.
   const { flaky, ...counts } = summary(outcomes, outcomes.aFileFailed ? [] : others.map(asOutcome))
   console.log(['', ...flaky, `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`].join('\n'))
   if (report) writeFileSync(report, JSON.stringify({ ...counts, flaky }))

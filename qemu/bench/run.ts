@@ -12,7 +12,7 @@ import { kernelImage } from '../boot/commands.js'
 import type { Server } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { BackEndProcess, commandFor } from './back-end.js'
 import { type Load, type Work, workOf } from './loads.js'
 import { FORMAT, type LabBenchResult, type LabBenchRow } from './result.js'
@@ -39,7 +39,7 @@ const GRACE_MS = 60_000
 
 /** Boots a guest and measures. Throws LabError for what is missing, WorkError for what goes wrong meanwhile. */
 export async function labBench(options: LabBenchOptions): Promise<LabBenchResult> {
-  requireTools(...toolsFor.boot)
+  requireTools(...TOOLS_FOR.boot)
   const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
   const socketPath = join(folder, 'back-end.sock')
   const { backEnd: command, signal, platform, cpus, seconds } = options

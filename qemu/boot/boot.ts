@@ -28,7 +28,7 @@ import { Qmp } from '../machine/qmp.js'
 import { Vm } from '../machine/vm.js'
 import { InterruptedError, LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 
 /** Options of a boot. Those of the SCMI device describe the only device, unless `scmi` lists several. */
 export interface BootOptions extends DeviceRequest {
@@ -174,7 +174,7 @@ export async function bootLines(options: BootOptions): Promise<{ device: string[
 
 /** `folder`: where the sockets are; null when the command lines are only printed. */
 async function makePlan(options: BootOptions, folder: string | null, console: Machine['console']): Promise<Plan> {
-  requireTools(...toolsFor.boot)
+  requireTools(...TOOLS_FOR.boot)
   if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
   const platform = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
   const requests = platform === null ? [] : (options.scmi ?? [options])

@@ -3,10 +3,10 @@ import { statSync } from 'node:fs'
 import { type OpenOptions, waysIn } from '../../src/cli/open-options.js'
 import { openTo, viewPlatform } from '../devices/device.js'
 import { buildKernel } from '../kernel/build.js'
-import { debianKernels } from '../kernel/source.js'
+import { DEBIAN_KERNELS } from '../kernel/source.js'
 import { LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { type BootOptions, bootLines, bootOnTerminal } from './boot.js'
 
 export async function bootFromArguments(
@@ -17,7 +17,7 @@ export async function bootFromArguments(
   if (output.json && !output.printCommand) throw new LabError('--json goes with --print-command')
   const open = waysIn(output)
   if (open && output.printCommand) throw new LabError('--control, --http and --metrics do not go with --print-command')
-  requireTools(...toolsFor.boot)
+  requireTools(...TOOLS_FOR.boot)
   // A wrong platform file is reported before minutes of building.
   if (settings.platform) await viewPlatform(settings.platform)
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
@@ -30,10 +30,10 @@ export async function bootFromArguments(
 
 /** The path of an Image: the given file, or the Image of a version, built or from the cache. */
 export async function kernelImage(kernel: string, signal?: AbortSignal): Promise<string> {
-  if (debianKernels[kernel]) return (await buildKernel({ source: kernel }, { signal })).image
+  if (DEBIAN_KERNELS[kernel]) return (await buildKernel({ source: kernel }, { signal })).image
   const stat = statSync(kernel, { throwIfNoEntry: false })
   if (stat?.isFile()) return kernel
-  const known = Object.keys(debianKernels).join(', ')
+  const known = Object.keys(DEBIAN_KERNELS).join(', ')
   const advice = stat
     ? 'a folder; build it with "scmi-lab kernel build --source"'
     : `no such file; versions are ${known}`

@@ -9,7 +9,7 @@ import { WorkError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { findProgram, qemuCommand } from '../support/tools.js'
+import { findProgram, QEMU_COMMAND } from '../support/tools.js'
 
 export interface DeviceTreeOptions {
   /** QEMU's arguments for the machine; those that do not affect the tree are ignored. */
@@ -26,7 +26,7 @@ const FIXED_SEED =
 /** Makes the guest's device tree and returns the path of the blob. */
 export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string> {
   const shaping = shapingArguments(options.arguments)
-  const qemu = realpathSync(findProgram(qemuCommand)!)
+  const qemu = realpathSync(findProgram(QEMU_COMMAND)!)
   const { size, mtimeMs } = statSync(qemu)
   const path = cachePath(
     'dtb',
@@ -37,7 +37,7 @@ export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string
   try {
     const dump = join(folder, 'machine.dtb')
     const machine = ['-machine', `dumpdtb=${dump},dtb-randomness=off`, '-nic', 'none', '-display', 'none']
-    await run(qemuCommand, [...shaping, ...machine], { signal: options.signal, what: 'dumping the device tree' })
+    await run(QEMU_COMMAND, [...shaping, ...machine], { signal: options.signal, what: 'dumping the device tree' })
     writeWhole(path, await mergeDeviceTree(readFileSync(dump), `${FIXED_SEED}\n${options.source}`, options.signal))
     return path
   } finally {

@@ -1,7 +1,6 @@
 /**
- * The initramfs: Debian's static busybox for arm64, the lab's guest programs, and what a caller adds. Built without
- * root, kept in the cache by a hash of what it is made of. It is not compressed: unpacking is work for the emulated guest,
- * at every boot.
+ * The initramfs: Debian's static busybox for arm64, the lab's guest programs, and the caller's files. Built without root,
+ * cached by a hash of its inputs. It is not compressed, because the emulated guest would have to unpack it at every boot.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -13,10 +12,10 @@ import { hash, writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
 import { cachePath, labFile } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { crossPrefix, requireTools, toolsFor } from '../support/tools.js'
+import { crossPrefix, requireTools, TOOLS_FOR } from '../support/tools.js'
 import { writeCpio } from './cpio.js'
 
-/** A file of the caller's for the guest. */
+/** A file of the caller for the guest. */
 export interface GuestFile {
   /** Absolute path in the guest. */
   path: string
@@ -25,20 +24,20 @@ export interface GuestFile {
 }
 
 /** Shell functions for scenarios, and for people. */
-export const guestLibrary = '/lib/lab.sh'
+export const GUEST_LIBRARY = '/lib/lab.sh'
 
-const compilerOptions = ['-static', '-O2', '-Wall', '-Wextra', '-s']
-const executable = 0o755
+const COMPILER_OPTIONS = ['-static', '-O2', '-Wall', '-Wextra', '-s']
+const EXECUTABLE = 0o755
 
 /** Programs of qemu/guest/ that are commands in the guest. */
-const commands = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'queue-size']
+const COMMANDS = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'queue-size']
 
 /** Makes the initramfs and returns its path. */
 export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {
   const programs = await Promise.all([
     staticBusybox(options).then(file => ['bin/busybox', file] as const),
     guestProgram('init', options).then(file => ['init', file] as const),
-    ...commands.map(async name => [`bin/${name}`, await guestProgram(name, options)] as const),
+    ...COMMANDS.map(async name => [`bin/${name}`, await guestProgram(name, options)] as const),
   ])
   const write = (contentOf: (program: string) => Buffer): Buffer =>
     writeCpio([
@@ -48,12 +47,12 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
       ...programs.map(([path, program]) => ({
         kind: 'file' as const,
         path,
-        mode: executable,
+        mode: EXECUTABLE,
         content: contentOf(program),
       })),
       { kind: 'link', path: 'bin/sh', target: 'busybox' },
       { kind: 'file', path: 'etc/profile', content: readFileSync(labFile('guest', 'profile')) },
-      { kind: 'file', path: guestLibrary, content: readFileSync(labFile('guest', 'lab.sh')) },
+      { kind: 'file', path: GUEST_LIBRARY, content: readFileSync(labFile('guest', 'lab.sh')) },
       ...files.map(file => ({
         kind: 'file' as const,
         path: file.path.replace(/^\/+/, ''),
@@ -61,7 +60,7 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
         content: Buffer.from(file.content as string),
       })),
     ])
-  // An archive is megabytes, and a run of the lab boots a hundred guests: what stands for the programs tells it by its name.
+  // A run boots a hundred guests: to save time the hash uses size and time of each program, not its content.
   const path = cachePath('initramfs', `${hash(write(identityOf))}.cpio`)
   if (existsSync(path)) return path
   const archive = write(program => readFileSync(program))
@@ -69,7 +68,7 @@ export async function makeInitramfs(files: GuestFile[], options: PackageOptions)
   return path
 }
 
-/** What tells a program of the cache from any other that was there under its name. */
+/** Identifies a program in the cache among all that had its name. */
 function identityOf(program: string): Buffer {
   const { size, mtimeMs } = statSync(program)
   return Buffer.from(`${program} ${size} ${mtimeMs}`)
@@ -80,10 +79,10 @@ function modeOf(file: GuestFile): number {
   const start = Buffer.from(file.content as string)
     .subarray(0, 4)
     .toString('latin1')
-  return start.startsWith('#!') || start === '\x7fELF' ? executable : 0o644
+  return start.startsWith('#!') || start === '\x7fELF' ? EXECUTABLE : 0o644
 }
 
-/** Programs being made now, so that guests that boot at the same time make each once. */
+/** Programs that are being built, so that guests that boot at the same time build each only once. */
 const making = new Map<string, Promise<string>>()
 
 function guestProgram(name: string, options: PackageOptions): Promise<string> {
@@ -92,37 +91,37 @@ function guestProgram(name: string, options: PackageOptions): Promise<string> {
   return made
 }
 
-/** Cross-compiles qemu/guest/NAME.c, unless that was done before with the same compiler and the header that some share. */
+/** Cross-compiles qemu/guest/NAME.c, unless the cache has it from the same compiler and shared header. */
 async function compileProgram(name: string, options: PackageOptions): Promise<string> {
   const source = labFile('guest', `${name}.c`)
   requireTools('compiler')
   const path = cachePath(
     'guest',
-    `${name}-${hash(readFileSync(source), readFileSync(labFile('guest', 'raw.h')), compilerVersion(), compilerOptions.join(' '))}`,
+    `${name}-${hash(readFileSync(source), readFileSync(labFile('guest', 'raw.h')), compilerVersion(), COMPILER_OPTIONS.join(' '))}`,
   )
   if (existsSync(path)) return path
-  requireTools(...toolsFor.guestPrograms)
+  requireTools(...TOOLS_FOR.guestPrograms)
   const partial = `${path}.${process.pid}.partial`
-  await run(`${crossPrefix}gcc`, [...compilerOptions, '-o', partial, source], { signal: options.signal })
+  await run(`${crossPrefix}gcc`, [...COMPILER_OPTIONS, '-o', partial, source], { signal: options.signal })
   renameSync(partial, path)
   return path
 }
 
 let knownCompiler: string | undefined
-/** The cross compiler's first line of --version: which compiler made an output decides whether it is still good. */
+/** The first line of the cross compiler's --version: part of the hash of compiled files. */
 export function compilerVersion(): string {
   knownCompiler ??= execFileSync(`${crossPrefix}gcc`, ['--version'], { encoding: 'utf8' }).split('\n')[0]!
   return knownCompiler
 }
 
-/** The environment's name for a busybox of the user's own. */
+/** Environment variable with the path of the user's busybox. */
 export const BUSYBOX_VARIABLE = 'SCMI_LAB_BUSYBOX'
 
 /** ELF, 64 bits, little-endian; and in the header's half-word at 18, the machine (EM_AARCH64). */
 const ELF_64_LITTLE = '\x7fELF\x02\x01'
 const EM_AARCH64 = 183
 
-/** A busybox of the user's own, for arm64. */
+/** The user's busybox; throws if it is not for arm64. */
 function ownBusybox(path: string): string {
   const bad = (why: string): LabError => new LabError(`--busybox ${path}: ${why}`)
   if (!existsSync(path)) throw bad('no such file')
@@ -133,7 +132,7 @@ function ownBusybox(path: string): string {
   return path
 }
 
-/** The user's, or Debian's static busybox for arm64, out of its package. */
+/** The path of the user's busybox, or of Debian's static one for arm64, unpacked from its package. */
 async function staticBusybox(options: PackageOptions): Promise<string> {
   const own = process.env[BUSYBOX_VARIABLE]
   if (own) return ownBusybox(own)

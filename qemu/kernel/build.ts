@@ -1,6 +1,6 @@
 /**
- * Builds a kernel Image for the guest, or finds it in the cache: one folder per hash of all that went in. Safe against
- * a second build at the same time, and against any kind of end: what is in the cache is whole.
+ * Builds a kernel Image for the guest, or finds it in the cache, which has one folder per hash of a kernel's inputs. Builds
+ * may run at the same time and be killed at any time: kernels in the cache are always complete.
  */
 import {
   copyFileSync,
@@ -22,7 +22,7 @@ import { writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { type Fragment, type LostOption, lostOptions, PLAIN, parseConfig, readFragments } from './config.js'
 import { buildEnvironment } from './environment.js'
 import { type Explanation, explain, inputsOf, type KernelInputs } from './inputs.js'
@@ -61,9 +61,9 @@ export interface Kernel {
   hasConsumers: boolean
 }
 
-/** Steps of a full build, for the first one's percentage; later ones know their own. */
-const usualSteps = 1640
-const image = 'arch/arm64/boot/Image'
+/** Steps of a full build, for the percentage of the first one; later builds know the number of the last one. */
+const USUAL_STEPS = 1640
+const IMAGE = 'arch/arm64/boot/Image'
 
 export async function buildKernel(request: KernelRequest, options: BuildOptions = {}): Promise<Kernel> {
   const progress = options.progress ?? startProgress(`kernel ${request.source}`)
@@ -72,7 +72,7 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
     const home = cachePath('kernels', made.key)
     const cached = readKernel(home)
     if (cached) return tell(cached, progress)
-    requireTools(...toolsFor.kernel)
+    requireTools(...TOOLS_FOR.kernel)
     const onWait = () => progress.update(`another build of ${source.label} is running, waiting for it`)
     return await withLock(source.lock, { signal: options.signal, onWait }, async lock => {
       const finished = readKernel(home)
@@ -119,15 +119,15 @@ interface BuildJob {
   variant: string
   fragments: Fragment[]
   made: KernelInputs
-  /** Name of the objects' folder. */
+  /** Name of the folder for object files. */
   objects: string
-  /** Folder of the result. */
+  /** Folder for the result. */
   home: string
   lock: number
   jobs: number
 }
 
-/** A finished build of the cache: its record is the last thing written. */
+/** A finished build in the cache; its record is written last. */
 function readKernel(home: string): Kernel | undefined {
   const record = join(home, 'build.json')
   if (!existsSync(record)) return undefined
@@ -168,7 +168,7 @@ async function build(job: BuildJob): Promise<Kernel> {
     const partial = `${job.home}.partial`
     rmSync(partial, { recursive: true, force: true })
     mkdirSync(partial, { recursive: true })
-    copyFileSync(join(prepared.objects, image), join(partial, 'Image'))
+    copyFileSync(join(prepared.objects, IMAGE), join(partial, 'Image'))
     copyFileSync(join(prepared.objects, '.config'), join(partial, 'config'))
     if (options.get('CONFIG_DEBUG_INFO') === 'y')
       copyFileSync(join(prepared.objects, 'vmlinux'), join(partial, 'vmlinux'))
@@ -193,17 +193,17 @@ async function build(job: BuildJob): Promise<Kernel> {
   }
 }
 
-/** In the objects' folder while make runs: found there later, it tells that make was killed and left half a file. */
-const runningMark = 'make-is-running'
+/** This file is in the folder for object files while make runs. If it is found later, make was killed: files may be incomplete. */
+const RUNNING_MARK = 'make-is-running'
 
 /**
- * Objects of an earlier build are used again, unless that was killed. A variant's first ones are copies of the plain
- * kernel's: Kbuild compiles again what depends on an option that differs, which is little for most variants.
+ * Reuses the object files of an earlier build, unless it was killed. A variant starts with copies of the plain kernel's
+ * object files: Kbuild recompiles only what depends on an option that differs, which is little for most variants.
  */
 async function startObjects(job: BuildJob, objects: string): Promise<void> {
-  if (existsSync(join(objects, runningMark))) rmSync(objects, { recursive: true })
+  if (existsSync(join(objects, RUNNING_MARK))) rmSync(objects, { recursive: true })
   const plainObjects = join(dirname(objects), basename(objects).replace(`-${job.variant}`, ''))
-  const isUsable = existsSync(join(plainObjects, image)) && !existsSync(join(plainObjects, runningMark))
+  const isUsable = existsSync(join(plainObjects, IMAGE)) && !existsSync(join(plainObjects, RUNNING_MARK))
   if (existsSync(objects) || !isUsable) {
     mkdirSync(objects, { recursive: true })
     return
@@ -220,7 +220,7 @@ async function configure(job: BuildJob, { tree, objects }: PreparedTree, log: st
   await make(job, objects, ['-C', tree, `O=${objects}`, '-s', 'allnoconfig'], log)
   const config = join(objects, '.config')
   const merge = join(tree, 'scripts', 'kconfig', 'merge_config.sh')
-  // The texts that the hash is made of: the files may change while a build waits or runs.
+  // The texts whose hash was taken: the files may change while a build waits or runs.
   const files = job.fragments.map(({ path, text }, index) => {
     const file = join(objects, `${String(index).padStart(2, '0')}-${basename(path)}`)
     writeFileSync(file, text)
@@ -243,8 +243,8 @@ async function compile(
   hasModules: boolean,
 ): Promise<void> {
   const counter = join(objects, 'steps')
-  const isFresh = !existsSync(join(objects, image))
-  const total = existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : usualSteps
+  const isFresh = !existsSync(join(objects, IMAGE))
+  const total = existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : USUAL_STEPS
   const step = isFresh ? 'compiling' : 'compiling what changed'
   let steps = 0
   job.progress.update(step, isFresh ? 0 : undefined)
@@ -259,7 +259,7 @@ async function compile(
   if (isFresh) writeFileSync(counter, String(steps))
 }
 
-/** Puts the modules, with depmod's lists, where a guest expects them, below `home` instead of the root. */
+/** Installs the modules, with depmod's lists, at the guest's paths below `home`. */
 async function installModules(
   job: BuildJob,
   { tree, objects }: PreparedTree,
@@ -274,8 +274,8 @@ async function installModules(
 }
 
 /**
- * Compiles the lab's consumer module against the kernel, and returns its path. A kernel without modules goes without,
- * and so does one whose interfaces the module does not know: it boots all the same.
+ * Compiles the lab's consumer module against the kernel, and returns its path. A kernel without modules, or with other
+ * interfaces than the module uses, boots without it.
  */
 async function compileConsumers(
   job: BuildJob,
@@ -290,7 +290,7 @@ async function compileConsumers(
   const base = ['-C', tree, `O=${objects}`]
   try {
     await make(job, objects, [...base, 'modules_prepare'], log)
-    // Kbuild finds the kernel's symbols in Module.symvers, which only modules make; one of an earlier build tells wrong.
+    // Kbuild reads the kernel's symbols from Module.symvers, which only `make modules` writes; an earlier build's is wrong.
     if (!hasModules) rmSync(join(objects, 'Module.symvers'), { force: true })
     const symbols = hasModules ? [] : [`KBUILD_EXTRA_SYMBOLS=${join(objects, 'vmlinux.symvers')}`]
     await make(job, objects, [...base, `M=${folder}`, ...symbols, 'modules'], log)
@@ -309,7 +309,7 @@ async function make(
   log: string,
   onLine?: (line: string) => void,
 ): Promise<void> {
-  const mark = join(objects, runningMark)
+  const mark = join(objects, RUNNING_MARK)
   writeFileSync(mark, '')
   let wasKilled = false
   try {
@@ -329,12 +329,12 @@ async function make(
   }
 }
 
-const contextLines = 25
+const CONTEXT_LINES = 25
 
-/** The compiler's own words: from the first error on, or the log's end. Other jobs may have gone on after the error. */
+/** The compiler's output from the first error on, as other jobs may have gone on after it; else the end of the log. */
 function compilerWords(log: string): string {
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
   const first = lines.findIndex(line => /\berror\b:|undefined reference|\*\*\* /i.test(line))
-  const start = first < 0 ? lines.length - contextLines : first - 3
-  return lines.slice(Math.max(0, start), Math.max(0, start) + contextLines).join('\n')
+  const start = first < 0 ? lines.length - CONTEXT_LINES : first - 3
+  return lines.slice(Math.max(0, start), Math.max(0, start) + CONTEXT_LINES).join('\n')
 }

@@ -1,6 +1,6 @@
 /**
- * The surroundings of a kernel build: it depends on its inputs alone. Variables that users set to change the result are inputs
- * and part of the cache's key; what programs need to run at all is passed on; everything else is kept out.
+ * The environment of a kernel build, so that it depends only on its inputs. Variables that users set to change the result
+ * are inputs, and part of the cache's key; those that programs need to run are passed on; all others are removed.
  */
 import { spawnSync } from 'node:child_process'
 import { compilerVersion } from '../guest/image.js'
@@ -27,7 +27,7 @@ export function compilerOf(env: NodeJS.ProcessEnv = process.env): string {
   return stdout.split('\n')[0]!
 }
 
-/** What make is given: fixed names and times, and nothing of an outer make. */
+/** make's environment: fixed names and times, and no variables of an outer make. */
 export function buildEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   const passedOn = Object.entries(env).filter(([name]) => PASSED_ON.test(name) || INPUTS.includes(name))
   return {

@@ -1,4 +1,4 @@
-/** What a kernel is made from: the key of the cache, the record of a build, and why a kernel is built or not are all made of this. */
+/** The inputs of a kernel: the cache's key, the record of a build, and the reason for a build are made from them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { consumerSource } from '../guest/consumers.js'
@@ -9,10 +9,10 @@ import { buildVariables, compilerOf } from './environment.js'
 import type { Patch } from './patches.js'
 import type { KernelSource } from './source.js'
 
-/** Raised when the way a kernel is built changes, so that older ones are not taken for it. */
+/** Raised when the way a kernel is built changes, so that older kernels in the cache are not used. */
 const RECIPE = '2'
 
-/** Inputs by what people call them; contents as hashes. */
+/** Inputs by their names for people; contents as hashes. */
 export interface Inputs {
   source: string
   compiler: string
@@ -53,7 +53,7 @@ export interface Explanation extends KernelInputs {
   label: string
   /** Path of the Image, if the kernel is in the cache. */
   image?: string
-  /** Of the kernels of the same source in the cache, in what the nearest one differs. */
+  /** How the most similar kernel of the same source in the cache differs. */
   differs?: string[]
 }
 

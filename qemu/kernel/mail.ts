@@ -1,6 +1,6 @@
 /**
- * Mails with patches, taken apart by git itself, so that what applies with `git am` applies here: each mail of an mbox by its own
- * headers, quoted-printable and base64 undone, replies and cover letters left out.
+ * Mails with patches, parsed by git itself, so that what applies with `git am` applies here: each mail of an mbox by its own
+ * headers, decoded from quoted-printable and base64; replies and cover letters are left out.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const MAX_BYTES = 1 << 28
-/** Headers by which a text is known to be a mail, and no diff or page that was saved as text. */
+/** A text with these headers is a mail, not a diff or a page that was saved as text. */
 const HEADER = /^(?:From|Subject|Date|Message-I[dD]|MIME-Version|Content-(?:Type|Transfer-Encoding)):/m
-/** A diff begins: git's, or any with two file names. */
+/** The beginning of a diff: git's, or any with two file names. */
 export const DIFF = /^(?:diff --git |--- .*\n\+\+\+ )/m
 
 /** Whether `text` is an mbox, or one mail with its headers. */

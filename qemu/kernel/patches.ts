@@ -1,4 +1,4 @@
-/** Patches as people have them: plain diffs, or mails of a list with headers and a footer around the diff. */
+/** Patch files: plain diffs, or mails of a list with headers and a footer around the diff. */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -6,16 +6,16 @@ import type { PackageOptions } from '../setup/mirror.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { isGzip } from '../support/files.js'
 import { run } from '../support/process.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { DIFF, isMail, patchesIn } from './mail.js'
 
 export interface Patch {
   path: string
-  /** The text to apply: encodings of mail undone. */
+  /** The text to apply, without a mail's encoding. */
   text: string
 }
 
-/** What a patch calls itself: a mail's subject, or else its file's name. */
+/** A patch's name: the mail's subject, else the file's name. */
 export function subjectOf({ path, text }: Patch): string {
   const line = /^(?:Subject: *)?(\[PATCH\b.*)$/m.exec(text)?.[1] ?? /^Subject: *(.+)$/m.exec(text)?.[1]
   return line ?? basename(path)
@@ -31,7 +31,7 @@ export function readPatch(path: string): Patch {
   return { path, text: decodePatch(bytes, path) }
 }
 
-/** Texts of patches unpacked at most: a series is far smaller. */
+/** Limit of an unpacked patch file; a series is far smaller. */
 const MAX_BYTES = 64 << 20
 
 /** The diffs of a file: plain ones, or those of mails (mail.ts), also compressed. Refuses a file without any. */
@@ -46,7 +46,7 @@ export function decodePatch(given: Buffer, name: string): string {
 }
 
 function patchesOf(mails: Buffer, name: string): string[] {
-  requireTools(...toolsFor.mails)
+  requireTools(...TOOLS_FOR.mails)
   try {
     return patchesIn(mails)
   } catch (error) {
@@ -63,9 +63,9 @@ function unpacked(bytes: Buffer, name: string): Buffer {
   }
 }
 
-/** Applies patches in their order; the first that does not apply ends it, with what patch(1) said. */
+/** Applies patches in order; rejects at the first that does not apply, with the output of patch(1). */
 export async function applyPatches(tree: string, patches: Patch[], options: PackageOptions): Promise<void> {
-  if (patches.length) requireTools(...toolsFor.patches)
+  if (patches.length) requireTools(...TOOLS_FOR.patches)
   const args = ['-p1', '--batch', '--forward', '--no-backup-if-mismatch', '--reject-file=-', '-d', tree]
   for (const { path, text } of patches) {
     options.progress.update(`applying ${basename(path)}`)

@@ -1,6 +1,6 @@
 /**
- * Where a kernel's source comes from: a Debian source package, or a tree of the user's. Either way the build gets a
- * tree with the patches applied and a folder for its objects, and the origin stays as it was.
+ * Kernel sources: a Debian source package, or the user's tree. For both, a build gets a tree with the patches applied and
+ * a folder for object files; the original is not changed.
  */
 import {
   existsSync,
@@ -20,34 +20,34 @@ import { LabError, WorkError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { requireTools, toolsFor } from '../support/tools.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { applyPatches, type Patch } from './patches.js'
 import { restoreWorkTree } from './work-tree.js'
 
-/** Kernel versions by what the user calls them, and the package that holds their source. */
-export const debianKernels: Record<string, string> = {
+/** Versions that a user can name, and the packages with their sources. */
+export const DEBIAN_KERNELS: Record<string, string> = {
   '7.3': 'linux-source-7.3',
   '7.2': 'linux-source-7.2',
   '6.12': 'linux-source-6.12',
 }
-export const defaultKernel = '7.3'
+export const DEFAULT_KERNEL = '7.3'
 
 export interface PreparedTree {
   tree: string
-  /** For make's O=. What is there from an earlier build of this tree is used again. */
+  /** For make's O=; object files from an earlier build of this tree are reused. */
   objects: string
-  /** Called when the build is over. */
+  /** Must be called when the build is over. */
   discard(): void
 }
 
 export interface KernelSource {
   /** For people: "7.3 (7.3.4-1~bpo13+1)", or a path. */
   label: string
-  /** Changes with the source's content. */
+  /** Identifies the source's content. */
   id: string
-  /** One build at a time for each of these. */
+  /** Only one build at a time may use this. */
   lock: string
-  /** `objects` names the folder of the objects: builds that differ in much keep theirs apart. */
+  /** `objects` names the folder for object files: builds that differ much use separate folders. */
   prepare(patches: Patch[], objects: string, options: PackageOptions): Promise<PreparedTree>
 }
 
@@ -58,13 +58,13 @@ export interface SourceOptions extends PackageOptions {
   update?: boolean
 }
 
-/** Finds the source of that name; downloads it if it is Debian's and not there yet. */
+/** Finds the named source; downloads a Debian source that is not there yet. */
 export function findSource(name: string, options: SourceOptions): Promise<KernelSource> {
-  const debian = debianKernels[name]
+  const debian = DEBIAN_KERNELS[name]
   if (debian) return debianSource(name, debian, options)
   const path = resolve(name)
   if (existsSync(join(path, 'arch', 'arm64')) && existsSync(join(path, 'Kconfig'))) return treeSource(path, options)
-  const known = Object.keys(debianKernels).join(', ')
+  const known = Object.keys(DEBIAN_KERNELS).join(', ')
   const why = existsSync(path) ? 'is no kernel source tree (no arch/arm64, or no Kconfig)' : 'is no such folder'
   throw new LabError(
     `${options.option ?? '--source'} ${name}: ${why}; give ${known} or the path of a kernel source tree`,
@@ -92,16 +92,16 @@ async function debianSource(name: string, packageName: string, options: SourceOp
   }
 }
 
-/** The size of a tar record, which is what tar's checkpoints count. */
-const tarRecord = 10_240
-const checkpointRecords = 500
+/** The size of a tar record; tar's checkpoints count records. */
+const TAR_RECORD = 10_240
+const CHECKPOINT_RECORDS = 500
 
 async function unpackSource(
   wanted: { name: string; version: string },
   tree: string,
   options: PackageOptions,
 ): Promise<void> {
-  requireTools(...toolsFor.packages)
+  requireTools(...TOOLS_FOR.packages)
   const { signal, progress } = options
   mkdirSync(dirname(tree), { recursive: true })
   const folder = mkdtempSync(join(dirname(tree), 'unpack-'))
@@ -111,12 +111,12 @@ async function unpackSource(
     const archive = join(folder, 'deb', 'usr', 'src', `${wanted.name}.tar.xz`)
     const listing = await run('xz', ['--robot', '--list', archive], { signal })
     const size = Number(/^totals\t\d+\t\d+\t\d+\t(\d+)/m.exec(listing)?.[1])
-    const checkpoints = [`--checkpoint=${checkpointRecords}`, '--checkpoint-action=echo=%u']
+    const checkpoints = [`--checkpoint=${CHECKPOINT_RECORDS}`, '--checkpoint-action=echo=%u']
     const target = join(folder, 'tree')
     mkdirSync(target)
     await run('tar', ['-xf', archive, '-C', target, '--strip-components=1', ...checkpoints], {
       signal,
-      onLine: line => progress.update(`unpacking ${wanted.name}`, (Number(/\d+$/.exec(line)) * tarRecord) / size),
+      onLine: line => progress.update(`unpacking ${wanted.name}`, (Number(/\d+$/.exec(line)) * TAR_RECORD) / size),
     })
     renameSync(target, tree)
   } finally {
@@ -154,11 +154,11 @@ async function treeSource(path: string, options: PackageOptions): Promise<Kernel
   }
 }
 
-/** What Kbuild itself asks of a tree before it builds elsewhere. */
+/** Whether a tree is clean, as Kbuild requires for a build in another folder. */
 const isClean = (tree: string): boolean =>
   !['.config', 'include/config', 'arch/arm64/include/generated'].some(name => existsSync(join(tree, name)))
 
-/** Names a tree's content: by commit and local changes if git knows it, else by the files' names, sizes and times. */
+/** Identifies a tree's content: by commit and local changes in a git tree, else by the files' names, sizes and times. */
 async function treeId(path: string, options: PackageOptions): Promise<string> {
   const { signal } = options
   if (!existsSync(join(path, '.git'))) {
@@ -168,7 +168,7 @@ async function treeId(path: string, options: PackageOptions): Promise<string> {
   const git = (...args: string[]) => run('git', ['-C', path, '--no-optional-locks', ...args], { signal })
   const [commit, status] = await Promise.all([
     git('rev-parse', 'HEAD'),
-    // Whatever the user's git leaves out: files in new folders are named one by one, and their contents count.
+    // Independent of the user's git settings: files in new folders are listed one by one, and their contents count.
     git('status', '--porcelain', '-z', '--no-renames', '--untracked-files=all', '--ignore-submodules=none'),
   ])
   const changed = status.split('\0').filter(Boolean)

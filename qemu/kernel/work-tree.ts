@@ -1,7 +1,6 @@
 /**
- * A working copy of a large source tree, made of hard links to a pristine one. patch(1) writes a new file and renames
- * it, so a changed file is one that is another file than the pristine: that tells what to put back, after any kind of
- * end.
+ * A working copy of a large source tree, made of hard links to a pristine one. patch(1) writes a new file and renames it, so
+ * a changed file has another inode than the pristine one: that shows what to restore, even after a build was killed.
  */
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -9,8 +8,8 @@ import type { PackageOptions } from '../setup/mirror.js'
 import { run } from '../support/process.js'
 
 /**
- * Makes `work` equal to `pristine`. A file that was put back gets a new time, so that make rebuilds what was built from
- * its patched form.
+ * Makes `work` equal to `pristine`. A restored file gets a new time, so that make rebuilds what was built from its patched
+ * form.
  */
 export async function restoreWorkTree(pristine: string, work: string, options: PackageOptions): Promise<string> {
   const { signal, progress } = options

@@ -1,7 +1,7 @@
 /** The machine: makes QEMU's command line from a record. */
 import { LabError } from '../support/errors.js'
 import { processors } from '../support/host.js'
-import { qemuCommand } from '../support/tools.js'
+import { QEMU_COMMAND } from '../support/tools.js'
 
 /** The socket of an SCMI device, and who connects to it. */
 export interface DeviceSocket {
@@ -53,7 +53,7 @@ const CONSOLES: Record<Machine['console'], string[]> = {
 
 /** All words of QEMU's command line, the program included. */
 export function qemuLine(machine: Machine): string[] {
-  return [qemuCommand, ...qemuArguments(machine)]
+  return [QEMU_COMMAND, ...qemuArguments(machine)]
 }
 
 export function qemuArguments(machine: Machine): string[] {
@@ -73,7 +73,7 @@ export function qemuArguments(machine: Machine): string[] {
 
 /** Common to all machines of the lab; guest memory is a shared memfd, which the device maps. */
 export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string[] {
-  const { gic, cpu, acceleration } = processors(qemuCommand)
+  const { gic, cpu, acceleration } = processors(QEMU_COMMAND)
   return [
     ...['-machine', `virt,gic-version=${gic},memory-backend=mem`, '-cpu', cpu, '-smp', String(machine.cpus)],
     ...acceleration,

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { afterMs } from '../../src/platform/core/time.js'
 import { GuestError, type GuestFailure, WorkError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
-import { qemuCommand } from '../support/tools.js'
+import { QEMU_COMMAND } from '../support/tools.js'
 import { type Machine, printedSocket, qemuArguments, qemuLine } from './machine.js'
 
 /** Lines of the console in an error. */
@@ -38,11 +38,11 @@ export class Vm {
     this.machine = machine
     this.#reproduce = reproduce
     // setpriv: QEMU is killed when this process (or worker) dies.
-    const words = ['--pdeathsig', 'TERM', qemuCommand, ...qemuArguments(machine)]
+    const words = ['--pdeathsig', 'TERM', QEMU_COMMAND, ...qemuArguments(machine)]
     const isTerminal = machine.console === 'terminal'
     this.#child = spawn('setpriv', words, { stdio: isTerminal ? 'inherit' : 'pipe', detached: !isTerminal })
     this.exited = new Promise((resolve, reject) => {
-      this.#child.on('error', error => reject(new WorkError(`cannot start ${qemuCommand}: ${error.message}`)))
+      this.#child.on('error', error => reject(new WorkError(`cannot start ${QEMU_COMMAND}: ${error.message}`)))
       this.#child.on('close', (code, signal) => {
         this.#ending = signal ? `QEMU was ended by ${signal}` : `QEMU exited with status ${code}`
         this.poke()

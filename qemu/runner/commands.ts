@@ -9,7 +9,7 @@ import { type Progress, startProgress } from '../../src/support/progress.js'
 import type { Guest } from '../guest/guest.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
-import { programVersion, qemuCommand, requireTools, toolsFor } from '../support/tools.js'
+import { programVersion, QEMU_COMMAND, requireTools, TOOLS_FOR } from '../support/tools.js'
 import { compare } from './baseline.js'
 import { findKernels, type KernelSelection, type TestKernel } from './kernels.js'
 import { type Entry, ownScenarios, scenariosOf, select } from './load.js'
@@ -73,7 +73,7 @@ export async function runFromArguments(words: string[], options: RunArguments, s
   }
   const baseline = options.baseline === undefined ? undefined : readRunRecord(options.baseline)
   for (const name of ['json', 'junit', 'report'] as const) checkWritable(`--${name}`, options[name])
-  requireTools(...toolsFor.boot)
+  requireTools(...TOOLS_FOR.boot)
   const kernels = await findKernels(options, signal)
   const run = await runAndTell(entries, kernels, options, signal)
   const changes = baseline && compare(run, baseline)
@@ -204,5 +204,5 @@ function program(): string[] {
 
 function versions(): Record<string, string> {
   const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
-  return { 'vhost-user-scmi': version, QEMU: programVersion(qemuCommand).text, Node: process.version }
+  return { 'vhost-user-scmi': version, QEMU: programVersion(QEMU_COMMAND).text, Node: process.version }
 }

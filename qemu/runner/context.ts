@@ -7,7 +7,7 @@ import { inspect, isDeepStrictEqual } from 'node:util'
 import type { Device } from '../../src/device/device.js'
 import type { Server } from '../devices/device.js'
 import type { Guest, RunLimits } from '../guest/guest.js'
-import { guestLibrary } from '../guest/image.js'
+import { GUEST_LIBRARY } from '../guest/image.js'
 import type { Qmp } from '../machine/qmp.js'
 import { GuestError, LabError, WorkError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
@@ -177,7 +177,7 @@ export class Context {
 
 /** The shell line that calls a function in the guest. */
 const lineOf = (name: string, args: (string | number)[]): string =>
-  `. ${guestLibrary}; . ${GUEST_SCENARIO}; ${shellLine([name, ...args.map(String)])}`
+  `. ${GUEST_LIBRARY}; . ${GUEST_SCENARIO}; ${shellLine([name, ...args.map(String)])}`
 
 function meets<T>(value: T, is: Expectation<T>['is']): boolean {
   if (is instanceof RegExp) return typeof value === 'string' && is.test(value)

@@ -1,4 +1,4 @@
-/** The kernels of a run: what the user names, found or built, with what is known of it before it boots. */
+/** The kernels of a run: found or built, with what is known before they boot. */
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -6,16 +6,16 @@ import semver from 'semver'
 import { buildKernel } from '../kernel/build.js'
 import { PLAIN, parseConfig } from '../kernel/config.js'
 import { readPatch, subjectOf } from '../kernel/patches.js'
-import { debianKernels } from '../kernel/source.js'
+import { DEBIAN_KERNELS } from '../kernel/source.js'
 import { LabError } from '../support/errors.js'
 import { isGzip } from '../support/files.js'
 import type { KernelNeeds } from './scenario.js'
 
 /** A kernel under test. */
 export interface TestKernel {
-  /** Column of the table. */
+  /** Its name in tables. */
   label: string
-  /** What the user named: a version, a tree, an Image. */
+  /** As the user named it: a version, a tree, an Image. */
   source: string
   image: string
   /** As `uname -r` has it. */
@@ -24,7 +24,7 @@ export interface TestKernel {
   config: Map<string, string> | undefined
   variant: string
   patches: { path: string; subject: string }[]
-  /** Arguments of the command line that give this kernel again. */
+  /** Arguments of `scmi-lab run` that select this kernel again. */
   words: string[]
 }
 
@@ -35,7 +35,7 @@ export interface KernelSelection {
   variants: string[]
 }
 
-/** Finds or builds every kernel of the selection: each with each variant. */
+/** Finds or builds every kernel of the selection, with each variant. */
 export async function findKernels(selection: KernelSelection, signal: AbortSignal): Promise<TestKernel[]> {
   const found: TestKernel[] = []
   for (const name of selection.kernels) {
@@ -57,7 +57,7 @@ async function findKernel(name: string, variant: string, patches: string[], sign
     : (await buildKernel({ source: name, option: '--kernel', patches, variant }, { signal })).image
   const bytes = unpackedImage(readFileSync(image), image)
   const release = releaseOf(bytes, image)
-  const isVersion = debianKernels[name] !== undefined
+  const isVersion = DEBIAN_KERNELS[name] !== undefined
   const source = isVersion ? name : resolve(name)
   const words = [
     ...['--kernel', source],
@@ -77,7 +77,7 @@ async function findKernel(name: string, variant: string, patches: string[], sign
   }
 }
 
-/** Bytes of an Image at most: one with debugging has some 100 MB. */
+/** Limit for an Image's size: a debug kernel has some 100 MB. */
 const IMAGE_MAX = 1 << 30
 
 /** An Image as it runs; Image.gz is the same, compressed. */
@@ -90,14 +90,14 @@ function unpackedImage(bytes: Buffer, path: string): Buffer {
   }
 }
 
-/** Every Image has its banner in plain text. */
+/** Every Image contains its banner as plain text. */
 function releaseOf(bytes: Buffer, path: string): string {
   const match = /Linux version (\d+\.\d+\S*) /.exec(bytes.toString('latin1'))
   if (!match) throw new LabError(`${path} is no kernel Image, nor Image.gz: it does not say "Linux version"`)
   return match[1]!
 }
 
-/** What CONFIG_IKCONFIG leaves in the Image: the configuration, compressed, between two marks. */
+/** The configuration that CONFIG_IKCONFIG puts into the Image: compressed, between two marks. */
 function configOf(bytes: Buffer): Map<string, string> | undefined {
   const start = bytes.indexOf('IKCFG_ST')
   const end = bytes.indexOf('IKCFG_ED', start)

@@ -4,7 +4,7 @@ import { afterMs, type Timer } from '../../src/platform/core/time.js'
 import { silentProgress } from '../../src/support/progress.js'
 import { boot } from '../boot/boot.js'
 import type { Guest } from '../guest/guest.js'
-import { guestLibrary } from '../guest/image.js'
+import { GUEST_LIBRARY } from '../guest/image.js'
 import { GuestError, InterruptedError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { cachePath } from '../support/paths.js'
@@ -171,7 +171,7 @@ class Run {
   /** Prepares a guest that has just booted: guest file, modules. */
   async #prepare(guest: Guest): Promise<void> {
     await guest.writeFile(GUEST_SCENARIO, `PATIENCE=${this.#patience}\n${this.#entry.guestScript}`)
-    if (!this.#scenario.kernel?.loadsModules) await guest.check(`. ${guestLibrary}; load_modules`)
+    if (!this.#scenario.kernel?.loadsModules) await guest.check(`. ${GUEST_LIBRARY}; load_modules`)
   }
 
   /** Runs the scenario, then the checks that need the guest. */

@@ -1,8 +1,8 @@
 /**
- * From a bare clone to a lab that runs: npm's packages, the native addon, the compiled TypeScript, Debian's packages.
- * Plain JavaScript without dependencies, because it runs before there are any. Each step is one line, and a step with
- * nothing to do says nothing; one that fails leaves what was built before as it is. With --tests also what only the tests
- * want; with --build-only just what is built here: npm's "prepare", which npx runs each time in a checkout.
+ * Sets up a fresh clone: npm packages, the native addon, compiled TypeScript, Debian packages. Plain JavaScript without
+ * dependencies, because it runs before there are any. Each step prints one line, or none if there is nothing to do; a step
+ * that fails leaves earlier builds as they are. --tests adds what only the tests need. --build-only builds and installs
+ * nothing: that is npm's "prepare", which npx runs each time in a checkout.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs'
@@ -10,17 +10,17 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
-const shownLines = 25
-const tickMs = 1000
-/** The first with zlib.crc32. */
-const oldestNode = '20.15'
+const SHOWN_LINES = 25
+const TICK_MS = 1000
+/** The first version with zlib.crc32. */
+const OLDEST_NODE = '20.15'
 
 const at = (...parts) => join(root, ...parts)
 
-/** Time of the last change, or 0 for what is not there. */
+/** Time of the last change; 0 if there is no such file. */
 const changed = path => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
-/** Time of the last change among a folder's files. */
+/** Time of the last change of any file in a folder. */
 function newest(folder, pattern) {
   if (!existsSync(folder)) return 0
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -28,7 +28,7 @@ function newest(folder, pattern) {
   return Math.max(0, ...files.map(entry => changed(join(entry.parentPath ?? entry.path, entry.name))))
 }
 
-/** node-gyp finds the headers beside this Node, where official archives have them, without the network. */
+/** Points node-gyp to the headers beside this Node, where official archives have them, so that it needs no network. */
 function environment() {
   const prefix = dirname(dirname(process.execPath))
   const hasHeaders = existsSync(join(prefix, 'include', 'node', 'node_api.h'))
@@ -36,7 +36,7 @@ function environment() {
   return { ...process.env, npm_config_nodedir: prefix }
 }
 
-/** Runs one step, showing its time; a step that fails ends everything with its last lines. */
+/** Runs one step and shows its time; a step that fails ends the program with its last lines. */
 async function step(title, command, args) {
   const began = Date.now()
   const show = end => {
@@ -44,7 +44,7 @@ async function step(title, command, args) {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}${end}`)
     else if (end) process.stderr.write(`${line}${end}`)
   }
-  const timer = setInterval(show, tickMs, '')
+  const timer = setInterval(show, TICK_MS, '')
   const child = spawn(command, args, { cwd: root, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -65,11 +65,11 @@ async function step(title, command, args) {
   fail(`${title} failed (${status})\n${excerpt(output)}`)
 }
 
-/** The start of an output, where npm names the error, and its end, where compilers do. */
+/** The first lines of an output, where npm names the error, and the last ones, where compilers do. */
 function excerpt(output) {
   const lines = output.trimEnd().split('\n')
-  if (lines.length <= 2 * shownLines) return lines.join('\n')
-  return [...lines.slice(0, shownLines), '…', ...lines.slice(-shownLines)].join('\n')
+  if (lines.length <= 2 * SHOWN_LINES) return lines.join('\n')
+  return [...lines.slice(0, SHOWN_LINES), '…', ...lines.slice(-SHOWN_LINES)].join('\n')
 }
 
 function fail(message) {
@@ -87,7 +87,7 @@ function requirePackages(...names) {
   if (missing.length) fail(`npm's packages for development are missing (${missing.join(', ')}): npm ci`)
 }
 
-/** Installs npm's packages. No script of theirs is needed, and ours are the steps below. */
+/** Installs npm packages, without scripts: theirs are not needed, and ours are the steps below. */
 async function installPackages() {
   const installed = changed(at('node_modules', '.package-lock.json'))
   if (installed > changed(at('package-lock.json'))) return
@@ -129,7 +129,7 @@ async function compile() {
   await step('bundling the program', process.execPath, [at('src', 'cli', 'bundle.mjs')])
 }
 
-/** Puts the package's own commands where npx looks first; otherwise it would install the package a second time. */
+/** Puts the package's commands where npx looks first; else npx would install the package a second time. */
 function linkCommands() {
   const { bin } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
   for (const [name, path] of Object.entries(bin)) {
@@ -152,8 +152,8 @@ async function setUp() {
   }
 }
 
-if (process.versions.node.localeCompare(oldestNode, 'en', { numeric: true }) < 0) {
-  fail(`Node ${process.versions.node} is too old; ${oldestNode} or newer is needed`)
+if (process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) < 0) {
+  fail(`Node ${process.versions.node} is too old; ${OLDEST_NODE} or newer is needed`)
 }
 const isBuildOnly = process.argv.includes('--build-only')
 if (!isBuildOnly) await installPackages()

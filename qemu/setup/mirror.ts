@@ -1,7 +1,7 @@
 /**
- * Debian's packages on a machine without apt: found in the mirror's index and fetched by curl, checked by the sizes and
- * sums that the index has, and unpacked as the ar archives that they are. What apt adds, and this has not, is the check of
- * Debian's signature: the mirror is trusted, over https.
+ * Debian packages on a machine without apt: found in the mirror's index, fetched by curl, checked against the index's sizes
+ * and checksums, and unpacked as ar archives. Unlike apt this does not check Debian's signature: it trusts the mirror, over
+ * https.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ export interface DebianPackage {
   version: string
 }
 
-/** A package of the index, with where its file is and what that must be. */
+/** A package in the index, with the path, size and checksum of its file. */
 interface Entry extends DebianPackage {
   filename: string
   sha256: string
@@ -37,7 +37,7 @@ async function fetch(url: string, file: string, options: PackageOptions): Promis
   renameSync(`${file}.partial`, file)
 }
 
-/** The newest version of a package for arm64 (or all machines) in the suites, the later of which has the newer ones. */
+/** The newest version of a package for arm64 (or all machines) in the suites; a later suite has newer versions. */
 export async function findOnMirror(
   name: string,
   mirror: string,
@@ -51,7 +51,7 @@ export async function findOnMirror(
   return undefined
 }
 
-/** The text of a suite's index. It is fetched anew each time: a package that it names is gone when it is old. */
+/** The text of a suite's index, fetched each time: the mirror no longer has the packages of an old index. */
 async function readIndex(mirror: string, suite: string, options: PackageOptions): Promise<string> {
   options.progress.update(`reading Debian's package lists from ${mirror}`)
   const packed = cachePath('mirror', `${suite}.xz`)
@@ -70,7 +70,7 @@ export function entryOf(name: string, index: string): Entry | undefined {
   return { name, version: field('Version'), filename: field('Filename'), sha256: field('SHA256') }
 }
 
-/** Downloads a package that was found before into a folder and returns the .deb's path. */
+/** Downloads a package that was found into a folder, and returns the path of the .deb. */
 export async function downloadFromMirror(
   found: DebianPackage,
   mirror: string,

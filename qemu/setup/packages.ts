@@ -1,6 +1,6 @@
 /**
- * Debian packages as a source of files: downloaded and unpacked, never installed. Where there is apt (mirror.ts: where not), it does the fetching and checks the
- * signatures, on a state of its own inside the cache, so the machine's package lists and sources stay as they are.
+ * Debian packages as a source of files: downloaded and unpacked, never installed. apt fetches them and checks signatures,
+ * with its state in the cache, so that the machine's package lists and sources are not changed; without apt, mirror.ts does.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,12 +8,12 @@ import { WorkError } from '../support/errors.js'
 import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { hasApt, requireTools, tools, toolsFor } from '../support/tools.js'
+import { hasApt, requireTools, TOOLS, TOOLS_FOR } from '../support/tools.js'
 import { debianMirror } from './apt-sources.js'
 import { type DebianPackage, downloadFromMirror, findOnMirror, type PackageOptions, unpackArchive } from './mirror.js'
 
 /** One release for all hosts, so that Debian 12 and 13 build from the same sources. */
-const suites = ['trixie', 'trixie-backports']
+const SUITES = ['trixie', 'trixie-backports']
 
 /** The newest version of a package (of arm64, or for all machines) on the mirror; fetches the package lists. */
 export function findPackage(name: string, options: PackageOptions): Promise<DebianPackage> {
@@ -21,9 +21,9 @@ export function findPackage(name: string, options: PackageOptions): Promise<Debi
 }
 
 async function look(name: string, options: PackageOptions): Promise<DebianPackage> {
-  requireTools(...toolsFor.packages)
+  requireTools(...TOOLS_FOR.packages)
   if (!hasApt()) {
-    const found = await findOnMirror(name, debianMirror(), suites, options)
+    const found = await findOnMirror(name, debianMirror(), SUITES, options)
     if (!found) throw new WorkError(`Debian has no ${name} (${debianMirror()})`)
     return found
   }
@@ -41,7 +41,7 @@ async function look(name: string, options: PackageOptions): Promise<DebianPackag
   return { name, version }
 }
 
-/** Downloads a package found before into a folder and returns the .deb's path. */
+/** Downloads a package that was found into a folder, and returns the path of the .deb. */
 export async function downloadPackage(found: DebianPackage, folder: string, options: PackageOptions): Promise<string> {
   mkdirSync(folder, { recursive: true })
   const label = `downloading ${found.name} ${found.version}`
@@ -89,7 +89,7 @@ const downloadFraction = (line: string): number | undefined => {
 
 async function updateLists(options: PackageOptions): Promise<void> {
   const mirror = debianMirror()
-  const lines = suites.map(suite => `deb [signed-by=${tools.keyring.file}] ${mirror} ${suite} main\n`)
+  const lines = SUITES.map(suite => `deb [signed-by=${TOOLS.keyring.file}] ${mirror} ${suite} main\n`)
   for (const folder of ['state/lists/partial', 'cache/archives/partial', 'none']) {
     mkdirSync(cachePath('apt', folder), { recursive: true })
   }
@@ -99,7 +99,7 @@ async function updateLists(options: PackageOptions): Promise<void> {
   await apt('apt-get', ['update', '--error-on=any'], options)
 }
 
-/** apt on a state of its own; proxies and the like still come from the machine's apt.conf. */
+/** Runs apt with its own state; proxies and the like still come from the machine's apt.conf. */
 function apt(
   program: 'apt-get' | 'apt-cache',
   args: string[],

@@ -1,24 +1,24 @@
 /**
- * `scmi-lab setup`: installs what the lab needs from Debian, and says so. With everything in place it only looks.
+ * `scmi-lab setup`: installs what the lab needs from Debian, and names it. If nothing is missing it changes nothing.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { run } from '../support/process.js'
-import { fault, findProgram, hasApt, isForTests, requireTools, type ToolName, tools } from '../support/tools.js'
-import { aptSources, debianMirror, sourcesFolder } from './apt-sources.js'
+import { fault, findProgram, hasApt, isForTests, requireTools, TOOLS, type ToolName } from '../support/tools.js'
+import { aptSources, debianMirror, SOURCES_FOLDER } from './apt-sources.js'
 import { installLine, systemOf } from './systems.js'
 
-/** Releases whose own QEMU is too old, and where a newer one comes from. */
-const backports: Record<string, string> = { bookworm: 'bookworm-backports' }
+/** Releases whose QEMU is too old, and the suites with a newer one. */
+const BACKPORTS: Record<string, string> = { bookworm: 'bookworm-backports' }
 
-const aptOptions = ['-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=600', '-o', 'APT::Color=0']
+const APT_OPTIONS = ['-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=600', '-o', 'APT::Color=0']
 
 interface SetupOptions {
-  /** Whether the project's own tests are to run, too. */
+  /** Also installs what only the project's tests need. */
   forTests?: boolean
-  /** Just these; default: what the lab needs. */
+  /** Only these tools; default: those that the lab needs. */
   names?: readonly ToolName[]
   signal?: AbortSignal | undefined
   progress?: Progress
@@ -26,20 +26,20 @@ interface SetupOptions {
 
 /** Installs what is missing; resolves with the names of the packages. */
 export async function setup(options: SetupOptions = {}): Promise<string[]> {
-  const everyday = (Object.keys(tools) as ToolName[]).filter(name => options.forTests || !isForTests(name))
+  const everyday = (Object.keys(TOOLS) as ToolName[]).filter(name => options.forTests || !isForTests(name))
   const wanting = (options.names ?? everyday).filter(name => fault(name))
-  const packages = [...new Set(wanting.map(name => tools[name].package))]
+  const packages = [...new Set(wanting.map(name => TOOLS[name].package))]
   if (packages.length === 0) return []
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
   if (!hasApt()) {
-    const faults = wanting.map(name => `${fault(name)}, needed to ${tools[name].purpose}`)
+    const faults = wanting.map(name => `${fault(name)}, needed to ${TOOLS[name].purpose}`)
     throw new LabError(`${faults.join('\n')}\nNo apt-get here; ${installLine(systemOf(release), packages)}`)
   }
 
   const codename = /^VERSION_CODENAME=(\S+)/m.exec(release)?.[1] ?? ''
-  const newer = backports[codename]
+  const newer = BACKPORTS[codename]
   const suite = wanting.includes('qemu') ? newer : undefined
-  const rest = packages.filter(name => !suite || name !== tools.qemu.package)
+  const rest = packages.filter(name => !suite || name !== TOOLS.qemu.package)
   const progress = options.progress ?? startProgress('setup')
   const root = privileged(options.signal)
   try {
@@ -48,9 +48,9 @@ export async function setup(options: SetupOptions = {}): Promise<string[]> {
       `installing with apt-get: ${[...rest, ...(suite ? [`qemu-system-arm (from ${suite})`] : [])].join(' ')}`,
     )
     await refreshLists(progress, root)
-    // In this order: QEMU's turn takes from the newer suite only what is not there yet.
+    // In this order, so that installing QEMU takes only missing packages from the newer suite.
     if (rest.length) await installSomehow(rest, newer && isKnown(newer) ? newer : undefined, progress, root)
-    if (suite) await install(['-t', suite, tools.qemu.package], progress, root)
+    if (suite) await install(['-t', suite, TOOLS.qemu.package], progress, root)
     requireTools(...wanting)
     progress.done(`${packages.length} packages installed`)
     return packages
@@ -81,35 +81,35 @@ function privileged(signal: AbortSignal | undefined): RunAsRoot {
   }
 }
 
-/** Makes a suite known to apt, unless it is: one file of ours, named after the suite. */
+/** Adds a suite to apt's sources, unless it is there: one file of ours, named after the suite. */
 async function addSuite(suite: string, progress: Progress, root: RunAsRoot): Promise<void> {
   if (isKnown(suite)) return
-  const file = join(sourcesFolder, `${suite}.sources`)
+  const file = join(SOURCES_FOLDER, `${suite}.sources`)
   progress.note(`adding ${file}, for a newer QEMU`)
   const stanza = [
     'Types: deb',
     `URIs: ${debianMirror()}`,
     `Suites: ${suite}`,
     'Components: main',
-    `Signed-By: ${tools.keyring.file}`,
+    `Signed-By: ${TOOLS.keyring.file}`,
   ]
   await root(['tee', file], { stdin: `${stanza.join('\n')}\n` })
 }
 
-/** Whether some source of apt's names the suite. */
+/** Whether apt's sources have the suite. */
 const isKnown = (suite: string): boolean =>
   aptSources().some(text => text.split('\n').some(line => !line.startsWith('#') && line.includes(suite)))
 
-/** Fetches the package lists. A foreign source that fails is told, not fatal: what matters is whether install works. */
+/** Fetches the package lists. A source that fails is reported but not fatal: the install may work without it. */
 async function refreshLists(progress: Progress, root: RunAsRoot): Promise<void> {
   const onLine = (line: string) => progress.update('reading package lists', undefined, line)
-  await root(['apt-get', ...aptOptions, 'update'], { onLine }).catch(error => {
+  await root(['apt-get', ...APT_OPTIONS, 'update'], { onLine }).catch(error => {
     if (!(error instanceof WorkError)) throw error
     progress.note(error.message)
   })
 }
 
-/** Installs packages; on a machine that has some libraries of a newer suite, their companions must come from there. */
+/** Installs packages. If the machine has libraries from a newer suite, their dependencies must come from there, too. */
 async function installSomehow(
   packages: string[],
   newer: string | undefined,
@@ -134,5 +134,5 @@ async function install(packages: string[], progress: Progress, root: RunAsRoot):
     if (/^(Unpacking|Setting up) /.test(line)) steps += 1
     progress.update('installing', total ? steps / total : undefined, line)
   }
-  await root(['apt-get', ...aptOptions, 'install', '-y', '--no-install-recommends', ...packages], { onLine })
+  await root(['apt-get', ...APT_OPTIONS, 'install', '-y', '--no-install-recommends', ...packages], { onLine })
 }

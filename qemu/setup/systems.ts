@@ -1,6 +1,5 @@
 /**
- * Packages of systems other than Debian, so that `scmi-lab setup` can name them where there is no apt. None of
- * the names was tried on its system.
+ * Package names of systems without apt, for the message of `scmi-lab setup`. None of the names was tried on its system.
  */
 
 /** A family of systems with the same package names. */
@@ -8,11 +7,11 @@ type System = 'fedora' | 'arch' | 'suse'
 
 interface Packages {
   command: string
-  /** Names that differ from Debian's; an empty one: not needed, or part of another. */
+  /** Names that differ from Debian's; '': not needed, or part of another package. */
   names: Record<string, string>
 }
 
-const systems: Record<System, Packages> = {
+const SYSTEMS: Record<System, Packages> = {
   fedora: {
     command: 'dnf install',
     names: {
@@ -61,7 +60,7 @@ const systems: Record<System, Packages> = {
   },
 }
 
-const families: Record<string, System> = {
+const FAMILIES: Record<string, System> = {
   fedora: 'fedora',
   rhel: 'fedora',
   centos: 'fedora',
@@ -70,17 +69,17 @@ const families: Record<string, System> = {
   opensuse: 'suse',
 }
 
-/** The family that /etc/os-release tells, or undefined. */
+/** The family of the system that /etc/os-release describes, or undefined. */
 export function systemOf(osRelease: string): System | undefined {
   const words = /^ID(?:_LIKE)?=(.*)$/gm
   const names = [...osRelease.matchAll(words)].flatMap(([, text]) => text!.replaceAll(/["']/g, '').split(/\s+/))
-  return names.map(name => families[name.split('-', 1)[0]!]).find(Boolean)
+  return names.map(name => FAMILIES[name.split('-', 1)[0]!]).find(Boolean)
 }
 
-/** The line that installs Debian's packages by the names of another system; of an unknown one, Debian's names. */
+/** The line that installs Debian's packages by another system's names; for an unknown system it has Debian's names. */
 export function installLine(system: System | undefined, packages: readonly string[]): string {
   if (!system) return `install by other means what Debian calls ${packages.join(' ')}`
-  const { command, names } = systems[system]
+  const { command, names } = SYSTEMS[system]
   const own = packages.map(name => names[name] ?? name).filter(Boolean)
   return `install by hand: ${command} ${[...new Set(own)].join(' ')}`
 }

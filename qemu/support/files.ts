@@ -1,15 +1,15 @@
-/** Files of the cache: named by a hash of what they are made from, and either whole or not there. */
+/** Files in the cache: named by a hash of their inputs, and either complete or not there. */
 import { createHash } from 'node:crypto'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 
-/** A short name for content; parts are kept apart, so that moving bytes from one to the next changes it. */
+/** A short name for content. Parts are separated, so that moving bytes from one part to the next changes the name. */
 export function hash(...parts: (Buffer | string)[]): string {
   const sum = createHash('sha256')
   for (const part of parts) sum.update(`${Buffer.byteLength(part)}:`).update(part)
   return sum.digest('hex').slice(0, 24)
 }
 
-/** Writes a file that is either whole or not there. */
+/** Writes a file that is either complete or not there. */
 export function writeWhole(path: string, content: Buffer | string): void {
   const partial = `${path}.${process.pid}.partial`
   try {

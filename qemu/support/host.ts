@@ -1,27 +1,27 @@
-/** What depends on the kind of machine that the lab runs on: an arm64 host needs no cross compiler, and may have KVM. */
+/** What depends on the host: an arm64 host needs no cross compiler, and may have KVM. */
 import { spawnSync } from 'node:child_process'
 import type { Tool } from './tool.js'
 
 interface GuestTools {
-  /** What the names of the compiler and its like begin with. */
+  /** The prefix of the compiler's and binutils' names. */
   prefix: string
   compiler: Tool
   libc: Tool
   headers: Tool
 }
 
-const purpose = 'build guest programs'
-/** Where a system keeps them elsewhere, the compiler is asked. */
-const linksStatically = ['-static', '-nostartfiles', '-xc', '/dev/null', '-o', '/dev/null']
-const hasHeaders = ['-fsyntax-only', '-include', 'linux/errno.h', '-xc', '/dev/null']
+const PURPOSE = 'build guest programs'
+/** Commands that ask the compiler, for systems that keep the files elsewhere. */
+const LINKS_STATICALLY = ['-static', '-nostartfiles', '-xc', '/dev/null', '-o', '/dev/null']
+const HAS_HEADERS = ['-fsyntax-only', '-include', 'linux/errno.h', '-xc', '/dev/null']
 
 /** openSUSE calls its cross compiler by its own name. */
-const crossPrefixes = ['aarch64-linux-gnu-', 'aarch64-suse-linux-']
+const CROSS_PREFIXES = ['aarch64-linux-gnu-', 'aarch64-suse-linux-']
 
-/** What builds for arm64 on a host of this kind (process.arch), of the programs that `has` finds. */
+/** The tools that build for arm64 on a host of this architecture (process.arch); `has` tells which programs there are. */
 export function guestTools(arch: string, has: (program: string) => boolean): GuestTools {
   const isNative = arch === 'arm64'
-  const cross = crossPrefixes.find(name => has(`${name}gcc`)) ?? crossPrefixes[0]!
+  const cross = CROSS_PREFIXES.find(name => has(`${name}gcc`)) ?? CROSS_PREFIXES[0]!
   const prefix = isNative ? '' : cross
   const command = `${prefix}gcc`
   const probe = (words: string[]): string[] => [command, ...words]
@@ -33,47 +33,47 @@ export function guestTools(arch: string, has: (program: string) => boolean): Gue
     compiler: { command, package: of('gcc-aarch64-linux-gnu', 'gcc'), purpose: 'build for arm64' },
     libc: {
       file: library,
-      probe: probe(linksStatically),
+      probe: probe(LINKS_STATICALLY),
       package: of('libc6-dev-arm64-cross', 'libc6-dev'),
-      purpose,
+      purpose: PURPOSE,
     },
     headers: {
       file: include,
-      probe: probe(hasHeaders),
+      probe: probe(HAS_HEADERS),
       package: of('linux-libc-dev-arm64-cross', 'linux-libc-dev'),
-      purpose,
+      purpose: PURPOSE,
     },
   }
 }
 
-/** How the guest's processors are made. */
+/** How QEMU provides the guest's processors. */
 export interface Processors {
-  /** Of QEMU's machine "virt". */
+  /** gic-version of QEMU's machine "virt". */
   gic: string
   cpu: string
-  /** Words for QEMU beside those. */
+  /** Further words for QEMU. */
   acceleration: string[]
 }
 
-/** Emulated on any host, always the same, or the host's own. */
-const emulated: Processors = { gic: '3', cpu: 'cortex-a57', acceleration: [] }
-const hosts: Processors = { gic: 'host', cpu: 'host', acceleration: ['-accel', 'kvm'] }
+/** Emulated processors, the same on any host; or the host's own. */
+const EMULATED: Processors = { gic: '3', cpu: 'cortex-a57', acceleration: [] }
+const HOSTS: Processors = { gic: 'host', cpu: 'host', acceleration: ['-accel', 'kvm'] }
 
-/** KVM where it can make an arm64 guest: on an arm64 host, if it does make one. */
+/** KVM on an arm64 host where it works, else emulation. */
 export function chooseProcessors(arch: string, canMakeGuest: () => boolean): Processors {
-  return arch === 'arm64' && canMakeGuest() ? hosts : emulated
+  return arch === 'arm64' && canMakeGuest() ? HOSTS : EMULATED
 }
 
 let chosen: Processors | undefined
-/** Those of this host; QEMU is asked once. */
+/** The processors on this host; QEMU is asked once. */
 export function processors(qemu: string): Processors {
   chosen ??= chooseProcessors(process.arch, () => makesGuest(qemu))
   return chosen
 }
 
-/** Whether QEMU makes a machine with KVM: it does so to dump its device tree, and ends. */
+/** Whether QEMU can make a machine with KVM: it makes one, dumps its device tree, and ends. */
 function makesGuest(qemu: string): boolean {
-  const machine = `virt,gic-version=${hosts.gic},dumpdtb=/dev/null`
-  const words = ['-machine', machine, '-cpu', hosts.cpu, ...hosts.acceleration, '-display', 'none', '-nic', 'none']
+  const machine = `virt,gic-version=${HOSTS.gic},dumpdtb=/dev/null`
+  const words = ['-machine', machine, '-cpu', HOSTS.cpu, ...HOSTS.acceleration, '-display', 'none', '-nic', 'none']
   return spawnSync(qemu, words, { stdio: 'ignore', timeout: 10_000 }).status === 0
 }

@@ -9,10 +9,10 @@ export interface Tool {
   file?: string
   /** … or, where that is elsewhere, a command that succeeds if it is there. */
   probe?: string[]
-  /** Whether it is wanted only where apt is, or only where it is not. */
+  /** Whether it is needed only with apt, or only without it. */
   apt?: boolean
-  /** Whether only the project's own tests want it. */
+  /** Whether only the project's tests need it. */
   forTests?: true
-  /** Programs older than this do not do. */
+  /** The oldest version that works. */
   atLeast?: [major: number, minor: number]
 }

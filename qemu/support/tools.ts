@@ -1,6 +1,6 @@
 /**
- * The programs and files of other packages the lab stands on: how to see that one is there, and what installs it.
- * Looking is cheap (no package manager is asked), so every command looks before it starts.
+ * The programs and files of other packages that the lab needs: how to check that one is there, and what installs it. A check
+ * is cheap (it asks no package manager), so every command checks before it starts.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -11,10 +11,10 @@ import type { Tool } from './tool.js'
 
 const guest = guestTools(process.arch, name => findProgram(name) !== undefined)
 export const crossPrefix = guest.prefix
-export const qemuCommand = 'qemu-system-aarch64'
+export const QEMU_COMMAND = 'qemu-system-aarch64'
 
-export const tools = {
-  qemu: { command: qemuCommand, package: 'qemu-system-arm', purpose: 'boot a guest', atLeast: [8, 2] },
+export const TOOLS = {
+  qemu: { command: QEMU_COMMAND, package: 'qemu-system-arm', purpose: 'boot a guest', atLeast: [8, 2] },
   compiler: guest.compiler,
   libc: guest.libc,
   headers: guest.headers,
@@ -75,10 +75,10 @@ export const tools = {
   },
 } satisfies Record<string, Tool>
 
-export type ToolName = keyof typeof tools
+export type ToolName = keyof typeof TOOLS
 
-/** What each piece of work needs. */
-export const toolsFor = {
+/** The tools that each kind of work needs. */
+export const TOOLS_FOR = {
   boot: ['qemu', 'dtc'],
   guestPrograms: ['compiler', 'libc', 'headers'],
   packages: ['apt', 'dpkg', 'keyring', 'curl', 'tar', 'xz'],
@@ -94,24 +94,24 @@ export const toolsFor = {
 /** Whether this machine has apt, which fetches Debian's packages and installs the lab's. */
 export const hasApt = (): boolean => findProgram('apt-get') !== undefined
 
-/** Whether this machine needs a tool: apt's companions are of use to apt alone, and what replaces it where it is not. */
+/** Whether this machine needs a tool: some are needed only with apt, some only in place of it. */
 const isWanted = (name: ToolName): boolean => {
-  const { apt } = tools[name] as Tool
+  const { apt } = TOOLS[name] as Tool
   return apt === undefined || apt === hasApt()
 }
 
-/** Whether only the project's own tests want a tool. */
-export const isForTests = (name: ToolName): boolean => (tools[name] as Tool).forTests === true
+/** Whether only the project's tests need a tool. */
+export const isForTests = (name: ToolName): boolean => (TOOLS[name] as Tool).forTests === true
 
 /**
- * Programs that were new enough: they are not asked again, as a run of the lab boots a hundred guests, and the devices of
- * those that run wait meanwhile.
+ * Programs that were new enough. They are asked once, because a run of the lab boots a hundred guests, and asking blocks the
+ * devices of the guests that run.
  */
 const newEnough = new Set<string>()
 
-/** Why a tool does not do, or undefined if it does. */
+/** What is wrong with a tool: it is missing or too old; undefined if nothing is. */
 export function fault(name: ToolName): string | undefined {
-  const tool: Tool = tools[name]
+  const tool: Tool = TOOLS[name]
   if (!isWanted(name)) return undefined
   if (tool.file) return can(tool.file, constants.R_OK) || succeeds(tool.probe) ? undefined : `${tool.file} is missing`
   const path = findProgram(tool.command!)
@@ -125,11 +125,11 @@ export function fault(name: ToolName): string | undefined {
   return undefined
 }
 
-/** Refuses to go on, in one error, if any of these does not do. */
+/** Throws one LabError that names all of these tools that are missing or too old. */
 export function requireTools(...names: ToolName[]): void {
   const faults = names.flatMap(name => {
     const text = fault(name)
-    return text ? [`${text}: package ${tools[name].package}, needed to ${tools[name].purpose}`] : []
+    return text ? [`${text}: package ${TOOLS[name].package}, needed to ${TOOLS[name].purpose}`] : []
   })
   if (faults.length === 0) return
   throw new LabError(`${faults.join('\n')}\n"scmi-lab setup" installs ${faults.length === 1 ? 'it' : 'them'}.`)
@@ -151,7 +151,7 @@ function can(path: string, mode: number): boolean {
   }
 }
 
-/** The program in PATH, or among the administrator's programs, which a user's PATH may lack. */
+/** The path of a program, from PATH or the administrator's folders, which a user's PATH may lack. */
 export function findProgram(name: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
   if (folders.length) folders.push('/usr/sbin', '/sbin')

@@ -1,8 +1,7 @@
 /**
- * `npm run arm64 [-- FILE…]`: the tests of units, vectors and the native parts as arm64, under QEMU's user-mode emulation.
- * Node for arm64 is Debian's, unpacked in the cache. The kernel is told to run arm64 programs by QEMU in a user and mount
- * namespace of this command's own: the machine stays as it is. Emulation has a stronger memory order than arm64: see
- * the barriers of native/README.md for what it cannot show.
+ * `npm run arm64 [-- FILE…]`: runs test/unit, test/vectors and test/native as arm64 code, in QEMU's user-mode emulation.
+ * Node for arm64 is Debian's, unpacked in the cache. The command registers QEMU for arm64 programs in its own user and mount
+ * namespace, so the machine is not changed. Emulation has a stronger memory order than arm64 (the barriers of native/README.md).
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs'
@@ -17,9 +16,9 @@ import { crossBuild, targets } from '../../native/prebuild.mjs'
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const require = createRequire(import.meta.url)
 const suites = ['test/unit', 'test/vectors', 'test/native']
-/** Counts bytes of a heap that emulation does not share out as a processor does. */
+/** Left out: it counts bytes of a heap, which differ under emulation. */
 const left = ['test/native/heap.test.ts']
-/** Emulated, all takes tens of times as long. */
+/** Emulation is tens of times slower. */
 const limitMs = 600_000
 
 const system = cachePath('arm64', 'root')
@@ -84,7 +83,7 @@ const { status } = emulate([join(system, 'usr/bin/node'), vitest, 'run', ...opti
   QEMU_LD_PREFIX: realpathSync(system),
   NODE_PATH: parser,
   NODE_OPTIONS: '--conditions=arm64',
-  // Not a part of what is tested: this machine's own.
+  // esbuild is only a tool of the tests: this machine's own is used.
   ESBUILD_BINARY_PATH: join(dirname(require.resolve(`@esbuild/linux-${process.arch}/package.json`)), 'bin/esbuild'),
 })
 process.exitCode = status ?? 1

@@ -1,4 +1,4 @@
-/** What a device costs that has nothing to do, and what guests cost in memory: the real command in its own process. */
+/** The CPU time of an idle device, and the memory that guests cost: measured on the real command in its own process. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
@@ -9,17 +9,17 @@ import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
 import { CLOCK } from '../control/rig.js'
 import { Guest } from '../driver/guest.js'
 
-/** Long enough to see what a timer costs that should not be there. */
+/** Long enough to notice the CPU time of a stray timer. */
 const IDLE_MS = 6_000
-/** Of one core. */
+/** The limit, as a share of one core. */
 const IDLE_SHARE_MAX = 0.005
 const ONE_GUEST_KB_MAX = 90 << 10
 const FURTHER_GUEST_KB_MAX = 1 << 10
 const RATE_GET = 0x6
 
 /**
- * CPU time of the process over a while in which nothing happens, as a share of that while: the least of a few, because V8
- * tidies up once, some seconds after the last work.
+ * CPU time of the idle process, as a share of the elapsed time: the least of a few measurements, because V8 collects garbage
+ * some seconds after the last work.
  */
 async function idleShare(pid: number): Promise<number> {
   let least = Infinity

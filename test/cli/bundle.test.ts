@@ -1,4 +1,4 @@
-/** The bundle that the command serves from: when it is used, and that nothing is different with it. */
+/** The bundle: when the command uses it, and that it behaves like the modules. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync, utimesSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '../..')
 const cli = join(root, 'dist/src/cli.js')
 const bundle = join(root, 'dist/bundle/program.cjs')
 
-/** Says at exit whether the bundle was loaded. */
+/** Prints at exit whether the bundle was loaded. */
 const spy = `data:text/javascript,${encodeURIComponent(`
   import { createRequire } from 'node:module'
   process.on('exit', () => console.log('bundle: ' + (${JSON.stringify(bundle)} in createRequire('/').cache)))`)}`

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from '../../qemu/support/paths.js'
 
-// From the sources, and from what was built of the tests.
+// The same path for tests that run from the source and for compiled ones.
 const CLI = join(packageRoot, 'dist/src/cli.js')
 const LIMIT_MS = 60_000
 
@@ -16,7 +16,7 @@ export class RunningCommand {
   /** Exit code, or the name of the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
 
-  /** `stdout` is where its output goes, if not to the field of that name; `env` comes on top of ours. */
+  /** `stdout`: a descriptor for its output, instead of the field `stdout`; `env` is added to this process's. */
   constructor(args: string[], extraFds: number[] = [], stdout: 'pipe' | number = 'pipe', env: NodeJS.ProcessEnv = {}) {
     if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run compile`)
     const stdio: StdioOptions = ['ignore', stdout, 'pipe', ...extraFds]

@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 240_000 })
 
 const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
 
-/** What the last word can become, as the shells are told it. */
+/** The candidates for the last word, as shells get them. */
 async function candidates(control: string, ...words: string[]): Promise<string[]> {
   const { stdout, stderr, code } = await runCommand('ctl', 'complete', '--', 'ctl', '--control', control, ...words)
   expect([code, stderr]).toEqual([0, ''])

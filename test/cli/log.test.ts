@@ -1,4 +1,4 @@
-/** A log that nobody reads, that has no room, or whose reader is gone: the device goes on, ends in order, and says what is missing. */
+/** A log that nobody reads, that is full, or whose reader is gone: the device goes on, ends in order, and reports lost lines. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
 const LIMIT_MS = 60_000
 const CLOCK = 0x14
 const RATE_GET = 0x6
-/** Each is a line of the log at level trace: more than the pipe holds, and then more than the device keeps. */
+/** Messages, each a line of the log at level trace: more than the pipe holds, then more than the device's backlog. */
 const PIPE_FULL = 3000
 const MESSAGES = 20_000
 
@@ -55,14 +55,14 @@ async function stop(child: ChildProcess): Promise<number> {
   return (performance.now() - began) / 1000
 }
 
-/** Lines that are there, and those that are told to be missing. */
+/** Lines that were written, and lines that are reported as lost. */
 function counted(log: string): { lines: number; missing: number } {
   const messages = log.match(/CLOCK_RATE_GET #\d+/g) ?? []
   const told = [...log.matchAll(/(\d+) lines were not written/g)].map(([, count]) => Number(count))
   return { lines: messages.length, missing: told.reduce((sum, count) => sum + count, 0) }
 }
 
-/** What a descriptor has to give now. */
+/** Reads what a descriptor has now. */
 function readAll(fd: number): string {
   const buffer = Buffer.alloc(64 << 10)
   let text = ''

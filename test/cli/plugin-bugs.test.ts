@@ -1,4 +1,4 @@
-/** What plug-ins do wrong: the guest gets an answer, the log names the plug-in once, the device goes on, and SIGTERM ends it. */
+/** Bugs in plug-ins: the guest gets a reply, the log names the plug-in once, the device goes on, and SIGTERM ends it. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'

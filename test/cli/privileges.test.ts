@@ -1,4 +1,4 @@
-/** What the device can and does ask of the system: who may connect, sockets that a supervisor opens, systemd's sandbox. */
+/** Privileges: who may connect, sockets that a supervisor opens, system calls in systemd's sandbox. */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -208,7 +208,7 @@ describe('the systemd units', () => {
   )
 })
 
-/** What the service's SystemCallFilter= comes to. */
+/** The system calls that the service's SystemCallFilter= allows. */
 function allowedCalls(): Set<string> {
   const membersOf = (set: string): string[] => {
     const text = execFileSync('systemd-analyze', ['syscall-filter', '--no-pager', set], { encoding: 'utf8' })

@@ -1,4 +1,4 @@
-/** `--state`: a device that was killed goes on where it was; a file that does not fit is refused. */
+/** `--state`: a device that was killed continues with its state; a file that does not fit is refused. */
 import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** A command that prints without end, to an output that nobody reads: it stays small, and says what it left out. */
+/** A command that prints endlessly to an output that nobody reads: its memory stays bounded, and it reports dropped lines. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'

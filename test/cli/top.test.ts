@@ -8,10 +8,10 @@ import { Terminal } from '../support/terminal.js'
 const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
 const UART = 1
 const LIMIT_MS = 120_000
-/** Between messages: few enough that their rate is read at a glance. */
+/** Pause between messages: gives a rate that is easy to check. */
 const PAUSE_MS = 5
 
-/** `ctl top`, started from a shell that says so when it is over. */
+/** Starts `ctl top` from a shell that prints its exit code. */
 function start(control: string, size: { rows: number; columns: number }): Terminal {
   // A Ctrl-C that the view has not taken as a key goes to the shell as well, which lives on to tell the exit code.
   const command = `trap : INT; echo before; ${process.execPath} ${CLI} ctl top --control ${control} --interval 200; echo "code $?"`

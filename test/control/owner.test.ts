@@ -1,4 +1,4 @@
-/** Whose control socket it may be: the default path lies where others can put nothing, and `ctl` asks nobody else's. */
+/** Ownership of the control socket: others cannot create the default path, and `ctl` refuses other users' sockets. */
 import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'

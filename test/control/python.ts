@@ -1,4 +1,4 @@
-/** A client in another language, which has nothing but the socket: server reflection tells it the rest. */
+/** A client in Python that knows only the socket: it learns the service by server reflection. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 

@@ -1,4 +1,4 @@
-/** A client in another language, which has nothing but the socket: server reflection tells it the rest. */
+/** Server reflection: a client in Python that knows only the socket. */
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
 import { python } from './python.js'

@@ -1,4 +1,4 @@
-/** A served platform that is open to its user, a driver without a machine on it, and a client of the control service. */
+/** A served platform with a control socket, a mock driver, and a client of the control service. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

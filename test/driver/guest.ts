@@ -1,4 +1,4 @@
-/** A guest without a machine: front end, memory and driver on a served platform. Its messages are SCMI. */
+/** A guest without QEMU: front end, memory and mock driver on a served platform. It sends SCMI messages. */
 import { Driver, type DriverOptions } from '../../src/front-end/driver.js'
 import type { FrontEnd } from '../../src/front-end/front-end.js'
 import { FLAT, GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
@@ -39,7 +39,7 @@ export class Guest {
     await this.start(frontEnd, protocolFeatures, bases)
   }
 
-  /** What follows when the driver is there. */
+  /** The rest of connecting, once the driver exists. */
   async start(frontEnd: FrontEnd, protocolFeatures = 0n, bases?: readonly number[]): Promise<void> {
     const { memory, driver, features } = this
     const more = bases ? { bases } : {}

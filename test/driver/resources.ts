@@ -1,4 +1,4 @@
-/** What this process holds: descriptors and mapped memory files. Device and mock share the process, so both count. */
+/** The descriptors and mapped memory files of this process: those of the device and of the mock driver. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** Every open descriptor as `number → target`, without the one that lists them. */
@@ -26,7 +26,7 @@ export interface Resources {
 
 export const resources = (): Resources => ({ fds: openFds(), mappings: memoryMappings() })
 
-/** What `now` has more or less than `before`, for people; empty if nothing. */
+/** The differences between `before` and `now`, for people; empty if there are none. */
 export function difference(before: Resources, now: Resources): string {
   const lines: string[] = []
   for (const [fd, target] of now.fds) if (!before.fds.has(fd)) lines.push(`fd ${fd} is new: ${target}`)

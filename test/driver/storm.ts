@@ -1,4 +1,4 @@
-/** A ring full of SCMI commands that are sent over and over: by this process, or by one on another core that never rests. */
+/** A ring full of SCMI commands that are sent repeatedly: by this process, or by a child process that never sleeps. */
 import { CAPACITY, type Guest } from './guest.js'
 import { sys } from './syscalls.js'
 
@@ -6,8 +6,8 @@ import { sys } from './syscalls.js'
 const REQUEST = 64
 
 /**
- * Fills the command queue of a guest that is connected, whose ring is indirect and fresh, but sends nothing; `commands`
- * are words, the header first. Answers are checked by nobody: look at what the device counts.
+ * Fills the command queue of a connected guest, whose ring must be new and indirect, and sends nothing yet. `commands` are
+ * words, the header first. Replies are not checked: use the device's statistics.
  */
 function fill({ driver, memory }: Guest, commands: readonly (readonly number[])[], capacity = CAPACITY): void {
   const { cmdq } = driver
@@ -25,8 +25,8 @@ function fill({ driver, memory }: Guest, commands: readonly (readonly number[])[
 }
 
 /**
- * Sends `count` of them, all by default, and again when all are answered, so many times. Allocates nothing but what
- * turns of the loop cost.
+ * Sends `count` of them, by default all, and sends them again when all are answered, `times` times. Allocates nothing
+ * itself; turns of the event loop do.
  */
 export function startRounds(
   guest: Guest,

@@ -1,7 +1,7 @@
 /**
- * Many messages through few prepared chains: descriptors and buffers are written once, then only numbers move. The loop
- * allocates nothing per message, so that what the heap does is the device's doing. Each request carries its number, and
- * each answer is checked to be the right one (the device has to echo bytes in reverse), in order and of full length.
+ * Many messages through few prepared chains: descriptors and buffers are written once, then only indexes change. The loop
+ * allocates nothing per message, so that any growth of the heap is the device's. Each request carries its number, and each
+ * reply is checked: the request's bytes in reverse, in order and of full length.
  */
 import type { GuestMemory } from '../../src/front-end/memory.js'
 import { Descriptor } from '../../src/front-end/protocol.js'

@@ -23,11 +23,11 @@ export interface Offender {
 
 export interface Violation {
   name: string
-  /** What the guest and its device are to be like; default: FLAT memory and direct descriptors. */
+  /** Options of the guest and its device; default: FLAT memory and direct descriptors. */
   options?: { form?: Form; memory?: readonly RegionSpec[]; withoutFeatures?: number[] }
   /** Breaks the rule, with a buffer of 4 KiB to use; the ring is to be kicked afterwards. */
   commit: (guest: Offender, buffer: number) => void
-  /** Text the fault has to contain. */
+  /** Text that the fault must contain. */
   says?: RegExp
 }
 
@@ -49,7 +49,7 @@ export function chain({ driver: { cmdq } }: Offender, ...entries: Entry[]): void
   offer(cmdq, 0)
 }
 
-/** Offers a head, whatever it is. */
+/** Offers a head, valid or not. */
 function offer(queue: Queue, head: number): void {
   queue.offer(head)
   queue.storeIdx(queue.nextAvailable)

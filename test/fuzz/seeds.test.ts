@@ -10,7 +10,7 @@ import { MEMORY_BYTES, RING_SEEDS, SessionRecorder } from './seeds.js'
 
 const CORPUS = join(import.meta.dirname, 'corpus')
 
-/** Conversations of a front end with a real device, step by step. */
+/** Sessions of a front end with a real device, step by step. */
 async function sessionSeeds(): Promise<Record<string, Uint8Array>> {
   const seeds: Record<string, Uint8Array> = {}
   const memory = [{ guest: FLAT.guest, size: MEMORY_BYTES }]

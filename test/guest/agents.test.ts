@@ -1,4 +1,4 @@
-/** Two real guests on one platform: what one does, the other hears of, is kept from, or survives. */
+/** Two real guests on one platform: notifications, permissions, and the death of one of them. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
@@ -56,7 +56,7 @@ test(
           { bus: 0, shared: 1 },
         ]
 
-        // One sets a rate, the other, which subscribed, hears of it under its own id, and who did it.
+        // One sets a rate; the other has subscribed and is notified, with its own id of the clock and the agent that set it.
         expect((await second.scmi(CLOCK, 0x9, [ofSecond.shared, 1])).status).toBe(SUCCESS)
         expect((await first.scmi(CLOCK, 0x5, [0, ofFirst.shared, 20e6, 0])).status).toBe(SUCCESS)
         expect(await nextNotification(second, CLOCK, 0x0)).toEqual([1, ofSecond.shared, 20e6, 0])
@@ -77,7 +77,7 @@ test(
         expect((await first.scmi(CLOCK, 0x7, [ofFirst.shared, 0, 0])).status).toBe(SUCCESS)
         expect(shared.enabled).toBe(true)
 
-        // What only the killed guest held goes; the other works on.
+        // What only the killed guest held is released; the other keeps working.
         expect((await first.scmi(CLOCK, 0x7, [ofFirst.bus, 1, 0])).status).toBe(SUCCESS)
         await second.kill()
         await until(() => !shared.enabled, 'the killed guest’s vote to go', WAIT_MS)

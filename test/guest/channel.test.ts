@@ -1,4 +1,4 @@
-/** The guest channel's host side against a peer that answers by hand. */
+/** The host's end of the guest channel, against a scripted peer. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** What the kernel has to complain about in a platform. */
+/** Warnings and errors of the kernel about a platform. */
 import type { Guest } from '../../qemu/guest/guest.js'
 import { scmiLog } from '../../qemu/guest/view.js'
 
@@ -6,8 +6,8 @@ import { scmiLog } from '../../qemu/guest/view.js'
 const WARNING = 4
 
 /**
- * No complaint: a response and its delayed response come through two queues, whose interrupts have no order. A guest that
- * has had no processor for as long as the platform took may see the second one first, and says so.
+ * Not a complaint: response and delayed response come through two queues, whose interrupts are not ordered. A guest that got
+ * no CPU time meanwhile may see the delayed response first, and logs that.
  */
 const OVERTAKEN = /Received valid OoO Delayed Response/
 

@@ -1,4 +1,4 @@
-/** A guest that boots, does what it is told, and is told apart from one that does not. */
+/** Guests: booting, commands and files, and how the end of a guest is reported. */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { LabCommand } from './lab-command.js'
 const LIMIT_MS = 120_000
 
 let kernel: string
-/** All run folders of this file, and of the commands it starts, lie here. */
+/** The folder for run folders of this file and of the commands it starts. */
 const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-test-'))
 beforeAll(async () => {
   process.env.TMPDIR = folder
@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const bootGuest = (options: Partial<BootOptions> = {}): Promise<Guest> => boot({ kernel, platform: null, ...options })
 
-/** The error of a promise that must fail. */
+/** The error of a promise that must reject. */
 const failure = (work: Promise<unknown>): Promise<GuestError> =>
   work.then(
     () => expect.unreachable('it must fail'),

@@ -1,4 +1,4 @@
-/** The kernel build's promises, on a tree that builds in no time: cache, patches, locks, errors, interruption. */
+/** The kernel build on a tree that builds in no time: cache, patches, locks, errors, interruption. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** One back end outlives guests and QEMUs, and a guest outlives back ends. */
+/** A back end serves one guest and QEMU after another, and a guest survives restarts of the back end. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'

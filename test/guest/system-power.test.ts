@@ -1,4 +1,4 @@
-/** The platform asks Linux to shut down and to start again, and Linux does it in order. */
+/** The platform requests shutdown and reboot, and Linux carries them out in order. */
 import { afterEach, expect, test } from 'vitest'
 import { boot } from '../../qemu/boot/boot.js'
 import type { Guest } from '../../qemu/guest/guest.js'

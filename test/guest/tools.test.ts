@@ -1,4 +1,4 @@
-/** What the command says when a tool is missing or too old, and when an argument is wrong. */
+/** Error messages for missing and outdated tools, and for wrong arguments. */
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** Traces of real guests: the device's messages beside what the guest's kernel says of them, on one time line. */
+/** Traces of real guests: the device's messages and the guest kernel's events on one time line. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * Clients that do not play fair: they ask and do not read, or connect and say nothing. Each attack goes on until it is ended,
- * and counts what it did.
+ * Hostile clients: they send requests and do not read, or connect and send nothing. Each attack goes on until it is ended,
+ * and counts its requests.
  */
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'

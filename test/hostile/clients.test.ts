@@ -1,6 +1,6 @@
 /**
- * Clients that ask and do not read, at each door, beside a guest that is served: what waits for them is bounded, and they are
- * ended, said and counted. `npm run torture -- clients` does the same for longer, with a guest that floods.
+ * Clients of every kind that send requests and do not read, beside a guest: their backlog is bounded, and they are
+ * disconnected, logged and counted. `npm run torture -- clients` does the same for longer, with a guest that floods.
  */
 import { expect, it, onTestFinished } from 'vitest'
 import { ControlClient } from '../../src/access/control/client.js'

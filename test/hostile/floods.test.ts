@@ -1,4 +1,4 @@
-/** Guests that ask for more than anybody can serve: what is kept for them has a limit, and others are served meanwhile. */
+/** Guests that send more than can be served: their backlog is bounded, and others are served meanwhile. */
 import { expect, it } from 'vitest'
 import { until } from '../../src/front-end/wait.js'
 import { VirtualTime } from '../../src/platform/core/time.js'

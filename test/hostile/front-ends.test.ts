@@ -1,4 +1,4 @@
-/** Front ends that are broken, or mean harm, on a served platform. The guest beside them must not notice. */
+/** Broken and hostile front ends on a served platform. The other guest must not notice them. */
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { FLAT } from '../../src/front-end/memory.js'

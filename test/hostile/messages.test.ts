@@ -1,6 +1,6 @@
 /**
- * SCMI messages that no driver with manners sends, on a served platform: each gets its status, or comes back unanswered
- * where there is no header to answer or no room for a status.
+ * Malformed SCMI messages on a served platform: each gets the right status, or comes back unanswered if it has no header or
+ * no room for a status.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { POISON } from '../../src/front-end/driver.js'

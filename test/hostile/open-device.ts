@@ -1,6 +1,6 @@
 /**
- * A device in a process of its own that is open to clients in all ways, with a guest that never stops asking: what clients
- * do to it is measured in its memory, in how long the guest waits, and in whether well-behaved clients still get through.
+ * A device in its own process with all kinds of clients, and a guest that never stops sending. The effect of the clients is
+ * measured: the device's memory, the guest's latency, and whether well-behaved clients are still served.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { get as httpGet, type IncomingHttpHeaders } from 'node:http'

@@ -1,6 +1,6 @@
 /**
- * A platform that is really served, to two guests: the first does its worst, the second goes about its business. Whatever
- * the first one does, the second, the host's side and later connections must not notice.
+ * A platform that is served to two guests: the first is hostile, the second is not. Nothing that the first one does may
+ * affect the second, the host's side, or later connections.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * Names and texts with escape sequences, at each door: what reaches a terminal or log is on one line of bounded length, with
- * nothing in it that a terminal acts on.
+ * Names and texts with escape sequences from all sources: what reaches a terminal or a log is on one line of bounded length,
+ * without control sequences.
  */
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** The lab's README says what the records of findings say, and names the variants there are. */
+/** The lab's README has the table of findings, and describes all variants. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

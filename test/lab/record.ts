@@ -1,4 +1,4 @@
-/** Records of runs for tests: what is not said is as in a scenario that passes. */
+/** Records of runs for tests; the defaults are those of a scenario that passes. */
 import type { KernelRecord, ResultRecord, RunRecord } from '../../qemu/runner/record.js'
 
 export const result = (scenario: string, of: Partial<ResultRecord> = {}): ResultRecord => ({

@@ -1,4 +1,4 @@
-/** The forms in which a run is told: each from the same record. */
+/** The reports of a run: text, page, JUnit, KTAP; all from the same record. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** Two guests on one platform, each with a socket of its own: what they share, and what goes with a guest that goes. */
+/** Two guests on one platform, each with its own socket: what they share, and what is released when one leaves. */
 import { closeSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** The event queue through peekEvent and commitEvent: buffers are looked at, and taken only when there is an event. */
+/** The event queue: peekEvent looks at the next buffer, commitEvent uses it. */
 import { describe, expect, it } from 'vitest'
 import {
   ENTRY_REPLY_CAPACITY,

@@ -1,4 +1,4 @@
-/** Each fault that a rule can cause, as a driver meets it; and that none of it outlives the driver it was for. */
+/** Every fault that a rule can cause, as a driver sees it; and that faults end with the driver they were for. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { FaultRule } from '../../src/faults/rule.js'

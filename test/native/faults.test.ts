@@ -1,6 +1,6 @@
 /**
- * What a guest can do wrong to a ring. Whatever it is: the queue stops and says so once, its error descriptor is
- * signalled, nothing is written outside the rules, the other queue goes on, and after a reset the queue works again.
+ * Violations of the ring's rules. Each stops the queue, which is reported once, and signals its error descriptor. Nothing
+ * is written outside of buffers, the other queue goes on, and after a reset the queue works again.
  */
 import { describe, expect, it } from 'vitest'
 import { BATCH_HEADER, ENTRY_REQUEST_LENGTH, ENTRY_WRITTEN, NativeEvent } from '../../src/device/native.js'

@@ -1,4 +1,4 @@
-/** Random front ends and random guests, from a seed that is printed. Nothing may crash, leak, or reach beyond its bounds. */
+/** Random front ends and guests, from a printed seed. Nothing may crash, leak, or access memory out of bounds. */
 import { closeSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import {

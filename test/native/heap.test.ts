@@ -1,4 +1,4 @@
-/** What messages cost the JavaScript heap: nothing, neither with the device alone nor with a whole platform. */
+/** Messages allocate nothing on the JavaScript heap, neither in the device alone nor with a whole platform. */
 import { PerformanceObserver } from 'node:perf_hooks'
 import { expect, it, test } from 'vitest'
 import { turns } from '../../src/front-end/wait.js'

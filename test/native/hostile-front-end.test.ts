@@ -1,6 +1,6 @@
 /**
- * What a front end can do wrong, by accident or on purpose. It is refused, or loses its connection; nothing of it is
- * kept, every descriptor is closed (the rig counts), and the next front end is served as if nothing had been.
+ * Front ends that send wrong requests, by accident or on purpose. A request is refused, or ends the connection. Every
+ * descriptor is closed (the rig counts), and the next front end is served normally.
  */
 import { closeSync, openSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** Rings a front end describes wrongly, or in an odd order: places, flags, bases, and the states of a ring. */
+/** Front ends that set up rings wrongly or in an unusual order: addresses, flags, bases, and the states of a ring. */
 import { describe, expect, it } from 'vitest'
 import { NativeEvent } from '../../src/device/native.js'
 import { Feature, Request, u64s, vringAddress, vringState } from '../../src/front-end/protocol.js'

@@ -1,4 +1,4 @@
-/** Recovery through the inflight region: what a process took and did not answer, the next one answers, in order, once. */
+/** Recovery through the in-flight region: what a process took and did not answer, the next one answers, in order and once. */
 import { closeSync, fstatSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { NativeEvent } from '../../src/device/native.js'

@@ -1,6 +1,6 @@
 /**
- * A device that waits for kicks in the event loop's place: nobody may notice but by the time that it takes. The kicks
- * come from another process, since nothing in this one can kick while its loop waits.
+ * A device that waits for kicks instead of the event loop: only timing may differ. The kicks come from another process,
+ * because nothing in this one can kick while its loop waits.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-/** Connections and deaths: who may come when, and what is left when they go. */
+/** Connections and their ends: who may connect when, and what is left afterwards. */
 import { closeSync, existsSync, openSync, statSync, unlinkSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type NativeDevice, NativeEvent } from '../../src/device/native.js'
@@ -16,7 +16,7 @@ import { BackEnd, connected, pattern, reversed, socketPath, started, withoutLeak
 /** 200 forks of this process, one after the other: a busy machine takes more than half a minute. */
 const FORKS_LIMIT_MS = 300_000
 
-/** A whole conversation: first connection, DRIVER_OK, one message. */
+/** A whole session: first connection, DRIVER_OK, one message. */
 async function converse(frontEnd: FrontEnd): Promise<void> {
   const memory = GuestMemory.flat()
   const driver = new Driver(memory, { size: 16 })

@@ -1,6 +1,6 @@
 /**
- * Times beyond 2^31 ms, which Node's timers fire at once, at every door that takes a time: nothing happens before it should.
- * The waits of these tests are long for a timer of 1 ms, and no time at all for one of 30 days.
+ * Times beyond 2^31 ms, which Node's timers fire at once, in every setting that takes a time: nothing may happen too early.
+ * The tests wait long enough for a timer of 1 ms to fire, and not for one of 30 days.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'

@@ -1,4 +1,4 @@
-/** What each method does in each state of a device, what happens when a callback misbehaves, and how a process ends. */
+/** Every method in every state of a device, callbacks that throw or misbehave, and the end of a process. */
 import { spawnSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { tmpdir } from 'node:os'

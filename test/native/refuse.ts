@@ -1,4 +1,4 @@
-/** What hostile tests share: a refusal, and the proof that nothing is broken after it. */
+/** Shared by tests of hostile front ends: a refusal, and a check that everything still works. */
 import { expect } from 'vitest'
 import { NativeEvent } from '../../src/device/native.js'
 import { pattern, type Rig, reversed } from './rig.js'
@@ -15,7 +15,7 @@ export async function refuse(
   return (await rig.backEnd.expect(NativeEvent.REFUSED)).text
 }
 
-/** After whatever happened a guest can still start and be answered. */
+/** Checks that a guest can still start and is answered. */
 export async function stillServed(rig: Rig): Promise<void> {
   for (const queue of rig.driver.queues) await rig.frontEnd.getBase(queue.index)
   rig.driver.reset()

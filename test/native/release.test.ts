@@ -1,4 +1,4 @@
-/** When a listening device lets go of what a driver held, once its front end is gone. */
+/** When a listening device releases what a driver held, after its front end has gone. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FrontEnd } from '../../src/front-end/front-end.js'

@@ -1,4 +1,4 @@
-/** Every vhost-user request with a payload and descriptors that are right, and what the device makes of it when they are. */
+/** Every vhost-user request with correct payload and descriptors, and the device's reaction. */
 import { closeSync } from 'node:fs'
 import {
   EMPTY,

@@ -1,7 +1,7 @@
 /**
- * What most native tests stand on: a device that listens, a front end that is connected, guest memory and a driver, all
- * in this process and on its one event loop. The device's onBatch answers a request with its bytes in reverse, which
- * shows every byte of both directions. A rig checks at its end that nothing went wrong unnoticed and nothing leaked.
+ * The set-up of most native tests: a listening device, a connected front end, guest memory and a mock driver, all in this
+ * process and on its one event loop. The device answers a request with its bytes in reverse, so that a test sees every byte
+ * of both directions. At its end a rig checks that no error went unnoticed and nothing leaked.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -55,7 +55,7 @@ export class BackEnd {
   readonly happenings: Happening[] = []
   /** Number of messages in each batch so far. */
   readonly batches: number[] = []
-  /** Refusals and faults that no test has asked for yet. */
+  /** Refusals and faults that the test has not expected yet. */
   private surprises: Happening[] = []
 
   constructor({ onBatch, onEvent, ...options }: BackEndOptions = {}) {
@@ -109,7 +109,7 @@ export class BackEnd {
     return this.happenings.filter(h => h.event === event && (queue === undefined || h.queue === queue)).length
   }
 
-  /** Waits for a refusal or a fault, and takes it off the list of surprises. */
+  /** Waits for a refusal or a fault, and removes it from the unexpected ones. */
   async expect(event: typeof NativeEvent.REFUSED | typeof NativeEvent.QUEUE_FAULT): Promise<Happening> {
     const find = () => this.surprises.findIndex(h => h.event === event)
     await until(

@@ -1,4 +1,4 @@
-/** Every request in every state of a session, right and wrong: who gets an answer, which, and what is left open. */
+/** Every request in every state of a session, correct and wrong: the reply, and that no descriptor is left open. */
 import { closeSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { NativeEvent } from '../../src/device/native.js'
@@ -27,7 +27,7 @@ const STATES: Record<string, () => Promise<Rig>> = {
   },
 }
 
-/** Requests that are right and refused all the same: what they would change is in use, or not there. */
+/** Requests that are well-formed but refused: what they would change is in use, or does not exist. */
 const REFUSED_IN: Partial<Record<keyof typeof Request, string[]>> = {
   REM_MEM_REG: ['first message', 'negotiated', 'reconnected'],
   SET_VRING_NUM: ['running'],

@@ -1,4 +1,4 @@
-/** Who wakes whom: kicks, calls, their suppression with and without EVENT_IDX, and the descriptors they travel on. */
+/** Kicks and calls, their suppression with and without EVENT_IDX, and their descriptors. */
 import { closeSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { NativeEvent } from '../../src/device/native.js'

@@ -1,4 +1,4 @@
-/** Counts from outside, a million and more: they are worked off between other things, and nothing grows with them. */
+/** Fault rules with counts of a million and more: the work is interleaved with other work, and memory stays bounded. */
 import { expect, it, onTestFinished } from 'vitest'
 import { COPIES_MAX } from '../../src/faults/storms.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'

@@ -1,6 +1,7 @@
 /**
- * [tampering] A guest rewrites descriptors, tables and requests on another processor while the device reads them. What is
- * checked is what is used: an answer as for one of the two values, or a fault, and not a byte beyond the buffers.
+ * [tampering] A guest rewrites descriptors, tables and requests on another processor while the device reads them. The device
+ * must use the value that it checked: it answers as for one of the two values, or reports a fault, and writes no byte beyond
+ * the buffers.
  */
 import { expect, it } from 'vitest'
 import {

@@ -1,4 +1,4 @@
-/** The tap on a server's messages: all of them, as they were, with their times, and nothing while nobody listens. */
+/** The tap on a server's messages: all messages, unchanged, with their times; and no work without listeners. */
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BATCH_HEADER, BATCH_MAX, ENTRY_WORDS, EVENT_ENTRY } from '../../src/device/native.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'

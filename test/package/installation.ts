@@ -1,6 +1,6 @@
 /**
- * The package as a user gets it: packed, installed from the tarball into an empty folder by an ordinary user, without
- * install scripts, without a compiler's help and without a file of the checkout.
+ * The package as a user gets it: packed, then installed from the tarball into an empty folder by an ordinary user, without
+ * install scripts, a compiler, or files of the checkout.
  */
 import { type ChildProcess, execFile, execFileSync, type StdioOptions, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** What `npm pack` makes, used by somebody who has nothing else of ours. */
+/** The package that `npm pack` makes, installed and used without the checkout. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,13 +1,13 @@
 /**
- * Kernels that are broken on purpose: each patch of this folder plants one bug in Linux 7.3, and names the scenarios that
- * catch it. On a kernel without the bug those end as recorded, which test/guest/scenarios.test.ts and `scmi-lab run` show.
+ * Kernels with a bug on purpose: each patch in this folder plants one bug in Linux 7.3, and names the scenarios that must
+ * catch it. On a kernel without the bug they end as recorded: test/guest/scenarios.test.ts and `scmi-lab run` show that.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PLAIN } from '../../qemu/kernel/config.js'
-import { defaultKernel } from '../../qemu/kernel/source.js'
+import { DEFAULT_KERNEL } from '../../qemu/kernel/source.js'
 import { findKernels } from '../../qemu/runner/kernels.js'
 import { ownScenarios, select } from '../../qemu/runner/load.js'
 import { runSuite } from '../../qemu/runner/suite.js'
@@ -32,7 +32,7 @@ describe('a planted bug is caught', () => {
       const entries = select(scenarios, catchers(path))
       expect(entries).not.toEqual([])
       const { signal } = new AbortController()
-      const selection = { kernels: [defaultKernel], patches: [path], variants: [PLAIN] }
+      const selection = { kernels: [DEFAULT_KERNEL], patches: [path], variants: [PLAIN] }
       const kernels = await findKernels(selection, signal)
       const results = await runSuite(entries, kernels, {
         jobs: availableParallelism(),

@@ -1,4 +1,4 @@
-/** An agent without a transport: messages go straight to dispatch, events into a list. */
+/** An agent without a transport: messages go directly to dispatch, events into a list. */
 import { dispatch } from '../../src/device/dispatch.js'
 import { Platform, type ResourceKind } from '../../src/platform/core/platform.js'
 import type { PlatformConfig } from '../../src/platform/core/platform-config.js'
@@ -13,10 +13,10 @@ import { MessageWriter, RequestReader } from '../../src/wire/message.js'
 /** Linux's default reply buffer over virtio: header, status, 128 bytes. */
 export const LINUX_CAPACITY = 136
 
-/** All that the package has, plug-ins too. */
+/** All protocols of the package, with those of plug-ins. */
 export const everyProtocol: readonly Protocol[] = [...standard, ...imx]
 
-/** Keeps what the agent would be sent. */
+/** Collects the events that the agent would be sent. */
 export class RecordedEvents implements EventSink {
   available = true
   congested = false
@@ -50,7 +50,7 @@ export interface TestAgent {
 
 const parsedTexts = new Map<string, PlatformConfig>()
 
-/** Parsing and checking takes longer than all else, and tests build thousands of platforms from a few texts. */
+/** Parsed texts are cached: parsing takes longest, and tests build thousands of platforms from a few texts. */
 function parsedConfig(text: string, protocols: readonly Protocol[], kinds: ResourceKind[]): PlatformConfig {
   const key = [text, ...protocols.map(protocol => protocol.name)].join('\n')
   let config = parsedTexts.get(key)

@@ -1,4 +1,4 @@
-/** One number for the state of a platform and one of its agents: cheap, and different whenever anybody could notice. */
+/** A digest of the state of a platform and one of its agents: cheap, and different after any visible change. */
 import { clocks } from '../../src/platform/clocks/index.js'
 import type { Platform } from '../../src/platform/core/platform.js'
 import { perfDomains } from '../../src/platform/perf-domains/index.js'

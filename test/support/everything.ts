@@ -1,4 +1,4 @@
-/** A small platform with something of all that there is, plug-ins too. */
+/** A small platform with resources of every kind, plug-ins included. */
 export const EVERYTHING = `
 vendor: NXP
 sub_vendor: IMX

@@ -1,4 +1,4 @@
-/** README's commands, run as its reader does; `npx` runs what was built here. */
+/** Runs README's commands as a reader would; `npx` runs this checkout's build. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import type { Finished } from '../cli/command.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** The lines of the one block of shell commands that has this text. */
+/** The lines of the only block of shell commands with this text. */
 export function readmeLines(text: string): string[] {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block!)

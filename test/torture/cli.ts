@@ -1,4 +1,4 @@
-/** `npm run torture`: does to the device what nobody should, and counts. No logic; the parts are beside it. */
+/** `npm run torture`: runs the stress tests and prints counts. No logic; the parts are beside it. */
 import { Argument, Command, InvalidArgumentError } from 'commander'
 import { InterruptedError, LabError } from '../../qemu/support/errors.js'
 import { tableLines } from '../../src/observe/tables.js'
@@ -42,15 +42,18 @@ function wholeNumber(text: string): number {
 
 const program = new Command('torture')
   .usage('[parts] [options]')
-  .description(
-    'Hostile guests and front ends, sanitizers, fuzzing, crashes, a long run: everything that must not hurt.',
-  )
+  .description('Run the stress tests: hostile guests and front ends, sanitizers, fuzzing, crashes, a long run.')
   .addArgument(new Argument('[parts...]', 'what to run').choices(Object.keys(PARTS)).default(Object.keys(PARTS), 'all'))
   .option('--seconds <n>', 'time for each fuzz target', wholeNumber, 60)
   .option('--kills <n>', 'kills in a row, with an inflight region and without', wholeNumber, 200)
   .option('--guest-kills <n>', 'kills in a row under a guest in QEMU', wholeNumber, 20)
-  .option('--messages <n>', 'length of the long run', wholeNumber, 100_000_000)
-  .option('--seed <n>', 'repeat what was random', wholeNumber, Math.floor(Math.random() * 2 ** 31))
+  .option('--messages <n>', 'messages of the long run', wholeNumber, 100_000_000)
+  .option(
+    '--seed <n>',
+    'seed of everything random, to repeat a failure',
+    wholeNumber,
+    Math.floor(Math.random() * 2 ** 31),
+  )
   .option('--json', 'print the results as JSON', false)
   .addHelpText(
     'after',
@@ -58,9 +61,9 @@ const program = new Command('torture')
 Examples:
   npm run torture                            everything; a quarter of an hour
   npm run torture -- fuzz --seconds 3600     each fuzz target for an hour
-  npm run torture -- kills --seed 1234       with the same commands and lives
+  npm run torture -- kills --seed 1234       the same commands and times of death again
 
-Exit codes: 0 nothing was hurt, 1 something was, 2 wrong option.`,
+Exit codes: 0 passed, 1 failed, 2 wrong option.`,
   )
   .action(torture)
 

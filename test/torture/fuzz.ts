@@ -5,7 +5,7 @@ import { setup } from '../../qemu/setup/setup.js'
 import { WorkError } from '../../qemu/support/errors.js'
 import { packageRoot } from '../../qemu/support/paths.js'
 import { run } from '../../qemu/support/process.js'
-import { toolsFor } from '../../qemu/support/tools.js'
+import { TOOLS_FOR } from '../../qemu/support/tools.js'
 import { startProgress } from '../../src/support/progress.js'
 import type { Result } from './result.js'
 
@@ -45,7 +45,7 @@ export interface FuzzOptions {
 }
 
 export async function fuzz(options: FuzzOptions): Promise<Result[]> {
-  await setup({ names: toolsFor.fuzzing, signal: options.signal })
+  await setup({ names: TOOLS_FOR.fuzzing, signal: options.signal })
   await build(options.signal)
   const progress = startProgress('fuzz')
   try {

@@ -10,7 +10,7 @@ import { boot } from '../../qemu/boot/boot.js'
 import type { Guest } from '../../qemu/guest/guest.js'
 import { readHwmon } from '../../qemu/guest/view.js'
 import { buildKernel } from '../../qemu/kernel/build.js'
-import { defaultKernel } from '../../qemu/kernel/source.js'
+import { DEFAULT_KERNEL } from '../../qemu/kernel/source.js'
 import { startProgress } from '../../src/support/progress.js'
 import { Random } from '../driver/random.js'
 import { BackEnd } from './back-end.js'
@@ -61,7 +61,7 @@ async function killInARow(
   what: string,
   { count, seed, signal, kernel }: GuestKillOptions,
 ): Promise<Omit<Result, 'part' | 'what' | 'seconds'>> {
-  const image = kernel ?? (await buildKernel({ source: defaultKernel })).image
+  const image = kernel ?? (await buildKernel({ source: DEFAULT_KERNEL })).image
   const folder = mkdtempSync(join(tmpdir(), 'scmi-kills-'))
   const random = new Random(seed)
   const socketPath = join(folder, 'scmi.sock')

@@ -1,15 +1,15 @@
-/** What a part of the torture comes to: counts, the seconds they took, the seeds to repeat them. */
+/** The result of a part: count, seconds, and the seed that repeats it. */
 
 export interface Result {
   part: string
   what: string
   count: number
   seconds: number
-  /** What repeats it; undefined: nothing about it is random. */
+  /** The seed that repeats it; undefined: nothing is random. */
   seed?: number | undefined
   /** More numbers, for people. */
   detail?: string
-  /** What went wrong; a part with none has passed. */
+  /** Failures; none: passed. */
   failures: string[]
 }
 

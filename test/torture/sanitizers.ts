@@ -1,4 +1,4 @@
-/** The tests with the mock driver once more, on an addon that ends the process at any memory error or undefined behaviour. */
+/** Runs the tests with the mock driver on an addon that ends the process at any memory error or undefined behaviour. */
 import { type Result, timed } from './result.js'
 import { runSuite } from './suite.js'
 

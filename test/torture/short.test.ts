@@ -1,4 +1,4 @@
-/** What `npm run torture` does for long, for a moment. A failure names its seed. */
+/** Short runs of parts of `npm run torture`. A failure prints its seed. */
 import { expect, test } from 'vitest'
 import { kills } from './kills.js'
 import { permissions } from './permissions.js'

@@ -1,4 +1,4 @@
-/** Runs files of the test suite in a process of their own, with or without sanitizers, and counts what they say. */
+/** Runs test files in their own process, with or without sanitizers, and collects the results. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

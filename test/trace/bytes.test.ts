@@ -1,4 +1,4 @@
-/** What we write, protobufjs reads: every kind of field, at every length of a length. */
+/** protobufjs reads what the trace writer wrote: every kind of field, with lengths of every size. */
 import fc from 'fast-check'
 import protobuf from 'protobufjs'
 import { expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** The floors of the house: a file imports from floors below its own, or from its own room, and never in a circle. */
+/** Layers: a file imports only from layers below, or from its own folder, and there are no circles. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

@@ -2,10 +2,11 @@
  * Byte vectors: whole messages as they cross the wire, one file per protocol. Each is sent through dispatch, its reply and
  * events are compared, and every message is decoded by the protocol's field tables and encoded again.
  *
- * A step: `send` the bytes, expect `reply` (or `unanswered: true`), into a buffer of `capacity` bytes (default: Linux's);
- * `advance` moves time by microseconds; `call` is what happens on the host: a method of a section's model and its arguments,
- * of which `{ named: … }` is a resource; `events` are then all messages on the event queue, in order. `version` announces
- * another version of the protocol, `events: false` on the vector takes the event queue away.
+ * A step: `send` has the bytes of a message, `reply` those of the expected reply (`unanswered: true`: none), `capacity` the
+ * size of its buffer (default: Linux's). `advance` moves time by microseconds. `call` is an action on the host: a method of
+ * a section's model and its arguments; `{ named: … }` is a resource. `events` are all messages that are then on the event
+ * queue, in order. On the vector, `version` announces another version of the protocol, and `events: false` removes the
+ * event queue. Bars in bytes only separate header, status and fields.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'

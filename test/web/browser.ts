@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { findProgram, requireTools, tools } from '../../qemu/support/tools.js'
+import { findProgram, requireTools, TOOLS } from '../../qemu/support/tools.js'
 
 const STEP_LIMIT_MS = 60_000
 
@@ -33,7 +33,7 @@ export class TestBrowser {
     requireTools('browser')
     // Chromium's sandbox needs rights that containers do not have, and shared memory more than they often have.
     const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu']
-    return new TestBrowser(await chromium.launch({ executablePath: findProgram(tools.browser.command)!, args }))
+    return new TestBrowser(await chromium.launch({ executablePath: findProgram(TOOLS.browser.command)!, args }))
   }
 
   /** Opens a link in a browser of its own, with its own cookies. */

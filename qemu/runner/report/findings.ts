@@ -1,6 +1,6 @@
 /** All findings as a Markdown table for qemu/README.md: symptom, cause, and a command that shows it. */
 import semver from 'semver'
-import { debianKernels } from '../../kernel/source.js'
+import { DEBIAN_KERNELS } from '../../kernel/source.js'
 import type { Finding } from '../findings.js'
 import type { Entry } from '../load.js'
 
@@ -39,7 +39,7 @@ function kernelsOf({ kernels, variants, patched, unpatched }: Finding): string {
 
 /** The newest of the lab's kernels that a finding is about. */
 function commandOf({ kernels, variants, patched }: Finding, [first]: readonly Entry[]): string {
-  const kernel = Object.keys(debianKernels).find(name => semver.intersects(kernels, `~${name}.0`))
+  const kernel = Object.keys(DEBIAN_KERNELS).find(name => semver.intersects(kernels, `~${name}.0`))
   return [
     `scmi-lab run ${first!.name}`,
     ...(kernel ? [`--kernel ${kernel}`] : []),

@@ -17,24 +17,24 @@ export default family<Member>(
       summary: 'it cannot be unbound by hand',
       async play(t) {
         await t.expect('the core has no files to bind and unbind it', {
-          because: 'driver.c:scmi_driver says suppress_bind_attrs: it goes with its supplier or its module',
+          because: 'driver.c:scmi_driver has suppress_bind_attrs: only its supplier or its module can unbind it',
           got: () => t.call('bind_files'),
           is: '',
         })
       },
     },
     again: {
-      summary: 'its device lost its supplier, has it again, and is probed again: the instance works as the first did',
+      summary: 'its device loses its supplier, gets it back, and is probed again: the instance works as before',
       async play(t) {
         const clients = await t.call('clients')
         await t.step('unbind and bind the virtio driver, probe the core')
         await t.expect('the instance is back', {
-          because: 'driver.c:scmi_probe finds the supplier there, and its channels free',
+          because: 'driver.c:scmi_probe finds the supplier, with free channels',
           got: () => t.idle(() => t.call('steps_and_answer', ['-v', '+v', '+c'])),
           is: /^status 0 /,
         })
         await t.expect('the drivers of its protocols are back', {
-          because: 'an instance that is there has its clients: driver.c:scmi_create_protocol_devices',
+          because: 'driver.c:scmi_create_protocol_devices makes the devices of a new instance',
           got: () => t.call('clients'),
           is: clients,
           withinMs: 3_000,
@@ -46,7 +46,7 @@ export default family<Member>(
       async play(t) {
         await t.step(`${ROUNDS} times: unbind and bind the virtio driver, probe the core`)
         await t.expect('the instance is back', {
-          because: 'driver.c:scmi_remove takes down all that driver.c:scmi_probe set up',
+          because: 'driver.c:scmi_remove undoes all that driver.c:scmi_probe does',
           got: () => t.call('rounds', [ROUNDS, '-v', '+v', '+c'], ROUNDS_LIMIT),
           is: `${ROUNDS}`,
         })
@@ -58,10 +58,13 @@ export default family<Member>(
       async play(t) {
         await t.step('unbind the virtio driver')
         await t.call('unbind_virtio')
-        await expectNoInstance(t, 'driver.c:scmi_transport_setup linked it to the device: it is unbound with that')
+        await expectNoInstance(
+          t,
+          'driver.c:scmi_transport_setup linked it to the device, so it is unbound with the device',
+        )
         await t.step('probe the core')
         await t.expect('there is still no instance', {
-          because: 'its supplier has no driver: driver.c:scmi_probe has no transport to set up',
+          because: 'the supplier has no driver, so driver.c:scmi_probe has no transport to set up',
           got: () => t.call('try_core'),
           is: '',
         })

@@ -14,18 +14,17 @@ const VIRTIO: Turn = {
   driver: 'virtio driver',
   steps: ['-v', '+v'],
   because:
-    'virtio.c:scmi_vio_remove leaves all as it was before the device came, so a probe of it gives the node an instance, ' +
-    'as at boot',
+    'virtio.c:scmi_vio_remove leaves everything as before the probe, so the next probe gives the node an instance, as at boot',
 }
 const TRANSPORT: Turn = {
   driver: 'transport',
   steps: ['-t', '+t'],
   because:
-    'common.h:__tag##_dev_free takes the instance down and puts the supplier back, and a probe makes a new one: ' +
-    'driver.c:scmi_chan_setup finds its channels free again',
+    'common.h:__tag##_dev_free removes the instance and puts the supplier back; a probe makes a new instance: ' +
+    'driver.c:scmi_chan_setup finds the channels free again',
 }
 
-/** Once, with a look at all that must be back. */
+/** Once, and checks that everything is back. */
 async function once(t: Context, { steps, because }: Turn): Promise<void> {
   await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
   const clients = await t.call('clients')
@@ -33,7 +32,7 @@ async function once(t: Context, { steps, because }: Turn): Promise<void> {
   const got = () => t.idle(() => t.call('steps_and_answer', steps))
   await t.expect('the instance is back', { because, got, is: /^status 0 / })
   await t.expect('the drivers of its protocols are back', {
-    because: 'driver.c:scmi_create_protocol_devices makes a device for each, and the bus binds them',
+    because: 'driver.c:scmi_create_protocol_devices makes a device for each protocol, and the bus binds it',
     got: () => t.call('clients'),
     is: clients,
     withinMs: 3_000,

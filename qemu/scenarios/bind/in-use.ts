@@ -5,11 +5,11 @@ export default family(
   {
     holder: { what: 'has a raw file open', needs: [] },
     reader: { what: 'waits in read() of a raw file', needs: [] },
-    // Without KASAN it is a matter of chance what comes of memory that was freed.
+    // Without KASAN a use of freed memory shows only by chance.
     poller: { what: 'waits in poll() of a raw file', needs: ['CONFIG_KASAN=y'] },
   },
   ({ what, needs }, name) => ({
-    summary: `the virtio driver is unbound while a process ${what}: it does not wait for that, and no splat`,
+    summary: `the virtio driver is unbound while a process ${what}: it does not wait for the process, no splat`,
     kernel: { config: ['CONFIG_ARM_SCMI_RAW_MODE_SUPPORT=y', ...needs] },
     allows: { noInstance: 'the virtio driver is unbound' },
     async run(t) {
@@ -17,8 +17,8 @@ export default family(
       await t.step(`unbind the virtio driver while a process ${what}`)
       await t.expect('the driver is unbound at once', {
         because:
-          'a device can go at any time, and what a process does with a file in debugfs is no reason to keep it: ' +
-          'raw_mode.c:scmi_raw_mode_cleanup removes the files under whoever has them open',
+          'a device can go at any time, and a process with an open debugfs file must not hold it: ' +
+          'raw_mode.c:scmi_raw_mode_cleanup removes the files even if they are open',
         got: () => t.call('unbind_while', [name]),
         is: 'unbound at once',
       })

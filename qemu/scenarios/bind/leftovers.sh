@@ -1,3 +1,3 @@
-# What is on the SCMI bus, bound or not.
+# The devices on the SCMI bus, bound or not.
 protocol_devices() { ls /sys/bus/scmi_protocol/devices; }
 core_devices() { ls /sys/bus/platform/devices | grep '^arm-scmi'; return 0; }

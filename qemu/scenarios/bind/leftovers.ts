@@ -16,8 +16,8 @@ export default scenario({
     })
     await t.expect('the devices of its protocols are gone', {
       because:
-        'they are children of that device, made in driver.c:scmi_create_protocol_devices, and a device must not outlive ' +
-        'its parent on a bus',
+        'driver.c:scmi_create_protocol_devices made them as children of that device, and a device must not outlive its ' +
+        'parent on a bus',
       got: () => t.call('protocol_devices'),
       is: '',
     })

@@ -1,2 +1,2 @@
-# Keeps the platform bus from binding what appears, so that the core is bound when it is told.
+# Turns off automatic binding on the platform bus, so that the core is bound only on request.
 no_autoprobe() { echo 0 >/sys/bus/platform/drivers_autoprobe; }

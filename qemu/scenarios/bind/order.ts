@@ -11,7 +11,7 @@ const sentence = (steps: string): string =>
     .map(step => `${step.startsWith('-') ? 'unbind' : 'bind'} ${WORDS[step[1]!]}`)
     .join(', ')
 
-/** Steps as lab.sh has them. The core cannot be unbound by itself (bind/core), and goes with either of the others. */
+/** Steps of lab.sh. The core cannot be unbound by itself (bind/core); unbinding either of the others unbinds it. */
 const ORDERS = {
   'vt-vt': '-v -t +v +t',
   'vt-tv': '-v -t +t +v',
@@ -32,8 +32,8 @@ export default family(ORDERS, (order, name) => ({
     await t.step(`${ROUNDS} times ${order}`)
     await t.expect('the instance is back', {
       because:
-        'the drivers can come in any order: a transport that finds no supplier is deferred and tried again when ' +
-        'virtio.c:scmi_vio_probe has put one, and each removal leaves what it found',
+        'the drivers can be bound in any order: a transport that finds no supplier is deferred until ' +
+        'virtio.c:scmi_vio_probe has put one, and each removal undoes its probe',
       got: () => t.call('rounds', [ROUNDS, ...order.split(' ')], ROUNDS_LIMIT),
       is: `${ROUNDS}`,
     })

@@ -3,13 +3,13 @@ import { expectSaid, SHORT_TIMEOUT } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 
 const CLOCK = 'uart'
-/** The clock says how long it takes, and the node that so long is all right where one must not sleep. */
+/** The clock's delay is below the node's threshold, so Linux may enable it in atomic context. */
 const SLOW_CLOCK = { name: CLOCK, rate: '24 MHz', enable_delay: '10 us' }
 const THRESHOLD = 'atomic-threshold-us = <100>;'
 
 const BECAUSE =
-  'virtio.c:scmi_virtio_desc has atomic_enabled, so that clk-scmi.c:scmi_clk_atomic_enable asks for a command that is ' +
-  'polled for: driver.c:scmi_wait_for_reply does not sleep'
+  'virtio.c:scmi_virtio_desc has atomic_enabled, so that clk-scmi.c:scmi_clk_atomic_enable requests polling: ' +
+  'driver.c:scmi_wait_for_reply does not sleep'
 
 async function expectSwitched(t: Context, what: string, on: number, says = 'done'): Promise<void> {
   await t.expect(what, { because: BECAUSE, got: () => t.call('switch_clock', [CLOCK, on]), is: says })
@@ -23,7 +23,7 @@ interface Member {
 export default family<Member>(
   {
     answered: {
-      what: 'the answer is found',
+      what: 'the kernel finds the reply by polling',
       async play(t) {
         const before = Number(await t.call('polled'))
         await t.step('switch the clock on and off')
@@ -37,7 +37,7 @@ export default family<Member>(
       },
     },
     unanswered: {
-      what: 'nobody answers: the kernel stops to poll, and the next command works',
+      what: 'without a reply the kernel stops polling, and the next command works',
       async play(t) {
         t.server.faults.add({ protocol: 'clock', message: 'CLOCK_CONFIG_SET', drop: true, times: 1 })
         await t.step('switch the clock on, without an answer')
@@ -49,7 +49,7 @@ export default family<Member>(
     },
   },
   ({ what, play }) => ({
-    summary: `atomic mode: a driver switches a clock on where it must not sleep; ${what}`,
+    summary: `atomic mode: a driver enables a clock where it must not sleep: ${what}`,
     platform: { vendor: 'acme', clocks: [SLOW_CLOCK] },
     machine: { nodes: [`${THRESHOLD} ${SHORT_TIMEOUT}`] },
     kernel: { config: ['CONFIG_ARM_SCMI_TRANSPORT_VIRTIO_ATOMIC_ENABLE=y', 'CONFIG_ARM_SCMI_DEBUG_COUNTERS=y'] },

@@ -2,21 +2,21 @@ import { expectReadable, READABLE, READABLE_LATER } from '../../runner/readings.
 import { type DeviceNeeds, family } from '../../runner/scenario.js'
 import { expectStorm, handledNotifications, startStorm } from '../../runner/storm.js'
 
-/** Bits of the features that a device offers (virtio 1.3 §6, §5.17.3). */
+/** Feature bits (virtio 1.3 §6, §5.17.3). */
 const P2A_CHANNELS = 0
 const INDIRECT_DESC = 28
 const EVENT_IDX = 29
 
 /** How long messages are sent. */
 const STORM_MS = 500
-/** Notifications that come meanwhile, and how many a second. */
+/** Notifications sent meanwhile, and their rate per second. */
 const NOTIFICATIONS = 200
 const RATE = 500
 
 interface Member {
   what: string
   needs: DeviceNeeds
-  /** Bits that the driver must not take, as they are not offered. */
+  /** Feature bits that are not offered, so the driver must not accept them. */
   without: number[]
   tags?: string[]
 }
@@ -30,17 +30,17 @@ export default family<Member>(
       tags: ['ci'],
     },
     'no-event-idx': {
-      what: 'knows no event indexes',
+      what: 'does not offer EVENT_IDX',
       needs: { device: { native: { withoutFeatures: [EVENT_IDX] } } },
       without: [EVENT_IDX],
     },
     'no-indirect': {
-      what: 'knows no indirect descriptors',
+      what: 'does not offer INDIRECT_DESC',
       needs: { device: { native: { withoutFeatures: [INDIRECT_DESC] } } },
       without: [INDIRECT_DESC],
     },
     least: {
-      what: 'has nothing that it can do without',
+      what: 'offers no optional feature',
       needs: { device: { native: { events: false, withoutFeatures: [INDIRECT_DESC, EVENT_IDX] } } },
       without: [P2A_CHANNELS, INDIRECT_DESC, EVENT_IDX],
     },
@@ -49,7 +49,7 @@ export default family<Member>(
   ({ what, needs, without, tags = [] }) => {
     const hasEvents = !without.includes(P2A_CHANNELS)
     return {
-      summary: `a device that ${what}: commands and, where it has an event queue, notifications and delayed responses work`,
+      summary: `a device that ${what}: commands work, and so do notifications and delayed responses if it has an event queue`,
       tags,
       platform: hasEvents ? READABLE_LATER : READABLE,
       machine: { devices: [needs] },
@@ -58,7 +58,7 @@ export default family<Member>(
           t,
           'the sensor can be read',
           'virtio.c:scmi_vio_probe asks for a second queue only if there is one, and leaves rings to virtio_ring.c; ' +
-            'without it driver.c:scmi_txrx_setup does without, and delayed responses are not asked for',
+            'without it driver.c:scmi_txrx_setup sets up one channel, and the kernel requests no delayed responses',
         )
         await t.expect('the driver takes only what is offered', {
           because: 'virtio 1.3 §2.2.1: the driver must not accept a feature that the device did not offer',
@@ -74,7 +74,7 @@ export default family<Member>(
         }
         await expectStorm(t, 'virtio.c:virtio_send_message and scmi_vio_complete_cb work on any split ring')
         await t.expect('the driver takes all notifications', {
-          because: 'virtio.c:scmi_vio_complete_cb gives each buffer back',
+          because: 'virtio.c:scmi_vio_complete_cb returns each buffer',
           got: () => handledNotifications(t) - before,
           is: hasEvents ? NOTIFICATIONS : 0,
           withinMs: 10_000,

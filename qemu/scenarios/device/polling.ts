@@ -3,7 +3,7 @@ import { expectReadable, expectSaid, READABLE, SHORT_TIMEOUT, VALUE } from '../.
 import { family, type KernelNeeds } from '../../runner/scenario.js'
 import { expectStorm, SOON_TRIED_AGAIN, startStorm } from '../../runner/storm.js'
 
-/** raw/message_poll is there since then. */
+/** The first release of the lab's that has raw/message_poll. */
 const POLLS: KernelNeeds = { releases: '>=7.2' }
 const ROUNDS = 20
 /** How long messages are sent. */
@@ -12,8 +12,8 @@ const STORM_MS = 1_500
 const SUCCESS = 'status 0 (SUCCESS)'
 const NONE = 'scmi-raw: no answer: time is up'
 const BECAUSE =
-  'driver.c:scmi_wait_for_reply spins until virtio.c:virtio_poll_done has found the message in the used ring, or ' +
-  'virtio.c:scmi_vio_complete_cb has'
+  'driver.c:scmi_wait_for_reply spins until virtio.c:virtio_poll_done or virtio.c:scmi_vio_complete_cb has found the ' +
+  'message in the used ring'
 
 const expectPolled = (t: Context, what: string, is: string, rounds: number, why = BECAUSE): Promise<string> =>
   t.expect(what, { because: why, got: () => t.call('poll_often', [rounds]), is })
@@ -28,45 +28,40 @@ interface Member {
 export default family<Member>(
   {
     alone: {
-      what: 'answers are found',
+      what: 'the kernel finds replies',
       tags: ['ci'],
       play: async t => void (await expectPolled(t, 'each answer is found', SUCCESS, ROUNDS)),
     },
     'among-others': {
-      what: 'four processes have commands polled for, while others wait for answers by interrupt: all get their own',
+      what: 'four processes send commands by polling, while others wait for interrupts: all get their own replies',
       nodes: [SOON_TRIED_AGAIN],
       async play(t) {
         await startStorm(t, STORM_MS, 'message_poll')
         await t.call('start_readings')
         await expectStorm(t, BECAUSE)
         await t.expect('the sensor was read right each time', {
-          because: 'virtio.c:scmi_vio_deferred_tx_worker sees to what a poller took that was not its own',
+          because:
+            "virtio.c:scmi_vio_deferred_tx_worker delivers other commands' replies that a poller took from the ring",
           got: () => t.call('end_readings'),
           is: VALUE,
         })
       },
     },
     unanswered: {
-      what: 'nobody answers: the kernel stops to poll, and works on when the answer comes',
+      what: 'without a reply the kernel stops polling, and a late reply breaks nothing',
       nodes: [SHORT_TIMEOUT],
       async play(t) {
         const { id } = t.server.faults.add({ protocol: 'base', hold: true })
-        const why = 'driver.c:scmi_wait_for_reply polls no longer than arm,max-rx-timeout-ms'
+        const why = 'driver.c:scmi_wait_for_reply polls for arm,max-rx-timeout-ms'
         await expectPolled(t, 'there is no answer', NONE, 1, why)
         await expectSaid(t, why, 'timed out in resp.* - polling')
         t.server.faults.remove(id)
-        await expectPolled(
-          t,
-          'answers are found again',
-          SUCCESS,
-          1,
-          'virtio.c:virtio_mark_txdone: late ones are dropped',
-        )
+        await expectPolled(t, 'answers are found again', SUCCESS, 1, 'virtio.c:virtio_mark_txdone drops late replies')
       },
     },
   },
   ({ what, nodes, tags = [], play }) => ({
-    summary: `polling for answers: ${what}`,
+    summary: `polling for replies: ${what}`,
     tags,
     platform: READABLE,
     ...(nodes ? { machine: { nodes } } : {}),

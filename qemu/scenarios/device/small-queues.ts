@@ -2,15 +2,15 @@ import { expectReadable, READABLE_LATER, VALUE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 import { handledNotifications } from '../../runner/storm.js'
 
-/** Notifications that come meanwhile, and how many a second. */
+/** Notifications sent meanwhile, and their rate per second. */
 const NOTIFICATIONS = 100
 const RATE = 500
-/** Readings of each process, one after the other. */
+/** Readings of each process. */
 const READINGS = 25
 
 const BECAUSE =
-  'virtio.c:scmi_vio_probe makes as many messages as a ring has room for, two descriptors each for commands, and ' +
-  'virtio_send_message takes one that is free; indices wrap at any size that is a power of two (virtio 1.3 §2.7)'
+  'virtio.c:scmi_vio_probe makes as many messages as fit a ring, with two descriptors for a command, and ' +
+  'virtio_send_message takes a free one; ring indexes wrap at any power of two (virtio 1.3 §2.7)'
 
 export default family(
   {
@@ -27,7 +27,7 @@ export default family(
       await t.call('no_autoprobe')
       await t.plug()
       await t.expect('the device is there', {
-        because: 'virtio_pci has it',
+        because: 'virtio_pci binds the PCI function and adds a virtio device',
         got: () => t.call('scmi_devices'),
         is: /^virtio\d+$/,
         withinMs: 20_000,
@@ -46,7 +46,7 @@ export default family(
       const got = () => t.call('readings', [readers, READINGS])
       await t.expect('each reading is right', { because: BECAUSE, got, is: VALUE })
       await t.expect('notifications go on to come, or are given up while the driver has no buffer free', {
-        because: 'virtio.c:scmi_vio_complete_cb gives each buffer back',
+        because: 'virtio.c:scmi_vio_complete_cb returns each buffer',
         got: () => handledNotifications(t) - before >= NOTIFICATIONS,
         is: true,
         withinMs: 10_000,

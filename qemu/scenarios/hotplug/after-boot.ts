@@ -13,7 +13,7 @@ export default scenario({
     await expectInstance(
       t,
       'the SCMI instance appears',
-      'virtio.c:scmi_vio_probe puts the supplier; the driver core retries deferred probes after each that succeeds',
+      'virtio.c:scmi_vio_probe puts the supplier; after each successful probe the driver core retries deferred ones',
     )
     await expectNothingWaits(t, 'the transport was bound')
   },

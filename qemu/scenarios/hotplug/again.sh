@@ -1,7 +1,8 @@
-# The function of the SCMI device on the PCI bus, in its slot.
+# The PCI function of the SCMI device.
 pci_function() { basename "$(dirname "$(readlink -f "/sys/bus/virtio/devices/$(scmi_devices | head -n 1)")")"; }
 
-# The device is taken from the PCI bus and found again, so many times, as long as SCMI answers then: prints how often it did.
+# Removes the device from the PCI bus and rescans the bus, TIMES times or until SCMI does not answer; prints the successful
+# rounds: rescan TIMES
 rescan() {
 	function=$(pci_function)
 	for round in $(seq "$1"); do

@@ -2,10 +2,9 @@ import type { Context } from '../../runner/context.js'
 import { expectInstance, expectNoInstance } from '../../runner/expectations.js'
 import { family } from '../../runner/scenario.js'
 
-const BECAUSE =
-  'a device that is there again is probed by virtio.c:scmi_vio_probe, and gives its node an instance as the first did'
+const BECAUSE = 'virtio.c:scmi_vio_probe probes the new device, and its node gets an instance as with the first one'
 
-/** QEMU's own way: each round takes the guest a second and more, which it gives a slot that was switched off. */
+/** Through QEMU. A round takes over a second, because the guest gives a slot that long to power off. */
 async function replug(t: Context, rounds: number): Promise<void> {
   await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
   for (let round = 1; round <= rounds; round++) {
@@ -21,7 +20,7 @@ async function replug(t: Context, rounds: number): Promise<void> {
   }
 }
 
-/** For the drivers the same, without QEMU and the slot. */
+/** Through the PCI bus in the guest: the same for the drivers, without QEMU and the slot. */
 async function rescan(t: Context, rounds: number): Promise<void> {
   await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
   await t.step('remove and rescan')

@@ -1,9 +1,10 @@
-# A message that a client driver sends and waits for, and one that the raw mode sends and nobody waits for: a process that
-# polls while its instance goes is a matter of its own (bind/in-use).
+# A message of a client driver, which waits for the reply, and one of the raw mode, for which nobody waits. Processes that
+# poll while their instance goes are tested in bind/in-use.
 client_message() { cat /sys/class/hwmon/hwmon*/temp1_input; }
 raw_message() { scmi-raw -w 0 0x10 0x0; }
 
-# Sends messages in the background, by so many processes of each kind: one each, or one after another while there is SCMI.
+# Send messages in the background from COUNT processes of each kind: one each (send_one), or one after another as long as
+# there is SCMI (send_on).
 send_one() {
 	for _ in $(seq "$1"); do
 		{ client_message & raw_message & } >/dev/null 2>&1

@@ -2,7 +2,7 @@ import { expectInstance, expectNoInstance } from '../../runner/expectations.js'
 import { scenario } from '../../runner/scenario.js'
 
 export default scenario({
-  summary: 'the device is unplugged while nothing is under way: the instance goes with it',
+  summary: 'the device is unplugged while nothing is in flight: the instance goes with it',
   tags: ['ci'],
   machine: { devices: [{ hasSlot: true }] },
   allows: { noInstance: 'the device is gone' },

@@ -2,7 +2,7 @@ import { scenario } from '../../runner/scenario.js'
 
 export default scenario({
   summary:
-    'a process sends a command through a raw file, reads the answer, sends another: each is sent as it was written',
+    'a process sends a command through a raw file, reads the reply, and sends another: each is sent as it was written',
 
   async run(t) {
     await t.expect('each command gets its own answer', {

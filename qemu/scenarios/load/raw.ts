@@ -6,30 +6,30 @@ import { expectStorm, handledNotifications, SOON_TRIED_AGAIN, startStorm } from 
 /** How long messages are sent. */
 const STORM_MS = 1_500
 
-/** The answers by which the storm learns what is right, before anything goes wrong. */
+/** The storm first sends so many commands to learn the right replies: fault rules skip them. */
 const LEARNED = 7
 const BASE: FaultRule = { protocol: 'base', skip: LEARNED }
 
 const NOTIFICATION: EventMessage = { protocol: 'sensor', message: 'SENSOR_TRIP_POINT_EVENT', words: [0, 0, 0] }
-/** About as many as the storm lasts, at so many a second. */
+/** Enough, at this rate per second, for as long as the storm lasts. */
 const NOTIFICATIONS = 1_500
 const RATE = 1_000
 
 interface Member {
   what: string
-  /** What goes wrong meanwhile, now and then, but the same in each run. */
+  /** Faults during the storm: random, but the same in each run. */
   rules: FaultRule[]
   notifications?: true
   tags?: string[]
   because: string
 }
 
-const TOKENS = 'driver.c:scmi_xfer_command_acquire finds whose answer it is by its token, in whatever order they come'
+const TOKENS = 'driver.c:scmi_xfer_command_acquire finds the command of a reply by its token, in any order'
 
 export default family<Member>(
   {
     commands: {
-      what: 'all is well',
+      what: 'nothing goes wrong',
       rules: [],
       because: TOKENS,
       tags: ['ci'],
@@ -41,23 +41,23 @@ export default family<Member>(
       because: `${TOKENS}; virtio.c:scmi_vio_complete_cb takes a lock for each ring`,
     },
     'late-answers': {
-      what: 'one answer in five is late, and overtaken by others',
+      what: 'one reply in five is late and out of order',
       rules: [{ ...BASE, delay: '5 ms', probability: 0.2, seed: 1 }],
       because: TOKENS,
     },
     'reverse-order': {
-      what: 'the first answers to the four come in reverse order',
-      // As many as are under way at once, twice: a collection that stays incomplete would never arrive.
+      what: 'the first replies to the four come in reverse order',
+      // Twice as many as are in flight at once: an incomplete group of four would never be sent.
       rules: [{ ...BASE, reorder: 4, times: 8 }],
       because: TOKENS,
     },
     refusals: {
       what: 'one command in ten is refused',
       rules: [{ ...BASE, status: 'BUSY', probability: 0.1, seed: 2 }],
-      because: 'the status belongs to the message as its content does: msg.c:msg_fetch_response',
+      because: 'msg.c:msg_fetch_response takes the status from the same reply as the content',
     },
     everything: {
-      what: 'answers are late, come twice or refuse, delayed responses overtake and notifications come',
+      what: 'replies are late, come twice or refuse, delayed ones come first, and notifications come',
       rules: [
         { ...BASE, status: 'BUSY', probability: 0.1, seed: 3 },
         { ...BASE, delay: '3 ms', probability: 0.1, seed: 4 },
@@ -69,7 +69,7 @@ export default family<Member>(
     },
   },
   ({ what, rules, notifications, because, tags = [] }) => ({
-    summary: `four processes send commands as fast as they can and one reads a sensor, while ${what}: all get their own answers`,
+    summary: `four processes send commands as fast as they can and one reads a sensor, while ${what}: each gets its own replies`,
     tags,
     platform: READABLE_LATER,
     machine: { nodes: [SOON_TRIED_AGAIN] },
@@ -88,12 +88,12 @@ export default family<Member>(
       await t.expect('the sensor was read right each time', { because, got: () => t.call('end_readings'), is: VALUE })
       if (notifications) {
         await t.expect('notifications are reported as they came', {
-          because: 'driver.c:scmi_handle_notification gives each to the raw mode as well, which keeps the latest',
+          because: 'driver.c:scmi_handle_notification also gives each to the raw mode, which keeps the latest',
           got: () => t.call('take_notifications'),
           is: 'notification 0x00 of protocol 0x15',
         })
         await t.expect('the driver takes all notifications', {
-          because: 'virtio.c:scmi_vio_complete_cb gives each buffer back',
+          because: 'virtio.c:scmi_vio_complete_cb returns each buffer',
           got: () => handledNotifications(t) - sent >= NOTIFICATIONS,
           is: true,
           withinMs: 10_000,

@@ -1,3 +1,3 @@
-# Whether scmi-raw waits in the kernel for what no signal ends, soon at least.
+# Prints whether scmi-raw soon sleeps uninterruptibly in the kernel.
 is_waiting() { wait_for 50 waits && echo yes; }
 waits() { grep -qs '^State:.*D' /proc/"$(pidof scmi-raw)"/status; }

@@ -7,7 +7,8 @@ const TIMEOUT_MS = 10_000
 const LIMIT_MS = 10_000
 
 export default scenario({
-  summary: 'a process sends a command whose token a reading has that is not answered yet: it is sent when that is over',
+  summary:
+    'a process sends a command with the token of a reading that is in flight: it is sent when the reading is over',
   platform: READABLE,
   machine: { nodes: [`arm,max-rx-timeout-ms = <${TIMEOUT_MS}>;`] },
 
@@ -15,12 +16,12 @@ export default scenario({
     await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
     const { faults } = t.server
     const reading = faults.add({ protocol: 'sensor', message: 'SENSOR_READING_GET', hold: true, times: 1 })
-    /** Its hits tell whether the device has the command. */
+    // Its hits show whether the device got the command.
     const command = faults.add({ protocol: 'base', delay: '1 ms' })
     const first = firstHit(t)
     await t.call('start_reading')
     await t.expect('the device has the reading', {
-      because: 'hwmon asks for the value at each reading',
+      because: 'each read through hwmon sends a command',
       got: () => reading.held.length,
       is: 1,
       withinMs: LIMIT_MS,
@@ -28,13 +29,13 @@ export default scenario({
     await t.step('a command with the same token')
     await ask(t, first.token)
     await t.expect('it is not sent while the token is in use', {
-      because: 'driver.c:scmi_xfer_inflight_register says EBUSY: answers are told apart by their tokens',
+      because: 'driver.c:scmi_xfer_inflight_register returns EBUSY: replies are told apart by their tokens',
       got: async () => [await t.call('is_waiting'), command.hits],
       is: ['yes', 0],
     })
     faults.release(reading.id)
     await t.expect('the reader gets its answer', {
-      because: 'driver.c:scmi_xfer_command_acquire finds it by its token',
+      because: 'driver.c:scmi_xfer_command_acquire finds the command by its token',
       got: () => t.call('end_reading'),
       is: VALUE,
     })

@@ -8,10 +8,10 @@ const STORM_MS = 2_000
 const LIMIT_MS = 10_000
 
 const BECAUSE =
-  'QEMU keeps the rings while there is no back end, and the next one takes what is not answered (vhost-user, inflight I/O ' +
-  'tracking): the driver sees answers that come late'
+  'QEMU keeps the rings while there is no back end, and the next back end answers what was in flight (vhost-user, ' +
+  'in-flight I/O tracking): to the driver these are late replies'
 
-/** The back end dies, and another takes its place. */
+/** Kills the back end and starts another in its place. */
 async function replace(t: Context): Promise<void> {
   await t.step('the back end is killed, and another takes its place')
   t.guest.stopDevice()
@@ -27,13 +27,13 @@ interface Member {
 export default family<Member>(
   {
     'with-a-message': {
-      what: 'with a message that it has not answered',
+      what: 'while a message is in flight',
       tags: ['ci'],
       async play(t) {
         const { id } = t.server.faults.add({ protocol: 'sensor', message: 'SENSOR_READING_GET', hold: true })
         await t.call('start_reading')
         await t.expect('the device has the message', {
-          because: 'hwmon asks for the value at each reading',
+          because: 'each read through hwmon sends a command',
           got: () => t.server.faults.list().find(fault => fault.id === id)!.held,
           is: 1,
           withinMs: LIMIT_MS,
@@ -43,7 +43,7 @@ export default family<Member>(
       },
     },
     'mid-traffic': {
-      what: 'twice, in mid-traffic',
+      what: 'twice, in the middle of traffic',
       async play(t) {
         await startStorm(t, STORM_MS)
         await replace(t)
@@ -53,7 +53,7 @@ export default family<Member>(
     },
   },
   ({ what, tags = [], play }) => ({
-    summary: `the back end is killed ${what}, and another takes its place: each message gets its answer`,
+    summary: `the back end is killed ${what}, and another takes its place: every message is answered`,
     tags,
     platform: READABLE,
     machine: { devices: [{ dials: 'device' }] },

@@ -15,7 +15,7 @@ export default family<Member>(
     rebound: {
       what: 'the drivers are bound again',
       mend: rediscover,
-      because: 'virtio.c:scmi_vio_remove resets the device, and a probe sets up its rings anew',
+      because: 'virtio.c:scmi_vio_remove resets the device, and a probe sets up new rings',
       tags: ['ci'],
     },
     'machine-stopped': {
@@ -24,11 +24,11 @@ export default family<Member>(
         await t.qmp.execute('stop')
         await t.qmp.execute('cont')
       },
-      because: 'QEMU takes the rings down and sets them up again, and the driver does not notice',
+      because: 'QEMU stops the rings and starts them again, unnoticed by the driver',
     },
   },
   ({ what, mend, because, tags = [] }) => ({
-    summary: `the command queue stops in mid-traffic, until ${what}: who waits gives up, and SCMI works again`,
+    summary: `the command queue stops in the middle of traffic, until ${what}: waiting commands time out, and SCMI works again`,
     tags,
     platform: READABLE,
     machine: { nodes: [SHORT_TIMEOUT] },
@@ -37,7 +37,7 @@ export default family<Member>(
       await expectReadable(t, 'the sensor can be read', 'nothing is wrong yet')
       await t.step('the command queue stops with a message in it')
       t.server.faults.add({ protocol: 'sensor', message: 'SENSOR_READING_GET', break: true, times: 1 })
-      const waits = 'nobody will answer: driver.c:scmi_wait_for_reply gives up after arm,max-rx-timeout-ms'
+      const waits = 'there is no reply: driver.c:scmi_wait_for_reply gives up after arm,max-rx-timeout-ms'
       await expectReading(t, 'the reader of the message gives up', waits, TIMED_OUT)
       await expectReading(t, 'the next reader does as well', waits, TIMED_OUT)
       await t.step(what)

@@ -7,7 +7,7 @@ const DELAYED: FaultRule = { ...COMMAND, on: 'delayed' }
 
 interface Member {
   what: string
-  /** What it holds arrives when the reader has what it gets. */
+  /** A message that it holds is released after the reading. */
   rule: FaultRule
   reads: string
   because: string
@@ -22,7 +22,7 @@ export default family<Member>(
       rule: { ...COMMAND, hold: true },
       reads: VALUE,
       because:
-        'driver.c:scmi_msg_response_validate takes the missing response for a success, and drops it when it comes',
+        'driver.c:scmi_msg_response_validate takes the missing response as a success, and drops it when it comes',
       says: 'Received valid OoO Delayed Response',
       tags: ['ci'],
     },
@@ -30,15 +30,15 @@ export default family<Member>(
       what: 'never comes',
       rule: { ...DELAYED, drop: true },
       reads: TIMED_OUT,
-      because: 'driver.c:do_xfer_with_response waits for it no longer than SCMI_MAX_RESPONSE_TIMEOUT, two seconds',
+      because: 'driver.c:do_xfer_with_response waits for SCMI_MAX_RESPONSE_TIMEOUT, two seconds',
       says: 'timed out in delayed resp',
     },
     'after-timeout': {
-      what: 'comes when nobody waits for it any more',
+      what: 'comes after the timeout',
       rule: { ...DELAYED, hold: true },
       reads: TIMED_OUT,
       because:
-        'driver.c:do_xfer_with_response gives up; later driver.c:scmi_xfer_command_acquire knows no such message',
+        'driver.c:do_xfer_with_response gives up; later driver.c:scmi_xfer_command_acquire finds no such message',
       says: 'timed out in delayed resp',
     },
     twice: {
@@ -46,24 +46,24 @@ export default family<Member>(
       rule: { ...DELAYED, duplicate: 1 },
       reads: VALUE,
       because:
-        'the first is right, and for the second driver.c:scmi_xfer_command_acquire knows no message, or one that is done',
+        'the first is right; for the second driver.c:scmi_xfer_command_acquire finds no message, or one that is done',
       says: 'type 2 is not expected|Invalid message type:2|Delayed Response for [0-9]+ not expected',
     },
     refused: {
       what: 'has the status HARDWARE_ERROR',
       rule: { ...DELAYED, status: 'HARDWARE_ERROR' },
       reads: 'Remote I/O error',
-      because: 'driver.c:do_xfer_with_response looks at the status of the delayed response as well',
+      because: 'driver.c:do_xfer_with_response checks the status of the delayed response, too',
     },
     'other-resource': {
       what: 'is about another sensor',
       rule: { ...DELAYED, words: { 2: 1 } },
       reads: 'Protocol error',
-      because: 'sensors.c:scmi_sensor_reading_get compares the id with that it asked for',
+      because: 'sensors.c:scmi_sensor_reading_get compares the id with the requested one',
     },
   },
   ({ what, rule, reads, because, says, tags = [] }) => ({
-    summary: `a delayed response ${what}: the reader of a sensor gets what it should, and the next reading is right`,
+    summary: `a delayed response ${what}: reading a sensor gives the right value or error, and so does the next reading`,
     tags,
     platform: READABLE_LATER,
     async run(t) {
@@ -73,7 +73,7 @@ export default family<Member>(
       await expectReading(t, 'the reader gets what it should', because, reads)
       t.server.faults.release(id)
       if (says) await expectSaid(t, because, says)
-      await expectReadable(t, 'the next reading is right', 'an answer is about its own message alone')
+      await expectReadable(t, 'the next reading is right', 'a wrong reply affects only its own message')
     },
   }),
 )

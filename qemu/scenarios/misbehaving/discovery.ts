@@ -7,10 +7,10 @@ import { family } from '../../runner/scenario.js'
 const IDENTITY = '2.1 acme/battery 0x7'
 const CLIENTS = /scmi-hwmon/
 
-/** Bytes of a header and a status, without anything that the kernel asked for. */
+/** Bytes of a reply that ends after the status. */
 const BARE = 8
 
-/** How a step of discovery fails, in the order in which it is tried; the first is there from boot. */
+/** Ways in which a command fails, in the order in which they are tried; the first from boot on. */
 const WAYS: Record<string, FaultRule> = {
   'is refused': { status: 'GENERIC_ERROR' },
   'gets no answer': { drop: true },
@@ -19,7 +19,7 @@ const WAYS: Record<string, FaultRule> = {
 
 interface Member {
   message: string
-  /** What comes of it: the kernel gives up the platform, ignores all its protocols, or only knows less about it. */
+  /** What the kernel does: gives up the platform, ignores all its protocols, or only knows less about it. */
   outcome: { says: string; clients?: string } | { identity: string }
   because: string
 }
@@ -35,7 +35,7 @@ async function expectOutcome(t: Context, way: string, { message, outcome, becaus
   if (outcome.clients !== undefined) await expectClients(t, `${when}: there are no clients`, because, outcome.clients)
 }
 
-const TOLERANT = 'base.c:scmi_base_protocol_init asks and does not insist: what is not known stays empty'
+const TOLERANT = 'base.c:scmi_base_protocol_init ignores the failure, and what it does not know stays empty'
 
 export default family<Member>(
   {
@@ -43,13 +43,13 @@ export default family<Member>(
       message: 'PROTOCOL_VERSION',
       outcome: { says: 'Failed to query supported version|unable to communicate with SCMI' },
       because:
-        'driver.c:scmi_protocol_version_initialize says so and tries the version that it knows; before Linux 7.2 ' +
+        'driver.c:scmi_protocol_version_initialize logs it and tries the version that it knows; before Linux 7.2 ' +
         'base.c:scmi_base_protocol_init fails, and driver.c:scmi_probe with it',
     },
     attributes: {
       message: 'PROTOCOL_ATTRIBUTES',
       outcome: { says: 'unable to communicate with SCMI', clients: '' },
-      because: 'base.c:scmi_base_protocol_init does not go on without the number of protocols',
+      because: 'base.c:scmi_base_protocol_init fails without the number of protocols',
     },
     vendor: { message: 'BASE_DISCOVER_VENDOR', outcome: { identity: '2.1 /battery 0x7' }, because: TOLERANT },
     'sub-vendor': { message: 'BASE_DISCOVER_SUB_VENDOR', outcome: { identity: '2.1 acme/ 0x7' }, because: TOLERANT },
@@ -61,7 +61,8 @@ export default family<Member>(
     protocols: {
       message: 'BASE_DISCOVER_LIST_PROTOCOLS',
       outcome: { says: 'SCMI protocol 21 not implemented', clients: '' },
-      because: 'driver.c:scmi_probe makes devices only for what base.c:scmi_base_implementation_list_get has listed',
+      because:
+        'driver.c:scmi_probe makes devices only for protocols in the list of base.c:scmi_base_implementation_list_get',
     },
     agent: { message: 'BASE_DISCOVER_AGENT', outcome: { identity: IDENTITY }, because: TOLERANT },
   },
@@ -71,7 +72,7 @@ export default family<Member>(
       return { way, rule }
     })
     return {
-      summary: `discovery, ${member.message} fails: the kernel does without, or without SCMI, and finds all later`,
+      summary: `discovery: ${member.message} fails: the kernel goes on without it or without SCMI, and a later probe finds everything`,
       tags: member.message === 'PROTOCOL_ATTRIBUTES' ? ['ci'] : [],
       platform: READABLE,
       machine: { devices: [{ device: { faults: [rules[0]!.rule] } }], nodes: [SHORT_TIMEOUT] },
@@ -88,7 +89,7 @@ export default family<Member>(
         await t.step('the platform behaves')
         t.server.faults.clear()
         await rediscover(t)
-        const because = 'nothing is left of the last probe, and driver.c:scmi_probe asks anew'
+        const because = 'nothing is left of the last probe, and driver.c:scmi_probe starts from scratch'
         await expectIdentity(t, 'all is known of a platform that behaves', because, IDENTITY)
         await expectClients(t, 'it has its clients', because, CLIENTS)
       },

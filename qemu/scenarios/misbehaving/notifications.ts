@@ -7,7 +7,7 @@ const TRIP_POINT: EventMessage = { protocol: 'sensor', message: 'SENSOR_TRIP_POI
 
 interface Member {
   what: string
-  /** What the platform sends, all at once or when it has all been sent to a queue without buffers. */
+  /** What the platform sends at once; `isStarved`: while the queue has no buffers, which come later. */
   messages: EventMessage[]
   isStarved?: true
   because: string
@@ -20,21 +20,21 @@ export default family<Member>(
     unasked: {
       what: 'that nobody asked for',
       messages: [TRIP_POINT],
-      because: 'notify.c:scmi_lookup_and_call_event_chain finds nobody who wants it',
+      because: 'notify.c:scmi_lookup_and_call_event_chain finds no listeners',
       tags: ['ci'],
     },
     unknown: {
-      what: 'of a protocol, and of a message, that nobody knows',
+      what: 'of an unknown protocol, and an unknown one of a known protocol',
       messages: [
         { protocol: 0x7f, message: 0x7f },
         { ...TRIP_POINT, message: 0x7f },
       ],
-      because: 'notify.c:scmi_notify drops what is registered for no protocol',
+      because: 'notify.c:scmi_notify drops notifications that no protocol has registered',
     },
     long: {
-      what: 'that is longer than it can be',
+      what: 'that is longer than any of its protocol',
       messages: [{ ...TRIP_POINT, words: Array.from({ length: 24 }, () => 0) }],
-      because: 'notify.c:scmi_notify compares the length with the longest of its kind',
+      because: "notify.c:scmi_notify compares the length with the protocol's longest notification",
       says: 'discard badly sized message',
     },
     short: {
@@ -44,30 +44,29 @@ export default family<Member>(
       says: 'report not available - proto:15',
     },
     response: {
-      what: 'that is a response, and one that is a delayed response, to no command',
+      what: 'whose type is response, and one whose type is delayed response',
       messages: [
         { ...TRIP_POINT, type: 'response', message: 'SENSOR_READING_GET', token: 1023 },
         { ...TRIP_POINT, type: 'delayed', message: 0x6, token: 1023 },
       ],
-      because: 'driver.c:scmi_xfer_command_acquire knows no such message',
+      because: 'driver.c:scmi_xfer_command_acquire finds no such message in flight',
       says: 'type 2 is not expected',
     },
     storm: {
       what: 'two thousand times at once',
       messages: [{ ...TRIP_POINT, count: 2_000 }],
       because:
-        'virtio.c:scmi_finalize_message gives each buffer back at once, and notify.c:scmi_notify drops what is too much',
+        'virtio.c:scmi_finalize_message returns each buffer at once, and notify.c:scmi_notify drops what exceeds its queue',
     },
     starved: {
-      what: 'two hundred times when there are buffers again, after there were none',
+      what: 'two hundred times while the event queue has no buffers',
       messages: [{ ...TRIP_POINT, count: 200 }],
       isStarved: true,
-      because:
-        'each buffer is taken and given back by itself: virtio.c:scmi_vio_complete_cb goes on until there is none',
+      because: 'virtio.c:scmi_vio_complete_cb handles and returns one buffer after another until there are none',
     },
   },
   ({ what, messages, isStarved, because, says, tags = [] }) => ({
-    summary: `the platform sends a notification ${what}: commands are answered, and all is taken`,
+    summary: `the platform sends a notification ${what}: commands are answered, and the driver takes all notifications`,
     tags,
     platform: READABLE,
     async run(t) {
@@ -78,7 +77,7 @@ export default family<Member>(
       const count = messages.reduce((sum, message) => sum + (message.count ?? 1), 0)
       if (isStarved) faults.holdEvents()
       for (const message of messages) faults.send(message)
-      await expectReadable(t, 'commands are answered meanwhile', 'each channel has a ring of its own')
+      await expectReadable(t, 'commands are answered meanwhile', 'commands and notifications have separate rings')
       faults.releaseEvents()
       await t.expect('the driver takes them all', {
         because,

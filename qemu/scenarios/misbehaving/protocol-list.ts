@@ -5,7 +5,7 @@ import { family } from '../../runner/scenario.js'
 
 const LIST: FaultRule = { protocol: 'base', message: 'BASE_DISCOVER_LIST_PROTOCOLS' }
 const ATTRIBUTES: FaultRule = { protocol: 'base', message: 'PROTOCOL_ATTRIBUTES' }
-/** Words of the replies. */
+/** The index of the word in both replies that has the count. */
 const COUNT = 2
 const attributes = (protocols: number): number => (1 << 8) | protocols
 
@@ -23,11 +23,11 @@ interface Lie {
 const TOO_MANY = 'No. Returned protocols > Total protocols'
 const LIST_GET = 'base.c:scmi_base_implementation_list_get'
 
-/** Sensors and clocks are there: two protocols, whose ids fill one word. */
+/** The platform has two protocols, sensors and clocks; their ids fill one word. */
 export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
   {
     count: {
-      about: 'how many there are in the list',
+      about: 'the number of protocols in the list',
       tags: ['ci'],
       lies: [
         {
@@ -35,33 +35,33 @@ export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
           rules: [{ ...LIST, words: { [COUNT]: 3 } }],
           says: TOO_MANY,
           clients: NONE,
-          because: `${LIST_GET} takes nothing of such a list`,
+          because: `${LIST_GET} ignores such a list`,
         },
         {
           what: 'as many as a word can say',
           rules: [{ ...LIST, words: { [COUNT]: 0xffff_ffff } }],
           says: TOO_MANY,
           clients: NONE,
-          because: `${LIST_GET} compares before it computes with the number`,
+          because: `${LIST_GET} checks the number before it computes with it`,
         },
         {
           what: 'none',
           rules: [{ ...LIST, words: { [COUNT]: 0 } }],
           says: 'SCMI protocol 21 not implemented',
           clients: NONE,
-          because: `${LIST_GET} asks no more when it is told that there is nothing left`,
+          because: `${LIST_GET} stops at an empty list`,
         },
       ],
     },
     length: {
-      about: 'how long the list is',
+      about: 'the length of the list',
       lies: [
         {
           what: 'it ends after the count',
           rules: [{ ...LIST, truncate: 12 }],
           says: 'Truncated reply',
           clients: NONE,
-          because: `${LIST_GET} wants a word of ids at least`,
+          because: `${LIST_GET} needs at least one word of ids`,
         },
         {
           what: 'it is shorter than its count',
@@ -78,12 +78,12 @@ export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
           rules: [{ ...LIST, extend: 8 }],
           says: 'Malformed reply',
           clients: ALL,
-          because: `${LIST_GET} warns, and takes what is in the list by its count`,
+          because: `${LIST_GET} warns, and takes as many ids as the count says`,
         },
       ],
     },
     total: {
-      about: 'how many there are in all',
+      about: 'the number of protocols',
       lies: [
         {
           what: 'none',
@@ -96,13 +96,13 @@ export default family<{ about: string; lies: Lie[]; tags?: string[] }>(
           what: 'more than the lists ever have',
           rules: [{ ...ATTRIBUTES, words: { [COUNT]: attributes(255) } }],
           clients: ALL,
-          because: `${LIST_GET} ends when the platform has no more, and what it has is taken`,
+          because: `${LIST_GET} stops when the platform has no more, and takes what it got`,
         },
       ],
     },
   },
   ({ about, lies, tags = [] }) => ({
-    summary: `discovery, the platform lies about ${about}: no protocol is taken from beyond the list`,
+    summary: `discovery: the platform lies about ${about}: the kernel takes no protocol from beyond the list`,
     tags,
     platform: { ...READABLE, clocks: [{ name: 'xtal', rate: '24 MHz' }] },
     async run(t) {

@@ -4,7 +4,7 @@ import { ask, expectAnswered, firstHit } from '../../runner/tokens.js'
 
 export default scenario({
   summary:
-    'a response comes after its delayed response, when another command has the token: each command gets its own answer',
+    'a response comes after its delayed response, when another command has the token: each command gets its own reply',
   platform: READABLE_LATER,
 
   async run(t) {

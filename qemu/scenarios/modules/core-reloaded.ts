@@ -11,10 +11,14 @@ interface Member {
 }
 
 const there = (t: Context) =>
-  expectInstance(t, 'the instance is back', 'the transport has stayed, and made a device that the core finds again')
+  expectInstance(
+    t,
+    'the instance is back',
+    'the transport is still there, and so is the device that it made for the core',
+  )
 
 const gone = (t: Context) =>
-  expectNoInstance(t, 'its supplier is gone, and with it what driver.c:scmi_probe could set up')
+  expectNoInstance(t, 'its supplier is gone, so driver.c:scmi_probe has no transport to set up')
 
 export default family<Member>(
   {
@@ -45,7 +49,7 @@ export default family<Member>(
     kernel: { config: ['CONFIG_ARM_SCMI_PROTOCOL=m', 'CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=m'], loadsModules: true },
     ...(allows ? { allows } : {}),
     async run(t) {
-      // Not all there are: those of vendors use the core as well, and hold it.
+      // Not all client drivers: those of vendors use the core as well, and hold it.
       await t.call('load_parts', ['core', 'transport', 'clients'])
       await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
       await t.step('unload clients and core')

@@ -12,11 +12,11 @@ interface Member {
 export default family<Member>(
   {
     clients: {
-      summary: 'the core is unloaded while client drivers are bound: refused, and all works on',
+      summary: 'the core is unloaded while client drivers are bound: refused, and everything keeps working',
       async run(t) {
         await t.step('unload the core')
         await t.expect('the core is in use', {
-          because: 'driver.c:scmi_protocol_get holds the module of a protocol for each client that is bound to it',
+          because: "driver.c:scmi_protocol_get holds a protocol's module for each client that is bound to it",
           got: () => t.call('try_unload', ['core']),
           is: 'refused',
         })
@@ -46,14 +46,14 @@ export default family<Member>(
         await t.step('send messages')
         await t.call('send_on', [SENDERS])
         await t.expect('messages are under way', {
-          because: 'each sender has the next message on its way as soon as it has an answer',
+          because: 'each sender sends its next message as soon as it has a reply',
           got: () => t.device.stats().messages - before,
           is: sent => sent > 5 * SENDERS,
           withinMs: 5_000,
         })
         await t.step('unload the transport')
         await t.call('unload', ['transport'])
-        await expectNoInstance(t, 'virtio.c:virtio_chan_free waits for whoever uses a channel, and then it goes')
+        await expectNoInstance(t, 'virtio.c:virtio_chan_free waits for the users of a channel, then frees it')
         await t.step('load the transport again')
         await t.call('load', ['transport'])
         await expectInstance(t, 'the instance is back', 'virtio.c:scmi_transport_virtio_init starts anew')
@@ -64,7 +64,7 @@ export default family<Member>(
     summary: `modules in use: ${summary}`,
     kernel: { config: ['CONFIG_ARM_SCMI_PROTOCOL=m', 'CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=m'], loadsModules: true },
     async run(t) {
-      // Not all there are: those of vendors use the core as well, and hold it.
+      // Not all client drivers: those of vendors use the core as well, and hold it.
       await t.call('load_parts', ['core', 'transport', 'clients'])
       await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
       await run(t)

@@ -1,4 +1,4 @@
-# Unloads parts in this order; prints those that were refused, which are unloaded after the others, and the bus at last.
+# Unloads parts in this order; prints the refused ones, which it unloads after the others, and last of all the bus.
 unload_all() {
 	refused=
 	for part in "$@"; do unload "$part" 2>/dev/null || refused="$refused $part"; done

@@ -2,7 +2,7 @@ import type { Context } from '../../runner/context.js'
 import { expectInstance } from '../../runner/expectations.js'
 import { family } from '../../runner/scenario.js'
 
-/** Each order of the parts. */
+/** All orders of the parts. */
 const ORDERS = [
   ['core', 'transport', 'clients'],
   ['core', 'clients', 'transport'],
@@ -19,10 +19,10 @@ async function loadAndUnload(t: Context, load: string[], unload: string[]): Prom
   await expectInstance(
     t,
     'the instance is there',
-    'what a module brings is matched with what is there when it registers, and what comes later with what it brought',
+    'a driver or device is matched with those that are registered, and later ones are matched with it',
   )
   await t.expect('the clients are bound', {
-    because: 'bus.c:scmi_protocol_device_request asks for devices whether the instance is there first or the client',
+    because: 'bus.c:scmi_protocol_device_request requests devices whichever comes first, instance or client',
     got: () => t.call('clients'),
     is: 'scmi-clocks\nscmi-hwmon',
     withinMs: 5_000,
@@ -30,8 +30,8 @@ async function loadAndUnload(t: Context, load: string[], unload: string[]): Prom
   await t.step(`unload ${unload.join(', ')}`)
   await t.expect('only what is in use is refused', {
     because:
-      'driver.c:scmi_protocol_get holds the module of each protocol that a bound client uses, and that is the core: it ' +
-      'can go when the clients or the transport are gone; nobody holds the others',
+      'driver.c:scmi_protocol_get holds the module of each protocol that a bound client uses, which is the core: it can be ' +
+      'unloaded after the clients or the transport; the other modules are not held',
     got: () => t.call('unload_all', unload),
     is: unload[0] === 'core' ? 'core' : '',
   })

@@ -1,4 +1,4 @@
-# Loads and unloads the transport so many times, as long as SCMI answers in between; prints how often it did.
+# Loads and unloads the transport, TIMES times or until SCMI does not answer in between; prints the successful rounds.
 load_rounds() {
 	answered=0
 	while [ $answered -lt "$1" ]; do

@@ -14,7 +14,7 @@ interface Member {
 export default family<Member>(
   {
     'before-device': {
-      summary: 'loaded before the device is plugged in: the node waits, and has its instance then',
+      summary: 'loaded before the device is plugged in: the node waits, then gets its instance',
       machine: { devices: [{ isPlugged: false }] },
       async run(t) {
         await t.step('load the transport')
@@ -30,16 +30,16 @@ export default family<Member>(
       },
     },
     'after-device': {
-      summary: 'loaded when device and core are there: the instance comes with it, and goes with it',
+      summary: 'loaded when device and core are there: the instance comes and goes with it',
       allows: { noInstance: 'the transport is unloaded' },
       async run(t) {
-        await expectNoInstance(t, 'nobody drives the device')
+        await expectNoInstance(t, 'the device has no driver')
         await t.step('load the transport')
         await t.call('load', ['transport'])
         await expectInstance(t, 'the instance is there', 'virtio.c:scmi_transport_virtio_init registers both drivers')
         await t.step('unload the transport')
         await t.call('unload', ['transport'])
-        await expectNoInstance(t, 'common.h:__tag##_dev_free takes it down when the platform driver is unregistered')
+        await expectNoInstance(t, 'common.h:__tag##_dev_free removes it when the platform driver is unregistered')
       },
     },
     '20-times': {
@@ -48,8 +48,7 @@ export default family<Member>(
       async run(t) {
         await t.step(`${ROUNDS} times: load, unload`)
         await t.expect('the instance is back', {
-          because:
-            'virtio.c:scmi_transport_virtio_exit unregisters both drivers, and all that they set up goes with them',
+          because: 'virtio.c:scmi_transport_virtio_exit unregisters both drivers, which undoes all that they set up',
           got: () => t.call('load_rounds', [ROUNDS], ROUNDS_LIMIT),
           is: `${ROUNDS}`,
         })

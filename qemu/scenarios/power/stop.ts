@@ -15,20 +15,20 @@ async function stopAndContinue(t: Context): Promise<void> {
 export default family(
   {
     idle: {
-      summary: 'while nothing is under way',
+      summary: 'while nothing is in flight',
       play: stopAndContinue,
     },
     flood: {
-      summary: 'while messages come as fast as they can be sent: each is answered',
+      summary: 'while messages are sent as fast as possible: each is answered',
       async play(t: Context) {
         await startStorm(t, STORM_MS)
         await stopAndContinue(t)
-        await expectStorm(t, 'a guest does not notice that it was stopped: its messages are in the rings, which stay')
+        await expectStorm(t, 'a guest does not notice that it was stopped: its messages stay in the rings')
       },
     },
   },
   ({ summary, play }) => ({
-    summary: `QEMU stops and continues the machine ${summary}: SCMI works on`,
+    summary: `QEMU stops and continues the machine ${summary}: SCMI keeps working`,
     async run(t) {
       await expectInstance(t, 'there is an instance', 'driver.c:scmi_probe')
       await play(t)

@@ -4,8 +4,8 @@ suspend_devices() {
 	echo freeze >/sys/power/state
 }
 
-# Sleeps until the real-time clock's alarm, a second from now at least, and longer where all is slow: an alarm that comes
-# before the guest sleeps does not wake it. The clock is not always rtc0: not after a second probe.
+# Sleeps until the RTC's alarm: at least a second, and longer in a slow guest, because an alarm before the guest sleeps does
+# not wake it. After a second probe the RTC is not rtc0 any more.
 sleep_till_alarm() {
 	echo none >/sys/power/pm_test
 	for alarm in /sys/class/rtc/rtc*/wakealarm; do

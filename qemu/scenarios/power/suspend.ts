@@ -8,7 +8,7 @@ export default family(
     s2idle: { how: 'sleep_till_alarm', bus: 'pci', summary: 'the guest sleeps until its clock wakes it' },
   } as const,
   ({ how, bus, summary }, name) => ({
-    summary: `${summary}: SCMI works on`,
+    summary: `${summary}: SCMI keeps working`,
     tags: name === 'pci' ? ['ci'] : [],
     machine: { devices: [{ bus }], append: ['suspend.pm_test_delay=0'] },
     kernel: { config: ['CONFIG_PM_DEBUG=y', 'CONFIG_SUSPEND=y', 'CONFIG_RTC_DRV_PL031=y'] },
@@ -19,8 +19,8 @@ export default family(
       await expectInstance(
         t,
         'the instance works after resume',
-        'virtio.c:virtio_device_restore resets the device; the rings that are gone then are its driver’s to set up again, ' +
-          'in its restore callback',
+        'virtio.c:virtio_device_restore resets the device, which loses its rings; the driver must set them up again in its ' +
+          'restore callback',
       )
     },
   }),

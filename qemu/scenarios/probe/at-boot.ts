@@ -11,13 +11,13 @@ export default scenario({
       is: /^virtio\d+$/,
     })
     await t.expect('there is one SCMI instance', {
-      because: 'driver.c:scmi_probe runs once the transport has handed over its supplier',
+      because: 'driver.c:scmi_probe runs once the transport has a supplier',
       got: () => t.call('instances'),
       is: /^arm-scmi\S*$/,
       withinMs: 5000,
     })
     await t.expect('nothing is left waiting', {
-      because: 'the node has its device: no probe was deferred for good',
+      because: 'the node has its device, so no probe stays deferred',
       got: () => t.call('deferred'),
       is: '',
     })

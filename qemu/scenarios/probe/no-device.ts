@@ -12,8 +12,8 @@ export default scenario({
     await expectWaiting(t)
     await t.expect('nothing held up the boot', {
       because:
-        'a deferred probe waits in a list, dd.c:driver_deferred_probe_add, and nobody waits for it; its timeout, ten times ' +
-        'as long as a boot, would be most of the time',
+        'a deferred probe is put into a list (dd.c:driver_deferred_probe_add), and the boot does not wait for it; its ' +
+        'timeout is ten times as long as a boot',
       got: () => t.call('longest_silence'),
       is: percent => Number(percent) < 60,
     })

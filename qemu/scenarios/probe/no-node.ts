@@ -8,14 +8,14 @@ export default scenario({
 
   async run(t) {
     await t.expect('the virtio driver is bound', {
-      because: 'virtio.c:scmi_vio_probe asks for no node; what it offers is there for a transport that may come',
+      because: 'virtio.c:scmi_vio_probe needs no node; it offers a supplier to a transport that may come later',
       got: () => t.call('virtio_devices'),
       is: /^virtio\d+$/,
     })
-    await expectNoInstance(t, 'virtio.c:scmi_of_match fits no node, so the transport makes no device for the core')
+    await expectNoInstance(t, 'virtio.c:scmi_of_match matches no node, so the transport makes no device for the core')
     await expectNothingWaits(t, 'there is no node whose probe could be deferred')
     await t.expect('the platform was asked nothing', {
-      because: 'messages are sent by the core, driver.c:scmi_probe, and its channels are set up there',
+      because: 'only the core sends messages, and driver.c:scmi_probe, which sets up its channels, never runs',
       got: () => t.device.stats().messages,
       is: 0,
     })

@@ -1,4 +1,4 @@
-/** Counting answers: by message and status, with times in buckets that are never off by more than a quarter. */
+/** Statistics of replies: by message and status, with latencies in buckets that are at most a quarter too wide. */
 import { expect, test } from 'vitest'
 import { MessageCounts, percentileNs } from '../../../src/protocols/declaration/counts.js'
 
