@@ -1,13 +1,17 @@
 /** The kernel's configuration: allnoconfig and fragments, merged by the kernel's own script, then compared. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { LabError } from '../support/errors.js'
+import { readFileText } from '../support/given-file.js'
 import { labFile } from '../support/paths.js'
 
 export interface Fragment {
   path: string
   text: string
 }
+
+/** Ten times a whole configuration. */
+const BYTES_MAX = 4_000_000
 
 export const plain = 'plain'
 const variantFolder = labFile('kernel', 'variants')
@@ -27,7 +31,7 @@ export function readFragments(variant: string, extra: string[]): Fragment[] {
   const ofVariant = variant === plain ? [] : [join(variantFolder, `${variant}${configSuffix}`)]
   return [...own.sort().map(name => join(folder, name)), ...ofVariant, ...extra].map(path => {
     if (!existsSync(path)) throw new LabError(`--config ${path}: there is no such file`)
-    return { path, text: readFileSync(path, 'utf8') }
+    return { path, text: readFileText(path, BYTES_MAX, '--config ') }
   })
 }
 

@@ -1,8 +1,8 @@
 /** Patches as people have them: plain diffs, or mails of a list with headers and a footer around the diff. */
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { PackageOptions } from '../setup/packages.js'
 import { LabError, WorkError } from '../support/errors.js'
+import { readFileBytes } from '../support/given-file.js'
 import { run } from '../support/process.js'
 import { requireTools, toolsFor } from '../support/tools.js'
 
@@ -18,14 +18,12 @@ export function subjectOf({ path, text }: Patch): string {
   return line ?? basename(path)
 }
 
+/** Far more than the patch from one release to the next. */
+const BYTES_MAX = 200_000_000
+
+/** Throws LabError. */
 export function readPatch(path: string): Patch {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(path)
-  } catch (error) {
-    throw new LabError(`--patch ${path}: ${(error as Error).message}`)
-  }
-  return { path, text: decodePatch(bytes, path) }
+  return { path, text: decodePatch(readFileBytes(path, BYTES_MAX, '--patch '), path) }
 }
 
 /** Forms of a saved mail that hold a diff nobody can apply, and what to do about each. */
