@@ -1,5 +1,5 @@
 /** Taking over a socket path: stale socket files are replaced, anything that is alive or no socket is left alone. */
-import { lstatSync, unlinkSync } from 'node:fs'
+import { lstatSync, type Stats, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { errorCode, OperatorError } from './errors.js'
 
@@ -8,7 +8,12 @@ import { errorCode, OperatorError } from './errors.js'
  * Throws OperatorError if the path is something else, or if a live process serves it.
  */
 export async function claimSocketPath(path: string, option = '--socket-path'): Promise<void> {
-  const stat = lstatSync(path, { throwIfNoEntry: false })
+  let stat: Stats | undefined
+  try {
+    stat = lstatSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    throw new OperatorError(`${path}: ${(error as Error).message}; give another ${option}`)
+  }
   if (!stat) return
   if (!stat.isSocket()) {
     throw new OperatorError(`${path} exists and is not a socket; give another ${option} or remove it`)
@@ -22,7 +27,7 @@ export async function claimSocketPath(path: string, option = '--socket-path'): P
 /** Whether somebody listens on the socket file. A listener with a full backlog (EAGAIN) counts. */
 function isServed(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path)
+    const socket = connect({ path })
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)

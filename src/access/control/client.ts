@@ -115,7 +115,7 @@ export class ControlClient {
 /** Finds out whether somebody serves the socket, which gRPC would not tell from other troubles. */
 function probe(path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path)
+    const socket = connect({ path })
     socket.once('connect', () => {
       socket.destroy()
       resolve()
