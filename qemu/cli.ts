@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `scmi-lab`: parses arguments, calls the lab's parts, turns errors into exit codes. No logic. */
 import '../src/cli/no-inspector.js'
+import '../src/cli/closed-terminal.js'
 import { resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'

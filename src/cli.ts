@@ -4,6 +4,7 @@
  * that V8 compiled when it was built, which saves most of the time until connections are accepted.
  */
 import './cli/no-inspector.js'
+import './cli/closed-terminal.js'
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'

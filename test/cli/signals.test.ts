@@ -6,6 +6,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { inFolder, RunningCommand } from './command.js'
 
 const LAB = join(import.meta.dirname, '../../dist/qemu/cli.js')
+const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
+const HANG_UP = join(import.meta.dirname, '../support/hang-up.py')
 const LIMIT_MS = 60_000
 const LISTENING = '0A'
 /** Bit of SIGUSR1 in the masks of /proc/PID/status. */
@@ -109,5 +111,27 @@ test('SIGHUP ends a device in order: twice, as when a terminal is closed', { tim
     expect(await command.ended).toBe(0)
     expect(readdirSync(join(folder, 'sockets'))).toEqual([])
     expect(readFileSync(trace).length).toBeGreaterThan(0)
+  }),
+)
+
+test.each([
+  { name: 'a device', command: (folder: string) => ['--socket-path', join(folder, 'scmi.sock')], says: 'ready' },
+  {
+    name: 'a client that waits',
+    command: (folder: string) => ['ctl', '--control', join(folder, 'control'), 'watch', 'clock.uart0.rate'],
+    says: 'MHz',
+  },
+])('$name whose terminal is closed ends in order', { timeout: LIMIT_MS }, ({ command, says }) =>
+  inFolder(async folder => {
+    const device = new RunningCommand(['--socket-path', join(folder, 'other'), '--control', join(folder, 'control')])
+    killedAfter(device.child)
+    await device.said(/ready/)
+    const child = killedAfter(spawn('python3', [HANG_UP, says, process.execPath, CLI, ...command(folder)]))
+    let stdout = ''
+    child.stdout!.on('data', data => (stdout += data))
+    await new Promise(resolve => child.on('close', resolve))
+    expect(stdout).toBe('exit 0\n')
+    expect(await device.stop()).toBe(0)
+    expect(readdirSync(folder)).toEqual([])
   }),
 )
