@@ -1,13 +1,17 @@
 /** The kernel's configuration: allnoconfig plus fragments, merged by the kernel's own script, then checked. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { LabError } from '../support/errors.js'
+import { readFileText } from '../support/given-file.js'
 import { labFile } from '../support/paths.js'
 
 export interface Fragment {
   path: string
   text: string
 }
+
+/** Ten times a whole configuration. */
+const BYTES_MAX = 4_000_000
 
 export const PLAIN = 'plain'
 const VARIANT_FOLDER = labFile('kernel', 'variants')
@@ -27,7 +31,7 @@ export function readFragments(variant: string, extra: string[]): Fragment[] {
   const ofVariant = variant === PLAIN ? [] : [join(VARIANT_FOLDER, `${variant}${CONFIG_SUFFIX}`)]
   return [...own.sort().map(name => join(folder, name)), ...ofVariant, ...extra].map(path => {
     if (!existsSync(path)) throw new LabError(`--config ${path}: there is no such file`)
-    return { path, text: readFileSync(path, 'utf8') }
+    return { path, text: readFileText(path, BYTES_MAX, '--config ') }
   })
 }
 

@@ -1,10 +1,10 @@
 /** Patch files: plain diffs, or mails of a list with headers and a footer around the diff. */
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { PackageOptions } from '../setup/mirror.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { isGzip } from '../support/files.js'
+import { readFileBytes } from '../support/given-file.js'
 import { run } from '../support/process.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { DIFF, isMail, patchesIn } from './mail.js'
@@ -21,14 +21,12 @@ export function subjectOf({ path, text }: Patch): string {
   return line ?? basename(path)
 }
 
+/** Far more than the patch from one release to the next. */
+const BYTES_MAX = 200_000_000
+
+/** Throws LabError. */
 export function readPatch(path: string): Patch {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(path)
-  } catch (error) {
-    throw new LabError(`--patch ${path}: ${(error as Error).message}`)
-  }
-  return { path, text: decodePatch(bytes, path) }
+  return { path, text: decodePatch(readFileBytes(path, BYTES_MAX, '--patch '), path) }
 }
 
 /** Limit of an unpacked patch file; a series is far smaller. */

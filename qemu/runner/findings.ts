@@ -2,11 +2,13 @@
  * Records of known kernel bugs: `NAME.findings.yaml` beside a scenario. A finding says which expectations fail on which
  * kernels, the symptom, and the cause in the driver's source.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import semver from 'semver'
-import { parse, YAMLParseError } from 'yaml'
 import { z } from 'zod'
+import { ConfigError } from '../../src/platform/core/config-error.js'
+import { ConfigSource } from '../../src/platform/file/config-source.js'
 import { LabError } from '../support/errors.js'
+import { readFileText } from '../support/given-file.js'
 import type { Failure } from './checks.js'
 import type { TestKernel } from './kernels.js'
 
@@ -69,12 +71,14 @@ export function readFindings(path: string, members: readonly string[] = []): Fin
   return data
 }
 
+const BYTES_MAX = 4_000_000
+
+/** As platform files are read: nobody has looked at these either. */
 function parseFile(path: string): unknown {
   try {
-    return parse(readFileSync(path, 'utf8'))
+    return new ConfigSource(readFileText(path, BYTES_MAX), path).data()
   } catch (error) {
-    if (error instanceof YAMLParseError) throw new LabError(`${path}: ${error.message.split('\n')[0]}`)
-    throw error
+    throw error instanceof ConfigError ? new LabError(error.message) : error
   }
 }
 

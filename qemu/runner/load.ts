@@ -2,10 +2,11 @@
  * Finds scenarios: every host file below a folder, with the guest file beside it. A scenario is named after its path; the
  * members of a family have further names.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { LabError } from '../support/errors.js'
+import { readFileText } from '../support/given-file.js'
 import { labFile } from '../support/paths.js'
 import { type Finding, readFindings } from './findings.js'
 import type { Family, Scenario } from './scenario.js'
@@ -24,6 +25,11 @@ export interface Entry {
   findings: Finding[]
 }
 
+/** A guest file is a few lines. */
+const BYTES_MAX = 1_000_000
+/** What a module may take to be imported. */
+const IMPORT_MS = 10_000
+
 /** Modules beside this one are TypeScript in tests, JavaScript in the package. */
 const extension = extname(fileURLToPath(import.meta.url))
 const compiledFolder = fileURLToPath(new URL('../scenarios', import.meta.url))
@@ -36,8 +42,9 @@ export const scenariosOf = (folder: string): Promise<Entry[]> => loadScenarios(r
 
 /** `folder` has the files; the modules to import are in `modules`, which is `folder` itself or its compiled form. */
 async function loadScenarios(folder: string, modules: string, suffix: string): Promise<Entry[]> {
-  if (!existsSync(folder)) throw new LabError(`${folder}: there is no such folder of scenarios`)
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith(suffix))
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new LabError(`${folder}: there is no such folder of scenarios`)
+  const files = filesIn(folder).filter(file => file.endsWith(suffix) && statSync(join(folder, file)).isFile())
   if (files.length === 0) throw new LabError(`${folder}: there is no scenario (GROUP/NAME${suffix}) in it`)
   const names = files.map(file => file.slice(0, -suffix.length)).sort()
   const loaded = await Promise.all(
@@ -46,14 +53,22 @@ async function loadScenarios(folder: string, modules: string, suffix: string): P
   return loaded.flat()
 }
 
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  } catch (error) {
+    throw new LabError(`${folder}: ${(error as Error).message}`)
+  }
+}
+
 async function loadFile(folder: string, module: string, file: string): Promise<Entry[]> {
   const [group, ...rest] = file.split('/')
   if (rest.length !== 1) throw new LabError(`${join(folder, file)}: a scenario lies in GROUP/NAME`)
   const script = join(folder, `${file}.sh`)
   if (!existsSync(script)) throw new LabError(`${script} is missing: the guest file of scenario ${file}`)
-  const { default: exported } = (await import(pathToFileURL(module).href)) as { default: Scenario | Family }
+  const exported = await importScenario(module)
   const record = join(folder, `${file}.findings.yaml`)
-  const common = { group: group!, file, guestScript: readFileSync(script, 'utf8') }
+  const common = { group: group!, file, guestScript: readFileText(script, BYTES_MAX) }
   if (isScenario(exported)) return [{ ...common, name: file, scenario: exported, findings: readFindings(record) }]
   const members = Object.keys(exported)
   const findings = readFindings(record, members)
@@ -63,6 +78,26 @@ async function loadFile(folder: string, module: string, file: string): Promise<E
     scenario: exported[member]!,
     findings: findings.filter(({ members: about }) => about?.includes(member) ?? true),
   }))
+}
+
+/** What a module of the user's has as its default. Throws LabError in a line, whatever the module does. */
+async function importScenario(module: string): Promise<Scenario | Family> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLong = new Promise<never>((_, reject) => {
+    const text = `${module}: its import has not ended within ${IMPORT_MS / 1000} s`
+    timer = setTimeout(() => reject(new LabError(text)), IMPORT_MS)
+  })
+  const imported = import(pathToFileURL(module).href).catch(error => {
+    throw new LabError(`${module}: ${String(error).split('\n')[0]}`, { cause: error })
+  })
+  const { default: exported } = (await Promise.race([imported, tooLong]).finally(() => clearTimeout(timer))) as {
+    default?: Scenario | Family
+  }
+  const scenarios = exported && (isScenario(exported) ? [exported] : Object.values(exported))
+  if (!scenarios?.length || !scenarios.every(scenario => typeof scenario?.run === 'function')) {
+    throw new LabError(`${module}: its default export is neither a scenario, { summary, run }, nor a map of them`)
+  }
+  return exported!
 }
 
 const isScenario = (exported: Scenario | Family): exported is Scenario => typeof exported.run === 'function'

@@ -1,7 +1,7 @@
 /** A run as data: all reports are made from it, `--json` writes it, and `--baseline` reads it. */
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { LabError } from '../support/errors.js'
+import { readFileText } from '../support/given-file.js'
 import type { Finding } from './findings.js'
 import type { TestKernel } from './kernels.js'
 import type { Result } from './suite.js'
@@ -56,15 +56,12 @@ export type RunRecord = z.infer<typeof runRecord>
 export type ResultRecord = z.infer<typeof result>
 export type KernelRecord = z.infer<typeof kernel>
 
+/** Runs of many kernels, each with the logs of its failures. */
+const BYTES_MAX = 200_000_000
+
 /** Reads a file of `--json`. Throws LabError if it is something else. */
 export function readRunRecord(path: string): RunRecord {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new LabError(`--baseline ${path}: ${(error as Error).message}`)
-  }
-  const { data } = runRecord.safeParse(parseJson(text))
+  const { data } = runRecord.safeParse(parseJson(readFileText(path, BYTES_MAX, '--baseline ')))
   if (!data) throw new LabError(`--baseline ${path}: this is not what "scmi-lab run --json" writes`)
   return data
 }

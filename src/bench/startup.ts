@@ -62,7 +62,7 @@ async function startOnce(
 
 function accepts(path: string): Promise<boolean> {
   return new Promise(resolve => {
-    const socket = connect(path)
+    const socket = connect({ path })
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
     socket.once('connect', () => socket.destroy())
   })

@@ -1,7 +1,6 @@
 /**
- * Lets commands end in order when their terminal is closed; imported by what is started. At its end Node gives the terminal
- * of descriptors 0 to 2 the settings that it began with, and aborts if that fails, as it does once the terminal is gone. It
- * passes over descriptors that are closed.
+ * Lets commands end in order when their terminal is closed; imported first by both commands. At exit Node restores the settings of the
+ * terminals at descriptors 0 to 2, and aborts if that fails, as it does for a closed terminal. It skips closed descriptors.
  */
 import { closeSync, fstatSync } from 'node:fs'
 import { isatty } from 'node:tty'

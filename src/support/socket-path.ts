@@ -1,5 +1,5 @@
 /** Claims socket paths: replaces stale socket files, and leaves live sockets and other files alone. */
-import { lstatSync, unlinkSync } from 'node:fs'
+import { lstatSync, type Stats, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { errorCode, OperatorError } from './errors.js'
 
@@ -8,7 +8,12 @@ import { errorCode, OperatorError } from './errors.js'
  * something else, or is in use by a live process.
  */
 export async function claimSocketPath(path: string, option = '--socket-path'): Promise<void> {
-  const stat = lstatSync(path, { throwIfNoEntry: false })
+  let stat: Stats | undefined
+  try {
+    stat = lstatSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    throw new OperatorError(`${path}: ${(error as Error).message}; give another ${option}`)
+  }
   if (!stat) return
   if (!stat.isSocket()) {
     throw new OperatorError(`${path} exists and is not a socket; give another ${option} or remove it`)
@@ -22,7 +27,7 @@ export async function claimSocketPath(path: string, option = '--socket-path'): P
 /** Whether a process listens on the socket file. A listener with a full backlog (EAGAIN) counts. */
 function isServed(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path)
+    const socket = connect({ path })
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)

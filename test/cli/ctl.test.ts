@@ -1,7 +1,7 @@
 /** `vhost-user-scmi ctl` as a user runs it, on a device with a driver. */
-import { closeSync, openSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { until } from '../../src/front-end/wait.js'
 import { leaveStale } from '../control/dead-socket.js'
 import { CLOCK, type ControlRig, nextEvents, SENSOR, SYSTEM, setUp } from '../control/rig.js'
@@ -242,6 +242,37 @@ describe('ctl fails with one line', () => {
 })
 
 describe('vhost-user-scmi --control', () => {
+  it('takes a path that looks like a port for the path that it is', async () => {
+    await inFolder(async folder => {
+      const here = process.cwd()
+      process.chdir(folder)
+      onTestFinished(() => process.chdir(here))
+      const device = new RunningCommand(['--socket-path', 'a', '--control', '0'])
+      await device.said(/ready/)
+      expect(statSync('0').isSocket()).toBe(true)
+      const listening = readFileSync(`/proc/${device.child.pid}/net/tcp6`, 'utf8')
+      const inodes = readdirSync(`/proc/${device.child.pid}/fd`).map(fd => {
+        return /socket:\[(\d+)\]/.exec(readlinkSync(`/proc/${device.child.pid}/fd/${fd}`))?.[1]
+      })
+      expect(inodes.filter(inode => inode && listening.includes(` ${inode} `))).toEqual([])
+      const shown = new RunningCommand(['ctl', '--control', '0', 'get', 'clock.uart0.rate'])
+      expect([await shown.ended, shown.stdout]).toEqual([0, '24 MHz\n'])
+      const second = new RunningCommand(['--socket-path', 'b', '--control', '0'])
+      expect(await second.ended).toBe(2)
+      expect(second.stderr).toMatch(/0 is served by a running process/)
+      expect(await device.stop()).toBe(0)
+    })
+  })
+
+  it.each(['--socket-path', '--control'])('tells in a line that %s lies in what is no folder', async option => {
+    await inFolder(async folder => {
+      writeFileSync(join(folder, 'file'), '')
+      const command = new RunningCommand(['--socket-path', join(folder, 'a'), option, join(folder, 'file/socket')])
+      expect(await command.ended).toBe(2)
+      expect(command.stderr).toMatch(/^vhost-user-scmi: \S+file\/socket: ENOTDIR: [^\n]*; give another --[^\n]*\n$/)
+    })
+  })
+
   it('opens the socket where ctl looks for it, once', async () => {
     await inFolder(async folder => {
       const env = { XDG_RUNTIME_DIR: folder, VHOST_USER_SCMI_CONTROL: '' }

@@ -66,6 +66,22 @@ describe('scenarios', () => {
       writeFiles(folder, { 'top.mjs': '' })
       await expect(scenariosOf(folder)).rejects.toThrow('a scenario lies in GROUP/NAME')
     }))
+
+  test.each([
+    ['throws', "throw new Error('no')", 'Error: no'],
+    ['is no JavaScript', 'export default {', ''],
+    ['exports nothing', 'export const run = () => {}', 'its default export is neither a scenario'],
+    ['exports null', 'export default null', 'its default export is neither a scenario'],
+    ['exports no scenario', 'export default { one: 1 }', 'its default export is neither a scenario'],
+  ])('of a module that %s are told in a line', (_, text, problem) =>
+    inFolder(async folder => {
+      writeFiles(folder, { 'own/one.mjs': text, 'own/one.sh': '' })
+      await expect(scenariosOf(folder)).rejects.toMatchObject({
+        name: 'LabError',
+        message: expect.stringContaining(`own/one.mjs: ${problem}`),
+      })
+    }),
+  )
 })
 
 describe('findings', () => {

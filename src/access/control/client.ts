@@ -115,7 +115,7 @@ export class ControlClient {
 /** Checks whether somebody serves the socket; gRPC does not report that separately. */
 function probe(path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path)
+    const socket = connect({ path })
     socket.once('connect', () => {
       socket.destroy()
       resolve()

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { createServer, type Socket, type Server as SocketServer } from 'node:net'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute } from 'node:path'
 import {
   Server as GrpcServer,
   ServerCredentials,
@@ -109,7 +109,8 @@ function listen(sockets: SocketServer, path: string): Promise<void> {
     // The socket file is created within the call.
     const before = process.umask(OWNER_ONLY)
     try {
-      sockets.listen(path)
+      // For a path such as 8080, Node would take the port of that number, on all interfaces.
+      sockets.listen({ path: isAbsolute(path) ? path : `./${path}` })
     } finally {
       process.umask(before)
     }
