@@ -1,7 +1,8 @@
 /**
  * What of a platform outlives its process, where it is served with a state file: the state that agents' messages change.
- * Models and resources that have any say what it amounts to. Not kept is what the host does to sensors and loads, and what
- * the platform does by itself for heat or power: it looks again and does it again.
+ * Models and resources that have any say what it amounts to. Not kept is what the host says of the world around the board
+ * (sensors, loads, a button, a battery), and what the platform does by itself for heat or power: it looks again and does it
+ * again.
  */
 import { z } from 'zod'
 
