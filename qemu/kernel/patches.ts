@@ -1,6 +1,7 @@
 /** Patches as people have them: plain diffs, or mails of a list with headers and a footer around the diff. */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { whyUnreadable } from '../../src/support/path-error.js'
 import type { PackageOptions } from '../setup/packages.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { run } from '../support/process.js'
@@ -23,7 +24,7 @@ export function readPatch(path: string): Patch {
   try {
     bytes = readFileSync(path)
   } catch (error) {
-    throw new LabError(`--patch ${path}: ${(error as Error).message}`)
+    throw new LabError(`--patch ${path}: ${whyUnreadable(error)}`)
   }
   return { path, text: decodePatch(bytes, path) }
 }

@@ -1,6 +1,7 @@
 /** A run as data: what every report is made from, what `--json` writes, and what `--baseline` reads. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { whyUnreadable } from '../../src/support/path-error.js'
 import { LabError } from '../support/errors.js'
 import type { Finding } from './findings.js'
 import type { TestKernel } from './kernels.js'
@@ -62,7 +63,7 @@ export function readRunRecord(path: string): RunRecord {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new LabError(`--baseline ${path}: ${(error as Error).message}`)
+    throw new LabError(`--baseline ${path}: ${whyUnreadable(error)}`)
   }
   const { data } = runRecord.safeParse(parseJson(text))
   if (!data) throw new LabError(`--baseline ${path}: this is not what "scmi-lab run --json" writes`)

@@ -88,7 +88,8 @@ const program = new Command('vhost-user-scmi')
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
   .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
   .version(version, '-V, --version', 'print the version; with --json also commit and addon, for reports of faults')
-  .allowExcessArguments(false)
+  // The action says what there is.
+  .allowExcessArguments()
   // Options before a subcommand are the program's, those after it are the subcommand's.
   .enablePositionalOptions()
   .configureOutput({ outputError: (text, write) => write(`vhost-user-scmi: ${oneLine(text)} (see --help)\n`) })
@@ -112,7 +113,10 @@ Examples:
 Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or path.`,
   )
   .exitOverride()
-  .action(async (options: ServeCommandOptions) => (await import('./serve.js')).run(options))
+  .action(async (options: ServeCommandOptions, { args: [word] }: Command) => {
+    if (word !== undefined) program.error(`unknown command '${word}'; there are ${SUBCOMMANDS.join(', ')}`)
+    await (await import('./serve.js')).run(options)
+  })
 const adders: Record<Subcommand, (program: Command) => void> = {
   platform: addPlatformCommand,
   trace: addTraceCommand,

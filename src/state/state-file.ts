@@ -22,6 +22,7 @@ import {
 import { crc32 } from 'node:zlib'
 import { lockFile } from '../device/native.js'
 import { errorCode, OperatorError } from '../support/errors.js'
+import { whyUnwritable } from '../support/path-error.js'
 
 /** Far more than the largest platform writes before the file is written anew. */
 const BYTES_MAX = 100_000_000
@@ -88,7 +89,7 @@ export class StateFile<Entry> {
     } catch (error) {
       if (fd !== undefined) closeSync(fd)
       if (errorCode(error) === undefined) throw error
-      throw new OperatorError(`--state ${path}: ${(error as Error).message}; give a file that can be written`)
+      throw new OperatorError(`--state ${path}: ${whyUnwritable(error, path)}`)
     }
   }
 

@@ -1,4 +1,5 @@
 /** The other end of the control service, for the command line: operations of a device in another process. */
+import { statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { resolve } from 'node:path'
 import { Client, type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js'
@@ -129,6 +130,7 @@ function connectError(path: string, error: Error): Error {
     case 'ENOENT':
       return new OperatorError(`there is no socket ${path}; start the device with --control ${path}, or name another`)
     case 'ECONNREFUSED':
+      if (!statSync(path, { throwIfNoEntry: false })?.isSocket()) return new OperatorError(`${path} is not a socket`)
       return new FailedError(`nobody serves ${path}: the device has ended`)
     case 'EACCES':
       return new FailedError(`${path} is another user's: only who started the device can control it`)
