@@ -92,6 +92,8 @@ const program = new Command('vhost-user-scmi')
   .allowExcessArguments()
   // Options before a subcommand are the program's, those after it are the subcommand's.
   .enablePositionalOptions()
+  // Names alone: with all their arguments, a terminal of 80 columns has no room for what they do.
+  .configureHelp({ subcommandTerm: command => command.name() })
   .configureOutput({ outputError: (text, write) => write(`vhost-user-scmi: ${oneLine(text)} (see --help)\n`) })
   .addHelpText(
     'after',
