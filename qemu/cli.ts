@@ -7,6 +7,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../src/cli/open-options.js'
 import { ENDING_SIGNALS } from '../src/cli/signals.js'
+import { presetNames } from '../src/platform/file/presets.js'
 import { bugText } from '../src/support/errors.js'
 import { LOADS, type Load } from './bench/loads.js'
 import type { BootOptions } from './boot/boot.js'
@@ -168,7 +169,11 @@ program
   .command('boot')
   .description('Start the device and a guest, with a shell on this terminal. Leave with "exit" or Ctrl-A X.')
   .option('--kernel <image|version>', 'an Image, or a version that is built if need be', '7.3')
-  .option('--platform <file|preset>', 'the platform to serve: a YAML file, or a preset (minimal, demo)', 'demo')
+  .option(
+    '--platform <file|preset>',
+    `the platform to serve: a YAML file, or a preset (${presetNames().join(', ')})`,
+    'demo',
+  )
   .option('--memory <size>', "the guest's memory: 256M, 1G", size, '256M')
   .option('--cpus <n>', "the guest's CPUs", count, 2)
   .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))

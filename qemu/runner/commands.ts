@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { basename, resolve } from 'node:path'
 import colors from 'picocolors'
 import { tableLines } from '../../src/observe/tables.js'
+import { whyUnwritable } from '../../src/support/path-error.js'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import type { Guest } from '../guest/guest.js'
 import { LabError, WorkError } from '../support/errors.js'
@@ -95,7 +96,7 @@ function checkWritable(option: string, path: string | undefined): void {
   try {
     closeSync(openSync(path, 'a'))
   } catch (error) {
-    throw new LabError(`${option} ${path}: ${(error as Error).message}`)
+    throw new LabError(`${option} ${path}: ${whyUnwritable(error, path)}`)
   }
 }
 

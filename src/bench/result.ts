@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { OperatorError } from '../support/errors.js'
 import { readGivenFile } from '../support/given-file.js'
+import { whyUnreadable } from '../support/path-error.js'
 import { CORES, DESCRIPTORS, WAITS } from './scenario.js'
 
 const FORMAT = 'vhost-user-scmi bench 1'
@@ -99,7 +100,7 @@ export function readResult(path: string): Result {
     text = readGivenFile(path, BYTES_MAX)
   } catch (error) {
     if (error instanceof OperatorError) throw error
-    throw new OperatorError(`${path}: ${(error as Error).message}`)
+    throw new OperatorError(`${path}: ${whyUnreadable(error)}`)
   }
   try {
     return resultSchema.parse(JSON.parse(text))

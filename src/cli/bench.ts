@@ -1,12 +1,11 @@
-/**
- * `vhost-user-scmi bench`: measures the device against two floors, and optionally another back end against all of them.
- */
-import { writeFileSync } from 'node:fs'
+/** `vhost-user-scmi bench`: measures the device against two floors, and optionally another back end against all of them. */
+import { statSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { type Command, Option } from 'commander'
 import type { Result, Startup } from '../bench/result.js'
 import { CORES, DEPTH_MAX, DESCRIPTORS, type Grid, GUESTS_MAX, type Scenario, WAITS } from '../bench/scenario.js'
 import { InterruptedError, OperatorError } from '../support/errors.js'
+import { whyUnwritable } from '../support/path-error.js'
 import { version } from '../support/version.js'
 import { listOf, named, pollUs, repeated, wholeNumber, wholeNumbers } from './arguments.js'
 import { ENDING_SIGNALS } from './signals.js'
@@ -136,6 +135,10 @@ function checkScenarios(scenarios: readonly Scenario[], { socketPath }: Options)
   if (socketPath.length > 0 && socketPath.length < guests) {
     throw new OperatorError(`--guests ${guests} needs as many --socket-path options, not ${socketPath.length}`)
   }
+  for (const path of socketPath) {
+    if (statSync(path, { throwIfNoEntry: false })?.isSocket()) continue
+    throw new OperatorError(`--socket-path ${path}: there is no such socket; start the back end first`)
+  }
   if (availableParallelism() < 2 && scenarios.some(({ cores }) => cores === 'apart')) {
     throw new OperatorError('--cores apart needs two cores; this machine has one')
   }
@@ -203,7 +206,7 @@ function writeReport(path: string, html: string): void {
   try {
     writeFileSync(path, html)
   } catch (error) {
-    throw new OperatorError(`--report ${path}: ${(error as Error).message}`)
+    throw new OperatorError(`--report ${path}: ${whyUnwritable(error, path)}`)
   }
 }
 

@@ -41,7 +41,7 @@ Examples:
 Exit codes: 0 done, 1 the device refused or is gone, 2 wrong option, address, value or path.`,
     )
   const own = { showGlobalOptions: true, visibleGlobalOptions: (of: Command) => (of === ctl ? [] : [...ctl.options]) }
-  ctl.configureHelp(own)
+  ctl.configureHelp({ ...ctl.configureHelp(), ...own })
   addState(ctl)
   addActs(ctl)
   addFaults(ctl)

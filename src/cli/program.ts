@@ -92,9 +92,12 @@ const program = new Command('vhost-user-scmi')
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; then QEMU sends no memory regions after a reconnect', false)
   .option('--print-capabilities', 'print the back-end capabilities as JSON, for QEMU supervisors, and exit')
   .version(version, '-V, --version', 'print the version; with --json also commit and addon, for bug reports')
-  .allowExcessArguments(false)
+  // The action reports them.
+  .allowExcessArguments()
   // Options before a subcommand belong to the program, those after it to the subcommand.
   .enablePositionalOptions()
+  // Names alone: with all their arguments, a terminal of 80 columns has no room for what they do.
+  .configureHelp({ subcommandTerm: command => command.name() })
   .configureOutput({ outputError: (text, write) => write(`vhost-user-scmi: ${oneLine(text)} (see --help)\n`) })
   .addHelpText(
     'after',
@@ -116,7 +119,10 @@ Examples:
 Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or path.`,
   )
   .exitOverride()
-  .action(async (options: ServeCommandOptions) => (await import('./serve.js')).run(options))
+  .action(async (options: ServeCommandOptions, { args: [word] }: Command) => {
+    if (word !== undefined) program.error(`unknown command '${word}'; there are ${SUBCOMMANDS.join(', ')}`)
+    await (await import('./serve.js')).run(options)
+  })
 const adders: Record<Subcommand, (program: Command) => void> = {
   platform: addPlatformCommand,
   trace: addTraceCommand,

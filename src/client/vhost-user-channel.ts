@@ -2,6 +2,7 @@
  * A channel over a vhost-user socket: this process is both front end and guest driver, with a little memory of its own.
  * Works with any back end of a virtio SCMI device.
  */
+import { statSync } from 'node:fs'
 import { calls } from '../front-end/calls.js'
 import { Driver } from '../front-end/driver.js'
 import { FrontEnd } from '../front-end/front-end.js'
@@ -61,6 +62,8 @@ export class VhostUserChannel implements Channel {
     try {
       frontEnd = FrontEnd.connect(path)
     } catch (error) {
+      const stat = statSync(path, { throwIfNoEntry: false })
+      if (stat && !stat.isSocket()) throw new OperatorError(`${path} is not a socket; give that of a back end`)
       throw new OperatorError(`${path}: ${(error as Error).message}; start a device with --socket-path ${path}`)
     }
     frontEnd.limitMs = timeoutMs

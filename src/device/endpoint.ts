@@ -1,9 +1,15 @@
 /** Where a device's front ends come from, and keeping that open: listen, dial and redial, or an inherited socket. */
+import { dirname } from 'node:path'
 import type { Timer } from '../platform/core/time.js'
 import { errorCode, OperatorError } from '../support/errors.js'
+import { own } from '../support/own.js'
 import { claimSocketPath, releaseSocketPath, socketIdentity } from '../support/socket-path.js'
 import type { Device } from './device.js'
 import type { DeviceChange } from './life.js'
+import type { NativeDevice } from './native.js'
+
+/** Of `sockaddr_un`, without the zero at its end. */
+const SOCKET_PATH_MAX = 107
 
 /** How long a dialling device waits before it tries again. */
 const REDIAL_MS = 100
@@ -56,7 +62,7 @@ export class OpenEndpoint {
       open.#dial(endpoint.connectPath)
     } else {
       await claimSocketPath(endpoint.socketPath)
-      operatorsFault(endpoint.socketPath, () => native.listen(endpoint.socketPath, socketMode))
+      listen(native, endpoint.socketPath, socketMode)
       open.#socketIdentity = socketIdentity(endpoint.socketPath)
     }
     return open
@@ -99,6 +105,20 @@ export class OpenEndpoint {
     clearTimeout(this.#redial)
     this.#release?.cancel()
     if ('socketPath' in this.endpoint) releaseSocketPath(this.endpoint.socketPath, this.#socketIdentity)
+  }
+}
+
+function listen(native: NativeDevice, path: string, mode: number | undefined): void {
+  try {
+    native.listen(path, mode)
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    const why: Readonly<Record<string, string>> = {
+      ENOENT: `there is no folder ${dirname(path)}; make it`,
+      ENAMETOOLONG: `is longer than the ${SOCKET_PATH_MAX} bytes of a socket's path; make it shorter`,
+    }
+    const problem = own(why, errorCode(error)!) ?? (error as Error).message
+    throw new OperatorError(`${path}: ${problem}, or give another --socket-path`)
   }
 }
 

@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PROTOCOL_ATTRIBUTES, type Protocol } from '../protocols/declaration/protocol.js'
 import { errorCode, OperatorError } from '../support/errors.js'
+import { whyUnreadable } from '../support/path-error.js'
 import { guarded, importWatched } from './plugin-guard.js'
 import { importPlugin } from './plugin-imports.js'
 
@@ -84,9 +85,7 @@ async function importFile(file: string, folder: string): Promise<object> {
     if (stat.size > BYTES_MAX) throw new OperatorError(`${file}: is larger than ${BYTES_MAX} bytes`)
   } catch (error) {
     if (errorCode(error) === undefined) throw error
-    throw new OperatorError(
-      `${file}: ${errorCode(error) === 'ENOENT' ? 'there is no such file' : `can't be read (${errorCode(error)})`}`,
-    )
+    throw new OperatorError(`${file}: ${whyUnreadable(error)}`)
   }
   const url = pathToFileURL(path).href
   try {

@@ -11,6 +11,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const at = (...parts) => join(root, ...parts)
 const { version, description } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
 
+/** Day of the pages; SOURCE_DATE_EPOCH makes builds repeatable (reproducible-builds.org). */
+const { SOURCE_DATE_EPOCH: epoch } = process.env
+const released = (epoch ? new Date(Number(epoch) * 1000) : new Date()).toISOString().slice(0, 10)
+
 const runtimeFolder = '/run/user/1000'
 const commands = {
   'vhost-user-scmi': { program: at('dist/src/cli.js'), summary: description, other: 'scmi-lab' },
@@ -28,6 +32,9 @@ function output(program, words) {
   return text.replaceAll(runtimeFolder, '$XDG_RUNTIME_DIR')
 }
 
+/** Sections that begin in the line of their title. */
+const WITH_TEXT = ['Usage', 'Exit codes']
+
 /** Splits a help text into sections with their lines; the lines before the first title have an empty one. */
 function sectionsOf(help) {
   const sections = [{ title: '', lines: [] }]
@@ -35,7 +42,7 @@ function sectionsOf(help) {
     const [, title, rest] = /^([A-Z][A-Za-z ]*):(?: (.*))?$/.exec(line) ?? []
     // A table ends with a blank line; text follows.
     if (line === '' && isTable(sections.at(-1).title)) sections.push({ title: '', lines: [] })
-    else if (title === undefined || (rest && title !== 'Usage')) sections.at(-1).lines.push(line)
+    else if (title === undefined || (rest && !WITH_TEXT.includes(title))) sections.at(-1).lines.push(line)
     else sections.push({ title, lines: rest ? [rest] : [] })
   }
   return sections
@@ -52,53 +59,70 @@ function pairsOf(lines) {
   return pairs
 }
 
-const escaped = text =>
-  text
-    .replaceAll('\\', '\\e')
-    .replaceAll('-', '\\-')
-    .replace(/^(['.])/gm, '\\&$1')
+/** Characters that troff would print as others: people copy commands out of the page. */
+const GLYPHS = { '\\': '\\e', '-': '\\-', '~': '\\(ti', '^': '\\(ha', '`': '\\(ga', "'": '\\(aq' }
+const escaped = text => text.replace(/[\\~^`'-]/g, character => GLYPHS[character]).replace(/^\./gm, '\\&.')
 const isTable = title => ['Options', 'Commands', 'Arguments'].includes(title)
 
 function bodyOf({ title, lines }) {
   if (isTable(title)) return pairsOf(lines).flatMap(([term, text]) => ['.TP', `.B ${escaped(term)}`, escaped(text)])
-  const text = escaped(lines.join('\n').trim())
-  if (text === '') return []
-  return lines.some(line => /^ {2}/.test(line)) ? ['.nf', text, '.fi'] : [text]
+  return paragraphsOf(lines).flatMap(({ isCode, lines }) => {
+    const text = escaped(lines.join('\n'))
+    return isCode ? ['.RS 2', '.nf', text, '.fi', '.RE'] : ['.PP', text]
+  })
 }
 
-/** Each subcommand, followed by its own subcommands. */
+/** Indented lines are code and stay as they are; others are text. */
+function paragraphsOf(lines) {
+  const paragraphs = []
+  for (const line of lines) {
+    const isCode = line.startsWith('  ')
+    if (paragraphs.at(-1)?.isCode !== isCode && line) paragraphs.push({ isCode, lines: [] })
+    if (line) paragraphs.at(-1).lines.push(isCode ? line.slice(2) : line)
+  }
+  return paragraphs
+}
+
+/** Each subcommand, followed by its own subcommands; without what the parent's help says too. */
 function* subcommandsOf(program, words, help) {
-  const commands = sectionsOf(help).find(({ title }) => title === 'Commands')
+  const above = sectionsOf(help)
+  const said = new Set(above.map(section => JSON.stringify(section)))
+  const commands = above.find(({ title }) => title === 'Commands')
   for (const [term] of pairsOf(commands?.lines ?? [])) {
     const name = term.split(' ', 1)[0]
     if (name === 'help') continue
     const path = [...words, name]
     const text = output(program, [...path, '--help'])
-    yield { path, sections: sectionsOf(text) }
+    yield { path, sections: sectionsOf(text).filter(section => !said.has(JSON.stringify(section))) }
     yield* subcommandsOf(program, path, text)
   }
 }
 
 function manPage(name, { program, summary, other }) {
   const help = output(program, ['--help'])
-  const [, usage, ...rest] = sectionsOf(help)
+  const [usage, ...rest] = sectionsOf(help).filter(({ lines }) => lines.length > 0)
   const [synopsis, ...about] = usage.lines
-  const parts = [...subcommandsOf(program, [], help)].flatMap(({ path, sections: [, usage, ...rest] }) => [
-    `.SS ${escaped(`${name} ${path.join(' ')}`)}`,
-    ...['.nf', escaped(usage.lines[0]), '.fi', '.PP', ...bodyOf({ title: '', lines: usage.lines.slice(1) })],
-    ...rest.flatMap(section => ['.PP', ...(section.title ? [`.I ${section.title}`, '.PP'] : []), ...bodyOf(section)]),
-  ])
+  const parts = [...subcommandsOf(program, [], help)].flatMap(({ path, sections }) => {
+    const [usage, ...rest] = sections.filter(({ lines }) => lines.length > 0)
+    return [
+      `.SS ${escaped(`${name} ${path.join(' ')}`)}`,
+      ...[escaped(usage.lines[0]), ...bodyOf({ title: '', lines: usage.lines.slice(1) })],
+      ...rest.flatMap(section => [...(section.title ? ['.PP', `.I ${section.title}`] : []), ...bodyOf(section)]),
+    ]
+  })
   return [
-    `.TH ${name.toUpperCase()} 1 "" "vhost-user-scmi ${version}" "User Commands"`,
+    `.TH ${name.toUpperCase()} 1 "${released}" "vhost-user-scmi ${version}" "User Commands"`,
     ...['.SH NAME', `${escaped(name)} \\- ${escaped(summary)}`],
-    ...['.SH SYNOPSIS', '.nf', escaped(synopsis), '.fi', '.SH DESCRIPTION', ...bodyOf({ title: '', lines: about })],
-    ...rest.flatMap(section => [
-      ...(section.title ? [`.SH ${section.title.toUpperCase()}`] : ['.PP']),
-      ...bodyOf(section),
-    ]),
+    ...['.SH SYNOPSIS', escaped(synopsis), '.SH DESCRIPTION', ...withoutFirst(bodyOf({ title: '', lines: about }))],
+    ...rest.flatMap(section =>
+      section.title ? [`.SH ${section.title.toUpperCase()}`, ...withoutFirst(bodyOf(section))] : bodyOf(section),
+    ),
     ...['.SH SUBCOMMANDS', ...parts, '.SH SEE ALSO', `.BR ${escaped(other)} (1)`, ''],
   ].join('\n')
 }
+
+/** A heading begins a paragraph. */
+const withoutFirst = body => (body[0] === '.PP' ? body.slice(1) : body)
 
 function write(path, text) {
   mkdirSync(dirname(path), { recursive: true })

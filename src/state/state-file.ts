@@ -22,6 +22,7 @@ import {
 } from 'node:fs'
 import { lockFile } from '../device/native.js'
 import { errorCode, OperatorError } from '../support/errors.js'
+import { whyUnwritable } from '../support/path-error.js'
 import { Line } from './line.js'
 import { ADVICE, FORMAT, MAGIC, readRecords, type StateOwner } from './state-reader.js'
 
@@ -85,7 +86,7 @@ export class StateFile {
     } catch (error) {
       if (fd !== undefined) closeSync(fd)
       if (errorCode(error) === undefined) throw error
-      throw new OperatorError(`--state ${path}: ${(error as Error).message}; give a file that can be written`)
+      throw new OperatorError(`--state ${path}: ${whyUnwritable(error, path)}`)
     }
   }
 

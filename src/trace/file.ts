@@ -1,9 +1,9 @@
 /** The file that a trace is written to: one writer at a time, and whole packets only, even after errors. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
 import { lockFile } from '../device/native.js'
 import { errorCode, OperatorError, RequestError } from '../support/errors.js'
+import { whyUnwritable } from '../support/path-error.js'
 import { PACKET_TAG } from './perfetto.js'
 
 /** Opens and empties a file for a trace. Throws OperatorError if it can't be written or is not a trace. */
@@ -44,24 +44,8 @@ function attempt<T>(path: string, work: () => T): T {
 }
 
 function refusal(path: string, error: unknown): RequestError {
-  switch (errorCode(error)) {
-    case 'ENOENT':
-      return new RequestError(
-        'NOT_FOUND',
-        `${path}: there is no folder ${dirname(path)}; make it, or give another file`,
-      )
-    case 'EISDIR':
-      return new RequestError('INVALID_ARGUMENT', `${path} is a folder; give a file in it`)
-    default:
-      return new RequestError('INVALID_ARGUMENT', `${path}: ${reasonOf(error)}; give another file`)
-  }
-}
-
-/** `permission denied` of `EACCES: permission denied, open '/trace'`; with advice if the disk is full. */
-export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  const reason = text.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+( '.*')?$/, '')
-  return errorCode(error) === 'ENOSPC' ? `${reason}; free some space, or give a file elsewhere` : reason
+  const code = errorCode(error) === 'ENOENT' ? 'NOT_FOUND' : 'INVALID_ARGUMENT'
+  return new RequestError(code, `${path}: ${whyUnwritable(error, path)}`)
 }
 
 export class PacketFile {

@@ -1,7 +1,7 @@
 /** Reads a trace file packet by packet. The file may be cut off anywhere, if the recording process was killed. */
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { OperatorError } from '../support/errors.js'
-import { reasonOf } from './file.js'
+import { whyUnreadable } from '../support/path-error.js'
 import { decodePacket, PACKET_TAG, type TracePacket } from './perfetto.js'
 
 const CHUNK = 1 << 20
@@ -28,7 +28,7 @@ export class PacketReader {
       // Without O_NONBLOCK, opening a pipe would wait for a writer.
       this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     } catch (error) {
-      throw new OperatorError(`${path}: ${reasonOf(error)}`)
+      throw new OperatorError(`${path}: ${whyUnreadable(error)}`)
     }
   }
 
@@ -106,7 +106,7 @@ export class PacketReader {
     try {
       return readSync(this.#fd, this.#buffer, this.#end, this.#buffer.length - this.#end, null)
     } catch (error) {
-      throw new OperatorError(`${this.#path}: ${reasonOf(error)}`)
+      throw new OperatorError(`${this.#path}: ${whyUnreadable(error)}`)
     }
   }
 }

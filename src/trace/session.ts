@@ -4,10 +4,11 @@
  */
 import { TapRecords } from '../observe/tap-records.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
+import { reasonOf } from '../support/path-error.js'
 import { type Chunk, chunkBytes } from './chunks.js'
 import { TraceEncoder } from './encoder.js'
 import type { ClockPair, KernelEvent, Moment, Sample, TracedProperty, TraceStart } from './events.js'
-import { PacketFile, reasonOf } from './file.js'
+import { PacketFile } from './file.js'
 
 export type TraceMessage =
   | { type: 'records'; chunk: Chunk; timeNs: number }

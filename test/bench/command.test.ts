@@ -206,8 +206,12 @@ describe('refuses', () => {
     { args: ['--mix', 'gpio'], says: 'there are base, power, system, perf, clock, sensor, voltage, powercap' },
     { args: ['--platform', 'none', ...NOTHING_ELSE], says: 'none: there is no such preset' },
     { args: ['--guests', '2', '--socket-path', 'x'], says: '--guests 2 needs as many --socket-path options, not 1' },
+    {
+      args: ['--socket-path', '/nowhere'],
+      says: '--socket-path /nowhere: there is no such socket; start the back end first',
+    },
     { args: ['--compare', 'a.json'], says: '--compare takes two files, such as --compare before.json after.json' },
-    { args: ['--compare', '/nowhere', '/nowhere'], says: '/nowhere: ENOENT' },
+    { args: ['--compare', '/nowhere', '/nowhere'], says: '/nowhere: there is no such file' },
     {
       args: ['--report', '/nowhere/x.html', ...SHORT, '--mix', 'base', ...NOTHING_ELSE],
       says: '--report /nowhere/x.html',

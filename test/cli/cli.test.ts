@@ -53,7 +53,7 @@ describe('what it says', () => {
   test.each([
     { args: [], says: /give one of --socket-path, --connect or --fd/ },
     { args: ['--nonsense'], says: /unknown option '--nonsense'/ },
-    { args: ['extra'], says: /too many arguments/ },
+    { args: ['extra'], says: /unknown command 'extra'; there are platform, trace, bench, ctl, send/ },
     { args: ['--socket-path', 'a', '--connect', 'b'], says: /--socket-path.*cannot be used with.*--connect/ },
     { args: ['--fd', '9', '--connect', 'b'], says: /cannot be used with/ },
     { args: ['--fd', 'nine'], says: /Write a whole number/ },
@@ -61,8 +61,14 @@ describe('what it says', () => {
     { args: ['--fd', '0'], says: /--fd 0: .*socket/ },
     { args: ['--socket-path', 'x', '--log-level', 'loud'], says: /Allowed choices are silent, error/ },
     { args: ['--socket-path', 'x', '--poll-us', '-1'], says: /Write auto, or a whole number/ },
-    { args: ['--socket-path', '/nowhere/x.sock'], says: /\/nowhere\/x\.sock: .*ENOENT/ },
-    { args: ['--socket-path', `/tmp/${'x'.repeat(120)}`], says: /too long/ },
+    {
+      args: ['--socket-path', '/nowhere/x.sock'],
+      says: /: \/nowhere\/x\.sock: there is no folder \/nowhere; make it, or give another --socket-path$/m,
+    },
+    {
+      args: ['--socket-path', `/tmp/${'x'.repeat(120)}`],
+      says: /is longer than the 107 bytes of a socket's path; make it shorter, or give another --socket-path/,
+    },
     {
       args: ['--socket-path', 'x', '--platform', 'no-such-preset'],
       says: /no-such-preset: there is no such preset, only .*demo/,
@@ -70,7 +76,7 @@ describe('what it says', () => {
     { args: ['--socket-path', 'x', '--platform', './none.yaml'], says: /none\.yaml: there is no such file/ },
     {
       args: ['--socket-path', 'x', '--state', '/nowhere/x'],
-      says: /--state \/nowhere\/x: .*ENOENT.*; give a file that/,
+      says: /--state \/nowhere\/x: there is no folder \/nowhere; make it, or give another file$/m,
     },
     { args: ['--socket-path', 'x', '--socket-mode', 'rw'], says: /Write three octal digits, such as 0600 or 0660/ },
     { args: ['--socket-path', 'x', '--socket-mode', '0888'], says: /Write three octal digits/ },

@@ -217,6 +217,8 @@ describe('ctl fails with one line', () => {
     const missing = await runCommand('ctl', 'show', '--control', join(rig.folder, 'missing'))
     expect(missing.code).toBe(2)
     expect(missing.stderr).toMatch(/^vhost-user-scmi: there is no socket .*missing; start the device with --control/)
+    const file = await runCommand('ctl', 'show', '--control', import.meta.filename)
+    expect([file.code, file.stderr]).toEqual([2, `vhost-user-scmi: ${import.meta.filename} is not a socket\n`])
     const stale = join(rig.folder, 'stale')
     await leaveStale(stale)
     const dead = await runCommand('ctl', 'show', '--control', stale)

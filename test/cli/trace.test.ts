@@ -204,7 +204,8 @@ describe('a trace of the command', () => {
 
 describe('what is wrong is told in a line, with exit code 2', () => {
   test.each([
-    { args: ['show', '/nowhere'], says: '/nowhere: no such file or directory' },
+    { args: ['show', '/nowhere'], says: '/nowhere: there is no such file' },
+    { args: ['show', import.meta.dirname], says: ': is a folder; give a file' },
     { args: ['show', import.meta.filename], says: "trace.test.ts: not a trace in Perfetto's format" },
     { args: ['show', '/dev/null'], says: '/dev/null: ends before the trace has begun' },
     { args: ['show', 'x', '--filter', 'clock'], says: '--filter clock: write NAME=VALUE, NAME!=VALUE' },

@@ -156,12 +156,20 @@ describe('wrong arguments end with 2 and one line', () => {
     ['a name nobody has', ['run', 'no-such'], 'no scenario has the name, group or tag "no-such"'],
     ['a kernel that is not there', ['run', 'at-boot', '--kernel', '5.4'], '--source 5.4: is no such folder'],
     ['an unknown variant', ['run', 'at-boot', '--variant', 'nice'], '--variant nice: give plain, atomic, debug'],
-    ['a patch that is not there', ['run', 'at-boot', '--patch', '/no/patch'], '--patch /no/patch: ENOENT'],
+    [
+      'a patch that is not there',
+      ['run', 'at-boot', '--patch', '/no/patch'],
+      '--patch /no/patch: there is no such file',
+    ],
     ['a shell for several scenarios', ['run', 'ci', '--shell'], '--shell goes with one scenario and one kernel'],
     ['a share beyond the last', ['run', '--shard', '4/3'], 'Write I/N, such as 1/3'],
     ['no guests at all', ['run', '--jobs', '0'], 'Write a whole number from 1'],
-    ['a baseline that is not there', ['run', '--baseline', '/no/file'], '--baseline /no/file: ENOENT'],
-    ['a report that cannot be written', ['run', '--report', '/no/folder/x.html'], '--report /no/folder/x.html: ENOENT'],
+    ['a baseline that is not there', ['run', '--baseline', '/no/file'], '--baseline /no/file: there is no such file'],
+    [
+      'a report that cannot be written',
+      ['run', '--report', '/no/folder/x.html'],
+      '--report /no/folder/x.html: there is no folder /no/folder; make it, or give another file',
+    ],
     ['a folder without scenarios', ['list', '--scenarios', '/proc/self/fdinfo'], 'there is no scenario'],
   ])('%s', async (_, words, message) => {
     const { code, stderr, stdout } = await lab(...words)

@@ -75,6 +75,11 @@ test('it tells what it is made of', async () => {
 test('it brings man pages with all subcommands, completions and units', () => {
   const system = (...parts: string[]) => readFileSync(join(user.package, 'dist/system', ...parts), 'utf8')
   expect(system('share/man/man1/vhost-user-scmi.1')).toMatch(/^\.SS vhost\\-user\\-scmi ctl fault add$/m)
+  for (const name of ['vhost-user-scmi', 'scmi-lab']) {
+    const page = system(`share/man/man1/${name}.1`)
+    expect(page).toMatch(/^\.SH EXIT CODES$/m)
+    expect(page, 'a paragraph of nothing').not.toMatch(/^\.PP\n\.(PP|S[HS])/m)
+  }
   expect(system('share/man/man1/scmi-lab.1')).toMatch(/^\.SS scmi\\-lab kernel build$/m)
   expect(system('share/bash-completion/completions/vhost-user-scmi')).toContain('complete -o default')
   expect(system('share/zsh/site-functions/_vhost-user-scmi')).toMatch(/^#compdef vhost-user-scmi\n/)

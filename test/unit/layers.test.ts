@@ -112,3 +112,12 @@ test('there are no circles', () => {
   for (const file of files) visit(file, [])
   expect(circles).toEqual([])
 })
+
+test('the map in src/README.md has the floors of src, from the top', () => {
+  const readme = readFileSync(join(ROOT, 'src/README.md'), 'utf8')
+  const [, map = ''] = /## The map[\s\S]*?```text\n([\s\S]*?)```/.exec(readme) ?? []
+  // Names, two spaces apart, then what they are.
+  const floors = map.split('\n').filter(Boolean)
+  const names = floors.map(line => [...line.matchAll(/(?<=^ | {2})[a-z/-]+(?:\/|\.ts)(?= {2})/g)].map(([name]) => name))
+  expect(names.map(floor => floor.map(name => name.replace(/\/$/, '')))).toEqual([...FLOORS.src!].reverse())
+})

@@ -126,7 +126,7 @@ describe('errors say what to do', () => {
 
   test.each([
     ['[./none.mjs]', 'board.yaml:2:11: plugins[0]: ./none.mjs: there is no such file'],
-    ['[./my.mjs/x]', "board.yaml:2:11: plugins[0]: ./my.mjs/x: can't be read (ENOTDIR)"],
+    ['[./my.mjs/x]', "board.yaml:2:11: plugins[0]: ./my.mjs/x: can't be read: not a directory"],
     ['[./]', 'board.yaml:2:11: plugins[0]: ./: is not a file'],
     [
       '[nope]',

@@ -1,4 +1,5 @@
 /** Client of the control service, for the command line: operations of a device in another process. */
+import { statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { resolve } from 'node:path'
 import { Client, type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js'
@@ -131,6 +132,7 @@ function connectError(path: string, error: Error): Error {
         `there is no socket ${path}; start the device with --control ${path}, or give another path`,
       )
     case 'ECONNREFUSED':
+      if (!statSync(path, { throwIfNoEntry: false })?.isSocket()) return new OperatorError(`${path} is not a socket`)
       return new FailedError(`nothing listens on ${path}: the device has exited`)
     case 'EACCES':
       return new FailedError(`${path} belongs to another user: only the user who started the device can control it`)

@@ -102,7 +102,7 @@ function listen(sockets: SocketServer, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     sockets.once('error', error => {
       const folder = dirname(path)
-      const problem = existsSync(folder) ? error.message : `there is no folder ${folder}`
+      const problem = existsSync(folder) ? error.message : `there is no folder ${folder}; make it, or give another path`
       reject(new OperatorError(`--control ${path}: ${problem}`))
     })
     sockets.once('listening', resolve)

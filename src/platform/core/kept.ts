@@ -1,7 +1,7 @@
 /**
  * The part of a platform that a state file persists: the state that agents' messages change. Each model and resource
- * saves and restores its own. Not persisted: what the host sets on sensors and loads, and what the platform does by
- * itself for heat or power, which it does again after a restart.
+ * saves and restores its own. Not persisted: what the host sets of the world around the board (sensors, loads, a button, a
+ * battery), and what the platform does by itself for heat or power, which it does again after a restart.
  */
 import { z } from 'zod'
 

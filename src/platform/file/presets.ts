@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { errorCode, OperatorError } from '../../support/errors.js'
 import { readGivenFile } from '../../support/given-file.js'
+import { whyUnreadable } from '../../support/path-error.js'
 import { ConfigError } from '../core/config-error.js'
 
 /** Size limit of the file; the parser has its own limit of characters. */
@@ -41,7 +42,7 @@ export function readPlatformText(fileOrPreset: string): PlatformText {
   } catch (error) {
     if (error instanceof OperatorError) throw new ConfigError([], error.message)
     const presets = presetNames().join(', ')
-    let problem = `can't be read (${errorCode(error)})`
+    let problem = whyUnreadable(error)
     if (errorCode(error) === 'ENOENT') {
       problem = isPreset
         ? `there is no such preset, only ${presets}; for a file write ./${fileOrPreset}`

@@ -277,7 +277,7 @@ describe('presets', () => {
     ['nope', `nope: there is no such preset, only ${presets}; for a file write ./nope`],
     ['./nope', `./nope: there is no such file; presets are ${presets}`],
     ['nope.yaml', `nope.yaml: there is no such file; presets are ${presets}`],
-    ['/', `/: can't be read (EISDIR)`],
+    ['/', `/: is a folder; give a file`],
   ])('no file: %s', async (name, message) => {
     const error = await loadPlatform(name).catch((error: unknown) => error)
     expect([error instanceof ConfigError, (error as Error).message]).toEqual([true, message])

@@ -351,8 +351,10 @@ describe('a state file', () => {
       expect(refusalOf(text)).toContain('is not a state file of this program')
       const directory = join(folder, 'folder')
       mkdirSync(directory)
-      expect(refusalOf(directory)).toMatch(/EISDIR.*; give a file that can be written$/)
+      expect(refusalOf(directory)).toMatch(/: is a folder; give a file in it$/)
       expect(refusalOf('/dev/null')).toContain('is not a file')
-      expect(refusalOf(join(folder, 'none', 'file'))).toMatch(/ENOENT.*; give a file that can be written$/)
+      expect(refusalOf(join(folder, 'none', 'file'))).toMatch(
+        /: there is no folder .*none; make it, or give another file$/,
+      )
     }))
 })
