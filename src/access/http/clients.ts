@@ -81,12 +81,12 @@ export class Clients {
 
   /**
    * Another client wants in where there is no room: ends the one, of those that it may take the place of, that has left what
-   * waits for it unread for the longest.
+   * waits for it unread for the longest. One that `isNew`, with nothing here yet, does not wait for its turn.
    */
-  makeRoom(door: Door, mayReplace: (client: Client) => boolean): void {
+  makeRoom(door: Door, mayReplace: (client: Client) => boolean, isNew: boolean): void {
     const nowMs = performance.now()
     // What comes in then costs something, too.
-    if (nowMs - this.#madeRoomMs < ROOM_EVERY_MS) return
+    if (!isNew && nowMs - this.#madeRoomMs < ROOM_EVERY_MS) return
     let idlest: Client | undefined
     let idleMs = ROOM_MS
     for (const [client, seen] of this.#clients) {
