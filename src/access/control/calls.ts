@@ -41,7 +41,10 @@ export function callLimits(clients: Clients): ServerInterceptor {
     const isStream = method.responseStream
     const isFull = () => open.calls >= CALLS_MAX || (isStream && open.streams >= STREAMS_MAX)
     // Who calls again and again takes no place of its own kind, and leaves room for those who have fewer.
-    if (isFull()) clients.makeRoom('control', other => (connectionOf.get(other)?.calls ?? 0) > connection.calls)
+    if (isFull()) {
+      const mayReplace = (other: Client) => (connectionOf.get(other)?.calls ?? 0) > connection.calls
+      clients.makeRoom('control', mayReplace, connection.calls === 0)
+    }
     if (!stream || isFull()) return new RefusedCall(call)
     open.calls++
     connection.calls++

@@ -81,12 +81,12 @@ export class Clients {
 
   /**
    * Called when a new client finds no place: disconnects the one that has read nothing for the longest, of those that it may
-   * take the place of.
+   * take the place of. One that `isNew`, with nothing here yet, does not wait for its turn.
    */
-  makeRoom(door: Door, mayReplace: (client: Client) => boolean): void {
+  makeRoom(door: Door, mayReplace: (client: Client) => boolean, isNew: boolean): void {
     const nowMs = performance.now()
     // The next one costs time too.
-    if (nowMs - this.#madeRoomMs < ROOM_EVERY_MS) return
+    if (!isNew && nowMs - this.#madeRoomMs < ROOM_EVERY_MS) return
     let idlest: Client | undefined
     let idleMs = ROOM_MS
     for (const [client, seen] of this.#clients) {
