@@ -22,7 +22,7 @@ const all = [
 ]
 
 describe('text', () => {
-  test('tells what differs with what was expected, why, the log, the messages and the command', () => {
+  test('shows a difference with what was expected, why, the log, the messages and the command', () => {
     const text = resultText(failed('probe/late', 'the instance appears'))
     for (const part of [
       'FAILED',
@@ -36,7 +36,7 @@ describe('text', () => {
       expect(text).toContain(part)
   })
 
-  test('tells a known finding in one line, and a recorded failure that is gone as a difference', () => {
+  test('shows a known finding on one line, and a recorded failure that did not occur as a difference', () => {
     expect(resultText(recorded('bind/virtio', 'it is back')).split('\n')).toHaveLength(1)
     expect(resultText(gone)).toContain('This failure is gone')
   })
@@ -122,7 +122,7 @@ describe('a baseline', () => {
     failed('modules/order', 'z'),
   ])
 
-  test('tells what got better, what got worse, and what fails in another way', () => {
+  test('shows what got better, what got worse, and what fails in another way', () => {
     expect(compare(now, before)).toEqual([
       { scenario: 'a/better', kernel: '7.3', kind: 'better', text: 'w' },
       { scenario: 'a/worse', kernel: '7.3', kind: 'worse', text: 'x' },
@@ -131,7 +131,7 @@ describe('a baseline', () => {
     expect(compare(now, now)).toEqual([])
   })
 
-  test('a patched kernel is compared with what it was made from', () => {
+  test('a patched kernel is compared with the unpatched one', () => {
     const patched = kernel('6.12+3', { source: '6.12' })
     const plain = [kernel('6.12'), kernel('7.3')]
     const run = runOf([result('a/x', { kernel: '6.12+3' })], [patched])
@@ -139,7 +139,7 @@ describe('a baseline', () => {
     expect(compare(run, earlier)).toMatchObject([{ kind: 'better', kernel: '6.12+3' }])
   })
 
-  test('is what --json wrote, and nothing else', () =>
+  test('must be a file of --json', () =>
     inFolder(folder => {
       const path = join(folder, 'run.json')
       writeFileSync(path, JSON.stringify(now))

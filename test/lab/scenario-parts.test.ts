@@ -33,7 +33,7 @@ function writeFiles(folder: string, files: Record<string, string>): void {
 }
 
 describe('scenarios', () => {
-  test('of the lab have names of their own, a line that says what they are about, and reasons in sentences', async () => {
+  test('of the lab have unique names and a summary of one line', async () => {
     const entries = await ownScenarios()
     expect(new Set(entries.map(({ name }) => name)).size).toBe(entries.length)
     for (const { name, scenario } of entries) {
@@ -53,7 +53,7 @@ describe('scenarios', () => {
     expect(() => select(entries, ['nothing'])).toThrow('no scenario has the name, group or tag "nothing"')
   })
 
-  test('of a folder are told what is missing', () =>
+  test("of a user's folder: errors say what is missing", () =>
     inFolder(async folder => {
       await expect(scenariosOf(join(folder, 'none'))).rejects.toThrow('no such folder of scenarios')
       await expect(scenariosOf(folder)).rejects.toThrow('no scenario (GROUP/NAME.mjs) in it')
@@ -170,7 +170,7 @@ describe('splats', () => {
     ])
   })
 
-  test('that a scenario allows are passed over whole', () => {
+  test('that a scenario allows are ignored as a whole', () => {
     expect(findSplats(log, [/scmi_vio_complete_cb/]).map(({ start }) => start)).toEqual([6])
   })
 
@@ -184,7 +184,7 @@ describe('splats', () => {
     expect(findSplats(report.slice(0, 2))).toHaveLength(1)
   })
 
-  test('tell where they happened, and who called', () => {
+  test('have the place and the caller', () => {
     const title = 'Unable to handle kernel NULL pointer dereference at virtual address 0000000000000008'
     const places = ['pc : _raw_spin_lock_irq+0x38/0x64', 'lr : __wait_for_common+0x34/0x168']
     const lines = [title, 'Mem abort info:', ...places, 'Call trace:', '---[ end trace 0 ]---']
@@ -251,7 +251,7 @@ describe('kernels', () => {
     Buffer.from('IKCFG_ED...'),
   ])
 
-  test('an Image tells its release, and its configuration if it carries one', () =>
+  test('an Image has its release, and its configuration if it was built with it', () =>
     inFolder(async folder => {
       const image = join(folder, 'Image')
       writeFileSync(image, bytes)
@@ -289,7 +289,7 @@ describe('kernels', () => {
       expect(found.map(({ label }) => label)).toEqual(['7.4.0-rc2+', '7.4.0-rc2+ #2'])
     }))
 
-  test('that lack what a scenario is about are told why', () => {
+  test('that lack what a scenario needs are reported with the reason', () => {
     expect(misfit({}, kernel())).toBeUndefined()
     expect(misfit({ releases: '>=7.2' }, kernel())).toBeUndefined()
     expect(misfit({ releases: '<7' }, kernel())).toBe('for Linux <7')
@@ -302,7 +302,7 @@ describe('kernels', () => {
   })
 })
 
-test('slots: no more at once than there are, and whoever only waits gives its own away', async () => {
+test('slots: no more at once than there are, and a holder that only waits gives its slot away', async () => {
   const slots = new Slots(1)
   const story: string[] = []
   let wake!: () => void

@@ -20,7 +20,7 @@ async function recorded({ server, guest, folder }: Served, messages: number): Pr
   return path
 }
 
-describe('what can be written to', () => {
+describe('files that can be written to', () => {
   it.each([
     { path: '/nowhere/trace', says: /^\/nowhere\/trace: there is no folder \/nowhere; make it, or give another file$/ },
     { path: '/tmp', says: /^\/tmp: is a folder; give a file in it$/ },
@@ -137,7 +137,7 @@ describe('a trace that ends anywhere', () => {
   })
 })
 
-describe('what can not be kept up with', () => {
+describe('more messages than can be encoded', () => {
   it('is counted in the trace, in its statistics and in the log', async () => {
     const { server, guest, folder } = await served()
     const path = join(folder, 'trace')

@@ -139,7 +139,7 @@ describe('a trace', () => {
   })
 })
 
-describe('who and what else is in a trace', () => {
+describe('what a trace has besides messages', () => {
   const faultsOf = (path: string): TracedMoment[] =>
     readTrace(path).events.flatMap(event => (event.what === 'moment' && event.category === 'fault' ? event : []))
 

@@ -10,7 +10,7 @@ test('a platform defined in a program is that of a file that says the same', asy
   expect(platform.model(clocks).named('uart').rateHz).toBe(24e6)
 })
 
-test('what it says wrong is told as of a file', async () => {
+test('errors are reported as for a file', async () => {
   const wrong = loadPlatform(definePlatform({ vendor: 'acme', clocks: [{ name: 'uart', rate: 'fast' }] }))
   await expect(wrong).rejects.toThrow(/^definePlatform:4:11: clocks\[0\]\.rate: fast is not a frequency/)
 })

@@ -12,7 +12,7 @@ describe('processors of the guest', () => {
     expect(chooseProcessors('arm64', () => false)).toEqual(emulated)
   })
 
-  test('are emulated on any other host, whose KVM is not even asked', () => {
+  test('are emulated on any other host, without trying KVM', () => {
     const refuse = (): boolean => {
       throw new Error('asked')
     }

@@ -116,7 +116,7 @@ describe('errors say what to do', () => {
     expect(await problemOf(text)).toBe(`board.yaml:2:11: plugins[0]: ./my.mjs: ${problem}`)
   })
 
-  test('a module that throws, or is none, is told with its line', async () => {
+  test('a module that throws or does not parse is reported with the line', async () => {
     const throws = await problemOf("const a = 1\nthrow new TypeError('not today')\nexport default a")
     expect(throws).toMatch(
       /^board\.yaml:2:11: plugins\[0\]: \.\/my\.mjs(:\d+)?: can't be loaded: TypeError: not today$/,

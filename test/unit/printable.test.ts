@@ -21,7 +21,7 @@ describe('printable', () => {
     ['all else', 'Grüße, 24 MHz, 41.5 °C, 时钟, 😀', 'Grüße, 24 MHz, 41.5 °C, 时钟, 😀'],
   ])('shows %s', (_, text, shown) => expect(printable(text)).toBe(shown))
 
-  it('cuts what is too long, and says how long it was', () => {
+  it('cuts long texts, and adds the length', () => {
     expect(printable('x'.repeat(9000))).toBe(`${'x'.repeat(8192)}… (9000 characters)`)
     expect(printableCell('\x1b'.repeat(2000))).toBe(`${'\\x1b'.repeat(1000)}… (2000 characters)`)
     // Not between the halves of a character.
@@ -35,7 +35,7 @@ describe('printable', () => {
     expect(performance.now() - began).toBeLessThan(1000)
   })
 
-  it('keeps the lines of what has several, as many as somebody would read', () => {
+  it('keeps the lines of a text, up to a limit', () => {
     expect(printableLines('a\x1b\nb\tc')).toBe('a\\x1b\nb\\tc')
     expect(printableLines('a\n'.repeat(1000)).split('\n')).toHaveLength(401)
   })
@@ -49,7 +49,7 @@ describe('printable', () => {
 })
 
 describe('errors', () => {
-  it('are one line, whatever they name', () => {
+  it('are one line, whatever names they contain', () => {
     for (const error of [
       new OperatorError('no file \x1b[2J\n'),
       new RequestError('NOT_FOUND', 'no file \x1b[2J\n'),

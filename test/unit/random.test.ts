@@ -122,7 +122,7 @@ describe('any message is answered as the spec frames it, and a refused one chang
   )
 })
 
-describe('what these messages find', () => {
+describe('bugs that these messages find', () => {
   const SHAPE: Shape = { strangeIds: 10, strangeLengths: 50, strangeWords: 20, strangeRooms: 50 }
   type Handler = Command['handler']
 

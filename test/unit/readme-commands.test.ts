@@ -98,7 +98,7 @@ test.each(readmes)('%s has its commands in blocks of shell, where the table is a
   expect(outside.match(/^ {4}(npm|npx|node|scmi-lab|vhost-user-scmi) .*/gm) ?? []).toEqual([])
 })
 
-describe('what a command names is there', () => {
+describe('the scripts and files of a command exist', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
 
   test.each(commands.filter(({ command }) => /^npm (run |test)/.test(command)))('$path: $command', ({ command }) => {

@@ -37,7 +37,7 @@ describe('the link', () => {
     expect(body).toBe('Open this page with the last link that vhost-user-scmi printed; each link works once.\n')
   })
 
-  it('is not used up by a preview that asks for the head alone', async () => {
+  it('is not used up by a preview, which sends HEAD', async () => {
     const { web } = await openRig()
     const { link } = web
     expect((await ask(web, `/${new URL(link).search}`, { method: 'HEAD' })).status).toBe(403)
@@ -56,7 +56,7 @@ describe('the link', () => {
 })
 
 describe('requests', () => {
-  it('without a session get nothing, whatever they ask for', async () => {
+  it('without a session are refused, whatever they request', async () => {
     const { web } = await openRig()
     for (const path of ['/', '/main.js', '/main.css', '/icon.svg', '/none'])
       expect((await ask(web, path)).status).toBe(403)
@@ -105,7 +105,7 @@ describe('requests', () => {
     expect((await ask(web, path, { headers: { Cookie: await enter(web) } })).status).toBe(404)
   })
 
-  it('other than GET are refused, before anybody reads what they bring', async () => {
+  it('other than GET are refused before their body is read', async () => {
     const { web } = await openRig()
     const headers = { Cookie: await enter(web), Origin: originOf(web) }
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
@@ -150,7 +150,7 @@ describe('sockets', () => {
     await Page.open(web, Cookie)
   })
 
-  it('that send what no page sends are closed, and said', async () => {
+  it('that send what no page sends are closed and logged', async () => {
     const { web, log } = await openRig()
     const cookie = await enter(web)
     for (const text of ['', 'no JSON', '[]', '{"op":"show"}', '{"op":"set","id":"1","request":{}}']) {

@@ -15,7 +15,7 @@ async function openPage() {
   return { ...rig, cookie: await enter(rig.web), page: await Page.open(rig.web, await enter(rig.web)) }
 }
 
-it('tells all values at first, then those that change, with their units', async () => {
+it('sends all values first, then changed ones, with their units', async () => {
   const { page, server } = await openPage()
   expect(page.hello).toMatchObject({ description: { vendor: 'acme' }, messagesPerSecond: PER_SECOND })
   await until(() => page.shown('sensor.soc.value') !== undefined, 'the first values')
@@ -29,7 +29,7 @@ it('tells all values at first, then those that change, with their units', async 
   expect(told).toEqual([['clock.cpu.rate', '1.2 GHz', 1.2e9]])
 })
 
-it('does what a page asks for, and says what is wrong in the words of the operations', async () => {
+it("carries out a page's requests, and answers with the operations' errors", async () => {
   const { page } = await openPage()
   expect(await page.request('set', { address: 'sensor.soc', value: '85C' })).toEqual({
     type: 'answer',
@@ -87,7 +87,7 @@ it('shows messages that pass the filter, with fields, times and statuses', async
   await until(() => page.socket.readyState === page.socket.CLOSED, 'a filter that our page does not send')
 })
 
-it('counts what is too much for a page, and shows the rest', async () => {
+it('drops and counts messages that are too many for a page, and shows the rest', async () => {
   const { page, socketPath } = await openPage()
   const guest = await connectGuest(socketPath)
   page.socket.send(JSON.stringify({ op: 'show', filter: {} }))

@@ -132,7 +132,7 @@ describe('the list of rules', () => {
     expect(JSON.parse(JSON.stringify(faults.list()))).toEqual([{ id: 1, rule, hits: 0, held: 0, active: true }])
   })
 
-  it('says what is awaited: nothing once all rules are used up or removed', () => {
+  it('knows which messages rules wait for: none once all rules are used up or removed', () => {
     const faults = faultsWith({ times: 1, drop: true }, { on: 'delayed', message: 'CLOCK_RATE_SET', drop: true })
     expect(faults.awaited).toEqual({ response: true, delayed: true, notification: false })
     takes(faults, CLOCK, 0)
@@ -244,7 +244,7 @@ describe('a wrong message to send', () => {
     expect(() => faultsWith().send(message as EventMessage)).toThrow(text)
   })
 
-  it('says so if nobody is there to receive it', () => {
+  it('reports that no driver is there to receive it', () => {
     expect(() => faultsWith().send({ protocol: 'clock', message: 0 })).toThrow(
       'no driver with an event queue is running',
     )

@@ -35,7 +35,7 @@ function samples(property: Property): PropertyValue[] {
 }
 
 describe.each(['demo', 'everything', 'juno', 'imx95', 'minimal'])('preset %s', preset => {
-  test('every property has a value of its type, and takes what it says that it takes', async () => {
+  test('every property has a value of its type, and accepts the values that it describes', async () => {
     const { resources } = await resourcesOf(preset)
     const types = { number: 'number', flag: 'boolean', text: 'string' }
     for (const { place, value } of resources.read([])) {
@@ -109,7 +109,7 @@ describe('addresses', () => {
   })
 })
 
-describe('what the host sets', () => {
+describe('values set by the host', () => {
   const text = `
 vendor: acme
 clocks: [{ name: uart, rates: [24 MHz, 48 MHz] }, { name: bus, rate: 1 GHz, critical: true }]
@@ -205,7 +205,7 @@ powercaps: [{ name: package, unit: milliwatt, cap_range: { min: 500, max: 5000, 
     expect(shown('perf.cpu')).toEqual(['1', '1', '3', '1 MHz', '100 mW'])
   })
 
-  test('heats and cools what a sensor measures', () => {
+  test('changes the temperature of a sensor', () => {
     resources.set('perf.cpu', '1')
     agent.time.advance(1e9)
     expect(shown('sensor.die')).toEqual(['26 °C', '26 °C', '25 °C', 'yes', '1 s'])

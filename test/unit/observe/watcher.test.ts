@@ -27,7 +27,7 @@ afterEach(() => watcher?.close())
 
 const told = (readings: Reading[]): string[] => readings.map(({ place, value }) => `${place.address} ${value}`)
 
-test('tells all values at the start, then what models tell of, without waiting for an interval', async () => {
+test('reports all values at the start, then changes that models emit, at once', async () => {
   const seen: string[][] = []
   watcher = resources.watch(['clock'], { intervalMs: NEVER_MS, onReadings: readings => seen.push(told(readings)) })
   await until(() => seen.length === 1, 'the first values')
@@ -44,7 +44,7 @@ test('tells all values at the start, then what models tell of, without waiting f
   expect(seen[1]).toEqual(['clock.uart.rate 3'])
 })
 
-test('looks at what models do not tell of at intervals', async () => {
+test('polls values for which models emit no changes', async () => {
   const seen: string[] = []
   watcher = resources.watch(['sensor.soc.value', 'clock.uart.enabled'], {
     intervalMs: 1,

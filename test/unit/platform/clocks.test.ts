@@ -39,7 +39,7 @@ describe('a clock with dividers', () => {
     expect(model.named('timer')).toMatchObject({ rates: [50e6], range: { min: 50e6, max: 50e6, step: 0 } })
   })
 
-  test('follows its parent, and is told of after it', () => {
+  test('follows its parent, and is notified after it', () => {
     const { model, rates, changes } = setUp(...TREE)
     model.setRate(model.named('pll'), 1200e6, 7)
     expect(rates()).toEqual({ bus: 300, pll: 1200, timer: 100, mux: 600, xtal: 24 })
@@ -47,7 +47,7 @@ describe('a clock with dividers', () => {
     expect(model.named('bus').rates).toEqual([150e6, 300e6, 600e6])
   })
 
-  test('can be set to the rates that its dividers give, and those alone', () => {
+  test('can be set only to rates that its dividers give', () => {
     const { send, rates, changes } = setUp(...TREE)
     expect(send(RATE_SET, NEAREST, 0, 100e6, 0)).toBe(0)
     expect(rates()).toMatchObject({ bus: 75, timer: 25, pll: 600 })

@@ -96,7 +96,7 @@ wheels:
   })
 })
 
-test('what a file may leave out', () => {
+test('defaults of a file', () => {
   expect(parse('vendor: acme')).toEqual({
     vendor: 'acme',
     subVendor: '',
@@ -127,7 +127,7 @@ const KEYS =
 const WHEEL_KEYS = 'name, speed, wait, spokes, colour, letter, motor, tags, slots, next'
 const wheel = (fields: string) => `vendor: acme\nwheels:\n  - name: left\n    speed: 5\n    ${fields}`
 
-describe('errors say where and what', () => {
+describe('errors name the place and the problem', () => {
   test.each([
     // YAML
     ['', 'a.yaml:1:1: vendor is missing; write text'],
@@ -253,7 +253,7 @@ describe('errors say where and what', () => {
     )
   })
 
-  test('an error that is no ConfigError comes through as it is', () => {
+  test('other errors than ConfigError pass unchanged', () => {
     const run = () =>
       parsePlatformConfig('vendor: a', 'a.yaml', protocols, kinds, () => {
         throw new TypeError('ours')

@@ -56,7 +56,7 @@ describe('a level', () => {
     expect(log).toEqual(['cpu 600 by 0', 'cpu_bus 200 by 0', 'vdd_cpu 800 by 0'])
   })
 
-  test('tells those who subscribed to the rate', () => {
+  test('notifies subscribers of the rate', () => {
     const { send, events } = setUp()
     expect(send(0x14, 0x9, 0, 1)).toBe(0)
     send(0x13, 0x7, 0, 1200)
@@ -66,7 +66,7 @@ describe('a level', () => {
   })
 })
 
-test('sensors show rates, voltages and powers of what they are bound to', () => {
+test('sensors show the rate, voltage or power of their source', () => {
   const { platform } = load(`${SUPPLIES}
 powercaps: [{ name: pkg, cap: 5 W, power: 1500 mW }]
 sensors:
@@ -173,7 +173,7 @@ powercaps:
     expect(state()[0]).toEqual([2, 4])
   })
 
-  test('of several domains limits the one that draws most, and gives it what the others leave', () => {
+  test('of several domains limits the one that draws most, to what the others leave', () => {
     const { level, cap, state, advance } = setUp()
     level('cpu', 2)
     level('gpu', 4)
@@ -215,7 +215,7 @@ powercaps:
     expect(state()[0]).toEqual([1, 4])
   })
 
-  test('tells agents of limits and levels, as the platform', () => {
+  test('notifies agents of limits and levels, in the name of the platform', () => {
     const { level, send, events, advance } = setUp()
     expect(send(0x13, 0x9, 0, 1)).toBe(0)
     expect(send(0x13, 0xa, 0, 1)).toBe(0)

@@ -22,7 +22,7 @@ const chain = (count: number, line: (i: number, parent: string) => string) =>
   each(count, i => line(i, i === 0 ? '' : `x${i - 1}`))
 const TOO_DEEP = 'lists and maps are nested more than 100 deep'
 
-describe('a limit is told with its number', () => {
+describe('errors name the limit', () => {
   test.each([
     ['lists', `a: ${'['.repeat(100_000)}${']'.repeat(100_000)}`, `a.yaml:1:103: ${TOO_DEEP}`],
     ['JSON', `{"a": ${'{"a": '.repeat(100_000)}1${'}'.repeat(100_001)}`, expect.stringContaining(TOO_DEEP)],
@@ -83,7 +83,7 @@ describe('a limit is told with its number', () => {
     )
   })
 
-  test('of many unknown keys one is told, of a long text a part', async () => {
+  test('of many unknown keys one is reported, of a long text a part', async () => {
     expect(await problemOf(`vendor: a\n${each(40_000, i => `k${i}: 1`)}`)).toMatch(
       /^a\.yaml:2:1: k0: is not a known key/,
     )

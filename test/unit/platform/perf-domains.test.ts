@@ -9,7 +9,7 @@ function domainsOf(...domains: string[]) {
 
 const LEVELS = 'levels: [{ level: 30, power: 9 }, { level: 10, power: 1 }]'
 
-describe('what a file leaves out', () => {
+describe('defaults of a file', () => {
   test('indexes are positions, frequencies are in proportion, the highest level is the sustained one', () => {
     const [cpu] = domainsOf(`name: cpu, ${LEVELS}, sustained_frequency: 300 MHz`).list
     expect(cpu?.levels).toEqual([

@@ -20,8 +20,8 @@ function watched(...domains: string[]) {
   return { model, changes }
 }
 
-describe('what a file leaves out', () => {
-  test('a domain is off, is switched synchronously and tells of it', () => {
+describe('defaults of a file', () => {
+  test('a domain is off, synchronous, and notifies', () => {
     const [domain] = domainsOf('name: a').list
     expect(domain).toMatchObject({ state: OFF, critical: false, sync: true, notifies: true })
     expect(domain?.latencyUs).toBeUndefined()
@@ -53,7 +53,7 @@ describe('the state', () => {
     ])
   })
 
-  test('of the boot firmware lasts until somebody sets one', () => {
+  test('of the boot firmware lasts until an agent sets one', () => {
     const { model, changes } = watched('name: a, state: on')
     model.release(1)
     expect(model.named('a').state).toBe(ON)
@@ -61,7 +61,7 @@ describe('the state', () => {
     expect(changes).toEqual([['a', OFF, 1]])
   })
 
-  test('no longer counts who is gone', () => {
+  test('no longer counts agents that are gone', () => {
     const { model, changes } = watched('name: a', 'name: b')
     model.setState(model.named('a'), ON, 1)
     model.setState(model.named('b'), ON, 1)
@@ -71,7 +71,7 @@ describe('the state', () => {
     expect(changes).toEqual([['a', OFF, 1]])
   })
 
-  test('of a critical domain is on, whoever wants what', () => {
+  test('of a critical domain is on, whatever agents set', () => {
     const { model, changes } = watched('name: a, critical: true')
     model.setState(model.named('a'), OFF, 1)
     model.setState(model.named('a'), OFF, 0)
@@ -146,6 +146,6 @@ test.each([
   expect(() => domainsOf(...domains)).toThrow(problem)
 })
 
-test('names a domain that is not there', () => {
+test('reports an unknown domain by its name', () => {
   expect(() => domainsOf('name: a', 'name: b').named('c')).toThrow('no power domain is named c; there are a, b')
 })

@@ -12,7 +12,7 @@ function setUp(...domains: string[]) {
 const domainsOf = (...domains: string[]) => setUp(...domains).domains
 const RANGE = 'cap_range: { min: 1 W, max: 5 W, step: 1 W }'
 
-describe('what a file leaves out', () => {
+describe('defaults of a file', () => {
   test('the cap is the highest and in force, power is not monitored', () => {
     const [domain] = domainsOf(`name: a, ${RANGE}`).list
     expect(domain).toMatchObject({
@@ -44,7 +44,7 @@ test.each([
   expect(domainsOf(`name: a, unit: ${unit}, cap: ${cap}`).named('a').cap).toBe(value)
 })
 
-test('a range ends at its last whole step, and is none if that is its first', () => {
+test('a range ends at its last whole step, and is fixed if that is its first', () => {
   const { capRange, paiRange } = domainsOf(
     `name: a, cap_range: { min: 1 W, max: 5.5 W, step: 1 W }, pai_range: { min: 2 s, max: 3 s, step: 5 s }`,
   ).named('a')
@@ -66,7 +66,7 @@ test('a domain that is not enabled starts without a cap', () => {
 })
 
 describe('measurements', () => {
-  test('come at the end of each averaging interval while somebody wants them', () => {
+  test('come at the end of each averaging interval while an agent subscribes', () => {
     const { domains, time } = setUp(`name: a, ${RANGE}, pai: 10 ms, power: 2 W`)
     const domain = domains.named('a')
     domains.bindPower(domain, { read: nowUs => nowUs / 10 })
@@ -84,7 +84,7 @@ describe('measurements', () => {
     expect(domains.measure(domain)).toBe(13_000)
   })
 
-  test('are whole numbers of 32 bits, whatever the source says', () => {
+  test('are whole numbers of 32 bits, whatever the source gives', () => {
     const domains = domainsOf(`name: a, ${RANGE}`)
     const domain = domains.named('a')
     const powers = [2.5, -1, 1e12]
@@ -95,7 +95,7 @@ describe('measurements', () => {
     expect(measured).toEqual([3, 0, 0xffff_ffff])
   })
 
-  test('of power that is set come at once', () => {
+  test('come at once when the host sets a power', () => {
     const domains = domainsOf(`name: a, ${RANGE}, power: 2 W`)
     const domain = domains.named('a')
     const measured: number[] = []
@@ -108,7 +108,7 @@ describe('measurements', () => {
   })
 })
 
-test('a name that is not there is an error that lists those that are', () => {
+test('an unknown name is an error that lists the known ones', () => {
   expect(() => domainsOf('name: a, cap: 1', 'name: b, cap: 1').named('c')).toThrow('there are a, b')
 })
 

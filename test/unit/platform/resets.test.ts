@@ -8,14 +8,14 @@ function domainsOf(...domains: string[]) {
   return createTestAgent(`vendor: acme\nresets:\n${list}\n`).platform.model(resets)
 }
 
-test('what a file leaves out: not asserted, explicit, told of, nothing asynchronous', () => {
+test('defaults: not asserted, explicit, with notifications, not asynchronous', () => {
   const [domain] = domainsOf('name: a').list
   expect(domain).toMatchObject({ asserted: false, explicit: true, notifies: true })
   expect(domain?.latencyUs).toBeUndefined()
   expect(domainsOf('name: a, async: {}').named('a').latencyUs).toBe(1000)
 })
 
-test('tells of each change of the line, and of each whole reset', () => {
+test('emits each change of the line, and each whole reset', () => {
   const model = domainsOf('name: a, states: [{ name: warm, id: 3 }]')
   const domain = model.named('a')
   const told: unknown[][] = []
@@ -54,6 +54,6 @@ test.each([
   expect(() => domainsOf(...domains)).toThrow(problem)
 })
 
-test('names a domain that is not there', () => {
+test('reports an unknown domain by its name', () => {
   expect(() => domainsOf('name: a', 'name: b').named('c')).toThrow('no reset is named c; there are a, b')
 })

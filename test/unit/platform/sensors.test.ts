@@ -42,7 +42,7 @@ describe('a sensor', () => {
     expect(() => model.named('cpu')).toThrow('no sensor is named cpu; there are soc')
   })
 
-  test('reads what was set until the source is brought back', () => {
+  test('reads the set value until the source is restored', () => {
     const { model } = create(one('value: 48.5'))
     const soc = model.named('soc')
     soc.set(-3.25)
@@ -160,7 +160,7 @@ describe('samples', () => {
     ])
   })
 
-  test('begin anew when the interval changes, stop while the sensor is disabled', () => {
+  test('start again when the interval changes, stop while the sensor is disabled', () => {
     const { model, time, log } = create(section)
     const soc = model.named('soc')
     soc.watch()
@@ -236,7 +236,7 @@ describe('update intervals', () => {
   })
 })
 
-describe('what only the model can refuse', () => {
+describe('refusals of the model', () => {
   test.each([
     ['enabled: true', 'a.yaml:3:5: sensors[0]: give either value or axes'],
     ['value: 1, axes: [{ name: x, value: 1 }]', 'sensors[0]: give either value or axes'],

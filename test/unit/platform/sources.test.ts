@@ -120,7 +120,7 @@ describe('random walk', () => {
   })
 
   // To walk each of the 10^10 steps would take longer than a test may.
-  test('four months without a reading are not walked', () => {
+  test('after four months without a reading the steps are not computed one by one', () => {
     const from = source({ random_walk: { start: 45, step: 1, min: 40, max: 50, interval: '1 ms' } })
     const value = from.read(120 * 86400 * S)
     expect(value).toBeGreaterThanOrEqual(40)

@@ -15,7 +15,7 @@ function watched(config: string) {
   return { model, time, agent, told }
 }
 
-test('what a file leaves out: neither warm reset nor suspend, no time limit', () => {
+test('defaults: neither warm reset nor suspend, no time limit', () => {
   const { model } = watched('')
   expect([SHUTDOWN, COLD_RESET, WARM_RESET, POWER_UP, SUSPEND].filter(state => model.supports(state))).toEqual([
     SHUTDOWN,
@@ -36,7 +36,7 @@ describe('a graceful shutdown', () => {
     expect(model.state).toBe(SHUTDOWN)
   })
 
-  test('may have a time of its own, or none', () => {
+  test('may have its own time limit, or none', () => {
     const { model, time, told } = watched('timeout: 2 s')
     model.request(SHUTDOWN, { graceful: true, timeoutMs: 0 })
     time.advance(10_000_000)
@@ -81,7 +81,7 @@ test('a forced reset leads back to a running system', () => {
   expect([model.state, told]).toEqual([POWER_UP, [{ forced: WARM_RESET, agentId: 0 }]])
 })
 
-test("a vendor's state does what it amounts to, and keeps its number: a graceful shutdown has its time, too", () => {
+test("a vendor's state acts like the state it stands for, with its own number: a graceful shutdown has its time limit, too", () => {
   const { model, time, told } = watched('timeout: 2 s, vendor_states: { 0x80000001: shutdown, 4294967295: cold_reset }')
   model.request(0x8000_0001, { graceful: true })
   time.advance(2_000_000)
@@ -97,7 +97,7 @@ test("a vendor's state does what it amounts to, and keeps its number: a graceful
   ])
 })
 
-test('callers on the host are told what they got wrong', () => {
+test('callers on the host get an error that says what is wrong', () => {
   const { model } = watched('')
   expect(() => model.request(SUSPEND, { graceful: true })).toThrow('the system has no state 4')
   for (const timeoutMs of [-1, 0.5, 2 ** 32, Number.NaN]) {

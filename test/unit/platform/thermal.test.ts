@@ -154,7 +154,7 @@ describe('a thermal source', () => {
     expect(once.celsius()).toBeCloseTo(stepResponse(7, AMBIENT, POWER[1200]), 3)
   })
 
-  test('begins anew at each change of power', () => {
+  test('starts again at each change of power', () => {
     const { celsius, send, advance } = setUp()
     advance(3)
     let expected = stepResponse(3, AMBIENT, POWER[600])
@@ -208,7 +208,7 @@ test('a power sensor shows what a domain draws, nothing while its power domain i
   expect(watts()).toEqual([0, 0])
 })
 
-test('a platform that is closed looks no more', () => {
+test('a closed platform stops its timer', () => {
   const { platform, cpu, send, advance } = setUp()
   platform.close()
   send(PERF, LEVEL_SET, 0, 1800)

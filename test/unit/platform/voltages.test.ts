@@ -8,7 +8,7 @@ function domainsOf(...domains: string[]) {
   return createTestAgent(`vendor: acme\nvoltages:\n${list}\n`).platform.model(voltages)
 }
 
-describe('what a file leaves out', () => {
+describe('defaults of a file', () => {
   test('the level is the lowest, the mode is off, agents may change both', () => {
     const [domain] = domainsOf('name: a, levels: [1 V, 0.9 V]').list
     expect(domain).toMatchObject({ level: 900_000, mode: OFF, permissions: { mode: true, level: true } })
@@ -42,14 +42,14 @@ test('the mode is the highest that anybody wants', () => {
   ])
 })
 
-test('what an agent wanted goes with it, what the boot firmware left on stays', () => {
+test("an agent's requests go with it; what the boot firmware left on stays", () => {
   const domains = domainsOf('name: a, level: 1 V, mode: on', 'name: b, level: 1 V')
   domains.setMode(domains.named('b'), ON, 1)
   domains.release(1)
   expect(domains.list.map(domain => domain.mode)).toEqual([ON, OFF])
 })
 
-test('levels that change are told, with who changed them', () => {
+test('changed levels are notified, with the agent that changed them', () => {
   const domains = domainsOf('name: a, levels: [1 V, 2 V]')
   const changes: number[][] = []
   domains.on('levelChanged', ({ level }, agentId) => changes.push([agentId, level]))
@@ -58,7 +58,7 @@ test('levels that change are told, with who changed them', () => {
   expect(changes).toEqual([[0, 2_000_000]])
 })
 
-test('a name that is not there is an error that lists those that are', () => {
+test('an unknown name is an error that lists the known ones', () => {
   expect(() => domainsOf('name: a, level: 1 V', 'name: b, level: 1 V').named('c')).toThrow('there are a, b')
 })
 

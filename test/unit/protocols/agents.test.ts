@@ -47,7 +47,7 @@ function setUp() {
 }
 
 describe('a sensor', () => {
-  test('is enabled while any agent wants it, or nobody says anything', () => {
+  test('is enabled while an agent wants it, or no agent has set it', () => {
     const { soc, off, a, b, restartA, restartB } = setUp()
     const enabled = () => [soc.enabled, off.enabled]
     expect(enabled()).toEqual([true, false])

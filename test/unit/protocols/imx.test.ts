@@ -79,7 +79,7 @@ describe('logical machines', () => {
     expect(build('imx_lms: [{ name: sm }, { name: ap }]').model(lms).ofAgent('any').name).toBe('sm')
   })
 
-  test('every agent that wants to know is told who did what, once for each change', () => {
+  test('every subscriber is notified of each change once, with the agent that made it', () => {
     const { linux, rtos, model } = create2()
     for (const agent of [linux, rtos]) agent.send(LMM, 9, 3, BOOT | SHUTDOWN)
     linux.send(LMM, 6, 3, 0)
@@ -96,7 +96,7 @@ describe('logical machines', () => {
     expect([linux.told(), rtos.told()]).toEqual([[], [[0, 3, BOOT]]])
   })
 
-  test('one that runs agents is asked, and does what it likes', () => {
+  test('one that runs agents gets a request, and may ignore it', () => {
     const { linux, model, time } = create2()
     const asked: [Lm, LmRequest, Lm | undefined][] = []
     model.on('requested', (...request) => asked.push(request))
@@ -109,7 +109,7 @@ describe('logical machines', () => {
     expect(linux.told()).toEqual([[1, 1, SHUTDOWN]])
   })
 
-  test('what is done by force overtakes what was asked for', () => {
+  test('a forced change supersedes a pending request', () => {
     const { linux, time, model } = create2()
     linux.send(LMM, 9, 3, BOOT | SHUTDOWN)
     linux.send(LMM, 5, 3, 1)
@@ -137,7 +137,7 @@ describe('logical machines', () => {
     expect([linux?.told(), (boot >>> 24) & 0x1f]).toEqual([[[0, 0, BOOT]], 0])
   })
 
-  test('the platform ends what is under way', () => {
+  test('the platform ends operations in progress', () => {
     const { linux, platform, time, model } = create2()
     linux.send(LMM, 6, 3, 1)
     platform.close()
@@ -170,14 +170,14 @@ describe('real-time clocks', () => {
     expect([linux.told(), rtos.told()]).toEqual([[[ALARM]], []])
   })
 
-  test('all that want to know are told that the time was set, who set it too', () => {
+  test('all subscribers are notified that the time was set, the setter included', () => {
     const { linux, rtos } = create2('name: rtc')
     for (const agent of [linux, rtos]) agent.send(BBM, 0xa, 0, UPDATED)
     linux.send(BBM, 6, 0, 0, 1000, 0)
     expect([linux.told(), rtos.told()]).toEqual([[[UPDATED]], [[UPDATED]]])
   })
 
-  test('an alarm that is refused leaves the one before', () => {
+  test('a refused alarm leaves the previous one', () => {
     const { linux, time } = create2('name: rtc, time: 100')
     linux.send(BBM, 0xa, 0, ALARM)
     expect(linux.send(BBM, 8, 0, 1, 102, 0)).toBe(SUCCESS)
@@ -227,7 +227,7 @@ describe('real-time clocks', () => {
   })
 })
 
-test('CPUs tell who started and stopped them, and resume where they were started', () => {
+test('CPUs report who started and stopped them, and resume at their start address', () => {
   const { agents, platform } = create('agents: [{ name: linux }]\nimx_cpus: [{ name: m7 }]\n')
   const model = platform.model(cpus)
   const changes: string[] = []
@@ -240,7 +240,7 @@ test('CPUs tell who started and stopped them, and resume where they were started
   expect(model.named('m7').vectors).toEqual({ boot: 0, start: 0x1000, resume: 0x1000 })
 })
 
-test('what CPUs are told of sleep is kept and shown, and nothing of a message that is refused', () => {
+test('sleep settings of CPUs are stored and shown; a refused message changes nothing', () => {
   const { agents, platform } = create(
     'agents: [{ name: linux, resources: { power_domains: [gpu, cpu] } }]\n' +
       'power_domains: [{ name: cpu }, { name: secret }, { name: gpu }]\nimx_cpus: [{ name: m7, irq_wake_words: 2 }]\n',
@@ -274,7 +274,7 @@ test('a padded request is shown with its fields, and the padding by its length',
   )
 })
 
-test('controls tell the host what agents set and start', () => {
+test('controls report to the host what agents set and start', () => {
   const { agents, platform } = create(
     'agents: [{ name: linux }]\nimx_misc: { board_controls: [{ name: led, value: [0, 0], actions: { 3: [7] } }] }\n',
   )

@@ -101,7 +101,7 @@ describe('limits', () => {
   })
 })
 
-test('changes of others are told to whoever subscribed, and to a new driver no more', () => {
+test('changes by others are notified to subscribers; a new driver has no subscriptions', () => {
   const { agent, domains, cpu, send, notified } = setUp()
   send(NOTIFY_LEVEL, 0, 1)
   domains.setLevel(cpu, cpu.lowest, OTHER)
@@ -121,6 +121,6 @@ test('an agent that sees some domains finds them under ids of its own, in notifi
   expect(notified()).toEqual([[1, 0, 1, 100]])
 })
 
-test('a look-up by a wrong name tells the right ones', () => {
+test('a lookup by a wrong name lists the right ones', () => {
   expect(() => setUp().domains.named('npu')).toThrow('no performance domain is named npu; there are cpu, gpu')
 })

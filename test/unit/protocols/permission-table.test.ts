@@ -9,7 +9,7 @@ console.info(`permissions: FUZZ_SEED=${random.seed}`)
 
 const rows = permissionTable()
 
-test('the table has every word of a request that is an id', () => {
+test('the table has every request word that is an id', () => {
   const fields = commandsOfAll().flatMap(({ command }) =>
     command.request.map(field => ('name' in field ? field.name : '')),
   )
@@ -36,6 +36,6 @@ describe.each([...new Set(rows.map(({ protocol }) => protocol.name))])('%s', nam
   })
 })
 
-test('random messages of all protocols tell and change nothing of what is denied', () => {
+test('random messages of all protocols neither reveal nor change anything denied', () => {
   for (let round = 0; round < 20; round++) expect(tryRandomly(random, 2000).problems).toEqual([])
 })

@@ -67,7 +67,7 @@ test.each([
   expect(agentsIn(text, more)).toEqual(trusted)
 })
 
-test('an agent that is not trusted says nothing about permissions', () => {
+test('an untrusted agent cannot set permissions', () => {
   const site = permissionSite()
   site.deny()
   expect(site.asGuest(BASE, SET_DEVICE, GUEST, DEVICES.denied, 1)).toEqual([DENIED])
@@ -154,7 +154,7 @@ describe('an agent that may use none of a protocol’s resources', () => {
   })
 })
 
-describe('what is denied is not counted', () => {
+describe('denied resources are not counted', () => {
   /** PROTOCOL_ATTRIBUTES: the words that count, and the bits in which they do. */
   const COUNTS: [name: string, id: number, word: number, shift: number, mask: number][] = [
     ['power', 0x11, 1, 0, 0xffff],
@@ -214,7 +214,7 @@ describe('what is denied is not counted', () => {
   })
 })
 
-test('where it stands for something, what is denied is as if it were not there', () => {
+test('where a denied resource is referred to, it is as if it did not exist', () => {
   const site = permissionSite()
   const clocks = { own: 0, denied: 1, last: 2 }
   expect(site.asGuest(CLOCK, 0xc, clocks.own, 0)).toEqual([SUCCESS, 2, clocks.last, clocks.denied])
@@ -328,7 +328,7 @@ describe('an agent that is denied everything by default', () => {
     expect(listedFor(site)).toEqual({ counted: 0, ids: 0 })
   })
 
-  test('may use one protocol of a device, if that is what it is granted', () => {
+  test('may use only one protocol of a device, if only that is granted', () => {
     const site = permissionSite({}, 'denied')
     expect(site.asHost(BASE, SET_PROTOCOL, GUEST, DEVICES.own, SENSOR, 1)).toEqual([SUCCESS])
     expect(site.asGuest(SENSOR, 0x0)[0]).toBe(SUCCESS)
@@ -337,7 +337,7 @@ describe('an agent that is denied everything by default', () => {
     expect(site.asGuest(SYSTEM, 0x4)).toEqual([SUCCESS, 3])
   })
 
-  test('has no use of protocols without a section, as nobody could grant them', () => {
+  test('cannot use protocols without a section, as they cannot be granted', () => {
     const bare = defineProtocol({
       id: 0x90,
       name: 'bare',

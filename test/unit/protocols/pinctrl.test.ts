@@ -120,6 +120,6 @@ test('an agent that sees some pins finds the groups and functions of those, unde
   expect(send(SETTINGS_GET, 1, 2 << 18)).toEqual([0, -1, 0])
 })
 
-test('a look-up by a wrong name tells the right ones', () => {
+test('a lookup by a wrong name lists the right ones', () => {
   expect(() => setUp().model.named('cts')).toThrow('no pin is named cts; there are tx, rx, led')
 })

@@ -43,7 +43,7 @@ function setUp(platformText = PLATFORM) {
 }
 
 describe('caps', () => {
-  test('that others set are told, with who set them', () => {
+  test('set by others are notified, with the agent that set them', () => {
     const { domains, soc, send, notified } = setUp()
     send(CAP_NOTIFY, 0, 1)
     domains.setCap(soc, 3000, OTHER)
@@ -56,7 +56,7 @@ describe('caps', () => {
     expect(send(CAP_GET, 0)).toEqual([0, 3000])
   })
 
-  test('a driver that restarts takes its change back, hears nothing, and the cap in force stays', () => {
+  test('a driver that restarts withdraws its change and its subscription, and the cap in force stays', () => {
     const { agent, domains, soc, time, send, notified } = setUp()
     send(CAP_NOTIFY, 0, 1)
     send(CAP_SET, 0, 0, 4000)
@@ -79,7 +79,7 @@ describe('measurements', () => {
     expect(notified()).toEqual([6001, 3999, 7000, 3000].map(power => [MEASUREMENTS_CHANGED, PLATFORM_ID, 0, power]))
   })
 
-  test('are taken from the source that is bound, at the end of each interval', () => {
+  test('are taken from the bound source at the end of each interval', () => {
     const { domains, soc, time, send, notified } = setUp()
     send(MEASUREMENTS_NOTIFY, 0, 1, 0, 100)
     domains.bindPower(soc, { read: nowUs => nowUs / 1000 })

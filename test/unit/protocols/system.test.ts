@@ -56,7 +56,7 @@ test('version 1.0 is not told the time', () => {
   expect(notified()).toEqual([[0, 1, SHUTDOWN]])
 })
 
-test('an agent hears what another one asks for, and the host what it asks for itself', () => {
+test("an agent is notified of another agent's request, and the host of every request", () => {
   const { model, send, notified } = setUp('system: {}')
   const told: unknown[] = []
   model.on('requested', request => told.push(request))
@@ -78,7 +78,7 @@ test('an agent hears what another one asks for, and the host what it asks for it
   expect(notified()).toEqual([])
 })
 
-test('a driver that goes takes its subscription with it', () => {
+test('a subscription ends with its driver', () => {
   const { agent, model, send, notified } = setUp('system: {}')
   send(STATE_NOTIFY, 1)
   agent.restart()
@@ -86,7 +86,7 @@ test('a driver that goes takes its subscription with it', () => {
   expect(notified()).toEqual([])
 })
 
-test('what an agent may not ask for is DENIED', () => {
+test('a request that the agent may not make is DENIED', () => {
   const { send } = setUp('system: { permissions: { state: false } }')
   expect(send(STATE_SET, 0, SHUTDOWN)).toEqual(status(DENIED))
 })

@@ -52,7 +52,7 @@ describe('modes', () => {
     expect([0, 1, 2].map(id => send(CONFIG_GET, id)[1])).toEqual([0, 0, 0])
   })
 
-  test('what the boot firmware left on outlives a driver that never touched it', () => {
+  test('a voltage that the boot firmware left on stays on after a driver that never set it', () => {
     const { agent, send } = setUp()
     agent.restart()
     expect(send(CONFIG_GET, 2)).toEqual([0, ON])

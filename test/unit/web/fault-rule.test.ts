@@ -17,7 +17,7 @@ const NOTHING: FaultTexts = {
   probability: '',
 }
 
-test('what is not filled in is not in the rule', () => {
+test('empty fields are not in the rule', () => {
   expect(ruleOf(NOTHING)).toEqual({ on: 'response', drop: true })
   const filled = { agent: 'a', protocol: 'clock', message: 'CLOCK_RATE_GET', where: 'clock_id=0x2, rate=1000' }
   const texts = {
