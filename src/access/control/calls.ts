@@ -2,7 +2,7 @@
  * Calls of the control service, as far as their number goes, and what their clients do not read. An interceptor: it sees all
  * calls, reflection's as well, and none of their meaning.
  */
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import {
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
@@ -10,7 +10,7 @@ import {
   type ServerMethodDefinition,
   status,
 } from '@grpc/grpc-js'
-import type { Clients } from '../http/clients.js'
+import type { Client, Clients } from '../http/clients.js'
 
 /** Calls at once, and those among them that stream to the client. */
 const CALLS_MAX = 128
@@ -23,18 +23,44 @@ const REQUEST_MS = 10_000
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0]
 type Definition = ServerMethodDefinition<unknown, unknown>
 
+interface OpenCall {
+  connection: Http2Session | undefined
+  isStream: boolean
+  client: Client
+}
+
+/**
+ * The call that gives way to one of another connection: of the connection with the most of them, the first that it does not
+ * read. Undefined if the other one would then have as many: nobody gets in by asking more often.
+ */
+function callTooMany(open: Iterable<OpenCall>, connection: Http2Session | undefined): OpenCall | undefined {
+  const groups = new Map<Http2Session | undefined, OpenCall[]>()
+  for (const call of open) {
+    const group = groups.get(call.connection)
+    if (group) group.push(call)
+    else groups.set(call.connection, [call])
+  }
+  const own = groups.get(connection)?.length ?? 0
+  const [most = []] = [...groups.values()].sort((a, b) => b.length - a.length)
+  return most.length > own + 1 ? most.find(({ client }) => client.waiting() > 0) : undefined
+}
+
 /** One for a whole server. */
 export function callLimits(clients: Clients): ServerInterceptor {
-  const open = { calls: 0, streams: 0 }
+  const open = new Set<OpenCall>()
+  const streams = () => [...open].filter(({ isStream }) => isStream)
   return (method, call) => {
     const stream = streamOf(call)
     const isStream = method.responseStream
-    const isFull = () => open.calls >= CALLS_MAX || (isStream && open.streams >= STREAMS_MAX)
-    if (isFull()) clients.makeRoom('control')
+    const lacksStreams = () => isStream && streams().length >= STREAMS_MAX
+    const isFull = () => open.size >= CALLS_MAX || lacksStreams()
+    if (stream && isFull()) {
+      const loser = callTooMany(lacksStreams() ? streams() : open, stream.session)
+      if (loser) clients.end(loser.client, 'another connection, with fewer calls, wanted one')
+      else clients.makeRoom('control')
+    }
     if (!stream || isFull()) return new RefusedCall(call)
-    open.calls++
-    if (isStream) open.streams++
-    const remove = clients.add({
+    const client: Client = {
       door: 'control',
       what: `a call of ${method.path.replace(/^.*\//, '')}`,
       waiting: () => stream.writableLength,
@@ -44,14 +70,12 @@ export function callLimits(clients: Clients): ServerInterceptor {
         stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
         leave()
       },
-    })
-    let isOpen = true
+    }
+    const opened = { connection: stream.session, isStream, client }
+    open.add(opened)
+    const remove = clients.add(client)
     const leave = (): void => {
-      if (!isOpen) return
-      isOpen = false
-      open.calls--
-      if (isStream) open.streams--
-      remove()
+      if (open.delete(opened)) remove()
     }
     stream.once('close', leave)
     return new LimitedCall(call, method, stream, clients)

@@ -75,7 +75,7 @@ export class Clients {
     while (this.waiting > WAITING_MAX) {
       const [greatest] = [...this.#clients.keys()].sort((a, b) => b.waiting() - a.waiting())
       if (!greatest) return
-      this.#end(greatest, `${greatest.waiting()} bytes waited for it, and more than ${WAITING_MAX} for all clients`)
+      this.end(greatest, `${greatest.waiting()} bytes waited for it, and more than ${WAITING_MAX} for all clients`)
     }
   }
 
@@ -94,7 +94,7 @@ export class Clients {
     }
     if (!idlest) return
     this.#madeRoomMs = nowMs
-    this.#end(idlest, `another wanted in, and it has read nothing for ${(idleMs / 1000).toFixed(1)} s`)
+    this.end(idlest, `another wanted in, and it has read nothing for ${(idleMs / 1000).toFixed(1)} s`)
   }
 
   close(): void {
@@ -110,13 +110,14 @@ export class Clients {
       else if (progress !== seen.progress) seen.readMs = nowMs
       seen.progress = progress
       const { limitMs = Number.POSITIVE_INFINITY } = client
-      if (nowMs - seen.readMs > this.#stuckMs) this.#end(client, `it has read nothing for ${this.#stuckMs / 1000} s`)
-      else if (nowMs - seen.idleMs > limitMs) this.#end(client, `it took longer than ${limitMs / 1000} s to read`)
+      if (nowMs - seen.readMs > this.#stuckMs) this.end(client, `it has read nothing for ${this.#stuckMs / 1000} s`)
+      else if (nowMs - seen.idleMs > limitMs) this.end(client, `it took longer than ${limitMs / 1000} s to read`)
     }
     this.sent()
   }
 
-  #end(client: Client, why: string): void {
+  /** Ends a client that is looked after, and says why. */
+  end(client: Client, why: string): void {
     this.#remove(client)
     this.ended[client.door]++
     this.#log.warn(`ended ${client.what}: ${why}`)
