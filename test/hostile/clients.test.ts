@@ -57,3 +57,23 @@ it(
   },
   LIMIT_MS,
 )
+
+it(
+  'whoever has no call gets one at once, however many others have that they do not read',
+  async () => {
+    const device = await startDevice()
+    const { control } = device
+    const attacks = Array.from({ length: 4 }, () => unreadCalls(control, '/vhost_user_scmi.v1.Control/Describe'))
+    onTestFinished(() => {
+      for (const attack of attacks) attack.end()
+    })
+    await until(() => attacks.some(({ codes }) => codes.length > 0), 'calls to be refused', 30_000)
+    for (let i = 0; i < 10; i++) {
+      const client = await ControlClient.open(control)
+      const { agents } = await client.call('getStats', undefined)
+      client.close()
+      expect(agents.map(({ agent }) => agent)).toEqual(['guest'])
+    }
+  },
+  LIMIT_MS,
+)
