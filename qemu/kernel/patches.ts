@@ -1,7 +1,7 @@
 /** Patches as people have them: plain diffs, or mails of a list with headers and a footer around the diff. */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { PackageOptions } from '../setup/packages.js'
+import type { PackageOptions } from '../setup/mirror.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { run } from '../support/process.js'
 import { requireTools, toolsFor } from '../support/tools.js'

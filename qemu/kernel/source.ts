@@ -4,7 +4,8 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { downloadPackage, findPackage, type PackageOptions, unpackPackage } from '../setup/packages.js'
+import type { PackageOptions } from '../setup/mirror.js'
+import { downloadPackage, findPackage, unpackPackage } from '../setup/packages.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { cachePath } from '../support/paths.js'

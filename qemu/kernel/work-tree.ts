@@ -5,7 +5,7 @@
  */
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { PackageOptions } from '../setup/packages.js'
+import type { PackageOptions } from '../setup/mirror.js'
 import { run } from '../support/process.js'
 
 /**

@@ -7,10 +7,20 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { Progress } from '../../src/support/progress.js'
 import { WorkError } from '../support/errors.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import type { DebianPackage, PackageOptions } from './packages.js'
+
+export interface PackageOptions {
+  signal?: AbortSignal | undefined
+  progress: Progress
+}
+
+export interface DebianPackage {
+  name: string
+  version: string
+}
 
 /** A package of the index, with where its file is and what that must be. */
 interface Entry extends DebianPackage {

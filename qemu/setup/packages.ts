@@ -4,27 +4,16 @@
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Progress } from '../../src/support/progress.js'
 import { WorkError } from '../support/errors.js'
 import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
 import { hasApt, requireTools, tools, toolsFor } from '../support/tools.js'
-import { downloadFromMirror, findOnMirror, unpackArchive } from './mirror.js'
-import { debianMirror } from './setup.js'
+import { debianMirror } from './apt-sources.js'
+import { type DebianPackage, downloadFromMirror, findOnMirror, type PackageOptions, unpackArchive } from './mirror.js'
 
 /** One release for all hosts, so that Debian 12 and 13 build from the same sources. */
 const suites = ['trixie', 'trixie-backports']
-
-export interface PackageOptions {
-  signal?: AbortSignal | undefined
-  progress: Progress
-}
-
-export interface DebianPackage {
-  name: string
-  version: string
-}
 
 /** The newest version of a package (of arm64, or for all machines) on the mirror; fetches the package lists. */
 export function findPackage(name: string, options: PackageOptions): Promise<DebianPackage> {

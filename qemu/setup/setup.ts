@@ -1,18 +1,18 @@
 /**
  * `scmi-lab setup`: installs what the lab needs from Debian, and says so. With everything in place it only looks.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { run } from '../support/process.js'
 import { fault, findProgram, hasApt, isForTests, requireTools, type ToolName, tools } from '../support/tools.js'
+import { aptSources, debianMirror, sourcesFolder } from './apt-sources.js'
 import { installLine, systemOf } from './systems.js'
 
 /** Releases whose own QEMU is too old, and where a newer one comes from. */
 const backports: Record<string, string> = { bookworm: 'bookworm-backports' }
 
-const sourcesFolder = '/etc/apt/sources.list.d'
 const aptOptions = ['-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=600', '-o', 'APT::Color=0']
 
 interface SetupOptions {
@@ -135,29 +135,4 @@ async function install(packages: string[], progress: Progress, root: RunAsRoot):
     progress.update('installing', total ? steps / total : undefined, line)
   }
   await root(['apt-get', ...aptOptions, 'install', '-y', '--no-install-recommends', ...packages], { onLine })
-}
-
-/** The texts of apt's own source lists. */
-export function aptSources(): string[] {
-  const folder = existsSync(sourcesFolder) ? readdirSync(sourcesFolder).map(name => join(sourcesFolder, name)) : []
-  const files = ['/etc/apt/sources.list', ...folder.filter(name => /\.(list|sources)$/.test(name))]
-  return files.filter(existsSync).map(name => readFileSync(name, 'utf8'))
-}
-
-/** The environment's name for a mirror of Debian's, as `http://deb.debian.org/debian`. */
-export const MIRROR_VARIABLE = 'SCMI_LAB_DEBIAN_MIRROR'
-
-/** The mirror that is asked for, else the one this machine uses for Debian itself, else Debian's name for the nearest one. */
-export function debianMirror(sources: string[] = aptSources()): string {
-  const named = process.env[MIRROR_VARIABLE]
-  if (named) return named.replace(/\/+$/, '')
-  if (!hasApt()) return 'https://deb.debian.org/debian'
-  const lines = sources.flatMap(text => text.split('\n')).filter(line => /^(deb |URIs:)/.test(line))
-  const addresses = lines
-    .flatMap(line => line.match(/[a-z]+:\/\/\S+/g) ?? [])
-    .map(address => address.replace(/\/+$/, ''))
-  return (
-    addresses.find(address => /^(https?|ftp|file|mirror\S*):.*\/debian$/.test(address)) ??
-    'http://deb.debian.org/debian'
-  )
 }

@@ -1,6 +1,6 @@
 /** What depends on the kind of machine that the lab runs on: an arm64 host needs no cross compiler, and may have KVM. */
 import { spawnSync } from 'node:child_process'
-import type { Tool } from './tools.js'
+import type { Tool } from './tool.js'
 
 interface GuestTools {
   /** What the names of the compiler and its like begin with. */

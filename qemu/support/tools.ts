@@ -7,24 +7,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { LabError } from './errors.js'
 import { guestTools } from './host.js'
-
-export interface Tool {
-  package: string
-  /** What it is for, to end the sentence "… is needed to". */
-  purpose: string
-  /** A program in PATH … */
-  command?: string
-  /** … or a file, … */
-  file?: string
-  /** … or, where that is elsewhere, a command that succeeds if it is there. */
-  probe?: string[]
-  /** Whether it is wanted only where apt is, or only where it is not. */
-  apt?: boolean
-  /** Whether only the project's own tests want it. */
-  forTests?: true
-  /** Programs older than this do not do. */
-  atLeast?: [major: number, minor: number]
-}
+import type { Tool } from './tool.js'
 
 const guest = guestTools(process.arch)
 export const crossPrefix = guest.prefix

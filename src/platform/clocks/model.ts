@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
+import { checkTree } from '../core/tree.js'
 import { duration, frequency, resourceName } from '../core/units.js'
-import { checkTree } from '../file/tree.js'
 
 const permissionsSchema = z
   .strictObject({

@@ -7,8 +7,8 @@ import { z } from 'zod'
 import { ConfigError } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
+import { checkTree } from '../core/tree.js'
 import { duration, power, resourceName } from '../core/units.js'
-import { checkTree } from '../file/tree.js'
 
 /** Power states as SCMI numbers them (v3.2 §4.3.2.5): [30] context is lost, [27:0] state id, all else zero. */
 export const ON = 0x0000_0000

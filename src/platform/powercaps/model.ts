@@ -5,8 +5,8 @@ import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../core/kept.js'
 import type { Time, Timer } from '../core/time.js'
+import { checkTree } from '../core/tree.js'
 import { duration, power, resourceName } from '../core/units.js'
-import { checkTree } from '../file/tree.js'
 
 const MICROWATTS_PER_MILLIWATT = 1000
 

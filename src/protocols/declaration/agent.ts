@@ -20,15 +20,11 @@ import {
   NEGOTIATE_PROTOCOL_VERSION,
   type Protocol,
   type ProtocolAgent,
+  type Subject,
 } from './protocol.js'
 
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
 const IDS = 256
-
-/** The resource that a notification is about. */
-export interface Subject {
-  readonly name: string
-}
 
 const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
 

@@ -9,8 +9,12 @@ import type { AgentConfig, ResourceNames } from '../../platform/core/platform-co
 import { type Fields, padding, sizeOf, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../../wire/status.js'
-import type { Subject } from './agent.js'
 import type { Permissions } from './permissions.js'
+
+/** The resource that a notification is about. */
+export interface Subject {
+  readonly name: string
+}
 
 /** The agent's side of the event queue. Both take the payload as 32-bit words. */
 export interface EventSink {

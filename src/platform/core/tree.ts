@@ -1,5 +1,5 @@
 /** Resources that lie below others: what must not be, in whatever section they are. */
-import { ConfigError } from '../core/config-error.js'
+import { ConfigError } from './config-error.js'
 
 /**
  * Resources above each other. No hardware has as many, and a change goes from each to the next: in a call of its own, so that
