@@ -18,6 +18,11 @@ export interface PartialList<N extends string, E extends Fields> extends List<N,
   inParts: true
 }
 
+/** Notes that a list comes in parts, where no word says how many entries remain. */
+export function inParts<N extends string, E extends Fields>(list: List<N, E>): PartialList<N, E> {
+  return { ...list, inParts: true }
+}
+
 export class Parts<C extends string, N extends string, E extends Fields> {
   /** The fields of the reply: the word that counts, and the list. */
   readonly fields: readonly [Scalar<C, 'u32'>, PartialList<N, E>]
@@ -31,7 +36,7 @@ export class Parts<C extends string, N extends string, E extends Fields> {
     this.#one = 2 ** remainingAt
     this.#entrySize = sizeOf(entry).min
     const counted = list(name, entry, values => Number(values[count]) & this.#max)
-    this.fields = [u32(count), { ...counted, inParts: true }]
+    this.fields = [u32(count), inParts(counted)]
   }
 
   /** Writes the word that counts, if `left` entries of one size are left. Returns how many the handler must write now. */
