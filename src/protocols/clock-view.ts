@@ -1,6 +1,6 @@
 /** What the Clock protocol keeps for one agent: subscriptions, and rates that are set later. */
 import { z } from 'zod'
-import type { Clock, Clocks } from '../platform/clocks/model.js'
+import type { Clock, ClockEvents, Clocks } from '../platform/clocks/model.js'
 import { mustFit, savedWord } from '../platform/core/kept.js'
 import { u32, u64 } from '../wire/fields.js'
 import { KeptView } from './declaration/kept-view.js'
@@ -57,15 +57,17 @@ export class ClockView extends KeptView<Clock> {
         },
       }),
     )
-    this.listen(clocks, 'rateChanged', (clock, agentId) => {
-      const id = this.changed.idFor(clock)
-      if (id !== undefined)
-        notify(protocol, RATE_CHANGED, { agent_id: agentId, clock_id: id, rate: clock.rateHz }, clock)
-    })
-    this.listen(clocks, 'rateRequested', (clock, agentId, rateHz) => {
-      const id = this.requested.idFor(clock)
-      if (id === undefined) return
-      notify(protocol, RATE_CHANGE_REQUESTED, { agent_id: agentId, clock_id: id, rate: rateHz }, clock)
+    this.listen<ClockEvents>(clocks, {
+      rateChanged: (clock, agentId) => {
+        const id = this.changed.idFor(clock)
+        if (id !== undefined)
+          notify(protocol, RATE_CHANGED, { agent_id: agentId, clock_id: id, rate: clock.rateHz }, clock)
+      },
+      rateRequested: (clock, agentId, rateHz) => {
+        const id = this.requested.idFor(clock)
+        if (id === undefined) return
+        notify(protocol, RATE_CHANGE_REQUESTED, { agent_id: agentId, clock_id: id, rate: rateHz }, clock)
+      },
     })
   }
 

@@ -4,7 +4,7 @@
  * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
  */
 import { perfDomains } from '../platform/perf-domains/index.js'
-import type { Bounds, PerfDomain, PerfDomains, PerfLevel } from '../platform/perf-domains/model.js'
+import type { Bounds, PerfDomain, PerfDomains, PerfEvents, PerfLevel } from '../platform/perf-domains/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
@@ -58,17 +58,19 @@ class PerfView extends KeptView<PerfDomain> {
   constructor(domains: PerfDomains, protocol: AgentProtocol) {
     super(domains.list, protocol)
     this.domains = domains
-    this.listen(domains, 'limitsChanged', (domain, agentId) => {
-      const id = this.limits.idFor(domain)
-      if (id === undefined) return
-      const range = { range_max: this.wordOf(domain, domain.max), range_min: this.wordOf(domain, domain.min) }
-      notify(protocol, LIMITS_CHANGED, { agent_id: agentId, domain_id: id, ...range }, domain)
-    })
-    this.listen(domains, 'levelChanged', (domain, agentId) => {
-      const id = this.levels.idFor(domain)
-      if (id === undefined) return
-      const level = this.wordOf(domain, domain.level)
-      notify(protocol, LEVEL_CHANGED, { agent_id: agentId, domain_id: id, performance_level: level }, domain)
+    this.listen<PerfEvents>(domains, {
+      limitsChanged: (domain, agentId) => {
+        const id = this.limits.idFor(domain)
+        if (id === undefined) return
+        const range = { range_max: this.wordOf(domain, domain.max), range_min: this.wordOf(domain, domain.min) }
+        notify(protocol, LIMITS_CHANGED, { agent_id: agentId, domain_id: id, ...range }, domain)
+      },
+      levelChanged: (domain, agentId) => {
+        const id = this.levels.idFor(domain)
+        if (id === undefined) return
+        const level = this.wordOf(domain, domain.level)
+        notify(protocol, LEVEL_CHANGED, { agent_id: agentId, domain_id: id, performance_level: level }, domain)
+      },
     })
   }
 

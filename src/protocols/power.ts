@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { mustFit, savedWord } from '../platform/core/kept.js'
 import { powerDomains } from '../platform/power-domains/index.js'
-import { ON, type PowerDomain, type PowerDomains } from '../platform/power-domains/model.js'
+import { ON, type PowerDomain, type PowerDomainEvents, type PowerDomains } from '../platform/power-domains/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
@@ -58,15 +58,17 @@ class PowerView extends KeptView<PowerDomain> {
         finish: ({ id, state }) => domains.setState(this.list[id]!, state, this.agentId),
       }),
     )
-    this.listen(domains, 'stateChanged', (domain, agentId) => {
-      const id = this.changed.idFor(domain)
-      if (id === undefined) return
-      notify(protocol, STATE_CHANGED, { agent_id: agentId, domain_id: id, power_state: domain.state }, domain)
-    })
-    this.listen(domains, 'stateRequested', (domain, agentId, state) => {
-      const id = this.requested.idFor(domain)
-      if (id === undefined) return
-      notify(protocol, STATE_CHANGE_REQUESTED, { agent_id: agentId, domain_id: id, power_state: state }, domain)
+    this.listen<PowerDomainEvents>(domains, {
+      stateChanged: (domain, agentId) => {
+        const id = this.changed.idFor(domain)
+        if (id === undefined) return
+        notify(protocol, STATE_CHANGED, { agent_id: agentId, domain_id: id, power_state: domain.state }, domain)
+      },
+      stateRequested: (domain, agentId, state) => {
+        const id = this.requested.idFor(domain)
+        if (id === undefined) return
+        notify(protocol, STATE_CHANGE_REQUESTED, { agent_id: agentId, domain_id: id, power_state: state }, domain)
+      },
     })
   }
 

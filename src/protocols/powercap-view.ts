@@ -1,7 +1,7 @@
 /** What the Powercap protocol keeps for one agent: subscriptions, and caps that are set later. */
 import { z } from 'zod'
 import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
-import { type PowercapDomain, type Powercaps, UNCAPPED } from '../platform/powercaps/model.js'
+import { type PowercapDomain, type PowercapEvents, type Powercaps, UNCAPPED } from '../platform/powercaps/model.js'
 import { u32 } from '../wire/fields.js'
 import { type KeptPart, KeptView } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'
@@ -125,15 +125,18 @@ export class PowercapView extends KeptView<PowercapDomain> {
         },
       }),
     )
-    this.listen(powercaps, 'capChanged', (domain, agentId) => {
-      const id = this.caps.idFor(domain)
-      if (id === undefined) return
-      const values = { agent_id: agentId, domain_id: id, power_cap: this.capOf(domain), pai: domain.paiUs }
-      notify(protocol, CAP_CHANGED, values, domain)
-    })
-    this.listen(powercaps, 'measured', (domain, power) => {
-      const id = this.measurements.idFor(domain, power)
-      if (id !== undefined) notify(protocol, MEASUREMENTS_CHANGED, { agent_id: PLATFORM, domain_id: id, power }, domain)
+    this.listen<PowercapEvents>(powercaps, {
+      capChanged: (domain, agentId) => {
+        const id = this.caps.idFor(domain)
+        if (id === undefined) return
+        const values = { agent_id: agentId, domain_id: id, power_cap: this.capOf(domain), pai: domain.paiUs }
+        notify(protocol, CAP_CHANGED, values, domain)
+      },
+      measured: (domain, power) => {
+        const id = this.measurements.idFor(domain, power)
+        if (id !== undefined)
+          notify(protocol, MEASUREMENTS_CHANGED, { agent_id: PLATFORM, domain_id: id, power }, domain)
+      },
     })
   }
 

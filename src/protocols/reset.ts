@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { mustFit, savedWord } from '../platform/core/kept.js'
 import { resets } from '../platform/resets/index.js'
-import type { ResetDomain, Resets } from '../platform/resets/model.js'
+import type { ResetDomain, ResetEvents, Resets } from '../platform/resets/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
@@ -61,10 +61,12 @@ class ResetView extends KeptView<ResetDomain> {
         },
       }),
     )
-    this.listen(resets, 'issued', (domain, agentId, state) => {
-      const id = this.issued.idFor(domain)
-      if (id === undefined) return
-      notify(protocol, RESET_ISSUED, { agent_id: agentId, domain_id: id, reset_state: state }, domain)
+    this.listen<ResetEvents>(resets, {
+      issued: (domain, agentId, state) => {
+        const id = this.issued.idFor(domain)
+        if (id === undefined) return
+        notify(protocol, RESET_ISSUED, { agent_id: agentId, domain_id: id, reset_state: state }, domain)
+      },
     })
   }
 }

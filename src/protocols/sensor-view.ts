@@ -1,7 +1,7 @@
 /** What the Sensor protocol keeps for one agent: subscriptions, and readings that are answered later. */
 import { z } from 'zod'
 import { savedWord } from '../platform/core/kept.js'
-import type { Sensors } from '../platform/sensors/model.js'
+import type { SensorEvents, Sensors } from '../platform/sensors/model.js'
 import type { Sensor } from '../platform/sensors/sensor.js'
 import { rest, s64, u32, u64 } from '../wire/fields.js'
 import { PROTOCOL_ERROR } from '../wire/status.js'
@@ -71,16 +71,18 @@ export class SensorView extends KeptView<Sensor> {
         finish: ({ id, header }) => this.#respond(this.list[id]!, id, header),
       }),
     )
-    this.listen(sensors, 'tripPoint', (sensor, trip, rising) => {
-      const id = this.tripPoints.idFor(sensor)
-      if (id === undefined) return
-      const values = { agent_id: PLATFORM, sensor_id: id, trip_point_desc: rising ? RISING | trip : trip }
-      notify(protocol, TRIP_POINT_EVENT, values, sensor)
-    })
-    this.listen(sensors, 'sample', sensor => {
-      const id = this.updates.idFor(sensor)
-      if (id === undefined) return
-      notify(protocol, UPDATE, { agent_id: PLATFORM, sensor_id: id, readings: readingsOf(sensor) }, sensor)
+    this.listen<SensorEvents>(sensors, {
+      tripPoint: (sensor, trip, rising) => {
+        const id = this.tripPoints.idFor(sensor)
+        if (id === undefined) return
+        const values = { agent_id: PLATFORM, sensor_id: id, trip_point_desc: rising ? RISING | trip : trip }
+        notify(protocol, TRIP_POINT_EVENT, values, sensor)
+      },
+      sample: sensor => {
+        const id = this.updates.idFor(sensor)
+        if (id === undefined) return
+        notify(protocol, UPDATE, { agent_id: PLATFORM, sensor_id: id, readings: readingsOf(sensor) }, sensor)
+      },
     })
     this.versionChanged()
   }

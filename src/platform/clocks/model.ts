@@ -269,7 +269,7 @@ function dividersOf({ divider, rates, range, parents }: ClockConfig, at: ConfigP
   return dividers
 }
 
-interface ClockEvents {
+export interface ClockEvents {
   /** A rate changed; `agentId` caused it, 0 is the platform. */
   rateChanged: [clock: Clock, agentId: number]
   /** `agentId` asked for a rate, whether or not it changes anything. */

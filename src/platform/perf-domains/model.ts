@@ -299,7 +299,7 @@ function levelsOf(config: DomainConfig, sustained: Sustained, at: ConfigPath): P
   return levels
 }
 
-interface PerfEvents {
+export interface PerfEvents {
   /** A level changed; `agentId` caused it, 0 is the platform. */
   levelChanged: [domain: PerfDomain, agentId: number]
   /** The limits in force changed; the level follows, with an event of its own, if it lies outside. */

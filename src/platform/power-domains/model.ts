@@ -165,7 +165,7 @@ function statesOf(config: PowerDomainConfig, at: (string | number)[]): Map<strin
   return states.set('off', OFF)
 }
 
-interface PowerDomainEvents {
+export interface PowerDomainEvents {
   /** A state changed; `agentId` caused it, 0 is the platform. A parent is on before its domain, and off after it. */
   stateChanged: [domain: PowerDomain, agentId: number]
   /** `agentId` asked for a state, whether or not it changes anything. */

@@ -210,7 +210,7 @@ interface Watched {
   timer: Timer
 }
 
-interface PowercapEvents {
+export interface PowercapEvents {
   /** A cap or an averaging interval changed; `agentId` caused it, 0 is the platform. */
   capChanged: [domain: PowercapDomain, agentId: number]
   /** The host let a domain draw another power. */

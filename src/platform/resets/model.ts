@@ -92,7 +92,7 @@ export class ResetDomain implements Kept {
   }
 }
 
-interface ResetEvents {
+export interface ResetEvents {
   /** The domain was reset, or is held in reset from now on; `agentId` caused it, 0 is the platform. */
   issued: [domain: ResetDomain, agentId: number, state: number]
   /** The domain is no more held in reset. */

@@ -5,7 +5,7 @@ import type { Time } from '../core/time.js'
 import type { SensorConfig } from './config.js'
 import { Sensor, type SensorListener } from './sensor.js'
 
-interface SensorEvents {
+export interface SensorEvents {
   /** A sensor's value reached or passed a trip point: it rose, or it fell. */
   tripPoint: [sensor: Sensor, id: number, rising: boolean]
   /** An update interval of a sensor that is watched is over. */

@@ -27,7 +27,7 @@ export const batteryBackedSchema = z.strictObject({
 
 export type BatteryBackedConfig = z.infer<typeof batteryBackedSchema>
 
-interface BatteryBackedEvents {
+export interface BatteryBackedEvents {
   /** The time that `agentId` asked to be told of has come. */
   alarm: [rtc: Rtc, agentId: number]
   /** The seconds of a clock began at 0 again. */

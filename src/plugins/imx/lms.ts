@@ -90,7 +90,7 @@ export type LmChange = 'boot' | 'shutdown' | 'suspend' | 'wake'
 /** What a machine can be asked to do by itself. */
 export type LmRequest = 'shutdown' | 'reset' | 'suspend' | 'wake'
 
-interface LmEvents {
+export interface LmEvents {
   /** `by` is the machine that caused it; undefined: the platform. */
   changed: [lm: Lm, change: LmChange, by: Lm | undefined]
   /** A machine that runs agents is asked to do something; whoever runs it calls the method of that name when it is done. */

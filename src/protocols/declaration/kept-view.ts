@@ -10,11 +10,16 @@ import { ResourceView } from './view.js'
 
 /** One thing of that sort, such as the subscriptions to one event. */
 export interface KeptPart<Resource> {
-  /** The agent may no longer use these resources. */
+  /** The agent's permissions changed: it may no longer use these resources, if any. */
   revoke(resources: readonly Resource[]): void
   clear(): void
   save(): Saved
   restore(saved: Saved): void
+}
+
+/** By the names of a model's events. */
+type Listeners<Events extends Record<keyof Events, unknown[]>> = {
+  readonly [Name in keyof Events]?: (...values: Events[Name]) => void
 }
 
 export abstract class KeptView<Resource extends { name: string }> extends ResourceView<Resource> implements AgentState {
@@ -28,20 +33,21 @@ export abstract class KeptView<Resource extends { name: string }> extends Resour
     return part
   }
 
-  /** Calls `listener` with the events of a model, until `release`. */
-  protected listen<Events extends Record<keyof Events, unknown[]>, Name extends keyof Events>(
+  /** Hears of a model's events, until `release`. */
+  protected listen<Events extends Record<keyof Events, unknown[]>>(
     model: EventEmitter<Events>,
-    name: Name,
-    listener: (...args: Events[Name]) => void,
+    listeners: Listeners<Events>,
   ): void {
     const emitter = model as EventEmitter
-    emitter.on(name as string, listener as () => void)
-    this.#endListening.push(() => emitter.off(name as string, listener as () => void))
+    for (const [name, listener] of Object.entries(listeners) as [string, () => void][]) {
+      emitter.on(name, listener)
+      this.#endListening.push(() => emitter.off(name, listener))
+    }
   }
 
   override permissionsChanged(): readonly Resource[] {
     const revoked = super.permissionsChanged()
-    if (revoked.length > 0) for (const part of this.#parts) part.revoke(revoked)
+    for (const part of this.#parts) part.revoke(revoked)
     return revoked
   }
 
