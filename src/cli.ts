@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `vhost-user-scmi`: gets the program from where it starts fastest. To serve, that is the bundle, in one file and with code
- * that V8 compiled when it was built, which saves most of the time until connections are accepted.
+ * `vhost-user-scmi`: loads the program from where it starts fastest. For serving that is the bundle, one file with
+ * cached V8 code, which saves most of the time until connections are accepted.
  */
 import './cli/no-inspector.js'
 import { statSync } from 'node:fs'
@@ -15,8 +15,9 @@ interface Program {
 }
 
 /**
- * Bytes of bytecode that V8 may inline into the loop over a batch. Its own limit, 920, ends before the writing of a reply's
- * words, by chance earlier or later: with this one CLOCK_RATE_GET and SENSOR_READING_GET gain a tenth at depth 128.
+ * Bytes of bytecode that V8 may inline into the loop over a batch. Its default of 920 is used up before the calls that
+ * write a reply, sometimes earlier, sometimes later; with 2500, CLOCK_RATE_GET and SENSOR_READING_GET gain a tenth at
+ * depth 128.
  */
 const INLINED_BYTECODE = 2500
 
@@ -24,7 +25,7 @@ const LEFT_BEHIND_MS = 500
 
 const file = fileURLToPath(new URL('../bundle/program.cjs', import.meta.url))
 
-/** Whether the bundle is there, and not older than what it was made of. */
+/** Whether the bundle exists and is not older than its sources. */
 function isCurrent(): boolean {
   const made = statSync(file, { throwIfNoEntry: false })
   return made !== undefined && made.mtimeMs >= statSync(fileURLToPath(import.meta.url)).mtimeMs
@@ -39,7 +40,7 @@ function bundledProgram(): Program {
 const isServing = !process.argv.slice(2).some(word => (SUBCOMMANDS as readonly string[]).includes(word))
 const { main } = isServing && isCurrent() ? bundledProgram() : await import('./cli/program.js')
 process.exitCode = await main()
-// What failed is over, even if a plug-in has left a timer behind.
+// After a failure exit even if a plug-in has left a timer behind.
 if (process.exitCode) setTimeout(() => process.exit(), LEFT_BEHIND_MS).unref()
-// Not before it serves: code that V8 keeps, Node's own and the bundle's, is of no use with other flags than it was made with.
+// Set only now: V8 rejects cached code, Node's own and the bundle's, if flags differ from when it was made.
 if (isServing) setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTECODE}`)

@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path'
 import type { ControlOptions } from '../../src/access/open.js'
-import type { ServeOptions, Server } from '../../src/server/serve.js'
+import type { ServeOptions } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import type { ScmiView } from '../device-tree/scmi-node.js'
 import type { DeviceSocket } from '../machine/machine.js'
 import { LabError } from '../support/errors.js'

@@ -1,4 +1,4 @@
-/** Opens a running server to its user, in the ways that were asked for. Loaded only then. */
+/** Opens access to a running server as options ask; loaded only then. */
 import { createRequire } from 'node:module'
 import type { Logger } from '../support/log.js'
 import { Clients } from './http/clients.js'
@@ -10,13 +10,15 @@ const { version } = createRequire(import.meta.url)('#root/package.json') as { ve
 export interface ControlOptions {
   /** The control service listens on this Unix socket. */
   control?: string
-  /** The web view listens on this PORT or HOST:PORT; the log says by which link it opens. */
+  /** The web view listens on this PORT or HOST:PORT; logs the link that opens it. */
   http?: string
   /** Metrics are served on this PORT or HOST:PORT, at /metrics. */
   metrics?: string
 }
 
-/** Opens what `options` say. Returns what closes it again. Throws OperatorError for what can't be opened. */
+/**
+ * Opens what `options` ask for. Returns a function that closes it. Throws OperatorError if something can't be opened.
+ */
 export async function openControl(server: Served, options: ControlOptions, log: Logger): Promise<() => void> {
   const operations = new Operations(server, version)
   const clients = new Clients(log)

@@ -1,4 +1,4 @@
-/** What the ways in see of a running server, and may do with it. */
+/** The part of a running server that control, web and metrics use. */
 import type { Device } from '../device/device.js'
 import type { Endpoint } from '../device/endpoint.js'
 import type { Stats } from '../device/stats.js'
@@ -6,16 +6,19 @@ import type { Keeper } from '../state/keeper.js'
 import type { Recorded, TraceRecorder } from '../trace/recorder.js'
 
 export interface Served extends Recorded {
-  /** The first agent's device: the one there is, on most platforms. */
+  /** The first agent's device; most platforms have one only. */
   readonly device: Device
-  /** Where each agent's front end comes from, in the order of the devices. */
+  /** The endpoint of each agent's front end, in the order of the devices. */
   readonly endpoints: readonly Endpoint[]
-  /** The trace that is being recorded, or was last. */
+  /** The current trace, or the last one. */
   readonly trace: TraceRecorder | undefined
-  /** Keeps the platform's state, if that was wanted. */
+  /** Present if state is persisted. */
   readonly keeper: Keeper | undefined
-  /** Records all messages to a file. Throws OperatorError if it can't be written, RequestError if a trace is being recorded. */
+  /**
+   * Records all messages to a file. Throws OperatorError if it can't be written, RequestError if a trace is being
+   * recorded.
+   */
   startTrace(path: string): Promise<TraceRecorder>
-  /** What each agent's device has done so far. */
+  /** Statistics of each agent's device. */
   stats(): Stats[]
 }

@@ -1,6 +1,6 @@
 /**
- * The back ends of a run, each in a process of its own: the device of this package, the two floors it is compared with,
- * and whatever the user runs. They sleep while another one is measured.
+ * The back ends of a run, each in its own process: this package's device, two floors to compare it with, and optionally
+ * the user's. They sleep while another one is measured.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,14 +14,14 @@ export const CLI = join(import.meta.dirname, '../cli.js')
 const GC_OBSERVER = new URL('./gc-observer.js', import.meta.url).href
 const NATIVE_FLOOR = join(import.meta.dirname, 'native-floor.js')
 
-/** How long a back end may take until it listens. */
+/** Time limit until a back end listens. */
 const START_LIMIT_MS = 20_000
 
 export type BackEndName = 'event loop' | 'native floor' | 'device' | 'other'
 
 export interface BackEnd {
   name: BackEndName
-  /** One for each guest; the first n serve n guests. */
+  /** One per guest; the first n serve n guests. */
   sockets: readonly string[]
   /** Garbage collections so far. */
   gcPauses: GcPause[]
@@ -34,7 +34,7 @@ export interface DeviceSettings {
   pollUs: number | 'auto'
 }
 
-/** Serves the platform as users do, to one agent for each socket, and tells of its garbage collections. */
+/** Serves the platform as users do, one agent per socket, and reports garbage collections. */
 export async function startDevice(sockets: readonly string[], { platform, pollUs }: DeviceSettings): Promise<BackEnd> {
   const endpoints = sockets.flatMap((path, i) => ['--agent', `guest${i}=${path}`])
   const options = ['--platform', platform, '--poll-us', String(pollUs), '--log-level', 'error']
@@ -47,7 +47,7 @@ export async function startDevice(sockets: readonly string[], { platform, pollUs
   return { name: 'device', sockets, gcPauses, pid: child.pid!, close: () => end(child) }
 }
 
-/** Starts the floors; `answers` are the constant ones that they give: words, the header first. */
+/** Starts the floors. `answers` are their constant answers: words, header first. */
 export async function startFloors(folder: string, guests: number, answers: readonly number[][]): Promise<BackEnd[]> {
   const paths = (name: string) => Array.from({ length: guests }, (_, i) => join(folder, `${name}${i}.sock`))
   const start = async (name: BackEndName, sockets: string[], command: string, args: string[]): Promise<BackEnd> => {
@@ -66,12 +66,12 @@ export async function startFloors(folder: string, guests: number, answers: reado
   ])
 }
 
-/** A back end that somebody else runs and ends. */
+/** A back end that somebody else starts and stops. */
 export function otherBackEnd(sockets: readonly string[]): BackEnd {
   return { name: 'other', sockets, gcPauses: [], close: async () => {} }
 }
 
-/** Waits until the process says that it listens. Throws OperatorError with what it said if it ends instead. */
+/** Waits until the process reports that it listens. If it exits instead, throws OperatorError with its output. */
 async function ready(child: ChildProcess, stream: NodeJS.ReadableStream, pattern: RegExp): Promise<void> {
   const lines: string[] = []
   let timer: NodeJS.Timeout | undefined
@@ -83,8 +83,8 @@ async function ready(child: ChildProcess, stream: NodeJS.ReadableStream, pattern
       })
       const fail = (why: string) => reject(new OperatorError(lines.at(-1)?.replace(/^vhost-user-scmi: /, '') ?? why))
       child.once('error', reject)
-      child.once('close', code => fail(`a back end ended with exit code ${code} before it listened`))
-      timer = setTimeout(fail, START_LIMIT_MS, 'a back end does not start to listen')
+      child.once('close', code => fail(`a back end exited with code ${code} before it listened`))
+      timer = setTimeout(fail, START_LIMIT_MS, 'a back end does not listen')
     })
   } catch (error) {
     child.kill('SIGKILL')

@@ -1,4 +1,4 @@
-/** The commands a benchmark sends: one of each protocol that reads something, as a guest's driver does all day. */
+/** The commands of a benchmark: one of each protocol that reads something, as a guest's driver does all day. */
 import type { Command, Protocol } from '../protocols/declaration/protocol.js'
 import { protocols } from '../protocols/index.js'
 import { FailedError, OperatorError } from '../support/errors.js'
@@ -7,7 +7,7 @@ import { decode, type Fields, sizeOf } from '../wire/fields.js'
 import { COMMAND, packHeader } from '../wire/header.js'
 import { SUCCESS, statusName } from '../wire/status.js'
 
-/** By protocol: the command, and whether its answer stays the same while nobody changes anything. */
+/** By protocol: the command, and whether its answer is constant while nobody changes anything. */
 const READS: Record<string, { name: string; constant: boolean }> = {
   base: { name: 'PROTOCOL_VERSION', constant: true },
   power: { name: 'POWER_STATE_GET', constant: true },
@@ -21,24 +21,24 @@ const READS: Record<string, { name: string; constant: boolean }> = {
 
 export const mixableProtocols = Object.keys(READS)
 
-/** A command as the native front end is told it. */
+/** A command as the native front end needs it. */
 export interface BenchCommand {
   protocol: string
   name: string
   weight: number
   constant: boolean
-  /** Header without token, then the payload. Resource ids are 0, flags as well. */
+  /** Header without token, then the payload. Resource ids and flags are 0. */
   request: number[]
 }
 
-/** Commands that are sent in turn, by their weights. */
+/** Commands that are sent in turn, by weight. */
 export interface Mix {
-  /** As the user wrote it: `base`, `clock:2,sensor`. */
+  /** As given by the user: `base`, `clock:2,sensor`. */
   name: string
   commands: BenchCommand[]
 }
 
-/** Reads `base` or `clock:2,sensor:1`. Throws OperatorError. */
+/** Parses `base` or `clock:2,sensor:1`. Throws OperatorError. */
 export function parseMix(text: string): Mix {
   const commands = text.split(',').map(part => {
     const [, protocol = '', weight = '1'] = /^([a-z]+)(?::([1-9]\d?))?$/.exec(part) ?? []
@@ -62,8 +62,8 @@ function declarationOf(protocolName: string, commandName: string): { id: number;
 }
 
 /**
- * Throws FailedError if `answer` (the words of a whole message) is not what the command's declaration says. Back ends
- * may serve any version of a protocol, so a layout of any version will do.
+ * Throws FailedError if `answer` (the words of a whole message) does not match the command's declaration. Back ends may
+ * serve any version of a protocol, so a layout of any version is accepted.
  */
 export function checkAnswer(command: BenchCommand, answer: readonly number[]): void {
   const [, status = 0, ...payload] = answer
@@ -73,7 +73,9 @@ export function checkAnswer(command: BenchCommand, answer: readonly number[]): v
   const layouts = protocol.commands.filter(candidate => candidate.name === command.name).map(({ reply }) => reply)
   const bytes = new DataView(Uint32Array.from(payload).buffer)
   if (!layouts.some(layout => fits(layout, bytes))) {
-    throw new FailedError(`the back end answers ${what} with ${bytes.byteLength} bytes that are no such answer`)
+    throw new FailedError(
+      `the back end answers ${what} with ${bytes.byteLength} bytes, which do not match its declaration`,
+    )
   }
 }
 

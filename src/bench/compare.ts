@@ -9,7 +9,7 @@ export interface Compared {
   key: string
   before: Cell
   after: Cell
-  /** After over before: of the rates, and of the ratios to the native floor, which a change of machine leaves alone. */
+  /** Ratio after/before of the rates, and of the ratios to the native floor, which do not depend on the machine. */
   rate: number
   nativeFloor?: number
 }
@@ -58,6 +58,6 @@ export function comparisonLines(compared: readonly Compared[]): string[] {
   return [
     ...tableLines(rows),
     '',
-    'Floors tell how much the machine differed; trust no difference below 25 % on a machine that is shared.',
+    'The floors show how much the machine differed; on a shared machine, differences below 25 % mean nothing.',
   ]
 }

@@ -1,17 +1,17 @@
-/** Starts the native front end for one measurement, and reads what it found. */
+/** Starts the native front end for one measurement and reads its result. */
 import { execFile } from 'node:child_process'
 import { findNative } from '../support/addon.js'
 import { FailedError } from '../support/errors.js'
 import { type BenchCommand, checkAnswer } from './commands.js'
 import { type Scenario, SPIN_US } from './scenario.js'
 
-/** The executable that measures, and that is the event loop. */
+/** The executable is both the front end and the event-loop floor. */
 export const nativeProgram = findNative('#bench').file
 
-/** How long a back end may leave everything unanswered. */
+/** Time limit for a back end that answers nothing. */
 const LIMIT_MS = 2000
 
-/** What the native front end prints. Latencies are from making a command available to seeing its answer. */
+/** Output of the native front end. Latencies are from making a command available to seeing its answer. */
 export interface Measurement {
   messages: number
   elapsedNs: number
@@ -19,9 +19,9 @@ export interface Measurement {
   /** CPU time of all threads of the back end, and of the front end. */
   backEndCpuNs: number
   frontEndCpuNs: number
-  /** How often the front end slept. */
+  /** Number of times that the front end slept. */
   sleeps: number
-  /** Processes of the back end. */
+  /** Process ids of the back end. */
   peers: number[]
   /** The first answer to each command, as words. */
   answers: number[][]
@@ -32,7 +32,7 @@ export interface Timing {
   measureMs: number
 }
 
-/** Measures the back end that listens on `sockets`, one guest each. Throws FailedError if it does not answer, or answers wrong. */
+/** Measures the back end that listens on `sockets`, one guest each. Throws FailedError for missing or wrong answers. */
 export async function measure(
   sockets: readonly string[],
   scenario: Scenario,

@@ -1,4 +1,4 @@
-/** Loaded into a back end that is measured, before anything else: tells its parent of every garbage collection. */
+/** Loaded first into a measured back end: reports every garbage collection to the parent process. */
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 
 export interface GcPause {
@@ -6,7 +6,7 @@ export interface GcPause {
   ms: number
 }
 
-/** Entries of type gc, which the types of Node 20 know as plain ones. */
+/** Entries of type gc, which the types of Node 20 lack. */
 interface PerformanceNodeEntry extends PerformanceEntry {
   detail: unknown
 }
@@ -25,5 +25,5 @@ const observer = new PerformanceObserver(list => {
   }
 })
 observer.observe({ entryTypes: ['gc'] })
-// It must not keep the process alive, nor change how it ends.
+// The channel must neither keep the process alive nor change how it exits.
 process.channel?.unref()

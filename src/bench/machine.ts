@@ -1,4 +1,4 @@
-/** The machine, and how quiet it was: a benchmark on a busy one says little. */
+/** The machine and its noise: a benchmark on a busy machine says little. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
 import { MS_PER_TICK } from './process-status.js'
@@ -19,14 +19,14 @@ function readTicks(): Ticks {
   return { all, idle: idle! + iowait!, steal: steal! }
 }
 
-/** Watches what the machine does besides the benchmark. */
+/** Measures the load of the machine besides the benchmark. */
 export class Noise {
   readonly #before = readTicks()
   readonly #load = loadavg()[0]!
   readonly #ourCpuMs: () => number
   readonly #oursBefore: number
 
-  /** `ourCpuMs`: CPU time so far of all that belongs to the benchmark. */
+  /** `ourCpuMs`: CPU time so far of everything that belongs to the benchmark. */
   constructor(ourCpuMs: () => number) {
     this.#ourCpuMs = ourCpuMs
     this.#oursBefore = ourCpuMs()

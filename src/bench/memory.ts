@@ -1,4 +1,4 @@
-/** What serving costs in memory: one guest, and each further one. */
+/** Memory cost of serving: for one guest, and for each further one. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { residentKb } from './process-status.js'
 import type { Memory } from './result.js'
 import type { Scenario } from './scenario.js'
 
-/** Long enough for code to be compiled and the heap to take its size. */
+/** Long enough for code to be compiled and the heap to settle. */
 const TRAFFIC = { warmupMs: 0, measureMs: 500 }
 
 interface Options {
@@ -19,7 +19,7 @@ interface Options {
   signal: AbortSignal
 }
 
-/** Serves one guest, then all, in two processes with traffic, and compares what is resident. */
+/** Serves one guest, then all, in two processes under load, and compares their resident memory. */
 export async function measureMemory({ guests, scenario, signal, ...device }: Options): Promise<Memory> {
   const folder = mkdtempSync(join(tmpdir(), 'scmi-bench-'))
   const residentServing = async (count: number): Promise<number> => {

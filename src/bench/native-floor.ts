@@ -1,4 +1,7 @@
-/** The process of the native floor: `native-floor.js ANSWERS SOCKET…`, ANSWERS as JSON; ends with its standard input. */
+/**
+ * The process of the native floor: `native-floor.js ANSWERS SOCKET…`, ANSWERS as JSON; exits when its standard input
+ * ends.
+ */
 import { loadAddon } from '../support/addon.js'
 
 interface Addon {

@@ -1,4 +1,4 @@
-/** What the kernel tells of another process (proc(5)). */
+/** Information of the kernel about processes (proc(5)). */
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** The unit of /proc/stat and /proc/PID/stat on every Linux that Node runs on. */
@@ -7,7 +7,7 @@ export const MS_PER_TICK = 10
 /** CPU time so far of this process and of its children that have ended, in milliseconds. */
 export function cpuMsOfFamily(): number {
   const stat = readFileSync('/proc/self/stat', 'utf8')
-  // utime, stime, cutime, cstime; counted from the name's end, for the name may hold spaces.
+  // utime, stime, cutime, cstime; counted from the end of the name, which may contain spaces.
   const ticks = stat
     .slice(stat.lastIndexOf(')') + 2)
     .split(' ')
@@ -24,7 +24,7 @@ export function cpuMsOf(pid: number): number {
   return nanoseconds.reduce((sum, ns) => sum + ns, 0) / 1e6
 }
 
-/** Kilobytes resident, without memory that is shared with others: what a guest's own memory is. */
+/** Resident kilobytes without shared memory, which is the guest's own. */
 export function residentKb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1])

@@ -1,4 +1,4 @@
-/** A result as one HTML page that needs nothing else: charts, the table, the machine, how to read it. */
+/** A result as a self-contained HTML page: charts, the table, the machine, how to read it. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Cell, Result } from './result.js'
@@ -21,14 +21,14 @@ interface Chart {
 }
 
 export const HOW_TO_READ = [
-  'The native floor is the same loop with a constant answer in C++ in place of TypeScript. The event loop is the simplest back end in C: it sleeps in epoll, answers with constants and checks nothing.',
-  'All back ends took turns in every round, so that noise met them alike: ratios are of rates in the same round, the median first, then the lowest and the highest. Rates and latencies depend on the machine; ratios hardly.',
-  'A spinning front end looks for its answer for 50 us before it sleeps; a sleeping one waits for the signal at once, as an idle guest does. Latency is from making a command available to seeing its answer. With 128 commands in flight each waits for the others.',
-  'CPU is the time that all threads of the back end took for a message; spinning costs time that nobody waits for.',
-  'If much was stolen or used by others, run it again: nothing below 25 % is then a difference.',
+  'The native floor is the same loop with a constant answer in C++ instead of TypeScript. The event loop is the simplest back end in C: it sleeps in epoll, answers with constants and checks nothing.',
+  'All back ends took turns in every round, so that noise affects them alike. Ratios compare rates of the same round: median, lowest, highest. Rates and latencies depend on the machine; ratios hardly do.',
+  'A spinning front end polls for its answer for 50 us before it sleeps; a sleeping one waits for the signal at once, as an idle guest does. Latency is from making a command available to seeing its answer. With 128 commands in flight each waits for the others.',
+  'CPU is the CPU time per message of all threads of the back end, including time spent polling.',
+  'If much CPU time was stolen or used by others, run it again: differences below 25 % then mean nothing.',
 ]
 
-/** The cells of one kind of front end, and all else the same, as one group of charts. */
+/** The cells of each group of charts: those that differ only in mix and depth. */
 function groupsOf(cells: readonly Cell[]): Map<string, Cell[]> {
   const groups = new Map<string, Cell[]>()
   for (const cell of cells) {
@@ -72,7 +72,7 @@ function chartsOf(cells: readonly Cell[]): Chart[] {
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
-/** JSON that can stand in a script element. */
+/** JSON that is safe inside a script element. */
 const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
 
 function chartLibrary(): string {

@@ -1,4 +1,4 @@
-/** What a run found, as `--json` prints it and `--compare` reads it. */
+/** The result of a run, as `--json` prints it and `--compare` reads it. */
 import { z } from 'zod'
 import { OperatorError } from '../support/errors.js'
 import { readGivenFile } from '../support/given-file.js'
@@ -9,7 +9,7 @@ const FORMAT = 'vhost-user-scmi bench 1'
 const count = z.int().min(0)
 const amount = z.number().min(0)
 
-/** Over the rounds: the median, and the ends. */
+/** Over the rounds: median, minimum and maximum. */
 const ratio = z.strictObject({ median: amount, min: amount, max: amount })
 
 const scenario = z.strictObject({
@@ -25,21 +25,21 @@ const scenario = z.strictObject({
 const cell = z.strictObject({
   scenario,
   backEnd: z.enum(['event loop', 'native floor', 'device', 'other']),
-  /** Messages a second, and microseconds: medians over the rounds; `max` is the worst of all. */
+  /** Messages per second, and latencies in microseconds: medians over the rounds; `max` is the maximum of all. */
   rate: amount,
   rates: z.array(amount),
   latencyUs: z.strictObject({ p50: amount, p99: amount, p999: amount, max: amount }),
-  /** Microseconds of CPU time that the back end and the front end took for a message. */
+  /** CPU time per message of back end and front end, in microseconds. */
   cpuUs: z.strictObject({ backEnd: amount, frontEnd: amount }),
-  /** Rates in the same round, this back end's over that one's. Floors have none. */
+  /** Ratios of this back end's rates to those of the floors in the same round. Floors have none. */
   ratios: z.strictObject({ nativeFloor: ratio, eventLoop: ratio }).optional(),
-  /** Garbage collections in the measured time; only those of this package's device are known. */
+  /** Garbage collections during the measurement; known for this package's device only. */
   gc: z.strictObject({ pauses: count, maxMs: amount }).optional(),
 })
 
 const startup = z.strictObject({
   platform: z.string(),
-  /** Milliseconds from exec to accepting connections; `node`: from exec to exit of a Node that does nothing. */
+  /** Milliseconds from exec to accepting connections; `node`: from exec to exit of an empty Node program. */
   acceptingMs: z.array(amount),
   cpuMs: amount,
   nodeMs: amount,
@@ -47,7 +47,7 @@ const startup = z.strictObject({
 
 const memory = z.strictObject({
   guests: count,
-  /** Kilobytes resident, less the guests' own memory: serving one guest, serving all. */
+  /** Resident kilobytes without guest memory: for one guest, and for all. */
   oneGuestKb: amount,
   allGuestsKb: amount,
   perFurtherGuestKb: z.number(),
@@ -62,9 +62,9 @@ export const resultSchema = z.strictObject({
     cores: count,
     kernel: z.string(),
     node: z.string(),
-    /** One-minute load before and after the run, the run itself included in the second. */
+    /** One-minute load average before and after the run; the latter includes the run. */
     load: z.array(amount),
-    /** Percent of the machine's CPU time during the run: taken by the hypervisor, used by other processes. */
+    /** Percent of the machine's CPU time during the run: stolen by the hypervisor, used by other processes. */
     stealPercent: amount,
     othersPercent: amount,
   }),
@@ -89,10 +89,10 @@ export type Memory = z.infer<typeof memory>
 
 export const newResult = (rest: Omit<Result, 'format'>): Result => ({ format: FORMAT, ...rest })
 
-/** A result has tens of thousands. */
+/** Size limit; a result has tens of thousands of bytes. */
 const BYTES_MAX = 10_000_000
 
-/** Reads what `--json` printed. Throws OperatorError. */
+/** Reads the output of `--json`. Throws OperatorError. */
 export function readResult(path: string): Result {
   let text: string
   try {

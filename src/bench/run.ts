@@ -1,4 +1,4 @@
-/** One run: every scenario against every back end in turn, round after round, so that noise meets them all alike. */
+/** One run: every scenario against every back end in turn, round by round, so that noise affects all alike. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,9 +14,9 @@ export interface RunOptions extends Timing {
   scenarios: readonly Scenario[]
   rounds: number
   platform: string
-  /** Microseconds, or `auto`: the device's --poll-us. */
+  /** The device's --poll-us: microseconds, or `auto`. */
   pollUs: number | 'auto'
-  /** Sockets of a back end that somebody else runs, one for each guest. */
+  /** Sockets of a back end that somebody else runs, one per guest. */
   sockets: readonly string[]
   signal: AbortSignal
   progress: Progress
@@ -40,7 +40,7 @@ export async function runScenarios(options: RunOptions): Promise<Cell[]> {
   }
 }
 
-/** Asks the device for its answer to every command of every mix: the floors will give the same. */
+/** The device's answer to every command of every mix: the floors return the same. */
 async function firstAnswers(device: BackEnd, { scenarios, signal }: RunOptions): Promise<number[][]> {
   const commands = new Map<string, BenchCommand>()
   for (const { mix } of scenarios) for (const command of mix.commands) commands.set(command.name, command)
@@ -68,7 +68,7 @@ async function runRounds(backEnds: readonly BackEnd[], options: RunOptions): Pro
     series.rounds.push(measurement)
     if (backEnd.name === 'device') addPauses(series, backEnd.gcPauses.slice(pausesBefore))
   }
-  // A first round that does not count: code is compiled, caches fill.
+  // The first round is a warm-up and does not count.
   const total = (rounds + 1) * scenarios.length * backEnds.length
   let done = 0
   for (let round = -1; round < rounds; round++) {
@@ -92,7 +92,7 @@ function addPauses(series: Series, pauses: readonly { ms: number }[]): void {
   series.gc = { pauses: gc.pauses + pauses.length, maxMs }
 }
 
-/** Short, for people: `clock, depth 16, spin`. */
+/** Short title for people: `clock, depth 16, spin`. */
 export function titleOf({
   mix,
   depth,

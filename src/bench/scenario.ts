@@ -1,4 +1,4 @@
-/** What is measured: the scenarios that the options span, each the same for every back end of a run. */
+/** Scenarios: the combinations of the options, the same for every back end of a run. */
 import type { Mix } from './commands.js'
 
 export const WAITS = ['spin', 'sleep'] as const
@@ -7,26 +7,26 @@ export const CORES = ['free', 'one', 'apart'] as const
 export const DEPTH_MAX = 256
 export const GUESTS_MAX = 16
 
-/** How long a spinning front end looks for an answer before it sleeps after all. */
+/** How long a spinning front end polls for an answer before it sleeps. */
 export const SPIN_US = 50
 
 export interface Scenario {
   mix: Mix
-  /** Commands in flight, for each guest. */
+  /** Commands in flight per guest. */
   depth: number
-  /** What the front end does until an answer comes. */
+  /** How the front end waits for an answer. */
   wait: (typeof WAITS)[number]
   descriptors: (typeof DESCRIPTORS)[number]
   eventIdx: boolean
   guests: number
-  /** Where front end and back end run: wherever the kernel puts them, on one core, on two. */
+  /** Cores of front end and back end: chosen by the kernel, one for both, or two. */
   cores: (typeof CORES)[number]
 }
 
-/** Each property with the values that it is to have. */
+/** The values of each property. */
 export type Grid = { [Property in keyof Scenario]: readonly Scenario[Property][] }
 
-/** All combinations, the first properties varying slowest. */
+/** All combinations; the first property varies slowest. */
 export function scenariosOf(grid: Grid): Scenario[] {
   return grid.cores.flatMap(cores =>
     grid.guests.flatMap(guests =>

@@ -1,4 +1,4 @@
-/** What it costs to start: from exec to accepting connections, as a supervisor sees it. */
+/** Start-up cost: from exec to accepting connections, as a supervisor sees it. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -3,7 +3,7 @@ import type { Measurement } from './front-end.js'
 import type { Cell, CellScenario, Ratio } from './result.js'
 import type { Scenario } from './scenario.js'
 
-/** What one back end did in one scenario: a measurement for each round. */
+/** The measurements of one back end in one scenario, one per round. */
 export interface Series {
   backEnd: Cell['backEnd']
   scenario: Scenario
@@ -11,19 +11,19 @@ export interface Series {
   gc?: { pauses: number; maxMs: number }
 }
 
-/** The middle value; the mean of the two in the middle if there are two. NaN of nothing. */
+/** The median; NaN for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-/** Three significant digits: more would pretend. */
+/** Three significant digits: more would suggest a precision that is not there. */
 export const rounded = (value: number): number => Number(value.toPrecision(3))
 
 const rateOf = ({ messages, elapsedNs }: Measurement): number => (messages / elapsedNs) * 1e9
 
-/** Rates of two back ends in the same round, one over the other. */
+/** Ratios of the rates of two back ends, round by round. */
 function ratioOf(rounds: readonly Measurement[], floor: readonly Measurement[]): Ratio {
   const ratios = rounds.map((measurement, i) => rateOf(measurement) / rateOf(floor[i]!))
   return {

@@ -10,14 +10,14 @@ export function rateText(rate: number): string {
   return rate >= 1e3 ? `${rounded(rate / 1e3)} k/s` : `${rounded(rate)} /s`
 }
 
-/** `0.71 (0.65–0.74)`: the median over the rounds, and the ends. */
+/** `0.71 (0.65–0.74)`: median, minimum and maximum over the rounds. */
 export function ratioText({ median, min, max }: Ratio): string {
   return `${median} (${min}–${max})`
 }
 
 const measured = (cells: readonly Cell[]): Cell[] => cells.filter(({ ratios }) => ratios)
 
-/** Says it only if it is not the same in all cells. */
+/** The value as text if it differs between cells; otherwise empty. */
 function distinguishing<T>(cells: readonly Cell[], value: (cell: Cell) => T): (cell: Cell) => T | undefined {
   const all = new Set(cells.map(value))
   return cell => (all.size > 1 ? value(cell) : undefined)
@@ -55,8 +55,8 @@ function gcLine(cells: readonly Cell[]): string {
   const pauses = known.reduce((sum, gc) => sum + gc.pauses, 0)
   const longest = Math.max(0, ...known.map(gc => gc.maxMs))
   return pauses === 0
-    ? 'garbage collection: none while it was measured'
-    : `garbage collection: ${pauses} pauses while it was measured, the longest ${longest} ms`
+    ? 'garbage collection: none during the measurement'
+    : `garbage collection: ${pauses} pauses during the measurement, the longest ${longest} ms`
 }
 
 function startupLines({ startup }: Result): string[] {
@@ -70,10 +70,10 @@ function memoryLine({ memory }: Result): string[] {
   if (!memory) return []
   const { guests, oneGuestKb, perFurtherGuestKb } = memory
   const one = `${rounded(oneGuestKb / 1024)} MB resident with one guest`
-  return [`memory: ${one}, ${perFurtherGuestKb} kB more for each further one (of ${guests}), guest memory apart`]
+  return [`memory: ${one}, ${perFurtherGuestKb} kB more for each further one (of ${guests}), without guest memory`]
 }
 
-/** The whole result: machine, table, and what else was measured. */
+/** The whole result: machine, table, and other measurements. */
 export function resultLines(result: Result): string[] {
   const { machine, settings } = result
   const ms = settings.measureMs

@@ -1,23 +1,24 @@
-/** Sockets that a supervisor has opened for this process, as systemd does (sd_listen_fds(3)). */
+/** Socket activation: sockets that a supervisor such as systemd opened for this process (sd_listen_fds(3)). */
 import { OperatorError } from '../support/errors.js'
 
-/** They begin there, one after the other. */
+/** File descriptors of the sockets are consecutive, from this one. */
 const FIRST_FD = 3
 
 export interface InheritedSocket {
-  /** What the supervisor calls it, in systemd by FileDescriptorName=. */
+  /** Name that the supervisor gave it; in systemd FileDescriptorName=. */
   name: string
   fd: number
 }
 
-/** The sockets that are meant for the process with this id. Throws OperatorError if what says so makes no sense. */
+/** The sockets passed to the process with this id. Throws OperatorError if the environment variables are wrong. */
 export function inheritedSockets(env: NodeJS.ProcessEnv, pid: number): InheritedSocket[] {
   const { LISTEN_PID, LISTEN_FDS = '', LISTEN_FDNAMES = '' } = env
   if (LISTEN_PID !== String(pid)) return []
-  if (!/^[1-9]\d{0,2}$/.test(LISTEN_FDS)) throw new OperatorError(`LISTEN_FDS=${LISTEN_FDS}: is no number of sockets`)
+  if (!/^[1-9]\d{0,2}$/.test(LISTEN_FDS))
+    throw new OperatorError(`LISTEN_FDS=${LISTEN_FDS}: is not a number of sockets`)
   const names = LISTEN_FDNAMES.split(':')
   if (Number(LISTEN_FDS) > 1 && new Set(names.filter(Boolean)).size !== Number(LISTEN_FDS)) {
-    throw new OperatorError(`LISTEN_FDNAMES=${LISTEN_FDNAMES}: of several sockets each needs its agent's name`)
+    throw new OperatorError(`LISTEN_FDNAMES=${LISTEN_FDNAMES}: with several sockets, each needs the name of its agent`)
   }
   return Array.from({ length: Number(LISTEN_FDS) }, (_, i) => ({ name: names[i] ?? '', fd: FIRST_FD + i }))
 }

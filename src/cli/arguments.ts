@@ -1,4 +1,4 @@
-/** Readers of option arguments that several commands take. */
+/** Parsers for option arguments that several commands share. */
 import { InvalidArgumentError } from 'commander'
 import { printable } from '../support/printable.js'
 
@@ -13,10 +13,10 @@ export function wholeNumber(min = 0, max = 999_999_999) {
   }
 }
 
-/** The same, several of them with commas. */
+/** The same for a list with commas. */
 export const wholeNumbers = (min: number, max: number) => (text: string) => text.split(',').map(wholeNumber(min, max))
 
-/** Comma-separated values out of some. */
+/** A comma-separated list of allowed values. */
 export function listOf<T>(allowed: Record<string, T>) {
   return (text: string): T[] =>
     text.split(',').map(word => {
@@ -27,22 +27,22 @@ export function listOf<T>(allowed: Record<string, T>) {
     })
 }
 
-/** The same with values that are their own names. */
+/** The same, for values that are their own names. */
 export const named = <T extends string>(names: readonly T[]) =>
   listOf(Object.fromEntries(names.map(name => [name, name])) as Record<string, T>)
 
-/** Permissions of a file, as chmod(1) takes them in octal. */
+/** A file mode in octal, as for chmod(1). */
 export function fileMode(text: string): number {
   if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8)
   throw new InvalidArgumentError('Write three octal digits, such as 0600 or 0660.')
 }
 
-/** Collects an option that may be repeated. */
+/** Collects the values of an option that may be repeated. */
 export function repeated(value: string, others: string[] = []): string[] {
   return [...others, value]
 }
 
-/** How long a device watches its ring after work. */
+/** How long a device polls its ring after work. */
 export function pollUs(text: string): number | 'auto' {
   if (text === 'auto') return text
   const number = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN
@@ -50,7 +50,7 @@ export function pollUs(text: string): number | 'auto' {
   throw new InvalidArgumentError('Write auto, or a whole number of microseconds up to 1000000.')
 }
 
-/** An error of commander as one line: it spreads a suggestion over a second one. */
+/** Commander's errors on one line: it puts suggestions on a second one. */
 export const oneLine = (text: string): string =>
   printable(
     text

@@ -1,4 +1,6 @@
-/** `vhost-user-scmi bench`: measures the device against two floors, or another back end against all of them. */
+/**
+ * `vhost-user-scmi bench`: measures the device against two floors, and optionally another back end against all of them.
+ */
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { type Command, Option } from 'commander'
@@ -24,9 +26,9 @@ interface Options extends Omit<Grid, 'mix'> {
 }
 
 const DEFAULT_MIXES = ['base', 'clock', 'sensor']
-/** Of a measurement, so that the code is compiled and the caches are full. */
+/** Warm-up before each measurement, as a fraction of it: compiles code and fills caches. */
 const WARMUP_PART = 0.5
-/** Started besides the platform that is measured: the preset with the most in it. */
+/** Start-up is measured for this preset too, the largest one. */
 const LARGE = 'large'
 
 const EXAMPLES = `
@@ -51,13 +53,16 @@ export function addBenchCommand(program: Command): void {
     .command('bench')
     .description('Measure messages a second and latency, beside two floors measured in the same run.')
     .addOption(
-      new Option('--socket-path <path>', 'also measure a back end that listens there; once for each guest')
+      new Option('--socket-path <path>', 'also measure the back end that listens there; repeat for each guest')
         .argParser(repeated)
         .default([], 'none'),
     )
-    .option('--platform <file|preset>', 'what our device serves', 'demo')
+    .option('--platform <file|preset>', 'platform that our device serves', 'demo')
     .addOption(
-      new Option('--mix <mix>', 'commands sent in turn: protocols with weights, as base or clock:3,sensor; repeatable')
+      new Option(
+        '--mix <mix>',
+        'commands to send in turn: protocols with weights, such as base or clock:3,sensor; repeatable',
+      )
         .argParser(repeated)
         .default(undefined, DEFAULT_MIXES.join(', each alone, ')),
     )
@@ -67,7 +72,7 @@ export function addBenchCommand(program: Command): void {
         .default([1, 16, 128], '1,16,128'),
     )
     .addOption(
-      new Option('--wait <list>', 'what the front end does until an answer comes: spin, sleep')
+      new Option('--wait <list>', 'how the front end waits for an answer: spin, sleep')
         .argParser(named(WAITS))
         .default(WAITS, WAITS.join()),
     )
@@ -80,31 +85,29 @@ export function addBenchCommand(program: Command): void {
       new Option('--event-idx <list>', 'on, off').argParser(listOf({ on: true, off: false })).default([true], 'on'),
     )
     .addOption(
-      new Option('--guests <list>', `1 to ${GUESTS_MAX}, all driven by one front end`)
+      new Option('--guests <list>', `number of guests, 1 to ${GUESTS_MAX}, all driven by one front end`)
         .argParser(wholeNumbers(1, GUESTS_MAX))
         .default([1], '1'),
     )
     .addOption(
-      new Option('--cores <list>', 'front end and back end: free, both on one, apart')
+      new Option('--cores <list>', 'cores for front end and back end: free, one for both, apart')
         .argParser(named(CORES))
         .default(['free'], 'free'),
     )
     .addOption(new Option('--poll-us <n|auto>', "our device's --poll-us").argParser(pollUs).default('auto'))
-    .addOption(new Option('--rounds <n>', 'how often each is measured').argParser(wholeNumber(1, 1000)).default(5))
+    .addOption(new Option('--rounds <n>', 'measurements of each scenario').argParser(wholeNumber(1, 1000)).default(5))
     .addOption(
-      new Option('--measure-ms <n>', 'how long each is measured, after half as long to warm up')
+      new Option('--measure-ms <n>', 'duration of each measurement, after a warm-up of half that time')
         .argParser(wholeNumber(1, 60_000))
         .default(200),
     )
     .addOption(
-      new Option('--starts <n>', 'how often the device is started; 0: leave that out')
-        .argParser(wholeNumber(0, 1000))
-        .default(5),
+      new Option('--starts <n>', 'number of start-up measurements; 0: none').argParser(wholeNumber(0, 1000)).default(5),
     )
-    .option('--no-memory', 'leave out how much memory guests take')
+    .option('--no-memory', 'do not measure memory per guest')
     .option('--json', 'print the result as JSON', false)
     .option('--report <file>', 'write charts and the table to an HTML file')
-    .option('--compare <files...>', 'compare two results that --json printed; measures nothing')
+    .option('--compare <files...>', 'compare two results printed by --json, without measuring')
     .allowExcessArguments(false)
     .addHelpText('after', EXAMPLES)
     .action(bench)
@@ -116,7 +119,7 @@ async function bench(options: Options): Promise<void> {
   const { scenariosOf } = await import('../bench/scenario.js')
   const scenarios = scenariosOf({ ...options, mix: (options.mix ?? DEFAULT_MIXES).map(parseMix) })
   checkScenarios(scenarios, options)
-  // Before minutes of measuring, not after.
+  // Finds out about a bad path before minutes of measuring.
   if (options.report !== undefined) writeReport(options.report, '')
   const result = await measureAll(scenarios, options)
   if (options.report !== undefined) {
@@ -127,11 +130,11 @@ async function bench(options: Options): Promise<void> {
   console.log(options.json ? JSON.stringify(result, undefined, 2) : resultLines(result).join('\n'))
 }
 
-/** What can be known before anything is started. */
+/** Checks before anything is started. */
 function checkScenarios(scenarios: readonly Scenario[], { socketPath }: Options): void {
   const guests = Math.max(...scenarios.map(scenario => scenario.guests))
   if (socketPath.length > 0 && socketPath.length < guests) {
-    throw new OperatorError(`--guests ${guests} needs as many --socket-path, not ${socketPath.length}`)
+    throw new OperatorError(`--guests ${guests} needs as many --socket-path options, not ${socketPath.length}`)
   }
   if (availableParallelism() < 2 && scenarios.some(({ cores }) => cores === 'apart')) {
     throw new OperatorError('--cores apart needs two cores; this machine has one')
@@ -164,7 +167,8 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
   const progress = startProgress('bench')
   for (const name of ENDING_SIGNALS) process.once(name, stop)
   try {
-    // Front ends and back ends have ended at the end of the run, so that their time is in the family's.
+    // Front ends and back ends have exited by the end of the run, so that their CPU time counts as this process's
+    // children.
     const noise = new Noise(cpuMsOfFamily)
     const cells = await runScenarios({
       ...options,

@@ -1,22 +1,22 @@
-/** Loads a CommonJS file with the code that V8 made of it before, if that lies beside it. */
+/** Loads a CommonJS file with V8's cached code for it, if that lies beside it. */
 import { readFileSync } from 'node:fs'
 import { createRequire, Module } from 'node:module'
 import { dirname } from 'node:path'
 import { Script } from 'node:vm'
 
-/** Where the code of `file` lies. Another version of V8 does without it. */
+/** Path of the cached code of `file`. V8 rejects the cache of another version. */
 export const codeFile = (file: string): string => `${file}.code`
 
 function readCode(file: string): Buffer | undefined {
   try {
     return readFileSync(codeFile(file))
   } catch {
-    // It only saves time.
+    // The cache only saves time.
     return undefined
   }
 }
 
-/** Runs the module, which can't use `import()`; `require` of the same file gives its exports from then on. */
+/** Runs the module, which can't use `import()`. Afterwards `require` of the same file returns its exports. */
 export function loadBundle(file: string): { script: Script; exports: object } {
   const cachedData = readCode(file)
   const script = new Script(Module.wrap(readFileSync(file, 'latin1')), {

@@ -1,6 +1,6 @@
 /**
- * Makes dist/bundle, from where the command serves (cli.ts): the program in one file, the code that V8 makes of it, and
- * the library for plug-ins. Part of `npm run compile`, after the compiler.
+ * Makes dist/bundle, which the command serves from (cli.ts): the program in one file, V8's cached code for it, and the
+ * library for plug-ins. Part of `npm run compile`, after the compiler.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,13 +19,13 @@ const folder = join(root, 'dist/bundle')
 const file = join(folder, 'program.cjs')
 const ENOUGH_MS = 20_000
 
-/** Whole or not at all: a device may be starting. */
+/** Replaces a file atomically: a device may be starting from it. */
 function write(path, content) {
   writeFileSync(`${path}.new`, content)
   renameSync(`${path}.new`, path)
 }
 
-/** What subcommands load when they run: they don't run from here (cli.ts). */
+/** Subcommands are not in the bundle (cli.ts). */
 const withoutSubcommands = {
   name: 'without subcommands',
   setup({ onResolve }) {
@@ -38,7 +38,7 @@ const withoutSubcommands = {
   },
 }
 
-/** What dist/vendor has, for ways to look in that few open: it is loaded from there. */
+/** The libraries of access paths that few use are loaded from dist/vendor. */
 const withVendored = {
   name: 'vendored',
   setup({ onResolve }) {
@@ -61,12 +61,12 @@ async function bundle() {
     format: 'cjs',
     target: 'node20',
     sourcemap: true,
-    // Less to read; names stay for stack traces.
+    // Less to parse; names are kept for stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
     define: { 'import.meta.url': '__url' },
     banner: { js: 'const __url=require("node:url").pathToFileURL(__filename).href;' },
-    // Those of ways to look in, which few open.
+    // Libraries of access paths that few use.
     external: ['prom-client', 'ws'],
     plugins: [withVendored, withoutSubcommands],
     logLevel: 'warning',
@@ -76,7 +76,7 @@ async function bundle() {
   writeThirdParty(folder, root, [metafile])
 }
 
-/** Serves until it accepts connections, as users do, and keeps what V8 compiled for that. */
+/** Serves until it accepts connections, as users do, and stores the code that V8 compiled for that. */
 async function keepCode() {
   const temporary = mkdtempSync(join(tmpdir(), 'vhost-user-scmi-'))
   const socket = join(temporary, 'socket')
@@ -92,7 +92,7 @@ async function keepCode() {
   rmSync(temporary, { recursive: true })
 }
 
-/** A module with what the bundle exports. */
+/** An ES module that exports what the bundle exports. */
 const moduleOf = names => `import { createRequire } from 'node:module'
 export const { ${names.join(', ')} } = createRequire(import.meta.url)('./program.cjs')
 `
@@ -101,7 +101,7 @@ if (process.argv[2] === 'code') {
   await keepCode()
 } else {
   await bundle()
-  // Another process: it serves, and says so.
+  // A second process serves, and reports when it is ready.
   const options = { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8', timeout: ENOUGH_MS }
   const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), 'code'], options)
   if (status !== 0) {

@@ -1,6 +1,6 @@
 /**
- * `vhost-user-scmi ctl`: looks into a running device and changes things. Definitions alone: what commands do is in ctl/, and
- * loaded when it is wanted.
+ * `vhost-user-scmi ctl`: inspects and changes a running device. Definitions only: the actions are in ctl/, loaded on
+ * demand.
  */
 import { Argument, type Command, Option } from 'commander'
 import { CONTROL_VARIABLE, defaultControlPath } from '../access/control/socket.js'
@@ -18,10 +18,10 @@ const POWER_STATES = ['shutdown', 'reboot', 'suspend', 'cold_reset', 'warm_reset
 export function addCtlCommand(program: Command): void {
   const ctl = program
     .command('ctl')
-    .description('Look into a running device, and change things. It must have been started with --control.')
-    .option('--control <path>', `socket of the device, which $${CONTROL_VARIABLE} can name, too`, defaultControlPath())
-    .option('--json', 'print JSON; one object a line where there is no end')
-    // These two may stand anywhere.
+    .description('Inspect and change a running device, which must have been started with --control.')
+    .option('--control <path>', `control socket of the device; also set by $${CONTROL_VARIABLE}`, defaultControlPath())
+    .option('--json', 'print JSON; commands that run until Ctrl-C print one object per line')
+    // These two may stand anywhere on the line.
     .enablePositionalOptions(false)
     .addHelpText(
       'after',
@@ -38,7 +38,7 @@ Examples:
   vhost-user-scmi ctl top                                      a live view
   source <(vhost-user-scmi ctl completion bash)                complete all this with the Tab key
 
-Exit codes: 0 done, 1 the device could not or is gone, 2 wrong option, address, value or path.`,
+Exit codes: 0 done, 1 the device refused or is gone, 2 wrong option, address, value or path.`,
     )
   const own = { showGlobalOptions: true, visibleGlobalOptions: (of: Command) => (of === ctl ? [] : [...ctl.options]) }
   ctl.configureHelp(own)
@@ -49,7 +49,7 @@ Exit codes: 0 done, 1 the device could not or is gone, 2 wrong option, address, 
   addCompletion(ctl, program)
 }
 
-/** An action's options, with those of all `ctl` commands; the program's own are another matter. */
+/** An action's options and those of all `ctl` commands, without the program's own. */
 function all<Options extends CtlOptions>(command: Command): Options {
   let options = command.opts()
   for (let { parent } = command; parent?.parent; { parent } = parent) options = { ...parent.opts(), ...options }
@@ -60,84 +60,82 @@ function addState(ctl: Command): void {
   const addresses = new Argument('[address...]', 'of kinds, resources or properties; default: everything')
   ctl
     .command('show')
-    .description('Show the platform, or what resources have: values, and what they can be set to.')
+    .description('Show the platform, or the values of resources and what they can be set to.')
     .addArgument(addresses)
     .option('--agent <name>', 'show what this agent sees, under its ids')
     .action(async (addresses, _options, command) => (await show()).show(addresses, all(command)))
   ctl
     .command('get')
-    .description('Print values: of one property the value alone, else a table.')
+    .description("Print values: a single property's value alone, several as a table.")
     .argument('<address...>', 'of kinds, resources or properties')
     .action(async (addresses, _options, command) => (await state()).get(addresses, all(command)))
   ctl
     .command('set')
-    .description('Change a property as hardware would: agents are notified as of any other change.')
-    .argument('<address>', 'of a property, or of a resource that has a main one')
-    .argument('<value...>', 'with its unit: 85C, 1.2GHz, on, auto; `ctl show ADDRESS` says what is allowed')
-    // Values may be below zero.
+    .description('Change a property as if hardware changed it: agents are notified.')
+    .argument('<address>', 'of a property, or of a resource with a main property')
+    .argument('<value...>', 'with its unit: 85C, 1.2GHz, on, auto; `ctl show ADDRESS` shows what is allowed')
+    // Values may be negative.
     .allowUnknownOption()
     .action(async (address, value, _options, command) => (await state()).set(address, value, all(command)))
   ctl
     .command('watch')
-    .description('Print values, and then those that change, until Ctrl-C.')
+    .description('Print values, then changes, until Ctrl-C.')
     .addArgument(addresses)
-    .option('--interval <ms>', 'look so often at what has no events, such as sensors', wholeNumber(), 100)
+    .option('--interval <ms>', 'polling interval for resources without events, such as sensors', wholeNumber(), 100)
     .action(async (addresses, _options, command) => (await state()).watch(addresses, all(command)))
 }
 
 function addActs(ctl: Command): void {
   ctl
     .command('notify')
-    .description('Send a notification as if from hardware, whether or not anybody asked for it.')
+    .description('Send a notification as if hardware caused it, even to agents that did not enable it.')
     .argument('<protocol>')
     .argument('<message>', 'name of the notification')
-    .argument('[field=value...]', 'all fields of its payload; ids are the agents’')
+    .argument('[field=value...]', 'all fields of its payload; ids are those that agents see')
     .option('--agent <name>', 'default: all')
-    .option('--count <n>', 'so many', wholeNumber(), 1)
-    .option('--rate <n>', 'so many a second; default: all at once', wholeNumber())
+    .option('--count <n>', 'number of notifications', wholeNumber(), 1)
+    .option('--rate <n>', 'notifications per second; default: all at once', wholeNumber())
     .action(async (protocol, message, fields, _options, command) =>
       (await acts()).notify(protocol, message, fields, all(command)),
     )
   ctl
     .command('power')
-    .description('Ask the agents for a system power transition, or force it.')
+    .description('Request a system power transition from the agents, or force it.')
     .addArgument(new Argument('<state>').choices(POWER_STATES))
-    .option('--forced', 'it happens now, agents are told afterwards')
-    .option('--timeout <ms>', 'time for a graceful shutdown, before it is forced', wholeNumber())
+    .option('--forced', 'transition now and notify agents afterwards')
+    .option('--timeout <ms>', 'time for a graceful shutdown before it is forced', wholeNumber())
     .action(async (state, _options, command) => (await acts()).power(state, all(command)))
   const trace = ctl.command('trace').description("Record messages to a file for Perfetto's viewer.")
   trace
     .command('start')
-    .description('Begin to record.')
+    .description('Start recording.')
     .argument('<file>')
     .action(async (file, _options, command) => (await acts()).startTrace(file, all(command)))
   trace
     .command('stop')
-    .description('End the recording.')
+    .description('Stop recording.')
     .action(async (_options, command) => (await acts()).stopTrace(all(command)))
   trace
     .command('status')
-    .description('Say what is being recorded.')
+    .description('Show the state of the recording.')
     .action(async (_options, command) => (await acts()).traceStatus(all(command)))
 }
 
 function addFaults(ctl: Command): void {
-  const fault = ctl
-    .command('fault')
-    .description('Rules by which the device misbehaves, to see what drivers make of it.')
-  const add = fault.command('add').description('Add a rule. The first rule that takes a message decides about it.')
-  // The rules' schema has the options, and takes its time to load.
+  const fault = ctl.command('fault').description('Fault rules: how the device misbehaves, to test drivers.')
+  const add = fault.command('add').description('Add a rule. For each message, the first rule that matches applies.')
+  // The options come from the rules' schema, which is slow to load.
   fault.hook('preSubcommand', async (_fault, command) => {
     if (command === add) (await faults()).addRuleOptions(add)
   })
   add.action(async (options, command) => (await faults()).add(options, all(command)))
   fault
     .command('list')
-    .description('List the rules, and what they did.')
+    .description('List the rules and their hits.')
     .action(async (_options, command) => (await faults()).list(all(command)))
   for (const [name, description] of [
-    ['release', 'Let what a rule holds arrive; the rule stays.'],
-    ['remove', 'End a rule; what it holds arrives.'],
+    ['release', 'Deliver the messages that a rule holds; the rule stays.'],
+    ['remove', 'Remove a rule and deliver the messages that it holds.'],
   ] as const) {
     fault
       .command(name)
@@ -147,7 +145,7 @@ function addFaults(ctl: Command): void {
   }
   fault
     .command('clear')
-    .description('End all rules.')
+    .description('Remove all rules.')
     .action(async (_options, command) => (await faults()).clear(all(command)))
 }
 
@@ -156,37 +154,40 @@ function addStreams(ctl: Command): void {
     new Option(flags, `${description}; repeatable`).argParser(repeated).default([], 'any')
   ctl
     .command('messages')
-    .description('Print messages as they pass, until Ctrl-C.')
+    .description('Print messages live, until Ctrl-C.')
     .addOption(list('--agent <name>', 'of this agent'))
     .addOption(list('--protocol <name>', 'of this protocol'))
     .addOption(list('--message <name>', 'commands or notifications of this name'))
-    .addOption(list('--status <name>', 'answered with this status'))
+    .addOption(list('--status <name>', 'with this status in the reply'))
     .addOption(list('--kind <kind>', 'of this kind').choices(['command', 'delayed response', 'notification']))
-    .option('--failed', 'that did not succeed')
-    .option('--max-per-second <n>', 'more are counted, not printed; at most 10000', wholeNumber(), 1000)
-    .option('--count <n>', 'end after so many', wholeNumber())
+    .option('--failed', 'with another status than SUCCESS')
+    .option(
+      '--max-per-second <n>',
+      'rate limit: further messages are counted, not printed; at most 10000',
+      wholeNumber(),
+      1000,
+    )
+    .option('--count <n>', 'exit after this many messages', wholeNumber())
     .action(async (_options, command) => (await messages()).messages(all(command)))
   ctl
     .command('stats')
-    .description('Print what was answered: by protocol, message and status, with times.')
+    .description('Print statistics: messages by protocol, message and status, with latencies.')
     .option('--agent <name>', 'of this agent; default: all')
     .action(async (_options, command) => (await messages()).stats(all(command)))
   ctl
     .command('top')
-    .description('Show rates, times and resources that change, live. q ends it.')
-    .option('--interval <ms>', 'how often', wholeNumber(), 1000)
+    .description('Show message rates, latencies and changing resources, live. q quits.')
+    .option('--interval <ms>', 'refresh interval', wholeNumber(), 1000)
     .action(async (_options, command) => (await import('./ctl/top.js')).top(all(command)))
 }
 
 function addCompletion(ctl: Command, program: Command): void {
   ctl
     .command('completion')
-    .description(
-      'Print the script that completes commands with the Tab key: source <(vhost-user-scmi ctl completion bash)',
-    )
+    .description('Print the completion script of a shell: source <(vhost-user-scmi ctl completion bash)')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh']))
     .action(async shell => (await import('./ctl/completion.js')).script(shell))
-  // What the script calls.
+  // Called by the completion script.
   ctl
     .command('complete', { hidden: true })
     .argument('[word...]')

@@ -1,4 +1,4 @@
-/** Options that open a device to its user, for all commands that start one. */
+/** Options that give access to a running device, for all commands that start one. */
 import { Option } from 'commander'
 import { defaultControlPath, prepareControlPath } from '../access/control/socket.js'
 import type { ControlOptions } from '../access/open.js'
@@ -16,14 +16,14 @@ export const controlOption = new Option(
 )
 export const httpOption = new Option(
   '--http <address>',
-  'show and control the platform on a page: PORT on loopback, or HOST:PORT; prints the link',
+  'serve a web page that shows and controls the platform: PORT on loopback, or HOST:PORT; prints the link',
 )
 export const metricsOption = new Option(
   '--metrics <address>',
-  'serve metrics to Prometheus, at /metrics: PORT on loopback, or HOST:PORT',
+  'serve Prometheus metrics at /metrics: PORT on loopback, or HOST:PORT',
 )
 
-/** In which ways the device is open to its user; undefined: in none. */
+/** The access that the options ask for; undefined: none. */
 export function waysIn({ control, http, metrics }: OpenOptions): ControlOptions | undefined {
   if (!control && http === undefined && metrics === undefined) return undefined
   const path = control === true ? defaultControlPath() : control

@@ -1,4 +1,4 @@
-/** What `vhost-user-scmi platform` does. */
+/** The actions of `vhost-user-scmi platform`. */
 import { addPlugins, type LoadedPlatform, loadPlatform } from '../loading/load.js'
 import { pluginNames } from '../loading/plugins.js'
 import { agentTables } from '../observe/agent-tables.js'
@@ -18,7 +18,7 @@ export interface PlatformOptions {
   agent?: string
 }
 
-/** Nothing runs by itself here: values are those at start. */
+/** Loads with a clock that stands still: values are those at start. */
 function load(file: string, protocols: readonly Protocol[]): Promise<LoadedPlatform> {
   return loadPlatform(file, { protocols, time: new VirtualTime() })
 }
@@ -26,7 +26,7 @@ function load(file: string, protocols: readonly Protocol[]): Promise<LoadedPlatf
 interface Checked {
   file: string
   ok: boolean
-  /** How many there are, by section; sections that are not lists count as 1. */
+  /** Number of resources by section; a section that is not a list counts as 1. */
   resources?: Record<string, number>
   place?: string
   field?: string
@@ -43,7 +43,7 @@ export async function check(files: string[], options: PlatformOptions): Promise<
   }
   if (options.json) console.log(printableJson(results, 2))
   const wrong = results.filter(({ ok }) => !ok).length
-  if (wrong > 0) throw new OperatorError(`${wrong} of ${files.length} platform files wrong`)
+  if (wrong > 0) throw new OperatorError(`${wrong} of ${files.length} platform files are wrong`)
 }
 
 async function checkOne(file: string, protocols: readonly Protocol[]): Promise<{ result: Checked; line: string }> {
@@ -88,7 +88,7 @@ export async function show(file: string, options: PlatformOptions): Promise<void
   }
 }
 
-/** Takes what it is sent: nobody reads it. */
+/** Accepts events and drops them: nobody reads them. */
 const noEvents: EventSink = { available: true, congested: false, notify() {}, respondLater() {} }
 
 function agentNamed({ platform, protocols }: LoadedPlatform, name: string | undefined): Agent {
@@ -101,7 +101,10 @@ function agentNamed({ platform, protocols }: LoadedPlatform, name: string | unde
   throw new OperatorError(`there is no agent ${name}, only ${peers.map(peer => peer.name).join(', ')}`)
 }
 
-/** Of all that can be in a file: with the sections of the package's plug-ins, and of those given. */
+/**
+ * The schema of everything a file may contain: sections of standard protocols, of the package's plug-ins, and of given
+ * plug-ins.
+ */
 export async function schema(options: PlatformOptions): Promise<void> {
   const protocols = await addPlugins(standard, [...pluginNames(), ...options.plugin])
   console.log(JSON.stringify(platformJsonSchema(protocols, resourceKinds(protocols)), undefined, 2))

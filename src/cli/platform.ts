@@ -1,24 +1,24 @@
-/** `vhost-user-scmi platform check|show|schema`: looks at platform files without serving them. */
+/** `vhost-user-scmi platform check|show|schema`: inspects platform files without serving them. */
 import { type Command, Option } from 'commander'
 import { repeated } from './arguments.js'
 
-/** Loaded when they are wanted: no other command waits for them. */
+/** Loaded on demand: other commands do not wait for them. */
 const actions = () => import('./platform-actions.js')
 
 export function addPlatformCommand(program: Command): void {
-  const platform = program.command('platform').description('Look at platform files without serving them.')
+  const platform = program.command('platform').description('Inspect platform files without serving them.')
   const plugin = new Option('--plugin <file|name>', "add a plug-in's protocols; repeatable")
   plugin.argParser(repeated).default([], 'none')
   platform
     .command('check')
-    .description('Say what is wrong with platform files, or what is in them. Exit code 2 if any is wrong.')
+    .description('Check platform files: print their errors, or what they contain. Exit code 2 if any is wrong.')
     .argument('<file...>', 'platform files, or presets')
     .addOption(plugin)
     .option('--json', 'print JSON')
     .action(async (files, options) => (await actions()).check(files, options))
   platform
     .command('show')
-    .description('Show what an agent sees of a platform when it starts: protocols, resources, values.')
+    .description("Show an agent's view of a platform at start: protocols, resources, values.")
     .argument('<file|preset>')
     .option('--agent <name>', 'the agent; default: the first')
     .addOption(plugin)

@@ -1,6 +1,6 @@
 /**
- * The command `vhost-user-scmi`: parses arguments. No logic, and nothing that takes time to load: what commands do is in
- * cli/, and loaded when it is wanted.
+ * The command `vhost-user-scmi`: parses arguments. No logic, and nothing slow to load: the actions are in cli/, loaded
+ * on demand.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Endpoint } from '../device/endpoint.js'
@@ -27,7 +27,7 @@ const EXIT_INTERRUPTED = 130
 function agentEndpoint(text: string, others: Record<string, Endpoint>): Record<string, Endpoint> {
   const [, name, socketPath] = /^([^=]+)=(.+)$/.exec(text) ?? []
   if (name === undefined || socketPath === undefined) throw new InvalidArgumentError('Write NAME=PATH.')
-  if (own(others, name)) throw new InvalidArgumentError(`Agent ${name} has a socket already.`)
+  if (own(others, name)) throw new InvalidArgumentError(`Agent ${name} already has a socket.`)
   return { ...others, [name]: { socketPath } }
 }
 
@@ -37,23 +37,26 @@ const program = new Command('vhost-user-scmi')
     new Option('--socket-path <path>', 'listen on this Unix socket; QEMU connects to it').conflicts(['connect', 'fd']),
   )
   .addOption(
-    new Option('--connect <path>', 'dial a QEMU that listens (server=on), again whenever it drops').conflicts('fd'),
+    new Option(
+      '--connect <path>',
+      'connect to a QEMU that listens (server=on), and reconnect whenever it drops',
+    ).conflicts('fd'),
   )
   .addOption(new Option('--fd <n>', 'use this inherited socket, listening or connected').argParser(wholeNumber()))
   .addOption(
-    new Option('--agent <name=path>', 'listen on this socket for this agent; once for each guest')
+    new Option('--agent <name=path>', 'listen on this socket for this agent; repeat for each guest')
       .argParser(agentEndpoint)
       .default({}, 'one agent'),
   )
   .addOption(
-    new Option('--socket-mode <mode>', 'permissions of the sockets it listens on: who may write may connect')
+    new Option('--socket-mode <mode>', 'file mode of the sockets it listens on: write permission allows to connect')
       .argParser(fileMode)
       .default(0o600, '0600'),
   )
   .addOption(
     new Option(
       '--release-after <seconds>',
-      'listening: keep what a guest holds for so long after its QEMU broke off, which may dial again; 0: not at all',
+      "listening: keep a guest's state for this long after its QEMU disconnected, in case it reconnects; 0: drop it at once",
     )
       .argParser(wholeNumber(0, 999_999))
       .default(30),
@@ -68,28 +71,29 @@ const program = new Command('vhost-user-scmi')
       .argParser(repeated)
       .default([], 'none'),
   )
-  .addOption(
-    new Option('--log-level <level>', 'trace shows every message, decoded').choices(LOG_LEVELS).default('info'),
-  )
+  .addOption(new Option('--log-level <level>', 'trace logs every message, decoded').choices(LOG_LEVELS).default('info'))
   .option('--json', 'log one JSON object a line', false)
   .addOption(
     new Option(
       '--poll-us <n|auto>',
-      'watch the ring this many microseconds after work before sleeping; 0: never; auto: while that pays',
+      'busy-poll the ring for this many microseconds after work; 0: never; auto: while it pays off',
     )
       .argParser(pollUs)
       .default('auto'),
   )
-  .option('--state <file>', 'keep the state that guests have set here, and go on from it after a crash or restart')
+  .option(
+    '--state <file>',
+    'persist the state that guests set in this file, and resume from it after a crash or restart',
+  )
   .option('--trace <file>', "record every message to a file for Perfetto's viewer and `vhost-user-scmi trace`")
   .addOption(controlOption)
   .addOption(httpOption)
   .addOption(metricsOption)
-  .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; QEMU then sends no memory after a reconnect', false)
-  .option('--print-capabilities', 'print what a QEMU supervisor asks for, as JSON, and exit')
-  .version(version, '-V, --version', 'print the version; with --json also commit and addon, for reports of faults')
+  .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; then QEMU sends no memory regions after a reconnect', false)
+  .option('--print-capabilities', 'print the back-end capabilities as JSON, for QEMU supervisors, and exit')
+  .version(version, '-V, --version', 'print the version; with --json also commit and addon, for bug reports')
   .allowExcessArguments(false)
-  // Options before a subcommand are the program's, those after it are the subcommand's.
+  // Options before a subcommand belong to the program, those after it to the subcommand.
   .enablePositionalOptions()
   .configureOutput({ outputError: (text, write) => write(`vhost-user-scmi: ${oneLine(text)} (see --help)\n`) })
   .addHelpText(
@@ -122,15 +126,15 @@ const adders: Record<Subcommand, (program: Command) => void> = {
 }
 for (const name of SUBCOMMANDS) adders[name](program)
 
-/** Does what the command line says. Returns the exit code, unless signals or handles decide when the process ends. */
+/** Runs the command line. Returns the exit code; undefined: signals or open handles decide when the process ends. */
 export async function main(): Promise<number | undefined> {
-  // Who reads may have seen enough: `platform show large | head`.
+  // The reader may stop early: `platform show large | head`.
   process.stdout.on('error', error => {
     if (errorCode(error) === 'EPIPE') process.exit()
     console.error(`vhost-user-scmi: can't write the output: ${error.message}`)
     process.exit(EXIT_FAILURE)
   })
-  // By QEMU's conventions for back-end programs this option wins over all others, right or wrong.
+  // QEMU's conventions for back-end programs: this option takes precedence over all others, even wrong ones.
   if (process.argv.includes('--print-capabilities')) {
     console.log(JSON.stringify({ type: 'scmi', features: [] }))
     return 0

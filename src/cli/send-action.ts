@@ -1,4 +1,4 @@
-/** What `send` does: connects as a guest would, sends one command, prints what comes back. */
+/** The action of `send`: connects like a guest, sends one command, prints the answer. */
 import { ClientBase, StatusError } from '../client/client.js'
 import { VhostUserChannel } from '../client/vhost-user-channel.js'
 import { addPlugins } from '../loading/load.js'
@@ -54,7 +54,7 @@ export async function send(
   }
 }
 
-/** Waits for `seconds`, or for Ctrl-C if it is 0. Throws FailedError if the connection ends before. */
+/** Waits `seconds`, or until Ctrl-C if 0. Throws FailedError if the connection ends first. */
 function elapse(seconds: number, client: ClientBase): Promise<void> {
   return untilInterrupted(async (signal, end) => {
     const ended = client.ended.then(error => {
@@ -66,7 +66,7 @@ function elapse(seconds: number, client: ClientBase): Promise<void> {
   })
 }
 
-/** What the arguments ask for. Throws OperatorError, before there is a connection. */
+/** The request that the arguments describe. Throws OperatorError before anything connects. */
 function requestOf(
   protocols: readonly Protocol[],
   protocol: string,
@@ -91,7 +91,7 @@ const numberOf = (text: string): number | undefined =>
 function wordOf(text: string): number {
   const word = numberOf(text)
   if (word !== undefined && word <= 0xffff_ffff) return word
-  throw new OperatorError(`${text}: give the payload of a message by its id as numbers from 0 to 0xffffffff`)
+  throw new OperatorError(`${text}: with a message id, give the payload as numbers from 0 to 0xffffffff`)
 }
 
 /** `name=value`; a value in brackets is JSON. */
@@ -115,7 +115,7 @@ function nameOf(protocols: readonly Protocol[], nameOrId: string): string {
 
 function unknownProtocol(protocols: readonly Protocol[], given: string): OperatorError {
   const names = protocols.map(({ name }) => name).join(', ')
-  return new OperatorError(`there is no protocol ${given}; there are ${names}, or give ids of protocol and message`)
+  return new OperatorError(`there is no protocol ${given}; there are ${names}, or give the ids of protocol and message`)
 }
 
 /** The commands of a protocol, each with the fields of its newest layout. */
@@ -145,7 +145,7 @@ function toJson({ kind, protocol, message, token, request, status, reply }: Mess
   }
 }
 
-/** Whole numbers of 64 bits are text; bytes that no declaration fits are hex. */
+/** 64-bit integers become text; bytes that fit no layout become hex. */
 function payloadJson(payload: Payload | undefined): unknown {
   if (payload === undefined || payload instanceof Uint8Array) return payload && hexText(payload)
   return JSON.parse(JSON.stringify(payload, (_, value) => (typeof value === 'bigint' ? String(value) : value)))

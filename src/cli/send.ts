@@ -1,4 +1,7 @@
-/** `vhost-user-scmi send`: an SCMI client for any vhost-user back end. Definitions alone; send-action.ts does it. */
+/**
+ * `vhost-user-scmi send`: an SCMI client for any vhost-user back end. Definitions only; the action is in
+ * send-action.ts.
+ */
 import { type Command, Option } from 'commander'
 import { repeated, wholeNumber } from './arguments.js'
 
@@ -6,26 +9,23 @@ export function addSendCommand(program: Command): void {
   program
     .command('send')
     .description('Send an SCMI command to a vhost-user back end, as a guest would, and print the decoded answer.')
-    .argument('<socket>', 'where the back end listens; no other front end may be connected')
-    .argument('<protocol>', 'its name, such as clock, or its id, such as 0x14')
-    .argument('[message]', 'its name, such as CLOCK_RATE_GET, or its id: then give words in place of fields')
-    .argument(
-      '[field=value...]',
-      'fields of the request; one that is left out is 0. A list is JSON: configs=[{"…": 1}]',
-    )
-    .option('--delayed', 'wait for the delayed response, too', false)
+    .argument('<socket>', 'socket of the back end; no other front end may be connected')
+    .argument('<protocol>', 'name, such as clock, or id, such as 0x14')
+    .argument('[message]', 'name, such as CLOCK_RATE_GET, or id: then give words instead of fields')
+    .argument('[field=value...]', 'fields of the request; omitted ones are 0. A list is JSON: configs=[{"…": 1}]')
+    .option('--delayed', 'also wait for the delayed response', false)
     .addOption(
-      new Option('--listen <seconds>', 'go on printing notifications for so long; 0: until Ctrl-C').argParser(
+      new Option('--listen <seconds>', 'then print notifications for this long; 0: until Ctrl-C').argParser(
         wholeNumber(0, 86_400),
       ),
     )
     .addOption(
-      new Option('--timeout <seconds>', 'give up after so long without an answer')
+      new Option('--timeout <seconds>', 'give up if no answer comes within this time')
         .argParser(wholeNumber(1, 3600))
         .default(10),
     )
     .addOption(
-      new Option('--plugin <file|name>', "know a plug-in's protocols, too; repeatable")
+      new Option('--plugin <file|name>', "add a plug-in's protocols; repeatable")
         .argParser(repeated)
         .default([], 'none'),
     )

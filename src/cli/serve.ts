@@ -1,4 +1,4 @@
-/** What `vhost-user-scmi` does without a subcommand: serves a platform until a signal ends it. */
+/** `vhost-user-scmi` without a subcommand: serves a platform until a signal ends it. */
 import type { Endpoint } from '../device/endpoint.js'
 import { surviveDroppedErrors } from '../loading/plugin-guard.js'
 import { type ServeOptions, serve } from '../server/serve.js'
@@ -27,7 +27,7 @@ export interface ServeCommandOptions extends OpenOptions {
 
 const MS_PER_S = 1000
 
-/** Where front ends come from: as options say, else by sockets that a supervisor opened, one for each agent. */
+/** Endpoints from the options, or else from socket activation, one for each agent. */
 function endpointsOf(options: ServeCommandOptions): Pick<ServeOptions, 'endpoint' | 'endpoints'> {
   const { socketPath, connect, fd, agent: endpoints } = options
   if (socketPath !== undefined) return { endpoint: { socketPath }, endpoints }
@@ -35,13 +35,13 @@ function endpointsOf(options: ServeCommandOptions): Pick<ServeOptions, 'endpoint
   if (fd !== undefined) return { endpoint: { fd }, endpoints }
   if (Object.keys(endpoints).length > 0) return { endpoints }
   const sockets = inheritedSockets(process.env, process.pid)
-  // The only socket has no name that would say more.
+  // A single socket needs no name.
   if (sockets.length === 1) return { endpoint: { fd: sockets[0]!.fd } }
   return { endpoints: Object.fromEntries(sockets.map(({ name, fd }) => [name, { fd }])) }
 }
 
 function describeEndpoint(endpoint: Endpoint): string {
-  if ('connectPath' in endpoint) return `dialling ${endpoint.connectPath}`
+  if ('connectPath' in endpoint) return `connecting to ${endpoint.connectPath}`
   return `accepting connections on ${'fd' in endpoint ? `fd ${endpoint.fd}` : endpoint.socketPath}`
 }
 
@@ -62,14 +62,14 @@ export async function run(options: ServeCommandOptions): Promise<void> {
   })
   surviveDroppedErrors(problem => log.error(problem))
   const stop = (signal: NodeJS.Signals): void => {
-    // A second one does not wait; but of a terminal that is closed, the shell tells, too.
+    // A second signal kills the process at once; not SIGHUP, which the shell of a closed terminal sends again.
     for (const name of ENDING_SIGNALS) process.off(name, stop)
     process.on('SIGHUP', () => {})
     log.info(`${signal}: stopping`)
     server.close()
   }
   for (const name of ENDING_SIGNALS) process.once(name, stop)
-  process.on('SIGUSR1', () => log.info('SIGUSR1: ignored; `vhost-user-scmi ctl` shows and changes what runs'))
-  // Said at any log level: supervisors wait for it.
+  process.on('SIGUSR1', () => log.info('SIGUSR1 ignored; use `vhost-user-scmi ctl` to inspect a running device'))
+  // Logged at any level: supervisors wait for it.
   log.child({}, { level: 'info' }).info(`ready: ${server.endpoints.map(describeEndpoint).join(', ')}`)
 }

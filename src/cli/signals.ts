@@ -1,2 +1,2 @@
-/** Signals that end a command in order: Ctrl-C, a supervisor, a terminal that is closed. */
+/** Signals that end a command cleanly: Ctrl-C, a supervisor, a closed terminal. */
 export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const

@@ -1,4 +1,4 @@
-/** What the `trace` commands do. */
+/** The actions of the `trace` commands. */
 import { once } from 'node:events'
 import { FailedError } from '../support/errors.js'
 import { printable, printableJson } from '../support/printable.js'
@@ -36,17 +36,17 @@ export async function show(file: string, options: ShowOptions): Promise<void> {
   const text = new TraceText(began, recording.about.agents, isTerminal)
   for (const event of recording.events) {
     if (!isWanted(event, options, filter)) continue
-    // Node would keep all that nobody reads yet.
+    // Without waiting, Node would buffer the whole output.
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
     console.log(options.json ? eventJson(event, began) : text.line(event))
   }
   filter.check()
-  if (!recording.complete) console.error(printable(`${file}: cut off: recording did not end, or its end is missing`))
+  if (!recording.complete) console.error(printable(`${file}: incomplete: the recording was cut off`))
 }
 
 const beginningOf = ({ events }: Recording): number => events[0]?.timeNs ?? 0
 
-/** Delayed responses that have a command are shown with it. */
+/** Delayed responses are shown with their command, if that is in the trace. */
 function isWanted(event: TracedEvent, options: ShowOptions, filter: MessageFilter): boolean {
   if (event.what === 'value') return options.values
   if (event.what === 'moment') return options.filter.length === 0
@@ -65,7 +65,7 @@ export async function replayFile(file: string, options: ReplayCommandOptions): P
   const { commands, events, skipped, differences } = result
   if (options.json) console.log(printableJson({ ...result, differences: differences.map(differenceJson) }, 2, bigText))
   else printDifferences(recording, differences)
-  const faults = skipped > 0 ? `, ${skipped} that fault rules took left out` : ''
+  const faults = skipped > 0 ? `, without ${skipped} changed by fault rules` : ''
   const what = `${commands} commands and ${events} events${faults}`
   const on = platform ?? recording.about.origin.name
   if (differences.length > 0) throw new FailedError(`${differences.length} of ${what} differ on ${on}`)
@@ -82,7 +82,7 @@ function differenceJson({ traced, replayed, fields }: Difference): object {
   }
 }
 
-/** As the trace has it (-), and as it is (+). */
+/** As traced (-) and as replayed (+). */
 function printDifferences(recording: Recording, differences: readonly Difference[]): void {
   const text = new TraceText(beginningOf(recording), recording.about.agents, isTerminal)
   for (const { traced, replayed, fields } of differences) {
@@ -107,7 +107,7 @@ export function diffFiles(file: string, other: string, options: DiffOptions): vo
       }
     }
   }
-  if (changes.length > 0) throw new FailedError(`${changes.length} messages are in one of ${file} and ${other} only`)
+  if (changes.length > 0) throw new FailedError(`${changes.length} messages are only in one of ${file} and ${other}`)
   if (!options.json) console.log(printable(`${file} and ${other}: the same messages`))
 }
 

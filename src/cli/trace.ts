@@ -1,9 +1,9 @@
-/** `vhost-user-scmi trace show|replay|diff`: what can be done with a trace that was recorded. */
+/** `vhost-user-scmi trace show|replay|diff`: tools for recorded traces. */
 import { type Command, Option } from 'commander'
 import { repeated } from './arguments.js'
 
 const EXAMPLES = `
-Record one with \`vhost-user-scmi --trace FILE\`, and look at it in a browser at ui.perfetto.dev, or here:
+Record one with \`vhost-user-scmi --trace FILE\`, and open it in a browser at ui.perfetto.dev, or here:
   vhost-user-scmi trace show boot.pftrace
   vhost-user-scmi trace show boot.pftrace --filter protocol=clock,perf --filter status!=SUCCESS
   vhost-user-scmi trace show boot.pftrace --filter 'latency>1ms' --json | jq .message
@@ -15,7 +15,7 @@ Record one with \`vhost-user-scmi --trace FILE\`, and look at it in a browser at
 
 Exit codes: 0 the same, or done; 1 something differs; 2 wrong option, or a file that is no trace.`
 
-/** Loaded when they are wanted: no other command waits for them. */
+/** Loaded on demand: other commands do not wait for them. */
 const actions = () => import('./trace-actions.js')
 
 export function addTraceCommand(program: Command): void {
@@ -27,22 +27,22 @@ export function addTraceCommand(program: Command): void {
   ignore.argParser(repeated).default([], 'none')
   trace
     .command('show')
-    .description('Print the messages of a trace, a line each.')
+    .description('Print the messages of a trace, one per line.')
     .argument('<file>')
     .addOption(
       new Option('--filter <term>', 'NAME=VALUE, NAME!=VALUE, NAME<NUMBER, NAME>NUMBER; repeatable, all must hold')
         .argParser(repeated)
         .default([], 'all messages'),
     )
-    .option('--values', 'show the values of resources, too', false)
+    .option('--values', 'also show the values of resources', false)
     .option('--json', 'print one JSON object a line', false)
     .addHelpText('after', EXAMPLES)
     .action(async (file, options) => (await actions()).show(file, options))
   trace
     .command('replay')
-    .description('Send the commands of a trace to a platform again, and compare what it answers.')
+    .description('Send the commands of a trace to a platform again, and compare the answers.')
     .argument('<file>')
-    .option('--platform <file|preset>', 'default: the platform as it was, which is in the trace')
+    .option('--platform <file|preset>', 'default: the platform stored in the trace')
     .addOption(
       new Option('--plugin <file|name>', "add a plug-in's protocols; repeatable")
         .argParser(repeated)

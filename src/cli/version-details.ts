@@ -1,4 +1,4 @@
-/** `--version --json`: what a report of a fault should say about the program. */
+/** `--version --json`: details of the program for bug reports. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,11 +10,11 @@ import { version } from '../support/version.js'
 
 interface VersionDetails {
   version: string
-  /** The commit, with "-dirty" behind it if files differ from it; absent if neither git nor the package knows. */
+  /** The commit, with "-dirty" appended if files differ from it; absent if unknown. */
   commit?: string
   node: string
   platform: string
-  /** The addon that serves; `error` if none loads on this machine. */
+  /** The addon in use; `error` if none loads on this machine. */
   addon: { file: string; prebuilt: boolean; compiler: string } | { error: string }
 }
 
@@ -40,7 +40,7 @@ function addonDetails(): VersionDetails['addon'] {
   }
 }
 
-/** A checkout's commit is git's; a package's was written down when it was packed (native/prebuild.mjs). */
+/** The commit of a checkout comes from git; that of a package was stored when it was packed (native/prebuild.mjs). */
 function commitOf(root: string): string | undefined {
   if (!existsSync(join(root, '.git'))) {
     const record = join(root, 'dist/release.json')
@@ -50,7 +50,7 @@ function commitOf(root: string): string | undefined {
     const args = ['describe', '--always', '--abbrev=40', '--dirty', '--exclude=*']
     return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   } catch {
-    // No git, or a checkout of somebody else's, which git does not read.
+    // No git, or a checkout of another user, which git refuses to read.
     return undefined
   }
 }

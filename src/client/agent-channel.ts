@@ -1,4 +1,4 @@
-/** A platform in this process, without a transport: commands go straight to dispatch, and are carried out at once. */
+/** A channel to a platform in this process: commands go straight to dispatch and are executed at once. */
 import { dispatch } from '../device/dispatch.js'
 import type { Platform } from '../platform/core/platform.js'
 import { agentsOf } from '../platform/file/config.js'
@@ -16,7 +16,7 @@ export class AgentChannel implements Channel, EventSink {
   #tellEnd: (error: Error) => void = () => {}
   onEvent: ((message: Uint8Array) => void) | undefined
 
-  /** An agent of its own on `platform`, with what the first agent of the platform file may do. */
+  /** Adds an agent to `platform`, with the permissions of the platform file's first agent. */
   constructor({ platform, protocols }: { platform: Platform; protocols: readonly Protocol[] }) {
     this.ended = new Promise(resolve => {
       this.#tellEnd = resolve
@@ -32,7 +32,7 @@ export class AgentChannel implements Channel, EventSink {
   }
 
   notify(header: number, words: readonly number[]): void {
-    // After the reply of the command that caused it, as on a ring.
+    // After the reply to the command that caused it, as on a ring.
     queueMicrotask(() => this.onEvent?.(new Uint8Array(Uint32Array.of(header, ...words).buffer)))
   }
 
@@ -46,7 +46,7 @@ export class AgentChannel implements Channel, EventSink {
   }
 }
 
-/** Carries out a whole message for `agent`. The reply is empty if there is none. */
+/** Executes a whole message for `agent`. The reply is empty if there is none. */
 export function exchange(agent: Agent, message: Uint8Array, capacity = CAPACITY): Uint8Array {
   const request = new RequestReader(new DataView(message.buffer, message.byteOffset, message.byteLength))
   request.open(0, message.byteLength)

@@ -1,14 +1,14 @@
-/** The way to a platform: whole messages out and back. Knows no SCMI beyond that; client.ts gives them meaning. */
+/** Transport to a platform: sends and receives whole messages. Knows no more of SCMI; client.ts interprets them. */
 export interface Channel {
   /** Sends a command, header first. Resolves with the reply; empty if the platform returned the buffers unanswered. */
   exchange(message: Uint8Array): Promise<Uint8Array>
-  /** Set by the client: takes each notification and delayed response, header first. */
+  /** The client sets this: receives each notification and delayed response, header first. */
   onEvent: ((message: Uint8Array) => void) | undefined
-  /** Resolves when there is nothing at the other end any more. */
+  /** Resolves when the connection has ended. */
   readonly ended: Promise<Error>
-  /** Rejects everything that is still waited for. */
+  /** Closes the connection and rejects everything pending. */
   close(): void
 }
 
-/** Bytes of a reply or event: header, status, 128 bytes, as Linux's driver has them by default. */
+/** Size of buffers for replies and events: header, status and 128 bytes, Linux' default. */
 export const CAPACITY = 136

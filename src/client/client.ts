@@ -36,12 +36,12 @@ export class StatusError extends FailedError {
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a protocol's state is nobody's matter but its own.
+// biome-ignore lint/suspicious/noExplicitAny: only a protocol knows the type of its state.
 type AnyProtocol = Protocol<any, string, readonly Command<any>[], readonly Event[]>
 type CommandOf<P extends AnyProtocol> = P['commands'][number]
 type Layouts<P extends AnyProtocol, N> = Extract<CommandOf<P>, { name: N }>
 
-/** Of several layouts' values: what all of them have, and what only some have. */
+/** Values of several layouts: fields that all of them have, and optional fields that only some have. */
 type AnyOf<U> = { [K in keyof U]: U[K] } & {
   [K in Exclude<KeysOf<U>, keyof U>]?: U extends Record<K, infer V> ? V : never
 }
@@ -57,7 +57,10 @@ type DelayedOf<C> = C extends { delayed?: infer F }
 export interface Call<C> {
   /** Sends the command and resolves with the fields of its reply. */
   (values?: RequestOf<C>): Promise<AnyOf<ReplyOf<C>>>
-  /** The same for a command with a delayed response: resolves with the fields of that. Its flags must ask for one. */
+  /**
+   * The same for a command with a delayed response: resolves with the delayed response's fields. The command's flags
+   * must request it.
+   */
   delayed(values?: RequestOf<C>): Promise<AnyOf<DelayedOf<C>>>
 }
 
@@ -70,15 +73,15 @@ export type ClientCalls<P extends readonly AnyProtocol[]> = {
 
 export type Client<P extends readonly AnyProtocol[]> = ClientCalls<P> & ClientBase
 
-/** What is the same whatever the protocols are. */
+/** The part of the client that does not depend on the protocols. */
 export class ClientBase {
   readonly #channel: Channel
   readonly #protocols: readonly Protocol[]
   readonly #decoder: MessageDecoder
   readonly #versions = new Map<number, number>()
-  /** Who waits for a delayed response, by token. */
+  /** Waiters for delayed responses, by token. */
   readonly #delayed = new Map<number, (message: Message) => void>()
-  /** Delayed responses that nobody has waited for so far, by token; they stay until the token is used again. */
+  /** Delayed responses without a waiter, by token; kept until the token is reused. */
   readonly #early = new Map<number, Message>()
   readonly #listeners = new Set<(message: Message) => void>()
   #token = 0
@@ -90,15 +93,15 @@ export class ClientBase {
     channel.onEvent = bytes => this.#onEvent(bytes)
   }
 
-  /** Calls `listener` with each notification and delayed response, until the function it returns is called. */
+  /** Calls `listener` with each notification and delayed response, until the returned function is called. */
   listen(listener: (message: Message) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   /**
-   * Sends a command by its names. Resolves with status and decoded fields, whatever the status is. Throws OperatorError for
-   * names and fields that are not declared.
+   * Sends a command by name. Resolves with status and decoded fields, whatever the status. Throws OperatorError for
+   * undeclared names and fields.
    */
   async send(protocol: string, message: string, values: Record<string, unknown> = {}): Promise<Message> {
     const { declared, layouts } = this.#find(protocol, message)
@@ -110,7 +113,7 @@ export class ClientBase {
     return reply
   }
 
-  /** Sends any payload to any message. */
+  /** Sends raw bytes as payload of any message. */
   async sendBytes(protocolId: number, messageId: number, payload: Uint8Array): Promise<Message> {
     this.#token = (this.#token + 1) % TOKENS
     this.#early.delete(this.#token)
@@ -163,7 +166,7 @@ export class ClientBase {
     return { declared, layouts: layouts.sort((a, b) => b.since - a.since) }
   }
 
-  /** The version in force, which decides between layouts; a platform that does not tell gets the newest. */
+  /** The negotiated version, which selects the layout; if the platform does not report one, the newest. */
   async #versionOf({ id, versions }: Protocol): Promise<number> {
     const known = this.#versions.get(id)
     if (known !== undefined) return known
@@ -191,7 +194,7 @@ export class ClientBase {
 export function createClient<const P extends readonly AnyProtocol[]>(channel: Channel, protocols: P): Client<P> {
   const client = new ClientBase(channel, protocols)
   const calls = Object.fromEntries(protocols.map(protocol => [protocol.name, callsOf(client, protocol)]))
-  // The base's own names win.
+  // The base class's own names take precedence over protocols'.
   return Object.assign(
     client,
     Object.fromEntries(Object.entries(calls).filter(([name]) => !(name in client))),
@@ -213,7 +216,7 @@ function callsOf(client: ClientBase, { name: protocol, commands }: AnyProtocol):
   )
 }
 
-/** The fields of a reply. Throws StatusError, or FailedError if the reply has other bytes than its declaration says. */
+/** The fields of a reply. Throws StatusError, or FailedError if the bytes do not match the declaration. */
 function succeeded(message: Message): Values {
   const { protocol, message: name, status, reply } = message
   if (status !== SUCCESS) throw new StatusError(protocol, name, status!)

@@ -7,14 +7,16 @@ import { VhostUserChannel, type VhostUserOptions } from './vhost-user-channel.js
 
 export type StandardClient = Client<typeof standardProtocols>
 
-/** A client of the back end that listens at `path`, as QEMU would be. Throws OperatorError if nothing listens there. */
+/**
+ * A client of the back end that listens at `path`; connects like QEMU. Throws OperatorError if nothing listens there.
+ */
 export async function connectClient(path: string, options: VhostUserOptions = {}): Promise<StandardClient> {
   return createClient(await VhostUserChannel.connect(path, options), standardProtocols)
 }
 
 /**
- * A client of a platform in this process: a platform file, a preset, or what `definePlatform` or `loadPlatform` made. Closing
- * the client does not close a platform that was given to it.
+ * A client of a platform in this process: a platform file, a preset, or the result of `definePlatform` or
+ * `loadPlatform`. Closing the client does not close a platform that was passed in.
  */
 export async function createLocalClient(
   platform: string | PlatformDefinition | LoadedPlatform,

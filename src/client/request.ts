@@ -1,10 +1,10 @@
-/** The payload of a request from values by field name: whether there are such fields, and values that fit them. */
+/** Encodes the payload of a request from values by field name; checks names and values. */
 import { OperatorError } from '../support/errors.js'
 import { encode, type Field, type Fields, rangeOf, type Value, type Values } from '../wire/fields.js'
 
 const PADDING_MAX = 1024
 
-/** The payload with these fields; what is not given is 0, an empty text or an empty list. Throws OperatorError. */
+/** The payload with these fields; omitted ones are 0, an empty text or an empty list. Throws OperatorError. */
 export function encodeRequest(fields: Fields, values: Readonly<Record<string, unknown>>): Uint8Array {
   const names = namesOf(fields)
   for (const name of Object.keys(values)) {
@@ -16,7 +16,7 @@ export function encodeRequest(fields: Fields, values: Readonly<Record<string, un
   return encode(fields, complete(fields, values, ''))
 }
 
-/** All that the fields may have, optional ones too: which of those are there follows from the fields before them. */
+/** All fields, including optional ones: earlier fields decide which of those are present. */
 function complete(fields: Fields, given: Readonly<Record<string, unknown>>, path: string): Values {
   const values: Values = {}
   for (const field of fields) {
@@ -36,10 +36,10 @@ function fieldValue(field: Exclude<Field, { kind: 'optional' }>, given: unknown,
   const { min, max } = field.kind === 'padding' ? { min: 0n, max: BigInt(PADDING_MAX) } : rangeOf(field.kind)
   const value = wholeNumber(given ?? 0)
   if (value !== undefined && value >= min && value <= max) return value
-  throw new OperatorError(`${path}: ${String(given)} is no whole number from ${min} to ${max}`)
+  throw new OperatorError(`${path}: ${String(given)} is not a whole number from ${min} to ${max}`)
 }
 
-/** One byte stays for the NUL that ends it. */
+/** One byte is needed for the terminating NUL. */
 function textOf(size: number, given: unknown, path: string): string {
   const text = String(given)
   if (text.length < size) return text

@@ -1,6 +1,6 @@
 /**
- * A platform behind a vhost-user socket: this process is the front end and the guest's driver at once, with a little memory
- * of its own. Any back end of a virtio SCMI device will do.
+ * A channel over a vhost-user socket: this process is both front end and guest driver, with a little memory of its own.
+ * Works with any back end of a virtio SCMI device.
  */
 import { calls } from '../front-end/calls.js'
 import { Driver } from '../front-end/driver.js'
@@ -13,11 +13,11 @@ import { CAPACITY, type Channel } from './channel.js'
 
 const EVENT_BUFFERS = 16
 const QUEUE_SIZE = 64
-/** Commands that the queue holds at once: a descriptor for the request, one for the reply. */
+/** Commands in flight: each needs two descriptors, for request and reply. */
 const IN_FLIGHT_MAX = QUEUE_SIZE / 2
 
 export interface VhostUserOptions {
-  /** How long a reply may take; default 10 s. */
+  /** Time limit for a reply; default 10 s. */
   timeoutMs?: number | undefined
 }
 
@@ -34,9 +34,9 @@ export class VhostUserChannel implements Channel {
   readonly #frontEnd: FrontEnd
   readonly #memory = GuestMemory.flat()
   readonly #driver = new Driver(this.#memory, { size: QUEUE_SIZE, eventSize: EVENT_BUFFERS })
-  /** By head of the chain. */
+  /** By head of the descriptor chain. */
   readonly #waiting = new Map<number, Waiting>()
-  /** Commands for which the queue has no room yet. */
+  /** Commands waiting for room in the queue. */
   readonly #backlog: (() => void)[] = []
   readonly #watches: (() => void)[] = []
   readonly ended: Promise<Error>
@@ -52,7 +52,10 @@ export class VhostUserChannel implements Channel {
     })
   }
 
-  /** Connects to the socket at `path` and starts both queues. Throws OperatorError if nothing listens, else FailedError. */
+  /**
+   * Connects to the socket at `path` and starts both queues. Throws OperatorError if nothing listens, otherwise
+   * FailedError.
+   */
   static async connect(path: string, { timeoutMs = 10_000 }: VhostUserOptions = {}): Promise<VhostUserChannel> {
     let frontEnd: FrontEnd
     try {
@@ -110,7 +113,7 @@ export class VhostUserChannel implements Channel {
     this.#driver.cmdq.publish()
   }
 
-  /** Takes what both queues have used. */
+  /** Collects the used entries of both queues. */
   #look(): void {
     const { cmdq, eventq } = this.#driver
     try {
@@ -129,11 +132,11 @@ export class VhostUserChannel implements Channel {
         eventq.enableSignals()
       } while (cmdq.hasUsed || eventq.hasUsed)
     } catch (error) {
-      this.#end(new FailedError(`${this.#path}: the back end broke a rule: ${(error as Error).message}`))
+      this.#end(new FailedError(`${this.#path}: the back end violated the protocol: ${(error as Error).message}`))
     }
   }
 
-  /** Nothing is to come on the socket but its end. */
+  /** Only the end of the connection is expected on the socket. */
   #lookAtSocket(): void {
     if (this.#frontEnd.poll() === 'closed')
       this.#end(new FailedError(`${this.#path}: the back end closed the connection`))

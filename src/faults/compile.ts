@@ -1,4 +1,4 @@
-/** From what a rule says to what it means: names become ids, and what can't be is refused with what can. */
+/** Compiles fault rules: names become ids; errors name the allowed values. */
 import { z } from 'zod'
 import { ConfigError } from '../platform/core/config-error.js'
 import { closest, explain, type KnownKeys, notKnown } from '../platform/file/config-issues.js'
@@ -19,15 +19,15 @@ import {
   messageKind,
 } from './rule.js'
 
-/** Messages that a rule takes. */
+/** The messages that a rule matches. */
 export interface Compiled {
   rule: CheckedRule
-  /** Protocol and message ids, where they are given; several messages if a name stands in several protocols. */
+  /** Protocol and message ids, if given; several messages if several protocols have the name. */
   protocolId: number | undefined
   messageIds: ReadonlySet<number> | undefined
 }
 
-/** Protocol ids are 8 bits wide (SCMI v3.2 §4.1.2). */
+/** Protocol ids have 8 bits (SCMI v3.2 §4.1.2). */
 const IDS = 256
 
 /** Protocol and message in one number. */
@@ -38,7 +38,7 @@ interface Known {
   agents: readonly string[]
 }
 
-/** Checks a rule. Throws ConfigError, whose message is for the one who wrote it. */
+/** Checks a rule. Throws ConfigError for the author of the rule. */
 export function compileRule(given: FaultRule, known: Known): Compiled {
   const rule = parse('fault rule', faultRule, given)
   return inPlace('fault rule', () => {
@@ -80,7 +80,7 @@ function parse<T extends z.ZodType>(what: string, schema: T, given: unknown): z.
   throw new ConfigError(path, text, what)
 }
 
-/** Errors get to know what it is that they are about. */
+/** Adds to errors what they are about. */
 function inPlace<T>(what: string, run: () => T): T {
   try {
     return run()
@@ -92,22 +92,22 @@ function inPlace<T>(what: string, run: () => T): T {
 
 function checkCombination(rule: CheckedRule): void {
   const arrivals = ARRIVALS.filter(key => rule[key] !== undefined)
-  if (arrivals.length > 1) throw new ConfigError([arrivals[1]!], `can't be together with ${arrivals[0]}`)
+  if (arrivals.length > 1) throw new ConfigError([arrivals[1]!], `can't be combined with ${arrivals[0]}`)
   if (!ACTIONS.some(key => rule[key] !== undefined)) {
     throw new ConfigError([], `it does nothing; give at least one of ${ACTIONS.join(', ')}`)
   }
   const never = rule.drop ? 'drop' : rule.break ? 'break' : undefined
   const vain = never && ACTIONS.find(key => rule[key] !== undefined && key !== never && key !== 'execute')
-  if (vain) throw new ConfigError([vain], `makes no difference together with ${never}: the message never arrives`)
+  if (vain) throw new ConfigError([vain], `has no effect together with ${never}: the message never arrives`)
   const notFor = (kind: MessageKind, ...keys: (keyof CheckedRule)[]) => {
     const wrong = rule.on === kind ? keys.find(key => rule[key] !== undefined) : undefined
-    if (wrong) throw new ConfigError([wrong], `is not for on: ${kind}`)
+    if (wrong) throw new ConfigError([wrong], `can't be used with on: ${kind}`)
   }
   notFor('delayed', 'execute', 'break', 'used_length')
   notFor('notification', 'execute', 'break', 'used_length', 'status', 'token')
 }
 
-/** A message as declared: fields of the command that asks for it, and its own after header and status. */
+/** A declared message: the request's fields, and its own fields after header and status. */
 interface Declared {
   key: number
   id: number
@@ -119,7 +119,7 @@ interface Declared {
 interface Resolved {
   protocolId: number | undefined
   messageIds: ReadonlySet<number> | undefined
-  /** Those that are declared: for a message by number, maybe none. */
+  /** Declared messages; none for an undeclared number. */
   messages: Declared[]
 }
 
@@ -155,7 +155,7 @@ function resolveProtocol(given: string | number | undefined, all: readonly Proto
   return { protocols, protocolId: number ?? protocols[0]!.id }
 }
 
-/** A number, maybe written as text: command lines know nothing else. */
+/** A number, possibly as text: command lines pass text. */
 function asNumber(given: string | number): number | undefined {
   if (typeof given === 'number') return given
   const number = /^(\d+|0x[0-9a-f]+)$/i.test(given) ? Number(given) : undefined
@@ -168,7 +168,7 @@ const MESSAGE_NAMES = {
   notification: 'notification',
 } as const
 
-/** Why there is no such message, and what there is. */
+/** The error for an unknown message, with what exists. */
 function noMessage(kind: MessageKind, name: string, protocols: readonly Protocol[]): string {
   const namesOf = (which: MessageKind): string[] => [
     ...new Set(protocols.flatMap(protocol => declared(which, protocol).map(message => message.name))),
@@ -176,15 +176,15 @@ function noMessage(kind: MessageKind, name: string, protocols: readonly Protocol
   const names = namesOf(kind)
   const what = MESSAGE_NAMES[kind]
   const other = messageKind.options.find(which => namesOf(which).includes(name))
-  if (names.length === 0) return `${name} is not known here: ${protocols[0]?.name ?? 'this protocol'} has no ${what}`
+  if (names.length === 0) return `${name} is unknown: ${protocols[0]?.name ?? 'this protocol'} has no ${what}`
   if (other) return `${name} is a ${MESSAGE_NAMES[other]}, not a ${what}`
-  // Nobody reads a hundred names.
+  // A hundred names would not help.
   if (protocols.length > 1 && !closest(name, names))
     return `no protocol has a ${what} ${name}; name the protocol as well`
   return notKnown(name, names)
 }
 
-/** What a protocol can send of this kind, in every layout; the newest first. */
+/** All messages of this kind that a protocol sends, in every layout, newest first. */
 function declared(kind: MessageKind, { id: protocolId, commands, events }: Protocol): Declared[] {
   const list: readonly (Command | Event)[] = kind === 'notification' ? events : commands
   const messages = list.flatMap(message => {
@@ -197,7 +197,7 @@ function declared(kind: MessageKind, { id: protocolId, commands, events }: Proto
   return messages.sort((a, b) => b.since - a.since)
 }
 
-/** The fields after header and status, if there is such a message. */
+/** The fields after header and status; undefined: no such message. */
 export function sentFields(kind: MessageKind, message: Command | Event): Fields | undefined {
   if ('fields' in message) return message.fields
   return kind === 'delayed' ? message.delayed : message.reply

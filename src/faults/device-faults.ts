@@ -1,6 +1,6 @@
 /**
- * One device's side of the faults: answers messages while there are rules, which is slower and allocates, keeps replies
- * that arrive later, and sends events in the platform's name. Everything that waits ends with the driver it is for.
+ * Faults of one device: answers messages while there are rules (slower, allocates), keeps replies that arrive later,
+ * and sends events as the platform. Everything pending is dropped when its driver goes.
  */
 import type { Answering } from '../device/answering.js'
 import type { Device } from '../device/device.js'
@@ -33,18 +33,18 @@ import { MESSAGE_TYPES, type MessageKind } from './rule.js'
 import { Storms } from './storms.js'
 import { type Held, Waiting } from './waiting.js'
 
-/** A command of the batch, and its reply as it arrives. */
+/** A command of the batch, and the reply to deliver. */
 interface Answer {
   ticket: number
   request: DataView
-  /** Bytes of the driver's buffer. */
+  /** Size of the driver's buffer. */
   capacity: number
   arrivedUs: number
   reply: Uint8Array
   fault: Fault
 }
 
-/** Storms are sent in portions this far apart, or slower. */
+/** Storms are sent in portions with at least this time between. */
 const PORTION_US = 1000
 
 export class DeviceFaults implements FaultyDevice {
@@ -74,7 +74,7 @@ export class DeviceFaults implements FaultyDevice {
     return this.#device.agent.name
   }
 
-  /** Batches are answered here while a rule could take one of their messages. */
+  /** Batches are answered here while a rule could match one of their messages. */
   rulesChanged(): void {
     const { response } = this.#faults.awaited
     if (response === this.#isLinked) return
@@ -92,7 +92,7 @@ export class DeviceFaults implements FaultyDevice {
     }
   }
 
-  /** Answers as if there were no faults. */
+  /** Answers without faults. */
   #answerTruly(inner: Answering, entry: number, guestRequest: DataView): void {
     const { native } = this.#device
     const request = this.#tap.active ? copyOf(guestRequest) : undefined
@@ -105,7 +105,7 @@ export class DeviceFaults implements FaultyDevice {
     this.#record(request, batch[entry + ENTRY_REPLY_CAPACITY]!, reply)
   }
 
-  /** The guest's memory: may change at any time. */
+  /** The guest's memory, which may change at any time. */
   #requestOf(entry: number): DataView {
     const { native } = this.#device
     const view = this.#device.window(native.batch[entry + ENTRY_REQUEST_WINDOW]!)
@@ -119,7 +119,7 @@ export class DeviceFaults implements FaultyDevice {
     return this.#take('response', header, payload, this.#command(header)?.request)
   }
 
-  /** The rule that takes a message whose payload has these fields. */
+  /** The rule that matches a message with these fields in its payload. */
   #take(kind: MessageKind, header: number, payload: DataView, fields: Fields | undefined): Fault | undefined {
     const { agent } = this.#device
     const fault = this.#faults.take(
@@ -164,7 +164,7 @@ export class DeviceFaults implements FaultyDevice {
     else this.#deliver(fault, 'response', () => this.#complete(answer))
   }
 
-  /** What arrives in the end. */
+  /** The reply to deliver. */
   #replyTo(fault: Fault, inner: Answering, entry: number, request: DataView): Uint8Array {
     const { rule } = fault
     const header = request.getUint32(0, true)
@@ -172,7 +172,7 @@ export class DeviceFaults implements FaultyDevice {
     return edit(execute ? this.#execute(inner, entry) : refusal(header, SUCCESS), rule, this.#command(header))
   }
 
-  /** Carries out a command whose reply the guest is not to see yet: it goes to the spare window. */
+  /** Executes a command whose reply the guest must not see yet: it goes to the spare window. */
   #execute(inner: Answering, entry: number): Uint8Array {
     const { native, spareWindow } = this.#device
     const { batch } = native
@@ -185,7 +185,7 @@ export class DeviceFaults implements FaultyDevice {
     return new Uint8Array(this.#device.window(spareWindow).buffer.slice(0, batch[entry + ENTRY_WRITTEN]!))
   }
 
-  /** Answers with the batch. */
+  /** Replies as part of the batch. */
   #write(entry: number, { request, capacity, reply, fault }: Answer): void {
     const { batch } = this.#device.native
     const view = this.#device.window(batch[entry + ENTRY_REPLY_WINDOW]!)
@@ -195,25 +195,25 @@ export class DeviceFaults implements FaultyDevice {
     this.#repeat(reply, fault)
   }
 
-  /** Shows an exchange of this batch; an empty reply is none. */
+  /** Records an exchange of this batch in the tap; an empty reply means none. */
   #record(request: DataView, capacity: number, reply: Uint8Array): void {
     if (this.#tap.active)
       this.#tap.exchange(this.#device.native.times[TIME_TAKEN]!, monotonicUs(), request, capacity, viewOf(reply))
   }
 
-  /** Answers after the batch, if the driver still waits. */
+  /** Replies after the batch, if the driver still waits. */
   #complete({ ticket, request, capacity, arrivedUs, reply, fault }: Answer): void {
     if (!this.#device.native.completeHeld(ticket, reply, fault.rule.used_length)) return
     if (this.#tap.active) this.#tap.exchange(arrivedUs, monotonicUs(), request, capacity, viewOf(reply))
     this.#repeat(reply, fault)
   }
 
-  /** Nobody waits for these: like notifications, they can be given up. */
+  /** Nobody waits for copies: like notifications, they may be dropped. */
   #repeat(message: Uint8Array, { rule }: Fault): void {
     if (rule.duplicate) this.#storms.send(message, rule.duplicate)
   }
 
-  /** Runs `deliver` when the rule says, but never within this call: no ring may change under a batch. */
+  /** Runs `deliver` when the rule says, but never within this call: rings must not change during a batch. */
   #deliver(fault: Fault, kind: Held['kind'], deliver: () => void): void {
     const { delay, hold, reorder, drop } = fault.rule
     if (drop) return
@@ -223,7 +223,7 @@ export class DeviceFaults implements FaultyDevice {
     else if (!delay) process.nextTick(held.deliver)
   }
 
-  /** A notification or delayed response is on its way; true if a rule took it. */
+  /** Called for each notification or delayed response; true if a rule took it. */
   #intercept(header: number, words: readonly number[], mustDeliver: boolean, about: Subject | undefined): boolean {
     const kind = mustDeliver ? 'delayed' : 'notification'
     if (!this.#faults.awaited[kind]) return false
@@ -234,7 +234,7 @@ export class DeviceFaults implements FaultyDevice {
     if (!fault) return false
     const bytes = edit(message, fault.rule, declared)
     this.#deliver(fault, 'event', () => {
-      // The resource may have been taken from the agent meanwhile.
+      // The resource may have been denied to the agent meanwhile.
       if (!mustDeliver && this.#device.agent.protocols[protocolIdOf(header)]?.mayHearOf(about) === false) return
       this.#device.events.send(bytes, mustDeliver)
       this.#repeat(bytes, fault)
@@ -248,7 +248,7 @@ export class DeviceFaults implements FaultyDevice {
     )
   }
 
-  /** Sends a message as often and as fast as it says. */
+  /** Sends a message with the given count and rate. */
   send({ protocolId, messageId, type, token, words, count, rate }: CompiledEvent): void {
     const bytes = messageOf(packHeader(protocolId, messageId, MESSAGE_TYPES[type], token), words)
     const { time } = this.#device.agent.platform
@@ -265,7 +265,7 @@ export class DeviceFaults implements FaultyDevice {
     sendDue()
   }
 
-  /** Whether the driver can be sent events. */
+  /** Whether the driver can receive events. */
   get hasEvents(): boolean {
     return this.#device.events.available
   }
@@ -275,7 +275,7 @@ export class DeviceFaults implements FaultyDevice {
     if (!held && !this.#closed) this.#device.events.flush()
   }
 
-  /** Soon, as no ring may change under a batch. */
+  /** After the batch: rings must not change during one. */
   breakRing(): void {
     process.nextTick(() => {
       if (!this.#closed) this.#device.native.breakRing(CMDQ)

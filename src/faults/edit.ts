@@ -1,4 +1,4 @@
-/** What a rule makes of a message: bytes in, other bytes out. */
+/** Applies a rule's edits to a message. */
 import type { Command, Event } from '../protocols/declaration/protocol.js'
 import { decode, encode, type Fields, type Values } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE, tokenOf, typeOf } from '../wire/header.js'
@@ -8,9 +8,9 @@ import type { CheckedRule } from './rule.js'
 
 const TOKENS = 0x400
 
-/** Makes the message that arrives of the one that would; `declared` describes its payload, if anything does. */
+/** The message to deliver, made from the original; `declared` describes its payload, if known. */
 export function edit(message: Uint8Array, rule: CheckedRule, declared: Command | Event | undefined): Uint8Array {
-  // No command that could be answered: there is nothing to make something of.
+  // Without a whole header there is nothing to edit.
   if (message.length < HEADER_SIZE) return message
   let bytes = message
   if (rule.status !== undefined) bytes = withStatus(bytes, statusNumber(rule.status))
@@ -21,7 +21,7 @@ export function edit(message: Uint8Array, rule: CheckedRule, declared: Command |
   return rule.truncate === undefined ? bytes : bytes.slice(0, rule.truncate)
 }
 
-/** A message of header and status alone. */
+/** A reply of header and status only. */
 export function refusal(header: number, status: number): Uint8Array {
   return new Uint8Array(Int32Array.of(header, status).buffer)
 }
@@ -35,7 +35,7 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** Whether all of these fields are in the payload, with these values. */
+/** Whether the payload has all these fields with these values. */
 export function hasValues(payload: DataView, fields: Fields, wanted: Record<string, string | number>): boolean {
   const values = tryDecode(fields, payload)
   return values !== undefined && Object.entries(wanted).every(([name, value]) => isSame(values[name], value))
@@ -49,7 +49,7 @@ function withStatus(message: Uint8Array, status: number): Uint8Array {
   return refusal(viewOf(message).getUint32(0, true), status)
 }
 
-/** A reply that is not a success has no fields, and what fits no layout can't be changed by name. */
+/** Replies with an error have no fields, and bytes that fit no layout can't be changed by name. */
 function withFields(message: Uint8Array, rule: CheckedRule, declared: Command | Event | undefined): Uint8Array {
   const start = rule.on === 'notification' ? HEADER_SIZE : HEADER_SIZE + STATUS_SIZE
   const fields = declared && sentFields(rule.on, declared)
@@ -77,7 +77,7 @@ function patched(message: Uint8Array, { words = {}, bytes = {}, header }: Checke
   return result
 }
 
-/** Texts are relative. */
+/** A text such as "+1" is relative. */
 function newToken(right: number, token: string | number | undefined): number {
   if (token === undefined) return right
   return typeof token === 'number' ? token : (right + Number(token) + TOKENS * TOKENS) % TOKENS

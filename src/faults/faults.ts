@@ -1,6 +1,6 @@
 /**
- * The rules by which a server's devices misbehave, and what else can be done to them on purpose. One for all devices of a
- * server; each device asks it for every message while there is a rule that could hit.
+ * The fault rules of a server: how its devices misbehave, and other faults that can be injected. Shared by all devices
+ * of a server; each asks for every message while a rule could match.
  */
 import { EventEmitter } from 'node:events'
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
@@ -13,7 +13,7 @@ import { type Compiled, type CompiledEvent, compileEvent, compileRule, messageKe
 import { type CheckedRule, type EventMessage, type FaultRule, type MessageKind, messageKind } from './rule.js'
 import type { Held } from './waiting.js'
 
-/** One message that a rule took. */
+/** A message that a rule has hit. */
 export interface FaultHit {
   id: number
   rule: FaultRule
@@ -23,23 +23,23 @@ export interface FaultHit {
   header: number
 }
 
-/** A rule and what it did so far: plain data. */
+/** A rule and its counters, as plain data. */
 export interface FaultState {
   id: number
   rule: FaultRule
   hits: number
-  /** Messages that it holds at the moment. */
+  /** Messages that it holds now. */
   held: number
-  /** Whether it can hit again. */
+  /** It can still hit. */
   active: boolean
 }
 
-/** A rule in force. */
+/** An active rule. */
 export class Fault {
   readonly id: number
   readonly rule: CheckedRule
   readonly given: FaultRule
-  /** Messages that were hit. */
+  /** Messages hit. */
   hits = 0
   held: Held[] = []
   readonly #match: Compiled
@@ -59,7 +59,7 @@ export class Fault {
     return this.hits < (this.rule.times ?? Number.POSITIVE_INFINITY)
   }
 
-  /** Whether it takes this message; counts it if so. `hasValues` decides on `where`, and is only asked if need be. */
+  /** Whether it matches this message; counts the hit. Calls `hasValues` for `where` only if everything else matches. */
   takes(agent: string, header: number, hasValues: (wanted: Record<string, string | number>) => boolean): boolean {
     const { rule } = this
     if (!this.active || !this.#isFor(agent, header)) return false
@@ -81,33 +81,33 @@ export class Fault {
     return protocolId === undefined || protocolId === protocolIdOf(header)
   }
 
-  /** Keeps a message until it is released, if it can be: the rule may have been removed while it took it. */
+  /** Keeps a message until it is released, unless the rule was removed in the meantime. */
   hold(held: Held): void {
     this.held.push(held)
     if (this.#ended || this.held.length === this.rule.reorder) this.release()
   }
 
-  /** Lets go of what it holds, in the order it came or the reverse of it; soon, as no ring may change under a batch. */
+  /** Releases what it holds, in order or reversed; after the batch, because rings must not change during one. */
   release(): void {
     const held = this.rule.reorder ? this.held.reverse() : this.held
     this.held = []
     for (const one of held) process.nextTick(one.deliver)
   }
 
-  /** Nothing is hit or held any more. */
+  /** Ends the rule: it hits and holds nothing from now on. */
   end(): void {
     this.#ended = true
     this.release()
   }
 }
 
-/** What can be done to one device on purpose. */
+/** A device's interface for faults. */
 export interface FaultyDevice {
   /** Name of its agent. */
   readonly name: string
-  /** Whether the driver can be sent events. */
+  /** Whether the driver can receive events. */
   readonly hasEvents: boolean
-  /** Rules came, went, or will hit nothing any more. */
+  /** Rules were added or removed, or can no longer hit. */
   rulesChanged(): void
   send(event: CompiledEvent): void
   holdEvents(held: boolean): void
@@ -116,7 +116,7 @@ export interface FaultyDevice {
 }
 
 export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
-  /** Whether a rule could take such a message. */
+  /** Whether any rule could match a message of each kind. */
   readonly awaited: Record<MessageKind, boolean> = { response: false, delayed: false, notification: false }
   readonly #protocols: readonly Protocol[]
   readonly #agents: readonly string[]
@@ -124,21 +124,21 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
   #rules: Fault[] = []
   #lastId = 0
 
-  /** `agents` are the names that rules can give. */
+  /** `agents` are the names that rules may use. */
   constructor(protocols: readonly Protocol[], agents: readonly string[]) {
     super()
     this.#protocols = protocols
     this.#agents = agents
   }
 
-  /** Each device that has these faults says so once. */
+  /** Each device attaches itself once. */
   attach(device: FaultyDevice): void {
     this.#devices.push(device)
   }
 
   /**
-   * Adds a rule; the first that takes a message decides about it. Throws OperatorError with one line that names the field
-   * and what it can be.
+   * Adds a rule. For each message, the first matching rule applies. Throws OperatorError of one line that names the
+   * field and its allowed values.
    */
   add(given: FaultRule): Fault {
     const match = compileRule(given, { protocols: this.#protocols, agents: this.#agents })
@@ -147,20 +147,20 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     return fault
   }
 
-  /** Ends a rule; what it holds arrives. Throws OperatorError if there is no such rule. */
+  /** Removes a rule and delivers what it holds. Throws OperatorError for an unknown id. */
   remove(id: number): void {
     const fault = this.#find(id)
     this.#changed(this.#rules.filter(other => other !== fault))
     fault.end()
   }
 
-  /** Ends all rules, and lets held events go. */
+  /** Removes all rules and releases held events. */
   clear(): void {
     for (const { id } of this.#rules) this.remove(id)
     this.releaseEvents()
   }
 
-  /** Lets what a rule holds arrive; the rule stays. */
+  /** Delivers what a rule holds; the rule stays. */
   release(id: number): void {
     this.#find(id).release()
   }
@@ -176,8 +176,8 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
   }
 
   /**
-   * Sends a notification, delayed response or response that nobody asked for. Throws OperatorError as `add` does, and if
-   * there is no driver that could receive it.
+   * Sends an unsolicited notification, delayed response or response. Throws OperatorError as `add` does, and if no
+   * driver could receive it.
    */
   send(given: EventMessage): void {
     const message = compileEvent(given, { protocols: this.#protocols, agents: this.#agents })
@@ -186,7 +186,7 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     for (const device of devices) device.send(message)
   }
 
-  /** Keeps notifications and delayed responses from the driver, as if it had no event buffers. */
+  /** Withholds notifications and delayed responses from the driver, as if it had no event buffers. */
   holdEvents(agent?: string): void {
     for (const device of this.#of(agent)) device.holdEvents(true)
   }
@@ -195,12 +195,12 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     for (const device of this.#of(agent)) device.holdEvents(false)
   }
 
-  /** Stops the command queue as if the device had broken down; the driver has to reset it. */
+  /** Stops the command queue as if the device were broken; the driver must reset it. */
   breakRing(agent?: string): void {
     for (const device of this.#of(agent)) device.breakRing()
   }
 
-  /** The rule that takes a message, counted and told to those who listen. */
+  /** The rule that matches a message; counts the hit and emits it. */
   take(
     kind: MessageKind,
     agent: string,
@@ -214,13 +214,13 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     return fault
   }
 
-  /** These were for a driver that is gone. */
+  /** Drops messages for a driver that is gone. */
   forget(gone: ReadonlySet<Held>): void {
     if (gone.size === 0) return
     for (const fault of this.#rules) fault.held = fault.held.filter(held => !gone.has(held))
   }
 
-  /** What waits is for nobody any more. */
+  /** Drops everything pending. */
   close(): void {
     for (const device of this.#devices) device.close()
   }

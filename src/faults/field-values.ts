@@ -1,17 +1,17 @@
-/** Values given by the names of a message's fields: whether there are such fields, and values of their types. */
+/** Checks values that are given by field name: the field exists and the value fits its type. */
 import { ConfigError, type ConfigPath, show } from '../platform/core/config-error.js'
 import { encode, type Field, type Fields, type Values } from '../wire/fields.js'
 
 /** Each value must be for a field, and of its type. */
 export function checkValues(values: Record<string, unknown>, fields: Fields, key: string, named: boolean): void {
-  if (!named) throw new ConfigError([key], 'can only be given together with a message')
+  if (!named) throw new ConfigError([key], 'needs a message')
   for (const [name, value] of Object.entries(values)) {
     const field = flatten(fields).find(candidate => candidate.name === name)
     if (!field) {
       const names = [...new Set(flatten(fields).map(candidate => candidate.name))]
       throw new ConfigError(
         [key, name],
-        names.length ? `no such field; there are ${names.join(', ')}` : 'no such field',
+        names.length ? `unknown field; there are ${names.join(', ')}` : 'unknown field',
       )
     }
     checkValue(value, field, [key, name])
@@ -32,7 +32,7 @@ function checkValue(value: unknown, field: NamedField, path: ConfigPath): void {
   }
 }
 
-/** The words of a payload with these fields, all of which must be given. Throws ConfigError. */
+/** Payload words with these fields, all of which must be given. Throws ConfigError. */
 export function wordsOf(values: Record<string, unknown>, fields: Fields): number[] {
   checkValues(values, fields, 'fields', true)
   const missing = flatten(fields.filter(({ kind }) => kind !== 'optional' && kind !== 'padding')).find(
@@ -45,7 +45,7 @@ export function wordsOf(values: Record<string, unknown>, fields: Fields): number
 
 type NamedField = Exclude<Field, { kind: 'optional' }>
 
-/** Those that may be there too. */
+/** All fields, including optional ones. */
 function flatten(fields: Fields): NamedField[] {
   return fields.flatMap(field => (field.kind === 'optional' ? flatten(field.fields) : [field]))
 }

@@ -1,6 +1,6 @@
 /**
- * What a fault rule says, as plain data: which messages it takes, what it makes of them, when they arrive. The one schema
- * behind the programs that add rules, the scenarios of the lab, and the command line.
+ * The schema of fault rules: which messages they match, how they change them, when these arrive. Used by programs, the
+ * lab's scenarios and the command line.
  */
 import { z } from 'zod'
 import { show } from '../platform/core/config-error.js'
@@ -8,7 +8,7 @@ import { duration } from '../platform/core/units.js'
 import { COMMAND, DELAYED_RESPONSE, NOTIFICATION } from '../wire/header.js'
 import { STATUS_NAMES } from '../wire/status.js'
 
-/** Messages that a platform sends, and their types in the header (SCMI v3.2 §4.1.2). */
+/** Messages of a platform, and their types in the header (SCMI v3.2 §4.1.2). */
 export const MESSAGE_TYPES = { response: COMMAND, delayed: DELAYED_RESPONSE, notification: NOTIFICATION } as const
 export type MessageKind = keyof typeof MESSAGE_TYPES
 export const messageKind = z.enum(['response', 'delayed', 'notification'])
@@ -20,17 +20,17 @@ const token = z.int().min(0).max(0x3ff)
 const relativeToken = z.string().regex(/^[+-]\d{1,4}$/, {
   error: ({ input }) => `${show(input)} is not a token; write a number from 0 to 1023, or one such as "+1"`,
 })
-/** Protocols and messages go by name or number. */
+/** Protocols and messages are given by name or number. */
 export const nameOrNumber = z.union([u8, z.string()])
-/** A field's value; numbers beyond 2^53 are written as text. Lists are lists of maps. */
+/** A field's value; integers beyond 2^53 are text. Lists are lists of maps. */
 const scalar = z.union([z.int(), z.string()])
 export const fieldValues = z.record(z.string(), z.union([scalar, z.array(z.record(z.string(), scalar))]))
-/** Positions in bytes or words from the start of the message; as keys of a map they are texts. */
+/** Positions in bytes or words from the start of the message; keys of a map, hence text. */
 const position = z.string().refine(text => /^\d{1,4}$/.test(text), 'is not a position; write a number from 0 to 9999')
 const positions = (value: z.ZodType<number>) => z.record(position, value)
 
 const match = {
-  on: messageKind.default('response').describe('Which message of the platform goes wrong'),
+  on: messageKind.default('response').describe('Kind of message that the rule affects'),
   agent: z.string().optional().describe('Name of the agent; default: any'),
   protocol: nameOrNumber.optional().describe('Name or number of the protocol; default: any'),
   message: nameOrNumber.optional().describe('Name or number of the command or notification; default: any'),
@@ -38,26 +38,25 @@ const match = {
   where: z
     .record(z.string(), scalar)
     .optional()
-    .describe("Values that fields must have, by their names: the command's, or those of the delayed response itself"),
-  skip: z.int().min(0).optional().describe('Matching messages that go through before the first that is hit'),
-  times: count.optional().describe('Messages that are hit; default: all'),
-  probability: z.number().min(0).max(1).optional().describe('Of being hit, for each matching message'),
-  seed: z.int().min(0).max(0xffff_ffff).optional().describe('Of the random numbers; default 0'),
+    .describe('Required field values by name: of the command, or of the delayed response itself'),
+  skip: z.int().min(0).optional().describe('Matching messages to let through before the first hit'),
+  times: count.optional().describe('Number of hits; default: unlimited'),
+  probability: z.number().min(0).max(1).optional().describe('Probability of a hit, for each matching message'),
+  seed: z.int().min(0).max(0xffff_ffff).optional().describe('Seed of the random numbers; default: 0'),
 }
 
 const edits = {
-  execute: z
-    .boolean()
-    .optional()
-    .describe('Whether the command is carried out; default: not if it is dropped or gets a status'),
+  execute: z.boolean().optional().describe('Whether the command is executed; default: not if drop or status is given'),
   status: z
     .union([z.enum(STATUS_NAMES), z.int().min(-0x8000_0000).max(0x7fff_ffff)])
     .optional()
-    .describe('Status by name or number; nothing follows it'),
-  fields: fieldValues.optional().describe('Values for fields of the payload, by their names'),
-  extend: z.int().min(1).max(4096).optional().describe('Bytes added at the end, zeros'),
-  words: positions(u32).optional().describe('32-bit words by position: 0 is the header, 1 the status of a response'),
-  bytes: positions(u8).optional().describe('Bytes by position in the message'),
+    .describe('Status by name or number; the reply ends after it'),
+  fields: fieldValues.optional().describe('New values of payload fields, by name'),
+  extend: z.int().min(1).max(4096).optional().describe('Number of zero bytes to append'),
+  words: positions(u32)
+    .optional()
+    .describe('New 32-bit words by position: 0 is the header, 1 the status of a response'),
+  bytes: positions(u8).optional().describe('New bytes by position in the message'),
   header: z
     .strictObject({
       token: z.union([token, relativeToken]).optional(),
@@ -66,47 +65,52 @@ const edits = {
       type: z.int().min(0).max(3).optional(),
     })
     .optional()
-    .describe('Fields of the header; a token such as "+1" is relative to the right one'),
-  truncate: z.int().min(0).max(4096).optional().describe('Bytes of the message that are left, its header included'),
-  used_length: u32.optional().describe('What the driver is told it has received, whatever was written'),
+    .describe('New header fields; a token such as "+1" is relative to the correct one'),
+  truncate: z
+    .int()
+    .min(0)
+    .max(4096)
+    .optional()
+    .describe('Length in bytes to truncate the message to, including the header'),
+  used_length: u32.optional().describe('Length reported to the driver, whatever was written'),
   rewrite: z
     .custom<(message: Uint8Array) => Uint8Array>(value => typeof value === 'function', 'is not a function')
     .optional()
-    .describe('For programs: makes the bytes that arrive from the bytes that would'),
+    .describe('For programs: a function from the original bytes to the delivered bytes'),
 }
 
 const delivery = {
-  drop: z.literal(true).optional().describe('It never arrives'),
-  delay: duration.optional().describe('It arrives that much later'),
-  hold: z.literal(true).optional().describe('It arrives when the rule is released or removed'),
-  reorder: z.int().min(2).max(1024).optional().describe('So many are collected, and arrive in reverse order'),
-  duplicate: count.optional().describe('So many more of it arrive on the event queue'),
-  break: z.literal(true).optional().describe('The command queue stops, as if the device had broken down'),
+  drop: z.literal(true).optional().describe('The message never arrives'),
+  delay: duration.optional().describe('The message arrives this much later'),
+  hold: z.literal(true).optional().describe('The message arrives when the rule is released or removed'),
+  reorder: z.int().min(2).max(1024).optional().describe('This many messages are collected and arrive in reverse order'),
+  duplicate: count.optional().describe('Number of additional copies on the event queue'),
+  break: z.literal(true).optional().describe('The command queue stops, as if the device were broken'),
 }
 
 export const faultRule = z.strictObject({ ...match, ...edits, ...delivery })
 
-/** As it is written. */
+/** As written by its author. */
 export type FaultRule = z.input<typeof faultRule>
-/** With its defaults, durations in microseconds. */
+/** With defaults, and durations in microseconds. */
 export type CheckedRule = z.output<typeof faultRule>
 
-/** Keys of which a rule can have one: when the message arrives. */
+/** Keys that decide when the message arrives; a rule can have one of them. */
 export const ARRIVALS = ['drop', 'delay', 'hold', 'reorder', 'break'] as const
 /** Keys that make a rule do something. */
 export const ACTIONS = [...Object.keys(delivery), ...Object.keys(edits)] as (keyof FaultRule)[]
 
-/** A message that a program or a person sends in the platform's name, on the event queue. */
+/** A message that a program or person sends as the platform, on the event queue. */
 export const eventMessage = z.strictObject({
   agent: z.string().optional().describe('Name of the agent; default: all'),
   type: messageKind.default('notification'),
   protocol: nameOrNumber,
   message: nameOrNumber,
   token: token.default(0),
-  words: z.array(u32).max(1023).default([]).describe('The payload, status included'),
-  fields: fieldValues.optional().describe('The payload by the names of its fields, instead of words'),
-  count: count.default(1).describe('So many of it'),
-  rate: z.number().min(0.1).max(1_000_000).optional().describe('So many a second; default: all at once'),
+  words: z.array(u32).max(1023).default([]).describe('Words of the payload, including the status'),
+  fields: fieldValues.optional().describe('Payload fields by name, instead of words'),
+  count: count.default(1).describe('Number of copies'),
+  rate: z.number().min(0.1).max(1_000_000).optional().describe('Copies per second; default: all at once'),
 })
 export type EventMessage = z.input<typeof eventMessage>
 export type CheckedEvent = z.output<typeof eventMessage>

@@ -1,13 +1,13 @@
 /**
- * Messages that one device is to send many times. So many go at once; of more, a portion goes in each turn of the loop, so
- * that guests and clients are served meanwhile, and nothing is kept but numbers. Ends with the driver it is for.
+ * Messages that a device sends many times. Large counts are sent in portions, one per turn of the event loop, so that
+ * guests and clients are served in between; only counts are stored. Ends with its driver.
  */
 import type { EventQueue } from '../device/event-queue.js'
 
-/** Sent in one turn of the loop: some tens of microseconds. */
+/** Copies per turn of the event loop, which take some tens of microseconds. */
 const PORTION = 128
 
-/** Copies that wait, of all messages together. */
+/** Limit of pending copies of all messages together. */
 export const COPIES_MAX = 1_000_000
 
 interface Storm {
@@ -17,7 +17,7 @@ interface Storm {
 
 export class Storms {
   readonly #events: EventQueue
-  /** Served in turn. */
+  /** In round-robin order. */
   #storms: Storm[] = []
   #waiting = 0
   #next: NodeJS.Immediate | undefined
@@ -26,7 +26,7 @@ export class Storms {
     this.#events = events
   }
 
-  /** Sends a message so many times. Copies that find too many waiting count as dropped notifications. */
+  /** Sends a message `times` times. Copies beyond the limit count as dropped notifications. */
   send(message: Uint8Array, times: number): void {
     const taken = Math.min(times, COPIES_MAX - this.#waiting)
     this.#events.dropped += times - taken
@@ -51,7 +51,7 @@ export class Storms {
     if (this.#storms.length > 0) this.#next = setImmediate(this.#sendPortion)
   }
 
-  /** The driver is gone, and nobody is left to send to. */
+  /** The driver is gone. */
   clear(): void {
     if (this.#next) clearImmediate(this.#next)
     this.#next = undefined

@@ -1,14 +1,14 @@
-/** What a device has yet to deliver, by itself or when a rule lets it go. Ends with the driver it is for. */
+/** Messages that a device will deliver later, by timer or when a rule releases them. Ends with their driver. */
 import type { Time, Timer } from '../platform/core/time.js'
 
-/** A response to a command, or something on the event queue. */
+/** A response, or an event. */
 export interface Held {
   kind: 'response' | 'event'
-  /** Delivers it, once, if it is still to come. */
+  /** Delivers it, once, if it is still pending. */
   deliver: () => void
 }
 
-/** Events that wait, at most: the guest decides how many there are. Responses are as many as its ring has room for. */
+/** Limit of pending events, whose number the guest controls. Responses are limited by the ring. */
 const EVENTS_MAX = 1024
 
 export class Waiting {
@@ -19,7 +19,7 @@ export class Waiting {
     this.#time = time
   }
 
-  /** Notes that something is to come, when `deliver` of what is returned is called; undefined if there is too much. */
+  /** Adds a message that `deliver` of the result delivers; undefined if there are too many. */
   add(kind: Held['kind'], deliver: () => void): Held | undefined {
     if (kind === 'event' && this.#held.size >= EVENTS_MAX) return undefined
     const held: Held = {
@@ -32,14 +32,14 @@ export class Waiting {
     return held
   }
 
-  /** The same, when so much time has gone by. */
+  /** The same, delivered after a delay. */
   after(delayUs: number, kind: Held['kind'], deliver: () => void): Held | undefined {
     const held = this.add(kind, deliver)
     if (held) this.#held.set(held, this.#time.after(delayUs, held.deliver))
     return held
   }
 
-  /** Gives up what is of these kinds, and returns it. */
+  /** Drops the messages of these kinds and returns them. */
   forget(kinds: readonly Held['kind'][]): ReadonlySet<Held> {
     const gone = new Set<Held>()
     for (const [held, timer] of this.#held) {

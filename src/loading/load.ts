@@ -1,4 +1,4 @@
-/** From the name of a platform file or preset to the platform, with the protocols that its plug-ins add. */
+/** Loads a platform file or preset, and the protocols of its plug-ins. */
 import { resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { ConfigError } from '../platform/core/config-error.js'
@@ -17,31 +17,31 @@ import { loadPlugin, type Plugin, type PluginModule, withPlugin } from './plugin
 export interface LoadOptions {
   /** Protocols to serve besides those of plug-ins; default: all standard ones. */
   protocols?: readonly Protocol[]
-  /** Plug-ins besides those that the platform file names; files are relative to the working directory. */
+  /** Plug-ins besides those in the platform file; paths are relative to the working directory. */
   plugins?: readonly Plugin[]
   time?: Time
 }
 
-/** A platform written in a program: what a platform file says, as an object. */
+/** A platform that a program defines: the content of a platform file as an object. */
 export interface PlatformDefinition {
-  /** The platform file's text that says the same. */
+  /** The same as the text of a platform file. */
   readonly text: string
   /** For errors. */
   readonly name?: string
-  /** What files that it names are relative to; default: the working directory. */
+  /** Folder for relative paths; default: the working directory. */
   readonly folder?: string
 }
 
 /**
- * Makes a platform of an object with the keys of a platform file. It is checked when it is served, as a file is; errors
- * name the field, and the line of the YAML text it amounts to. Files that it names lie in the working directory. Throws
- * ConfigError for what is no data, such as a function.
+ * Makes a platform from an object with the keys of a platform file. It is checked when it is served, like a file;
+ * errors name the field, and the line of the equivalent YAML text. Relative paths start at the working directory.
+ * Throws ConfigError for values that are not data, such as a function.
  */
 export function definePlatform(definition: Record<string, unknown>): PlatformDefinition {
   try {
     return { text: stringify(definition) }
   } catch (error) {
-    // The library calls itself for each level.
+    // The YAML library recurses.
     const problem = error instanceof RangeError ? TOO_DEEP : (error as Error).message
     throw new ConfigError([], problem, 'definePlatform')
   }
@@ -54,22 +54,25 @@ function readDefinition(platform: string | PlatformDefinition): { text: string; 
 
 export interface LoadedPlatform {
   platform: Platform
-  /** Those that the platform file can speak of, whether or not the platform has resources for them. */
+  /** All protocols that the platform file can configure, whether or not the platform has resources for them. */
   protocols: readonly Protocol[]
   origin: PlatformOrigin
 }
 
-/** What a platform was made of, for who wants to make it again. */
+/** What a platform was made from, to make it again. */
 export interface PlatformOrigin {
   name: string
-  /** The platform file, and the folder that files it names are relative to. */
+  /** The platform file, and the folder that its paths are relative to. */
   text: string
   folder: string
-  /** Where protocols besides the standard ones come from; undefined: not all of them come from modules. */
+  /** Modules of the protocols besides the standard ones; undefined: not all of them come from modules. */
   plugins: readonly PluginModule[] | undefined
 }
 
-/** Loads a platform file, preset or definition, and the plug-ins. Throws OperatorError; a ConfigError if the file is to blame. */
+/**
+ * Loads a platform file, preset or definition, and the plug-ins. Throws OperatorError, which is a ConfigError if the
+ * file is wrong.
+ */
 export async function loadPlatform(
   fileOrPreset: string | PlatformDefinition,
   options: LoadOptions = {},
@@ -92,7 +95,7 @@ function pluginModules({ protocols = allProtocols, plugins = [] }: LoadOptions):
   return plugins.map(name => ({ name, folder: process.cwd() }))
 }
 
-/** Of a plug-in that the program has loaded itself; those of the package need no guard. */
+/** Protocols of a plug-in that the program has loaded itself. The package's own need no guard. */
 function protocolsOf(plugin: Protocol | readonly Protocol[]): Protocol[] {
   return [plugin].flat().map(protocol => guarded(protocol, 'of the program'))
 }

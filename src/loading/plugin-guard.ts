@@ -1,7 +1,7 @@
 /**
- * What plug-ins do wrong stays theirs. Protocols of plug-ins are wrapped when they are loaded, so that those of the package pay
- * nothing: a handler that throws, or returns something that is no status, is a bug that is named once; code of a plug-in that
- * never ends is named by a thread (native/stall_watch.h), since nothing here runs any more.
+ * Contains bugs of plug-ins. Their protocols are wrapped at load time, so that the package's own protocols pay nothing.
+ * A handler that throws, or returns no status, is a bug that is reported once. Plug-in code that never returns is
+ * reported by a thread (native/stall_watch.h), since nothing else runs then.
  */
 import type { stallWatch } from '../device/native.js'
 import type { Platform, ResourceKind } from '../platform/core/platform.js'
@@ -9,18 +9,18 @@ import type { AgentState, Command, Protocol } from '../protocols/declaration/pro
 import { OperatorError, PluginBug } from '../support/errors.js'
 import { STATUS_NAMES } from '../wire/status.js'
 
-/** How long code of a plug-in may keep everything else waiting before that is told. */
+/** Plug-in code that runs longer than this, in ms, is reported. */
 const STALL_MS = 5000
-/** Several in that time, on a busy machine too. */
+/** Several beats per STALL_MS, even on a busy machine. */
 const BEAT_MS = 200
-/** For the import of one, which may compile and read a lot. */
+/** Time limit of an import, which may compile and read a lot. */
 const IMPORT_MS = 10_000
-/** Kinds of errors that are told, at most. */
+/** At most this many different errors are reported. */
 const DROPPED_MAX = 100
-/** Statuses below are the vendors' (SCMI v3.2 §4.1.4). */
+/** Statuses below this are vendor-defined (SCMI v3.2 §4.1.4). */
 const VENDOR_STATUS_MAX = -128
 
-/** The thread, once a plug-in was loaded from a file. */
+/** The watching thread; starts with the first plug-in loaded from a file. */
 let watch: ReturnType<typeof stallWatch> | undefined
 
 /** See native/stall_watch.h. */
@@ -28,14 +28,14 @@ const enter = (number: number): number => watch?.enter(number) ?? 0
 
 const numbers = new Map<string, number>()
 
-/** What the thread calls `name`. */
+/** The thread's number for `name`. */
 function numberOf(name: string): number {
   const number = numbers.get(name) ?? watch?.numberOf(name) ?? 0
   numbers.set(name, number)
   return number
 }
 
-/** Runs `work`, which is named by `name` should it never end. */
+/** Runs `work`; the thread reports `name` if it does not return. */
 function watched<T>(name: string, work: () => T): T {
   const before = enter(numberOf(name))
   try {
@@ -45,12 +45,12 @@ function watched<T>(name: string, work: () => T): T {
   }
 }
 
-/** Where plug-ins lie, as URLs that end in a slash. */
+/** Folders of plug-ins, as URLs that end in a slash. */
 const folders = new Set<string>()
 
 /**
- * The module of a plug-in, with `load` to import it. Throws OperatorError if that does not end; one that loops is named by the
- * thread, and no signal handler is there yet: SIGTERM ends the process.
+ * Imports a plug-in's module with `load`. Throws OperatorError if the import does not complete. If it loops, the thread
+ * reports it, and SIGTERM ends the process, since no signal handler is installed yet.
  */
 export async function importWatched(
   file: string,
@@ -63,14 +63,14 @@ export async function importWatched(
     watch = started
     started.start(STALL_MS)
     setInterval(() => started.beat(), BEAT_MS).unref()
-    // Not before the listener is there.
+    // Only once the listener is installed.
     process.on('newListener', event => String(event).startsWith('SIG') && setImmediate(() => started.beat()))
   }
   folders.add(new URL('.', url).href)
   const before = enter(numberOf(`plug-in ${file}: its import`))
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_, reject) => {
-    const text = `${file}: is not loaded after ${IMPORT_MS / 1000} s: its top level awaits what does not come`
+    const text = `${file}: is not loaded after ${IMPORT_MS / 1000} s: its top-level await does not complete`
     timer = setTimeout(() => reject(new OperatorError(text)), IMPORT_MS)
   })
   try {
@@ -81,15 +81,15 @@ export async function importWatched(
   }
 }
 
-/** Whether an error that nobody caught comes from code of a plug-in, by its stack. */
+/** Whether an uncaught error comes from a plug-in, by its stack. */
 function isOfPlugin(error: unknown): boolean {
   const stack = error instanceof Error ? error.stack : undefined
   return stack === undefined || [...folders].some(folder => stack.includes(folder))
 }
 
 /**
- * Has errors that a plug-in lets drop, in timers and promises, told in place of ending the process. For the owner of the process;
- * does nothing where no plug-in was loaded from a file. Others end it, as they would.
+ * Reports uncaught errors of plug-ins, in timers and promises, instead of ending the process. For the owner of the
+ * process; does nothing if no plug-in was loaded from a file. Other uncaught errors still end the process.
  */
 export function surviveDroppedErrors(tell: (problem: string) => void): void {
   if (folders.size === 0) return
@@ -99,7 +99,7 @@ export function surviveDroppedErrors(tell: (problem: string) => void): void {
       console.error(error)
       process.exit(1)
     }
-    const problem = `a plug-in dropped ${firstLine(error)} (a bug of the plug-in)`
+    const problem = `a plug-in did not catch ${firstLine(error)} (a bug of the plug-in)`
     if (told.has(problem) || told.size === DROPPED_MAX) return
     told.add(problem)
     tell(problem)
@@ -111,7 +111,7 @@ export function surviveDroppedErrors(tell: (problem: string) => void): void {
 const guardedProtocols = new WeakMap<Protocol, Protocol>()
 const guardedKinds = new WeakMap<ResourceKind, ResourceKind>()
 
-/** The same protocol, whose mistakes are named as those of `plugin`. A protocol has one such twin. */
+/** The same protocol, with its bugs reported as those of `plugin`. There is one wrapper per protocol. */
 export function guarded(protocol: Protocol, plugin: string): Protocol {
   const known = guardedProtocols.get(protocol)
   if (known) return known
@@ -125,7 +125,7 @@ export function guarded(protocol: Protocol, plugin: string): Protocol {
     ...(protocol.resource ? { resource: guardedKind(protocol.resource, prefix) } : {}),
   }
   guardedProtocols.set(protocol, twin)
-  // A plug-in that is named twice is guarded once.
+  // A plug-in that is named twice is wrapped once.
   guardedProtocols.set(twin, twin)
   return twin
 }
@@ -151,7 +151,7 @@ function guardedCommand(command: Command, prefix: string): Command {
     }
     if (isStatus(status)) return status
     if (status instanceof Promise) status.catch(() => {})
-    throw bug(`returned ${shown(status)}, which is no status`)
+    throw bug(`returned ${shown(status)}, which is not a status`)
   }
   return { ...command, handler }
 }
@@ -161,7 +161,7 @@ function isStatus(status: unknown): status is number {
   return status > -STATUS_NAMES.length || status <= VENDOR_STATUS_MAX
 }
 
-/** What was returned, in a word; -0 is 0, and no such case. */
+/** The returned value in short; -0 counts as 0. */
 function shown(value: unknown): string {
   if (value instanceof Promise) return 'a promise'
   if (typeof value === 'number' || value === undefined || value === null) return String(value)
@@ -170,12 +170,12 @@ function shown(value: unknown): string {
 
 const firstLine = (error: unknown): string => String(error).split('\n', 1)[0] ?? ''
 
-/** A state whose making failed: none of the handlers gets it. */
+/** State of a protocol whose `attach` failed; no handler ever gets it. */
 class Broken implements AgentState {}
 
 const STATE_METHODS = ['release', 'permissionsChanged', 'save', 'restore', 'reportError'] as const
 
-/** At start-up the operator is told; a driver that starts later must not suffer more than its protocol does. */
+/** At start-up `attach` errors go to the operator; later, a driver loses only this protocol. */
 function guardedAttach(protocol: Protocol, prefix: string): Protocol['attach'] {
   const told = new Set<string>()
   const guard = <T>(platform: Platform, what: string, work: () => T): T | undefined => {
@@ -203,7 +203,7 @@ function guardedAttach(protocol: Protocol, prefix: string): Protocol['attach'] {
   }
 }
 
-/** Throws OperatorError, for whoever wrote the plug-in, in place of an error that is none. */
+/** Turns an unexpected error into an OperatorError, for the author of the plug-in. */
 function asOperators<T>(what: string, work: () => T): T {
   try {
     return watched(what, work)

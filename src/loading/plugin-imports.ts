@@ -1,10 +1,10 @@
 /**
- * Lets plug-ins import this package by its name wherever they lie, and gives them the very modules that serve: a second
- * copy in a node_modules of their own would have ConfigError classes and the like of its own.
+ * Lets plug-ins import this package by name from anywhere, and gives them the same modules that serve: with a second
+ * copy, class checks such as `instanceof ConfigError` would fail.
  */
 import { register } from 'node:module'
 
-/** Runs in Node's loader, so it is given as text. */
+/** Runs in Node's loader thread, hence as text. */
 const loader = `
 let index
 export const initialize = url => { index = url }
@@ -17,7 +17,10 @@ type Importer = (url: string) => Promise<object>
 let importer: Importer = url => import(/* @vite-ignore */ url)
 let library = new URL('../index.js', import.meta.url).href
 
-/** What imports plug-ins from now on, since the bundle, whose code V8 kept, can't; `index` is the URL of its library. */
+/**
+ * Sets the importer of plug-ins, because code in the cached bundle can't import. `index` is the URL of the bundle's
+ * library.
+ */
 export function importWith(other: Importer, index: string): void {
   importer = other
   library = index

@@ -1,6 +1,6 @@
 /**
- * Plug-ins: modules that declare protocols of vendors, 0x80 and up, just as src/protocols does the standard ones. Loads
- * them, and checks that they get along with the protocols that are there.
+ * Plug-ins: modules that declare vendor protocols (0x80 and up) as src/protocols declares the standard ones. Loads them
+ * and checks for conflicts with existing protocols.
  */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -10,20 +10,20 @@ import { errorCode, OperatorError } from '../support/errors.js'
 import { guarded, importWatched } from './plugin-guard.js'
 import { importPlugin } from './plugin-imports.js'
 
-/** A file or the name of a plug-in of this package; or its protocols, for callers that have loaded them themselves. */
+/** A file, the name of a plug-in of this package, or protocols that the caller has loaded. */
 export type Plugin = string | Protocol | readonly Protocol[]
 
-/** Where to load a plug-in from: arguments of `loadPlugin`. */
+/** Where a plug-in was loaded from: arguments of `loadPlugin`. */
 export interface PluginModule {
   name: string
   folder: string
 }
 
-/** Protocol ids are 8 bits wide, and those from 0x80 up are the vendors' (SCMI v3.2 §4.1.2). */
+/** Protocol ids have 8 bits; vendors' start at 0x80 (SCMI v3.2 §4.1.2). */
 const VENDOR_FIRST = 0x80
 const PROTOCOL_LAST = 0xff
 
-/** Of the file of a plug-in. */
+/** Size limit of a plug-in's file. */
 const BYTES_MAX = 10_000_000
 
 /** The plug-ins of this package, by name. */
@@ -35,7 +35,7 @@ export function pluginNames(): string[] {
 }
 
 /**
- * The protocols of a plug-in. `nameOrFile` without slash and dot names one of this package; files are relative to
+ * The protocols of a plug-in: of this package if `nameOrFile` has neither slash nor dot, otherwise a file relative to
  * `folder`. Throws OperatorError.
  */
 export async function loadPlugin(nameOrFile: string, folder = '.'): Promise<readonly Protocol[]> {
@@ -52,7 +52,7 @@ export async function loadPlugin(nameOrFile: string, folder = '.'): Promise<read
   })
 }
 
-/** `protocols` and those of `plugin`, whose name is for errors. Throws OperatorError if they don't get along. */
+/** Adds the protocols of `plugin` to `protocols`; the name is for errors. Throws OperatorError if they conflict. */
 export function withPlugin(
   protocols: readonly Protocol[],
   plugin: readonly Protocol[],
@@ -73,7 +73,7 @@ async function importBundled(name: string): Promise<object> {
   const load = bundled.get(name)
   if (load) return load()
   const known = pluginNames().join(', ')
-  throw new OperatorError(`${name}: there is no such plug-in in the package, only ${known}; for a file write ./${name}`)
+  throw new OperatorError(`${name}: unknown plug-in; the package has ${known}; for a file write ./${name}`)
 }
 
 async function importFile(file: string, folder: string): Promise<object> {
@@ -97,7 +97,7 @@ async function importFile(file: string, folder: string): Promise<object> {
   }
 }
 
-/** `:12`, the line of the module at `url` that an error comes from, if it tells. */
+/** `:12`: the line in the module at `url` that an error comes from, if known. */
 function lineOf(error: unknown, url: string): string {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   const at = stack.indexOf(`${url}:`)
@@ -123,11 +123,11 @@ function isProtocol(candidate: unknown): candidate is Protocol {
   )
 }
 
-/** Keys of the platform file that are no sections. */
+/** Keys of the platform file that are not sections. */
 const TOP_KEYS = ['vendor', 'sub_vendor', 'implementation_version', 'description', 'seed', 'agents', 'protocols']
 const RESERVED_KEYS = [...TOP_KEYS, 'devices', 'plugins']
 
-/** Why `protocol` can't be served beside `others`, if so. */
+/** Why `protocol` can't be served beside `others`; undefined: it can. */
 function conflict(protocol: Protocol, others: readonly Protocol[]): string | undefined {
   const { id, name, resource } = protocol
   const hex = `0x${id.toString(16)}`
@@ -140,7 +140,7 @@ function conflict(protocol: Protocol, others: readonly Protocol[]): string | und
   if (!resource) return undefined
   const { section } = resource
   if (RESERVED_KEYS.includes(section)) return `has section ${section}, which every platform file can have`
-  // Protocols may share a kind of resource, not the name of two kinds.
+  // Protocols may share a resource kind, but two kinds may not share a name.
   const sameSection = others.find(other => other.resource !== resource && other.resource?.section === section)
   return sameSection && `has section ${section}, which is that of ${sameSection.name}`
 }

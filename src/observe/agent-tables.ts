@@ -1,10 +1,10 @@
-/** What an agent sees, as tables for people. */
+/** An agent's view as tables for people. */
 import type { Agent } from '../protocols/declaration/agent.js'
 import type { Row, Tables } from '../protocols/declaration/protocol.js'
 
 const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`
 
-/** What an agent sees: its protocols, and its resources under its ids. */
+/** An agent's protocols, and its resources under its ids. */
 export function agentTables(agent: Agent): Tables {
   const served = agent.protocols.filter(protocol => protocol !== undefined)
   const protocols = served.map(({ protocol, version, denied }): Row => {

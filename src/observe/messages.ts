@@ -1,30 +1,30 @@
-/** Messages as people see them: names, fields, status, made from the protocols' field tables. Never on the hot path. */
+/** Decodes messages for people, by the protocols' field tables: names, fields, status. Never on the hot path. */
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { decode, type Fields, type Value, type Values } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, NOTIFICATION, protocolIdOf, STATUS_SIZE, tokenOf, typeOf } from '../wire/header.js'
 import { statusName } from '../wire/status.js'
 import type { TapRecords } from './tap-records.js'
 
-/** Field values by name, or the bytes where no layout fits them, which a guest may well send. */
+/** Field values by name, or the bytes if they fit no layout, which guests may send. */
 export type Payload = Values | Uint8Array
 
 export interface Message {
   kind: 'command' | 'delayed response' | 'notification'
   protocolId: number
   messageId: number
-  /** Names, or numbers such as 0x9f for what is not declared. */
+  /** Names, or numbers such as 0x9f if undeclared. */
   protocol: string
   message: string
   token: number
   /** Payload of a command. */
   request?: Payload
-  /** Of a reply or delayed response. A command without one was not answered. */
+  /** Status of a reply or delayed response. A command without one was not answered. */
   status?: number
-  /** What follows the status; of a notification, its payload. */
+  /** Fields after the status; for a notification, its payload. */
   reply?: Payload
 }
 
-/** The layouts of one message, newest first: more than one if versions of the protocol differ. */
+/** The layouts of a message, newest first; versions of a protocol may differ. */
 interface Layouts {
   name: string
   request: Fields[]
@@ -41,12 +41,12 @@ export class MessageDecoder {
     this.#protocols = new Map(protocols.map(protocol => [protocol.id, protocol]))
   }
 
-  /** What a tap's record holds; undefined if there is no whole header. */
+  /** A record of the tap; undefined without a whole header. */
   record(records: TapRecords): Message | undefined {
     return records.isEvent ? this.event(records.reply) : this.command(records.request, records.reply)
   }
 
-  /** A command and its reply, headers first; the reply is empty for one that was not answered. */
+  /** A command and its reply, headers first; the reply is empty if there was none. */
   command(request: DataView, reply: DataView): Message | undefined {
     if (request.byteLength < HEADER_SIZE) return undefined
     const header = request.getUint32(0, true)
@@ -114,7 +114,7 @@ function newestFirst<T extends { id: number; since: number }>(declared: readonly
   return declared.filter(candidate => candidate.id === id).sort((a, b) => b.since - a.since)
 }
 
-/** Adds the status, and what follows it: nothing if it is an error, as the framing of replies has it. */
+/** Adds the status and the fields after it; replies with an error have none. */
 function withStatus(message: Message, layouts: Fields[], bytes: DataView): Message {
   if (bytes.byteLength < HEADER_SIZE + STATUS_SIZE) return message
   message.status = bytes.getInt32(HEADER_SIZE, true)
@@ -123,7 +123,7 @@ function withStatus(message: Message, layouts: Fields[], bytes: DataView): Messa
   return message
 }
 
-/** The payload by the first layout that fits it exactly, else its bytes. */
+/** The payload by the first layout that fits exactly, or else its bytes. */
 function payload(layouts: Fields[], message: DataView, offset: number): Payload {
   const bytes = new DataView(message.buffer, message.byteOffset + offset, message.byteLength - offset)
   for (const layout of layouts) {

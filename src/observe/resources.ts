@@ -1,13 +1,13 @@
 /**
- * Resources of a running platform by address: `clock.uart.rate` is a property, `clock.uart` a resource, and its main
- * property where one is meant, `clock` all of a kind. Reads, sets and watches them. Knows no transport.
+ * Addresses of resources: `clock.uart.rate` is a property, `clock.uart` a resource or its main property, `clock` all
+ * resources of a kind. Reads, sets and watches them. Knows no transport.
  */
 import type { Platform, ResourceKind } from '../platform/core/platform.js'
 import { type DescribedResource, type ResourceGroup, setFromText } from '../platform/core/property.js'
 import { RequestError } from '../support/errors.js'
 import { type Place, type Reading, Watcher, type WatchOptions } from './watcher.js'
 
-/** More names than this are not listed in errors. */
+/** Errors list at most this many names. */
 const LISTED = 24
 
 export class Resources {
@@ -18,7 +18,10 @@ export class Resources {
   /** By the address of a kind or resource. */
   readonly #within = new Map<string, Place[]>()
 
-  /** Of those of `kinds` that the platform has. Throws RequestError if plug-ins declare two kinds of one name. */
+  /**
+   * Resources of those `kinds` that the platform has. Throws RequestError if two plug-ins declare kinds of the same
+   * name.
+   */
   constructor(platform: Platform, kinds: readonly ResourceKind[]) {
     this.#platform = platform
     this.groups = kinds.flatMap(kind =>
@@ -37,13 +40,16 @@ export class Resources {
     }
   }
 
-  /** What addresses of kinds, resources and properties name, each once; without any, everything. Throws RequestError. */
+  /**
+   * The properties that addresses of kinds, resources and properties select, each once; no addresses: all. Throws
+   * RequestError.
+   */
   select(addresses: readonly string[]): readonly Place[] {
     if (addresses.length === 0) return this.#places
     return [...new Set([...new Set(addresses)].flatMap(address => this.#named(address)))]
   }
 
-  /** The property that an address names, itself or as the main one of a resource. Throws RequestError. */
+  /** The property with this address, or the main property of the resource with this address. Throws RequestError. */
   place(address: string): Place {
     const own = this.#byAddress.get(address)
     if (own) return own
@@ -55,13 +61,13 @@ export class Resources {
     throw new RequestError('INVALID_ARGUMENT', text)
   }
 
-  /** The values of what `addresses` name. Throws RequestError. */
+  /** The values that `addresses` select. Throws RequestError. */
   read(addresses: readonly string[]): Reading[] {
     this.#platform.time.refresh()
     return this.select(addresses).map(reading)
   }
 
-  /** Sets a property to what a person wrote, with its unit, as hardware would. Throws RequestError. */
+  /** Sets a property from text with a unit, as hardware would. Throws RequestError. */
   set(address: string, text: string): Reading {
     this.#platform.time.refresh()
     const place = this.place(address)
@@ -69,7 +75,7 @@ export class Resources {
     return reading(place)
   }
 
-  /** Watches what `addresses` name until the watcher is closed. Throws RequestError. */
+  /** Watches what `addresses` select until the watcher is closed. Throws RequestError. */
   watch(addresses: readonly string[], options: WatchOptions): Watcher {
     return new Watcher(this.select(addresses), this.#platform.time, options)
   }
@@ -85,7 +91,7 @@ export class Resources {
     )
   }
 
-  /** What there is instead of `address`, as far as that is right. */
+  /** The alternatives to `address`, below its valid part. */
   #besides(address: string): string {
     const named = address.slice(0, address.lastIndexOf('.'))
     const resource = this.#within.get(named)
@@ -110,12 +116,12 @@ function placesOf(group: ResourceGroup): Place[] {
   )
 }
 
-/** `clock.uart`; of the only one of its kind, `system`. */
+/** `clock.uart`, or `system` if it is the only one of its kind. */
 export function addressOf({ kind }: ResourceGroup, { name }: DescribedResource): string {
   return name === '' ? kind : `${kind}.${name}`
 }
 
-/** `a, b, c`, cut where there are many. */
+/** `a, b, c`, shortened if there are many. */
 export function listed(names: readonly string[]): string {
   if (names.length <= LISTED) return names.join(', ')
   return `${names.slice(0, LISTED - 1).join(', ')} … ${names[names.length - 1]} (${names.length})`

@@ -1,9 +1,9 @@
-/** The link of the answering chain that shows batches to the tap. */
+/** The link of the answering chain that records batches in the tap. */
 import type { Answering } from '../device/answering.js'
 import type { Device } from '../device/device.js'
 import type { DeviceTap, Tap } from './tap.js'
 
-/** Shows the messages of `device`, too, from now on; what does is in their way only while somebody listens. */
+/** Also records the messages of `device` from now on. The link is in the chain only while somebody listens. */
 export function tapDevice(tap: Tap, device: Device): DeviceTap {
   const end = tap.attach(device.native.times)
   const { chain, events } = device
@@ -14,7 +14,7 @@ export function tapDevice(tap: Tap, device: Device): DeviceTap {
   return end
 }
 
-/** Shows the requests of a batch before they are carried out, and the replies before they are published. */
+/** Records the requests of a batch before they are executed, and the replies before they are published. */
 class Seen implements Answering {
   readonly #inner: Answering
   readonly #tap: DeviceTap
@@ -26,7 +26,7 @@ class Seen implements Answering {
     this.#device = device
   }
 
-  /** Always a whole batch. */
+  /** Always gets a whole batch. */
   answer(first: number, end: number): void {
     const { windows, native } = this.#device
     this.#tap.requests(windows, native.batch, end)

@@ -1,18 +1,18 @@
-/** Rows of values as a table for people: quantities in handy units, columns that say nothing left out. */
+/** Formats rows of values as a table for people, with suitable units and without empty columns. */
 import { formatQuantity, HERTZ, SECONDS, type Unit, VOLTS } from '../platform/core/unit-text.js'
 import type { Row } from '../protocols/declaration/protocol.js'
 import { printableCell } from '../support/printable.js'
 
 type Cell = Row[string]
 
-/** Units by the ending of a value's name, which says the smallest size that the unit is printed in. */
+/** Units by the suffix of a value's name, which is also the smallest unit printed. */
 const UNITS: Record<string, Unit> = { hz: HERTZ, us: SECONDS, uv: VOLTS }
 
-/** Longer lists are cut in the middle. */
+/** Longer lists are shortened in the middle. */
 const LISTED = 6
 const GAP = '  '
 
-/** The lines of a table with a line of headings. */
+/** The lines of a table, header first. */
 export function tableLines(rows: readonly Row[]): string[] {
   const names = [...new Set(rows.flatMap(row => Object.keys(row)))].filter(name => rows.some(row => says(row[name])))
   const lines = [names.map(heading), ...rows.map(row => names.map(name => cellText(name, row[name])))]

@@ -1,48 +1,48 @@
 /**
- * Messages as the tap (tap.ts) records them, in 32-bit words. Those of a batch share their times, and its replies come after
- * its requests. A batch begins at a multiple of 8 bytes:
+ * Messages as the tap (tap.ts) records them, in 32-bit words. The messages of a batch share their times; all requests come
+ * before all replies. A batch begins at a multiple of 8 bytes:
  *
  *   u32 messages   u32 0   f64 arrived   f64 answered   u32 words to the first reply   u32 words to the next batch
  *   each request:  u32 device << 16 | length   bytes, padded to 4
  *   each reply:    u32 room << 16 | length     bytes, padded to 4
  *
- * Times are CLOCK_MONOTONIC in microseconds. Lengths are those of the messages, `room` is that of the driver's buffer for
- * the reply; LENGTH_MAX stands for more, too. At most MESSAGE_MAX bytes of each message are kept. An event (a notification
- * or delayed response) is a reply whose request has EVENT for its length, and no bytes; it arrives when it is answered.
+ * Times are CLOCK_MONOTONIC in microseconds. Lengths are those on the wire, `room` is the size of the driver's buffer for
+ * the reply; LENGTH_MAX also stands for larger values. At most MESSAGE_MAX bytes of each message are kept. An event (a
+ * notification or delayed response) is a reply whose request has length EVENT and no bytes; its two times are equal.
  */
 import { MESSAGE_MAX } from '../wire/header.js'
 
 export const BATCH_WORDS = 8
-/** Positions in a batch's first words; of the times, in doubles. */
+/** Offsets in a batch's header: of the times, in doubles. */
 export const BATCH_ARRIVED = 1
 export const BATCH_ANSWERED = 2
 export const BATCH_REPLIES = 6
 export const BATCH_NEXT = 7
 export const LENGTH_MAX = 0xfffe
 export const EVENT = 0xffff
-/** Words that request and reply take, at most. */
+/** Most words of a request and its reply. */
 export const RECORD_MAX = 2 + (2 * MESSAGE_MAX) / 4
 
 /** Words that are kept of a message. */
 const wordsOf = (length: number): number => (Math.min(length, MESSAGE_MAX) + 3) >> 2
 
-/** The records of a few milliseconds, oldest first. `next` steps to one, the getters read it. */
+/** The records of a few milliseconds, oldest first. `next` moves to the next one, the getters read it. */
 export class TapRecords {
-  /** The records themselves: valid while the listener runs, like all that the getters return. */
+  /** The records. Valid only while the listener runs, as is everything that the getters return. */
   readonly bytes: Uint8Array
   readonly count: number
-  /** Messages after these that found no room. */
+  /** Messages after these that were dropped. */
   readonly dropped: number
   readonly #words: Uint32Array
   readonly #doubles: Float64Array
-  /** Positions in words: of the batch, of what follows it, of request and reply; and the messages that the batch still has. */
+  /** Word offsets of the batch, of the next batch, of request and reply; and the remaining messages of the batch. */
   #batch = 0
   #nextBatch = 0
   #request = 0
   #reply = 0
   #left = 0
 
-  /** `bytes` begin at a multiple of 8 in their buffer. */
+  /** `bytes` must start at a multiple of 8 in their buffer. */
   constructor(bytes: Uint8Array, count: number, dropped = 0) {
     this.bytes = bytes
     this.count = count
@@ -51,7 +51,7 @@ export class TapRecords {
     this.#doubles = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3)
   }
 
-  /** Steps to the next record; false if there is none. */
+  /** Moves to the next record; false if there is none. */
   next(): boolean {
     if (this.#left > 0) {
       this.#request += 1 + wordsOf(this.requestLength)
@@ -74,7 +74,7 @@ export class TapRecords {
     return this.#words[this.#request]! >>> 16
   }
 
-  /** A notification or delayed response; else a command with its reply. */
+  /** True for a notification or delayed response, false for a command with its reply. */
   get isEvent(): boolean {
     return (this.#words[this.#request]! & 0xffff) === EVENT
   }
@@ -96,7 +96,7 @@ export class TapRecords {
     return this.#words[this.#reply]! & 0xffff
   }
 
-  /** Bytes that the driver's buffer for the reply has, at most LENGTH_MAX. */
+  /** Size of the driver's buffer for the reply, at most LENGTH_MAX. */
   get room(): number {
     return this.#words[this.#reply]! >>> 16
   }

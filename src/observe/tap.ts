@@ -1,7 +1,7 @@
 /**
- * One tap on all messages of a server, for whoever wants to see them: traces, the log, live views. While somebody listens,
- * devices copy each message, with its times, into one buffer that was allocated once; listeners read it a few
- * milliseconds later, outside the batch handler. While nobody does, it costs nothing.
+ * Taps all messages of a server for traces, the log and live views. While somebody listens, devices copy each message,
+ * with its times, into one buffer that is allocated once; listeners read it a few milliseconds later, outside the batch
+ * handler. Without listeners it costs nothing.
  */
 import {
   BATCH_HEADER,
@@ -30,11 +30,11 @@ import {
   TapRecords,
 } from './tap-records.js'
 
-/** Holds what a device can answer in several times FLUSH_MS, and the longest batch there can be. */
+/** Holds what a device can answer in several times FLUSH_MS, and the longest possible batch. */
 const BUFFER_WORDS = 2 << 20
-/** Beyond this, a batch might not fit. */
+/** Above this, a batch might not fit. */
 const BUFFER_FULL = BUFFER_WORDS - BATCH_WORDS - BATCH_MAX * RECORD_MAX
-/** Longer than a visit of the ring loop (native/pump.cc), short enough for a live view. */
+/** Longer than a visit of the ring loop (native/pump.cc), short enough for live views. */
 const FLUSH_MS = 5
 
 export type TapListener = (records: TapRecords) => void
@@ -42,20 +42,20 @@ export type TapListener = (records: TapRecords) => void
 export class Tap {
   /** Whether anybody listens. */
   active = false
-  /** Messages that found no room in the buffer, or no listener that was ready, ever. */
+  /** Messages dropped since start: the buffer was full, or no listener was ready. */
   dropped = 0
-  /** Each with whether it is ready for more. */
+  /** Each listener with its `ready` function. */
   readonly #listeners = new Map<TapListener, () => boolean>()
   readonly #devices: DeviceTap[] = []
   readonly #onActive: ((active: boolean) => void)[] = []
   readonly #timer: NodeJS.Timeout
-  /** Allocated when somebody listens for the first time. */
+  /** Allocated for the first listener. */
   #space = new ArrayBuffer(0)
   #words = new Uint32Array(0)
   #doubles = new Float64Array(0)
-  /** Words. */
+  /** In words. */
   #used = 0
-  /** Beyond this, nothing is recorded; -1: as long as no listener is ready. */
+  /** Nothing is recorded above this; -1 while no listener is ready. */
   #limit = BUFFER_FULL
   #count = 0
   #droppedBefore = 0
@@ -65,12 +65,12 @@ export class Tap {
   }
 
   /**
-   * Calls `listener` with all messages from now on, in bursts. Returns what ends that, after the last burst. While no
-   * listener is `ready`, messages are only counted, which costs next to nothing.
+   * Calls `listener` with all messages from now on, in bursts. Returns a function that stops this, after the last
+   * burst. While no listener is `ready`, messages are only counted, which is nearly free.
    */
   listen(listener: TapListener, ready: () => boolean = () => true): () => void {
     if (this.#space.byteLength === 0) {
-      // Not zeroed: the parts that are never written take no memory, and nobody reads them.
+      // Not zeroed: pages that are never written take no memory.
       this.#space = Buffer.allocUnsafeSlow(BUFFER_WORDS * 4).buffer
       this.#words = new Uint32Array(this.#space)
       this.#doubles = new Float64Array(this.#space)
@@ -86,14 +86,14 @@ export class Tap {
     }
   }
 
-  /** The end of the tap that the next device writes to; `times` are the native device's. */
+  /** The tap's end for the next device. `times` is shared with the native device. */
   attach(times: Float64Array): DeviceTap {
     const device = new DeviceTap(this, this.#devices.length, times)
     this.#devices.push(device)
     return device
   }
 
-  /** Calls `change` now and whenever `active` has changed. */
+  /** Calls `change` now and whenever `active` changes. */
   onActive(change: (active: boolean) => void): void {
     this.#onActive.push(change)
     change(this.active)
@@ -105,7 +105,7 @@ export class Tap {
     for (const change of this.#onActive) change(active)
   }
 
-  /** Hands listeners what there is now. Not from within a batch. */
+  /** Passes what is recorded to the listeners. Must not be called during a batch. */
   flush(): void {
     if (this.#used === 0 && this.dropped === this.#droppedBefore) return
     for (const device of this.#devices) device.settle()
@@ -123,7 +123,10 @@ export class Tap {
     this.#limit = isAnyReady ? BUFFER_FULL : -1
   }
 
-  /** Begins a batch of so many messages. Returns where, in words, or -1: there is no room. Hot, like all that follows. */
+  /**
+   * Begins a batch of `count` messages. Returns its offset in words, or -1 if the buffer is full. Hot, like everything
+   * below.
+   */
   begin(count: number): number {
     const at = this.#used
     if (at === 0 && this.dropped === this.#droppedBefore) this.#timer.refresh()
@@ -142,7 +145,7 @@ export class Tap {
     this.#used = copy(this.#words, this.#used + 1, view, offset, length)
   }
 
-  /** All requests of batch `at` are there. */
+  /** All requests of batch `at` are recorded. */
   endRequests(at: number): void {
     this.#words[at + BATCH_REPLIES] = this.#used - at
   }
@@ -152,7 +155,7 @@ export class Tap {
     this.#used = copy(this.#words, this.#used + 1, view, offset, length)
   }
 
-  /** All replies are there. */
+  /** All replies are recorded. */
   end(at: number): void {
     this.#used = (this.#used + 1) & ~1
     this.#words[at + BATCH_NEXT] = this.#used - at
@@ -164,7 +167,7 @@ export class Tap {
   }
 }
 
-/** Copies bytes to `to` on, but not more than are kept of a message. Returns the index after the last word. Hot. */
+/** Copies a message to offset `to`, truncated to MESSAGE_MAX. Returns the offset after it. Hot. */
 function copy(words: Uint32Array, to: number, view: DataView, offset: number, length: number): number {
   const end = offset + Math.min(length, MESSAGE_MAX)
   let at = to
@@ -178,13 +181,13 @@ function copy(words: Uint32Array, to: number, view: DataView, offset: number, le
   return at
 }
 
-/** What one device writes to. Nothing here allocates. */
+/** The tap's end for one device. Nothing here allocates. */
 export class DeviceTap {
   readonly #tap: Tap
   /** In the upper half of a word. */
   readonly #device: number
   readonly #times: Float64Array
-  /** Where the last batch is, which gets its times when it is out; -1: there is none. */
+  /** Offset of the last batch, whose times are set once it is published; -1: none. */
   #batch = -1
   #takenUs = 0
 
@@ -195,12 +198,12 @@ export class DeviceTap {
     this.#times = times
   }
 
-  /** Whether anybody listens; what follows is only called if so. */
+  /** Whether anybody listens; the other methods are called only then. */
   get active(): boolean {
     return this.#tap.active
   }
 
-  /** The commands of a batch, before they are carried out: what the guest does to its memory later is not recorded. Hot. */
+  /** Records the commands of a batch before they are executed: later changes of guest memory are not recorded. Hot. */
   requests(windows: readonly DataView[], batch: Uint32Array, end: number): void {
     this.settle()
     this.#takenUs = this.#times[TIME_TAKEN]!
@@ -216,7 +219,7 @@ export class DeviceTap {
     this.#tap.endRequests(at)
   }
 
-  /** Their replies, which are empty for those that can't be answered. Hot. */
+  /** Records the replies; empty for commands that can't be answered. Hot. */
   replies(windows: readonly DataView[], batch: Uint32Array, end: number): void {
     if (this.#batch < 0) return
     for (let entry = BATCH_HEADER; entry < end; entry += ENTRY_WORDS) {
@@ -227,7 +230,7 @@ export class DeviceTap {
     this.#tap.end(this.#batch)
   }
 
-  /** A notification or delayed response that the driver is given at `timeUs`. Not between `requests` and `replies`. */
+  /** Records a notification or delayed response sent at `timeUs`. Not between `requests` and `replies`. */
   event(timeUs: number, view: DataView, offset: number, length: number): void {
     const at = this.#tap.begin(1)
     if (at < 0) return
@@ -236,7 +239,7 @@ export class DeviceTap {
     this.#tap.setTimes(at, timeUs, timeUs)
   }
 
-  /** A command that is seen by itself, not with its batch; an empty reply is none. Not between `requests` and `replies`. */
+  /** Records a single command with its reply; an empty reply means none. Not between `requests` and `replies`. */
   exchange(arrivedUs: number, answeredUs: number, request: DataView, room: number, reply: DataView): void {
     const at = this.#tap.begin(1)
     if (at < 0) return
@@ -252,7 +255,7 @@ export class DeviceTap {
     this.#tap.end(at)
   }
 
-  /** The last batch is out: its messages get their times. */
+  /** The last batch is published: sets its times. */
   settle(): void {
     if (this.#batch >= 0) {
       this.#tap.setTimes(this.#batch, this.#takenUs, this.#takenUs + this.#times[TIME_SERVICE]! / 1000)

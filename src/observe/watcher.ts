@@ -1,13 +1,13 @@
 /**
- * Watches properties: what models tell of is looked at when the loop is idle, everything else at intervals. Changes that
- * the listener has no time for are not queued: it gets the values of when it has.
+ * Watches properties. Those whose models emit events are read when the loop is idle, the others at intervals. Changes
+ * are not queued: a listener that is not ready gets the latest values when it is.
  */
 import type { DescribedResource, Property, PropertyValue, ResourceGroup } from '../platform/core/property.js'
 import { everyMs, type Time, type Timer } from '../platform/core/time.js'
 
 /** One property of one resource. */
 export interface Place {
-  /** The whole address: `clock.uart.rate`. */
+  /** Full address: `clock.uart.rate`. */
   readonly address: string
   readonly group: ResourceGroup
   readonly resource: DescribedResource
@@ -17,16 +17,16 @@ export interface Place {
 /** A property and its value. */
 export interface Reading {
   readonly place: Place
-  /** In the property's unit; undefined: it has none. */
+  /** In the property's unit; undefined: no value. */
   readonly value: PropertyValue | undefined
 }
 
 export interface WatchOptions {
-  /** Milliseconds between looks at what models don't tell of, such as sensors; default 100. */
+  /** Polling interval in milliseconds for properties without events, such as sensors; default 100. */
   intervalMs?: number
-  /** Gets the values at the start, and then those that changed; not empty. */
+  /** First gets all values, then those that changed; never empty. */
   onReadings(readings: Reading[]): void
-  /** Whether the listener has time for more; default: always. */
+  /** Whether the listener is ready for more; default: always. */
   ready?(): boolean
 }
 
@@ -37,9 +37,9 @@ export class Watcher {
   readonly #time: Time
   readonly #options: WatchOptions
   readonly #last: unknown[]
-  /** Positions of places by what models name them by. */
+  /** Indexes of places by the subject that model events carry. */
   readonly #positions = new Map<object, number[]>()
-  /** Resources that have changed; all of them where a model does not say which. */
+  /** Subjects that changed; `this` if a model did not say which. */
   readonly #changed = new Set<object>()
   readonly #ends: (() => void)[]
   readonly #timer: Timer
@@ -49,12 +49,12 @@ export class Watcher {
     this.#places = places
     this.#time = time
     this.#options = options
-    // No value is equal to it.
+    // Differs from every value.
     this.#last = new Array(places.length).fill(this)
-    places.forEach(({ resource: { of } }, i) => {
-      const positions = this.#positions.get(of)
+    places.forEach(({ resource: { subject } }, i) => {
+      const positions = this.#positions.get(subject)
       if (positions) positions.push(i)
-      else this.#positions.set(of, [i])
+      else this.#positions.set(subject, [i])
     })
     const groups = new Set(places.map(place => place.group))
     this.#ends = [...groups].flatMap(group => group.watch?.(this.#onChange) ?? [])
@@ -69,9 +69,9 @@ export class Watcher {
   }
 
   /** May be called from the hot path. */
-  readonly #onChange = (of: object | undefined): void => {
-    if (of && !this.#positions.has(of)) return
-    this.#changed.add(of ?? this)
+  readonly #onChange = (subject: object | undefined): void => {
+    if (subject && !this.#positions.has(subject)) return
+    this.#changed.add(subject ?? this)
     this.#soon ??= setImmediate(this.#onIdle)
   }
 
@@ -80,7 +80,7 @@ export class Watcher {
     const changed = [...this.#changed]
     this.#changed.clear()
     if (changed.includes(this)) this.#look()
-    else this.#tell(changed.flatMap(of => this.#positions.get(of) ?? []))
+    else this.#tell(changed.flatMap(subject => this.#positions.get(subject) ?? []))
   }
 
   #look(): void {
@@ -88,7 +88,7 @@ export class Watcher {
     this.#tell(this.#places.keys())
   }
 
-  /** Those of `positions` whose values are others than the listener knows. */
+  /** Passes on those of `positions` whose values have changed. */
   #tell(positions: Iterable<number>): void {
     if (this.#options.ready?.() === false) return
     this.#time.refresh()

@@ -1,6 +1,6 @@
 /**
- * Makes dist/system, what a distribution's package installs beside the program, in the folders of a prefix such as /usr: man
- * pages out of the commands' own help, completions, systemd units. Part of `npm pack`.
+ * Makes dist/system: files that a distribution's package installs beside the program, below a prefix such as /usr. Man
+ * pages are made from --help; completions and systemd units. Part of `npm pack`.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -22,18 +22,18 @@ const commands = {
 }
 
 function output(program, words) {
-  // Paths of whoever packs are not for all who read.
+  // Paths of the packager's machine must not get into man pages.
   const env = { ...process.env, XDG_RUNTIME_DIR: runtimeFolder, NO_COLOR: '1' }
   const text = execFileSync(process.execPath, [program, ...words], { encoding: 'utf8', env })
   return text.replaceAll(runtimeFolder, '$XDG_RUNTIME_DIR')
 }
 
-/** A help text as its usage, and its sections with their lines; what stands before the first has no title. */
+/** Splits a help text into sections with their lines; the lines before the first title have an empty one. */
 function sectionsOf(help) {
   const sections = [{ title: '', lines: [] }]
   for (const line of help.trimEnd().split('\n')) {
     const [, title, rest] = /^([A-Z][A-Za-z ]*):(?: (.*))?$/.exec(line) ?? []
-    // A table ends with a blank line: what follows is for people.
+    // A table ends with a blank line; text follows.
     if (line === '' && isTable(sections.at(-1).title)) sections.push({ title: '', lines: [] })
     else if (title === undefined || (rest && title !== 'Usage')) sections.at(-1).lines.push(line)
     else sections.push({ title, lines: rest ? [rest] : [] })
@@ -41,7 +41,7 @@ function sectionsOf(help) {
   return sections
 }
 
-/** Lines of "term  description", the latter going on in the next lines, as pairs. */
+/** Pairs from lines of "term  description", whose description may continue on the next lines. */
 function pairsOf(lines) {
   const pairs = []
   for (const line of lines) {
@@ -66,7 +66,7 @@ function bodyOf({ title, lines }) {
   return lines.some(line => /^ {2}/.test(line)) ? ['.nf', text, '.fi'] : [text]
 }
 
-/** Each subcommand, with those below it. */
+/** Each subcommand, followed by its own subcommands. */
 function* subcommandsOf(program, words, help) {
   const commands = sectionsOf(help).find(({ title }) => title === 'Commands')
   for (const [term] of pairsOf(commands?.lines ?? [])) {
@@ -117,7 +117,7 @@ for (const [name, command] of Object.entries(commands)) {
 const { program } = commands['vhost-user-scmi']
 const script = shell => output(program, ['ctl', 'completion', shell])
 write(join(system, 'share/bash-completion/completions/vhost-user-scmi'), script('bash'))
-// zsh loads the file at the first Tab, and expects it to complete at once.
+// zsh sources the file at the first Tab, and expects it to complete at once.
 const loaded = script('zsh').replace(/\(\( \$\+functions[\s\S]*/, '_vhost_user_scmi "$@"\n')
 write(join(system, 'share/zsh/site-functions/_vhost-user-scmi'), loaded)
 cpSync(at('src/systemd'), join(system, 'lib/systemd/system'), { recursive: true })

@@ -1,16 +1,16 @@
-/** Says whose code a bundle holds, and under which licence: a file beside it, made from esbuild's own list of what went in. */
+/** Writes the licences of bundled third-party code beside a bundle, from esbuild's list of inputs. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const licenceFile = /^(licen[cs]e|copying|notice)(\.|$)/i
 
-/** The folder of the package that a file of node_modules belongs to. */
+/** The package folder that a file in node_modules belongs to. */
 function packageOf(input) {
   const [, folder] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? []
   return folder
 }
 
-/** The text for the packages of some metafiles, whose paths are below `root`. */
+/** The licence text for the packages in some metafiles with paths below `root`. */
 export function thirdParty(root, metafiles) {
   const inputs = metafiles.flatMap(({ inputs }) => Object.keys(inputs))
   const folders = [...new Set(inputs.map(packageOf).filter(Boolean))].sort()

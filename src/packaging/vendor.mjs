@@ -1,7 +1,7 @@
 /**
- * Makes dist/vendor, part of `npm run compile` after the compiler: libraries that one view or one way in needs, each group in
- * one file, so that who installs the package does not install them. What tsc made imports them from there; the program
- * loads them when it is wanted, as before. Tests in TypeScript use node_modules.
+ * Makes dist/vendor: libraries that only one view or access path needs, each group in one file, so that users of the
+ * package do not install them. Part of `npm run compile`, after the compiler. Compiled code imports them from there, on
+ * demand as before. Tests in TypeScript use node_modules.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,7 +14,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const folder = join(root, 'dist', 'vendor')
 const require = createRequire(import.meta.url)
 
-/** The control service and the traces' encoder: CommonJS, as the bundle that serves is (bundle.mjs). */
+/** Control service and trace encoder: CommonJS, like the bundle for serving (bundle.mjs). */
 const services = [
   '@grpc/grpc-js',
   '@grpc/proto-loader',
@@ -22,20 +22,20 @@ const services = [
   'protobufjs',
   'protobufjs/ext/descriptor/index.js',
 ]
-/** `ctl top`: modules, as ink waits at its top level. */
+/** `ctl top`: ES modules, because ink has a top-level await. */
 const terminal = ['ink', 'react']
 
-/** A file's name for a package's. */
+/** The file name of a package. */
 const plain = name =>
   name
     .replace(/\/index\.js$/, '')
     .replaceAll(/[@/]/g, '-')
     .replace(/^-/, '')
 
-/** The file, without extension, that has what `import name` has. */
+/** By package name: its file without extension, with the same exports. */
 export const vendored = new Map([...services, ...terminal].map(name => [name, join(folder, plain(name))]))
 
-/** @grpc/reflection reads its own .proto beside its source. */
+/** @grpc/reflection reads its own .proto files beside its source. */
 const reflectionProtos = {
   name: "reflection's protos",
   setup({ onLoad }) {
@@ -45,7 +45,7 @@ const reflectionProtos = {
   },
 }
 
-/** ink's tools for React's developers, which it loads only where DEV is set, and does not install. */
+/** ink's tools for React developers, which it loads only if DEV is set, and does not install. */
 const withoutDevelopersTools = {
   name: "without developers' tools",
   setup({ onResolve, onLoad }) {
@@ -92,7 +92,7 @@ async function bundleTerminal() {
     },
     outfile: join(folder, 'terminal.js'),
     format: 'esm',
-    // React's other half tells developers what they do wrong, and takes longer.
+    // React's development build warns of mistakes, and is slower.
     define: { 'process.env.NODE_ENV': '"production"' },
     plugins: [withoutDevelopersTools],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
@@ -101,7 +101,7 @@ async function bundleTerminal() {
   return metafile
 }
 
-/** Puts the vendored modules into what the compiler made. */
+/** Redirects imports in compiled code to the vendored modules. */
 function redirect(folderOfCode) {
   const names = [...vendored.keys()].map(name => name.replaceAll('/', '\\/')).join('|')
   const imports = new RegExp(`(\\bfrom |\\bimport\\()(['"])(${names})\\2`, 'g')
@@ -121,7 +121,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const metafiles = [await bundleServices(), await bundleTerminal()]
-  // The charts of `bench --report` are put into the page as they are (src/bench/report.ts).
+  // `bench --report` copies the chart library into the page (src/bench/report.ts).
   const charts = dirname(dirname(require.resolve('chart.js')))
   cpSync(join(charts, 'dist/chart.umd.min.js'), join(folder, 'chart.js'))
   metafiles.push({ inputs: { [`${relative(root, charts)}/package.json`]: {} } })

@@ -1,7 +1,7 @@
 /**
- * One device's side of a kept state: notices what changes it, and keeps the replies of the last batch that did. After a
- * crash the front end sends again what it saw no reply to. What of that was carried out already gets the reply that it got
- * then; the rest of the batch, too, because a reading that stood between two changes was answered between them.
+ * Persists state for one device: notices what changes it, and keeps the replies of the last batch that did. After a
+ * crash the front end resends commands whose reply it did not see. Commands already executed get their stored reply,
+ * and so does the rest of their batch, because a reading between two changes was answered between them.
  */
 import { z } from 'zod'
 import type { Answering } from '../device/answering.js'
@@ -25,10 +25,10 @@ import { messageIdOf, protocolIdOf } from '../wire/header.js'
 
 /** Positions in the used ring have 16 bits. */
 const POSITION_MASK = 0xffff
-/** Positions after which a batch can't come again: it is forgotten before they are used a second time. */
+/** After this many further positions a batch can't be resent: it is forgotten long before positions repeat. */
 const OLD = 0x4000
 
-/** A batch: where in the used ring its first reply went, then requests and replies, in base64. */
+/** A batch: the used-ring position of its first reply, then requests and replies, in base64. */
 export interface Answered {
   at: number
   messages: [request: string, reply: string][]
@@ -46,21 +46,21 @@ export class DeviceKeeper {
   readonly #device: Device
   readonly #commit: () => void
   #answered: Answered | undefined
-  /** Whether `#answered` differs from what the file says. */
+  /** `#answered` differs from the file. */
   #isNews = false
-  /** Whether the batch that is being answered has changed something. */
+  /** The current batch has changed state. */
   #changed = false
-  /** Whether the front end may still send messages that an earlier process answered. */
+  /** The front end may still resend messages that an earlier process answered. */
   #resuming = false
 
-  /** `commit` writes what has changed. */
+  /** `commit` writes changes to the file. */
   constructor(device: Device, commit: () => void) {
     this.#device = device
     this.#commit = commit
     device.events.keep = commit
   }
 
-  /** From now on, what messages change is kept. */
+  /** Persists changes from now on. */
   start(): void {
     const { chain } = this.#device
     chain.set('kept', inner => ({ answer: (first, end) => this.#answer(inner, first, end) }))
@@ -70,7 +70,7 @@ export class DeviceKeeper {
         this.#batchDone(end)
       },
     }))
-    // Another driver: nothing of what the last one sent comes again.
+    // Another driver never resends messages of the last one.
     this.#device.on('driverGone', () => this.#replace(undefined))
   }
 
@@ -82,13 +82,13 @@ export class DeviceKeeper {
     return this.#isNews
   }
 
-  /** For the file. */
+  /** The stored replies, for the file. */
   takeAnswered(): Answered | null {
     this.#isNews = false
     return this.#answered ?? null
   }
 
-  /** Takes over what the file says. Throws an error if it is of no use. */
+  /** Restores what the file says. Throws an error if it is invalid. */
   restore(answered: Saved): void {
     this.#answered = readSaved(savedAnswered, answered) ?? undefined
     this.#resuming = this.#answered !== undefined
@@ -102,7 +102,7 @@ export class DeviceKeeper {
     }
   }
 
-  /** Answers an entry of the batch as an earlier process did; false if none did. */
+  /** Answers an entry with the reply of an earlier process; false if there is none. */
   #repeat(entry: number): boolean {
     if (!this.#resuming || !this.#answered) return false
     const { at, messages } = this.#answered
@@ -110,7 +110,7 @@ export class DeviceKeeper {
     const index = (entry - BATCH_HEADER) / ENTRY_WORDS
     const message = messages[(batch[HEADER_POSITION]! + index - at) & POSITION_MASK]
     if (message?.[0] !== this.#request(entry).toString('base64')) {
-      // The front end has all replies by now, or is another.
+      // The front end has all replies by now, or is a different one.
       this.#resuming = false
       return false
     }
@@ -122,7 +122,7 @@ export class DeviceKeeper {
     return true
   }
 
-  /** A message with this header was carried out. */
+  /** A message with this header was executed. */
   #executed(header: number): void {
     const { agent } = this.#device
     if (agent.changed || agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]?.changes) {
@@ -131,7 +131,7 @@ export class DeviceKeeper {
     }
   }
 
-  /** The batch whose entries end at `end` is answered, but not published yet. */
+  /** The batch up to `end` is answered but not published yet. */
   #batchDone(end: number): void {
     const { batch } = this.#device.native
     const at = batch[HEADER_POSITION]!
@@ -153,7 +153,7 @@ export class DeviceKeeper {
     this.#commit()
   }
 
-  /** The guest's memory: may change at any time. */
+  /** The guest's memory, which may change at any time. */
   #request(entry: number): Buffer {
     const { batch } = this.#device.native
     const length = Math.min(batch[entry + ENTRY_REQUEST_LENGTH]!, MESSAGE_MAX)

@@ -1,12 +1,12 @@
 /**
- * Keeps a platform's state in a file, so that a process that takes over finds it as the last answered message left it: the
- * state of resources, and what agents have negotiated, subscribed to and wait for.
+ * Persists a platform's state in a file: the state of resources, and what agents have negotiated, subscribed to and wait
+ * for. A process that takes over finds it as the last answered message left it.
  *
- * Each record has what differs from the records before: results, not commands, because they can be put in place in any
- * order and without time running, and because a file that has grown long is then replaced by what is true now. Records are
- * written before the replies they belong to are published: no answered change is lost. The other way round, a change may
- * be in the file whose reply was never published: a front end that resumes its ring sends that message once more. So a
- * record also has the replies of the batch that it comes from (DeviceKeeper).
+ * Each record holds what differs from the records before: results, not commands, because results can be restored in any
+ * order and without time passing, and because a long file can be replaced by the current state. A record is written before
+ * its replies are published, so that no answered change is lost. The file may then hold a change whose reply was never
+ * published, and a front end that resumes its ring resends that command. So a record also holds the replies of its batch
+ * (DeviceKeeper).
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -21,18 +21,18 @@ import { type Answered, DeviceKeeper } from './device-keeper.js'
 import { partsOf, tellsChanges } from './parts.js'
 import { type Fate, StateFile } from './state-file.js'
 
-/** A record of the file. */
+/** One record of the file. */
 interface Entry {
-  /** What has changed, by the names of parts. */
+  /** Changed parts, by name. */
   state?: Record<string, Saved>
-  /** The last batch that changed something, by agent; null: it is too old to matter. */
+  /** By agent: the last batch that changed something; null: too old to be resent. */
   answered?: Record<string, Answered | null>
 }
 
 interface Part {
   name: string
   part: Kept
-  /** What the file says of it, as JSON. */
+  /** The persisted state of the part, as JSON. */
   text: string
 }
 
@@ -44,7 +44,7 @@ export interface KeeperOptions {
   log: Logger
 }
 
-/** How often it is looked whether the file is still there. */
+/** How often to check that the file still exists. */
 const LOOK_MS = 1000
 
 const savedEntry = z.strictObject({
@@ -57,22 +57,22 @@ function isMap(value: unknown): boolean {
 }
 
 export class Keeper {
-  /** Whether the file had state of an earlier process. */
+  /** The file had state of an earlier process. */
   readonly resumed: boolean
   readonly #file: StateFile<Entry>
   readonly #log: Logger
   readonly #parts: readonly Part[]
-  /** Those that do not say when they change. */
+  /** Parts without change events. */
   readonly #silent: readonly Part[]
-  /** Those that may differ from what the file says. */
+  /** Parts that may differ from the file. */
   readonly #changed = new Set<Part>()
   readonly #devices: readonly DeviceKeeper[]
   readonly #looking: NodeJS.Timeout
-  /** The last write failed, or somebody else has touched the file. */
+  /** The last write failed, or another process has changed the file. */
   #mustRewrite = false
   #closed = false
 
-  /** Restores what the file has, and writes it anew. Throws OperatorError if it is of no use. */
+  /** Restores the state in the file and rewrites it. Throws OperatorError if the file is unusable. */
   constructor(path: string, options: KeeperOptions) {
     const { platform, protocols, devices, origin, log } = options
     const owner = { platform: origin.name, fingerprint: fingerprintOf(options) }
@@ -85,7 +85,7 @@ export class Keeper {
     this.#silent = this.#parts.filter(({ part }) => !tellsChanges(part))
     this.#devices = devices.map(device => new DeviceKeeper(device, () => this.commit()))
     this.resumed = this.#file.records.length > 0
-    if (this.#file.tornBytes > 0) log.warn(`${path}: dropped ${this.#file.tornBytes} bytes that were not whole`)
+    if (this.#file.tornBytes > 0) log.warn(`${path}: dropped ${this.#file.tornBytes} bytes of an incomplete record`)
     try {
       if (this.resumed) this.#restore(path)
       this.#rewrite()
@@ -104,7 +104,7 @@ export class Keeper {
     this.#looking.unref()
   }
 
-  /** Throws OperatorError unless the file holds, of each part, what that part may save; then nothing is served. */
+  /** Throws OperatorError unless the file holds valid state of exactly these parts; then nothing is served. */
   #restore(path: string): void {
     const state = new Map<string, Saved>()
     const answered = new Map<string, Saved>()
@@ -112,7 +112,7 @@ export class Keeper {
       try {
         into()
       } catch (error) {
-        // Parts of plug-ins throw anything.
+        // Parts of plug-ins may throw anything.
         throw StateFile.wrongContent(path, `${what}: ${oneLine(error)}`)
       }
     }
@@ -136,7 +136,7 @@ export class Keeper {
     }
   }
 
-  /** Writes what has changed since the last time. Nobody is told if that fails but the log: guests can't help it. */
+  /** Writes what has changed. Failures only go to the log: guests can do nothing about them. */
   commit(): void {
     if (this.#closed) return
     try {
@@ -145,7 +145,7 @@ export class Keeper {
       this.#mustRewrite = false
     } catch (error) {
       if (!this.#mustRewrite) {
-        this.#log.error(`the state can't be kept until this is mended: ${(error as Error).message}`)
+        this.#log.error(`the state can't be persisted until this is fixed: ${(error as Error).message}`)
       }
       this.#mustRewrite = true
     }
@@ -178,7 +178,7 @@ export class Keeper {
     return Object.fromEntries(chosen.map(keeper => [keeper.name, keeper.takeAnswered()]))
   }
 
-  /** Looks whether the file is as it was left: who removed it would lose the state at the next start. */
+  /** Checks that the file is unchanged: if it was deleted, the state would be lost at the next start. */
   #look(): void {
     if (this.#closed || this.#mustRewrite) return
     const { path } = this.#file
@@ -186,18 +186,20 @@ export class Keeper {
     try {
       fate = this.#file.fate
     } catch (error) {
-      this.#log.error(`${path} can't be looked at: ${(error as Error).message}`)
+      this.#log.error(`${path} can't be checked: ${(error as Error).message}`)
       this.#mustRewrite = true
       return
     }
     if (fate === 'whole') return
     if (fate === 'replaced') {
-      // Somebody's own file now: it may be another process's.
-      this.#log.error(`${path} was replaced by another file: the state is not kept any more; restart to use that file`)
+      // The new file may belong to another process.
+      this.#log.error(
+        `${path} was replaced by another file: the state is no longer persisted; restart to use the new file`,
+      )
       this.#end()
       return
     }
-    this.#log.warn(`${path} was ${fate === 'deleted' ? fate : 'written to by somebody else'}: it is written anew`)
+    this.#log.warn(`${path} was ${fate === 'deleted' ? fate : 'changed by another process'}: rewriting it`)
     this.#mustRewrite = true
     this.commit()
   }
@@ -216,7 +218,7 @@ export class Keeper {
   }
 }
 
-/** Adds what is saved of `part`, if the file does not say so already. */
+/** Adds the state of `part` to `changes` if it differs from the file. */
 function noteChange(part: Part, changes: Record<string, Saved>): void {
   const saved = part.part.save()
   const text = JSON.stringify(saved)
@@ -229,7 +231,7 @@ function oneLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).replaceAll(/\s+/g, ' ')
 }
 
-/** What must be equal for a state to fit: the platform file, and who talks to it in which ways. */
+/** Everything that must match for a state to fit: the platform file, protocols and agents. */
 function fingerprintOf({ origin, protocols, devices }: KeeperOptions): string {
   const agents = devices.map(({ agent }) => [agent.id, agent.name])
   const ways = protocols.map(({ id, name, versions }) => [id, name, versions])

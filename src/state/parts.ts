@@ -1,10 +1,10 @@
-/** What a kept state is made of. */
+/** The parts of a persisted state. */
 import { type Kept, keptParts } from '../platform/core/kept.js'
 import type { Platform } from '../platform/core/platform.js'
 import { type Agent, ServedProtocol } from '../protocols/declaration/agent.js'
 import { type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
 
-/** All parts by name, in the order in which they are restored: resources before the agents that use them. */
+/** All parts by name, in the order of restoring: resources before the agents that use them. */
 export function partsOf(
   platform: Platform,
   protocols: readonly Protocol[],
@@ -24,7 +24,7 @@ export function partsOf(
   return parts
 }
 
-/** Whether a part says when it has changed. */
+/** Whether a part reports its changes. */
 export function tellsChanges(part: Kept): boolean {
   return part instanceof ServedProtocol ? part.tellsChanges : 'onChange' in part
 }

@@ -1,11 +1,11 @@
 /**
- * A state file: lines of JSON, each after its checksum. The first names the platform, the others are records, oldest first.
- * Knows no platform.
+ * A state file: lines of JSON, each preceded by its checksum. The first line names the platform, the others are records,
+ * oldest first. Knows no platform.
  *
- * A record is appended by one write(2): whatever kills the process then, the kernel has all of it or a beginning, which its
- * checksum gives away. Nothing waits for the disk, because a killed process does not take the page cache with it; a host
- * that loses power takes the guests with it. When the file has grown long, one record that says all takes its place, by way
- * of another file and rename(2). Locks make sure that one process has it at a time.
+ * Each record is appended by one write(2). If the process is killed meanwhile, the kernel has all of the record or its
+ * beginning, which the checksum reveals. Nothing waits for the disk: a killed process does not lose the page cache, and a
+ * host that loses power takes its guests with it. A file that has grown long is replaced by one record of everything, by
+ * writing another file and rename(2). A lock keeps other processes from it.
  */
 import {
   closeSync,
@@ -23,37 +23,37 @@ import { crc32 } from 'node:zlib'
 import { lockFile } from '../device/native.js'
 import { errorCode, OperatorError } from '../support/errors.js'
 
-/** Far more than the largest platform writes before the file is written anew. */
+/** Far more than the largest platform writes before the file is rewritten. */
 const BYTES_MAX = 100_000_000
 
 const MAGIC = 'vhost-user-scmi state'
-/** Of this line and the records: one more whenever a part is saved in another shape. */
+/** Format of the header and the records; increases whenever a part changes its saved shape. */
 const FORMAT = 1
 const MODE = 0o600
 const { O_RDWR, O_CREAT, O_APPEND, O_EXCL, O_NOFOLLOW } = constants
 
-const ADVICE = 'remove it to begin anew, or give another file'
+const ADVICE = 'remove it to start over, or give another file'
 
-/** The file is rewritten when it is longer than this, and so many times as long as a rewritten one. */
+/** The file is rewritten when it is longer than LONG_BYTES and this many times as long as after the last rewrite. */
 const LONG_BYTES = 1 << 20
 const LONG_FACTOR = 4
 
-/** What has become of a file that is in use; damaged: somebody else has written to it. */
+/** State of a file in use; damaged: another process has changed it. */
 export type Fate = 'whole' | 'damaged' | 'deleted' | 'replaced'
 
-/** Which platform a file is of. */
+/** The platform that a file belongs to. */
 export interface StateOwner {
-  /** For people. */
+  /** Name for people. */
   platform: string
-  /** Of equal platforms equal. */
+  /** Equal for equal platforms. */
   fingerprint: string
 }
 
 export class StateFile<Entry> {
   readonly path: string
-  /** What the file held when it was opened: JSON of any shape. */
+  /** Content of the file when it was opened: any JSON. */
   readonly records: readonly unknown[]
-  /** Bytes at its end that were no whole record: a process died while it wrote them. */
+  /** Bytes of an incomplete record at its end: a process died while writing. */
   readonly tornBytes: number
   readonly #owner: StateOwner
   #fd: number
@@ -74,12 +74,12 @@ export class StateFile<Entry> {
     this.tornBytes = fstatSync(fd).size - bytes
   }
 
-  /** Opens a file, or makes a new one, and keeps others from it. Throws OperatorError if it is of no use. */
-  /** The error for content that is of no use. */
+  /** The error for invalid content. */
   static wrongContent(path: string, what: string): OperatorError {
-    return new OperatorError(`--state ${path}: holds what this program does not write: ${what}; ${ADVICE}`)
+    return new OperatorError(`--state ${path}: invalid content: ${what}; ${ADVICE}`)
   }
 
+  /** Opens a file or creates it, and locks it for this process. Throws OperatorError if it is unusable. */
   static open<Entry>(path: string, owner: StateOwner): StateFile<Entry> {
     let fd: number | undefined
     try {
@@ -92,12 +92,12 @@ export class StateFile<Entry> {
     }
   }
 
-  /** Whether it is time for `rewrite`. */
+  /** It is time to `rewrite`. */
   get isLong(): boolean {
     return this.#bytes > this.#rewriteAbove
   }
 
-  /** What has become of it. Throws a system error. */
+  /** State of the file on disk. Throws a system error. */
   get fate(): Fate {
     const found = statSync(this.path, { throwIfNoEntry: false })
     if (!found) return 'deleted'
@@ -106,7 +106,7 @@ export class StateFile<Entry> {
     return own.size === this.#bytes ? 'whole' : 'damaged'
   }
 
-  /** Throws a system error; the file then needs `rewrite`. */
+  /** Throws a system error; then the file needs `rewrite`. */
   append(record: Entry): void {
     const line = lineOf(record)
     const written = writeSync(this.#fd, line)
@@ -114,7 +114,7 @@ export class StateFile<Entry> {
     else throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
   }
 
-  /** Replaces all records by this one, which says the same. Throws a system error, and then all is as before. */
+  /** Replaces all records by this one, which is equivalent. Throws a system error and then changes nothing. */
   rewrite(record: Entry): void {
     const path = `${this.path}.new`
     const fd = openNew(path)
@@ -150,15 +150,15 @@ function openLocked(path: string): number {
       closeSync(fd)
       throw new OperatorError(`--state ${path}: is in use by a running process; stop it or give another file`)
     }
-    // Between opening and locking, its last owner may have put another file in its place.
+    // Between open and lock, the previous owner may have replaced the file.
     if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fd
     closeSync(fd)
   }
 }
 
 /**
- * Makes a file where there is none. What a process left there that died is removed, and so is a link, which somebody else
- * may have laid: whatever it leads to is left alone. Throws a system error.
+ * Creates the file. Removes the leftover of a process that died, and a symbolic link that somebody may have planted:
+ * its target is left alone. Throws a system error.
  */
 function openNew(path: string): number {
   try {
@@ -178,7 +178,7 @@ function checksum(text: string): string {
   return crc32(text).toString(16).padStart(8, '0')
 }
 
-/** What a line holds, or undefined if it is not whole. */
+/** The content of a line; undefined if the line is incomplete. */
 function parseLine(line: string): unknown {
   const json = line.slice(9)
   if (line.slice(0, 9) !== `${checksum(json)} `) return undefined
@@ -189,15 +189,15 @@ function parseLine(line: string): unknown {
   }
 }
 
-/** The records, and the bytes that hold them. Throws OperatorError. */
+/** The records and their length in bytes. Throws OperatorError. */
 function readRecords(text: string, path: string, owner: StateOwner): { records: unknown[]; bytes: number } {
   if (text === '') return { records: [], bytes: 0 }
-  // What follows the last line's end is no whole line.
+  // Text after the last line end is incomplete.
   const [first, ...lines] = text.split('\n').slice(0, -1)
   const head = (parseLine(first ?? '') ?? {}) as { [MAGIC]?: unknown } & StateOwner
   const format = head[MAGIC]
   if (typeof format !== 'number') {
-    throw new OperatorError(`--state ${path}: is no state file of this program, or damaged in line 1; ${ADVICE}`)
+    throw new OperatorError(`--state ${path}: is not a state file of this program, or is damaged in line 1; ${ADVICE}`)
   }
   if (format !== FORMAT) {
     const age = format > FORMAT ? 'a newer' : 'an older'

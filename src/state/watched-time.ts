@@ -1,8 +1,8 @@
-/** Time whose timers somebody wants to hear of: what they run may change the platform's state. */
+/** A clock that reports when timers ran: they may change the platform's state. */
 import type { Time, Timer } from '../platform/core/time.js'
 
 export class WatchedTime implements Time {
-  /** Called when a timer has run, before anything else does. */
+  /** Called after a timer ran, before anything else runs. */
   ran: (() => void) | undefined
   readonly #time: Time
 

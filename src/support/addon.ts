@@ -1,5 +1,5 @@
 /**
- * Finds the package's native parts: built here if they are, else the ones that come with the package (native/prebuild.mjs).
+ * Finds the package's native parts: those built here, or else the prebuilt ones of the package (native/prebuild.mjs).
  */
 import { accessSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,7 +11,7 @@ const require = createRequire(import.meta.url)
 const root = dirname(require.resolve('#root/package.json'))
 const prebuilds = join(root, 'prebuilds')
 
-/** Products of binding.gyp, by their names in package.json, with their files' names. */
+/** Products of binding.gyp: names in package.json, and file names. */
 const files = {
   '#native': 'vhost_user_scmi.node',
   '#native-floor': 'native_floor.node',
@@ -19,7 +19,9 @@ const files = {
 } as const
 type NativePart = keyof typeof files
 
-/** The file of a native part, and whether it came with the package. Throws FailedError if there is none for this machine. */
+/**
+ * The file of a native part, and whether it is a prebuilt one. Throws FailedError if there is none for this machine.
+ */
 export function findNative(part: NativePart): { file: string; isPrebuilt: boolean } {
   try {
     return { file: require.resolve(part), isPrebuilt: false }
@@ -35,13 +37,13 @@ export function findNative(part: NativePart): { file: string; isPrebuilt: boolea
   return { file, isPrebuilt: true }
 }
 
-/** Loads an addon. Throws FailedError, with the command that builds it, if none fits this machine. */
+/** Loads an addon. Throws FailedError with build instructions if none works on this machine. */
 export function loadAddon<T>(part: NativePart): T {
   const { file } = findNative(part)
   try {
     return require(file)
   } catch (error) {
-    // Another C library, or an older one; a build of another machine's or another Node's.
+    // Built for another or newer C library, another machine or another Node.
     throw new FailedError(
       howToBuild(`${basename(file)} does not load here: ${(error as Error).message.split('\n')[0]}`),
     )
@@ -55,15 +57,15 @@ To build it here, with g++ 11 or newer, make and python3:
   npm run addon --prefix ${root}`
 }
 
-/** What machines the package brings binaries for. */
+/** The machines that the package has binaries for. */
 function brought(): string {
   try {
     const kinds = readdirSync(prebuilds).map(kind => {
       const { glibc } = JSON.parse(readFileSync(join(prebuilds, kind, 'needs.json'), 'utf8')) as { glibc: string }
       return `${kind} with glibc ${glibc} or newer`
     })
-    return `The package brings binaries for ${kinds.join(' and ')}.`
+    return `The package has binaries for ${kinds.join(' and ')}.`
   } catch {
-    return 'The package brings no binaries: this is a checkout, or a part of one.'
+    return 'The package has no binaries: this is a checkout, or part of one.'
   }
 }

@@ -1,4 +1,6 @@
-/** Whether lists and maps lie more than `max` deep in each other, however deep that is: who walks such data calls itself. */
+/**
+ * Whether lists and maps are nested more than `max` deep. Safe at any depth, unlike code that recurses over such data.
+ */
 export function isDeeperThan(data: unknown, max: number): boolean {
   let level = [data]
   for (let depth = 0; level.length > 0; depth++) {

@@ -1,32 +1,32 @@
 import { inspect } from 'node:util'
 import { printable, printableLines } from './printable.js'
 
-/** An error of one line, fit for a terminal: it often names what others have written. */
+/** An error of one line that is safe to print on a terminal: it may quote text of others. */
 class LineError extends Error {
   constructor(message: string) {
     super(printable(message))
   }
 }
 
-/** The operator is wrong: a bad option, file or path. Printed as one line, without a stack; exit code 2. */
+/** A mistake of the operator: a bad option, file or path. Printed as one line without stack trace; exit code 2. */
 export class OperatorError extends LineError {
   override name = 'OperatorError'
 }
 
-/** Something failed that is neither the operator's fault nor ours: a device that is gone. One line; exit code 1. */
+/** A failure that is neither the operator's mistake nor a bug, such as a device that is gone. One line; exit code 1. */
 export class FailedError extends LineError {
   override name = 'FailedError'
 }
 
-/** The operator pressed Ctrl-C, or something like it. Nothing is printed; exit code 130. */
+/** The operator pressed Ctrl-C, or similar. Nothing is printed; exit code 130. */
 export class InterruptedError extends Error {
   override name = 'InterruptedError'
 }
 
-/** Why a request to a running platform was not carried out; the names are gRPC's. */
+/** Why a request to a running platform was refused; the names are gRPC's. */
 export type Refusal = 'NOT_FOUND' | 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION' | 'ALREADY_EXISTS' | 'RESOURCE_EXHAUSTED'
 
-/** A request to a running platform that can't be carried out. The text says what is wrong and what to do. */
+/** A refused request to a running platform. The text says what is wrong and what to do. */
 export class RequestError extends OperatorError {
   override name = 'RequestError'
   readonly refusal: Refusal
@@ -37,20 +37,20 @@ export class RequestError extends OperatorError {
   }
 }
 
-/** All there is to say of an error that nobody expected: a bug, with its stack. */
+/** The text of an unexpected error, which is a bug, with its stack trace. */
 export function bugText(error: unknown): string {
   return printableLines(inspect(error))
 }
 
-/** The `code` of a system error (ENOENT, ECONNREFUSED …), or undefined if it is no such error. */
+/** The `code` of a system error (ENOENT, ECONNREFUSED …); undefined for other errors. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** A bug of a plug-in, in answering a message: that gets GENERIC_ERROR. */
+/** A plug-in's bug while answering a message, which gets GENERIC_ERROR. */
 export class PluginBug extends Error {
   override name = 'PluginBug'
-  /** Nobody has been told yet. */
+  /** It has not been reported yet. */
   readonly isNews: boolean
 
   constructor(problem: string, isNews: boolean) {

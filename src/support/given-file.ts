@@ -1,4 +1,4 @@
-/** Files that the operator names: read whole, however large or unlike a file what lies there is. */
+/** Reads files that the operator names, with a size limit, and without blocking on things that are not files. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { OperatorError } from './errors.js'
 
@@ -7,8 +7,8 @@ const CHUNK = 65_536
 const INHERITED = /^\/dev\/(stdin$|fd\/)/
 
 /**
- * The text of a file of at most `bytesMax`. Throws OperatorError for what is larger or no file, such as a pipe nobody writes;
- * system errors come through.
+ * The text of a file of at most `bytesMax`. Throws OperatorError if it is larger or not a file, such as a pipe without
+ * writer; throws system errors unchanged.
  */
 export function readGivenFile(path: string, bytesMax: number): string {
   return readGivenBytes(path, bytesMax).toString('utf8')
@@ -16,7 +16,7 @@ export function readGivenFile(path: string, bytesMax: number): string {
 
 /** The same as bytes. */
 export function readGivenBytes(path: string, bytesMax: number): Buffer {
-  // Opening a pipe would wait for who writes it.
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
   const fd = openSync(path, INHERITED.test(path) ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const stat = fstatSync(fd)

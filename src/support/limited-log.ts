@@ -1,26 +1,26 @@
 /**
- * The log of what others cause: guests, front ends and clients, who can do so as often as they like. Of lines that differ in
- * numbers alone, some are written, the others counted, and told of together.
+ * Rate-limited log for lines that guests, front ends and clients can cause as often as they like. Lines that differ
+ * only in numbers share a limit; those beyond it are counted, and the count is logged.
  */
 import type { Logger } from './log.js'
 
-/** Lines of one text that may come at once, and then a second. */
+/** Burst of lines of one text, and then lines per second. */
 const BURST = 20
 const PER_SECOND = 1
-/** Texts that are told apart; beyond that, all others count as one. */
+/** Texts with limits of their own; all others share one. */
 const TEXTS_MAX = 64
 const OTHERS = 'others'
-/** How often is told what was left out. */
+/** How often counts are logged. */
 const TELL_MS = 5000
 
 type Level = 'info' | 'warn' | 'error'
 
-/** How often a text was written lately. */
+/** Recent use of a text. */
 interface Use {
   allowance: number
   refilledMs: number
   omitted: number
-  /** The newest of those that were left out. */
+  /** The last line that was left out. */
   text: string
 }
 
@@ -33,7 +33,7 @@ export class LimitedLog {
     this.#log = log
   }
 
-  /** Not limited: who wants such lines wants all. */
+  /** Not limited: whoever enables debug lines wants all. */
   debug(text: string): void {
     this.#log.debug(text)
   }
@@ -50,12 +50,12 @@ export class LimitedLog {
     this.#limited('error', text)
   }
 
-  /** A bug of ours, with its stack. */
+  /** A bug of ours, with its stack trace. */
   bug(error: unknown, text: string): void {
     this.#limited('error', text, error)
   }
 
-  /** Tells what was left out. */
+  /** Logs the counts of what was left out. */
   close(): void {
     this.#tell()
   }
@@ -88,7 +88,7 @@ export class LimitedLog {
     return use
   }
 
-  /** Forgets texts that have not come for so long that they are free again. */
+  /** Forgets texts that have not been used for long enough to have their full limit again. */
   #forget(nowMs: number): void {
     for (const [kind, { refilledMs, omitted }] of this.#uses) {
       if (omitted === 0 && nowMs - refilledMs > (BURST / PER_SECOND) * 1000) this.#uses.delete(kind)
@@ -99,13 +99,13 @@ export class LimitedLog {
     clearTimeout(this.#timer)
     this.#timer = undefined
     for (const use of this.#uses.values()) {
-      if (use.omitted > 0) this.#log.warn(`${use.omitted} more lines such as this were left out: ${use.text}`)
+      if (use.omitted > 0) this.#log.warn(`${use.omitted} more lines like this were omitted: ${use.text}`)
       use.omitted = 0
     }
   }
 }
 
-/** Texts that differ in numbers are of one kind. */
+/** Texts that differ only in numbers are of one kind. */
 function kindOf(text: string): string {
   return text.slice(0, 200).replaceAll(/0x[\da-f]+|\d+/gi, '#')
 }

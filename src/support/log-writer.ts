@@ -1,22 +1,22 @@
 /**
- * Writes lines to a descriptor without ever waiting for who reads it: a pipe nobody reads, a terminal stopped with ^S, a
- * full disk or a reader that is gone must not stop the guests. What finds no room waits, up to a bound; what finds no room
- * there either is counted, and told of once lines can be written again.
+ * Writes lines to a descriptor without ever blocking: a pipe that nobody reads, a terminal stopped with ^S, a full disk
+ * or a reader that is gone must not stop the guests. Lines that can't be written wait in a bounded queue; beyond that
+ * they are dropped and counted, and the count is reported once lines can be written again.
  */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { errorCode } from './errors.js'
 
-/** Bytes that may wait. */
+/** Limit of waiting bytes. */
 const WAITING_MAX = 1 << 20
-/** How often is looked for room, while something waits. */
+/** Retry interval while something waits. */
 const RETRY_MS = 50
-/** What the end of the process may take for what waits. */
+/** Time limit for waiting lines at the end of the process. */
 const END_MS = 1000
 const END_RETRY_MS = 5
 
 export class LogWriter {
-  /** Tells of lines that were not written, by writing another one. */
+  /** Called to report dropped lines, which it does by writing another line. */
   onLost: (count: number) => void = () => {}
   readonly #fd: number
   readonly #waiting: Buffer[] = []
@@ -26,18 +26,18 @@ export class LogWriter {
   #isTelling = false
   readonly #sleep = new Int32Array(new SharedArrayBuffer(4))
 
-  /** `fd` stays as it is where the system allows that: others may write to the same pipe or terminal. */
+  /** The mode of `fd` is unchanged where the system allows that: other programs may share the pipe or terminal. */
   constructor(fd: number) {
     this.#fd = withoutWaiting(fd)
     process.on('exit', () => this.#end())
   }
 
-  /** Lines that were not written and not yet told of. */
+  /** Dropped lines that are not reported yet. */
   get lost(): number {
     return this.#lost
   }
 
-  /** Writes a line, which ends in a line end, or keeps it. Never waits, never throws. */
+  /** Writes or queues a line, which ends with a newline. Never blocks, never throws. */
   write(line: string): void {
     const bytes = Buffer.from(line)
     this.#drain()
@@ -49,7 +49,7 @@ export class LogWriter {
     }
   }
 
-  /** Writes what waits, as far as there is room, and what there is to tell. */
+  /** Writes waiting lines as far as possible, then reports dropped ones. */
   #drain(): void {
     for (let first = this.#waiting.shift(); first; first = this.#waiting.shift()) {
       this.#waitingBytes -= first.length
@@ -60,14 +60,14 @@ export class LogWriter {
     if (this.#lost > 0 && !this.#isTelling) this.#tell()
   }
 
-  /** Writes a line; false: it waits in front of all others, or what is left of it. */
+  /** Writes a line; false: it, or the rest of it, is first in the queue. */
   #put(bytes: Buffer): boolean {
     let written = 0
     try {
       written = writeSync(this.#fd, bytes)
     } catch (error) {
       if (errorCode(error) !== 'EAGAIN') {
-        // Nobody will read it (EPIPE), or there is no place for it (ENOSPC), now.
+        // Nobody will read it (EPIPE), or the disk is full (ENOSPC).
         this.#lost++
         return true
       }
@@ -90,11 +90,11 @@ export class LogWriter {
     this.#isTelling = true
     this.onLost(count)
     this.#isTelling = false
-    // The one that tells was lost, too.
+    // The report itself was dropped.
     if (this.#lost > 0) this.#lost = count
   }
 
-  /** The last lines matter most, but nobody may keep the process from ending. */
+  /** The last lines matter most, but must not keep the process from ending. */
   #end(): void {
     const until = performance.now() + END_MS
     for (this.#drain(); this.#waiting.length > 0 && performance.now() < until; this.#drain()) {
@@ -104,8 +104,8 @@ export class LogWriter {
 }
 
 /**
- * The same file for writes that fail instead of waiting. Pipes and terminals are opened anew: the flag O_NONBLOCK belongs to
- * the open file, which a shell and other programs share. Where that can't be, it is set as Node sets it for every stream.
+ * Opens the same file in non-blocking mode. O_NONBLOCK belongs to the open file, which a shell and other programs
+ * share, so pipes and terminals are opened again. Where that fails, sets the flag as Node does for every stream.
  */
 function withoutWaiting(fd: number): number {
   const stat = fstatSync(fd)
@@ -113,7 +113,7 @@ function withoutWaiting(fd: number): number {
     try {
       return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
     } catch {
-      // Another user's, after su; or nobody reads it any more.
+      // Another user's terminal, after su, or a pipe without reader.
     }
   }
   if ((stat.isFIFO() || stat.isSocket()) && fd === 2) void process.stderr

@@ -1,6 +1,6 @@
 /**
- * Logging: to stderr, for people by default, one JSON object a line for machines. A log never holds up the program
- * (log-writer.ts), and what it says of others is fit for a terminal (printable.ts).
+ * The log, on stderr: text for people by default, or one JSON object per line. Never blocks the program
+ * (log-writer.ts), and text of others is escaped for terminals (printable.ts).
  */
 import { isatty } from 'node:tty'
 import pino, { type Logger } from 'pino'
@@ -12,13 +12,13 @@ import { escapedJson, printable, printableLines } from './printable.js'
 export type { Logger, LogLevel }
 
 const STDERR = 2
-/** Characters of JSON; what has more is cut. */
+/** Longer JSON lines are truncated. */
 const JSON_MAX = 16 << 10
 
-/** Of all loggers: they write to one place. */
+/** Shared by all loggers. */
 let stderr: LogWriter | undefined
 
-/** What of an object that is logged comes from outside. */
+/** The fields of a logged object that come from outside. */
 interface LogObject {
   msg?: string
   agent?: string
@@ -31,9 +31,10 @@ export function createLogger(options: { level: LogLevel; json: boolean }): Logge
   const text = options.json ? jsonText : prettyText()
   const base = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
   const log = pino(base, { write: (line: string) => writer.write(text(line)) })
-  // Said at any log level, since lines of all levels may be missing.
+  // At any level, since the dropped lines may be of any level.
   const telling = log.child({}, { level: 'warn' })
-  writer.onLost = count => telling.warn(`${count} lines were not written here: nobody read the log, or it had no room`)
+  writer.onLost = count =>
+    telling.warn(`${count} log lines were dropped here: nobody read the log, or the disk was full`)
   return log
 }
 
@@ -42,7 +43,7 @@ function jsonText(line: string): string {
   return escapedJson(short)
 }
 
-/** Makes a line for people of pino's. */
+/** Formats pino's lines for people. */
 function prettyText(): (line: string) => string {
   const toText = pretty.prettyFactory({
     colorize: isatty(STDERR),
@@ -63,7 +64,7 @@ function printableLog(log: LogObject): LogObject {
   return log
 }
 
-/** Says nothing: for callers of the library that pass no logger. */
+/** Logs nothing: the default for users of the library. */
 export function silentLogger(): Logger {
   return pino({ level: 'silent' })
 }

@@ -1,30 +1,30 @@
 /**
- * One line that says what is going on, on standard error: redrawn in place on a terminal, printed now and then
- * elsewhere. Standard output stays free for results.
+ * A progress line on stderr: redrawn in place on a terminal, printed from time to time elsewhere. Stdout stays free for
+ * results.
  */
 import colors from 'picocolors'
 import { printable, printableCell, printableLines } from './printable.js'
 
 export interface Progress {
-  /** What is being done now; `fraction` (0 to 1) if it is known, `detail` such as the file at hand. */
+  /** The current step; `fraction` (0 to 1) if known, `detail` such as the current file. */
   update(step: string, fraction?: number, detail?: string): void
   /** A line that stays. */
   note(text: string): void
-  /** Makes room for output of others: the line comes back with the next redraw. */
+  /** Clears the line for other output; the next redraw restores it. */
   clear(): void
-  /** Ends the line; `text` stays with the time it took. */
+  /** Ends with `text` and the elapsed time, on a line that stays. */
   done(text: string): void
-  /** Ends the line without a word: the error that follows says it all. */
+  /** Ends without text, because an error follows. */
   stop(): void
 }
 
-/** For work of which somebody else tells. */
+/** For work whose progress somebody else shows. */
 export const silentProgress: Progress = { update() {}, note() {}, clear() {}, done() {}, stop() {} }
 
 const redrawMs = 100
 const plainMs = 10_000
 
-/** A duration for people: to a tenth of a second below a minute, to a second above. */
+/** A duration for people: in tenths of a second below a minute, otherwise in seconds. */
 export function seconds(ms: number): string {
   const tenths = Math.round(ms / 100)
   if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`
@@ -85,7 +85,7 @@ function plainProgress(title: string, stream: NodeJS.WriteStream): Progress {
         stream.write(`${title}: ${printable(`${step}${percent(fraction)}, ${time} ${detail}`.trimEnd())}\n`)
       }
       clearTimeout(later)
-      // What is kept back is said when it is time, if nothing newer is there by then.
+      // A skipped update is printed later, unless a newer one replaces it.
       const wait = step === lastStep ? lastPrint + plainMs - Date.now() : 0
       if (wait <= 0) print()
       else later = setTimeout(print, wait).unref()

@@ -1,11 +1,11 @@
-/** Taking over a socket path: stale socket files are replaced, anything that is alive or no socket is left alone. */
+/** Claims socket paths: replaces stale socket files, and leaves live sockets and other files alone. */
 import { lstatSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { errorCode, OperatorError } from './errors.js'
 
 /**
- * Makes `path` free to bind, which `option` gave. Removes a socket file that nobody listens on.
- * Throws OperatorError if the path is something else, or if a live process serves it.
+ * Makes `path`, given by `option`, free to bind: removes a stale socket file. Throws OperatorError if the path is
+ * something else, or is in use by a live process.
  */
 export async function claimSocketPath(path: string, option = '--socket-path'): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false })
@@ -19,7 +19,7 @@ export async function claimSocketPath(path: string, option = '--socket-path'): P
   unlinkSync(path)
 }
 
-/** Whether somebody listens on the socket file. A listener with a full backlog (EAGAIN) counts. */
+/** Whether a process listens on the socket file. A listener with a full backlog (EAGAIN) counts. */
 function isServed(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
@@ -31,18 +31,18 @@ function isServed(path: string): Promise<boolean> {
       const code = errorCode(error)
       if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(false)
       else if (code === 'EAGAIN') resolve(true)
-      else reject(new OperatorError(`cannot tell whether ${path} is in use: ${error.message}`))
+      else reject(new OperatorError(`can't find out whether ${path} is in use: ${error.message}`))
     })
   })
 }
 
-/** The identity of a socket file, to remove it later only if it is still ours. */
+/** Identity of a socket file, so that only our own is removed later. */
 export function socketIdentity(path: string): string | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   return stat && `${stat.dev}:${stat.ino}`
 }
 
-/** Removes the socket file unless somebody else has put another one there. */
+/** Removes the socket file unless somebody has replaced it. */
 export function releaseSocketPath(path: string, identity: string | undefined): void {
   if (identity !== undefined && socketIdentity(path) === identity) unlinkSync(path)
 }

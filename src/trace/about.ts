@@ -1,16 +1,16 @@
-/** What a trace says of its origin: the platform as it was, so that the trace can be replayed anywhere, and who took part. */
+/** The origin of a trace: the platform as it was, so that the trace can be replayed anywhere, and its agents. */
 import { createRequire } from 'node:module'
 import type { PlatformOrigin } from '../loading/load.js'
 import type { Values } from '../wire/fields.js'
 import type { Annotated } from './annotations.js'
 
 export interface About {
-  /** Of this package. */
+  /** Version of this package. */
   version: string
   origin: PlatformOrigin
   /** Names of the agents, in the order of their devices. */
   agents: readonly string[]
-  /** When the platform began, by CLOCK_MONOTONIC: what its sensors' values are functions of. */
+  /** Start of the platform by CLOCK_MONOTONIC, which the values of its sensors depend on. */
   startedUs: number
 }
 
@@ -20,7 +20,7 @@ export function about(origin: PlatformOrigin, agents: readonly string[], started
   return { version, origin, agents, startedUs }
 }
 
-/** As annotations, which people read too. */
+/** As annotations, which people also read. */
 export function annotationsOf({ version, origin, agents, startedUs }: About): Record<string, Annotated> {
   return {
     program: 'vhost-user-scmi',
@@ -34,7 +34,7 @@ export function annotationsOf({ version, origin, agents, startedUs }: About): Re
   }
 }
 
-/** The way back; undefined if the annotations are of another program. */
+/** The inverse; undefined if another program wrote the annotations. */
 export function aboutFrom(annotations: Values): About | undefined {
   const text = (name: string): string => String(annotations[name] ?? '')
   if (text('program') !== 'vhost-user-scmi') return undefined

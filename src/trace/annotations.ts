@@ -1,9 +1,9 @@
-/** Field values as Perfetto's debug annotations, and back. */
+/** Converts field values to Perfetto's debug annotations and back. */
 import type { Value, Values } from '../wire/fields.js'
 import type { DebugAnnotation, Whole } from './perfetto.js'
 import type { Interner } from './tracks.js'
 
-/** What annotations say: payloads, and what belongs to them. */
+/** Values of annotations: payloads, and other values of events. */
 export type Annotated = Values | Uint8Array | Value
 
 export class Annotator {
@@ -13,7 +13,7 @@ export class Annotator {
     this.#interner = interner
   }
 
-  /** Annotations with those names; bytes are hexadecimal text, what is undefined is left out. */
+  /** Annotations of these names; bytes become hex text, undefined values are left out. */
   all(values: Readonly<Record<string, Annotated | undefined>>): DebugAnnotation[] {
     const annotations: DebugAnnotation[] = []
     for (const name in values) {
@@ -46,7 +46,7 @@ const exact = (value: bigint): Whole => (isExact(value) ? Number(value) : value.
 
 const isExact = (value: bigint): boolean => BigInt.asIntN(54, value) === value
 
-/** Annotations by name, as `Annotator.all` was given them, but for bytes, and numbers that were bigints and need not be. */
+/** The inverse of `Annotator.all`, except that bytes stay text and small bigints become numbers. */
 export function annotatedValues(annotations: readonly DebugAnnotation[], nameOf: (iid: Whole) => string): Values {
   const values: Values = {}
   for (const annotation of annotations) {
@@ -61,7 +61,7 @@ function annotatedValue(annotation: DebugAnnotation, nameOf: (iid: Whole) => str
   if (string_value !== undefined) return string_value
   const whole = uint_value ?? int_value
   if (whole !== undefined) return isExact(BigInt(whole)) ? Number(whole) : BigInt(whole)
-  // An empty dictionary looks like an empty list.
+  // An empty dictionary can't be distinguished from an empty list.
   if (dict_entries) return [annotatedValues(dict_entries, nameOf)]
   return (array_values ?? []).map(entry => annotatedValues(entry.dict_entries ?? [], nameOf))
 }

@@ -1,26 +1,26 @@
 /**
- * Encodes plain objects by a protobuf schema, into one buffer that is used again. For traces, which are made of millions of
- * small messages: protobufjs, which reads them, takes several times as long to write them (it allocates for every number).
+ * Encodes plain objects by a protobuf schema into one reused buffer. For traces of millions of small messages:
+ * protobufjs, which reads them, takes several times as long to write them because it allocates for every number.
  */
 import type { Field, Type } from 'protobufjs'
 
-/** How a field is written. Numbers of up to 64 bits are numbers, bigints or decimal text. */
+/** How a field is encoded. Integers of up to 64 bits are numbers, bigints or decimal text. */
 interface Plan {
   tag: number
   kind: 'varint' | 'fixed64' | 'double' | 'string' | 'message'
   message: Plans | undefined
 }
 
-/** By name of the field. */
+/** By field name. */
 export type Plans = Map<string, Plan>
 
 const WIRE_TYPES = { varint: 0, fixed64: 1, double: 1, string: 2, message: 2 } as const
 const VARINTS = new Set(['uint32', 'int32', 'uint64', 'int64', 'bool'])
 const INITIAL_SIZE = 1 << 20
-/** What a number or a tag may take. */
+/** Most bytes of an integer or tag. */
 const VARINT_MAX = 10
 
-/** How messages of a type are written. `known` has those that are planned already. */
+/** How messages of a type are encoded. `known` has the types planned so far. */
 export function plansOf(type: Type, known = new Map<Type, Plans>()): Plans {
   const done = known.get(type)
   if (done) return done
@@ -50,14 +50,14 @@ export class Bytes {
   #buffer = Buffer.allocUnsafe(INITIAL_SIZE)
   #at = 0
 
-  /** What was written since the last call; valid until the next write. */
+  /** The bytes written since the last call; valid until the next write. */
   take(): Buffer {
     const bytes = this.#buffer.subarray(0, this.#at)
     this.#at = 0
     return bytes
   }
 
-  /** Writes a field that is a message. */
+  /** Writes a field whose type is a message. */
   message(tag: number, value: object, plans: Plans): void {
     this.#varint(tag)
     this.#reserve(VARINT_MAX)

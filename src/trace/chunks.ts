@@ -1,23 +1,23 @@
 /**
- * Records on their way from the tap to a session on another thread: a ring of chunks in memory that both have. This end
- * fills a chunk until it is full or the session has nothing to do, then hands it over; none is left: messages are lost, until
- * the session has caught up. So what is kept of too much lies close together, and while much is lost, little is copied.
+ * Passes records from the tap to a session on another thread, in a ring of chunks in shared memory. This end fills a
+ * chunk until it is full or the session is idle, then sends it. If no chunk is free, messages are dropped until the
+ * session has caught up: so drops come in few long gaps, and dropped messages are hardly copied.
  */
 import type { TapRecords } from '../observe/tap-records.js'
 
-/** Records of the tap, one after the other. */
+/** Consecutive records of the tap. */
 export interface Chunk {
-  /** Number of the chunk in the ring. */
+  /** Index of the chunk in the ring. */
   index: number
-  /** Bytes of it that are used. */
+  /** Used bytes. */
   length: number
-  /** Messages in it. */
+  /** Number of messages. */
   count: number
-  /** Messages that were lost before these. */
+  /** Messages dropped before these. */
   lost: number
 }
 
-/** A whole burst of the tap's fits. */
+/** Large enough for a whole burst of the tap. */
 const CHUNK_SIZE = 8 << 20
 
 export const chunkMemory = (chunks: number): SharedArrayBuffer => new SharedArrayBuffer(chunks * CHUNK_SIZE)
@@ -33,14 +33,14 @@ export class Chunks {
   readonly #send: (chunk: Chunk) => void
   #filling: Chunk | undefined
   #next = 0
-  /** Chunks that the session has. */
+  /** Chunks that the session has not returned. */
   #sent = 0
-  /** All were in use, and the session has not caught up yet. */
+  /** All chunks were in use, and the session has not caught up yet. */
   #overflown = false
-  /** Messages that were lost, and no chunk says so yet. */
+  /** Dropped messages that no chunk has reported yet. */
   untold = 0
 
-  /** `send` is given each chunk when its turn comes; `returned` is to be called for each, in order. */
+  /** `send` is called with each full chunk; call `returned` for each, in order. */
   constructor(memory: SharedArrayBuffer, send: (chunk: Chunk) => void) {
     this.#bytes = new Uint8Array(memory)
     this.#chunksMax = memory.byteLength / CHUNK_SIZE
@@ -52,12 +52,12 @@ export class Chunks {
     return !this.#overflown && (this.#filling !== undefined || this.#sent < this.#chunksMax)
   }
 
-  /** Whether the session is falling behind. */
+  /** Whether the session falls behind. */
   get isBusy(): boolean {
     return this.#sent > 1
   }
 
-  /** Takes a burst of the tap's. Returns how many of its messages are lost. */
+  /** Adds a burst of the tap. Returns how many of its messages were dropped. */
   add({ bytes, count, dropped }: TapRecords): number {
     let lost = dropped
     const chunk = count > 0 ? this.#chunkFor(bytes.length) : undefined
@@ -71,7 +71,7 @@ export class Chunks {
     return lost
   }
 
-  /** The session is done with a chunk. */
+  /** The session has returned a chunk. */
   returned(): void {
     this.#sent--
     if (this.#sent > 0) return
@@ -79,7 +79,7 @@ export class Chunks {
     this.flush()
   }
 
-  /** Sends what there is. */
+  /** Sends the partly filled chunk. */
   flush(): void {
     const chunk = this.#filling
     if (!chunk) return
@@ -88,7 +88,7 @@ export class Chunks {
     this.#send(chunk)
   }
 
-  /** One with room for `size` bytes, if there is one. */
+  /** A chunk with room for `size` bytes, if any. */
   #chunkFor(size: number): Chunk | undefined {
     if (this.#overflown) return undefined
     if (this.#filling && this.#filling.length + size > CHUNK_SIZE) this.flush()

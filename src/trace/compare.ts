@@ -1,25 +1,25 @@
-/** What two messages have in common, but for what is not to be looked at, such as times and readings. */
+/** Compares messages of traces, ignoring fields such as times and readings. */
 import { hexText, type Payload } from '../observe/messages.js'
 import type { Value } from '../wire/fields.js'
 import type { TracedMessage } from './reader.js'
 
-/** Names of fields, messages and protocols that may differ; `status` and `bytes` are fields, too. */
+/** Names of fields, messages and protocols to ignore; `status` and `bytes` count as fields. */
 export type Ignored = ReadonlySet<string>
 
-/** Names of the fields that differ between two messages of one kind. */
+/** Names of the fields that differ between two messages of the same kind. */
 export function differingFields(one: TracedMessage, other: TracedMessage, ignored: Ignored): string[] {
   const [a, b] = [leavesOf(one, ignored), leavesOf(other, ignored)]
   const paths = [...new Set([...a.keys(), ...b.keys()])].filter(path => a.get(path) !== b.get(path))
   return [...new Set(paths.map(path => path.slice(path.lastIndexOf('.') + 1)))]
 }
 
-/** A text that is the same for messages that do not differ. */
+/** A text that is equal for messages that do not differ. */
 export function comparable(message: TracedMessage, ignored: Ignored): string {
   const leaves = [...leavesOf(message, ignored)].map(([path, text]) => `${path}=${text}`)
   return [message.kind, message.protocol, message.message, ...leaves].join('\n')
 }
 
-/** Everything that is compared, by its path. */
+/** All compared values, by path. */
 function leavesOf(message: TracedMessage, ignored: Ignored): Map<string, string> {
   const leaves = new Map<string, string>()
   if (ignored.has(message.message) || ignored.has(message.protocol)) return leaves

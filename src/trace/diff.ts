@@ -1,10 +1,13 @@
-/** Two traces side by side: which messages only one of them has, by agent and protocol, as those of different ones may mix. */
+/**
+ * Compares two traces: finds messages that only one of them has. Compares per agent and protocol, because the order
+ * between those may vary.
+ */
 import { diffArrays } from 'diff'
 import { comparable, type Ignored } from './compare.js'
 import type { Recording, TracedMessage } from './reader.js'
 
 export interface Change {
-  /** In the first trace only, or in the second. */
+  /** Only in the first trace, or only in the second. */
   sign: '-' | '+'
   message: TracedMessage
 }
@@ -15,7 +18,7 @@ export interface ChangedGroup {
   changes: Change[]
 }
 
-/** A message and what is compared of it. */
+/** A message and its compared text. */
 interface Entry {
   key: string
   message: TracedMessage

@@ -1,7 +1,7 @@
 /**
- * Makes Perfetto packets of what a server does: a track for each protocol of each agent, with a slice for each command from
- * its arrival to its answer, another from there to its delayed response, and instants for what comes unasked; counters for
- * the values of resources. `reader.ts` is the way back: it relies on the categories and annotations that are written here.
+ * Encodes a server's activity as Perfetto packets. Each protocol of each agent has a track, with a slice for each
+ * command from arrival to reply, a second slice until its delayed response, and instants for notifications; values of
+ * resources are counters. `reader.ts` decodes this and depends on the categories and annotations written here.
  */
 import { MessageDecoder, type Payload } from '../observe/messages.js'
 import type { TapRecords } from '../observe/tap-records.js'
@@ -15,8 +15,8 @@ import {
   KERNEL_CLOCK,
   type KernelEvent,
   type Moment,
-  type Quantity,
   type Sample,
+  type TracedProperty,
   type TraceStart,
 } from './events.js'
 import {
@@ -34,7 +34,7 @@ import {
 } from './perfetto.js'
 import { Interner, RANKED, SEQUENCE, Tracks } from './tracks.js'
 
-/** A command that a delayed response may follow. */
+/** A command that may get a delayed response. */
 interface Pending {
   answeredNs: number
   flow: number
@@ -42,7 +42,9 @@ interface Pending {
 
 const nsOf = (us: number): number => Math.round(us * 1000)
 
-/** The id of the arrows from and to a command: no other arrives at that time with that token. */
+/**
+ * Id of the arrows from and to a command: unique, since no two commands arrive at the same time with the same token.
+ */
 const flowOf = (arrivedNs: number, token: number): number => (arrivedNs % 2 ** 42) * 2 ** 10 + token
 
 export class TraceEncoder {
@@ -88,7 +90,7 @@ export class TraceEncoder {
     return this.#writer.take()
   }
 
-  /** Up to `limit` messages, from where `records` stands. Returns how many; 0 at the end. */
+  /** Encodes up to `limit` messages, starting at the position of `records`. Returns their number; 0 at the end. */
   records(records: TapRecords, limit: number): number {
     let count = 0
     for (; count < limit && records.next(); count++) {
@@ -138,7 +140,7 @@ export class TraceEncoder {
     return commands?.some(({ id, delayed }) => id === messageId && delayed) ?? false
   }
 
-  /** A notification or delayed response. */
+  /** Encodes a notification or delayed response. */
   #unasked(records: TapRecords): void {
     const { reply: bytes, device } = records
     const message = this.#decoder.event(bytes)
@@ -169,7 +171,7 @@ export class TraceEncoder {
     this.#slice(event, pending.answeredNs, timeNs)
   }
 
-  /** An instant on the track of the protocol that it is about, else of the agent, else of the platform. */
+  /** Adds an instant, on the track of its protocol, or else of its agent, or else of the platform. */
   moment({ category, name, timeNs, device, header, annotations = {} }: Moment): void {
     let track = device === undefined ? this.#platform : this.#agents[device]!
     if (header !== undefined) {
@@ -179,7 +181,7 @@ export class TraceEncoder {
     this.#add(this.#event(TYPE_INSTANT!, track, [category], name, annotations), timeNs)
   }
 
-  /** How the guest's clock, of all kernel events after this, relates to ours. */
+  /** Sets the guest's clock relative to ours, for all later kernel events. */
   kernelClock({ guestNs, hostNs, errorNs }: ClockPair): void {
     this.#writer.add({
       trusted_packet_sequence_id: SEQUENCE,
@@ -194,7 +196,7 @@ export class TraceEncoder {
     this.moment({ category: 'trace', name: "the guest's clock", timeNs: hostNs, annotations })
   }
 
-  /** On a track of its protocol, with an arrow to the command that it made. */
+  /** Adds a kernel event on a track of its protocol, with an arrow to the command that it sent. */
   kernel({ name, protocolId, timeNs, endNs, command, values }: KernelEvent): void {
     this.#kernel ??= this.#tracks.add({
       name: "guest's kernel",
@@ -217,8 +219,8 @@ export class TraceEncoder {
     return this.#protocols.get(id)?.name ?? `0x${id.toString(16)}`
   }
 
-  /** What `sample` can give values of: each gets a track, in groups by kind. */
-  describe(quantities: readonly Quantity[]): void {
+  /** Declares the properties that `sample` gives values of: each gets a track, grouped by kind. */
+  describe(quantities: readonly TracedProperty[]): void {
     const groups = new Map<string, number>()
     for (const { kind, name, unit, isText } of quantities) {
       let group = groups.get(kind)
@@ -258,13 +260,13 @@ export class TraceEncoder {
     }
   }
 
-  /** An event that begins a slice, and the end of that. */
+  /** Adds the begin and end events of a slice. */
   #slice(event: TrackEvent, fromNs: number, toNs: number, clock?: number): void {
     this.#add(event, fromNs, clock)
     this.#add({ type: TYPE_SLICE_END!, track_uuid: event.track_uuid }, toNs, clock)
   }
 
-  /** By our clock, unless another is given. */
+  /** By our clock unless another is given. */
   #add(track_event: TrackEvent, timeNs: number, clock?: number): void {
     const packet: TracePacket = {
       timestamp: timeNs,
@@ -279,11 +281,11 @@ export class TraceEncoder {
   }
 }
 
-/** The header that the delayed response will have, and whose it is. */
+/** The device and the header that the delayed response will have. */
 const pendingKey = (device: number, header: number): string => `${device} ${header}`
 
 const bytesOf = (view: DataView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
-/** Payloads without fields are not written; those that no layout fits are told by the message's bytes. */
+/** Empty payloads are left out, and so are bytes that fit no layout, which the message's bytes contain. */
 const given = (payload: Payload | undefined): Payload | undefined =>
   payload instanceof Uint8Array || (payload && Object.keys(payload).length === 0) ? undefined : payload

@@ -1,10 +1,10 @@
-/** What traces are made of besides messages: who records hands it to the encoder. Times are nanoseconds. */
+/** Events of a trace besides messages, as the recorder passes them to the encoder. Times are nanoseconds. */
 import type { Annotated } from './annotations.js'
 
-/** The guest's clock: numbers from 64 to 127 are clocks of the writer's own. */
+/** Id of the guest's clock: Perfetto leaves 64 to 127 to the writer. */
 export const KERNEL_CLOCK = 64
 
-/** What an event is, for readers: its first category. */
+/** First category of an event, which tells readers what it is. */
 export type Category =
   | 'trace'
   | 'command'
@@ -18,58 +18,58 @@ export type Category =
   | 'kernel'
 
 export interface TraceStart {
-  /** Names, in the order of their devices. */
+  /** Names of the agents, in the order of their devices. */
   agents: readonly string[]
-  /** What readers of the trace want to know of its origin. */
+  /** The origin of the trace, for readers. */
   about: Readonly<Record<string, Annotated>>
   /** The same moment by two clocks, in nanoseconds. */
   monotonicNs: number
   realtimeNs: number
-  /** Whether the events of the guest's kernel will join in: then arrows can lead to every command. */
+  /** Events of the guest's kernel will follow, so that every command needs a flow id. */
   withKernel: boolean
 }
 
-/** Something that happens at a moment. */
+/** An instant. */
 export interface Moment {
   category: Category
   name: string
   timeNs: number
-  /** Index of the device it happens to; none: to the platform. */
+  /** Index of its device; undefined: the platform. */
   device?: number
   /** Header of the message that it is about. */
   header?: number
   annotations?: Readonly<Record<string, Annotated>>
 }
 
-/** A property of a resource, whose values are to be recorded. */
-export interface Quantity {
-  /** Of the resource: `clock`. */
+/** A property of a resource whose values are recorded. */
+export interface TracedProperty {
+  /** Kind of the resource: `clock`. */
   kind: string
   name: string
   unit?: string
-  /** Values are words, which are shown as they are. */
+  /** Values are text, shown as they are. */
   isText: boolean
 }
 
 export interface Sample {
-  /** Index of the quantity. */
+  /** Index of the property. */
   quantity: number
   value: number | string
 }
 
-/** Something that the guest's kernel did. Its times are those of its own clock: see `kernelClock`. */
+/** An event of the guest's kernel. Its times are those of its own clock: see `kernelClock`. */
 export interface KernelEvent {
   name: string
   protocolId: number
   timeNs: number
-  /** Of what lasts. */
+  /** End of an event that lasts. */
   endNs?: number
-  /** The command that it made, by its arrival at the device and its token. */
+  /** The command that it sent, by arrival time and token. */
   command?: { arrivedNs: number; token: number }
   values: Readonly<Record<string, Annotated>>
 }
 
-/** The same moment by the guest's clock and by CLOCK_MONOTONIC here, and how wrong that can be, in nanoseconds. */
+/** The same moment by the guest's clock and by CLOCK_MONOTONIC here, with the possible error, in nanoseconds. */
 export interface ClockPair {
   guestNs: number
   hostNs: number

@@ -1,4 +1,4 @@
-/** The file that a trace is written to: one writer at a time, and whole packets only, whatever goes wrong. */
+/** The file that a trace is written to: one writer at a time, and whole packets only, even after errors. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
@@ -6,7 +6,7 @@ import { lockFile } from '../device/native.js'
 import { errorCode, OperatorError, RequestError } from '../support/errors.js'
 import { PACKET_TAG } from './perfetto.js'
 
-/** Opens a file to write a trace to; what it held is gone. Throws OperatorError if it can't be written or is no trace. */
+/** Opens and empties a file for a trace. Throws OperatorError if it can't be written or is not a trace. */
 export function openTraceFile(path: string): number {
   const fd = attempt(path, () => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666))
   try {
@@ -15,8 +15,8 @@ export function openTraceFile(path: string): number {
       throw new RequestError('FAILED_PRECONDITION', text)
     }
     const stat = fstatSync(fd)
-    // Who does not read it would hold up the trace, and with it the end of the process.
-    if (stat.isFIFO() || isatty(fd)) throw new RequestError('INVALID_ARGUMENT', `${path} is no file; give another`)
+    // A reader that stops reading would block the trace, and the end of the process.
+    if (stat.isFIFO() || isatty(fd)) throw new RequestError('INVALID_ARGUMENT', `${path} is not a file; give another`)
     if (stat.isFile()) attempt(path, () => empty(fd, path))
     return fd
   } catch (error) {
@@ -25,7 +25,7 @@ export function openTraceFile(path: string): number {
   }
 }
 
-/** A mistyped path must not cost a file of another kind. */
+/** Refuses to overwrite a file that is not a trace: the path may be mistyped. */
 function empty(fd: number, path: string): void {
   const start = Buffer.alloc(1)
   if (readSync(fd, start, 0, 1, 0) === 1 && start[0] !== PACKET_TAG) {
@@ -57,11 +57,11 @@ function refusal(path: string, error: unknown): RequestError {
   }
 }
 
-/** `permission denied` of `EACCES: permission denied, open '/trace'`; what to do about it, if the disk is full. */
+/** `permission denied` of `EACCES: permission denied, open '/trace'`; with advice if the disk is full. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   const reason = text.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+( '.*')?$/, '')
-  return errorCode(error) === 'ENOSPC' ? `${reason}; free some, or give a file elsewhere` : reason
+  return errorCode(error) === 'ENOSPC' ? `${reason}; free some space, or give a file elsewhere` : reason
 }
 
 export class PacketFile {
@@ -70,13 +70,13 @@ export class PacketFile {
   /** Bytes written. */
   size = 0
 
-  /** Takes over the descriptor of `openTraceFile`. */
+  /** Takes ownership of the descriptor from `openTraceFile`. */
   constructor(fd: number) {
     this.#fd = fd
     this.#canTruncate = fstatSync(fd).isFile()
   }
 
-  /** Appends whole packets. Throws a system error; what there was of them in the file is cut off again. */
+  /** Appends whole packets. On failure throws a system error and truncates the file to whole packets. */
   append(packets: Uint8Array): void {
     try {
       for (let at = 0; at < packets.length; ) at += writeSync(this.#fd, packets, at)

@@ -1,4 +1,4 @@
-/** Which messages of a trace are wanted: terms such as `protocol=clock`, `status!=SUCCESS`, `latency>1ms`, `clock_id=3`. */
+/** Filters messages of a trace by terms such as `protocol=clock`, `status!=SUCCESS`, `latency>1ms`, `clock_id=3`. */
 import { parseQuantity, SECONDS } from '../platform/core/unit-text.js'
 import { OperatorError } from '../support/errors.js'
 import type { Value } from '../wire/fields.js'
@@ -20,7 +20,7 @@ interface Term {
 export class MessageFilter {
   readonly #terms: readonly Term[]
 
-  /** Every term must hold. Throws OperatorError. */
+  /** All terms must match. Throws OperatorError. */
   constructor(terms: readonly string[]) {
     this.#terms = terms.map(parseTerm)
   }
@@ -36,7 +36,7 @@ export class MessageFilter {
     return passes
   }
 
-  /** After all messages: throws OperatorError if a term names a field that none of them has. */
+  /** After the last message: throws OperatorError if a term names a field that no message has. */
   check(): void {
     const unused = this.#terms.find(term => !term.used && !isKey(term.name))
     if (!unused) return
@@ -59,7 +59,7 @@ function parseTerm(text: string): Term {
   }
 }
 
-/** One of several, with commas; `*` stands for anything. */
+/** Comma-separated alternatives; `*` matches anything. */
 function equality(operator: string, wanted: string): Term['passes'] {
   const patterns = wanted.split(',').map(word => {
     const escaped = word
@@ -86,7 +86,7 @@ function order(text: string, name: string, operator: string, wanted: string): Te
   return value => (operator === '<' ? Number(value) < limit : Number(value) > limit)
 }
 
-/** None if messages of its kind have no such thing: a notification has no status. */
+/** Empty if messages of its kind lack the key: a notification has no status. */
 function valuesOfKey(message: TracedMessage, key: Key): Value[] {
   const { kind, timeNs, answeredNs } = message
   if (key === 'status' && kind === 'command') return [message.status ?? 'no answer']
@@ -95,7 +95,7 @@ function valuesOfKey(message: TracedMessage, key: Key): Value[] {
   return value === undefined ? [] : [value]
 }
 
-/** Fields of request and reply, in lists too. */
+/** Fields of request and reply, including those in lists. */
 function fieldsNamed({ request, reply }: TracedMessage, name: string): Value[] {
   const found: Value[] = []
   const look = (value: Value): void => {

@@ -1,10 +1,10 @@
-/** Events of a trace as JSON, for other programs: names as in the trace, times in microseconds since its start. */
+/** Events of a trace as JSON for other programs: names as in the trace, times in microseconds since its start. */
 import { hexText, type Payload } from '../observe/messages.js'
 import { printableJson } from '../support/printable.js'
 import type { Values } from '../wire/fields.js'
 import type { TracedEvent, TracedMessage, TracedMoment, TracedValue } from './reader.js'
 
-/** One line. Whole numbers beyond 2^53 are text. */
+/** One line. Integers beyond 2^53 are text. */
 export function eventJson(event: TracedEvent, beganNs: number): string {
   const time_us = (event.timeNs - beganNs) / 1000
   const rest =
@@ -14,7 +14,7 @@ export function eventJson(event: TracedEvent, beganNs: number): string {
   )
 }
 
-/** Without its time. */
+/** Without time. */
 export function messageJson(message: TracedMessage): object {
   const { kind, agent, protocol, token, status, timeNs, answeredNs, delayed } = message
   const isCommand = kind === 'command'

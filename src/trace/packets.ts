@@ -1,13 +1,13 @@
-/** Reads a trace file packet by packet. A file may end anywhere, as that of a process that was killed does. */
+/** Reads a trace file packet by packet. The file may be cut off anywhere, if the recording process was killed. */
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { OperatorError } from '../support/errors.js'
 import { reasonOf } from './file.js'
 import { decodePacket, PACKET_TAG, type TracePacket } from './perfetto.js'
 
 const CHUNK = 1 << 20
-/** Packets of ours have a few hundred bytes, but for the platform file; a longer one is a corrupt length. */
+/** Our packets have a few hundred bytes, except for the platform file; anything longer is a corrupt length. */
 const PACKET_MAX = 64 << 20
-/** Of a tag and a length: one byte, and a varint of at most five. */
+/** Tag and length: one byte, and a varint of at most five. */
 const HEAD_MAX = 6
 
 export class PacketReader {
@@ -16,7 +16,7 @@ export class PacketReader {
   #buffer = Buffer.alloc(CHUNK)
   #at = 0
   #end = 0
-  /** Position of `#at` in the file. */
+  /** File offset of `#at`. */
   #offset = 0
   /** Bytes after the last whole packet. */
   cutOff = 0
@@ -25,14 +25,14 @@ export class PacketReader {
   constructor(path: string) {
     this.#path = path
     try {
-      // Opening a pipe would wait for who writes it.
+      // Without O_NONBLOCK, opening a pipe would wait for a writer.
       this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     } catch (error) {
       throw new OperatorError(`${path}: ${reasonOf(error)}`)
     }
   }
 
-  /** All packets that are whole. Throws OperatorError where the file is none of packets. */
+  /** All whole packets. Throws OperatorError if the file is corrupt. */
   *packets(): Generator<TracePacket> {
     try {
       for (;;) {
@@ -55,7 +55,7 @@ export class PacketReader {
     }
   }
 
-  /** Bytes of tag and length, and of the packet; undefined if the file ends within them. */
+  /** Length of the tag and length fields, and of the packet; undefined if the file ends within them. */
   #head(): { size: number; length: number } | undefined {
     if (this.#buffer[this.#at] !== PACKET_TAG) throw this.#corrupt()
     let length = 0
@@ -72,7 +72,7 @@ export class PacketReader {
     try {
       return decodePacket(bytes)
     } catch {
-      // Whatever protobufjs finds wrong with it: it says that in terms of its own buffers.
+      // protobufjs' own errors only speak of its buffers.
       throw this.#corrupt()
     }
   }
@@ -81,11 +81,11 @@ export class PacketReader {
     return new OperatorError(
       this.#offset === 0
         ? `${this.#path}: not a trace in Perfetto's format`
-        : `${this.#path}: corrupt: at byte ${this.#offset} there is no packet`,
+        : `${this.#path}: corrupt at byte ${this.#offset}`,
     )
   }
 
-  /** Makes `wanted` bytes available from `#at` on; false if the file ends before. */
+  /** Reads until `wanted` bytes are available from `#at`; false if the file ends first. */
   #fill(wanted: number): boolean {
     if (this.#end - this.#at >= wanted) return true
     const rest = this.#buffer.subarray(this.#at, this.#end)

@@ -1,13 +1,13 @@
 /**
- * Perfetto's trace format: a trace is a sequence of packets, each written whole. Encodes and decodes packets by
- * perfetto.proto; knows nothing of SCMI. Times are nanoseconds.
+ * Perfetto's trace format: a sequence of packets. Encodes and decodes packets by perfetto.proto; knows nothing of SCMI.
+ * Times are nanoseconds.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import protobuf from 'protobufjs'
 import { Bytes, plansOf } from './bytes.js'
 
-/** Whole numbers of 64 bits: decoded ones are bigints; to encode more than 2^53, write them as decimal text. */
+/** 64-bit integers: decoded as bigints; pass values above 2^53 as decimal text. */
 export type Whole = number | bigint | string
 
 export interface TracePacket {
@@ -43,7 +43,7 @@ export interface TrackEvent {
   terminating_flow_ids?: Whole[]
 }
 
-/** A name and one kind of value. */
+/** A name and a value of one type. */
 export interface DebugAnnotation {
   name_iid?: Whole
   uint_value?: Whole
@@ -64,7 +64,7 @@ export interface InternedData {
   debug_annotation_names?: Interned[]
 }
 
-/** Field `packet` of message `Trace`, of wire type 2: what each packet in a file begins with. */
+/** Tag of field `packet` of message `Trace`, wire type 2: every packet in a file begins with it. */
 export const PACKET_TAG = (1 << 3) | 2
 
 const schema = readFileSync(createRequire(import.meta.url).resolve('#root/src/trace/perfetto.proto'), 'utf8')
@@ -92,7 +92,7 @@ export class PacketWriter {
   }
 }
 
-/** Decodes one packet, without the tag and length before it. Throws Error if it is none. */
+/** Decodes one packet, without its tag and length. Throws Error if it is invalid. */
 export function decodePacket(bytes: Uint8Array): TracePacket {
   return packetType.toObject(packetType.decode(bytes), { longs: BigInt }) as TracePacket
 }

@@ -1,4 +1,7 @@
-/** Where a trace is encoded and written: in a worker, or on this thread if the worker can't have all protocols. */
+/**
+ * Starts the session that encodes and writes a trace: in a worker, or on this thread if the worker can't load all
+ * protocols.
+ */
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import type { PluginModule } from '../loading/plugins.js'
@@ -8,33 +11,33 @@ import { type TraceMessage, type TraceProgress, TraceSession } from './session.j
 import type { TraceWorkerData } from './worker.js'
 
 export interface SessionPort {
-  /** Sends to the session, which answers each message with its progress, in order. */
+  /** Sends to the session, which reports progress for each message, in order. */
   post(message: TraceMessage): void
-  /** What it has been sent is wanted soon, whatever else has to wait. */
+  /** Makes the session work without pauses, because its end is wanted soon. */
   hurry(): void
 }
 
 export interface SessionOptions {
-  /** Of the open trace file, which the session closes when it ends. */
+  /** Descriptor of the trace file; the session closes it. */
   fd: number
   start: TraceStart
   protocols: readonly Protocol[]
-  /** Modules that the protocols come from besides the standard ones; undefined: not all come from modules. */
+  /** Modules of the protocols besides the standard ones; undefined: not all come from modules. */
   plugins: readonly PluginModule[] | undefined
-  /** Of the chunks of records. */
+  /** Shared memory of the chunks. */
   memory: SharedArrayBuffer
-  /** Called when the session has begun, and then once for each message. */
+  /** Called when the session has begun, and once for each message. */
   onProgress(progress: TraceProgress): void
-  /** The session is over, before its end if there is an error. */
+  /** The session has ended; early if there is an error. */
   onExit(error?: Error): void
 }
 
-/** Begins a session. Resolves when it has made its first progress. */
+/** Starts a session. Resolves at its first progress. */
 export async function openSession(options: SessionOptions): Promise<SessionPort> {
   return options.plugins ? openWorker(options, options.plugins) : openHere(options)
 }
 
-/** Protocols that a program has made itself can't be sent to a worker: their layouts have functions. */
+/** Protocols that a program has defined can't be sent to a worker, because their layouts contain functions. */
 function openHere({ fd, start, protocols, memory, onProgress, onExit }: SessionOptions): SessionPort {
   const session = new TraceSession(protocols, start, fd, memory)
   onProgress(session.progress)
@@ -51,7 +54,7 @@ function openWorker(options: SessionOptions, plugins: readonly PluginModule[]): 
   const { fd, start, memory, onProgress, onExit } = options
   const hurry = new Int32Array(new SharedArrayBuffer(4))
   const workerData: TraceWorkerData = { fd, start, plugins, memory, hurry: hurry.buffer as SharedArrayBuffer }
-  // What was built: workers can't run TypeScript.
+  // Compiled code: workers can't run TypeScript.
   const file = createRequire(import.meta.url).resolve('#root/dist/src/trace/worker.js')
   const worker = new Worker(file, { workerData, trackUnmanagedFds: false })
   const port: SessionPort = {

@@ -1,4 +1,4 @@
-/** What a trace of ours says: the way back from encoder.ts. Traces of other programs are told from ours. */
+/** Decodes our traces; the inverse of encoder.ts. Recognizes traces of other programs. */
 import type { Payload } from '../observe/messages.js'
 import { OperatorError } from '../support/errors.js'
 import type { Value, Values } from '../wire/fields.js'
@@ -27,43 +27,46 @@ export interface TracedMessage {
   agent: string
   protocol: string
   message: string
-  /** Nanoseconds: when a command arrived; when the command of a delayed response was answered; when an event was sent. */
+  /**
+   * Nanoseconds. For a command: its arrival; for a delayed response: the reply to its command; for a notification: its
+   * sending.
+   */
   timeNs: number
-  /** When it was answered or sent; undefined: the trace ends before that. */
+  /** When it was answered or sent; undefined: the trace ends before. */
   answeredNs: number | undefined
   token: number | undefined
   request: Payload
-  /** The status's name. */
+  /** Name of the status. */
   status: string | undefined
-  /** What follows the status; a notification's payload. */
+  /** Fields after the status; for a notification, its payload. */
   reply: Payload
-  /** Whole messages, headers included. Of an event, `replyBytes` are it. */
+  /** Whole messages, including headers. An event is in `replyBytes`. */
   requestBytes: Uint8Array
   replyBytes: Uint8Array
-  /** Bytes that the driver had for the reply. */
+  /** Size of the driver's buffer for the reply. */
   room: number
-  /** Of a command: its delayed response. */
+  /** The delayed response of a command. */
   delayed?: TracedMessage | undefined
-  /** Of a delayed response: whether its command is in the trace. */
+  /** For a delayed response: its command is in the trace. */
   joined?: boolean
 }
 
-/** Something that happened at a moment. */
+/** An instant. */
 export interface TracedMoment {
   what: 'moment'
   category: Category
   name: string
   timeNs: number
-  /** Of what lasts. */
+  /** End of an event that lasts. */
   endNs?: number
   agent: string | undefined
   protocol: string | undefined
   values: Values
-  /** Of what the kernel did: the command that it made. */
+  /** For a kernel event: the command that it sent. */
   command?: TracedMessage | undefined
 }
 
-/** A property of a resource had another value from then on. */
+/** A new value of a property. */
 export interface TracedValue {
   what: 'value'
   /** `clock.uart.rate` */
@@ -77,18 +80,18 @@ export type TracedEvent = TracedMessage | TracedMoment | TracedValue
 
 export interface Recording {
   about: About
-  /** By time; delayed responses are also found at their commands. */
+  /** By time; delayed responses are also linked from their commands. */
   events: TracedEvent[]
-  /** Whether the trace was ended, and the file is whole. */
+  /** Whether the recording was stopped and the file is whole. */
   complete: boolean
 }
 
-/** When an event happened, in nanoseconds: a delayed response when it was sent. */
+/** The time of an event in nanoseconds; for a delayed response, its sending. */
 export function momentOf(event: TracedEvent): number {
   return event.what === 'message' && event.kind !== 'command' ? (event.answeredNs ?? event.timeNs) : event.timeNs
 }
 
-/** Reads a trace. Throws OperatorError if the file is none of ours. What is cut off at its end is left out. */
+/** Reads a trace. Throws OperatorError if the file is not one of ours. An incomplete packet at the end is dropped. */
 export function readTrace(path: string): Recording {
   const reader = new PacketReader(path)
   const builder = new RecordingBuilder()
@@ -110,7 +113,7 @@ export function readTrace(path: string): Recording {
   return { about, events, complete: builder.ended && reader.cutOff === 0 }
 }
 
-/** The clock, the platform's track, that of at least one agent. */
+/** Packets of the clock, the platform's track, and the track of at least one agent. */
 const PACKETS_BEFORE_ABOUT = 4
 
 type Names = Map<keyof InternedData, Map<number, string>>
@@ -121,11 +124,11 @@ class RecordingBuilder {
   readonly events: TracedEvent[] = []
   readonly #tracks = new Map<number, TrackDescriptor>()
   #names: Names = new Map()
-  /** By track: slices that have not ended. */
+  /** Slices that have not ended, by track. */
   readonly #open = new Map<number, TracedMessage | TracedMoment>()
-  /** What to add to times of the guest's clock. */
+  /** Offset to add to the guest's times. */
   #kernelOffsetNs = 0
-  /** Commands by their flow. */
+  /** Commands by flow id. */
   readonly #flows = new Map<number, TracedMessage>()
 
   add(packet: TracePacket): void {
@@ -234,7 +237,7 @@ class RecordingBuilder {
     this.events.push({ what: 'value', property, timeNs, value, unit: track?.counter?.unit_name })
   }
 
-  /** Agent and protocol whose track it is. */
+  /** Agent and protocol of a track. */
   #placeOf(uuid: number): { agent: string | undefined; protocol: string | undefined } {
     const track = this.#tracks.get(uuid)
     const parent = this.#tracks.get(Number(track?.parent_uuid))
@@ -250,7 +253,7 @@ function bytesOf(text: Value | undefined): Uint8Array {
   return Uint8Array.from(Buffer.from(typeof text === 'string' ? text : '', 'hex'))
 }
 
-/** Fields, or the bytes of those that no layout fits. */
+/** Fields, or the bytes if they fit no layout. */
 function payloadOf(annotated: Value | undefined, bytes: Uint8Array, start: number): Payload {
   if (Array.isArray(annotated)) return annotated[0] ?? {}
   return bytes.length > start ? bytes.subarray(start) : {}

@@ -1,7 +1,7 @@
 /**
- * Records what a server does. This end lives on the thread of the devices and only copies bytes: what the tap has seen goes
- * to a session (port.ts), which is on another thread, every few milliseconds. What the session has not got to yet is bounded;
- * beyond that, messages are counted instead of kept, and the trace, the log and the statistics say how many.
+ * Records a server's activity. This end runs on the devices' thread and only copies bytes: every few milliseconds it
+ * passes the tap's records to a session (port.ts) on another thread. The records waiting for the session are bounded;
+ * beyond that, messages are dropped and counted in the trace, the log and the statistics.
  */
 import { closeSync } from 'node:fs'
 import type { Device } from '../device/device.js'
@@ -22,35 +22,35 @@ import { openTraceFile } from './file.js'
 import { openSession, type SessionPort } from './port.js'
 import type { TraceMessage, TraceProgress } from './session.js'
 
-/** Of 8 MiB, for records that wait for the session; memory that is not needed is not used. */
+/** Chunks of 8 MiB for records that wait for the session; unused memory is never touched. */
 const CHUNKS = 4
 
 const nowNs = (): number => Math.round(monotonicUs() * 1000)
 
 export interface TraceOptions {
-  /** Chunks of 8 MiB of messages that may wait to be encoded; more are counted instead. Default 4. */
+  /** Chunks of 8 MiB for messages that wait to be encoded; further messages are dropped and counted. Default 4. */
   chunks?: number
-  /** Events of the guest's kernel will be given to `kernel`. */
+  /** Events of the guest's kernel will be passed to `kernel`. */
   withKernel?: boolean
 }
 
-/** Messages in the trace so far, those that came too fast, and why it ended early, if it did. */
+/** Recorded messages, dropped messages, and why the trace ended early, if it did. */
 export interface TraceStats extends TraceProgress {
   path: string
-  /** Whether it goes on. */
+  /** Still recording. */
   recording: boolean
 }
 
-/** What a trace is recorded of: a running server. */
+/** The part of a running server that a trace records. */
 export interface Recorded {
   readonly platform: Platform
   readonly protocols: readonly Protocol[]
   readonly devices: readonly Device[]
   readonly faults: Faults
   readonly tap: Tap
-  /** What the platform was made of. */
+  /** What the platform was made from. */
   readonly origin: PlatformOrigin
-  /** When the platform began, by its time. */
+  /** Start of the platform, by its clock. */
   readonly startedUs: number
 }
 
@@ -59,7 +59,7 @@ export class TraceRecorder {
   readonly #log: Logger
   readonly #memory: SharedArrayBuffer
   readonly #chunks: Chunks
-  /** What the messages are that the session has not handled yet: whether chunks. */
+  /** The messages that the session has not handled yet: whether each is a chunk. */
   readonly #unhandled: boolean[] = []
   readonly #ends: (() => void)[] = []
   #port: SessionPort | undefined
@@ -79,7 +79,7 @@ export class TraceRecorder {
     })
   }
 
-  /** Begins to record. Throws OperatorError if the file can't be written. */
+  /** Starts recording. Throws OperatorError if the file can't be written. */
   static async start(server: Recorded, path: string, log: Logger, options: TraceOptions = {}): Promise<TraceRecorder> {
     const recorder = new TraceRecorder(path, log, options)
     await recorder.#open(server, options.withKernel ?? false)
@@ -92,12 +92,12 @@ export class TraceRecorder {
     return { path: this.path, recording: this.#stopping === undefined, ...this.#progress, lost: this.#lost }
   }
 
-  /** Adds what the guest's kernel did, by its own clock; the first needs the clock that its times are of. */
+  /** Adds kernel events with times of the guest's clock; the first call must give `clock`. */
   kernel(events: readonly KernelEvent[], clock?: ClockPair): void {
     if (!this.#stopping) this.#post({ type: 'kernel', clock, events })
   }
 
-  /** Ends the trace; resolves when the file is complete, or has failed. */
+  /** Stops the trace. Resolves when the file is complete, or has failed. */
   stop(): Promise<TraceStats> {
     this.#stopping ??= this.#stop()
     return this.#stopping
@@ -110,7 +110,7 @@ export class TraceRecorder {
     this.#post({ type: 'end', lost: this.#chunks.untold, timeNs: nowNs() })
     await this.#exit
     const { messages, lost, error } = this.stats
-    if (error === undefined) this.#log.info(`trace ${this.path}: ${messages} messages, ${lost} not recorded`)
+    if (error === undefined) this.#log.info(`trace ${this.path}: ${messages} messages, ${lost} dropped`)
     return this.stats
   }
 
@@ -159,12 +159,12 @@ export class TraceRecorder {
       }
       device.on('change', onChange)
       this.#ends.push(() => device.off('change', onChange))
-      // A driver that is there already: the trace begins in the middle of its life.
+      // A driver is already running: the trace begins in the middle of its life.
       if (device.driverRuns) onChange('driver running')
     })
     const agents = server.devices.map(({ agent }) => agent.name)
     const onHit = ({ id, rule, agent, header }: FaultHit): void => {
-      // The time of the batch: that of the arrival of the command, if it is one.
+      // The time of the batch, which is the arrival time if this is a command.
       const timeNs = Math.round(server.platform.time.nowUs * 1000)
       const text = JSON.stringify(rule, (_, value) => (typeof value === 'bigint' ? String(value) : value))
       const executed = rule.execute ?? !(rule.drop || rule.break || rule.status !== undefined)
@@ -177,7 +177,7 @@ export class TraceRecorder {
     this.#sample(server)
   }
 
-  /** Values of resources: all that models tell of, and sensors at intervals. */
+  /** Records values of resources: on events of models, and of sensors at intervals. */
   #sample({ platform, protocols }: Recorded): void {
     const resources = new Resources(platform, resourceKinds(protocols))
     const places = resources.select([])
@@ -206,7 +206,8 @@ export class TraceRecorder {
   #record(records: TapRecords): void {
     const lost = this.#chunks.add(records)
     if (lost === 0) return
-    if (this.#lost === 0) this.#log.warn(`trace ${this.path}: messages come faster than they can be recorded`)
+    if (this.#lost === 0)
+      this.#log.warn(`trace ${this.path}: messages come faster than they can be recorded; some are dropped`)
     this.#lost += lost
   }
 
@@ -230,7 +231,7 @@ export class TraceRecorder {
     this.#exited()
   }
 
-  /** Nothing more can be recorded: what there is stays. */
+  /** Ends the trace after an error; the file keeps what was written. */
   #fail(reason: string): void {
     this.#progress.error = reason
     if (this.#stopping || !this.#port) return

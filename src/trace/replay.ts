@@ -1,6 +1,6 @@
 /**
- * Sends the commands of a trace to a platform again, at the times of the trace by a clock that stands still in between, and
- * compares what comes: values that are functions of time are the same again. What the host changed meanwhile is not repeated.
+ * Sends the commands of a trace to a platform again and compares the answers. A virtual clock has the times of the
+ * trace, so that values that depend on time are the same. Changes by the host are not repeated.
  */
 import { resolve } from 'node:path'
 import { dispatch } from '../device/dispatch.js'
@@ -20,9 +20,9 @@ import { momentOf, type Recording, type TracedEvent, type TracedMessage, type Tr
 
 /** A message that differs. */
 export interface Difference {
-  /** As traced; undefined: the trace has none. */
+  /** As traced; undefined: not in the trace. */
   traced: TracedMessage | undefined
-  /** As it is now; undefined: there is none. */
+  /** As replayed; undefined: it did not come. */
   replayed: TracedMessage | undefined
   /** Names of what differs: fields, `status`, or `bytes`. */
   fields: readonly string[]
@@ -31,19 +31,19 @@ export interface Difference {
 export interface Replay {
   commands: number
   events: number
-  /** Commands that were answered by a fault rule, which are not compared. */
+  /** Commands answered by a fault rule, which are not compared. */
   skipped: number
   differences: Difference[]
 }
 
 export interface ReplayOptions {
-  /** Default: the trace's own. */
+  /** Default: the platform in the trace. */
   platform?: string
   plugins?: readonly string[]
   ignored: Ignored
 }
 
-/** Keeps what an agent is sent. */
+/** Collects an agent's events. */
 class KeptEvents implements EventSink {
   available = false
   readonly congested = false
@@ -77,10 +77,10 @@ export async function replay(recording: Recording, options: ReplayOptions): Prom
   return player.finish()
 }
 
-/** Files as absolute paths. */
+/** Modules from files as absolute paths. */
 const moduleOf = ({ name, folder }: PluginModule): string => (/[./]/.test(name) ? resolve(folder, name) : name)
 
-/** An agent that is played to, and what it was sent unasked when the trace was made. */
+/** A replayed agent, and its events in the trace. */
 interface Part {
   agent: Agent
   events: KeptEvents
@@ -116,7 +116,7 @@ class Player {
     const missing = agents.find(agent => !this.#parts.has(agent))
     if (missing === undefined) return
     const names = [...this.#parts.keys()].join(', ')
-    throw new OperatorError(`the platform has no agent ${missing}, which the trace is of, only ${names}`)
+    throw new OperatorError(`the platform has no agent ${missing}, which the trace needs; there are ${names}`)
   }
 
   play(event: TracedEvent): void {
@@ -129,7 +129,7 @@ class Player {
     else part.traced.push(event)
   }
 
-  /** What was sent unasked is compared at the end: timers are late when a trace is made, and never here. */
+  /** Events are compared at the end: timers were late when the trace was recorded, and are never late here. */
   finish(): Replay {
     const { differences } = this.#result
     for (const part of this.#parts.values()) this.#compareEvents(part)
@@ -171,7 +171,7 @@ class Player {
     if (fields.length > 0) this.#result.differences.push({ traced, replayed, fields })
   }
 
-  /** Messages of one header are compared in their order; those of different ones may overtake each other. */
+  /** Events with the same header are compared in order; others may be out of order. */
   #compareEvents({ agent, events, traced }: Part): void {
     const now = new Map<number, TracedMessage[]>()
     for (const { timeNs, bytes } of events.sent) {
@@ -195,7 +195,7 @@ class Player {
     }
   }
 
-  /** One that is only here or there. */
+  /** Counts an event that is only in one of the two. */
   #differ(difference: Difference): void {
     const { message, protocol } = (difference.traced ?? difference.replayed)!
     const { ignored } = this.#options
@@ -211,7 +211,7 @@ function changeDriver({ category, name, values }: TracedMoment, { agent, events 
 
 const viewOf = ({ buffer, byteOffset, length }: Uint8Array): DataView => new DataView(buffer, byteOffset, length)
 
-/** What a decoded message says, as traces say it. */
+/** A decoded message in the form of traced ones. */
 function tracedPart(message: Message | undefined): Pick<TracedMessage, 'request' | 'status' | 'reply'> {
   const { request = {}, status, reply = {} } = message ?? {}
   return { request, status: status === undefined ? undefined : statusName(status), reply }
@@ -235,11 +235,11 @@ function tracedEvent(message: Message | undefined, bytes: DataView, agent: strin
 }
 
 interface TracedFault {
-  /** Whether the command was carried out all the same. */
+  /** The command was executed all the same. */
   executes: boolean
 }
 
-/** What fault rules did to messages while the trace was made. */
+/** Messages that fault rules changed while the trace was recorded. */
 class TracedFaults {
   readonly #commands = new Map<string, TracedFault>()
   /** Headers of notifications and delayed responses. */
@@ -255,7 +255,7 @@ class TracedFaults {
     }
   }
 
-  /** What a rule did to a command, if one did: it was told with the command's header, at the time of its arrival. */
+  /** What a rule did to a command, if anything: recorded with the command's header, at its arrival time. */
   ofCommand({ agent, timeNs, requestBytes }: TracedMessage): TracedFault | undefined {
     if (requestBytes.length < HEADER_SIZE) return undefined
     return this.#commands.get(`${agent} ${timeNs} ${viewOf(requestBytes).getUint32(0, true)}`)

@@ -1,23 +1,23 @@
 /**
- * Keeps the thread that encodes a trace from slowing down what it records. A low priority is not enough: where it is the
- * third busy thread on two cores, the scheduler has the device and its front end take turns on one of them, and messages
- * take ten times as long, until it sleeps and leaves a core idle. So it sleeps as soon as anybody has to wait.
+ * Keeps the encoding thread from slowing down the devices. A low priority is not enough: as the third busy thread on
+ * two cores it makes the scheduler put the device and its front end on one core in turns, which makes messages take ten
+ * times as long until it sleeps. So it sleeps as soon as another thread has to wait.
  */
 import { existsSync, readFileSync } from 'node:fs'
 
-/** Many times as long as the work between two rests, which lasts some 2 ms. */
+/** Many times as long as the work between two rests, some 2 ms. */
 const REST_MS = 50
 
-/** What a thread has done so far, in nanoseconds: ran, and waited for a core (Linux, scheduler/sched-stats.rst). */
+/** Nanoseconds that a thread has run, and has waited for a core (Linux, scheduler/sched-stats.rst). */
 function times(file: string): [ran: number, waited: number] {
   const [ran, waited] = readFileSync(file, 'latin1').split(' ')
   return [Number(ran), Number(waited)]
 }
 
 /**
- * What this thread calls after each piece of work: sleeps if this thread or the process's first one, which is that of the
- * devices, had to wait for a core half as long as this one worked. Does not once `hurry` is 1, and wakes when that is
- * notified; nor on a kernel without CONFIG_SCHED_INFO, which does not tell.
+ * Returns a function that the thread calls after each piece of work. It sleeps if this thread or the process's first
+ * thread, which runs the devices, waited for a core for at least half the time that this one worked. It does not sleep
+ * once `hurry` is 1, and wakes when that is notified; nor on kernels without CONFIG_SCHED_INFO.
  */
 export function rests(hurry: Int32Array): () => void {
   const [own, devices] = ['/proc/thread-self/schedstat', `/proc/self/task/${process.pid}/schedstat`]

@@ -1,36 +1,36 @@
 /**
- * One trace from its first packet to its last: encodes what it is sent and writes it, in a worker (worker.ts) or wherever
- * its owner (recorder.ts) has it. Once the file can't be written, it takes what comes and says why it did not.
+ * One trace from its first packet to its last: encodes and writes what it is sent, in a worker (worker.ts) or on its
+ * owner's thread (recorder.ts). After a write error it keeps accepting messages and reports the error.
  */
 import { TapRecords } from '../observe/tap-records.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { type Chunk, chunkBytes } from './chunks.js'
 import { TraceEncoder } from './encoder.js'
-import type { ClockPair, KernelEvent, Moment, Quantity, Sample, TraceStart } from './events.js'
+import type { ClockPair, KernelEvent, Moment, Sample, TracedProperty, TraceStart } from './events.js'
 import { PacketFile, reasonOf } from './file.js'
 
 export type TraceMessage =
   | { type: 'records'; chunk: Chunk; timeNs: number }
   | { type: 'moment'; moment: Moment }
-  | { type: 'quantities'; quantities: readonly Quantity[] }
+  | { type: 'quantities'; quantities: readonly TracedProperty[] }
   | { type: 'samples'; samples: readonly Sample[]; timeNs: number }
-  /** What the guest's kernel did; `clock` holds from there on. */
+  /** Kernel events; `clock` applies from then on. */
   | { type: 'kernel'; clock: ClockPair | undefined; events: readonly KernelEvent[] }
   | { type: 'end'; lost: number; timeNs: number }
 
-/** What has become of all that was sent so far. */
+/** Progress after all messages so far. */
 export interface TraceProgress {
   /** Messages in the file. */
   messages: number
-  /** Messages that came too fast to be recorded; the trace says so too. */
+  /** Dropped messages; the trace also says how many. */
   lost: number
   /** Length of the file. */
   bytes: number
-  /** Why nothing is written any more. */
+  /** The error that ended the trace. */
   error?: string
 }
 
-/** Messages that are encoded before they are written: what protobufjs keeps for them meanwhile is many times as long. */
+/** Messages that are encoded before they are written: protobufjs needs many times their size until then. */
 const PORTION = 500
 
 export class TraceSession {
@@ -41,8 +41,8 @@ export class TraceSession {
   readonly #progress: TraceProgress = { messages: 0, lost: 0, bytes: 0 }
 
   /**
-   * `fd` is that of `openTraceFile`, which this closes at the end; `memory` holds the chunks of records; `rest` is called
-   * between their portions.
+   * `fd` comes from `openTraceFile` and is closed at the end; `memory` holds the chunks; `rest` is called between
+   * portions.
    */
   constructor(
     protocols: readonly Protocol[],
@@ -58,7 +58,7 @@ export class TraceSession {
     this.#write(0)
   }
 
-  /** Copied: what has become of everything so far. */
+  /** A copy of the current progress. */
   get progress(): TraceProgress {
     return { ...this.#progress }
   }
@@ -117,7 +117,7 @@ export class TraceSession {
     this.#encoder.moment({ category: 'trace', name: 'end of trace', timeNs, annotations: { messages, lost } })
   }
 
-  /** Writes what is encoded, `messages` of it messages. */
+  /** Writes what is encoded, which contains `messages` messages. */
   #write(messages: number): void {
     try {
       this.#file.append(this.#encoder.take())

@@ -1,4 +1,4 @@
-/** Events of a trace as lines, much as strace writes system calls: when, whose, what was asked, what came of it. */
+/** Events of a trace as lines, much like strace: time, agent, request, result. */
 import colors from 'picocolors'
 import { hexText, type Payload } from '../observe/messages.js'
 import { formatQuantity, SECONDS } from '../platform/core/unit-text.js'
@@ -6,7 +6,7 @@ import { printable, printableCell } from '../support/printable.js'
 import type { Value, Values } from '../wire/fields.js'
 import { momentOf, type TracedEvent, type TracedMessage, type TracedMoment, type TracedValue } from './reader.js'
 
-/** Of the seconds that a line begins with. */
+/** Width of the time at the start of a line. */
 const START_WIDTH = 12
 
 type Paint = (text: string) => string
@@ -16,7 +16,7 @@ export class TraceText {
   readonly #agentWidth: number
   readonly #paint: Record<'dim' | 'good' | 'bad' | 'name' | 'event', Paint>
 
-  /** Times are counted from `beganNs`. */
+  /** Times are relative to `beganNs`. */
   constructor(beganNs: number, agents: readonly string[], colored: boolean) {
     this.#beganNs = beganNs
     this.#agentWidth = agents.reduce((width, agent) => Math.max(width, printableCell(agent).length), 0)
@@ -41,7 +41,7 @@ export class TraceText {
     return `${name}${payloadText(request) || '()'} #${token} ${this.outcome(message)}${later}`
   }
 
-  /** What came of a message, below the line that says which it was. */
+  /** The result of a message, on a line below the message. */
   answer(message: TracedMessage): string {
     return `${' '.repeat(START_WIDTH + this.#agentWidth)} ${this.outcome(message)}`
   }
@@ -91,7 +91,7 @@ export const durationText = (ns: number): string => formatQuantity(Number((ns / 
 const isEmpty = (payload: Payload): boolean =>
   payload instanceof Uint8Array ? payload.length === 0 : Object.keys(payload).length === 0
 
-/** `(clock_id=2, flags=1)`; nothing if there are no fields. */
+/** `(clock_id=2, flags=1)`; empty without fields. */
 export function payloadText(payload: Payload, open = '(', close = ')'): string {
   if (isEmpty(payload)) return ''
   return printable(`${open}${payload instanceof Uint8Array ? hexText(payload) : fieldsText(payload)}${close}`)

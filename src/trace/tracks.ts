@@ -1,15 +1,15 @@
-/** Tracks and interned names of a trace: made when they are first used, and described in a packet before that. */
+/** Tracks and interned names of a trace: created on first use and described in a packet before that. */
 import { randomInt } from 'node:crypto'
 import { EXPLICIT, type InternedData, type PacketWriter, type TrackDescriptor } from './perfetto.js'
 
-/** Ids of tracks are global, even if traces are merged. */
+/** Ids of tracks must be unique even after traces are merged. */
 const UUID_BASE = 2 ** 20
 
 export const SEQUENCE = 1
 
 type Names = keyof InternedData
 
-/** Numbers for names that come again and again. */
+/** Numbers repeated names. */
 export class Interner {
   readonly #ids: Record<Names, Map<string, number>> = {
     event_categories: new Map(),
@@ -31,7 +31,7 @@ export class Interner {
     return iid
   }
 
-  /** Names that no packet has explained yet: the next one must. */
+  /** New names, which the next packet must define. */
   take(): InternedData | undefined {
     const fresh = this.#fresh
     this.#fresh = undefined
@@ -39,10 +39,10 @@ export class Interner {
   }
 }
 
-/** A track whose slices lie side by side: viewers draw tracks of one name as one, with as many rows as it takes. */
+/** A track for slices that do not overlap: viewers merge tracks of the same name and use as many rows as needed. */
 interface Lane {
   uuid: number
-  /** When its last slice ends. */
+  /** End of its last slice. */
   endNs: number
 }
 
@@ -68,12 +68,12 @@ export class Tracks {
     return uuid
   }
 
-  /** The track called `name` below `parent`. */
+  /** The track `name` below `parent`. */
   named(parent: number, name: string, rank: number): number {
     return this.#lanesOf(parent, name, rank)[0]!.uuid
   }
 
-  /** One of that name on which nothing else happens between these times. */
+  /** A track of this name that is free between these times. */
   free(parent: number, name: string, rank: number, fromNs: number, toNs: number): number {
     const lanes = this.#lanesOf(parent, name, rank)
     let lane = lanes.find(({ endNs }) => endNs <= fromNs)
@@ -104,5 +104,5 @@ export class Tracks {
   }
 }
 
-/** How viewers order what lies below a track: by rank. */
+/** Viewers sort the tracks below by rank. */
 export const RANKED = { child_ordering: EXPLICIT! }

@@ -1,4 +1,4 @@
-/** The thread that encodes and writes a trace, so that the devices' thread does not: see recorder.ts for its other end. */
+/** The thread that encodes and writes a trace, to relieve the devices' thread: recorder.ts is its other end. */
 import os from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadPlugin, type PluginModule, withPlugin } from '../loading/plugins.js'
@@ -12,7 +12,7 @@ export interface TraceWorkerData {
   fd: number
   start: TraceStart
   plugins: readonly PluginModule[]
-  /** Of the chunks of records. */
+  /** Shared memory of the chunks. */
   memory: SharedArrayBuffer
   /** One Int32: 1 when the trace ends, see rest.ts. */
   hurry: SharedArrayBuffer
@@ -23,11 +23,11 @@ const { fd, start, plugins, memory, hurry } = workerData as TraceWorkerData
 for (const { name, folder } of plugins) protocols = withPlugin(protocols, await loadPlugin(name, folder), name)
 const session = new TraceSession(protocols, start, fd, memory, rests(new Int32Array(hurry)))
 
-// The devices' thread has work that is urgent; what this one does not get done in time is counted. Any lower, and it takes
-// minutes to begin or end a trace where others keep the machine busy. On Linux, 0 is the thread.
+// The devices' thread has priority; what this thread can't keep up with is dropped and counted. With a still lower
+// priority, starting or ending a trace would take minutes on a busy machine. On Linux, id 0 is this thread.
 os.setPriority(0, os.constants.priority.PRIORITY_BELOW_NORMAL)
 
-// What it says is always a TraceProgress: one when it is ready, and one for each message that it was sent.
+// Replies are always a TraceProgress: one when ready, and one for each message.
 const port = parentPort!
 port.postMessage(session.progress)
 port.on('message', (message: TraceMessage) => {

@@ -1,7 +1,7 @@
 /**
- * The field vocabulary: payloads described as tables, for everything that is not hot. The dispatcher's size checks, the
- * text of traces, the byte vectors of the tests and the README's tables all come from these declarations; handlers read
- * and write the same bytes by hand (wire/message) and a test compares the two.
+ * Field tables: declarations of payloads, for everything that is not hot. The dispatcher's size checks, traces, the
+ * byte vectors of the tests and the README's tables come from them. Handlers read and write the same bytes by hand
+ * (wire/message), and a test compares the two.
  */
 
 export type Value = number | bigint | string | Values[]
@@ -21,7 +21,7 @@ export interface Text<N extends string = string> {
   size: number
 }
 /**
- * As many entries as `count` says, from the fields before it, or as the payload holds; padded with zeros to a multiple of
+ * Entries as counted by the earlier field `count`, or up to the end of the payload; padded with zeros to a multiple of
  * `align` bytes.
  */
 export interface List<N extends string = string, E extends Fields = readonly Field[]> {
@@ -31,22 +31,22 @@ export interface List<N extends string = string, E extends Fields = readonly Fie
   count: ((before: Values) => number) | undefined
   align: number
 }
-/** Fields that are there only if `when` says so, from the fields before them. */
+/** Fields that are present only if `when` returns true for the earlier fields. */
 export interface Optional<F extends Fields = readonly Field[]> {
   kind: 'optional'
   fields: F
   when: (before: Values) => boolean
 }
-/** Bytes after all that means something; their number is the value, if there are any. */
+/** Trailing bytes without meaning; the value is their number. */
 export interface Padding {
   kind: 'padding'
   name: 'padding'
 }
 export type Field = Scalar | Text | List | Optional | Padding
-/** A payload, or a part of one. */
+/** A payload, or part of one. */
 export type Fields = readonly Field[]
 
-/** The type of a field's decoded value: 64 bits are a bigint. */
+/** The type of a decoded field; 64-bit values are bigints. */
 type ValueOf<F> =
   F extends Scalar<string, infer K>
     ? K extends 'u64' | 's64'
@@ -62,12 +62,12 @@ type Named<F, N> = F extends { name: N } ? F : never
 type NameOf<F> = F extends { name: infer N extends string } ? N : never
 type OptionalFields<F> = F extends Optional<infer O> ? O[number] : never
 
-/** The type of `decode`'s result for these fields. */
+/** The type that `decode` returns for these fields. */
 export type ValuesOf<F extends Fields> = { [N in NameOf<F[number]>]: ValueOf<Named<F[number], N>> } & {
   [N in NameOf<OptionalFields<F[number]>>]?: ValueOf<Named<OptionalFields<F[number]>, N>>
 }
 
-/** What `encode` takes for a request of these fields, if fields that are left out are 0 or empty. */
+/** What `encode` takes for a request; omitted fields are 0 or empty. */
 export type InputOf<F extends Fields> = { [N in NameOf<F[number]>]?: InputValue<Named<F[number], N>> } & {
   [N in NameOf<OptionalFields<F[number]>>]?: InputValue<Named<OptionalFields<F[number]>, N>>
 }
@@ -107,7 +107,7 @@ export const optional = <const F extends Fields>(fields: F, when: (before: Value
   when,
 })
 
-/** Least and largest value of a scalar field. */
+/** Smallest and largest value of a scalar field. */
 export function rangeOf(kind: ScalarKind): { min: bigint; max: bigint } {
   const bits = BigInt(8 * SIZES[kind])
   const signed = kind === 's32' || kind === 's64'
@@ -115,7 +115,7 @@ export function rangeOf(kind: ScalarKind): { min: bigint; max: bigint } {
 }
 export const padding: Field = { kind: 'padding', name: 'padding' }
 
-/** Bytes of the part that is always there, and whether that is all. */
+/** Size in bytes of the part that is always present, and whether there is nothing else. */
 export function sizeOf(fields: Fields): { min: number; fixed: boolean } {
   let min = 0
   let fixed = true
@@ -126,7 +126,7 @@ export function sizeOf(fields: Fields): { min: number; fixed: boolean } {
   return { min, fixed }
 }
 
-/** Reads `fields` from all of `bytes`. Throws RangeError if bytes are missing or left over. */
+/** Decodes all of `bytes`. Throws RangeError if bytes are missing or left over. */
 export function decode(fields: Fields, bytes: DataView): Values {
   const values: Values = {}
   const end = decodeAt(fields, bytes, 0, values)
@@ -194,7 +194,7 @@ function readScalar(kind: Scalar['kind'], bytes: DataView, at: number): number |
   }
 }
 
-/** Writes `values` as `fields` describe them. Throws if a value is missing or of the wrong type. */
+/** Encodes `values`. Throws if a value is missing or of the wrong type. */
 export function encode(fields: Fields, values: Values): Uint8Array {
   const bytes: number[] = []
   encodeInto(fields, values, bytes)

@@ -5,10 +5,10 @@
 
 export const HEADER_SIZE = 4
 export const STATUS_SIZE = 4
-/** Of every reply: header and status. */
+/** Size of header and status, which every reply has. */
 export const REPLY_MIN = 8
 
-/** Longest message taken, header included: far above the 128 bytes of payload that Linux uses by default. */
+/** Longest accepted message, including the header: far above Linux' default of 128 bytes of payload. */
 export const MESSAGE_MAX = 4096
 
 /** A command and its immediate response. */

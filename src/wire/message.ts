@@ -1,22 +1,21 @@
 /**
- * The one reader and the one writer of messages, both reused for every message: this is hot code (no allocation).
- *
- * The bytes are the guest's own memory and may change while they are read: read each word once, into a const, check the
- * const. Field order is the caller's business; the tables in wire/fields describe the same bytes for cold code.
+ * The reader and the writer of messages, both reused for every message: hot code that does not allocate. The bytes are
+ * the guest's memory and may change at any time: read each word once into a const, then check the const. Callers are
+ * responsible for field order; wire/fields describes the same bytes for cold code.
  */
 import { HEADER_SIZE } from './header.js'
 
 const TWO_32 = 0x1_0000_0000
-/** In place of the end of the buffer, once something did not fit: now nothing fits, and no buffer ends here. */
+/** Replaces the end of the buffer after an overflow, so that nothing more fits; no real buffer ends at 0. */
 const OVERFLOWN = 0
-/** Multiplying by a power of two is exact, and several times as fast as dividing. */
+/** Multiplying by a power of two is exact and several times as fast as dividing. */
 const TWO_TO_MINUS_32 = 1 / TWO_32
 
-/** Reads a request's words in order. dispatch has checked the length against the command's table before a handler runs. */
+/** Reads the words of a request in order. Dispatch has checked the length against the command's table. */
 export class RequestReader {
-  /** The message header of this request, read when it was opened; 0 if the request is too short to have one. */
+  /** The header of this request, read by `open`; 0 if the request is too short. */
   header = 0
-  /** Where requests lie. */
+  /** The memory that holds the requests. */
   view: DataView
   #at = 0
   #end = 0
@@ -25,7 +24,7 @@ export class RequestReader {
     this.view = view
   }
 
-  /** Points the reader at `length` bytes of its view, and reads the header: what comes next is the payload. */
+  /** Starts reading `length` bytes at `offset`: reads the header, so that the payload comes next. */
   open(offset: number, length: number): void {
     this.#end = offset + length
     if (length < HEADER_SIZE) {
@@ -37,7 +36,7 @@ export class RequestReader {
     }
   }
 
-  /** Bytes not read yet. */
+  /** Unread bytes. */
   get left(): number {
     return this.#end - this.#at
   }
@@ -54,7 +53,7 @@ export class RequestReader {
     return value
   }
 
-  /** Low word, then high word; exact below 2^53, which every quantity of SCMI is in practice. */
+  /** Low word, then high word; exact below 2^53, which covers every quantity of SCMI in practice. */
   u64(): number {
     const low = this.u32()
     const high = this.u32()
@@ -70,11 +69,11 @@ export class RequestReader {
 }
 
 /**
- * Writes a message's words in order and never past the buffer: a write that does not fit is left out and remembered in
- * `overflow`, and so are all later ones.
+ * Writes the words of a message in order, never past the buffer: a write that does not fit sets `overflow`, and it and
+ * all later ones are skipped.
  */
 export class MessageWriter {
-  /** Where replies lie. */
+  /** The memory that holds the replies. */
   view: DataView
   #start = 0
   #at = 0
@@ -84,14 +83,14 @@ export class MessageWriter {
     this.view = view
   }
 
-  /** Points the writer at `capacity` bytes of its view. */
+  /** Starts writing at `offset`, at most `capacity` bytes. */
   open(offset: number, capacity: number): void {
     this.#start = offset
     this.#at = offset
     this.#end = offset + capacity
   }
 
-  /** Writes the first two words of the message, for which there must be room, in place of whatever was written. */
+  /** Overwrites the message with header and status, for which there must be room. */
   begin(header: number, status: number): void {
     const at = this.#start
     this.view.setUint32(at, header, true)
@@ -109,7 +108,7 @@ export class MessageWriter {
     return this.#at - this.#start
   }
 
-  /** How many entries of `size` bytes still fit after `before` other bytes: what a reply in several parts may hold. */
+  /** Entries of `size` bytes that still fit after `before` other bytes: for replies in several parts. */
   room(size: number, before = 0): number {
     return Math.floor((this.#end - this.#at - before) / size)
   }
@@ -124,7 +123,7 @@ export class MessageWriter {
     this.#at = at + 4
   }
 
-  /** Same bytes as u32; the name tells the reader that negative values are meant. */
+  /** Same bytes as u32; the name documents that values may be negative. */
   s32(value: number): void {
     this.u32(value)
   }
@@ -157,7 +156,7 @@ export class MessageWriter {
       return
     }
     this.view.setUint32(at, value, true)
-    // Most values take one word, and to see that costs less than to work out the other.
+    // Most values fit one word; this check is cheaper than calculating the high word.
     this.view.setUint32(at + 4, value >>> 0 === value ? 0 : Math.floor(value * TWO_TO_MINUS_32), true)
     this.#at = at + 8
   }
@@ -167,7 +166,7 @@ export class MessageWriter {
     this.u64(value)
   }
 
-  /** ASCII text, NUL-terminated and NUL-padded to `size` bytes: longer text is cut to `size - 1` characters. */
+  /** ASCII text in `size` bytes, NUL-terminated and NUL-padded; cut to `size - 1` characters. */
   text(value: string, size: number): void {
     const length = Math.min(value.length, size - 1)
     for (let i = 0; i < size; i++) this.u8(i < length ? value.charCodeAt(i) : 0)

@@ -139,7 +139,7 @@ describe('another back end', () => {
 
   test.each([
     { answers: ['0x4000,0xffffffff,0'], says: 'the back end answers base PROTOCOL_VERSION with NOT_SUPPORTED' },
-    { answers: ['0x4000,0'], says: 'the back end answers base PROTOCOL_VERSION with 0 bytes that are no such answer' },
+    { answers: ['0x4000,0'], says: 'the back end answers base PROTOCOL_VERSION with 0 bytes, which do not match its declaration' },
     { answers: [], says: 'the answer to header 0x4000 is no answer: header 0xffffffff, 0 bytes' },
   ])('that answers wrong ends it: $says', ({ answers, says }) =>
     inFolder(async folder => {
@@ -202,7 +202,7 @@ describe('refuses', () => {
     },
     { args: ['--mix', 'gpio'], says: 'there are base, power, system, perf, clock, sensor, voltage, powercap' },
     { args: ['--platform', 'none', ...NOTHING_ELSE], says: 'none: there is no such preset' },
-    { args: ['--guests', '2', '--socket-path', 'x'], says: '--guests 2 needs as many --socket-path, not 1' },
+    { args: ['--guests', '2', '--socket-path', 'x'], says: '--guests 2 needs as many --socket-path options, not 1' },
     { args: ['--compare', 'a.json'], says: '--compare takes two files, such as --compare before.json after.json' },
     { args: ['--compare', '/nowhere', '/nowhere'], says: '/nowhere: ENOENT' },
     {

@@ -211,7 +211,7 @@ describe('--connect', () => {
     inFolder(async folder => {
       const path = join(folder, 's')
       const command = start(['--connect', path])
-      await command.said(/ready: dialling/)
+      await command.said(/ready: connecting to/)
       const server = await listening(path)
       for (let round = 0; round < 3; round++) {
         const socket = await dialled(server)

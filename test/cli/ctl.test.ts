@@ -45,7 +45,7 @@ describe('ctl show', () => {
       expect.stringMatching(/^ADDRESS +VALUE +CAN BE SET TO +MEANING$/),
       expect.stringMatching(/^clock.uart.rate +24 MHz +24 MHz, 48 MHz +Frequency/),
       expect.stringMatching(/^clock.uart.enabled +no +yes, no +It runs/),
-      expect.stringMatching(/^sensor.cpu.value +41.5 °C +a number of °C, C, or auto +What it shows/),
+      expect.stringMatching(/^sensor.cpu.value +41.5 °C +a number of °C, C, or auto +The reading/),
     ])
     expect(agent).toMatch(/\nclocks\n {2}ID {2}NAME {2}ENABLED {2}RATE {4}RATES\n {2}0 {3}uart {2}no/)
     const { resources: entries } = JSON.parse(json)
@@ -155,7 +155,7 @@ describe('ctl messages and stats', () => {
     expect(failed.stdout.split('\n')[0]).toBe('linux: clock CLOCK_RATE_GET #1 {clock_id: 99} → NOT_FOUND')
     await rig.guest.send(CLOCK, 0x6, UART)
     const stats = await printed(rig, 'stats')
-    expect(stats).toMatch(/^linux: \d+ messages; half of them within \d.*; 0 events sent\n/)
+    expect(stats).toMatch(/^linux: \d+ messages; latency p50 \d.*, p99 \d.*; 0 events sent\n/)
     expect(stats).toMatch(/\n {2}clock +CLOCK_RATE_GET +1 +\d+ NOT_FOUND +\d+ \ws/)
     const [linux] = JSON.parse(await printed(rig, 'stats', '--json', '--agent', 'linux'))
     expect(linux.protocols[0].messages[0]).toMatchObject({ name: 'CLOCK_RATE_GET', succeeded: 1 })
@@ -165,7 +165,7 @@ describe('ctl messages and stats', () => {
 it('ctl trace records to a file, and says when the disk is full', async () => {
   const rig = await setUp()
   const file = join(rig.folder, 'trace')
-  expect(await printed(rig, 'trace', 'status')).toBe('no trace was recorded yet')
+  expect(await printed(rig, 'trace', 'status')).toBe('no trace has been recorded yet')
   expect(await printed(rig, 'trace', 'start', file)).toMatch(`recording to ${file}`)
   await rig.guest.send(CLOCK, 0x6, UART)
   expect(await printed(rig, 'trace', 'stop')).toMatch(/^recorded .*: 1 messages, \d+ bytes$/)
@@ -173,7 +173,7 @@ it('ctl trace records to a file, and says when the disk is full', async () => {
   const full = await ctl(rig, 'trace', 'start', '/dev/full')
   expect([full.code, full.stderr]).toEqual([
     1,
-    'vhost-user-scmi: /dev/full: no space left on device; free some, or give a file elsewhere\n',
+    'vhost-user-scmi: /dev/full: no space left on device; free some space, or give a file elsewhere\n',
   ])
 })
 
@@ -220,7 +220,10 @@ describe('ctl fails with one line', () => {
     const stale = join(rig.folder, 'stale')
     await leaveStale(stale)
     const dead = await runCommand('ctl', 'show', '--control', stale)
-    expect([dead.code, dead.stderr]).toEqual([1, `vhost-user-scmi: nobody serves ${stale}: the device has ended\n`])
+    expect([dead.code, dead.stderr]).toEqual([
+      1,
+      `vhost-user-scmi: nothing listens on ${stale}: the device has exited\n`,
+    ])
     const watching = new RunningCommand(['ctl', 'watch', 'clock', '--control', rig.control])
     await until(() => watching.stdout !== '', 'the first values', 30_000)
     rig.server.close()

@@ -205,7 +205,7 @@ test(
       }
       await stop(child)
       const written = log.split('\n').filter(line => line.includes('front end disconnected'))
-      const told = [...log.matchAll(/(\d+) more lines such as this were left out: front end disconnected/g)]
+      const told = [...log.matchAll(/(\d+) more lines like this were omitted: front end disconnected/g)]
       const left = told.reduce((sum, [, count]) => sum + Number(count), 0)
       expect(log.split('\n').length).toBeLessThan(200)
       expect(written.length - told.length + left).toBe(CONNECTIONS + 1)

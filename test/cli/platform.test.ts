@@ -41,7 +41,7 @@ describe('platform check', () => {
       `wrong.yaml:3:25: ${WRONG_TEXT}\nnone.yaml: there is no such file; ` +
         `presets are ${/presets are (.*)/.exec(stdout)?.[1]}\ngood.yaml: ok, 2 clocks, 1 sensor\n`,
     )
-    expect([code, stderr]).toEqual([2, 'vhost-user-scmi: 2 of 3 platform files wrong\n'])
+    expect([code, stderr]).toEqual([2, 'vhost-user-scmi: 2 of 3 platform files are wrong\n'])
   })
 
   test('as JSON', async () => {

@@ -12,18 +12,18 @@ const LIMIT_MS = 120_000
 
 /** Bodies of handlers, by what the log says of them. */
 const WRONG: [body: string, problem: string][] = [
-  ['return (async () => 0)()', 'returned a promise, which is no status'],
-  ["return Promise.reject(new Error('late'))", 'returned a promise, which is no status'],
-  ['return NaN', 'returned NaN, which is no status'],
-  ['return', 'returned undefined, which is no status'],
-  ['return null', 'returned null, which is no status'],
-  ["return '0'", 'returned text, which is no status'],
-  ['return true', 'returned a value of type boolean, which is no status'],
-  ['return 0n', 'returned a value of type bigint, which is no status'],
-  ['return 0.5', 'returned 0.5, which is no status'],
-  ['return 1', 'returned 1, which is no status'],
-  ['return -12', 'returned -12, which is no status'],
-  ['return -0x80000001', 'returned -2147483649, which is no status'],
+  ['return (async () => 0)()', 'returned a promise, which is not a status'],
+  ["return Promise.reject(new Error('late'))", 'returned a promise, which is not a status'],
+  ['return NaN', 'returned NaN, which is not a status'],
+  ['return', 'returned undefined, which is not a status'],
+  ['return null', 'returned null, which is not a status'],
+  ["return '0'", 'returned text, which is not a status'],
+  ['return true', 'returned a value of type boolean, which is not a status'],
+  ['return 0n', 'returned a value of type bigint, which is not a status'],
+  ['return 0.5', 'returned 0.5, which is not a status'],
+  ['return 1', 'returned 1, which is not a status'],
+  ['return -12', 'returned -12, which is not a status'],
+  ['return -0x80000001', 'returned -2147483649, which is not a status'],
   ["throw new TypeError('oh')", 'threw TypeError: oh'],
   ['throw undefined', 'threw undefined'],
 ]
@@ -71,8 +71,8 @@ test(
         for (const [i, status] of FINE.entries()) expect(await guest.send(ID, 0x40 + i)).toEqual([status])
         expect([await guest.send(ID, 0x50), await guest.send(ID, 0x51)]).toEqual([[0], [0]])
       }
-      await command.said(/a plug-in dropped Error: dropped one/)
-      await command.said(/a plug-in dropped Error: late one/)
+      await command.said(/a plug-in did not catch Error: dropped one/)
+      await command.said(/a plug-in did not catch Error: late one/)
       expect((await guest.send(0x10, 0))[0]).toBe(0)
       expect(await command.stop()).toBe(0)
       for (const [i, [, problem]] of WRONG.entries()) {
@@ -165,7 +165,7 @@ test.each([
       } else {
         expect(await command.ended).toBe(2)
         expect(command.stderr).toBe(
-          `vhost-user-scmi: ${file}: is not loaded after 10 s: its top level awaits what does not come\n`,
+          `vhost-user-scmi: ${file}: is not loaded after 10 s: its top-level await does not complete\n`,
         )
       }
     }),

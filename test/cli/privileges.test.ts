@@ -144,9 +144,12 @@ describe('socket activation', () => {
   })
 
   test.each([
-    [{ LISTEN_PID: '7', LISTEN_FDS: 'x' }, /LISTEN_FDS=x: is no number of sockets/],
-    [{ LISTEN_PID: '7', LISTEN_FDS: '2' }, /of several sockets each needs its agent's name/],
-    [{ LISTEN_PID: '7', LISTEN_FDS: '2', LISTEN_FDNAMES: 'a:a' }, /of several sockets each needs its agent's name/],
+    [{ LISTEN_PID: '7', LISTEN_FDS: 'x' }, /LISTEN_FDS=x: is not a number of sockets/],
+    [{ LISTEN_PID: '7', LISTEN_FDS: '2' }, /with several sockets, each needs the name of its agent/],
+    [
+      { LISTEN_PID: '7', LISTEN_FDS: '2', LISTEN_FDNAMES: 'a:a' },
+      /with several sockets, each needs the name of its agent/,
+    ],
   ])('%j is refused', (env, problem) => {
     expect(() => inheritedSockets(env, 7)).toThrow(problem)
   })

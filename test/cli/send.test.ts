@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { definePlatform } from '../../src/loading/load.js'
-import { type Server, serve } from '../../src/server/serve.js'
+import { serve } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import { inFolder, RunningCommand, runCommand } from './command.js'
 
 const platform = definePlatform({
@@ -78,11 +79,11 @@ describe('send', () => {
     ['a protocol', ['clok', 'CLOCK_RATE_GET'], 'there is no protocol clok; there are base, power, '],
     ['a message', ['clock', 'CLOCK_GET'], 'clock has no command CLOCK_GET; it has PROTOCOL_VERSION, '],
     ['a field', ['clock', 'CLOCK_RATE_GET', 'id=1'], 'there is no field id; there are clock_id'],
-    ['a value', ['clock', 'CLOCK_RATE_GET', 'clock_id=x'], 'clock_id: x is no whole number from 0 to 4294967295'],
+    ['a value', ['clock', 'CLOCK_RATE_GET', 'clock_id=x'], 'clock_id: x is not a whole number from 0 to 4294967295'],
     ['a word', ['clock', 'CLOCK_RATE_GET', 'clock_id'], 'clock_id: write FIELD=VALUE'],
     ['a list', ['pinctrl', 'PINCTRL_SETTINGS_CONFIGURE', 'configs=[1'], 'configs: '],
-    ['a raw word', ['clock', '6', '-1'], '-1: give the payload of a message by its id as numbers'],
-    ['a number', ['clock', '6', '4294967296'], '4294967296: give the payload of a message by its id as numbers'],
+    ['a raw word', ['clock', '6', '-1'], '-1: with a message id, give the payload as numbers'],
+    ['a number', ['clock', '6', '4294967296'], '4294967296: with a message id, give the payload as numbers'],
   ]
   test.each(wrong)('ends with 2 if %s is wrong', (_, words, error) =>
     withDevice(async socket => {

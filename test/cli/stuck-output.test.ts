@@ -23,8 +23,8 @@ test('ctl messages leaves out what nobody reads, and counts it', async () => {
   for (let i = 0; i < MESSAGES; i++) await guest.send(CLOCK, RATE_GET, 0)
   let printed = ''
   child.stdout.on('data', (data: Buffer) => (printed += data))
-  const missing = (text: string) => [...said.matchAll(new RegExp(`(\\d+) more messages were not printed${text}`, 'g'))]
-  await until(() => missing('; nobody read them').length > 0, 'the command to say what is missing')
+  const missing = (text: string) => [...said.matchAll(new RegExp(`(\\d+) messages were not printed${text}`, 'g'))]
+  await until(() => missing(': the output was not read').length > 0, 'the command to say what is missing')
   // Each message was printed or counted, if only as too many.
   const sum = () => missing('').reduce((sum, [, count]) => sum + Number(count), printed.split('\n').length - 1)
   await until(

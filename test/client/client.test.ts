@@ -92,7 +92,7 @@ describe('a typed client', () => {
       'there is no field id; there are clock_id',
     )
     await expect(client.send('clock', 'CLOCK_RATE_GET', { clock_id: 2 ** 32 })).rejects.toThrow(
-      'clock_id: 4294967296 is no whole number from 0 to 4294967295',
+      'clock_id: 4294967296 is not a whole number from 0 to 4294967295',
     )
     await expect(client.send('clock', 'CLOCK_RATE_GET', { clock_id: 0.5 })).rejects.toThrow('clock_id: 0.5 is no whole')
   })

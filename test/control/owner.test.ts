@@ -89,7 +89,7 @@ test.skipIf(uid !== 0)(
       await device.said(/ready/)
       expect(await run('ctl', '--control', control, 'stats')).toEqual({ code: 0, stderr: '' })
       chownSync(control, STRANGER, STRANGER)
-      const says = `vhost-user-scmi: ${control} belongs to another user (${STRANGER}): whoever that is could answer anything; name a socket of your own\n`
+      const says = `vhost-user-scmi: ${control} belongs to another user (${STRANGER}), whose answers can't be trusted; give a socket of your own\n`
       expect(await run('ctl', '--control', control, 'stats')).toEqual({ code: 2, stderr: says })
       expect(await device.stop()).toBe(0)
     }),

@@ -8,7 +8,8 @@ import type { ControlOptions } from '../../src/access/open.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/loading/load.js'
-import { type Server, serve } from '../../src/server/serve.js'
+import { serve } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import { CAPACITY, Guest } from '../driver/guest.js'
 
 /** Protocol ids. */

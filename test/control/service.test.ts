@@ -59,7 +59,7 @@ describe('describing', () => {
     expect(uart?.properties[0]).toEqual({
       name: 'rate',
       address: 'clock.uart.rate',
-      description: 'Frequency, whether or not it runs',
+      description: 'Frequency, also while the clock is off',
       type: 'number',
       unit: 'Hz',
       settable: true,
@@ -202,7 +202,7 @@ describe('notifications', () => {
     const { client } = await setUp({ connect: false })
     const request = { protocol: 'clock', message: 'CLOCK_RATE_CHANGED', fields: { agent_id: 0, clock_id: 1, rate: 1 } }
     await expect(client.call('notify', request)).rejects.toThrow(
-      new FailedError('no agent has a driver with an event queue; start a guest'),
+      new FailedError('no running driver has an event queue; start a guest'),
     )
   })
 })
@@ -410,7 +410,7 @@ describe('traces', () => {
   it.each([
     ['', new OperatorError('a trace needs the path of a file')],
     ['/no/such/trace', new OperatorError('/no/such/trace: there is no folder /no/such; make it, or give another file')],
-    ['/dev/full', new FailedError('/dev/full: no space left on device; free some, or give a file elsewhere')],
+    ['/dev/full', new FailedError('/dev/full: no space left on device; free some space, or give a file elsewhere')],
   ])('are not recorded to %j', async (file, refusal) => {
     const { client } = await setUp({ connect: false })
     const error = await client.call('startTrace', { file }).catch((error: Error) => error)
@@ -468,11 +468,11 @@ describe('the socket', () => {
     }
     const missing = join(folder, 'missing')
     expect(await refusal(missing)).toBe(
-      `OperatorError: there is no socket ${missing}; start the device with --control ${missing}, or name another`,
+      `OperatorError: there is no socket ${missing}; start the device with --control ${missing}, or give another path`,
     )
     const stale = join(folder, 'stale')
     await leaveStale(stale)
-    expect(await refusal(stale)).toBe(`FailedError: nobody serves ${stale}: the device has ended`)
+    expect(await refusal(stale)).toBe(`FailedError: nothing listens on ${stale}: the device has exited`)
     const abort = new AbortController()
     const streaming = client.stream('watch', {}, () => {}, abort.signal)
     await client.call('getStats', undefined)

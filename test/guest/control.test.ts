@@ -445,7 +445,7 @@ describe('with a guest', () => {
         [1, '', `vhost-user-scmi: a trace is being recorded to ${file}; stop it before you start another\n`],
         [2, '', `vhost-user-scmi: ${file}: another trace is being written to it; give another file or stop that one\n`],
         [2, '', expect.stringMatching(/ is served by a running process; stop it or give another --control\n$/)],
-        [1, '', 'vhost-user-scmi: /dev/full: no space left on device; free some, or give a file elsewhere\n'],
+        [1, '', 'vhost-user-scmi: /dev/full: no space left on device; free some space, or give a file elsewhere\n'],
       ])
       expect((await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])).status).toBe(0)
     },
@@ -490,7 +490,10 @@ test(
         `vhost-user-scmi: the device at ${site.control} has stopped\n`,
       ])
       const { code, stderr } = await runCommand('ctl', '--control', site.control, 'show')
-      expect([code, stderr]).toEqual([1, `vhost-user-scmi: nobody serves ${site.control}: the device has ended\n`])
+      expect([code, stderr]).toEqual([
+        1,
+        `vhost-user-scmi: nothing listens on ${site.control}: the device has exited\n`,
+      ])
     } finally {
       await site.close()
     }

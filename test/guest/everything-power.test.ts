@@ -8,7 +8,7 @@ import { perfDomains } from '../../src/platform/perf-domains/index.js'
 import { powerDomains } from '../../src/platform/power-domains/index.js'
 import { OFF, ON } from '../../src/platform/power-domains/model.js'
 import { powercaps } from '../../src/platform/powercaps/index.js'
-import type { Server } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 

@@ -10,7 +10,7 @@ import { resets } from '../../src/platform/resets/index.js'
 import { COLD_RESET } from '../../src/platform/resets/model.js'
 import { voltages } from '../../src/platform/voltages/index.js'
 import { OFF, ON } from '../../src/platform/voltages/model.js'
-import type { Server } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 

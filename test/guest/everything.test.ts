@@ -14,7 +14,7 @@ import { powerDomains } from '../../src/platform/power-domains/index.js'
 import { resets } from '../../src/platform/resets/index.js'
 import { sensors } from '../../src/platform/sensors/index.js'
 import { voltages } from '../../src/platform/voltages/index.js'
-import type { Server } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 

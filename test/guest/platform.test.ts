@@ -6,7 +6,7 @@ import { nextNotification } from '../../qemu/guest/view/drivers.js'
 import { readClocks, readHwmon, readIio, scmiLog } from '../../qemu/guest/view.js'
 import { clocks } from '../../src/platform/clocks/index.js'
 import { sensors } from '../../src/platform/sensors/index.js'
-import type { Server } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import { complaints } from './complaints.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 

@@ -49,7 +49,7 @@ it(
     await until(() => stuck.codes.length > 0, 'the call to be reset', 30_000)
     expect(stuck.codes[0]).toBe(ENHANCE_YOUR_CALM)
     expect(isOver).toBe(false)
-    expect(device.command.stderr).toContain('ended a call of Describe: it has read nothing for 10 s')
+    expect(device.command.stderr).toContain('ended a call of Describe: it had read nothing for 10 s')
     expect(await device.scrape()).toContain('scmi_clients_ended_total{door="control"} 1')
     stuck.end()
     stop.abort()

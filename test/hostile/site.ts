@@ -12,7 +12,8 @@ import type { NativeOptions } from '../../src/device/native.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
 import { RealTime, type Time } from '../../src/platform/core/time.js'
-import { type Server, serve } from '../../src/server/serve.js'
+import { serve } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import { CAPACITY, Guest, type GuestOptions } from '../driver/guest.js'
 
 const CLOCK = 0x14

@@ -117,7 +117,7 @@ describe('the server', () => {
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
     expect(parseMetrics(await response.text()).samples.length).toBeGreaterThan(10)
     expect(await ask(metrics, '/')).toEqual([404, 'Metrics are at /metrics.\n'])
-    expect(await ask(metrics, '/metrics', 'POST')).toEqual([405, 'There is only GET.\n'])
+    expect(await ask(metrics, '/metrics', 'POST')).toEqual([405, 'Only GET is allowed.\n'])
     expect((await ask(metrics, '/metrics', 'HEAD'))[0]).toBe(200)
   })
 

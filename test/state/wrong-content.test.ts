@@ -176,10 +176,8 @@ describe('a file with a wrong content is an error of one line, and stays as it i
         return
       }
       const { code, stderr } = await runCommand(...args)
-      const advice = 'remove it to begin anew, or give another file'
-      expect(stderr).toBe(
-        `vhost-user-scmi: --state ${state}: holds what this program does not write: ${says}; ${advice}\n`,
-      )
+      const advice = 'remove it to start over, or give another file'
+      expect(stderr).toBe(`vhost-user-scmi: --state ${state}: invalid content: ${says}; ${advice}\n`)
       expect(code).toBe(2)
       expect(readFileSync(state, 'utf8')).toBe(text)
     }),

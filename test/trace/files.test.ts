@@ -24,7 +24,7 @@ describe('what can be written to', () => {
   it.each([
     { path: '/nowhere/trace', says: /^\/nowhere\/trace: there is no folder \/nowhere; make it, or give another file$/ },
     { path: '/tmp', says: /^\/tmp is a folder; give a file in it$/ },
-    { path: '/dev/full', says: /^\/dev\/full: no space left on device; free some, or give a file elsewhere$/ },
+    { path: '/dev/full', says: /^\/dev\/full: no space left on device; free some space, or give a file elsewhere$/ },
   ])('$path is refused in a line', async ({ path, says }) => {
     const { server, guest } = await served()
     await expect(server.startTrace(path)).rejects.toThrow(says)

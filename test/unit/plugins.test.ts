@@ -130,7 +130,7 @@ describe('errors say what to do', () => {
     ['[./]', 'board.yaml:2:11: plugins[0]: ./: is not a file'],
     [
       '[nope]',
-      `board.yaml:2:11: plugins[0]: nope: there is no such plug-in in the package, only ${pluginNames().join(', ')}; ` +
+      `board.yaml:2:11: plugins[0]: nope: unknown plug-in; the package has ${pluginNames().join(', ')}; ` +
         'for a file write ./nope',
     ],
     ['[5]', 'board.yaml:2:11: plugins[0]: 5 is not text'],

@@ -34,7 +34,7 @@ describe('the link', () => {
     const { status, headers, body } = await ask(web, path)
     expect(status).toBe(403)
     expect(headers['set-cookie']).toBeUndefined()
-    expect(body).toBe('Open this page with the link that vhost-user-scmi printed last; each link works once.\n')
+    expect(body).toBe('Open this page with the last link that vhost-user-scmi printed; each link works once.\n')
   })
 
   it('is not used up by a preview that asks for the head alone', async () => {

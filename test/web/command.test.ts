@@ -14,8 +14,8 @@ describe.each(['--http', '--metrics'])('%s', option => {
     ['65536', FORMAT],
     ['localhost:', FORMAT],
     ['::1:8080', FORMAT],
-    ['192.0.2.1:8080', 'this machine has no such address'],
-    ['no.invalid:8080', 'there is no such name'],
+    ['192.0.2.1:8080', 'not an address of this machine'],
+    ['no.invalid:8080', 'unknown host name'],
   ])('%s is one line and exit code 2', (address, problem) =>
     inFolder(async folder => {
       const { code, stdout, stderr } = await runCommand('--socket-path', join(folder, 'socket'), option, address)
@@ -37,7 +37,7 @@ describe.each(['--http', '--metrics'])('%s', option => {
       other.close()
       expect(code).toBe(2)
       expect(stderr).toBe(
-        `vhost-user-scmi: ${option} 127.0.0.1:${port}: another program uses that port; choose another, or 0 for any free one\n`,
+        `vhost-user-scmi: ${option} 127.0.0.1:${port}: the port is in use; choose another, or 0 for any free one\n`,
       )
       expect(existsSync(path)).toBe(false)
     }))

@@ -159,7 +159,7 @@ it(
       await device.stop('SIGKILL')
       await says(/^Disconnected\. /)
       const next = await startDevice(folder, 'demo', port)
-      await says('Disconnected. The device was started anew: open the link that it printed.')
+      await says('Disconnected. The device was restarted: open the link that it printed.')
       expect(await second(next, view)).toBe('Live')
     }),
   LIMIT_MS,

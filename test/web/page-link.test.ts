@@ -120,7 +120,7 @@ it('a page that does not read is sent no more than fits, misses something, and i
   slow.resume()
   for (; total(heard, 'omitted') === 0; sent++) await guest.send(CLOCK, CLOCK_RATE_GET, CPU)
   await until(() => total(heard, 'messages') + total(heard, 'omitted') === sent, 'all messages to be shown or counted')
-  await until(() => log.at(-1) === 'ended a page: it has read nothing for 3 s', 'the other to be given up')
+  await until(() => log.at(-1) === 'ended a page: it had read nothing for 3 s', 'the other to be given up')
   expect(clients.ended.http).toBe(1)
 }, 30_000)
 
@@ -138,7 +138,7 @@ it('a page that asks and reads no answer is not read either, and ended', async (
     most = Math.max(most, clients.waiting)
     return clients.ended.http === 1
   }, 'the page to be ended')
-  expect(log.at(-1)).toBe('ended a page: it has read nothing for 2 s')
+  expect(log.at(-1)).toBe('ended a page: it had read nothing for 2 s')
   // What a page may leave unread, and the answers to what came in one piece.
   expect(most).toBeGreaterThan(1 << 20)
   expect(most).toBeLessThan(2 << 20)

@@ -99,7 +99,7 @@ describe('with a guest', () => {
       await shows(row('soc_temp'), /\d °C/)
       expect((await guest.scmi(CLOCK, CLOCK_RATE_SET, [0, CPU, 600e6, 0])).status).toBe(0)
       await shows(row('cpu'), '600 MHz')
-      await shows(page.getByRole('figure').filter({ hasText: 'Messages a second' }), /clock/)
+      await shows(page.getByRole('figure').filter({ hasText: 'Messages per second' }), /clock/)
     },
     LIMIT_MS,
   )
@@ -272,7 +272,7 @@ describe('with a guest', () => {
     'says so when the device hangs, and goes on with it',
     async () => {
       site.device.child.kill('SIGSTOP')
-      await shows(page.getByRole('banner'), 'Disconnected? The device has said nothing for some seconds.')
+      await shows(page.getByRole('banner'), 'Disconnected? Nothing came from the device for some seconds.')
       site.device.child.kill('SIGCONT')
       await shows(page.getByRole('banner'), 'Live')
     },

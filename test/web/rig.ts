@@ -14,7 +14,8 @@ import type { Answer, FromDevice, Hello, Requests, Tick } from '../../src/access
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/loading/load.js'
-import { type Server, serve } from '../../src/server/serve.js'
+import { serve } from '../../src/server/serve.js'
+import type { Server } from '../../src/server/server.js'
 import { Guest } from '../driver/guest.js'
 
 const PLATFORM = {

@@ -1,6 +1,6 @@
 /**
- * Calls of the control service, as far as their number goes, and what their clients do not read. An interceptor: it sees all
- * calls, reflection's as well, and none of their meaning.
+ * Limits of the control service: number of calls, and data that clients leave unread. An interceptor, so that it covers
+ * all calls, reflection included.
  */
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import {
@@ -12,18 +12,18 @@ import {
 } from '@grpc/grpc-js'
 import type { Clients } from '../http/clients.js'
 
-/** Calls at once, and those among them that stream to the client. */
+/** Limits of concurrent calls, and of those among them that stream to the client. */
 const CALLS_MAX = 128
 const STREAMS_MAX = 32
-/** Bytes that may wait for the client of a call without a look at what waits for all. */
+/** Up to this many unread bytes of a call, the total of all clients is not checked. */
 const LARGE = 64 << 10
-/** What a call may take to say what it wants. */
+/** Time limit for a call to send its request. */
 const REQUEST_MS = 10_000
 
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0]
 type Definition = ServerMethodDefinition<unknown, unknown>
 
-/** One for a whole server. */
+/** One set of limits for a whole server. */
 export function callLimits(clients: Clients): ServerInterceptor {
   const open = { calls: 0, streams: 0 }
   return (method, call) => {
@@ -39,7 +39,7 @@ export function callLimits(clients: Clients): ServerInterceptor {
       what: `a call of ${method.path.replace(/^.*\//, '')}`,
       waiting: () => stream.writableLength,
       progress: () => stream.writableLength,
-      // Tells the client RESOURCE_EXHAUSTED; a status would wait behind all that it does not read.
+      // Sends RESOURCE_EXHAUSTED by resetting the stream: a status would be queued behind the unread data.
       end: () => {
         stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
         leave()
@@ -58,14 +58,16 @@ export function callLimits(clients: Clients): ServerInterceptor {
   }
 }
 
-/** grpc-js keeps the stream of a call to itself, and has no other way to end one whose client does not read. */
+/**
+ * The HTTP/2 stream of a call. grpc-js keeps it private and has no other way to end a call whose client does not read.
+ */
 function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream | undefined {
   return Reflect.get(call, 'stream') as ServerHttp2Stream | undefined
 }
 
 class RefusedCall extends ServerInterceptingCall {
   override start(): void {
-    const details = `there are ${CALLS_MAX} calls, or ${STREAMS_MAX} that stream: end one, or try again later`
+    const details = `there are ${CALLS_MAX} calls, or ${STREAMS_MAX} streaming ones: end one, or try again later`
     this.sendStatus({ code: status.RESOURCE_EXHAUSTED, details })
   }
 }
@@ -73,10 +75,10 @@ class RefusedCall extends ServerInterceptingCall {
 class LimitedCall extends ServerInterceptingCall {
   readonly #stream: ServerHttp2Stream
   readonly #clients: Clients
-  /** Messages that were sent and not read. */
+  /** Messages sent but not read. */
   #unread = 0
   #readLater = false
-  /** Ends the call, if it does not say what it wants. */
+  /** Ends the call unless its request arrives in time. */
   readonly #timer: NodeJS.Timeout | undefined
 
   constructor(call: ServerInterceptingCallInterface, method: Definition, stream: ServerHttp2Stream, clients: Clients) {
@@ -102,7 +104,7 @@ class LimitedCall extends ServerInterceptingCall {
     })
   }
 
-  /** Who does not read is not read either: gRPC keeps all replies that a call has yet to send. */
+  /** Stops reading from a client that does not read: gRPC buffers all replies of a call. */
   override startRead(): void {
     if (this.#unread > 0) this.#readLater = true
     else super.startRead()

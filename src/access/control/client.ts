@@ -1,4 +1,4 @@
-/** The other end of the control service, for the command line: operations of a device in another process. */
+/** Client of the control service, for the command line: operations of a device in another process. */
 import { connect } from 'node:net'
 import { resolve } from 'node:path'
 import { Client, type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js'
@@ -15,15 +15,15 @@ interface Streamed {
 type StreamRequest<Name extends keyof Streamed> = Parameters<Streamed[Name]>[0]
 type Message<Name extends keyof Streamed> = Parameters<Parameters<Streamed[Name]>[1]['send']>[0]
 
-/** Operations that answer once. */
+/** Operations with a single reply. */
 type UnaryName = Exclude<keyof Operations, keyof Streamed | 'server' | 'resources'>
 type Reply<Name extends UnaryName> = Operations[Name] extends (request: never) => infer Result ? Awaited<Result> : never
 type Request<Name extends UnaryName> = Parameters<Operations[Name]>[0]
 
-/** The device may be busy; an answer that takes this long does not come. */
+/** Time limit of a reply; the device may be busy. */
 const DEADLINE_MS = 10_000
 
-/** What the operator got wrong, as opposed to what the device can't do now. */
+/** Codes for mistakes of the operator, as opposed to failures of the device. */
 const WRONG: readonly number[] = [status.NOT_FOUND, status.INVALID_ARGUMENT, status.ALREADY_EXISTS]
 
 export class ControlClient {
@@ -34,19 +34,19 @@ export class ControlClient {
   private constructor(path: string) {
     this.#path = path
     this.#client = new Client(`unix:${resolve(path)}`, credentials.createInsecure(), {
-      // Thousands of resources are described in one message.
+      // A description of thousands of resources is one message.
       'grpc.max_receive_message_length': -1,
     })
   }
 
-  /** Throws OperatorError if there is no such socket, or if it is another user's, FailedError if nobody serves it. */
+  /** Throws OperatorError if the socket does not exist or belongs to another user, FailedError if nobody serves it. */
   static async open(path: string): Promise<ControlClient> {
     checkControlOwner(path)
     await probe(path)
     return new ControlClient(path)
   }
 
-  /** Throws what the operation throws: OperatorError for a wrong request, FailedError for all else. */
+  /** Throws what the operation throws: OperatorError for a wrong request, FailedError for everything else. */
   call<Name extends UnaryName>(name: Name, request: Request<Name>): Promise<Reply<Name>> {
     const { path, requestSerialize, responseDeserialize } = this.#method(name)
     return new Promise((resolve, reject) => {
@@ -65,7 +65,7 @@ export class ControlClient {
     })
   }
 
-  /** Calls `onMessage` until the promise is settled: by `signal`, or an error as `call` throws. */
+  /** Calls `onMessage` until the promise settles, because of `signal` or an error as for `call`. */
   stream<Name extends keyof Streamed>(
     name: Name,
     request: StreamRequest<Name>,
@@ -112,7 +112,7 @@ export class ControlClient {
   }
 }
 
-/** Finds out whether somebody serves the socket, which gRPC would not tell from other troubles. */
+/** Checks whether somebody serves the socket; gRPC does not report that separately. */
 function probe(path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
@@ -127,11 +127,13 @@ function probe(path: string): Promise<void> {
 function connectError(path: string, error: Error): Error {
   switch (errorCode(error)) {
     case 'ENOENT':
-      return new OperatorError(`there is no socket ${path}; start the device with --control ${path}, or name another`)
+      return new OperatorError(
+        `there is no socket ${path}; start the device with --control ${path}, or give another path`,
+      )
     case 'ECONNREFUSED':
-      return new FailedError(`nobody serves ${path}: the device has ended`)
+      return new FailedError(`nothing listens on ${path}: the device has exited`)
     case 'EACCES':
-      return new FailedError(`${path} is another user's: only who started the device can control it`)
+      return new FailedError(`${path} belongs to another user: only the user who started the device can control it`)
     case 'ENOTSOCK':
       return new OperatorError(`${path} is not a socket`)
     default:

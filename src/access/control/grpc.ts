@@ -1,6 +1,6 @@
 /**
- * The control service on a Unix socket, for its owner alone. A thin layer: each method of the schema is the operation of that
- * name, refusals become gRPC codes.
+ * The control service on a Unix socket that only its owner can open. A thin layer: each method of the schema calls the
+ * operation of that name, and RequestErrors become gRPC codes.
  */
 import { existsSync } from 'node:fs'
 import { createServer, type Socket, type Server as SocketServer } from 'node:net'
@@ -28,20 +28,20 @@ import { callLimits } from './calls.js'
 import { corrected } from './reflection.js'
 import { operationName, packageDefinition, serviceDefinition } from './schema.js'
 
-/** Sockets are for their owners: whoever can write to one can change the platform. */
+/** Only the owner may connect: whoever can write to the socket can change the platform. */
 const OWNER_ONLY = 0o177
 
 const CONNECTIONS_MAX = 64
-/** What a connection begins with (RFC 9113 §3.4), in bytes, and what it may take for it. */
+/** Length in bytes of the HTTP/2 connection preface (RFC 9113 §3.4), and time limit for it. */
 const PREFACE = 24
 const PREFACE_MS = 5000
 const GRPC_OPTIONS = {
   'grpc.max_concurrent_streams': 64,
-  // Half a MiB for each of all calls (calls.ts).
+  // Half a MiB for each possible call (calls.ts).
   'grpc.max_receive_message_length': 512 << 10,
-  // Of one connection, in MB: a limit for what is to come, not for what there is.
+  // Per connection, in MB. It only limits new data, not data already buffered.
   'grpc-node.max_session_memory': 16,
-  // Connections that are dead, and those without calls, are closed.
+  // Closes dead connections, and those without calls.
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.max_connection_idle_ms': 60_000,
@@ -53,7 +53,10 @@ export interface ControlServerOptions {
   clients: Clients
 }
 
-/** Loads and serves; `close` ends all calls and removes the socket file. Throws OperatorError for an unusable path. */
+/**
+ * Loads the schema and serves it; `close` ends all calls and removes the socket file. Throws OperatorError for an
+ * unusable path.
+ */
 export class ControlServer {
   readonly path: string
   readonly #grpc: GrpcServer
@@ -92,7 +95,7 @@ export class ControlServer {
   }
 }
 
-/** Whether a connection has not begun with what HTTP/2 begins with. */
+/** Whether a connection has not sent the HTTP/2 preface yet. */
 const isSilent = (socket: Socket): boolean => socket.bytesRead < PREFACE
 
 function listen(sockets: SocketServer, path: string): Promise<void> {
@@ -103,7 +106,7 @@ function listen(sockets: SocketServer, path: string): Promise<void> {
       reject(new OperatorError(`--control ${path}: ${problem}`))
     })
     sockets.once('listening', resolve)
-    // The file is made within the call.
+    // The socket file is created within the call.
     const before = process.umask(OWNER_ONLY)
     try {
       sockets.listen(path)
@@ -142,7 +145,7 @@ function streaming(operation: Streaming, log: LimitedLog): UntypedHandleCall {
     try {
       const stop = operation(call.request, {
         send: message => void call.write(message),
-        // One message at a time: what a call waits for is bounded by that, and the rest is left out or counted.
+        // One message at a time: this bounds what a call buffers; the rest is omitted or counted.
         ready: () => call.writableLength === 0,
       })
       call.once('close', stop)

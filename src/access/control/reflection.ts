@@ -1,15 +1,15 @@
 /**
- * What server reflection tells clients of the schema. protobufjs describes each package as a file, leaves out which of them a
- * file needs, and has names of its own for the entries of maps and for fields of well-known types: strict clients can make
- * nothing of that, so it is set right here.
+ * The descriptors that server reflection returns. protobufjs describes each package as a file, omits the files it
+ * depends on, and names map entries and fields of well-known types in its own way. Strict clients reject that, so it is
+ * corrected here.
  */
 import type { AnyDefinition, PackageDefinition } from '@grpc/proto-loader'
 import descriptor from 'protobufjs/ext/descriptor/index.js'
 
-/** The module is CommonJS, whose names Node does not see from outside. */
+/** The module is CommonJS, and Node can't see its named exports. */
 const { FileDescriptorProto } = descriptor
 
-/** The parts of descriptions (google/protobuf/descriptor.proto) that are of interest here. */
+/** The fields of descriptors (google/protobuf/descriptor.proto) that are used here. */
 interface FileDescription {
   name: string
   package: string
@@ -25,7 +25,7 @@ interface MessageDescription {
 }
 
 const WELL_KNOWN = 'google.protobuf'
-/** Where all of the well-known types that the schema uses are defined. */
+/** The file that defines all well-known types of the schema. */
 const WELL_KNOWN_FILE = 'google/protobuf/struct.proto'
 
 export function corrected(definition: PackageDefinition): PackageDefinition {
@@ -58,7 +58,7 @@ function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 }
 
-/** The entries of a map `statuses` are of type StatusesEntry. */
+/** Map entries of `statuses` must have type StatusesEntry. */
 function correctMaps(message: MessageDescription): void {
   for (const nested of message.nestedType) {
     correctMaps(nested)

@@ -1,4 +1,4 @@
-/** The schema of the control service, control.proto, as both ends load it. */
+/** The schema of the control service, control.proto, as client and server load it. */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js'
@@ -8,7 +8,7 @@ import type { Data, Struct } from '../operations/shapes.js'
 
 /** google.protobuf.Value. */
 interface ValueMessage {
-  /** In messages that were received: the field that is there; the others have their defaults. */
+  /** In received messages: the field that is set; the others have defaults. */
   kind?: 'nullValue' | 'numberValue' | 'stringValue' | 'boolValue' | 'structValue' | 'listValue'
   nullValue?: number
   numberValue?: number
@@ -31,7 +31,7 @@ function toValue(data: Data | undefined): ValueMessage {
 }
 
 function toStruct(data: Struct): StructMessage {
-  // Undefined values are keys that are not there, as in JSON.
+  // Undefined values are absent keys, as in JSON.
   const entries = Object.entries(data).filter(([, value]) => value !== undefined)
   return { fields: Object.fromEntries(entries.map(([key, value]) => [key, toValue(value)])) }
 }
@@ -50,9 +50,9 @@ function fromStruct({ fields }: StructMessage): Struct {
 
 let definition: PackageDefinition | undefined
 
-/** Names are as in the schema, 64-bit numbers are numbers, and a Struct is the object that it describes. */
+/** Names are as in the schema, 64-bit integers become numbers, and a Struct becomes a plain object. */
 export function packageDefinition(): PackageDefinition {
-  // protobufjs has wrappers for some well-known types; Struct gets one here, before the first type is set up.
+  // protobufjs has wrappers for some well-known types; adds one for Struct, before any type is set up.
   protobuf.wrappers['.google.protobuf.Struct'] = {
     fromObject(data) {
       return this.create(toStruct(data as Struct))
@@ -73,12 +73,12 @@ export function packageDefinition(): PackageDefinition {
 
 export type Method = MethodDefinition<object, object>
 
-/** The methods of the service, by their names in the schema. */
+/** The methods of the service, by name. */
 export function serviceDefinition(): ServiceDefinition {
   return packageDefinition()['vhost_user_scmi.v1.Control'] as ServiceDefinition
 }
 
-/** The operation that a method stands for: `GetStats` is `getStats`. */
+/** The operation of a method: `GetStats` calls `getStats`. */
 export function operationName(method: string): string {
   return method.charAt(0).toLowerCase() + method.slice(1)
 }

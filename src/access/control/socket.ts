@@ -1,28 +1,28 @@
-/** Where the control service is found, unless somebody says it, and whose it may be. */
+/** The default path of the control socket, and checks of its owner. */
 import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorCode, OperatorError } from '../../support/errors.js'
 
-/** Names the socket for all commands of a session. */
+/** Environment variable with the path, for all commands of a session. */
 export const CONTROL_VARIABLE = 'VHOST_USER_SCMI_CONTROL'
 
 const ROOT = 0
 const OWNER_ONLY = 0o700
 const PERMISSIONS = 0o777
-/** Users of their own everywhere but on Windows. */
+/** Node has user ids everywhere but on Windows. */
 const userId = process.getuid?.() ?? ROOT
 
-/** In /tmp, where everybody can make files: for users whose system gives them no folder for sockets. */
+/** Fallback in /tmp, where everybody can create files, for systems without a runtime folder per user. */
 const ownFolder = `/tmp/vhost-user-scmi-${userId}`
 
-/** The user's own folder for such files, where the system has one. */
+/** The default path, in the user's runtime folder if the system has one. */
 export function defaultControlPath(): string {
   const { XDG_RUNTIME_DIR, [CONTROL_VARIABLE]: named } = process.env
   if (named) return named
   return XDG_RUNTIME_DIR ? join(XDG_RUNTIME_DIR, 'vhost-user-scmi') : join(ownFolder, 'control')
 }
 
-/** Makes the folder of the default path, if that is ours to make. Throws OperatorError if others can get at it. */
+/** Creates the folder of the default path if it is the fallback. Throws OperatorError if others can access it. */
 export function prepareControlPath(path: string): void {
   if (dirname(path) !== ownFolder) return
   try {
@@ -33,7 +33,7 @@ export function prepareControlPath(path: string): void {
   checkOwnFolder()
 }
 
-/** Throws OperatorError unless nobody else can put anything into the folder. */
+/** Throws OperatorError unless only this user can write to the folder. */
 function checkOwnFolder(): void {
   const stat = lstatSync(ownFolder, { throwIfNoEntry: false })
   if (!stat) return
@@ -44,17 +44,17 @@ function checkOwnFolder(): void {
   )
 }
 
-/** Throws OperatorError if somebody else may be behind the socket: neither this user nor root. */
+/** Throws OperatorError if a user other than this one and root owns the socket. */
 export function checkControlOwner(path: string): void {
   if (dirname(path) === ownFolder) checkOwnFolder()
   let stat: Stats | undefined
   try {
     stat = statSync(path, { throwIfNoEntry: false })
   } catch {
-    // Connecting tells why, too.
+    // The connection attempt reports the reason.
   }
   if (!stat || stat.uid === userId || stat.uid === ROOT) return
   throw new OperatorError(
-    `${path} belongs to another user (${stat.uid}): whoever that is could answer anything; name a socket of your own`,
+    `${path} belongs to another user (${stat.uid}), whose answers can't be trusted; give a socket of your own`,
   )
 }

@@ -1,48 +1,48 @@
 /**
- * Clients of all kinds, and what waits for them to read it: pages, gRPC calls, HTTP responses. Who asks and does not read is
- * ended after some seconds, and said and counted; and all of them together can't make us keep more than a bound.
+ * All clients (pages, gRPC calls, HTTP responses) and their unread data. A client that does not read is disconnected
+ * after some seconds, logged and counted; the total of unread data is bounded.
  */
 import { LimitedLog } from '../../support/limited-log.js'
 import type { Logger } from '../../support/log.js'
 
-/** Bytes that may wait for all clients together. */
+/** Limit of unread bytes of all clients together. */
 const WAITING_MAX = 64 << 20
-/** For how long a client may leave all of what waits for it unread. */
+/** Time limit for a client that reads nothing, in ms. */
 const STUCK_MS = 10_000
-/** The same, for one that others need the place of. */
+/** The same while others wait for its place. */
 const ROOM_MS = 500
-/** And how often that can be. */
+/** How often a place may be freed that way. */
 const ROOM_EVERY_MS = 100
 const LOOKS = 40
 
 export const DOORS = ['control', 'http', 'metrics'] as const
-/** By which option it came in. */
+/** The option that opened the door it came through. */
 export type Door = (typeof DOORS)[number]
 
 export interface Client {
   readonly door: Door
-  /** For the log: `a page`, `a call of Watch`. */
+  /** For logs: `a page`, `a call of Watch`. */
   readonly what: string
-  /** Bytes that it has not read yet. */
+  /** Unread bytes. */
   waiting(): number
-  /** Grows, or becomes less, whenever it reads. */
+  /** Changes whenever the client reads. */
   progress(): number
-  /** Ends it, telling why where that can be told. */
+  /** Disconnects the client, with a reason if the transport can carry one. */
   end(): void
-  /** How long something may wait for it without a break, however slowly it reads. */
+  /** Time limit for continuously unread data, however slowly it reads. */
   readonly limitMs?: number
 }
 
 interface Seen {
   progress: number
-  /** When it read something, or had nothing to read. */
+  /** When it last read, or had nothing to read. */
   readMs: number
-  /** When nothing waited for it. */
+  /** When it last had nothing to read. */
   idleMs: number
 }
 
 export class Clients {
-  /** How many were ended, ever, by door. */
+  /** Disconnected clients since start, by door. */
   readonly ended: Record<Door, number> = { control: 0, http: 0, metrics: 0 }
   readonly #clients = new Map<Client, Seen>()
   readonly #log: LimitedLog
@@ -55,14 +55,14 @@ export class Clients {
     this.#stuckMs = stuckMs
   }
 
-  /** Bytes that wait for all of them. */
+  /** Unread bytes of all clients. */
   get waiting(): number {
     let sum = 0
     for (const client of this.#clients.keys()) sum += client.waiting()
     return sum
   }
 
-  /** Looks after a client. Returns what ends that. */
+  /** Watches a client. Returns a function that stops watching. */
   add(client: Client): () => void {
     const nowMs = performance.now()
     this.#clients.set(client, { progress: client.progress(), readMs: nowMs, idleMs: nowMs })
@@ -70,19 +70,19 @@ export class Clients {
     return () => this.#remove(client)
   }
 
-  /** Something was sent: ends those for whom most waits, until it is not too much. */
+  /** To call after sending: disconnects clients with the most unread data until the total is within the limit. */
   sent(): void {
     while (this.waiting > WAITING_MAX) {
       const [greatest] = [...this.#clients.keys()].sort((a, b) => b.waiting() - a.waiting())
       if (!greatest) return
-      this.#end(greatest, `${greatest.waiting()} bytes waited for it, and more than ${WAITING_MAX} for all clients`)
+      this.#end(greatest, `${greatest.waiting()} bytes were unread, and more than ${WAITING_MAX} for all clients`)
     }
   }
 
-  /** Another client wants in where there is no room: ends the one that has left what waits for it unread for the longest. */
+  /** Called when a new client finds no place: disconnects the one that has read nothing for the longest. */
   makeRoom(door: Door): void {
     const nowMs = performance.now()
-    // What comes in then costs something, too.
+    // The next one costs time too.
     if (nowMs - this.#madeRoomMs < ROOM_EVERY_MS) return
     let idlest: Client | undefined
     let idleMs = ROOM_MS
@@ -94,7 +94,7 @@ export class Clients {
     }
     if (!idlest) return
     this.#madeRoomMs = nowMs
-    this.#end(idlest, `another wanted in, and it has read nothing for ${(idleMs / 1000).toFixed(1)} s`)
+    this.#end(idlest, `another client needed its place, and it had read nothing for ${(idleMs / 1000).toFixed(1)} s`)
   }
 
   close(): void {
@@ -110,8 +110,8 @@ export class Clients {
       else if (progress !== seen.progress) seen.readMs = nowMs
       seen.progress = progress
       const { limitMs = Number.POSITIVE_INFINITY } = client
-      if (nowMs - seen.readMs > this.#stuckMs) this.#end(client, `it has read nothing for ${this.#stuckMs / 1000} s`)
-      else if (nowMs - seen.idleMs > limitMs) this.#end(client, `it took longer than ${limitMs / 1000} s to read`)
+      if (nowMs - seen.readMs > this.#stuckMs) this.#end(client, `it had read nothing for ${this.#stuckMs / 1000} s`)
+      else if (nowMs - seen.idleMs > limitMs) this.#end(client, `it had unread data for more than ${limitMs / 1000} s`)
     }
     this.sent()
   }

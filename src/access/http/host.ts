@@ -1,13 +1,13 @@
-/** By which names browsers may call the web view. */
+/** Checks the host names that browsers use for this server. */
 import { isIP } from 'node:net'
 import { type ListenAddress, LOOPBACK_NAMES, withoutBrackets } from './listen-address.js'
 
-/** Whether every address of this machine leads to it. */
+/** Whether it listens on all addresses of this machine. */
 export const isEveryInterface = ({ host }: ListenAddress): boolean => host === '0.0.0.0' || host === '::'
 
 /**
- * Whether a request's Host header names this server. A page of a foreign site whose name was made to lead here (DNS
- * rebinding) sends that name. Ports are not looked at: a forwarded one (ssh -L) may differ.
+ * Whether a request's Host header names this server. A foreign page whose name was made to resolve to this address (DNS
+ * rebinding) sends its own name. Ports are ignored: with ssh -L they may differ.
  */
 export function isOwnHost(address: ListenAddress, header: string | undefined): boolean {
   const name = withoutBrackets(/^(.*?)(?::\d+)?$/.exec(header?.toLowerCase() ?? '')?.[1] ?? '')

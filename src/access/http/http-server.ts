@@ -1,4 +1,4 @@
-/** An HTTP server that clients can't hold up: connections, requests and responses have limits of number and time. */
+/** An HTTP server with limits for the number and time of connections, requests and responses. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { errorCode, OperatorError } from '../../support/errors.js'
@@ -7,18 +7,18 @@ import { addressText, type ListenAddress } from './listen-address.js'
 import { Slots } from './slots.js'
 
 const PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program uses that port; choose another, or 0 for any free one',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'that port needs privileges; choose one above 1023',
-  ENOTFOUND: 'there is no such name',
+  EADDRINUSE: 'the port is in use; choose another, or 0 for any free one',
+  EADDRNOTAVAIL: 'not an address of this machine',
+  EACCES: 'the port needs privileges; choose one above 1023',
+  ENOTFOUND: 'unknown host name',
 }
 
-/** What a connection may take to say what it wants, and how often that is looked at. */
+/** Time limit for a connection to send its request, and how often that is checked. */
 const REQUEST_MS = 5000
 const CHECK_MS = 1000
-/** For how long a connection may do nothing at all. */
+/** Time limit for an idle connection. */
 const IDLE_MS = 30_000
-/** What reading a response may take. */
+/** Time limit for a client to read a response. */
 const RESPONSE_MS = 60_000
 const HEADERS_MAX = 8 << 10
 
@@ -27,11 +27,11 @@ export interface HttpOptions {
   door: Door
   connectionsMax: number
   clients: Clients
-  /** One at a time of each connection: who sends the next one before it has the response is disconnected. */
+  /** One request at a time per connection: a client that pipelines is disconnected. */
   onRequest(request: IncomingMessage, response: ServerResponse): void
 }
 
-/** Resolves with a server that listens. Throws OperatorError if the address can't be used. */
+/** Resolves with a listening server. Throws OperatorError if the address can't be used. */
 export function listenHttp({ address, door, connectionsMax, clients, onRequest }: HttpOptions): Promise<Server> {
   const server = createServer({
     headersTimeout: REQUEST_MS,
@@ -40,7 +40,7 @@ export function listenHttp({ address, door, connectionsMax, clients, onRequest }
     maxHeaderSize: HEADERS_MAX,
   })
   server.timeout = IDLE_MS
-  /** Connections that have asked for something, and not got it yet. */
+  /** Connections with a request that is not answered yet. */
   const busy = new WeakSet<Socket>()
   const removers = new WeakMap<Socket, () => void>()
   const slots = new Slots(connectionsMax, socket => !busy.has(socket))
@@ -62,7 +62,7 @@ export function listenHttp({ address, door, connectionsMax, clients, onRequest }
     onRequest(request, response)
     clients.sent()
   })
-  // What a connection becomes then is not HTTP's to limit.
+  // After an upgrade, HTTP's limits no longer apply.
   server.on('upgrade', ({ socket }) => {
     busy.add(socket)
     removers.get(socket)?.()

@@ -1,12 +1,12 @@
-/** TCP addresses that HTTP servers listen on, as options give them: on loopback, unless they say otherwise. */
+/** TCP addresses of HTTP servers, as options give them: on loopback by default. */
 import { OperatorError } from '../../support/errors.js'
 
 export interface ListenAddress {
-  /** The option that gave it, for errors. */
+  /** The option, for errors. */
   option: string
   /** Name or IP address, without brackets. */
   host: string
-  /** 0: any free one. */
+  /** 0: any free port. */
   port: number
 }
 
@@ -14,7 +14,7 @@ const PORT_MAX = 0xffff
 export const LOOPBACK = '127.0.0.1'
 export const LOOPBACK_NAMES: readonly string[] = [LOOPBACK, '::1', 'localhost']
 
-/** `8080`, which is on loopback, `localhost:8080`, `192.168.1.5:8080` or `[::1]:8080`. Throws OperatorError. */
+/** Parses `8080` (on loopback), `localhost:8080`, `192.168.1.5:8080` or `[::1]:8080`. Throws OperatorError. */
 export function parseListenAddress(option: string, text: string): ListenAddress {
   const [, host = LOOPBACK, digits] = /^(?:([\w.-]+|\[[\da-f:.]+\]):)?(\d{1,5})$/i.exec(text) ?? []
   const port = Number(digits)
@@ -27,12 +27,12 @@ export function addressText({ host, port }: ListenAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-/** Whether only this machine can reach it. */
+/** Whether only this machine can connect. */
 export function isLoopback({ host }: ListenAddress): boolean {
   return LOOPBACK_NAMES.includes(host) || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-/** An IPv6 address without the brackets that it has in URLs; others as they are. */
+/** Removes the brackets that IPv6 addresses have in URLs. */
 export function withoutBrackets(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1')
 }

@@ -1,6 +1,6 @@
 /**
- * How many connections a door has, and who loses one when all are taken: the oldest that asks for nothing. So whoever opens
- * connections and says nothing can't keep others out.
+ * Limits the connections of a door. When all are taken, the oldest idle one is closed: so nobody can keep others out by
+ * opening connections that send nothing.
  */
 import type { Socket } from 'node:net'
 
@@ -15,7 +15,7 @@ export class Slots {
     this.#isSilent = isSilent
   }
 
-  /** A connection has come. Returns whether it may stay; if not, it is gone. */
+  /** Called for a new connection. Returns whether it may stay; otherwise it is closed. */
   admit(socket: Socket): boolean {
     if (this.#sockets.size >= this.#max) {
       const loser = [...this.#sockets].find(this.#isSilent) ?? socket

@@ -1,8 +1,8 @@
-/** A histogram of what was counted elsewhere; prom-client's own only counts for itself. */
+/** A histogram that is counted elsewhere; prom-client's own can only count for itself. */
 import { Histogram, type HistogramConfiguration } from 'prom-client'
 import type { Latency } from '../../protocols/declaration/counts.js'
 
-/** 512 ns to 16.8 ms, by doublings: every fourth of the buckets that times are counted in ends at one of these. */
+/** 512 ns to 16.8 ms, doubling. Each bound is also a bound of every fourth bucket of the latency counters. */
 const BOUNDS_NS: readonly number[] = Array.from({ length: 16 }, (_, i) => 2 ** (9 + i))
 
 const SECOND_NS = 1e9
@@ -25,7 +25,7 @@ export class SettledHistogram<Label extends string> extends Histogram<Label> {
     this.#help = configuration.help
   }
 
-  /** Says how often what took how long: once for each set of labels. */
+  /** Sets the counts of one set of labels. */
   settle(labels: Record<Label, string>, { buckets, count, sumNs }: Latency): void {
     const add = (suffix: string, value: number, own: Sample['labels'] = {}) =>
       this.#values.push({ metricName: `${this.#name}_${suffix}`, labels: own, sharedLabels: labels, value })
@@ -42,7 +42,7 @@ export class SettledHistogram<Label extends string> extends Histogram<Label> {
     add('count', count)
   }
 
-  /** Where a registry gets a metric from, which prom-client's types do not tell. */
+  /** Called by prom-client's registry, though its types do not say so. */
   async getForPromString() {
     return { name: this.#name, help: this.#help, type: 'histogram', values: this.#values }
   }

@@ -1,6 +1,6 @@
 /**
- * What a server has done so far, as Prometheus has it. Everything is made when somebody asks, of what devices count anyway:
- * metrics cost nothing in between. Names are as Prometheus wants them: base units, `_total` for what only grows.
+ * A server's counters as Prometheus metrics. Built on demand from what the devices count anyway: no cost between
+ * scrapes. Names follow Prometheus' conventions: base units, `_total` for counters.
  */
 import { readdirSync } from 'node:fs'
 import { Counter, Gauge, Registry } from 'prom-client'
@@ -10,22 +10,26 @@ import { SettledHistogram } from './histogram.js'
 
 const MESSAGE_LABELS = ['agent', 'protocol', 'message'] as const
 
-/** Of each agent: the counter's name, where it is counted, and what it means. */
+/** Per agent: the metric's name, the counter's key, the help text. */
 const AGENT_COUNTERS = [
-  ['unknown_protocol', 'unknownProtocol', 'Commands to protocols that are not served'],
-  ['unanswerable', 'unanswerable', 'Commands without a whole header, or without room for an answer'],
-  ['internal_errors', 'internalErrors', 'Commands on which this program failed: its own bugs'],
-  ['fault_hits', 'faultHits', 'Messages that fault rules took'],
-  ['notifications_sent', 'notificationsSent', 'Notifications and delayed responses that the driver was given'],
-  ['notifications_dropped', 'notificationsDropped', 'Notifications given up: no buffer for long, or one too small'],
+  ['unknown_protocol', 'unknownProtocol', 'Commands to unknown protocols'],
+  ['unanswerable', 'unanswerable', 'Commands with an incomplete header, or without room for an answer'],
+  ['internal_errors', 'internalErrors', 'Commands that failed because of bugs of this program'],
+  ['fault_hits', 'faultHits', 'Messages hit by fault rules'],
+  ['notifications_sent', 'notificationsSent', 'Notifications and delayed responses sent to the driver'],
+  [
+    'notifications_dropped',
+    'notificationsDropped',
+    'Notifications dropped: no buffer for too long, or a buffer too small',
+  ],
   ['connections', 'connections', 'Front ends that have connected'],
-  ['driver_starts', 'driverStarts', 'Drivers that began anew'],
-  ['driver_resets', 'driverResets', 'Drivers that began anew where another had run since the front end connected'],
-  ['ring_faults', 'ringFaults', 'Times that the driver broke the rules of a ring, which stopped it'],
-  ['refused_requests', 'refusedRequests', 'Requests of the front end that were refused'],
+  ['driver_starts', 'driverStarts', 'Driver starts'],
+  ['driver_resets', 'driverResets', 'Driver starts after another driver had run on the same connection'],
+  ['ring_faults', 'ringFaults', 'Ring errors of the driver, each of which stopped the ring'],
+  ['refused_requests', 'refusedRequests', 'Refused front-end requests'],
 ] as const satisfies (readonly [name: string, count: keyof Stats, help: string])[]
 
-/** In Prometheus' text format, 0.0.4. `version` is that of this program, `ended` are clients that did not read, by door. */
+/** In Prometheus' text format, 0.0.4. `version` is this program's; `ended` counts disconnected clients by door. */
 export function metricsText(server: Served, version: string, ended: Record<string, number> = {}): Promise<string> {
   const registry = new Registry()
   addAgents(registry, server)
@@ -41,7 +45,7 @@ function addAgents(registry: Registry, { devices }: Served): void {
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames, registers })
   const connected = gauge('scmi_connected', '1 while a front end is connected')
   const runs = gauge('scmi_driver_running', '1 while a driver runs its command queue')
-  const waiting = gauge('scmi_notifications_waiting', 'Notifications and delayed responses that wait for a buffer')
+  const waiting = gauge('scmi_notifications_waiting', 'Notifications and delayed responses waiting for a buffer')
   for (const device of devices) {
     const labels = { agent: device.agent.name }
     connected.set(labels, Number(device.connected))
@@ -64,7 +68,7 @@ function addMessages(registry: Registry, stats: readonly Stats[]): void {
   })
   const took = new SettledHistogram({
     name: 'scmi_message_duration_seconds',
-    help: 'From taking a command from the ring to publishing its reply; one command of each batch is timed',
+    help: 'Latency from taking a command from the ring to publishing its reply, sampled once per batch',
     labelNames: MESSAGE_LABELS,
     registers,
   })
@@ -82,14 +86,16 @@ function addMessages(registry: Registry, stats: readonly Stats[]): void {
 function addClients(registry: Registry, ended: Record<string, number>): void {
   const counter = new Counter({
     name: 'scmi_clients_ended_total',
-    help: 'Clients that were ended: they did not read what they had asked for',
+    help: 'Clients disconnected because they did not read',
     labelNames: ['door'],
     registers: [registry],
   })
   for (const [door, count] of Object.entries(ended)) counter.inc({ door }, count)
 }
 
-/** Prometheus' standard names. prom-client's own would keep a timer and an observer going between scrapes. */
+/**
+ * Prometheus' standard process metrics. prom-client's own would keep a timer and an observer running between scrapes.
+ */
 function addProgram(registry: Registry, { tap, platform }: Served, version: string): void {
   const registers = [registry]
   const gauge = (name: string, help: string, value: number) => new Gauge({ name, help, registers }).set(value)
@@ -99,12 +105,16 @@ function addProgram(registry: Registry, { tap, platform }: Served, version: stri
   const { vendor, subVendor } = platform.config
   const labels = { version, vendor, sub_vendor: subVendor }
   new Gauge({ name: 'scmi_info', help: 'Always 1', labelNames: Object.keys(labels), registers }).set(labels, 1)
-  counter('scmi_unseen_messages_total', 'Messages that came too fast for traces, logs and live views', tap.dropped)
+  counter(
+    'scmi_unseen_messages_total',
+    'Messages dropped from traces, logs and live views because they came too fast',
+    tap.dropped,
+  )
   counter('process_cpu_user_seconds_total', 'User CPU time', user / 1e6)
   counter('process_cpu_system_seconds_total', 'System CPU time', system / 1e6)
   counter('process_cpu_seconds_total', 'User and system CPU time', (user + system) / 1e6)
-  gauge('process_start_time_seconds', 'When this program began, since 1970', performance.timeOrigin / 1e3)
-  gauge('process_resident_memory_bytes', "Memory, with what it touched of the guests'", rss)
+  gauge('process_start_time_seconds', 'Start time of the process, in Unix time', performance.timeOrigin / 1e3)
+  gauge('process_resident_memory_bytes', 'Resident memory, including touched guest memory', rss)
   gauge('process_open_fds', 'Open file descriptors', readdirSync('/proc/self/fd').length)
   gauge('nodejs_heap_size_used_bytes', 'JavaScript heap in use', heapUsed)
 }

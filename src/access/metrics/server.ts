@@ -1,4 +1,4 @@
-/** Hands out metrics over HTTP, at /metrics. */
+/** Serves metrics over HTTP at /metrics. */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
@@ -14,17 +14,17 @@ const PATH = '/metrics'
 const CONNECTIONS_MAX = 16
 
 export interface MetricsOptions {
-  /** `PORT` or `HOST:PORT`, as `--metrics` has it. */
+  /** `PORT` or `HOST:PORT`, as in `--metrics`. */
   address: string
   server: Served
-  /** Of this program. */
+  /** This program's version. */
   version: string
   log: Logger
   clients: Clients
 }
 
 export class MetricsServer {
-  /** With the port that it has. */
+  /** With the actual port. */
   readonly address: ListenAddress
   readonly #http: HttpServer
   readonly #options: MetricsOptions
@@ -33,11 +33,11 @@ export class MetricsServer {
     this.address = { ...address, port: (http.address() as AddressInfo).port }
     this.#http = http
     this.#options = options
-    // Such as too many open files: those who wait to connect go on waiting.
+    // Such as too many open files: waiting clients keep waiting.
     http.on('error', error => options.log.warn(`metrics: ${error.message}`))
   }
 
-  /** Resolves when it can be asked; the log says where. Throws OperatorError for an address that can't be used. */
+  /** Resolves when it accepts requests; logs the address. Throws OperatorError for an unusable address. */
   static async open(options: MetricsOptions): Promise<MetricsServer> {
     const address = parseListenAddress('--metrics', options.address)
     const http = await listenHttp({
@@ -62,11 +62,11 @@ export class MetricsServer {
     const answer = (status: number, type: string, body: string) =>
       response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body)
     const refuse = (status: number, text: string) => answer(status, 'text/plain; charset=utf-8', `${text}\n`)
-    // On loopback nobody has another name for it but a foreign page whose name was made to lead here (DNS rebinding).
+    // A wrong Host on loopback can only be a foreign page (DNS rebinding).
     if (isLoopback(this.address) && !isOwnHost(this.address, headers.host)) {
       refuse(403, `This is not ${headers.host}, but ${addressText(this.address)}.`)
     } else if (method !== 'GET' && method !== 'HEAD') {
-      refuse(405, 'There is only GET.')
+      refuse(405, 'Only GET is allowed.')
     } else if (url !== PATH) {
       refuse(404, `Metrics are at ${PATH}.`)
     } else {

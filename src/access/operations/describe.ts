@@ -1,4 +1,4 @@
-/** What a running platform is, as plain data: for whoever draws a page, completes a command line or writes a client. */
+/** Description of a running platform as plain data, for pages, completion and clients. */
 import type { Endpoint } from '../../device/endpoint.js'
 import { addressOf, type Resources } from '../../observe/resources.js'
 import type { Reading } from '../../observe/watcher.js'
@@ -8,7 +8,7 @@ import type { Field } from '../../wire/fields.js'
 import type { Served } from '../served.js'
 import type { Description, PropertyEntry, ProtocolEntry, ReadingEntry, ResourceEntry } from './shapes.js'
 
-/** More values than these are described by a text alone. */
+/** Longer lists of values are described by text only. */
 const VALUES_MAX = 256
 
 export function describe(server: Served, resources: Resources, version: string): Description {
@@ -64,7 +64,7 @@ function propertyEntry(property: Property, address: string): PropertyEntry {
 }
 
 function protocolEntry({ id, name, commands, events }: Protocol): ProtocolEntry {
-  // Versions of a protocol may give one message several layouts; the newest counts.
+  // Versions of a protocol may have different layouts of a message; takes the newest.
   const notifications = new Map(events.map(event => [event.id, event]))
   return {
     id,

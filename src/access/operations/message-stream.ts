@@ -1,6 +1,6 @@
 /**
- * Messages of a running platform for one subscriber, filtered, with their fields. What passes the filter is decoded as far
- * as the subscriber keeps up and its limit allows; the rest is counted. All of it is off the hot path: see tap.ts.
+ * Live messages of a platform for one subscriber, filtered and decoded. Messages beyond the rate limit, or beyond what
+ * the subscriber reads, are counted instead. All of this is off the hot path: see tap.ts.
  */
 import { type Message, MessageDecoder, messageText, type Payload } from '../../observe/messages.js'
 import { listed } from '../../observe/resources.js'
@@ -23,18 +23,18 @@ import type { Data, MessageEntry, MessageFilter, Messages, Struct } from './shap
 import type { Sink } from './sink.js'
 
 const PER_SECOND = 1000
-/** More than that are never decoded, for all subscribers of a server together: its guests need the time. */
+/** Rate limit of decoded messages for all subscribers of a server together, to leave time for its guests. */
 const PER_SECOND_MAX = 10_000
-/** A burst of the tap's may use up the limit of so long. */
+/** A burst may use this many seconds' worth of the limit. */
 const BURST_S = 0.1
-/** Messages that wait for a subscriber who is not ready, and their characters as lines. */
+/** Limits of messages queued for a subscriber that is not ready, and of their characters as lines. */
 const WAITING_MAX = 1000
 const WAITING_TEXT_MAX = 128 << 10
 
 const KINDS = ['command', 'delayed response', 'notification'] as const
 type Kind = (typeof KINDS)[number]
 
-/** Streams until the function that it returns is called. Throws RequestError for names that there are none of. */
+/** Streams until the returned function is called. Throws RequestError for unknown names. */
 export function streamMessages(server: Served, filter: MessageFilter, sink: Sink<Messages>): () => void {
   const stream = new MessageStream(server, filter, sink)
   return server.tap.listen(records => stream.take(records))
@@ -91,7 +91,7 @@ class MessageStream {
   }
 }
 
-/** Messages that a limit still allows. */
+/** A rate limit with bursts. */
 class Allowance {
   left: number
   readonly #perSecond: number
@@ -111,7 +111,7 @@ class Allowance {
   }
 }
 
-/** Of all subscribers of a server. */
+/** Shared by all subscribers of a server. */
 const allowances = new WeakMap<Served, Allowance>()
 
 function entryOf(agent: string, message: Message, { arrivedUs, answeredUs }: TapRecords): MessageEntry {
@@ -132,7 +132,7 @@ function entryOf(agent: string, message: Message, { arrivedUs, answeredUs }: Tap
   }
 }
 
-/** Fields by name; bytes that no layout fits are given as `bytes`. */
+/** Fields by name; bytes that fit no layout are in `bytes`. */
 function structOf(payload: Payload): Struct {
   return payload instanceof Uint8Array ? { bytes: [...payload] } : fieldsOf(payload)
 }
@@ -141,20 +141,20 @@ function fieldsOf(values: Values): Struct {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, dataOf(value)]))
 }
 
-/** Numbers beyond 2^53 are given as text. */
+/** Integers beyond 2^53 become text. */
 function dataOf(value: Value): Data {
   if (Array.isArray(value)) return value.map(fieldsOf)
   if (typeof value !== 'bigint') return value
   return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
 }
 
-/** Each name once: a filter is looked at for every message. */
+/** Removes duplicates: the filter is checked for every message. */
 function unique(filter: MessageFilter): MessageFilter {
   const lists = Object.entries(filter).filter(([, value]) => Array.isArray(value)) as [string, string[]][]
   return { ...filter, ...Object.fromEntries(lists.map(([name, list]) => [name, [...new Set(list)]])) }
 }
 
-/** Which records pass, decided by a few words of each. */
+/** A function that decides by a few words of each record. */
 function compile(filter: MessageFilter, agents: readonly string[], protocols: readonly Protocol[]) {
   const {
     agents: agentNames = [],
@@ -193,19 +193,19 @@ function kindOf(header: number, isEvent: boolean): Kind {
   return typeOf(header) === NOTIFICATION ? 'notification' : 'delayed response'
 }
 
-/** Undefined: there is none, or the command was not answered. */
+/** Undefined: no status, or the command was not answered. */
 function statusOf(kind: Kind, reply: DataView): number | undefined {
   if (kind === 'notification' || reply.byteLength < HEADER_SIZE + STATUS_SIZE) return undefined
   return reply.getInt32(HEADER_SIZE, true)
 }
 
-/** Commands and notifications are numbered apart. */
+/** Commands and notifications have separate numbers. */
 function keyOf(protocolId: number, header: number, isEvent: boolean): number {
   const isNotification = isEvent && typeOf(header) !== DELAYED_RESPONSE
   return (isNotification ? 1 << 16 : 0) | (protocolId << 8) | messageIdOf(header)
 }
 
-/** The keys of all commands and notifications with this name. Throws RequestError. */
+/** The keys of all commands and notifications of this name. Throws RequestError. */
 function keysOf(name: string, protocols: readonly Protocol[]): number[] {
   const keys = protocols.flatMap(({ id, commands, events }) => [
     ...commands.filter(command => command.name === name).map(command => (id << 8) | command.id),
@@ -216,7 +216,7 @@ function keysOf(name: string, protocols: readonly Protocol[]): number[] {
   throw new RequestError('NOT_FOUND', `there is no message ${name}; there are ${listed([...new Set(names)])}`)
 }
 
-/** The protocol with this name. Throws RequestError. */
+/** The protocol of this name. Throws RequestError. */
 export function protocolNamed(name: string, protocols: readonly Protocol[]): Protocol {
   const protocol = protocols.find(protocol => protocol.name === name)
   if (protocol) return protocol
@@ -224,7 +224,7 @@ export function protocolNamed(name: string, protocols: readonly Protocol[]): Pro
   throw new RequestError('NOT_FOUND', `there is no protocol ${name}; there are ${listed(names)}`)
 }
 
-/** `name`, if it is one of `names`. Throws RequestError. */
+/** Checks that `name` is one of `names`. Throws RequestError. */
 export function known<Name extends string>(name: string, names: readonly Name[], what: string): Name {
   const found = names.find(candidate => candidate === name)
   if (found !== undefined) return found

@@ -1,6 +1,6 @@
 /**
- * What can be done to a running platform, whatever asks for it: the gRPC service and the page are thin layers over this.
- * Requests and replies are plain objects (shapes.ts). Every operation throws RequestError for what is wrong with a request.
+ * Everything that can be done to a running platform; the gRPC service and the page are thin layers over this. Requests
+ * and replies are plain objects (shapes.ts). Every operation throws RequestError for a wrong request.
  */
 import type { ProtocolStats, Stats } from '../../device/stats.js'
 import type { EventMessage } from '../../faults/rule.js'
@@ -16,7 +16,7 @@ import { known, protocolNamed, streamMessages } from './message-stream.js'
 import type * as shape from './shapes.js'
 import type { Sink } from './sink.js'
 
-/** Between looks at what has no events: clients can't ask for more than there is time for, nor for more than a timer can. */
+/** Bounds of polling intervals: below, polling would take too much time; above, timers would overflow. */
 const INTERVAL_MIN_MS = 20
 const INTERVAL_MAX_MS = 3_600_000
 
@@ -27,7 +27,7 @@ export class Operations {
   readonly resources: Resources
   readonly #version: string
 
-  /** `version` is that of this program. Throws RequestError if plug-ins declare two kinds of resources of one name. */
+  /** `version` is this program's. Throws RequestError if two plug-ins declare resource kinds of the same name. */
   constructor(server: Served, version: string) {
     this.server = server
     this.resources = new Resources(server.platform, resourceKinds(server.protocols))
@@ -54,7 +54,7 @@ export class Operations {
     return { reading: readingEntry(result), notified }
   }
 
-  /** Streams until the function that it returns is called. */
+  /** Streams until the returned function is called. */
   watch({ addresses = [], interval_ms }: shape.WatchRequest, sink: Sink<shape.Readings>): () => void {
     const watcher = this.resources.watch(addresses, {
       ...(interval_ms ? { intervalMs: Math.min(Math.max(interval_ms, INTERVAL_MIN_MS), INTERVAL_MAX_MS) } : {}),
@@ -70,10 +70,10 @@ export class Operations {
     known(message, [...new Set(events.map(event => event.name))], `notification of ${protocol}`)
     const notified = devices.filter(device => device.events.available).map(device => device.agent.name)
     if (notified.length === 0) {
-      throw new RequestError('FAILED_PRECONDITION', 'no agent has a driver with an event queue; start a guest')
+      throw new RequestError('FAILED_PRECONDITION', 'no running driver has an event queue; start a guest')
     }
     const times = { ...(count ? { count } : {}), ...(rate ? { rate } : {}) }
-    // Fields are checked there.
+    // `events.send` checks the fields.
     const values = (fields ?? {}) as EventMessage['fields']
     this.server.faults.send({ protocol, message, fields: values, ...times, ...(agent ? { agent } : {}) })
     return { notified }
@@ -122,7 +122,7 @@ export class Operations {
     return this.listFaults()
   }
 
-  /** Streams until the function that it returns is called. */
+  /** Streams until the returned function is called. */
   streamMessages(filter: shape.MessageFilter, sink: Sink<shape.Messages>): () => void {
     return streamMessages(this.server, filter, sink)
   }
@@ -170,13 +170,13 @@ export class Operations {
     throw new RequestError('NOT_FOUND', `there is no fault rule ${id}; there ${ids ? `are ${ids}` : 'is none'}`)
   }
 
-  /** Runs `change`, and tells which agents are sent something because of it. */
+  /** Runs `change` and finds out which agents get an event because of it. */
   #notifying<T>(change: () => T): { result: T; notified: string[] } {
     const { devices } = this.server
     const before = devices.map(({ events }) => events.waiting + events.dropped)
     const result = change()
     this.server.keeper?.commit()
-    // An event that finds the queue full takes the place of another, which is dropped.
+    // An event for a full queue replaces another, which counts as dropped.
     const told = devices.filter(({ events }, i) => events.available && events.waiting + events.dropped > before[i]!)
     return { result, notified: told.map(({ agent }) => agent.name) }
   }

@@ -1,6 +1,6 @@
 /**
- * What operations take and give: the messages of control.proto as plain objects, with its names, for every adapter. A test
- * sends each of them through the schema and back.
+ * Requests and replies of the operations: the messages of control.proto as plain objects, with the same names. A test
+ * converts each of them to protobuf and back.
  */
 import type { Tables } from '../../protocols/declaration/protocol.js'
 
@@ -57,7 +57,7 @@ export interface AgentDescription {
   tables: Tables
 }
 
-/** One of `number`, `flag` and `text`, or none. */
+/** At most one of `number`, `flag` and `text`. */
 export interface ReadingEntry {
   address: string
   number?: number
@@ -86,7 +86,7 @@ export interface SetReply {
   notified: string[]
 }
 
-/** Data of any shape: what JSON can say. */
+/** Any JSON data. */
 export type Data = string | number | boolean | null | Data[] | { [key: string]: Data }
 export type Struct = Record<string, Data>
 

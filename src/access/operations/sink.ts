@@ -1,6 +1,6 @@
-/** Where an operation sends what it streams: one subscriber, behind whatever transport. */
+/** One subscriber of a stream, whatever the transport. */
 export interface Sink<Message> {
   send(message: Message): void
-  /** Whether there is room for more: a subscriber who is slow misses something, nobody waits for it. */
+  /** Whether the subscriber can take more; a slow one misses messages, and nothing waits for it. */
   ready(): boolean
 }

@@ -1,24 +1,24 @@
 /**
- * Who may see the page: whoever opens the printed link, once. The link's token is exchanged for a session, which the
- * browser keeps in a cookie; the next link has another token.
+ * Access to the page by a link that works once. The link's token is exchanged for a session cookie; then the next link
+ * gets a new token.
  */
 import { createHash, randomBytes } from 'node:crypto'
 
 const SECRET_BYTES = 32
-/** Browsers that have the page open or could open it again; the oldest session ends when there is one more. */
+/** Limit of sessions, one per browser; a new one ends the oldest. */
 const SESSIONS_MAX = 16
 
 export class Access {
   #token = secret()
-  /** Digests: the time that a comparison takes tells nothing of what was compared. */
+  /** Stored as digests, so that the time of a comparison reveals nothing. */
   readonly #sessions = new Set<string>()
 
-  /** The token of the next link: good for one use. */
+  /** The token of the next link, for one use. */
   get token(): string {
     return this.#token
   }
 
-  /** Exchanges the token for a new session's id; undefined if it is not the right one, or was used before. */
+  /** Exchanges the token for a new session's id; undefined if the token is wrong or used. */
   redeem(token: string): string | undefined {
     if (digest(token) !== digest(this.#token)) return undefined
     this.#token = secret()
@@ -29,7 +29,7 @@ export class Access {
     return session
   }
 
-  /** Whether a request's Cookie header has a session in a cookie of this name. */
+  /** Whether a request's Cookie header has a valid session in the cookie of this name. */
   has(cookies: string | undefined, name: string): boolean {
     return (cookies ?? '').split(/; */).some(cookie => {
       const [key, value = ''] = cookie.split('=', 2)

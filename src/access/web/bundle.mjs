@@ -1,4 +1,4 @@
-/** Bundles the page of the web view into dist, from where it is served. Part of `npm run compile`. */
+/** Bundles the page of the web view into dist. Part of `npm run compile`. */
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'

@@ -1,4 +1,4 @@
-/** The files of the page, as the bundler left them (bundle.mjs): the only ones that are ever handed out. */
+/** The files of the page, as bundled by bundle.mjs; no others are served. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -16,7 +16,7 @@ const FILES: Readonly<Record<string, [file: string, type: string]>> = {
   '/icon.svg': ['icon.svg', 'image/svg+xml'],
 }
 
-/** By the path of their URL. */
+/** By URL path. */
 export function readPageFiles(): ReadonlyMap<string, PageFile> {
   const root = dirname(createRequire(import.meta.url).resolve('#root/package.json'))
   const read = (file: string): Buffer => readFileSync(join(root, 'dist/src/access/web/page', file))

@@ -1,6 +1,6 @@
 /**
- * One open page: what it is sent, some times a second, and what it asks for. A page that is slow is sent less, and
- * nothing waits for it.
+ * The connection to one open page: sends updates some times a second and answers requests. A slow page gets fewer
+ * updates; nothing waits for it.
  */
 import { WebSocket } from 'ws'
 import { monotonicUs } from '../../platform/core/time.js'
@@ -13,13 +13,13 @@ import { parseMessage, requests } from './requests.js'
 import type { Answer, FromDevice, ShownValue, Tick } from './wire.js'
 
 const TICK_MS = 100
-/** Ticks from one look at statistics to the next. */
+/** Ticks between two samples of the statistics. */
 const STATS_TICKS = 10
-/** What a list on a screen can show, and a page draw. */
+/** A rate that a list on a screen can show and a page can draw. */
 const MESSAGES_PER_SECOND = 200
-/** Bytes that a page may have yet to read when it is sent more, or asks for more. */
+/** Unread bytes above which nothing more is sent and requests are not read. */
 const WAITING_MAX = 1 << 20
-/** Requests of a page within a tick; what it asks beyond that is read later. */
+/** Requests of a page per tick; further ones are read later. */
 const REQUESTS_MAX = 100
 /** Close codes (RFC 6455 §7.4.1). */
 const POLICY_VIOLATION = 1008
@@ -37,16 +37,16 @@ export class PageLink {
   readonly #timer: NodeJS.Timeout
   readonly #endWatch: () => void
   #endMessages: (() => void) | undefined
-  /** What the next tick brings; of each property the newest. */
+  /** For the next tick: the newest value of each property. */
   readonly #values = new Map<string, ReadingEntry>()
   #messages: MessageEntry[] = []
   #omitted = 0
-  /** The rules that the page knows, as text. */
+  /** The fault rules as last sent, as text. */
   #faults = ''
   #ticks = 0
-  /** Characters that were sent, ever. */
+  /** Characters sent since the start. */
   #sent = 0
-  /** Since the last tick. */
+  /** Requests since the last tick. */
   #requests = 0
   readonly #clients: Clients
   readonly #leave: () => void
@@ -60,7 +60,7 @@ export class PageLink {
       door: 'http',
       what: 'a page',
       waiting: () => socket.bufferedAmount,
-      // All that was sent, but what waits.
+      // Everything sent except what is still buffered.
       progress: () => this.#sent - socket.bufferedAmount,
       end: () => socket.terminate(),
     })
@@ -99,7 +99,7 @@ export class PageLink {
     this.#clients.sent()
   }
 
-  /** Whether the page keeps up. */
+  /** Whether the page reads fast enough. */
   #isReady(): boolean {
     return this.#socket.bufferedAmount < WAITING_MAX
   }
@@ -114,7 +114,7 @@ export class PageLink {
     if (Object.keys(news).length > 0) this.#send({ type: 'tick', timeMs: Date.now(), ...news })
   }
 
-  /** Values and fault rules that are others than at the last tick. */
+  /** Values and fault rules that changed since the last tick. */
   #changes(): Pick<Tick, 'values' | 'faults'> {
     const values = Array.from(this.#values.values(), ({ address, shown, number }): ShownValue => {
       return number === undefined ? [address, shown] : [address, shown, number]
@@ -141,7 +141,7 @@ export class PageLink {
   }
 
   #onMessage(text: string): void {
-    // Who does not read, or asks for more than anybody can, is not read either, until a tick.
+    // A page that does not read, or sends too many requests, is not read until the next tick.
     if (++this.#requests >= REQUESTS_MAX || !this.#isReady()) this.#socket.pause()
     try {
       const message = parseMessage(text)
@@ -149,7 +149,7 @@ export class PageLink {
       else this.#send({ type: 'answer', id: message.id, ...this.#carryOut(message.op, message.request) })
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error
-      // Our page does not send what can't be understood.
+      // Our own page never sends invalid messages.
       this.#log.warn(`web view: ${error.message}`)
       this.#socket.close(POLICY_VIOLATION, 'not understood')
     }
@@ -163,7 +163,7 @@ export class PageLink {
     } catch (error) {
       if (error instanceof OperatorError) return { error: error.message }
       this.#log.error(error, `web view: ${op} failed (a bug)`)
-      return { error: 'failed, which is a bug: the log of the device says more' }
+      return { error: 'failed because of a bug; see the log of the device' }
     }
   }
 

@@ -1,4 +1,4 @@
-/** What pages may ask for: operations by name, each with the shape of its request, since anything may come by a socket. */
+/** Requests of pages: operations by name with a schema of their request, since anything may arrive on a socket. */
 import { z } from 'zod'
 import { isDeeperThan } from '../../support/depth.js'
 import { RequestError } from '../../support/errors.js'
@@ -6,10 +6,10 @@ import type { Operations } from '../operations/operations.js'
 import type { Data, Notified } from '../operations/shapes.js'
 import type { Requests } from './wire.js'
 
-/** Of what a page sends; a fault rule has four levels. */
+/** Nesting limit of requests; a fault rule has four levels. */
 const DEPTH_MAX = 20
 
-/** Runs an operation with what a page sent. Throws OperatorError if it is not carried out. */
+/** Runs an operation with a page's request. Throws OperatorError if it is refused. */
 export type Run = (operations: Operations, request: unknown) => Notified | object
 
 const data: z.ZodType<Data> = z.json()
@@ -54,12 +54,12 @@ function run<Schema extends z.ZodType>(
   return (operations, request) => operation(operations, checked(schema, request))
 }
 
-/** What a page says, out of the text of a socket's message. Throws RequestError. */
+/** Parses and checks the text of a page's message. Throws RequestError. */
 export function parseMessage(text: string): z.output<typeof envelope> {
   try {
     const message: unknown = JSON.parse(text)
     if (isDeeperThan(message, DEPTH_MAX)) {
-      throw new RequestError('INVALID_ARGUMENT', `lists and maps lie more than ${DEPTH_MAX} deep in each other`)
+      throw new RequestError('INVALID_ARGUMENT', `lists and maps are nested more than ${DEPTH_MAX} deep`)
     }
     return checked(envelope, message)
   } catch (error) {

@@ -1,9 +1,8 @@
 /**
- * The web view's HTTP server: hands out the page to whoever came by the printed link, and carries one WebSocket for each
- * open page. Knows who may connect, not what is said.
- *
- * Pages of other sites that run in the same browser are kept out: Host names this server only, a socket's Origin is the
- * page's own, the cookie is SameSite=Strict, and nothing but a socket can change anything.
+ * The web view's HTTP server: serves the page to browsers with a session, and a WebSocket for each open page. Decides
+ * who may connect, and knows nothing of the messages. Pages of other sites in the same browser are kept out: Host must
+ * name this server, a socket's Origin must be the page's own, the cookie is SameSite=Strict, and only sockets can
+ * change anything.
  */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -17,10 +16,10 @@ import { addressText, isLoopback, type ListenAddress, LOOPBACK } from '../http/l
 import { Access } from './access.js'
 import { type PageFile, readPageFiles } from './page-files.js'
 
-/** Connections at once, and open pages among them. */
+/** Limits of connections, and of open pages. */
 const CONNECTIONS_MAX = 64
 const PAGES_MAX = 8
-/** Bytes of one message from a page; commands are some hundred. */
+/** Size limit of a message from a page; requests have some hundred bytes. */
 const MESSAGE_MAX = 64 << 10
 const SOCKET_PATH = '/live'
 /** Close code, from the registry of RFC 6455 §11.7. */
@@ -42,7 +41,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 const TEXT = 'text/plain; charset=utf-8'
 const HTML = 'text/html; charset=utf-8'
 
-/** What a request gets. */
+/** Response to a request. */
 interface Reply {
   status: number
   type: string
@@ -51,25 +50,25 @@ interface Reply {
 }
 
 const refused = (status: number, text: string): Reply => ({ status, type: TEXT, body: `${text}\n` })
-const CLOSED = refused(403, 'Open this page with the link that vhost-user-scmi printed last; each link works once.')
+const CLOSED = refused(403, 'Open this page with the last link that vhost-user-scmi printed; each link works once.')
 
 export interface WebServerOptions {
   address: ListenAddress
   log: Logger
   clients: Clients
-  /** An allowed page has connected. */
+  /** A page with a session has connected. */
   onPage(socket: WebSocket): void
 }
 
 export class WebServer {
-  /** With the port that it has. */
+  /** With the actual port. */
   readonly address: ListenAddress
   readonly #http: HttpServer
   readonly #sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MESSAGE_MAX,
     perMessageDeflate: false,
-    // Pages answer pings themselves, if they are read.
+    // Pongs are sent by page-link.ts, only while the page reads.
     autoPong: false,
   })
   readonly #access = new Access()
@@ -81,7 +80,7 @@ export class WebServer {
     this.#options = options
     this.#files = readPageFiles()
     this.address = { ...options.address, port: (http.address() as AddressInfo).port }
-    // Such as too many open files: those who wait to connect go on waiting.
+    // Such as too many open files: waiting clients keep waiting.
     http.on('error', error => options.log.warn(`web view: ${error.message}`))
     http.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
   }
@@ -102,7 +101,7 @@ export class WebServer {
     return server
   }
 
-  /** Opens the page in one browser; then it is another. */
+  /** The link for the next browser; it works once. */
   get link(): string {
     const { address } = this
     const host = isEveryInterface(address) ? LOOPBACK : address.host
@@ -121,21 +120,21 @@ export class WebServer {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { status, type, body, cookie } = this.#refusal(request) ?? this.#reply(request)
-    // Nobody reads what a request brings along; a connection whose request was refused ends.
+    // Request bodies are not read; a refused connection is closed.
     if (status >= 400) response.setHeader('Connection', 'close')
     if (cookie !== undefined) response.setHeader('Set-Cookie', cookie)
     const length = Buffer.byteLength(body)
     response.writeHead(status, { ...HEADERS, 'Content-Type': type, 'Content-Length': length }).end(body)
   }
 
-  /** What is wrong with any request, whatever it asks for. */
+  /** Checks that apply to every request; undefined: it passes. */
   #refusal({ headers, method }: IncomingMessage): Reply | undefined {
     const { host, origin } = headers
     if (!isOwnHost(this.address, host)) return refused(403, `This is not ${host}, but ${addressText(this.address)}.`)
     if (origin !== undefined && origin !== `http://${host}`) {
       return refused(403, `Pages of ${origin} may not use this server.`)
     }
-    return method === 'GET' || method === 'HEAD' ? undefined : refused(405, 'There is only GET.')
+    return method === 'GET' || method === 'HEAD' ? undefined : refused(405, 'Only GET is allowed.')
   }
 
   #reply(request: IncomingMessage): Reply {
@@ -152,8 +151,8 @@ export class WebServer {
   }
 
   /**
-   * Exchanges a link's token for a session. The page is opened by one of ours, not by a redirect: browsers count a redirect
-   * as part of the way from the foreign page that showed the link, and keep a strict cookie back.
+   * Exchanges a link's token for a session. Opens the page by a refresh, not by a redirect: browsers treat a redirect
+   * as part of the navigation from the foreign page that showed the link, and withhold a strict cookie.
    */
   #enter(token: string): Reply {
     const session = this.#access.redeem(token)
@@ -171,7 +170,7 @@ export class WebServer {
       return
     }
     this.#sockets.handleUpgrade(request, socket, head, page => {
-      // Scripts see why a socket was closed, but not why one was refused.
+      // Scripts can see the code of a closed socket, but not why a connection was refused.
       if (this.#sockets.clients.size > PAGES_MAX) page.close(TRY_LATER, `${PAGES_MAX} pages are open; close one.`)
       else this.#options.onPage(page)
     })
@@ -179,12 +178,12 @@ export class WebServer {
 
   #socketRefusal(request: IncomingMessage): Reply | undefined {
     if (urlOf(request).pathname !== SOCKET_PATH) return refused(404, `Sockets are at ${SOCKET_PATH}.`)
-    if (request.headers.origin === undefined) return refused(403, 'Sockets are for pages: there is no Origin.')
+    if (request.headers.origin === undefined) return refused(403, 'Sockets need an Origin header.')
     return this.#isKnown(request) ? undefined : CLOSED
   }
 }
 
-/** Path and query; what is no URL at all is a path that does not exist. */
+/** Path and query; an invalid URL becomes a path that does not exist. */
 function urlOf(request: IncomingMessage): URL {
   const base = 'http://host'
   return URL.canParse(request.url ?? '', base) ? new URL(request.url ?? '', base) : new URL('/none', base)

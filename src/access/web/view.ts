@@ -1,4 +1,4 @@
-/** The web view of a running platform: a page for each browser that was let in. */
+/** The web view of a running platform: serves the page and connects open pages to the operations. */
 import type { Logger } from '../../support/log.js'
 import type { Clients } from '../http/clients.js'
 import { parseListenAddress } from '../http/listen-address.js'
@@ -7,14 +7,14 @@ import { PageLink } from './page-link.js'
 import { WebServer } from './server.js'
 
 export interface WebViewOptions {
-  /** `PORT` or `HOST:PORT`, as `--http` has it. */
+  /** `PORT` or `HOST:PORT`, as in `--http`. */
   address: string
   operations: Operations
   log: Logger
   clients: Clients
 }
 
-/** Resolves when browsers can connect; the log says where. Throws OperatorError for an address that can't be used. */
+/** Resolves when browsers can connect; logs the link. Throws OperatorError for an unusable address. */
 export function openWebView({ address, operations, log, clients }: WebViewOptions): Promise<WebServer> {
   return WebServer.open({
     address: parseListenAddress('--http', address),

@@ -1,53 +1,53 @@
 /**
- * What the page and the device tell each other over the page's socket: one JSON value a message. Types only; what they
- * carry are the requests and replies of the operations.
+ * Messages between page and device on the page's socket: one JSON value each. Types only; they carry the operations'
+ * requests and replies.
  */
 import type * as shape from '../operations/shapes.js'
 
 /** From the device. */
 export type FromDevice = Hello | Tick | Answer
 
-/** First: what there is. */
+/** First message: the platform. */
 export interface Hello {
   type: 'hello'
   description: shape.Description
-  /** When times of messages, which are CLOCK_MONOTONIC, were zero: milliseconds since 1970. */
+  /** Zero of message times, which are CLOCK_MONOTONIC, in milliseconds since 1970. */
   epochMs: number
-  /** A page is sent at most so many messages a second. */
+  /** Rate limit of messages for a page. */
   messagesPerSecond: number
 }
 
-/** Then, some times a second: what is new. */
+/** Some times a second: updates. */
 export interface Tick {
   type: 'tick'
   /** Milliseconds since 1970. */
   timeMs: number
-  /** Values that are new or have changed. */
+  /** New or changed values. */
   values?: ShownValue[]
   messages?: shape.MessageEntry[]
-  /** Messages that the filter lets through and that are not among `messages`: there were too many. */
+  /** Messages that pass the filter but exceed the rate limit. */
   omitted?: number
-  /** At first, and when they have changed. */
+  /** At first, and when they changed. */
   faults?: shape.FaultEntry[]
   /** Once a second. */
   agents?: shape.AgentStats[]
-  /** With them: names of the agents whose front ends are connected. */
+  /** Together with `agents`: names of the agents with a connected front end. */
   connected?: string[]
 }
 
-/** By the property's address; the number of those that have one. */
+/** Address of the property, its text, and its number if it has one. */
 export type ShownValue = [address: string, shown: string, number?: number]
 
-/** How a request ended: with `error` if it was refused, in one line for the user. */
+/** Result of a request; `error` is one line for the user. */
 export interface Answer {
   type: 'answer'
   id: number
   error?: string
-  /** Agents that were sent something because of it, where that can be. */
+  /** Agents that got an event because of it, for requests that can cause events. */
   notified?: string[]
 }
 
-/** What pages may ask for, by the operation's name. */
+/** Requests of pages, by operation. */
 export interface Requests {
   set: shape.SetRequest
   notify: shape.NotifyRequest
@@ -57,7 +57,7 @@ export interface Requests {
   removeFault: { id: number }
 }
 
-/** From the page. Requests are answered; `show` says which messages to send from now on, null: none. */
+/** Requests get an answer; `show` sets the message filter from now on, null: no messages. */
 export type FromPage =
   | { op: 'show'; filter: shape.MessageFilter | null }
   | { op: keyof Requests; id: number; request: Requests[keyof Requests] }

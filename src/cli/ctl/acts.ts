@@ -35,7 +35,7 @@ export async function power(
 
 function powerText(state: string, { notified }: Notified): string {
   if (notified.length > 0) return `${notified.join(', ')} asked for ${state}`
-  return `${state}: no agent wants to know of system power (SYSTEM_POWER_STATE_NOTIFY)`
+  return `${state}: no agent has enabled system power notifications (SYSTEM_POWER_STATE_NOTIFY)`
 }
 
 export async function startTrace(file: string, options: CtlOptions): Promise<void> {
@@ -60,7 +60,7 @@ function printTrace(trace: Trace, options: CtlOptions): void {
 }
 
 function traceText({ file, recording, messages, lost, bytes }: Trace): string {
-  if (!file) return 'no trace was recorded yet'
+  if (!file) return 'no trace has been recorded yet'
   const text = `${recording ? 'recording to' : 'recorded'} ${file}: ${messages} messages, ${bytes} bytes`
-  return lost > 0 ? `${text}; ${lost} came too fast and are not in it` : text
+  return lost > 0 ? `${text}; ${lost} were dropped because they came too fast` : text
 }

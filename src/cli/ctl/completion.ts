@@ -1,6 +1,6 @@
 /**
- * Completion with the Tab key: commands, options and choices as they are declared, names from the device that runs, if one
- * does. The scripts that shells source only ask `ctl complete` what the last word can become.
+ * Tab completion: commands, options and choices from their definitions, names from the running device, if there is one.
+ * The shell scripts call `ctl complete` for candidates of the last word.
  */
 import type { Argument, Command, Option } from 'commander'
 import { ControlClient } from '../../access/control/client.js'
@@ -9,7 +9,7 @@ import { FailedError, OperatorError } from '../../support/errors.js'
 import { printable } from '../../support/printable.js'
 import { type Candidate, candidatesFor, type Typed } from './names.js'
 
-// A name that ends in a dot goes on: no space after it. Without candidates, shells complete files.
+// After a name that ends in a dot no space is added. Without candidates, shells complete files.
 const SCRIPTS: Record<string, string> = {
   bash: `_vhost_user_scmi() {
   mapfile -t COMPREPLY < <("$1" ctl complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f 1)
@@ -30,15 +30,15 @@ _vhost_user_scmi() {
 compdef _vhost_user_scmi vhost-user-scmi`,
 }
 
-/** Prints what a shell is to source. */
+/** Prints the script that a shell sources. */
 export function script(shell: string): void {
   console.log(SCRIPTS[shell])
 }
 
-/** Prints what the last of `words` can become, with descriptions after a tab. */
+/** Prints candidates for the last of `words`, with descriptions after a tab. */
 export async function complete(program: Command, words: readonly string[]): Promise<void> {
   for (const { text, description = '' } of await candidates(program, words)) {
-    // What is shown as an escape can't be completed.
+    // A name that is shown with escapes can't be completed.
     if (printable(text) === text) console.log(`${text}\t${printable(description)}`)
   }
 }
@@ -61,7 +61,7 @@ function commandNamed(parent: Command | undefined, name: string): Command | unde
   return parent?.commands.find(command => command.name() === name)
 }
 
-/** What was typed before the last word. */
+/** The line before the last word. */
 function read(program: Command, words: readonly string[]): Typed {
   const typed: Typed = { command: program, operands: [], values: {} }
   for (const word of words) {
@@ -80,7 +80,7 @@ function read(program: Command, words: readonly string[]): Typed {
   return typed
 }
 
-/** Those of the command, and those of `ctl`, which may stand anywhere. */
+/** The command's options, and those of `ctl`, which may stand anywhere. */
 function optionsOf(command: Command): readonly Option[] {
   const { parent } = command
   return parent?.parent ? [...command.options, ...optionsOf(parent)] : command.options
@@ -114,7 +114,7 @@ async function valuesOf(of: Option | Argument, typed: Typed, last: string): Prom
       client.close()
     }
   } catch (error) {
-    // No device, no names: a prompt is no place for errors.
+    // Without a device there are no names; errors would spoil the prompt.
     if (error instanceof OperatorError || error instanceof FailedError) return []
     throw error
   }

@@ -1,4 +1,4 @@
-/** `ctl fault`: the options of `add` are the keys of a rule, whatever they are. */
+/** `ctl fault`: the options of `add` come from the keys of the rule schema. */
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import type { FaultEntry, Struct } from '../../access/operations/shapes.js'
@@ -16,7 +16,7 @@ interface KeySchema {
   anyOf?: KeySchema[]
 }
 
-/** The keys of a rule; what only programs can give is not among them. */
+/** The keys of a rule, without those that only programs can give. */
 function keys(): [name: string, schema: KeySchema][] {
   const { properties } = z.toJSONSchema(faultRule, { io: 'input', unrepresentable: 'any' })
   return Object.entries(properties as Record<string, KeySchema>).filter(([name]) => name !== 'rewrite')
@@ -46,7 +46,7 @@ function ruleOption(name: string, schema: KeySchema): Option {
   return schema.enum ? option.choices(schema.enum) : option
 }
 
-/** A rule from the options that were given; what is wrong with them, the device says. */
+/** A rule from the given options; the device checks it. */
 function ruleFrom(options: Record<string, unknown>): Struct {
   const rule: Record<string, unknown> = {}
   for (const [name, schema] of keys()) {

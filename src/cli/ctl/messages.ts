@@ -38,19 +38,19 @@ export async function messages(options: MessagesOptions): Promise<void> {
     max_per_second: options.maxPerSecond,
   }
   let left = options.count ?? Number.POSITIVE_INFINITY
-  /** Not among the messages, which may go to a file. */
+  /** Goes to stderr: stdout may be redirected to a file. */
   const tell = (omitted: number, why: string): void => {
     const { stderr } = process
-    if (!stderr.writableNeedDrain) stderr.write(`${omitted} more messages were not printed; ${why}\n`)
+    if (!stderr.writableNeedDrain) stderr.write(`${omitted} messages were not printed: ${why}\n`)
   }
-  const unread = new Unread(count => tell(count, 'nobody read them'))
+  const unread = new Unread(count => tell(count, 'the output was not read'))
   await withDevice(options, client =>
     untilInterrupted((signal, end) =>
       client.stream(
         'streamMessages',
         filter,
         ({ messages, omitted }: Messages) => {
-          if (omitted > 0 && isPrintedRead()) tell(omitted, '--max-per-second allows for more')
+          if (omitted > 0 && isPrintedRead()) tell(omitted, 'raise --max-per-second to see more')
           if (!isPrintedRead()) {
             unread.count += messages.length + omitted
             return
@@ -80,13 +80,13 @@ export async function stats(options: CtlOptions & { agent?: string }): Promise<v
   else console.log(wanted.map(agentText).join('\n\n'))
 }
 
-/** What did not go as it should, by what to call it. */
+/** Counters of failures, with their texts. */
 const TROUBLES = {
-  unknown_protocol: 'to protocols that are not served',
-  unanswerable: 'that could not be answered',
-  ring_faults: 'broken rings',
-  refused_requests: 'refused requests of the front end',
-  internal_errors: 'bugs of this program',
+  unknown_protocol: 'to unknown protocols',
+  unanswerable: 'unanswerable',
+  ring_faults: 'ring errors',
+  refused_requests: 'refused front-end requests',
+  internal_errors: 'internal errors',
   fault_hits: 'hit by fault rules',
   notifications_dropped: 'notifications dropped',
   notifications_waiting: 'events waiting for a buffer',
@@ -94,8 +94,7 @@ const TROUBLES = {
 
 function agentText(stats: AgentStats): string {
   const { agent, messages, latency_ns, notifications_sent, connections, driver_starts, driver_resets } = stats
-  const times =
-    messages > 0 ? `; half of them within ${timeText(latency_ns.p50)}, 99% within ${timeText(latency_ns.p99)}` : ''
+  const times = messages > 0 ? `; latency p50 ${timeText(latency_ns.p50)}, p99 ${timeText(latency_ns.p99)}` : ''
   const lines = [`${printable(agent)}: ${messages} messages${times}; ${notifications_sent} events sent`]
   lines.push(`  connections: ${connections}, driver starts: ${driver_starts}, resets: ${driver_resets}`)
   for (const [key, text] of Object.entries(TROUBLES)) {

@@ -1,4 +1,4 @@
-/** Names of a running device, for completion: of what options and arguments ask for, by their own names. */
+/** Names from the running device for completion, by the name of the option or argument. */
 import type { Command, Option } from 'commander'
 import type { ControlClient } from '../../access/control/client.js'
 import type { Description, ProtocolEntry } from '../../access/operations/shapes.js'
@@ -9,19 +9,19 @@ export interface Candidate {
   description?: string
 }
 
-/** What stands on the line before the word in question. */
+/** The parsed line before the word to complete. */
 export interface Typed {
   command: Command
   operands: string[]
-  /** Of options, by their attribute names. */
+  /** Values of options, by attribute name. */
   values: Record<string, string>
-  /** The word is the value of this option. */
+  /** The word to complete is the value of this option. */
   option?: Option
 }
 
 type Find = (client: ControlClient, typed: Typed, last: string) => Promise<Candidate[]>
 
-/** Candidates from the description of the platform. */
+/** Candidates from the platform's description. */
 function described(find: (description: Description, typed: Typed, last: string) => Candidate[]): Find {
   return async (client, typed, last) => find(await client.call('describe', undefined), typed, last)
 }
@@ -40,12 +40,12 @@ const FINDERS: Record<string, Find> = {
   },
 }
 
-/** How to find what an option or argument of this name can be; undefined: it is not known. */
+/** How to find candidates for an option or argument of this name; undefined: unknown. */
 export function candidatesFor(name: string): Find | undefined {
   return FINDERS[name]
 }
 
-/** Kinds first, then the resources of one, then the properties of one of these. */
+/** First kinds, then the resources of a kind, then the properties of a resource. */
 function addresses({ resources }: Description, { command }: Typed, last: string): Candidate[] {
   const settable = command.name() === 'set'
   const wanted = resources.flatMap(resource => {
@@ -68,25 +68,25 @@ function addresses({ resources }: Description, { command }: Typed, last: string)
   })
 }
 
-/** What the property that was named can be set to. */
+/** Allowed values of the property on the line. */
 function values({ resources }: Description, { operands: [address] }: Typed): Candidate[] {
   const resource = resources.find(resource => resource.address === address)
   const named = resource ? `${resource.address}.${resource.main}` : address
   const property = resources.flatMap(({ properties }) => properties).find(property => property.address === named)
   if (!property) return []
   const flags = property.type === 'flag' ? ['on', 'off'] : []
-  // A space would end the word: 24 MHz is 24MHz as well.
+  // A space would end the word; 24MHz means the same as 24 MHz.
   return [...flags, ...property.values, property.word].filter(Boolean).map(text => ({ text: text.replace(' ', '') }))
 }
 
-/** The protocols that were named, or all. */
+/** The protocols named on the line, or all. */
 function protocolsOf({ protocols }: Description, { operands, values }: Typed): ProtocolEntry[] {
   const name = values.protocol ?? operands[0]
   const named = protocols.filter(protocol => protocol.name === name)
   return named.length > 0 ? named : protocols
 }
 
-/** Notifications where one is sent; of rules, what they are for; else all. */
+/** For `notify` notifications, for `fault` the messages of the rule's kind, otherwise all. */
 function messages(description: Description, typed: Typed): Candidate[] {
   const { command, values } = typed
   const notifications = command.name() !== 'add' || values.on === 'notification'

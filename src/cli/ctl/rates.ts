@@ -1,10 +1,10 @@
-/** What happened between two looks at the statistics, and times as people read them. */
+/** Message rates between two samples of the statistics, and times for people. */
 import type { LatencyEntry, StatsEntry } from '../../access/operations/shapes.js'
 import { percentileNs } from '../../protocols/declaration/counts.js'
 
 type Buckets = LatencyEntry['buckets']
 
-/** One message of one agent, a second. */
+/** Rate of one message of one agent, per second. */
 export interface MessageRate {
   agent: string
   name: string
@@ -13,7 +13,7 @@ export interface MessageRate {
   buckets: Buckets
 }
 
-/** Messages that passed between two looks, `seconds` apart; the most frequent first. */
+/** Rates between two samples, `seconds` apart, highest first. */
 export function messageRates(before: StatsEntry, now: StatsEntry, seconds: number): MessageRate[] {
   const earlier = new Map(messagesOf(before).map(entry => [entry.key, entry.message]))
   const rates = messagesOf(now).map(({ key, agent, name, message }) => {
@@ -49,7 +49,7 @@ function bucketsSince(before: Buckets, now: Buckets): Buckets {
     .filter(({ count }) => count > 0)
 }
 
-/** All of them together. */
+/** Sum of all rates. */
 export function merged(rates: readonly MessageRate[]): Buckets {
   const counts = new Map<number, number>()
   for (const { up_to_ns, count } of rates.flatMap(({ buckets }) => buckets)) {
@@ -58,7 +58,7 @@ export function merged(rates: readonly MessageRate[]): Buckets {
   return [...counts].map(([up_to_ns, count]) => ({ up_to_ns, count })).sort((a, b) => a.up_to_ns - b.up_to_ns)
 }
 
-/** The time that `percent` of the messages did not exceed; `-` if none was timed. */
+/** A latency percentile; `-` if no message was timed. */
 export function percentileText(buckets: Buckets, percent: number): string {
   const count = buckets.reduce((sum, bucket) => sum + bucket.count, 0)
   const times = buckets.map(({ up_to_ns, count }) => ({ upToNs: up_to_ns, count }))

@@ -1,9 +1,9 @@
-/** What all `ctl` commands do: connect, print as asked for, and end in good order. */
+/** What all `ctl` commands share: connecting, output, and a clean end. */
 import { ControlClient } from '../../access/control/client.js'
 import { printable, printableJson } from '../../support/printable.js'
 import { ENDING_SIGNALS } from '../signals.js'
 
-/** Of all commands. */
+/** Options of all `ctl` commands. */
 export interface CtlOptions {
   control: string
   json?: boolean
@@ -19,7 +19,7 @@ export async function withDevice<T>({ control }: CtlOptions, use: (client: Contr
   }
 }
 
-/** Runs `stream` until it is over, or the user has seen enough; `end` of its signal is no error. */
+/** Runs `stream` until it ends or the user interrupts it; ending because of `signal` is not an error. */
 export async function untilInterrupted(stream: (signal: AbortSignal, end: () => void) => Promise<void>): Promise<void> {
   const abort = new AbortController()
   const end = () => abort.abort()
@@ -31,12 +31,12 @@ export async function untilInterrupted(stream: (signal: AbortSignal, end: () => 
   }
 }
 
-/** Fields that are not there are left out. */
+/** Leaves out absent fields. */
 function present(_key: string, value: unknown): unknown {
   return value === null ? undefined : value
 }
 
-/** Prints a line of what the device says. */
+/** Prints a line of text from the device. */
 export function printLine(text: string): void {
   console.log(printable(text))
 }
@@ -46,12 +46,12 @@ export function printJson(reply: unknown): void {
   console.log(printableJson(reply, 2, present))
 }
 
-/** Prints one of many, on a line. */
+/** Prints one of many messages, on a line. */
 export function printJsonLine(message: unknown): void {
   console.log(printableJson(message, undefined, present))
 }
 
-/** Counts what was not printed because nobody read; `tell` is told once somebody does. */
+/** Counts what was not printed because the output was not read; calls `tell` once it is read again. */
 export class Unread {
   count = 0
 
@@ -64,8 +64,8 @@ export class Unread {
 }
 
 /**
- * Whether what was printed gets read. Who prints without end must not go on if it does not: Node keeps all that its standard
- * output can't take at once.
+ * Whether the reader of the output keeps up. Endless commands must stop printing if not: Node buffers everything that
+ * stdout can't take.
  */
 export function isPrintedRead(): boolean {
   return !process.stdout.writableNeedDrain

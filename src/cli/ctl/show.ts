@@ -1,4 +1,4 @@
-/** `ctl show`: the platform as a whole, resources in detail, or what one agent sees. */
+/** `ctl show`: the whole platform, resources in detail, or one agent's view. */
 import type { ControlClient } from '../../access/control/client.js'
 import type { AgentEntry, Description, PropertyEntry, ReadingEntry } from '../../access/operations/shapes.js'
 import { tableLines } from '../../observe/tables.js'
@@ -22,7 +22,7 @@ async function showAgent(client: ControlClient, agent: string, { json }: CtlOpti
 }
 
 async function showResources(client: ControlClient, addresses: string[], { json }: CtlOptions): Promise<void> {
-  // Names what is not there before anything is printed.
+  // Fails for unknown names before anything is printed.
   const { readings } = await client.call('get', { addresses })
   const description = await client.call('describe', undefined)
   const values = new Map(readings.map(reading => [reading.address, reading]))
@@ -31,7 +31,7 @@ async function showResources(client: ControlClient, addresses: string[], { json 
   else printPlatform(description, values)
 }
 
-/** The resources that were asked for, with their values. */
+/** The requested resources, with their values. */
 function detailed({ resources }: Description, values: ReadonlyMap<string, ReadingEntry>) {
   return resources.flatMap(resource => {
     const properties = resource.properties.flatMap(property => {
@@ -65,7 +65,7 @@ function agentRow({ id, name, connected, endpoint, protocols }: AgentEntry): Row
   return { id, name, connected, endpoint, protocols }
 }
 
-/** Resources of one kind: a column for each property, unless these are too many to be seen at once. */
+/** Resources of one kind with a column per property, or fewer if they do not fit the terminal. */
 function kindRows(resources: [name: string, values: Record<string, string>][]): Row[] {
   const columns = new Set(resources.flatMap(([, values]) => Object.keys(values)))
   return resources.map(([name, values]) => {
@@ -76,7 +76,7 @@ function kindRows(resources: [name: string, values: Record<string, string>][]): 
   })
 }
 
-/** Values by the names of properties; those that can only be set are left out. */
+/** Values by property name, without write-only properties. */
 function valuesOf(properties: PropertyEntry[], values: ReadonlyMap<string, ReadingEntry>): Record<string, string> {
   const shown = properties.flatMap(({ name, address }) => {
     const text = values.get(address)?.shown

@@ -35,9 +35,9 @@ function setText({ reading: { address, shown }, notified }: SetReply): string {
   return `${address} is ${shown}${told}`
 }
 
-/** One line for each change: `12:30:05.123  sensor.cpu.value  85 °C`. */
+/** One line per change: `12:30:05.123  sensor.cpu.value  85 °C`. */
 export async function watch(addresses: string[], options: CtlOptions & { interval: number }): Promise<void> {
-  /** Of each property the newest value, while nobody reads. */
+  /** While the output is not read: the newest value of each property. */
   const unread = new Map<string, ReadingEntry>()
   const print = (readings: Iterable<ReadingEntry>): void => {
     const time = new Date()

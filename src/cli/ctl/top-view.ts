@@ -1,4 +1,4 @@
-/** What `ctl top` draws: the rates of messages, and the resources that changed last. */
+/** The screen of `ctl top`: message rates, and recently changed resources. */
 import { Box, Text, useApp, useInput, useStdout } from 'ink'
 import { createElement as h, type ReactElement, useEffect, useState } from 'react'
 import { printable } from '../../support/printable.js'
@@ -8,17 +8,17 @@ import { type MessageRate, merged, percentileText } from './rates.js'
 export interface Change {
   address: string
   shown: string
-  /** Seconds since. */
+  /** Seconds since the change. */
   agoS: number
-  /** Its last values, if they are numbers; oldest first. */
+  /** Recent values, if numeric; oldest first. */
   numbers: number[]
 }
 
 export interface View {
   title: string
-  /** Messages of the last interval. */
+  /** Rates in the last interval. */
   rates: readonly MessageRate[]
-  /** Notifications and delayed responses sent, ever. */
+  /** Notifications and delayed responses sent since start. */
   events: number
   /** Latest first. */
   changes: readonly Change[]
@@ -62,7 +62,7 @@ export function Screen(view: View): ReactElement {
   )
 }
 
-/** The size of the terminal, whenever that changes. */
+/** The size of the terminal, updated when it changes. */
 function useSize(): { columns: number; rows: number } {
   const { stdout } = useStdout()
   const read = () => ({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 })
@@ -89,10 +89,10 @@ function summary({ rates, events }: View): string {
   return parts.join('   ')
 }
 
-/** Columns; 0 takes what is left. */
+/** Column widths; 0 takes the rest. */
 const RATE_WIDTHS = [0, 11, 8, 8, 8]
 const CHANGE_WIDTHS = [0, 14, 7, 26]
-/** Narrower terminals have no room for curves. */
+/** Narrower terminals show no curves. */
 const WIDE = 90
 
 interface TableProps {
@@ -138,7 +138,7 @@ function changeRow({ address, shown, agoS, numbers }: Change): string[] {
   return [address, shown, `${agoS} s`, curve(numbers)]
 }
 
-/** Numbers as bars, the lowest and the highest of them at the ends. */
+/** Numbers as bars, scaled to the lowest and highest. */
 function curve(numbers: readonly number[]): string {
   if (numbers.length < 2) return ''
   const least = Math.min(...numbers)

@@ -1,4 +1,4 @@
-/** `ctl top`: keeps looking, and draws what it sees on a screen of its own. */
+/** `ctl top`: polls the device and draws a full-screen view. */
 import { setTimeout } from 'node:timers/promises'
 import { type Instance, render } from 'ink'
 import { createElement } from 'react'
@@ -10,19 +10,19 @@ import { type MessageRate, messageRates } from './rates.js'
 import { type CtlOptions, withDevice } from './session.js'
 import { type Change, Screen, type View } from './top-view.js'
 
-/** A terminal's second screen: what was on the first comes back afterwards. */
+/** The terminal's alternate screen: the previous content comes back afterwards. */
 const ENTER_SCREEN = '\x1b[?1049h\x1b[H'
 const LEAVE_SCREEN = '\x1b[?1049l'
 const CLEAR_SCROLLED = '\x1b[3J'
 
 const INTERVAL_MIN_MS = 100
 
-/** Values of a resource that are drawn as a curve. */
+/** Values per resource in its curve. */
 const HISTORY = 24
 
 export async function top(options: CtlOptions & { interval: number }): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new OperatorError('top needs a terminal; for other uses there are `ctl stats --json` and `ctl watch --json`')
+    throw new OperatorError('top needs a terminal; without one use `ctl stats --json` and `ctl watch --json`')
   }
   await withDevice(options, async client => {
     const viewer = await Viewer.open(client, Math.max(options.interval, INTERVAL_MIN_MS))
@@ -38,7 +38,7 @@ export async function top(options: CtlOptions & { interval: number }): Promise<v
   })
 }
 
-/** A property, and when it changed, if it did. */
+/** A property, and when it changed, if it has. */
 type Seen = Omit<Change, 'agoS'> & { changedMs: number | undefined }
 
 class Viewer {
@@ -62,14 +62,14 @@ class Viewer {
     return new Viewer(client, intervalMs, title, await client.call('getStats', undefined))
   }
 
-  /** Until the user ends it. Throws FailedError when the device is gone. */
+  /** Runs until the user quits. Throws FailedError when the device is gone. */
   async run(): Promise<void> {
     const app = render(createElement(Screen, this.#view([])), { patchConsole: false, stdout: screen() })
     const abort = new AbortController()
     const end = () => app.unmount()
-    // Ctrl-C is a signal until the view takes the keys.
+    // Ctrl-C is a signal until the view reads the keys.
     for (const signal of ENDING_SIGNALS) process.once(signal, end)
-    // Before the view is drawn anew, which only goes over what it drew itself.
+    // Clears before ink redraws: ink erases only what it drew itself.
     process.stdout.prependListener('resize', clear)
     const working = Promise.all([this.#look(app, abort.signal), this.#watch(abort.signal)])
     try {
@@ -112,7 +112,7 @@ class Viewer {
   #note({ readings }: Readings): void {
     for (const { address, number, shown } of readings) {
       const known = this.#properties.get(address)
-      // What is told first has not changed.
+      // The first value of a property is not a change.
       const changedMs = known ? performance.now() : undefined
       const numbers = [...(known?.numbers ?? []), ...(number === undefined ? [] : [number])].slice(-HISTORY)
       this.#properties.set(address, { address, shown, changedMs, numbers })
@@ -120,7 +120,7 @@ class Viewer {
   }
 }
 
-/** Standard output, but what is scrolled out of the first screen stays: Ink clears that, too. */
+/** Standard output without clearing of the scrollback, which ink would do. */
 function screen(): NodeJS.WriteStream {
   const write = (text: string, done?: () => void): boolean =>
     process.stdout.write(text.replaceAll(CLEAR_SCROLLED, ''), done)
@@ -131,7 +131,7 @@ function clear(): void {
   process.stdout.write('\x1b[2J\x1b[H')
 }
 
-/** A wait that was ended. */
+/** Does nothing: a wait that was interrupted. */
 function ended(error: Error): void {
   if (error.name !== 'AbortError') throw error
 }

@@ -1,9 +1,9 @@
-/** Values on the command line: numbers, texts, and JSON for what is neither. */
+/** Values on the command line: numbers, texts, and JSON for everything else. */
 import { OperatorError } from '../../support/errors.js'
 
 export type CliValue = string | number | boolean | object
 
-/** `5`, `-5` and `0x1f` are numbers, as long as they are exact; lists and maps are JSON. */
+/** `5`, `-5` and `0x1f` are numbers if they are exact; lists and maps are JSON. */
 export function cliValue(text: string): CliValue {
   if (/^-?(\d{1,15}|0x[0-9a-f]{1,13})$/i.test(text)) return Number(text)
   if (!/^[[{]/.test(text)) return text

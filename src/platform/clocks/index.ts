@@ -1,4 +1,4 @@
-/** The kind: clocks, as the platform file, the platform and the host know them. */
+/** The resource kind `clocks`: schema, model and host properties. */
 import type { ResourceKind } from '../core/platform.js'
 import { type ClockConfig, Clocks, clocksSchema } from './model.js'
 import { clockProperties } from './properties.js'

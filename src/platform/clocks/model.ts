@@ -1,4 +1,4 @@
-/** Clocks: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
+/** Clocks: their configuration, their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
@@ -15,7 +15,7 @@ const permissionsSchema = z
   })
   .describe('What agents may change; the matching request is DENIED otherwise')
 
-/** CLOCK_ATTRIBUTES has 32 bits for it. */
+/** CLOCK_ATTRIBUTES has 32 bits for the delay. */
 const enableDelay = duration.refine(us => us <= U32_MAX, { error: `the duration is too long; at most ${U32_MAX} us` })
 
 const divisor = z.int().min(1).max(0xffff)
@@ -26,28 +26,28 @@ const clockSchema = z.strictObject({
   range: z
     .strictObject({ min: frequency, max: frequency, step: frequency })
     .optional()
-    .describe('Rates from min to max in steps'),
+    .describe('Range of rates, in steps'),
   divider: z
     .union([divisor, z.array(divisor).min(1).max(LIMITS.clockRates)])
     .optional()
-    .describe("Instead of rates: the parent's rate, divided by this; of several, agents choose one by the rate"),
+    .describe("Instead of rates: divides the parent's rate; of several dividers, agents choose one by its rate"),
   rate: frequency.optional().describe('Rate at start; default: the lowest'),
   enabled: z
     .boolean()
     .default(false)
-    .describe('Running at start, until an agent switches it off; its parent runs whenever it does'),
-  critical: z.boolean().default(false).describe('Always running; agents may not switch it'),
+    .describe('Enabled at start, until an agent disables it; a running clock keeps its parent running'),
+  critical: z.boolean().default(false).describe('Always running; agents may not disable it'),
   permissions: permissionsSchema.prefault({}),
   parents: z
     .array(z.string())
     .min(1)
     .max(LIMITS.clockParents)
     .optional()
-    .describe('Names of the clocks it can be fed from'),
+    .describe('Names of the clocks that can be its parent'),
   parent: z.string().optional().describe('Parent at start; default: the first'),
-  enable_delay: enableDelay.default(0).describe('Time from switching on to a stable clock'),
-  duty_cycle: z.number().int().min(1).max(99).optional().describe('Percent; settable where given'),
-  phase: z.number().int().min(0).max(0xffff_ffff).optional().describe('Settable where given'),
+  enable_delay: enableDelay.default(0).describe('Time from enabling to a stable clock'),
+  duty_cycle: z.number().int().min(1).max(99).optional().describe('Percent; can be set if given here'),
+  phase: z.number().int().min(0).max(0xffff_ffff).optional().describe('Can be set if given here'),
   oem: z
     .record(
       z.string().regex(/^(0x[89a-f][0-9a-f]|12[89]|1[3-9]\d|2[0-4]\d|25[0-5])$/i),
@@ -72,7 +72,10 @@ function divided(rateHz: number, divider: number): number {
   return Math.round(rateHz / divider)
 }
 
-/** Vote of the boot firmware, which started the clock before any agent ran: the first agent to configure it ends it. */
+/**
+ * The boot firmware's vote: it started the clock before any agent ran. The first agent that configures the clock ends
+ * the vote.
+ */
 const BOOT = -1
 
 const savedClock = z.tuple([
@@ -87,23 +90,23 @@ export class Clock implements Kept {
   readonly id: number
   readonly name: string
   onChange: (() => void) | undefined
-  /** Ascending rates in Hz, or undefined if the clock has a range. With dividers they follow the parent's rate. */
+  /** Ascending rates in Hz; undefined if the clock has a range. With dividers they follow the parent's rate. */
   rates: readonly number[] | undefined
-  /** In Hz; a list is described by its ends and step 0. */
+  /** In Hz. A list of rates has its lowest and highest rate here, and step 0. */
   range: { min: number; max: number; step: number }
-  /** Ascending; undefined: the clock has rates of its own. */
+  /** Ascending; undefined: the clock's rates do not depend on the parent. */
   readonly dividers: readonly number[] | undefined
-  /** The one of them that is in use. */
+  /** The divider in use. */
   divider = 1
   readonly critical: boolean
   readonly permissions: { state: boolean; parent: boolean; rate: boolean }
   readonly enableDelayUs: number
   readonly latencyUs: number
   readonly notifies: boolean
-  /** What the clock can be fed from; empty: it has no parents. */
+  /** The clocks that can feed it; empty: it has no parent. */
   parents: readonly Clock[] = []
   parent: Clock | undefined
-  /** The clocks that could be fed from this one. */
+  /** The clocks that have this one among their parents. */
   readonly children: Clock[] = []
   rateHz: number
   /** Values by extended configuration type; a type without a value is not supported. */
@@ -132,14 +135,14 @@ export class Clock implements Kept {
     if (config.enabled) this.#votes.add(BOOT)
   }
 
-  /** It runs while anybody needs it: an agent, the boot firmware, a clock that it feeds. */
+  /** The clock runs while an agent, the boot firmware or a child needs it. */
   get enabled(): boolean {
     if (this.critical || this.#votes.size > 0) return true
     for (const child of this.children) if (child.parent === this && child.enabled) return true
     return false
   }
 
-  /** Counts `agentId` among those who need the clock, or no more: it runs while anybody does. */
+  /** Records whether `agentId` needs the clock. */
   vote(agentId: number, needsClock: boolean): void {
     this.#votes.delete(BOOT)
     if (needsClock) this.#votes.add(agentId)
@@ -147,18 +150,18 @@ export class Clock implements Kept {
     this.onChange?.()
   }
 
-  /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
+  /** Drops the vote of `agentId`; the boot firmware's stays. */
   release(agentId: number): void {
     if (this.#votes.delete(agentId)) this.onChange?.()
   }
 
-  /** Sets the value of an extended configuration type that the clock has. */
+  /** Sets an extended configuration value; the clock must have this type. */
   setExtended(type: number, value: number): void {
     this.extended.set(type, value)
     this.onChange?.()
   }
 
-  /** Feeds it from one of its parents. `Clocks` has it take the rates that follow. */
+  /** Sets the parent. `Clocks` then recalculates the rates. */
   setParent(parent: Clock): void {
     this.parent = parent
     this.onChange?.()
@@ -170,7 +173,7 @@ export class Clock implements Kept {
 
   restore(saved: Saved): void {
     const [rateHz, divider, parent, extended, votes] = readSaved(savedClock, saved)
-    // What divides its parent's rate follows that.
+    // With dividers the rate follows from the parent's.
     if (!this.dividers) mustFit(this.supportedRate(rateHz, 'nearest') === rateHz, `it can't have ${rateHz} Hz`)
     mustFit(this.dividers?.includes(divider) ?? divider === 1, `it has no divider ${divider}`)
     mustFit((parent === null) === (this.parents.length === 0), 'a clock with parents has one')
@@ -189,7 +192,7 @@ export class Clock implements Kept {
     for (const agentId of votes) this.#votes.add(agentId)
   }
 
-  /** Takes a rate of its own, or the divider that comes closest to it. `Clocks` tells of it. */
+  /** Sets the rate, or the divider that comes closest to it. `Clocks` emits the event. */
   setRate(rateHz: number): void {
     if (this.dividers && this.parent) {
       const { rateHz: parentHz } = this.parent
@@ -202,7 +205,7 @@ export class Clock implements Kept {
     this.onChange?.()
   }
 
-  /** Works out the rates anew that follow the parent's. `Clocks` tells of it. */
+  /** Recalculates the rates from the parent's. `Clocks` emits the event. */
   follow(): void {
     if (!this.dividers || !this.parent) return
     const { rateHz } = this.parent
@@ -213,7 +216,7 @@ export class Clock implements Kept {
     this.onChange?.()
   }
 
-  /** The rate in Hz that a request for `rateHz` results in, or undefined if it lies outside what the clock can do. */
+  /** The rate in Hz that a request for `rateHz` results in; undefined if it is out of range. */
   supportedRate(rateHz: number, rounding: Rounding): number | undefined {
     const { min, max, step } = this.range
     if (rateHz < min || rateHz > max) return undefined
@@ -234,7 +237,7 @@ export class Clock implements Kept {
   }
 }
 
-/** The rates of a clock that has its own; what stands in for them until the parent's rate is known, if it divides that. */
+/** The configured rates; with dividers, a placeholder until the parent's rate is known. */
 function ownRates(config: ClockConfig, at: ConfigPath): Pick<Clock, 'rates' | 'range'> {
   const { rates, range, rate } = config
   if (rates && range) throw new ConfigError([...at, 'range'], 'give either rates or range, not both')
@@ -270,9 +273,9 @@ function dividersOf({ divider, rates, range, parents }: ClockConfig, at: ConfigP
 }
 
 export interface ClockEvents {
-  /** A rate changed; `agentId` caused it, 0 is the platform. */
+  /** A rate changed. `agentId` caused it; 0 is the platform. */
   rateChanged: [clock: Clock, agentId: number]
-  /** `agentId` asked for a rate, whether or not it changes anything. */
+  /** `agentId` requested a rate, which may be the current one. */
   rateRequested: [clock: Clock, agentId: number, rateHz: number]
 }
 
@@ -311,7 +314,7 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
     }
   }
 
-  /** Gives the clocks that divide this one's rate theirs, and so on down the tree. */
+  /** Sets the rates of the clocks that divide this one's, down the tree. */
   #divide(parent: Clock, configs: readonly ClockConfig[]): void {
     for (const clock of parent.children) {
       if (!clock.dividers || clock.parent !== parent) continue
@@ -329,27 +332,27 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
     }
   }
 
-  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  /** The clock of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): Clock {
     const clock = this.list.find(clock => clock.name === name)
     if (!clock) throw new Error(`no clock is named ${name}; there are ${this.list.map(c => c.name).join(', ')}`)
     return clock
   }
 
-  /** Sets a rate that `supportedRate` gave; `agentId` 0 is the platform itself. Clocks that divide it follow. */
+  /** Sets a rate that `supportedRate` returned, and the clocks that divide it. `agentId` 0 is the platform. */
   setRate(clock: Clock, rateHz: number, agentId: number): void {
     const before = clock.rateHz
     clock.setRate(rateHz)
     if (clock.rateHz !== before) this.#changed(clock, agentId)
   }
 
-  /** Feeds `clock` from one of its parents; `agentId` 0 is the platform itself. */
+  /** Sets the parent of `clock`. `agentId` 0 is the platform. */
   setParent(clock: Clock, parent: Clock, agentId: number): void {
     clock.setParent(parent)
     this.#follow(clock, agentId)
   }
 
-  /** Nothing but what follows from the clocks' own. */
+  /** Empty: everything follows from the state of the single clocks. */
   save(): Saved {
     return null
   }

@@ -1,4 +1,4 @@
-/** What the host sees of clocks, and can change as hardware does. */
+/** The properties of clocks that the host sees and can change as if hardware changed them. */
 import { RequestError } from '../../support/errors.js'
 import {
   flagProperty,
@@ -18,14 +18,14 @@ export function clockProperties(model: Clocks): ResourceGroup[] {
   const resources = model.list.map(clock => ({
     name: clock.name,
     main: 'rate',
-    of: clock,
+    subject: clock,
     properties: [rate(model, clock), running(clock), ...parent(model, clock), ...extended(clock)],
   }))
   return [{ kind: 'clock', resources, watch: onEvents(model, 'rateChanged') }]
 }
 
 function rate(model: Clocks, clock: Clock): Property {
-  return numberProperty('rate', 'Frequency, whether or not it runs', HERTZ, {
+  return numberProperty('rate', 'Frequency, also while the clock is off', HERTZ, {
     read: () => clock.rateHz,
     allowed: () => clock.rates ?? clock.range,
     set: rateHz => model.setRate(clock, rateHz, PLATFORM_AGENT),
@@ -33,7 +33,7 @@ function rate(model: Clocks, clock: Clock): Property {
 }
 
 function running(clock: Clock): Property {
-  return flagProperty('enabled', 'It runs while anybody needs it; set: the platform itself does', {
+  return flagProperty('enabled', "Runs while anything needs it; set: the platform's own vote", {
     read: () => clock.enabled,
     set: enabled => {
       clock.vote(PLATFORM_AGENT, enabled)
@@ -47,7 +47,7 @@ function running(clock: Clock): Property {
 function parent(model: Clocks, clock: Clock): Property[] {
   if (clock.parents.length === 0) return []
   return [
-    textProperty('parent', 'The clock that it is fed from', {
+    textProperty('parent', 'The clock that feeds it', {
       read: () => clock.parent?.name,
       allowed: () => clock.parents.map(({ name }) => name),
       set: name => {
@@ -58,7 +58,7 @@ function parent(model: Clocks, clock: Clock): Property[] {
   ]
 }
 
-/** Duty cycle, phase and the vendor's values, as far as the clock has them. */
+/** Duty cycle, phase and vendor values, those that the clock has. */
 function extended(clock: Clock): Property[] {
   return [...clock.extended.keys()].map(type => {
     const access = {
@@ -67,7 +67,7 @@ function extended(clock: Clock): Property[] {
     }
     const words = () => ({ min: 0, max: U32_MAX, step: 1 })
     if (type === DUTY_CYCLE) {
-      return numberProperty('duty_cycle', 'Part of the time that it is high', PERCENT, {
+      return numberProperty('duty_cycle', 'Share of the period that it is high', PERCENT, {
         ...access,
         allowed: () => ({ min: 1, max: 99, step: 1 }),
       })

@@ -1,18 +1,18 @@
-/** What the operator got wrong in a platform file: one problem, said in one line. */
+/** A mistake in a platform file, reported on one line. */
 import { OperatorError } from '../../support/errors.js'
 
-/** Keys and list positions from the top of the file, or of a section, down to a field. */
+/** Keys and list positions that lead from the top of the file, or of a section, to a field. */
 export type ConfigPath = readonly (string | number)[]
 
 export class ConfigError extends OperatorError {
   override name = 'ConfigError'
   readonly path: ConfigPath
-  /** The problem and what to write instead, without place and field. */
+  /** The problem and what to write instead, without place and path. */
   readonly problem: string
-  /** `file:line:column`, once somebody who knows the text has added it. */
+  /** `file:line:column`; undefined until the place in the text is looked up. */
   readonly place: string | undefined
 
-  /** `path` leads to the field; where a resource kind throws, it starts within the kind's section. */
+  /** `path` leads to the field. Resource kinds throw with paths that start within their section. */
   constructor(path: ConfigPath, problem: string, place?: string) {
     const text = clipped(problem)
     super([place, pathText(path), text].filter(Boolean).join(': '))
@@ -27,7 +27,7 @@ export class ConfigError extends OperatorError {
   }
 }
 
-/** A line on a terminal need not show each of 65,535 names. */
+/** A list of 65,535 names should not fill the terminal. */
 const PROBLEM_MAX = 600
 const clipped = (text: string): string => (text.length > PROBLEM_MAX ? `${text.slice(0, PROBLEM_MAX)}…` : text)
 
@@ -41,7 +41,7 @@ export function pathText(path: ConfigPath): string {
   return text
 }
 
-/** What was written in the file, as messages show it. */
+/** A value of the file, as messages show it. */
 export function show(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
   if (value === '') return 'empty text'

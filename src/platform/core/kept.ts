@@ -1,29 +1,32 @@
 /**
- * What of a platform outlives its process, where it is served with a state file: the state that agents' messages change.
- * Models and resources that have any say what it amounts to. Not kept is what the host does to sensors and loads, and what
- * the platform does by itself for heat or power: it looks again and does it again.
+ * The part of a platform that a state file persists: the state that agents' messages change. Each model and resource
+ * saves and restores its own. Not persisted: what the host sets on sensors and loads, and what the platform does by
+ * itself for heat or power, which it does again after a restart.
  */
 import { z } from 'zod'
 
-/** What JSON carries; it leaves out undefined fields. Of one state always the same text, so that a change shows. */
+/** Plain JSON data; undefined fields are left out. Equal state gives equal text, so that a comparison shows changes. */
 export type Saved = string | number | boolean | null | readonly Saved[] | { readonly [key: string]: Saved | undefined }
 
-/** A model, a resource of a model's `list`, or what a protocol keeps for an agent. */
+/** A model, a resource in a model's `list`, or a protocol's state for an agent. */
 export interface Kept {
   save(): Saved
   /**
-   * Takes over what `save` gave, on a platform of the same file, without a word to anybody. It comes from a file: throws
-   * an error if it is anything else, such as a resource that there is not.
+   * Restores what `save` returned, on a platform of the same file, without sending notifications. The data comes from a
+   * file: throws an error if it does not fit, such as an unknown resource.
    */
   restore(saved: Saved): void
   /**
-   * Called whenever what `save` gives may have changed; whoever keeps the part sets it. A part that leaves this property
-   * out is looked at after every message that may change something, which takes time.
+   * Called whenever the result of `save` may have changed; the keeper sets it. A part without this property is saved
+   * and compared after every message that may change something, which is slow.
    */
   onChange?: (() => void) | undefined
 }
 
-/** What is kept of a model or list of resources, by their names; the model comes last, as '': its resources are restored. */
+/**
+ * The persisted parts of a model or a list of resources, by name. The model itself comes last, as '': its resources are
+ * restored by then.
+ */
 export function keptParts(model: unknown): [name: string, part: Kept][] {
   const parts: [string, Kept][] = []
   const list: readonly { name: string }[] | undefined = Array.isArray(model) ? model : (model as { list?: [] }).list
@@ -36,16 +39,16 @@ function isKept(thing: unknown): thing is Kept {
   return typeof thing === 'object' && thing !== null && 'save' in thing && 'restore' in thing
 }
 
-/** Ids of agents as votes have them: 0 is the platform, -1 the boot firmware. */
+/** Agent ids as votes record them: 0 is the platform, -1 the boot firmware. */
 export const voter = z.int().min(-1).max(0xffff_ffff)
 
-/** A word of a message. */
+/** A 32-bit word of a message. */
 export const savedWord = z.int().min(0).max(0xffff_ffff)
 
-/** 64 bits of a message as a number, rounded beyond 2^53. */
+/** A 64-bit value of a message as a number, rounded beyond 2^53. */
 export const savedLong = z.number().refine(Number.isInteger, 'not a whole number')
 
-/** `saved` in the shape that `schema` gives it. Throws an error of one line. */
+/** `saved` checked against `schema`. Throws an error of one line. */
 export function readSaved<Shape>(schema: z.ZodType<Shape>, saved: Saved): Shape {
   const { data, error } = schema.safeParse(saved)
   if (!error) return data as Shape
@@ -53,12 +56,12 @@ export function readSaved<Shape>(schema: z.ZodType<Shape>, saved: Saved): Shape 
   throw new Error(path.length === 0 ? message : `${path.join('.')}: ${message}`)
 }
 
-/** Throws an error unless what was saved fits this platform. */
+/** Throws an error unless the saved state fits this platform. */
 export function mustFit(fits: boolean, what: string): asserts fits {
   if (!fits) throw new Error(what)
 }
 
-/** What a saved id or name stands for. Throws an error if there is no such thing. */
+/** The thing that a saved id or name refers to. Throws an error if there is none. */
 export function mustHave<Thing>(thing: Thing | undefined, what: string): Thing {
   mustFit(thing !== undefined, what)
   return thing as Thing

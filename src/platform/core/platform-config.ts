@@ -1,17 +1,17 @@
-/** What a platform file says, checked: what the platform, its agents and their protocols are built from. */
+/** The checked content of a platform file, from which the platform, its agents and their protocols are built. */
 
 /** What the platform file says about one protocol. */
 export interface ProtocolConfig {
   /** Version to announce, as major << 16 | minor. */
   version?: number | undefined
-  /** Most asynchronous commands of one agent that may be under way at once. */
+  /** The most asynchronous commands that one agent may have pending. */
   max_pending_async?: number | undefined
 }
 
 /** Names of resources by section of the platform file. */
 export type ResourceNames = Record<string, string[] | undefined>
 
-/** A device of the Base protocol's permission commands: names of resources that are granted or taken together. */
+/** A device of the Base protocol's permission commands: names of resources that are granted or denied together. */
 export interface DeviceConfig {
   name: string
   /** Resource names by section. */
@@ -23,13 +23,16 @@ export interface AgentConfig {
   /** 1 and up, in the order of the file; 0 is the platform. */
   id: number
   name: string
-  /** May change agents' permissions (Base protocol). */
+  /** May change the permissions of agents (Base protocol). */
   trusted: boolean
-  /** What it may do with resources until a trusted agent says otherwise, and again when its permissions are reset. */
+  /** Access to resources until a trusted agent changes it, and again after a permission reset. */
   permissions: 'allowed' | 'denied'
-  /** Where its front end connects, unless the command line says it. */
+  /** Socket that its front end connects to; the command line takes precedence. */
   socket: string | undefined
-  /** Names of the resources it sees, by section, in the order of its ids; a section that is left out is seen whole. */
+  /**
+   * Names of the resources that it sees, by section, in the order of its ids. It sees all resources of sections that
+   * are left out.
+   */
   resources: ResourceNames
 }
 
@@ -38,14 +41,14 @@ export interface PlatformConfig {
   subVendor: string
   implementationVersion: number
   description: string
-  /** Status that answers messages that a protocol does not have: NOT_FOUND or NOT_SUPPORTED. */
+  /** Status in reply to messages that a protocol does not have: NOT_FOUND or NOT_SUPPORTED. */
   unknownMessage: number
-  /** Where pseudo-random values begin; the same seed gives the same values. */
+  /** Seed of pseudo-random values: the same seed gives the same values. */
   seed: number
-  /** As the file lists them; none is one that sees everything. */
+  /** In the order of the file; empty: one agent that sees everything. */
   agents: AgentConfig[]
   protocols: Record<string, ProtocolConfig | undefined>
   devices: DeviceConfig[]
-  /** The parsed sections, each as its kind's schema returns it. */
+  /** The sections, each as its kind's schema returns it. */
   sections: Record<string, unknown>
 }

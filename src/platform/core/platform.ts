@@ -10,11 +10,11 @@ export class Platform {
   readonly config: PlatformConfig
   readonly time: Time
   readonly #models = new Map<string, unknown>()
-  /** Told of a bug of a plug-in; who serves the platform sets it. */
+  /** Reports a bug of a plug-in; the server sets it. */
   tellBug: (problem: string) => void = () => {}
   readonly #closers: (() => void)[] = []
 
-  /** Builds the models of all `kinds` that the configuration has a section for. */
+  /** Builds the model of each kind that has a section in the configuration. */
   constructor(config: PlatformConfig, kinds: readonly ResourceKind[], time: Time = new RealTime()) {
     this.config = config
     this.time = time
@@ -38,30 +38,30 @@ export class Platform {
     return this.#models.has(kind.section)
   }
 
-  /** The model of a kind. Throws if the platform file has no such section: check `has` first where that may be. */
+  /** The model of a kind. Throws if the platform file lacks its section; call `has` first if it may. */
   model<Config, Model>(kind: ResourceKind<Config, Model>): Model {
     const model = this.#models.get(kind.section)
     if (model === undefined) throw new Error(`the platform has no ${kind.section}`)
     return model as Model
   }
 
-  /** Lets a model end its timers with the platform. */
+  /** Registers a function that stops a model's timers when the platform closes. */
   onClose(close: () => void): void {
     this.#closers.push(close)
   }
 
-  /** Ends what the platform does by itself. For its owner, when no agent uses it any more. */
+  /** Stops all timers of the platform. Its owner calls this once no agent uses it. */
   close(): void {
     for (const close of this.#closers.splice(0)) close()
   }
 
-  /** The version that the platform file asks a protocol to announce, if it does. */
+  /** The version that the platform file sets for a protocol, if any. */
   versionOf(protocolName: string): number | undefined {
     return this.config.protocols[protocolName]?.version
   }
 }
 
-/** Runs a step of a kind, whose errors carry paths within its section, and gives them the path from the top. */
+/** Runs a step of a kind. Its errors have paths within the section; rethrows them with paths from the top. */
 function inSection<T>(kind: ResourceKind, step: () => T): T {
   try {
     return step()
@@ -75,16 +75,16 @@ export interface ResourceKind<Config = unknown, Model = unknown> {
   section: string
   schema: z.ZodType<Config>
   /**
-   * Builds the model. Names of other resources are looked up later, in `link`, when all models exist.
-   * Throws ConfigError for what a schema can't say.
+   * Builds the model. References to other resources are resolved later, in `link`, when all models exist. Throws
+   * ConfigError for what a schema can't check.
    */
   create(config: Config, platform: Platform): Model
-  /** Names that agents and devices can list; default: those of the section's entries. */
+  /** Names that agents and devices can list; default: the names of the section's entries. */
   names?(config: Config): string[]
-  /** Connects this model with others, by the names in its section; called once all models exist. */
+  /** Resolves references to other resources by name; called once all models exist. */
   link?(model: Model, platform: Platform, config: Config): void
-  /** The same for what looks at other models only; called once all are linked. */
+  /** Like `link`, for models that only read others; called once all are linked. */
   observe?(model: Model, platform: Platform, config: Config): void
-  /** What the host sees of the resources and can change; default: nothing. */
+  /** The properties that the host sees and can change; default: none. */
   properties?(model: Model, platform: Platform): ResourceGroup[]
 }

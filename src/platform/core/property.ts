@@ -1,19 +1,18 @@
 /**
- * What can be seen of a platform's resources from the host and, as far as hardware could change it, set: one description
- * for everything that looks at a running platform. Kinds of resources declare theirs (`ResourceKind.properties`) with
- * the functions here. Knows no transport.
+ * Properties: the one description of resources for everything on the host that shows or changes a running platform.
+ * Resource kinds declare theirs (`ResourceKind.properties`) with the functions here. Knows no transport.
  */
 import type { EventEmitter } from 'node:events'
 import { RequestError } from '../../support/errors.js'
 import { own } from '../../support/own.js'
 import { formatQuantity, parseQuantity, spellingsOf, type Unit } from './unit-text.js'
 
-/** Who changes what the host sets: the platform itself. */
+/** The platform itself is the agent behind changes from the host. */
 export const PLATFORM_AGENT = 0
 
 export type PropertyValue = number | boolean | string
 
-/** Numbers from min to max; step 0: any of them. */
+/** Numbers from min to max; step 0: any number between. */
 export interface Range {
   min: number
   max: number
@@ -23,15 +22,17 @@ export interface Range {
 /** Values that a property can be set to. */
 export type Allowed<Value> = readonly Value[] | Range
 
-/** How a property is read and set. `set` is given allowed values only, and throws RequestError if it can't be now. */
+/**
+ * How a property is read and set. `set` gets allowed values only; throws RequestError if the property can't be set now.
+ */
 export interface Access<Value> {
-  /** Undefined: it has no value now, or none that could be read. */
+  /** Undefined: there is no value now, or it can't be read. */
   read(): Value | undefined
-  /** Changes it as hardware does: agents are notified as of any other change. */
+  /** Changes the value as if hardware changed it: agents get notifications. */
   set?(value: Value): void
-  /** Default: everything of its type. */
+  /** Default: every value of its type. */
   allowed?(): Allowed<Value>
-  /** A word that can be set in place of a value, and what it does: `auto` gives the property back to the platform. */
+  /** A word that can be set instead of a value: `auto` gives control back to the platform. */
   word?: { name: string; set(): void }
 }
 
@@ -39,41 +40,42 @@ export interface Property extends Access<PropertyValue> {
   readonly name: string
   readonly description: string
   readonly type: 'number' | 'flag' | 'text'
-  /** What numbers count; undefined: nothing. */
+  /** Unit of numbers; undefined: none. */
   readonly unit?: Unit | undefined
 }
 
-/** One resource and what there is to see of it. */
+/** A resource and its properties. */
 export interface DescribedResource {
-  /** Empty: the only one of its kind. */
+  /** Empty: there is only one resource of its kind. */
   name: string
-  /** Name of the property that is meant where none is named; undefined: there is no such one. */
+  /** Name of the property that an address without a property means; undefined: there is none. */
   main?: string
   properties: readonly Property[]
-  /** What the model's events name it by. */
-  of: object
+  /** The object that the model's events name it by. */
+  subject: object
 }
 
 /** The resources of one kind. */
 export interface ResourceGroup {
-  /** The first part of addresses: `clock` in `clock.uart.rate`. */
+  /** First part of addresses: `clock` in `clock.uart.rate`. */
   kind: string
   resources: readonly DescribedResource[]
-  /** Calls `changed` after each change that the model tells of; returns what ends that. */
+  /** Calls `changed` after each change that the model reports. Returns a function that stops watching. */
   watch?: Watch
 }
 
-/** `of` is that of the resource; undefined: any of them. */
-export type Watch = (changed: (of: object | undefined) => void) => () => void
+/** `subject` is the resource's `subject`; undefined: any resource may have changed. */
+export type Watch = (changed: (subject: object | undefined) => void) => () => void
 
-/** Watches events of a model; those that name a resource do so in their first argument. */
+/** Watches events of a model. An event that concerns one resource has it as first argument. */
 export function onEvents<Events extends Record<keyof Events, unknown[]>>(
   model: EventEmitter<Events>,
   ...events: (keyof Events & string)[]
 ): Watch {
   return changed => {
     const emitter = model as unknown as EventEmitter
-    const listener = (of: unknown): void => changed(typeof of === 'object' && of !== null ? of : undefined)
+    const listener = (subject: unknown): void =>
+      changed(typeof subject === 'object' && subject !== null ? subject : undefined)
     for (const event of events) emitter.on(event, listener)
     return () => {
       for (const event of events) emitter.off(event, listener)
@@ -81,7 +83,7 @@ export function onEvents<Events extends Record<keyof Events, unknown[]>>(
   }
 }
 
-/** A number of `unit`, in that unit. */
+/** A number in `unit`. */
 export function numberProperty(
   name: string,
   description: string,
@@ -91,12 +93,12 @@ export function numberProperty(
   return { name, description, unit, type: 'number', ...(access as Access<PropertyValue>) }
 }
 
-/** Something that is so or not. */
+/** A yes-or-no property. */
 export function flagProperty(name: string, description: string, access: Access<boolean>): Property {
   return { name, description, type: 'flag', ...(access as Access<PropertyValue>) }
 }
 
-/** A word; `allowed` says which. */
+/** A text; `allowed` lists the values. */
 export function textProperty(name: string, description: string, access: Access<string>): Property {
   return { name, description, type: 'text', ...(access as Access<PropertyValue>) }
 }
@@ -104,7 +106,7 @@ export function textProperty(name: string, description: string, access: Access<s
 const WORDS: Readonly<Record<string, boolean>> = { on: true, yes: true, true: true, 1: true }
 const NOT_WORDS: Readonly<Record<string, boolean>> = { off: false, no: false, false: false, 0: false }
 
-/** More values than this are not listed. */
+/** Longer lists of values are shortened. */
 const LISTED = 24
 
 /** A value for people: `85 °C`, `yes`; `-` if there is none. */
@@ -115,7 +117,7 @@ export function valueText(property: Property, value: PropertyValue | undefined):
   return value
 }
 
-/** What a property can be set to, for people. */
+/** The values that a property can be set to, for people. */
 export function allowedText(property: Property): string {
   const { word } = property
   const allowed = property.allowed?.()
@@ -134,7 +136,7 @@ export function allowedText(property: Property): string {
   return word ? [text, word.name].filter(Boolean).join(', or ') : text
 }
 
-/** Sets a property to what a person wrote. Throws RequestError, which says what is allowed; `address` is for that. */
+/** Sets a property from text that a person wrote. Throws RequestError that names `address` and the allowed values. */
 export function setFromText(property: Property, address: string, text: string): void {
   if (!property.set) throw new RequestError('FAILED_PRECONDITION', `${address} can't be set, only read`)
   if (property.word && text === property.word.name) {
@@ -164,6 +166,6 @@ function isAllowed(property: Property, value: PropertyValue): boolean {
   if (typeof value !== 'number' || value < min || value > max) return false
   if (step === 0) return true
   const steps = (value - min) / step
-  // Volts and watts are fractions of what the platform counts in.
+  // Volts and watts are fractions of the platform's integer units.
   return Math.abs(steps - Math.round(steps)) < 1e-6
 }

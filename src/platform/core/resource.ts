@@ -1,6 +1,6 @@
 /**
- * A kind of resource: one section of the platform file, its schema, and the model built from it. The constant that
- * describes the kind is also the key under which the platform keeps the model, so look-ups are typed.
+ * A resource kind: a section of the platform file, its schema, and the model built from it. The constant that describes
+ * the kind is also the key of its model in the platform, so look-ups are typed.
  */
 import { ConfigError, type ConfigPath } from './config-error.js'
 import type { Platform, ResourceKind } from './platform.js'
@@ -8,14 +8,14 @@ import type { Platform, ResourceKind } from './platform.js'
 /** A kind whose resources have names. */
 export type NamedKind<Resource> = ResourceKind<unknown, { readonly list: readonly Resource[] }>
 
-/** Names of a section's resources, for agents and devices to list; one without any is a resource of its own name. */
+/** The names that agents and devices can list; a section without names counts as one resource, named after the section. */
 export function resourceNames(kind: ResourceKind, section: unknown): readonly string[] {
   const entries = Array.isArray(section) ? section : []
   const names = kind.names?.(section) ?? entries.map((resource: { name: string }) => resource.name)
   return names.length > 0 ? names : [kind.section]
 }
 
-/** The resource of `kind` with this name. Throws ConfigError, at `path`, that says which there are. */
+/** The resource of `kind` with this name. Throws ConfigError at `path` that lists the known names. */
 export function linked<Resource extends { name: string }>(
   platform: Platform,
   kind: NamedKind<Resource>,
@@ -33,7 +33,7 @@ export function listOf<Resource>(platform: Platform, kind: NamedKind<Resource>):
   return platform.has(kind) ? platform.model(kind).list : []
 }
 
-/** For errors about names: which ones there are. */
+/** The known names, for errors. */
 export function thereAre(resources: readonly { name: string }[]): string {
   return resources.length === 0 ? 'there are none' : `there are ${resources.map(({ name }) => name).join(', ')}`
 }

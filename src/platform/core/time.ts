@@ -1,22 +1,22 @@
-/** Time as the platform sees it: real, or virtual for tests that want every value to be predictable. */
+/** The platform's clock: real time, or virtual time for tests with predictable values. */
 
 export interface Timer {
   cancel(): void
 }
 
 export interface Time {
-  /** Microseconds, monotonic, as of the batch or timer that runs now: reading it costs nothing. */
+  /** Monotonic microseconds, sampled when the current batch or timer began, so that reading is free. */
   nowUs: number
-  /** Brings `nowUs` up to date, for callers that run outside a batch or timer. */
+  /** Samples `nowUs` again, for callers outside a batch or timer. */
   refresh(): void
-  /** Calls `run` after a delay; a delay of 0 still runs later, never inside this call. */
+  /** Calls `run` after a delay. Even a delay of 0 never runs inside this call. */
   after(delayUs: number, run: () => void): Timer
 }
 
-/** Node's timers take 31 bits of milliseconds, 24 days: with more they fire at once. */
+/** Node's timers take 31 bits of milliseconds, 24 days; longer ones would fire at once. */
 const STEP_MAX_MS = 0x7fff_ffff
 
-/** Calls `run` after so many milliseconds, however many. `keepsAlive`: the process does not end before. */
+/** Calls `run` after `ms` milliseconds, without Node's limit. `keepsAlive`: the timer keeps the process running. */
 export function afterMs(ms: number, run: () => void, keepsAlive = true): Timer {
   let timer: NodeJS.Timeout
   const wait = (left: number): void => {
@@ -27,7 +27,7 @@ export function afterMs(ms: number, run: () => void, keepsAlive = true): Timer {
   return { cancel: () => clearTimeout(timer) }
 }
 
-/** Calls `run` every so many milliseconds, however many, which is no reason for the process to live on. */
+/** Calls `run` every `ms` milliseconds, without Node's limit. Does not keep the process running. */
 export function everyMs(ms: number, run: () => void): Timer {
   let timer: Timer
   const wait = (): void => {
@@ -41,7 +41,9 @@ export function everyMs(ms: number, run: () => void): Timer {
   return { cancel: () => timer.cancel() }
 }
 
-/** CLOCK_MONOTONIC in microseconds: what process.hrtime is on Linux, and the clock that the addon stamps batches with. */
+/**
+ * CLOCK_MONOTONIC in microseconds: what process.hrtime reads on Linux, and the clock of the addon's batch timestamps.
+ */
 export const monotonicUs = (): number => Number(process.hrtime.bigint()) / 1000
 
 export class RealTime implements Time {
@@ -60,7 +62,7 @@ export class RealTime implements Time {
       this.refresh()
       run()
     }
-    // What a platform does by itself is no reason for the process to live on: its devices are.
+    // The devices keep the process running, not the platform's timers.
     return afterMs(delayUs / 1000, due, false)
   }
 }
@@ -82,7 +84,7 @@ export class VirtualTime implements Time {
     }
   }
 
-  /** Moves time forward, running what falls due in order; what runs may set further timers. */
+  /** Moves time forward and runs what falls due, in order, including timers set meanwhile. */
   advance(us: number): void {
     const end = this.nowUs + us
     for (;;) {

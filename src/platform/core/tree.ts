@@ -1,19 +1,16 @@
-/** Resources that lie below others: what must not be, in whatever section they are. */
+/** Checks trees of resources, in whatever section they are: no cycles, limited depth. */
 import { ConfigError } from './config-error.js'
 
-/**
- * Resources above each other. No hardware has as many, and a change goes from each to the next: in a call of its own, so that
- * there must be an end.
- */
+/** No hardware has as many levels. Changes recurse from level to level, so the depth must be bounded. */
 const LEVELS_MAX = 100
 
 interface Node {
-  /** Its place in the section. */
+  /** Its position in the section. */
   id: number
   name: string
 }
 
-/** Throws ConfigError, at `key`, if a resource is its own ancestor or has too many of them above each other. */
+/** Throws ConfigError at `key` if a resource is its own ancestor or has too many levels of ancestors. */
 export function checkTree<Resource extends Node>(
   resources: readonly Resource[],
   parentsOf: (resource: Resource) => readonly Resource[],
@@ -26,14 +23,14 @@ export function checkTree<Resource extends Node>(
     if (ready.length === 0) throw ownAncestor(rest, parentsOf, key, settled)
     if (level > LEVELS_MAX) {
       const [{ id, name }] = ready as [Resource]
-      throw new ConfigError([id, key], `${name} has more than ${LEVELS_MAX} ancestors above each other`)
+      throw new ConfigError([id, key], `${name} has more than ${LEVELS_MAX} levels of ancestors`)
     }
     for (const resource of ready) settled.add(resource)
     rest = rest.filter(resource => !settled.has(resource))
   }
 }
 
-/** Of `rest`, each of which has a parent among them: the first that a walk upwards meets again. */
+/** Every resource in `rest` has a parent in `rest`, so walking upwards ends in a cycle: names its first resource. */
 function ownAncestor<Resource extends Node>(
   rest: readonly Resource[],
   parentsOf: (resource: Resource) => readonly Resource[],

@@ -1,14 +1,14 @@
-/** Units, and numbers with them as people write and read them. Imports nothing: the page of the web view has it, too. */
+/** Units, and how people write and read numbers with units. Imports nothing: the page of the web view uses it too. */
 
-/** What a number counts. */
+/** A unit of measurement. */
 export interface Unit {
-  /** As it is printed: `V`. */
+  /** As printed: `V`. */
   readonly name: string
-  /** Names of the sizes that it is printed in, such as `mV`, ascending. */
+  /** Scaled units that it is printed in, such as `mV`, ascending. */
   readonly sizes: Readonly<Record<string, number>>
-  /** The size of the unit itself. */
+  /** The size of the unit without prefix. */
   readonly one: number
-  /** What people may write, too. */
+  /** Other spellings that are read. */
   readonly spellings: Readonly<Record<string, number>>
 }
 
@@ -38,7 +38,7 @@ const MEASURED: Readonly<Record<string, Unit>> = {
   percent: PERCENT,
 }
 
-/** Of units that are printed as they are. */
+/** Units that are printed without prefixes. */
 const SYMBOLS: Readonly<Record<string, string>> = {
   kilopascal: 'kPa',
   pascal: 'Pa',
@@ -57,14 +57,14 @@ const SYMBOLS: Readonly<Record<string, string>> = {
   metre_per_second_squared: 'm/s²',
 }
 
-/** The unit that a type of sensor measures in, by the type's name; undefined: plain numbers. */
+/** The unit of a sensor type, by the type's name; undefined: plain numbers. */
 export function measuredUnit(sensorType: string): Unit | undefined {
   if (sensorType === 'none' || sensorType === 'unspecified') return undefined
   const symbol = SYMBOLS[sensorType] ?? sensorType
   return MEASURED[sensorType] ?? unitOf({ [symbol]: 1 }, symbol)
 }
 
-/** The unit of this name, as `Unit.name` has it; empty: none. */
+/** The unit of this `Unit.name`; undefined if the name is empty. */
 export function unitNamed(name: string): Unit | undefined {
   if (name === '') return undefined
   return Object.values(MEASURED).find(unit => unit.name === name) ?? unitOf({ [name]: 1 }, name)
@@ -72,7 +72,7 @@ export function unitNamed(name: string): Unit | undefined {
 
 const NUMBER = /^([+-]?(?:[0-9][0-9_]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?) ?(\D*)$/
 
-/** The number of `unit` that a text such as `85C`, `1.2 GHz` or `24e6` says; undefined: it says none. */
+/** Reads `85C`, `1.2 GHz` or `24e6` as a number of `unit`; undefined if the text is not one. */
 export function parseQuantity(text: string, unit: Unit | undefined): number | undefined {
   const [, digits, name] = NUMBER.exec(text.trim()) ?? []
   if (digits === undefined || name === undefined) return undefined
@@ -83,7 +83,7 @@ export function parseQuantity(text: string, unit: Unit | undefined): number | un
   return size === undefined ? undefined : rounded((number * size) / unit.one)
 }
 
-/** `24 MHz`; a plain number if there is no unit. */
+/** `24 MHz`; a plain number without unit. */
 export function formatQuantity(value: number, unit: Unit | undefined): string {
   if (!unit) return String(rounded(value))
   const total = value * unit.one
@@ -92,12 +92,12 @@ export function formatQuantity(value: number, unit: Unit | undefined): string {
   return `${rounded(total / size)} ${name}`
 }
 
-/** What a unit can be written as, for errors. */
+/** The spellings of a unit, for errors. */
 export function spellingsOf(unit: Unit): string[] {
   return Object.keys({ ...unit.sizes, ...unit.spellings })
 }
 
-/** Without the last digits, which are those of binary fractions. */
+/** Drops the last digits, which are rounding errors of binary fractions. */
 function rounded(value: number): number {
   return Number.isInteger(value) ? value : Number(value.toPrecision(12))
 }

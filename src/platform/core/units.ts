@@ -1,24 +1,24 @@
-/** Kinds of values in a platform file that YAML has no type for: frequencies, durations, names. */
+/** Value types of a platform file that YAML lacks: frequencies, durations, names. */
 import { z } from 'zod'
 import { show } from './config-error.js'
 import { HERTZ, SECONDS, VOLTS, WATTS } from './unit-text.js'
 
-interface Quantity {
-  /** With its article, as it stands in messages. */
+interface QuantityType {
+  /** With its article, as used in messages. */
   name: string
-  /** Plural of the unit that a plain number has, and that the value has after parsing. */
+  /** Plural of the base unit: plain numbers are in it, and so is the parsed value. */
   base: string
   /** Size of each unit in the base unit. */
   units: Readonly<Record<string, number>>
   example: string
-  /** Whether it can be below zero. */
+  /** Negative values are allowed. */
   signed?: boolean
-  /** Whether a plain number will not do. */
+  /** Plain numbers without a unit are refused. */
   unitNeeded?: boolean
 }
 
-/** A quantity as a whole number of its base unit, from a plain number or a text with a unit. */
-function quantity({ name, base, units, example, signed, unitNeeded }: Quantity): z.ZodType<number> {
+/** Schema of a quantity: a plain number or a text with a unit, parsed to a whole number of the base unit. */
+function quantity({ name, base, units, example, signed, unitNeeded }: QuantityType): z.ZodType<number> {
   const sign = signed ? '-?' : ''
   const pattern = `^${sign}[0-9][0-9_]*(\\.[0-9]+)? ?(${Object.keys(units).join('|')})${unitNeeded ? '' : '?'}$`
   const syntax = new RegExp(pattern)
@@ -39,8 +39,8 @@ function quantity({ name, base, units, example, signed, unitNeeded }: Quantity):
       const value = Math.round(exact)
       let problem: string | undefined
       if (typeof input === 'string' && !match) problem = notOne(input)
-      else if (Math.abs(value) > Number.MAX_SAFE_INTEGER) problem = `${show(input)} is too much; at most 2^53 ${base}`
-      // 0.032768 MHz is not exactly 32768 Hz in binary, 1.5 Hz is not meant.
+      else if (Math.abs(value) > Number.MAX_SAFE_INTEGER) problem = `${show(input)} is too large; at most 2^53 ${base}`
+      // 0.032768 MHz is not exactly 32768 Hz in binary and must be taken; 1.5 Hz must not.
       else if (Math.abs(exact - value) > 1e-9 * Math.abs(value))
         problem = `${show(input)} is not a whole number of ${base}`
       if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, input })
@@ -73,7 +73,7 @@ export const voltage = quantity({
   signed: true,
 })
 
-/** Microwatts, always with a unit: plain numbers of power are in a unit that the resource names. */
+/** Microwatts. A unit is required: the meaning of a plain number depends on the resource. */
 export const power = quantity({
   name: 'a power',
   base: 'microwatts',
@@ -82,7 +82,7 @@ export const power = quantity({
   unitNeeded: true,
 })
 
-/** The name of a resource: up to 63 characters; what exceeds 15 needs the extended name commands. */
+/** The name of a resource: up to 63 characters. Names over 15 need the extended name commands. */
 export const resourceName = z.string().regex(/^[ -~]{1,63}$/, {
   error: ({ input }) => `${show(input)} is not a name; write 1 to 63 printable ASCII characters`,
 })

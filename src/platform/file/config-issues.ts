@@ -1,26 +1,26 @@
-/** Turns what zod found into sentences for the operator: what is wrong, and what can be written instead. */
+/** Turns zod's issues into sentences for the operator: what is wrong, and what to write instead. */
 import type { z } from 'zod'
 import { type ConfigPath, show } from '../core/config-error.js'
 
 type Issue = z.core.$ZodIssue
 
-/** What is wrong at a path. `key` means the key itself is wrong; `missing` that it is not there. */
+/** A problem at a path. `key`: the key itself is wrong; `missing`: the key is missing. */
 export interface Problem {
   path: ConfigPath
   text: string
   place: 'key' | 'value' | 'missing'
 }
 
-/** The parts of a JSON Schema that tell which keys a map can have. */
+/** The parts of a JSON Schema that list the keys of a map. */
 export interface KnownKeys {
   properties?: Record<string, KnownKeys>
   items?: KnownKeys
   anyOf?: KnownKeys[]
 }
 
-/** Longer lists of allowed values give way to a suggestion, if there is one. */
+/** Longer lists of allowed values are replaced by a suggestion, if there is one. */
 const LISTED_VALUES = 12
-/** Letters that may differ between what was written and what is suggested. */
+/** A suggestion may differ from the text by this many letters. */
 const TYPO_LETTERS = 2
 
 const TYPE_NAMES: Record<string, string> = {
@@ -33,14 +33,14 @@ const TYPE_NAMES: Record<string, string> = {
   record: 'a map',
 }
 
-/** Problems behind one issue; `schema` is the JSON Schema of the whole file. */
+/** The problems behind one issue. `schema` is the JSON Schema of the whole file. */
 export function explain(issue: Issue, schema: KnownKeys, base: ConfigPath = []): Problem[] {
   const path = [...base, ...(issue.path as (string | number)[])]
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, path)
     return issue.keys.map(key => ({
       path: [...path, key],
-      // Only one of them is told: suggestions for all of a hundred thousand keys would take long.
+      // Computed for the first problem only: suggestions for 100,000 keys would take long.
       get text() {
         return unknownKey(key, known)
       },
@@ -54,7 +54,7 @@ export function explain(issue: Issue, schema: KnownKeys, base: ConfigPath = []):
   return [{ path, text: sentence(issue), place: issue.code === 'invalid_key' ? 'key' : 'value' }]
 }
 
-/** A union is explained by the alternative that has the type of what was written, if there is just one. */
+/** A union is explained by its only alternative of the same type as the value, if there is exactly one. */
 function explainUnion(issue: z.core.$ZodIssueInvalidUnion, schema: KnownKeys, path: ConfigPath): Problem[] {
   const ofThisType = issue.errors.filter(
     errors => !errors.some(error => error.code === 'invalid_type' && error.path.length === 0),
@@ -92,10 +92,10 @@ function limit({ origin, input }: LimitIssue, number: string, length: string, co
   return `${entries} ${entries === 1 ? 'entry is' : 'entries are'} too ${count}; ${bound}`
 }
 
-/** A value that is none of those allowed. */
+/** Message for a value outside a list of allowed ones. */
 export function notKnown(input: string, values: readonly string[]): string {
   const close = values.length > LISTED_VALUES ? closest(input, values) : undefined
-  if (close !== undefined) return `${input} is not known here; did you mean ${close}?`
+  if (close !== undefined) return `${input} is unknown; did you mean ${close}?`
   return `${input} is not one of ${values.join(', ')}`
 }
 
@@ -133,7 +133,7 @@ function alternatives(node: KnownKeys): KnownKeys[] {
   return node.anyOf ? node.anyOf.flatMap(alternatives) : [node]
 }
 
-/** The candidate that looks most like `word`, if any looks like a slip of the finger. */
+/** The candidate closest to `word`, if it is close enough for a typing mistake. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map(candidate => ({ candidate, letters: distance(word.toLowerCase(), candidate.toLowerCase()) }))

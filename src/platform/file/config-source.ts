@@ -1,18 +1,18 @@
-/** The text of a platform file: YAML to plain data, and where in the text things are. Knows no sections. */
+/** The text of a platform file: YAML to plain data, and positions in the text. Knows no sections. */
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, type Pair, type YAMLMap } from 'yaml'
 import { ConfigError } from '../core/config-error.js'
 import type { Problem } from './config-issues.js'
 import { Repeats } from './repeats.js'
 import { dataOf, readYaml, type YamlText, YamlTextError } from './yaml-text.js'
 
-/** The text of a platform file, and where in it things are. */
+/** The text of a platform file, and the position of each field in it. */
 export class ConfigSource {
   readonly #file: string
   readonly #lines = new LineCounter()
   readonly #text: YamlText
   readonly #repeats = new Repeats()
   readonly #pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>()
-  /** As plain data, with all entries written out, once somebody has asked for it. */
+  /** Plain data with repeats expanded; set by the first call of `data`. */
   #data: unknown
 
   /** Throws ConfigError if the text is not YAML. */
@@ -21,7 +21,7 @@ export class ConfigSource {
     this.#text = this.#placed(() => readYaml(text, this.#lines))
   }
 
-  /** What the text says. Throws ConfigError for a file whose aliases or repeats multiply without measure. */
+  /** The file as plain data. Throws ConfigError if aliases or repeats make it too large. */
   data(): unknown {
     if (this.#data === undefined) {
       this.#data = this.#placed(() => this.#repeats.expand(dataOf(this.#text) ?? {}))
@@ -29,7 +29,7 @@ export class ConfigSource {
     return this.#data
   }
 
-  /** Gives errors of `read` their place in the text. */
+  /** Adds the place in the text to errors of `read`. */
   #placed<T>(read: () => T): T {
     try {
       return read()
@@ -40,7 +40,7 @@ export class ConfigSource {
     }
   }
 
-  /** The list of texts at the top of the file under `key`; empty if that is anything else, which a schema tells. */
+  /** The list of texts under the top-level `key`; empty if it is anything else, which the schema reports. */
   texts(key: string): string[] {
     const list = (this.data() as Record<string, unknown>)[key]
     return Array.isArray(list) && list.every(entry => typeof entry === 'string') ? list : []
@@ -48,7 +48,7 @@ export class ConfigSource {
 
   error(problem: Problem): ConfigError {
     const { position } = this.#find(problem)
-    // A missing key is shown as a problem of the map that lacks it.
+    // A missing key is reported at the map that lacks it.
     const path = problem.place === 'missing' ? problem.path.slice(0, -1) : problem.path
     return new ConfigError(path, problem.text, this.#place(position))
   }
@@ -66,7 +66,7 @@ export class ConfigSource {
     return `${this.#file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
   }
 
-  /** Where to point at, and the offset to sort by: a key is known to be missing only at the end of its map. */
+  /** The position to report, and the offset to sort by: that a key is missing is known only at the end of its map. */
   #find({ path, place }: Problem): { position: number; order: number } {
     let node = this.#resolve(this.#text.document.contents)
     let position = node?.range?.[0] ?? 0
@@ -75,7 +75,7 @@ export class ConfigSource {
       const value = pair ? pair.value : isSeq(node) ? node.items[Number(part)] : undefined
       const key = isNode(pair?.key) ? pair.key.range?.[0] : undefined
       if (!pair && value === undefined) break
-      // An empty value has no place of its own worth pointing at.
+      // An empty value has no useful position of its own.
       const empty = !isNode(value) || (isScalar(value) && value.value === null && value.source === '')
       position = (place === 'key' || empty ? key : value.range?.[0]) ?? position
       node = isNode(value) ? this.#resolve(value) : null

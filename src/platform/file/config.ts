@@ -1,6 +1,6 @@
 /**
- * The platform file: YAML text to a checked configuration. Errors name file, line, column and field, and say what can be
- * written instead. What the sections mean is the business of the resource kinds (core/resource.ts), which bring the schemas.
+ * The platform file: YAML text to a checked configuration. Errors name file, line, column and field, and say what to
+ * write instead. The schemas of the sections come from the resource kinds (core/resource.ts).
  */
 import { z } from 'zod'
 import { own } from '../../support/own.js'
@@ -15,10 +15,10 @@ import { explain, type KnownKeys } from './config-issues.js'
 import { ConfigSource } from './config-source.js'
 import { repeatJsonSchema } from './repeats.js'
 
-/** What the loader needs to know of a protocol; protocol declarations have it. */
+/** What the loader needs of a protocol declaration. */
 export interface ProtocolInfo {
   name: string
-  /** Versions it can be served in, ascending, as major << 16 | minor. */
+  /** Supported versions, ascending, as major << 16 | minor. */
   versions: readonly number[]
   commands: readonly { delayed?: unknown }[]
 }
@@ -31,7 +31,7 @@ const identity = (what: string) =>
 function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
   return z.strictObject({
     vendor: identity('a vendor').describe(
-      'Vendor that BASE_DISCOVER_VENDOR answers; Linux switches on work-arounds for NXP and Qualcomm',
+      'Vendor that BASE_DISCOVER_VENDOR returns; Linux enables quirks for NXP and Qualcomm',
     ),
     sub_vendor: identity('a sub-vendor').default(''),
     implementation_version: z.int().min(0).max(0xffff_ffff).default(0),
@@ -39,8 +39,10 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
     unknown_message: z
       .enum(['NOT_FOUND', 'NOT_SUPPORTED'])
       .default('NOT_FOUND')
-      .describe('Answer to messages that a protocol does not have; some firmware, such as OP-TEE, says NOT_SUPPORTED'),
-    seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Where pseudo-random values begin'),
+      .describe(
+        'Status in reply to messages that a protocol does not have; some firmware, such as OP-TEE, returns NOT_SUPPORTED',
+      ),
+    seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Seed of pseudo-random values'),
     agents: z.array(agentSchema(kinds)).max(LIMITS.agents).default([]),
     protocols: z
       .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
@@ -49,7 +51,7 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
     plugins: z
       .array(z.string())
       .default([])
-      .describe("Modules with vendors' protocols: files, relative to this one, or names of plug-ins of the package"),
+      .describe('Modules with vendor protocols: files, relative to this one, or names of plug-ins in the package'),
   })
 }
 
@@ -71,7 +73,7 @@ const versionText = (version: number) => `${version >>> 16}.${version & 0xffff}`
 /** `3.1`, with or without quotes, or the version word 0x30001. */
 function versionSchema(versions: readonly number[]): z.ZodType<number> {
   const texts = versions.map(versionText)
-  const notOne = (input: unknown) => `${show(input)} is not a version that is served; choose one of ${texts.join(', ')}`
+  const notOne = (input: unknown) => `${show(input)} is not a supported version; choose one of ${texts.join(', ')}`
   return z
     .union([z.number(), z.string()], { error: ({ input }) => notOne(input) })
     .meta({ enum: [...texts, ...texts.map(Number), ...versions] })
@@ -98,18 +100,18 @@ function agentSchema(kinds: readonly ResourceKind[]) {
     trusted: z
       .boolean()
       .optional()
-      .describe("May change agents' permissions (Base protocol); default: the first agent may, others may not"),
+      .describe('May change permissions of agents (Base protocol); default: only the first agent may'),
     permissions: z
       .enum(['allowed', 'denied'])
       .default('allowed')
       .describe(
-        'Whether it may use the resources that it sees, until a trusted agent says otherwise (Base protocol) and again after a reset',
+        'Access to the resources that it sees, until a trusted agent changes it (Base protocol), and again after a permission reset',
       ),
     socket: z.string().optional().describe('Unix socket that its front end connects to'),
     resources: resourcesSchema(kinds)
       .prefault({})
       .describe(
-        'What it sees, by section; a section left out is seen whole, one without names has its own as the only one',
+        'Resources that it sees, by section; it sees all of a section left out; a section without names counts as one resource, named after it',
       ),
   })
 }
@@ -124,12 +126,12 @@ export function platformJsonSchema(
   return schema
 }
 
-/** Of what a file says when entries that stand for many are written out. */
+/** JSON Schema of the file after repeats are expanded. */
 function fileJsonSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
   return z.toJSONSchema(platformSchema(protocols, kinds), { io: 'input', target: 'draft-7' })
 }
 
-/** Maps in lists can have a `repeat`. */
+/** Allows `repeat` in maps that are list entries. */
 function allowRepeats(node: unknown): void {
   if (typeof node !== 'object' || node === null) return
   const { items } = node as { items?: { properties?: Record<string, unknown> } }
@@ -138,7 +140,7 @@ function allowRepeats(node: unknown): void {
 }
 
 /**
- * Checks a platform file and builds what it describes. Throws ConfigError for its first problem; errors of `build` get
+ * Checks a platform file and builds what it describes. Throws ConfigError for the first problem. Errors of `build` get
  * their place in the file.
  */
 export function buildPlatform<T>(
@@ -162,7 +164,7 @@ export function buildPlatform<T>(
   }
 }
 
-/** The same from the text of a platform file; `fileName` is for errors. */
+/** The same, from the text of a platform file. `fileName` is for errors. */
 export function parsePlatformConfig<T>(
   text: string,
   fileName: string,
@@ -193,8 +195,9 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
 }
 
 /**
- * The agents to serve: those of the file and, under the names in `more`, others that see everything; without any, one.
- * The first of all is trusted to set permissions unless the file says otherwise. Throws ConfigError if they are too many.
+ * The agents to serve: those of the file, then one for each name in `more`, which sees everything; without any, one
+ * agent. Unless the file says otherwise, only the first is trusted to set permissions. Throws ConfigError if there are
+ * too many.
  */
 export function agentsOf(config: PlatformConfig, more: readonly string[] = []): AgentConfig[] {
   const agents = [...config.agents]
@@ -207,13 +210,13 @@ export function agentsOf(config: PlatformConfig, more: readonly string[] = []): 
   if (agents.length > LIMITS.agents) {
     throw new ConfigError(
       ['agents'],
-      `${agents.length} are too many, those of the command line counted; at most ${LIMITS.agents}`,
+      `${agents.length} are too many, counting those of the command line; at most ${LIMITS.agents}`,
     )
   }
   return agents
 }
 
-/** Devices and agents name resources that exist, agents are told apart by their names. */
+/** Checks that devices and agents list existing resources, and that agents have different names. */
 function checkNames(config: PlatformConfig, kinds: readonly ResourceKind[]): void {
   const known = new Map<string, ReadonlySet<string>>()
   for (const kind of kinds) {

@@ -1,4 +1,4 @@
-/** Where platform files come from: the operator's own, and the presets that come with the package. */
+/** Reads platform files: the operator's own, and the presets of the package. */
 import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
@@ -6,7 +6,7 @@ import { errorCode, OperatorError } from '../../support/errors.js'
 import { readGivenFile } from '../../support/given-file.js'
 import { ConfigError } from '../core/config-error.js'
 
-/** Of a file; how many characters it may have is checked where they are known. */
+/** Size limit of the file; the parser has its own limit of characters. */
 const BYTES_MAX = 2_000_000
 
 /** A platform file as it was read. */
@@ -14,7 +14,7 @@ export interface PlatformText {
   text: string
   /** For errors. */
   name: string
-  /** Where it lies: other files that it names are relative to this. */
+  /** Folder of the file: paths in the file are relative to it. */
   folder: string
 }
 
@@ -31,7 +31,7 @@ export function presetNames(): string[] {
     .sort()
 }
 
-/** Reads a platform file or preset: a name without slash and dot is that of a preset. Throws ConfigError. */
+/** Reads a platform file, or a preset if the name has neither slash nor dot. Throws ConfigError. */
 export function readPlatformText(fileOrPreset: string): PlatformText {
   const isPreset = !/[./]/.test(fileOrPreset)
   const file = isPreset ? join(presetFolder(), `${fileOrPreset}.yaml`) : fileOrPreset

@@ -1,27 +1,27 @@
 /**
- * List entries of a platform file that stand for many: `{ repeat: 100, name: 'clk_{i}', … }` is clk_0 to clk_99. Works on
- * plain data, before any schema sees it, and remembers which entry of the text each one came from.
+ * Expands list entries with `repeat`: `{ repeat: 100, name: 'clk_{i}', … }` becomes clk_0 to clk_99. Works on plain
+ * data before the schemas, and remembers which entry of the text each copy came from.
  */
 import { ConfigError, type ConfigPath, show } from '../core/config-error.js'
 import { DEPTH_MAX, TOO_DEEP } from './yaml-text.js'
 
 type Map = Record<string, unknown>
 
-/** Far more than ids can number; a slip of the finger should not take all memory. */
+/** Far more than ids can number; a typing mistake should not use up all memory. */
 const ENTRIES_MAX = 100_000
-/** The same for all there is in a file: texts, numbers, lists and maps. */
+/** Limit of all values of a file: texts, numbers, lists and maps. */
 const VALUES_MAX = 1_000_000
-/** And for the characters of its texts. */
+/** Limit of the characters in its texts. */
 const CHARACTERS_MAX = 4_000_000
 
 /** `{i}`, `{i % 8}` or `{i / 8}` in a text. */
 const PLACEHOLDER = /\{ *i *(?:([%/]) *([1-9]\d{0,5}) *)?\}/g
 
-/** What editors are told of `repeat`, as JSON Schema. */
+/** JSON Schema of `repeat`, for editors. */
 export const repeatJsonSchema = {
   description:
-    'How many entries this one stands for, each with its number for {i} in texts: from 0, or count and from. ' +
-    '{i % n} is the remainder, {i / n} the whole quotient',
+    'How many copies of this entry to make; {i} in texts is the number of the copy, from 0 or from `from`. ' +
+    '{i % n} is the remainder, {i / n} the quotient',
   anyOf: [
     { type: 'integer', minimum: 1, maximum: ENTRIES_MAX },
     {
@@ -37,33 +37,33 @@ export const repeatJsonSchema = {
 } as const
 
 export class Repeats {
-  /** For each list that grew, the positions that its entries had. */
+  /** For each list that grew: the position in the text of each entry. */
   readonly #positions = new WeakMap<readonly unknown[], number[]>()
   #entries = 0
   #values = 0
   #characters = 0
 
-  /** The data with all entries written out, and what aliases share once for each. Throws ConfigError, whose path is one of the text. */
+  /** The data with repeats expanded; each alias becomes a copy. Throws ConfigError with a path in the text. */
   expand(data: unknown, path: ConfigPath = []): unknown {
     this.#count(data, path)
-    // Aliases can make it deeper than the text is; where it begins says enough.
+    // Aliases can nest deeper than the text; the top-level key is enough of a place.
     if (path.length > DEPTH_MAX) throw new ConfigError(path.slice(0, 1), TOO_DEEP)
     if (Array.isArray(data)) return this.#expandList(data, path)
     if (!isMap(data)) return data
     return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, this.expand(value, [...path, key])]))
   }
 
-  /** Takes note of one more value of the data that is written out. */
+  /** Counts one more value of the expanded data. */
   #count(value: unknown, path: ConfigPath): void {
-    if (++this.#values > VALUES_MAX) throw new ConfigError(path, `makes more than ${VALUES_MAX} values of the file`)
+    if (++this.#values > VALUES_MAX) throw new ConfigError(path, `expands the file to more than ${VALUES_MAX} values`)
     if (typeof value !== 'string') return
     this.#characters += value.length
     if (this.#characters > CHARACTERS_MAX) {
-      throw new ConfigError(path, `makes more than ${CHARACTERS_MAX} characters of the file`)
+      throw new ConfigError(path, `expands the file to more than ${CHARACTERS_MAX} characters`)
     }
   }
 
-  /** The path in the text of what is at `path` in the expanded data. */
+  /** The path in the text of the value at `path` in the expanded data. */
   origin(data: unknown, path: ConfigPath): ConfigPath {
     let node = data
     return path.map(part => {
@@ -89,7 +89,7 @@ export class Repeats {
   #copies({ repeat, ...entry }: Map, path: ConfigPath): unknown[] {
     const { count, from } = numbersOf(repeat, path)
     this.#entries += count * mapsIn(entry)
-    if (this.#entries > ENTRIES_MAX) throw new ConfigError(path, `makes more than ${ENTRIES_MAX} entries of the file`)
+    if (this.#entries > ENTRIES_MAX) throw new ConfigError(path, `expands the file to more than ${ENTRIES_MAX} entries`)
     return Array.from({ length: count }, (_, i) => this.#copy(entry, from + i, path))
   }
 
@@ -116,7 +116,7 @@ function isMap(value: unknown): value is Map {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** How many maps there are in `value`, itself among them. */
+/** The number of maps in `value`, including itself. */
 function mapsIn(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
   return Object.values(value).reduce((sum: number, entry) => sum + mapsIn(entry), Array.isArray(value) ? 0 : 1)

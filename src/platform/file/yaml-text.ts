@@ -1,6 +1,6 @@
 /**
- * YAML text to nodes, for texts that nobody has looked at: how large and how deep it may be is known before the library, which
- * calls itself for each level, is given a tree; aliases are resolved in one pass. Knows no sections.
+ * Parses untrusted YAML text to nodes. The library recurses for each level, so size and depth are checked before it
+ * gets a tree; aliases are resolved in one pass. Knows no sections.
  */
 import {
   type Alias,
@@ -20,15 +20,15 @@ import {
   type YAMLMap,
 } from 'yaml'
 
-/** Characters of a text: a board has tens of thousands. */
+/** Characters of a text; a board has tens of thousands. */
 const CHARACTERS_MAX = 1_000_000
-/** Words, numbers, signs and the spaces between them; parsed, each takes hundreds of bytes. */
+/** Words, numbers, punctuation and the spaces between; each takes hundreds of bytes once parsed. */
 const TOKENS_MAX = 300_000
-/** Lists and maps within each other. */
+/** Nesting of lists and maps. */
 export const DEPTH_MAX = 100
-export const TOO_DEEP = `lists and maps lie more than ${DEPTH_MAX} deep in each other`
+export const TOO_DEEP = `lists and maps are nested more than ${DEPTH_MAX} deep`
 
-/** What is wrong with a text, and where, as an offset into it. */
+/** A problem of a text, and its offset. */
 export class YamlTextError extends Error {
   readonly offset: number
 
@@ -40,7 +40,7 @@ export class YamlTextError extends Error {
 
 export interface YamlText {
   document: Document
-  /** What each alias stands for. */
+  /** The node that each alias refers to. */
   targets: ReadonlyMap<Alias, Node>
 }
 
@@ -60,7 +60,7 @@ function composed(text: string, lines: LineCounter): Document {
   return document as Document
 }
 
-/** As the library's parser gives them, which keeps the lists and maps that are open on a stack. */
+/** The tokens of the library's parser, whose stack holds the lists and maps that are open. */
 function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
   const parser = new Parser(lines.addNewLine)
   lines.addNewLine(0)
@@ -77,7 +77,7 @@ function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
   yield* parser.end()
 }
 
-/** An alias stands for the last node before it with its anchor, which must not be around it. */
+/** An alias refers to the last node before it that has its anchor; the node must not contain the alias. */
 function aliasTargets(document: Document): ReadonlyMap<Alias, Node> {
   const anchors = new Map<string, Node>()
   const targets = new Map<Alias, Node>()
@@ -90,14 +90,15 @@ function aliasTargets(document: Document): ReadonlyMap<Alias, Node> {
       const target = anchors.get(node.source)
       const offset = node.range?.[0] ?? 0
       if (!target) throw new YamlTextError(`there is no &${node.source} before *${node.source}`, offset)
-      if (path.includes(target)) throw new YamlTextError(`*${node.source} lies within &${node.source} itself`, offset)
+      if (path.includes(target))
+        throw new YamlTextError(`*${node.source} is inside its own anchor &${node.source}`, offset)
       targets.set(node, target)
     },
   })
   return targets
 }
 
-/** What a text says, as plain data: an alias gives the very object that its anchor does. Throws YamlTextError. */
+/** The document as plain data; an alias gives the same object as its anchor. Throws YamlTextError. */
 export function dataOf({ document, targets }: YamlText): unknown {
   const made = new Map<Node, unknown>()
   const plain = (node: unknown): unknown => {
@@ -113,7 +114,7 @@ export function dataOf({ document, targets }: YamlText): unknown {
     const values = new Map<string, unknown>()
     for (const { key, value } of items) {
       const name = keyOf(key)
-      // The library looks through all keys for each.
+      // The library's own check compares each key with all others.
       if (values.has(name)) throw new YamlTextError('Map keys must be unique', isNode(key) ? (key.range?.[0] ?? 0) : 0)
       values.set(name, plain(value))
     }
@@ -122,7 +123,7 @@ export function dataOf({ document, targets }: YamlText): unknown {
   const keyOf = (key: unknown): string => {
     const node = isAlias(key) ? targets.get(key) : key
     if (isNode(node) && !isScalar(node))
-      throw new YamlTextError('a key is a text, not a list or a map', node.range?.[0] ?? 0)
+      throw new YamlTextError('a key must be a text, not a list or a map', node.range?.[0] ?? 0)
     return String(plain(node) ?? '')
   }
   return plain(document.contents)

@@ -1,4 +1,4 @@
-/** The kind: performance domains, as the platform file, the platform and the host know them. */
+/** The resource kind `perf_domains`: schema, model and host properties. */
 import { ConfigError } from '../core/config-error.js'
 import type { ResourceKind } from '../core/platform.js'
 import { powerDomains } from '../power-domains/index.js'
@@ -14,7 +14,7 @@ export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
   link(model, platform, config) {
     const { list } = model
     const taken = platform.has(powerDomains) ? platform.model(powerDomains).list.map(({ name }) => name) : []
-    // Linux makes power domains of performance domains too, and has one name space for both.
+    // Linux also makes power domains of performance domains, in the same name space.
     const clash = list.find(({ name }) => taken.includes(name))
     if (clash) throw new ConfigError([clash.id, 'name'], `a power domain is named ${clash.name} already`)
     connectSupplies(model, config, platform)

@@ -1,6 +1,6 @@
 /**
- * Performance domains: their configuration, and their state with the rules that any agent's request must obey. Knows no
- * bytes. A clock, a voltage, power and temperature can follow a domain's level: see supplies.ts and powercaps/loads.ts.
+ * Performance domains: their configuration, their state, and the rules for agents' requests. Knows no bytes. A clock, a
+ * voltage, power and temperature can follow a domain's level: see supplies.ts and powercaps/loads.ts.
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from '..
 import { duration, frequency, resourceName, voltage } from '../core/units.js'
 import type { PowerDomain } from '../power-domains/model.js'
 
-/** Bits that latencies and rate limits have on the wire (SCMI v3.2 §4.5.3.4 and §4.5.3.5). */
+/** Latencies and rate limits have this many bits on the wire (SCMI v3.2 §4.5.3.4 and §4.5.3.5). */
 const LATENCY_MAX_US = 0xffff
 const RATE_LIMIT_MAX_US = 0xf_ffff
 
@@ -21,28 +21,34 @@ const atMost = (maxUs: number): z.ZodType<number> =>
 
 const levelSchema = z.strictObject({
   level: levelValue.describe('Performance as an abstract number'),
-  power: z.int().min(1).max(U32_MAX).describe('Cost in the power unit; Linux makes no energy model with a cost of 0'),
-  latency: atMost(LATENCY_MAX_US).default(50).describe('Longest time to get to this level'),
+  power: z.int().min(1).max(U32_MAX).describe('Cost in the power unit; with a cost of 0 Linux builds no energy model'),
+  latency: atMost(LATENCY_MAX_US).default(50).describe('Worst-case time to reach this level'),
   frequency: frequency.optional().describe('Whole kHz; default: in proportion to the sustained level'),
-  voltage: voltage.optional().describe("What the level sets the domain's voltage domain to"),
+  voltage: voltage.optional().describe("Voltage that the level sets in the domain's voltage domain"),
   index: z.int().min(0).max(U32_MAX).optional().describe('For level indexing; default: the position, from 0'),
 })
 
 const domainSchema = z.strictObject({
   name: resourceName,
   levels: z.array(levelSchema).min(1).max(LIMITS.perfLevels).describe('All levels the domain can have'),
-  power_unit: z.enum(['abstract', 'milliwatt', 'microwatt']).default('milliwatt').describe('The same in all domains'),
+  power_unit: z
+    .enum(['abstract', 'milliwatt', 'microwatt'])
+    .default('milliwatt')
+    .describe('Must be the same in all domains'),
   level_indexing: z.boolean().default(false).describe('Levels are requested by index (version 4.0 and up)'),
-  sustained_level: levelValue.optional().describe('Level that can be held for ever; default: the highest'),
-  sustained_frequency: frequency.optional().describe('Frequency at that level; default: what the level says'),
-  clock: z.string().optional().describe('Name of the clock that the level sets, to its frequency'),
-  voltage: z.string().optional().describe('Name of the voltage domain that the level sets, to its voltage'),
-  power_domain: z.string().optional().describe('Name of the power domain it is in: it draws power while that is on'),
-  rate_limit: atMost(RATE_LIMIT_MAX_US).default(0).describe('Shortest time between two requests; 0 is not told'),
+  sustained_level: levelValue.optional().describe('Level that can be sustained; default: the highest'),
+  sustained_frequency: frequency.optional().describe('Frequency at that level; default: that of the level'),
+  clock: z.string().optional().describe("Name of the clock that runs at the level's frequency"),
+  voltage: z.string().optional().describe("Name of the voltage domain that is set to the level's voltage"),
+  power_domain: z
+    .string()
+    .optional()
+    .describe('Name of the power domain that contains it; it draws power only while that is on'),
+  rate_limit: atMost(RATE_LIMIT_MAX_US).default(0).describe('Rate limit: minimum time between two requests; 0: none'),
   set_limits: z
     .boolean()
     .default(true)
-    .describe('Agents can set limits; on some chips they can not, and PERFORMANCE_LIMITS_SET is NOT_SUPPORTED'),
+    .describe('Agents can set limits; if false, PERFORMANCE_LIMITS_SET returns NOT_SUPPORTED, as on some chips'),
   permissions: z
     .strictObject({ level: z.boolean().default(true), limits: z.boolean().default(true) })
     .prefault({})
@@ -55,7 +61,7 @@ const domainSchema = z.strictObject({
   limits: z
     .strictObject({ min: levelValue.optional(), max: levelValue.optional() })
     .prefault({})
-    .describe('Limits that the platform itself sets at start, as levels'),
+    .describe("The platform's own limits at start, as levels"),
 })
 
 export const domainsSchema = z.array(domainSchema).min(1).max(LIMITS.perfDomains)
@@ -66,17 +72,17 @@ export type PowerUnit = DomainConfig['power_unit']
 export interface PerfLevel {
   /** Performance as an abstract number, 1 and up. */
   readonly level: number
-  /** What agents name it by where the domain has level indexing. */
+  /** The number that agents use for it in domains with level indexing. */
   readonly index: number
   /** In the power unit of the domain. */
   readonly power: number
   readonly latencyUs: number
   readonly frequencyKhz: number
-  /** Microvolts that the domain's supply is set to. */
+  /** Microvolts for the domain's voltage domain. */
   readonly microvolts: number | undefined
 }
 
-/** Bounds as level values; they need not be levels that the domain has. */
+/** Bounds as level values, which need not be levels of the domain. */
 export interface Bounds {
   min?: number | undefined
   max?: number | undefined
@@ -84,7 +90,7 @@ export interface Bounds {
 
 const MICROWATTS_PER_MILLIWATT = 1000
 
-/** The platform, among those who set limits. */
+/** The platform, as one of those who set limits. */
 const PLATFORM = 0
 
 const savedDomain = z.tuple([
@@ -103,18 +109,18 @@ export class PerfDomain implements Kept {
   readonly sustainedLevel: number
   readonly sustainedKhz: number
   readonly rateLimitUs: number
-  /** Whether agents' limits are supported at all. */
+  /** Agents can set limits. */
   readonly takesLimits: boolean
   readonly permissions: { level: boolean; limits: boolean }
   readonly notifies: { level: boolean; limits: boolean }
   /** The current level. */
   level: PerfLevel
-  /** The limits in force: what all that were set have in common. */
+  /** The limits in force: the intersection of all bounds. */
   min: PerfLevel
   max: PerfLevel
-  /** What it is switched with; undefined: it is always on. */
+  /** The power domain that contains it; undefined: it is always on. */
   powerDomain: PowerDomain | undefined
-  /** By agent id; what parts of the platform set has them for keys. */
+  /** By agent id, or by the object that stands for a part of the platform. */
   readonly #bounds = new Map<unknown, Bounds>()
 
   constructor(id: number, config: DomainConfig) {
@@ -156,12 +162,12 @@ export class PerfDomain implements Kept {
     return this.levels[this.levels.length - 1]!
   }
 
-  /** What it draws now; 0 if powers are abstract. */
+  /** Power drawn now; 0 if power is abstract. */
   get microwatts(): number {
     return this.powerDomain?.isOn === false ? 0 : this.microwattsAt(this.level)
   }
 
-  /** What it draws at a level; 0 if powers are abstract. */
+  /** Power drawn at a level; 0 if power is abstract. */
   microwattsAt({ power }: PerfLevel): number {
     if (this.powerUnit === 'abstract') return 0
     return this.powerUnit === 'milliwatt' ? power * MICROWATTS_PER_MILLIWATT : power
@@ -173,25 +179,25 @@ export class PerfDomain implements Kept {
     return undefined
   }
 
-  /** The level that a request for `value` results in: the next one up, or undefined if the limits forbid it. */
+  /** The level that a request for `value` results in: the next higher one; undefined if the limits forbid it. */
   allowedLevel(value: number): PerfLevel | undefined {
     return value < this.min.level || value > this.max.level ? undefined : this.#atLeast(value)
   }
 
-  /** `level`, or the limit that it is beyond. */
+  /** `level`, clamped to the limits. */
   within(level: PerfLevel): PerfLevel {
     if (level.level > this.max.level) return this.max
     return level.level < this.min.level ? this.min : level
   }
 
-  /** What `agentId` bounds the level to. */
+  /** The bounds that `agentId` has set. */
   boundsOf(agentId: number): Bounds {
     return this.#bounds.get(agentId) ?? {}
   }
 
   /**
-   * Replaces the bounds that `holder`, an agent's id or a part of the platform, has set, and works out the limits. Bounds between two levels allow no more than they say.
-   * Where bounds contradict each other the upper one holds: it is what keeps hardware cool.
+   * Replaces the bounds of `holder`, an agent id or a part of the platform, and recalculates the limits. Bounds between
+   * two levels are rounded inwards. If bounds contradict each other the upper one wins, since it keeps hardware cool.
    */
   setBounds(holder: unknown, bounds: Bounds): void {
     if (bounds.min === undefined && bounds.max === undefined) this.#bounds.delete(holder)
@@ -208,7 +214,7 @@ export class PerfDomain implements Kept {
     this.min = least.level > this.max.level ? this.max : least
   }
 
-  /** Without the bounds of parts of the platform: they set them again when they see fit. */
+  /** Without the bounds of parts of the platform, which set them again when needed. */
   save(): Saved {
     const bounds = [...this.#bounds].filter(([holder]) => typeof holder === 'number')
     return [this.level.level, bounds.map(([holder, { min, max }]) => [holder as number, min ?? null, max ?? null])]
@@ -224,13 +230,13 @@ export class PerfDomain implements Kept {
     this.level = level
   }
 
-  /** The lowest level that gives `value`, else the highest. */
+  /** The lowest level of at least `value`, or the highest of all. */
   #atLeast(value: number): PerfLevel {
     for (const level of this.levels) if (level.level >= value) return level
     return this.highest
   }
 
-  /** The highest level that does not exceed `value`, else the lowest. */
+  /** The highest level of at most `value`, or the lowest of all. */
   #atMost(value: number): PerfLevel {
     let found = this.lowest
     for (const level of this.levels) if (level.level <= value) found = level
@@ -252,7 +258,7 @@ interface Sustained {
 function toKhz(hz: number, at: ConfigPath): number {
   const khz = hz / 1000
   if (!Number.isInteger(khz) || khz < 1 || khz > U32_MAX) {
-    throw new ConfigError(at, `${hz} Hz is not a frequency that can be told; write whole kHz, at least 1`)
+    throw new ConfigError(at, `${hz} Hz is not a frequency that SCMI can carry; write whole kHz, at least 1`)
   }
   return khz
 }
@@ -264,14 +270,14 @@ function sustainedOf(config: DomainConfig, at: ConfigPath): Sustained {
     throw new ConfigError(at, 'a domain needs a sustained_frequency, or a frequency at its sustained level')
   }
   const khz = toKhz(hz, [...at, 'sustained_frequency'])
-  // Without indexing Linux multiplies levels by this quotient to get Hz, and warns where it is not whole.
+  // Without indexing Linux multiplies levels by this quotient to get Hz, and warns unless it is whole.
   if (!config.level_indexing && (khz * 1000) % level !== 0) {
     throw new ConfigError([...at, 'sustained_frequency'], `${khz * 1000} Hz is not a multiple of level ${level}`)
   }
   return { level, khz }
 }
 
-/** The levels, ascending. Linux skips levels, indexes and, with indexing, frequencies that it has already seen. */
+/** The levels, ascending. They must differ in level, index and, with indexing, frequency: Linux skips repeated ones. */
 function levelsOf(config: DomainConfig, sustained: Sustained, at: ConfigPath): PerfLevel[] {
   const sorted = [...config.levels].sort((a, b) => a.level - b.level)
   const levels = sorted.map(({ level, power, latency, frequency, voltage, index }, position): PerfLevel => {
@@ -300,9 +306,9 @@ function levelsOf(config: DomainConfig, sustained: Sustained, at: ConfigPath): P
 }
 
 export interface PerfEvents {
-  /** A level changed; `agentId` caused it, 0 is the platform. */
+  /** A level changed. `agentId` caused it; 0 is the platform. */
   levelChanged: [domain: PerfDomain, agentId: number]
-  /** The limits in force changed; the level follows, with an event of its own, if it lies outside. */
+  /** The limits in force changed. If the level is outside them it follows, with its own event. */
   limitsChanged: [domain: PerfDomain, agentId: number]
 }
 
@@ -326,7 +332,7 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
     }
   }
 
-  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): PerfDomain {
     const domain = this.list.find(domain => domain.name === name)
     if (!domain)
@@ -334,7 +340,7 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
     return domain
   }
 
-  /** Sets a level that `allowedLevel` gave; `agentId` 0 is the platform itself. */
+  /** Sets a level that `allowedLevel` returned. `agentId` 0 is the platform. */
   setLevel(domain: PerfDomain, level: PerfLevel, agentId: number): void {
     if (domain.level === level) return
     domain.level = level
@@ -342,21 +348,21 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
     this.emit('levelChanged', domain, agentId)
   }
 
-  /** Bounds the level on behalf of `agentId`; a bound that is left out stays as that agent last set it. */
+  /** Sets the bounds of `agentId`; a bound that is left out stays as it was. */
   setLimits(domain: PerfDomain, { min, max }: Bounds, agentId: number): void {
     const before = domain.boundsOf(agentId)
     this.#setBounds(domain, { min: min ?? before.min, max: max ?? before.max }, agentId, agentId)
   }
 
   /**
-   * Bounds the level as hardware does, for heat or a weak supply; a bound that is left out is lifted. Each `holder`, some
-   * object that stands for the cause, has bounds of its own.
+   * Sets bounds as hardware does, for heat or a weak supply; a bound that is left out is lifted. `holder` is an object
+   * that stands for the cause; each has its own bounds.
    */
   setPlatformLimits(domain: PerfDomain, bounds: Bounds, holder: unknown = PLATFORM): void {
     this.#setBounds(domain, bounds, holder, PLATFORM)
   }
 
-  /** Lifts the limits that `agentId` set. Levels stay as they are. */
+  /** Lifts the bounds of `agentId`. Levels stay as they are. */
   release(agentId: number, domains: Iterable<PerfDomain> = this.list): void {
     for (const domain of domains) this.#setBounds(domain, {}, agentId, agentId)
   }

@@ -1,4 +1,7 @@
-/** What the host sees of performance domains, and can change as hardware does: levels, and limits. */
+/**
+ * The properties of performance domains that the host sees and can change as if hardware changed them: levels and
+ * limits.
+ */
 import { RequestError } from '../../support/errors.js'
 import { numberProperty, onEvents, PLATFORM_AGENT, type Property, type ResourceGroup } from '../core/property.js'
 import { HERTZ, WATTS } from '../core/unit-text.js'
@@ -11,7 +14,7 @@ export function perfProperties(model: PerfDomains): ResourceGroup[] {
   const resources = model.list.map(domain => ({
     name: domain.name,
     main: 'level',
-    of: domain,
+    subject: domain,
     properties: [
       level(model, domain),
       limit(model, domain, 'min'),
@@ -28,7 +31,7 @@ function levelsOf(domain: PerfDomain): number[] {
 }
 
 function level(model: PerfDomains, domain: PerfDomain): Property {
-  return numberProperty('level', 'Performance, within the limits', undefined, {
+  return numberProperty('level', 'Performance level, within the limits', undefined, {
     read: () => domain.level.level,
     allowed: () => levelsOf(domain),
     set: value => {
@@ -42,14 +45,14 @@ function level(model: PerfDomains, domain: PerfDomain): Property {
   })
 }
 
-/** The limit in force is what all agree on; the host sets and lifts the platform's own. */
+/** Shows the limit in force, the intersection of all bounds; sets and lifts only the platform's own. */
 function limit(model: PerfDomains, domain: PerfDomain, end: 'min' | 'max'): Property {
   const set = (value: number | undefined): void => {
     const bounds: Bounds = { ...domain.boundsOf(PLATFORM_AGENT), [end]: value }
     model.setPlatformLimits(domain, bounds)
   }
   const what = end === 'min' ? 'Lowest' : 'Highest'
-  return numberProperty(end, `${what} level allowed; set: by the platform, until it is none again`, undefined, {
+  return numberProperty(end, `${what} level allowed; set: the platform's own limit, until set to none`, undefined, {
     read: () => domain[end].level,
     allowed: () => levelsOf(domain),
     set,

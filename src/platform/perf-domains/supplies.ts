@@ -1,6 +1,6 @@
 /**
- * What a performance domain runs on: the clock and the voltage that its level sets, as the platform does it, and the
- * power domain that it is switched with.
+ * The supplies of a performance domain: the clock and the voltage that follow its level, and the power domain that
+ * contains it.
  */
 import { clocks } from '../clocks/index.js'
 import type { Clock } from '../clocks/model.js'
@@ -14,7 +14,7 @@ import type { DomainConfig, PerfDomain, PerfDomains, PerfLevel } from './model.j
 
 const HZ_PER_KHZ = 1000
 
-/** Who changes clocks and voltages with the level, whoever changed that. */
+/** The platform changes clock and voltage, whoever changed the level. */
 const PLATFORM = 0
 
 interface Supplies {
@@ -49,12 +49,12 @@ function suppliesOf(domain: PerfDomain, config: DomainConfig, platform: Platform
   const voltage =
     config.voltage === undefined ? undefined : linked(platform, voltages, config.voltage, [...at, 'voltage'])
   if (clock?.dividers) {
-    throw new ConfigError([...at, 'clock'], `${clock.name} follows the clock it is fed from; name a clock above it`)
+    throw new ConfigError([...at, 'clock'], `${clock.name} divides its parent's rate; name a clock above it`)
   }
   for (const level of domain.levels) {
     const place = [...at, 'levels', config.levels.findIndex(other => other.level === level.level)]
     if (clock && clock.supportedRate(hzOf(level), 'nearest') !== hzOf(level)) {
-      const message = `${hzOf(level)} Hz, of level ${level.level}, is not a rate that ${clock.name} can have`
+      const message = `${hzOf(level)} Hz, of level ${level.level}, is not a rate of ${clock.name}`
       throw new ConfigError([...place, 'frequency'], message)
     }
     checkVoltage(level, voltage, [...place, 'voltage'])
@@ -67,10 +67,10 @@ function checkVoltage({ level, microvolts }: PerfLevel, voltage: VoltageDomain |
     throw new ConfigError(at.slice(0, -1), `level ${level} needs a voltage, for ${voltage.name}`)
   }
   if (voltage && microvolts !== undefined && !voltage.supportsLevel(microvolts)) {
-    throw new ConfigError(at, `${microvolts} uV is not a level that ${voltage.name} can have`)
+    throw new ConfigError(at, `${microvolts} uV is not a level of ${voltage.name}`)
   }
   if (!voltage && microvolts !== undefined) {
-    throw new ConfigError(at, 'sets nothing: the domain names no voltage domain in voltage')
+    throw new ConfigError(at, 'has no effect: the domain names no voltage domain in voltage')
   }
 }
 
@@ -78,7 +78,7 @@ function hzOf({ frequencyKhz }: PerfLevel): number {
   return frequencyKhz * HZ_PER_KHZ
 }
 
-/** Up, the voltage goes first, down, the clock: at no time is the clock too fast for the voltage. */
+/** Upwards the voltage changes first, downwards the clock, so that the clock is never too fast for the voltage. */
 function follow({ level }: PerfDomain, supplies: Supplies | undefined, platform: Platform): void {
   const { clock, voltage } = supplies ?? {}
   const setVoltage = () => {

@@ -1,4 +1,4 @@
-/** Configuration values of pins and groups of pins: their types, what the platform file says, what they can be set to. */
+/** Configuration values of pins and pin groups: types, schema, and allowed values. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 
@@ -17,13 +17,13 @@ const settingSchema = z
   .union([
     u32,
     z.strictObject({
-      value: u32.optional().describe('At start; default: the first or lowest it can have'),
-      values: z.array(u32).min(1).optional().describe('All it can have'),
-      range: z.strictObject({ min: u32, max: u32 }).optional().describe('What it can have'),
-      read_only: z.boolean().optional().describe('Agents may not set it; default: only input_value'),
+      value: u32.optional().describe('Value at start; default: the first or lowest allowed'),
+      values: z.array(u32).min(1).optional().describe('Allowed values'),
+      range: z.strictObject({ min: u32, max: u32 }).optional().describe('Range of allowed values'),
+      read_only: z.boolean().optional().describe('Agents may not set it; default: true for input_value only'),
     }),
   ])
-  .meta({ description: 'A value at start that agents can change to any, or a map' })
+  .meta({ description: 'The value at start, which agents may change to any value, or a map' })
 
 type SettingConfig = z.infer<typeof settingSchema>
 
@@ -47,9 +47,9 @@ export class Setting {
   readonly type: number
   value: number
   readonly readOnly: boolean
-  /** All it can have; undefined: see the range. */
+  /** Allowed values; undefined: see `range`. */
   readonly values: readonly number[] | undefined
-  /** What it can have; undefined: anything. */
+  /** Allowed range; undefined: any value. */
   readonly range: { min: number; max: number } | undefined
 
   constructor(type: number, config: SettingConfig, at: ConfigPath) {
@@ -63,10 +63,10 @@ export class Setting {
     this.values = values
     this.range = range
     this.value = value ?? values?.[0] ?? range?.min ?? 0
-    if (!this.allows(this.value)) throw new ConfigError([...at, 'value'], `${value} is not a value that it can have`)
+    if (!this.allows(this.value)) throw new ConfigError([...at, 'value'], `${value} is not an allowed value`)
   }
 
-  /** The ends of what it can have; 0 and 1 where that may be anything. */
+  /** The lowest and highest allowed value; 0 and 1 if any is allowed. */
   get bounds(): { lowest: number; highest: number } {
     if (this.values) return { lowest: Math.min(...this.values), highest: Math.max(...this.values) }
     return { lowest: this.range?.min ?? 0, highest: this.range?.max ?? 1 }
@@ -78,7 +78,7 @@ export class Setting {
   }
 }
 
-/** The settings that a file describes, by ascending type. */
+/** The settings that the file describes, by ascending type. */
 export function settingsOf({ oem = {}, ...named }: PinConfigs, at: ConfigPath): Map<number, Setting> {
   const settings: Setting[] = []
   for (const [name, config] of Object.entries<SettingConfig | undefined>(named)) {

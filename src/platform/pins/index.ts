@@ -1,4 +1,4 @@
-/** The kind: pins, groups and functions, as the platform file, the platform and the host know them. */
+/** The resource kind `pinctrl` (pins, groups and functions): schema, model and host properties. */
 import type { ResourceKind } from '../core/platform.js'
 import { type PinctrlConfig, Pins, pinctrlSchema } from './model.js'
 import { pinProperties } from './properties.js'

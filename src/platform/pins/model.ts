@@ -1,7 +1,4 @@
-/**
- * Pins, groups of pins and the functions they can have: their configuration, and their state with the rules that any
- * agent's request must obey. Knows no bytes.
- */
+/** Pins, pin groups and their functions: configuration, state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
@@ -21,14 +18,16 @@ const pinSchema = z.strictObject({
 const groupSchema = z.strictObject({
   name: resourceName,
   pins: names.describe('Names of its pins'),
-  configs: pinConfigsSchema.prefault({}).describe('Values of its own, besides the types that all its pins have'),
+  configs: pinConfigsSchema
+    .prefault({})
+    .describe('Values of the group itself, besides the types that all its pins have'),
 })
 
 const functionSchema = z.strictObject({
   name: resourceName,
-  groups: names.optional().describe('Names of the groups that can have it'),
-  pins: names.optional().describe('Instead of groups: names of the single pins that can have it'),
-  gpio: z.boolean().default(false).describe('Makes general-purpose inputs and outputs of its pins'),
+  groups: names.optional().describe('Names of the groups that can select it'),
+  pins: names.optional().describe('Instead of groups: names of the single pins that can select it'),
+  gpio: z.boolean().default(false).describe('Its pins become general-purpose inputs and outputs'),
 })
 
 export const pinctrlSchema = z.strictObject({
@@ -42,16 +41,16 @@ type GroupConfig = z.infer<typeof groupSchema>
 type FunctionConfig = z.infer<typeof functionSchema>
 export type PinctrlConfig = z.infer<typeof pinctrlSchema>
 
-/** A pin or a group: what functions are selected for, what is configured, requested and released. */
+/** A pin or a group: the target of function selection, configuration, request and release. */
 export interface PinTarget {
   readonly name: string
-  /** Itself, or its members. */
+  /** A pin itself, or the members of a group. */
   readonly pins: readonly Pin[]
   /** Configuration types, ascending. */
   readonly types: readonly number[]
-  /** The function selected, if there is one. */
+  /** The selected function, if any. */
   readonly function: PinFunction | undefined
-  /** The values of a type, one or one a pin; undefined if there is no such type. */
+  /** The settings of a type, one in all or one per pin; undefined if it lacks the type. */
   settings(type: number): readonly Setting[] | undefined
   /** Whether `fn` can be selected for it. */
   canHave(fn: PinFunction): boolean
@@ -63,7 +62,7 @@ export class Pin implements PinTarget {
   readonly pins: readonly Pin[] = [this]
   readonly types: readonly number[]
   function: PinFunction | undefined
-  /** The agent that has it to itself, if one has. */
+  /** The agent that holds it exclusively, if any. */
   holder: number | undefined
   readonly #settings: ReadonlyMap<number, readonly Setting[]>
 
@@ -84,7 +83,10 @@ export class Pin implements PinTarget {
   }
 }
 
-/** Has the configuration types that all its pins have, and acts on each pin; and types of its own. */
+/**
+ * A group has the configuration types that all its pins have, and applies them to each pin; it can have types of its
+ * own.
+ */
 export class PinGroup implements PinTarget {
   readonly id: number
   readonly name: string
@@ -109,7 +111,7 @@ export class PinGroup implements PinTarget {
     this.types = [...this.#settings.keys()].sort((a, b) => a - b)
   }
 
-  /** What all its pins have, if that is a function of the group. */
+  /** The function that all its pins have, if it is one of the group's. */
   get function(): PinFunction | undefined {
     const fn = this.pins[0]?.function
     return fn && this.canHave(fn) && this.pins.every(pin => pin.function === fn) ? fn : undefined
@@ -128,9 +130,9 @@ export class PinFunction {
   readonly id: number
   readonly name: string
   readonly gpio: boolean
-  /** The groups that can have it; empty if single pins can. */
+  /** The groups that can select it; empty if single pins can. */
   readonly groups: readonly PinGroup[]
-  /** The single pins that can have it; empty if groups can. */
+  /** The single pins that can select it; empty if groups can. */
   readonly pins: readonly Pin[]
 
   constructor(id: number, config: FunctionConfig, groups: readonly PinGroup[], pins: readonly Pin[]) {
@@ -147,7 +149,7 @@ export class PinFunction {
 }
 
 interface PinEvents {
-  /** A function was selected for a pin or group; `agentId` did it, 0 is the platform. */
+  /** A function was selected. `agentId` did it; 0 is the platform. */
   functionSelected: [target: PinTarget, agentId: number]
   /** A configuration value of a pin or group was set. */
   configured: [target: PinTarget, type: number, agentId: number]
@@ -186,26 +188,26 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
     })
   }
 
-  /** A pin by name. Throws if there is none: for callers on the host, who know the platform. */
+  /** The pin of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): Pin {
     const pin = this.list.find(pin => pin.name === name)
     if (!pin) throw new Error(`no pin is named ${name}; there are ${this.list.map(p => p.name).join(', ')}`)
     return pin
   }
 
-  /** Whether somebody else than `agentId` has a pin of `target` to itself. */
+  /** Whether another agent holds a pin of `target`. */
   isHeldFrom(target: PinTarget, agentId: number): boolean {
     for (const { holder } of target.pins) if (holder !== undefined && holder !== agentId) return true
     return false
   }
 
-  /** Gives `target` to `agentId` alone, which `isHeldFrom` must not forbid, or gives it back. */
+  /** Gives `target` exclusively to `agentId`, or releases it. Check `isHeldFrom` first. */
   hold(target: PinTarget, agentId: number, holds: boolean): void {
     for (const pin of target.pins) pin.holder = holds ? agentId : undefined
     this.onChange?.()
   }
 
-  /** Gives back all that `agentId` holds. Functions and values stay as they are. */
+  /** Releases all that `agentId` holds. Functions and values stay as they are. */
   release(agentId: number, pins: Iterable<Pin> = this.list): void {
     for (const pin of pins) if (pin.holder === agentId) pin.holder = undefined
     this.onChange?.()
@@ -218,14 +220,14 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
     this.emit('functionSelected', target, agentId)
   }
 
-  /** Sets a value that the type allows; `agentId` 0 is the platform itself, which sets read-only values too. */
+  /** Sets an allowed value. `agentId` 0 is the platform, which may also set read-only values. */
   configure(target: PinTarget, type: number, value: number, agentId: number): void {
     for (const setting of target.settings(type) ?? []) setting.value = value
     this.onChange?.()
     this.emit('configured', target, type, agentId)
   }
 
-  /** Pins know nothing of functions, and groups have settings too: all in one. */
+  /** One state for everything: pins know nothing of functions, and groups have settings too. */
   save(): Saved {
     return [
       this.list.map(({ function: fn, holder }) => [fn?.id ?? null, holder ?? null]),
@@ -257,7 +259,7 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
   #atStart(name: string, pin: Pin, functions: ReadonlyMap<string, PinFunction>): PinFunction {
     const fn = functions.get(name)
     if (fn && (pin.canHave(fn) || fn.groups.some(group => group.pins.includes(pin)))) return fn
-    throw new ConfigError(['pins', pin.id, 'function'], `${name} is not a function that ${pin.name} can have`)
+    throw new ConfigError(['pins', pin.id, 'function'], `${name} is not a function of ${pin.name}`)
   }
 }
 
@@ -265,7 +267,7 @@ function settingsIn(target: PinTarget): Setting[] {
   return target.types.flatMap(type => target.settings(type) ?? [])
 }
 
-/** Builds what `configs` describe, by name. */
+/** Builds what `configs` describe; names must be unique. */
 function unique<Config extends { name: string }, Built>(
   configs: readonly Config[],
   section: string,

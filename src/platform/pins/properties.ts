@@ -1,4 +1,4 @@
-/** What the host sees of pins and their groups, and can change as hardware does. */
+/** The properties of pins and pin groups that the host sees and can change as if hardware changed them. */
 import {
   type Allowed,
   type DescribedResource,
@@ -19,7 +19,7 @@ export function pinProperties(model: Pins): ResourceGroup[] {
   const described = (target: PinTarget): DescribedResource => ({
     name: target.name,
     main: 'function',
-    of: target,
+    subject: target,
     properties: [selected(model, target), ...target.types.map(type => setting(model, target, type))],
   })
   return [
@@ -28,12 +28,12 @@ export function pinProperties(model: Pins): ResourceGroup[] {
   ]
 }
 
-/** Functions of groups are for groups to have: a single pin may have one and can't be set to it. */
+/** Functions of groups can be set on groups only: a single pin shows them. */
 function selected(model: Pins, target: PinTarget): Property {
   const possible = model.functions.filter(fn => target.canHave(fn))
   const read = () => target.function?.name
-  if (possible.length === 0) return textProperty('function', 'What it is used for', { read })
-  return textProperty('function', 'What it is used for', {
+  if (possible.length === 0) return textProperty('function', 'The selected function', { read })
+  return textProperty('function', 'The selected function', {
     read,
     allowed: () => possible.map(({ name }) => name),
     set: name => {
@@ -43,7 +43,7 @@ function selected(model: Pins, target: PinTarget): Property {
   })
 }
 
-/** Of a group whose pins differ, the first pin's value is shown. */
+/** If the pins of a group differ, shows the first pin's value. */
 function setting(model: Pins, target: PinTarget, type: number): Property {
   const name = TYPE_NAMES[type] ?? `oem_0x${type.toString(16)}`
   const [first] = target.settings(type) ?? []

@@ -1,4 +1,4 @@
-/** The kind: power domains, as the platform file, the platform and the host know them. */
+/** The resource kind `power_domains`: schema, model and host properties. */
 import type { ResourceKind } from '../core/platform.js'
 import { type PowerDomainConfig, PowerDomains, powerDomainsSchema } from './model.js'
 import { powerProperties } from './properties.js'

@@ -1,6 +1,6 @@
 /**
- * Power domains: their configuration, and their state with the rules that any agent's request must obey. A domain stays
- * as powered as the neediest agent wants it. Knows no bytes.
+ * Power domains: their configuration, their state, and the rules for agents' requests. A domain is in the most powered
+ * state that any agent wants. Knows no bytes.
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.j
 import { checkTree } from '../core/tree.js'
 import { duration, power, resourceName } from '../core/units.js'
 
-/** Power states as SCMI numbers them (v3.2 §4.3.2.5): [30] context is lost, [27:0] state id, all else zero. */
+/** Power states on the wire (v3.2 §4.3.2.5): bit 30: context is lost, bits 27 to 0: state id, all others zero. */
 export const ON = 0x0000_0000
 export const OFF = 0x4000_0000
 const CONTEXT_LOST = 0x4000_0000
@@ -18,8 +18,8 @@ const STATE_ID_MAX = 0x0fff_ffff
 
 const stateSchema = z.strictObject({
   name: z.string().min(1),
-  id: z.int().min(1).max(STATE_ID_MAX).describe('Platform-defined state id; 0 is the id of on and off'),
-  context_lost: z.boolean().default(false).describe('The domain forgets its registers and memory in this state'),
+  id: z.int().min(1).max(STATE_ID_MAX).describe('Platform-defined state id; 0 is reserved for on and off'),
+  context_lost: z.boolean().default(false).describe('The domain loses its registers and memory in this state'),
 })
 
 const asyncSchema = z.strictObject({
@@ -29,18 +29,14 @@ const asyncSchema = z.strictObject({
 const powerDomainSchema = z.strictObject({
   name: resourceName,
   state: z.string().default('off').describe('State at start, until an agent changes it: on, off or one of states'),
-  states: z
-    .array(stateSchema)
-    .min(1)
-    .optional()
-    .describe('States between on and off, the one that needs most power first'),
+  states: z.array(stateSchema).min(1).optional().describe('States between on and off, highest power first'),
   critical: z.boolean().default(false).describe('Always on; agents may not switch it off'),
-  power: power.optional().describe('What it draws while it is on, without the performance domains in it; default: 0'),
+  power: power.optional().describe('Power drawn while it is on, without its performance domains; default: 0'),
   parents: z
     .array(z.string())
     .min(1)
     .optional()
-    .describe('Names of the domains that are on whenever this one is not off'),
+    .describe('Names of its parents, which are on whenever this one is not off'),
   sync: z.boolean().default(true).describe('The state can be changed synchronously'),
   async: asyncSchema.optional().describe('The state can be changed asynchronously'),
   notify: z.boolean().default(true).describe('State notifications are offered'),
@@ -49,7 +45,7 @@ const powerDomainSchema = z.strictObject({
 export const powerDomainsSchema = z.array(powerDomainSchema).min(1).max(LIMITS.powerDomains)
 export type PowerDomainConfig = z.infer<typeof powerDomainSchema>
 
-/** Vote of the boot firmware, before any agent ran: the first agent to set a state ends it. */
+/** The boot firmware's vote, from before any agent ran. The first agent that sets a state ends the vote. */
 const BOOT = -1
 
 const savedDomain = z.tuple([z.int().describe('state'), z.array(z.tuple([voter, z.int().describe('state')]))])
@@ -60,20 +56,20 @@ export class PowerDomain implements Kept {
   onChange: (() => void) | undefined
   readonly critical: boolean
   readonly sync: boolean
-  /** Time that an asynchronous state change takes; undefined: there are none. */
+  /** Time of an asynchronous state change; undefined: not supported. */
   readonly latencyUs: number | undefined
   readonly notifies: boolean
-  /** Microwatts that it draws while it is on. */
+  /** Microwatts drawn while it is on. */
   readonly onMicrowatts: number
   /** State numbers by name, from the most to the least powered: on, the platform-defined ones, off. */
   readonly stateNames: ReadonlyMap<string, number>
-  /** What this domain draws its power from. */
+  /** The domains that supply this one. */
   parents: readonly PowerDomain[] = []
-  /** The domains that draw theirs from this one. */
+  /** The domains that this one supplies. */
   readonly children: PowerDomain[] = []
-  /** An asynchronous change is under way: until it is over, nobody may ask for another. */
+  /** An asynchronous change is pending: until it completes, nobody may request another. */
   changing = false
-  /** The state now, as SCMI numbers it; `PowerDomains` changes it. */
+  /** The current state as on the wire; `PowerDomains` changes it. */
   state = OFF
   readonly #states: readonly number[]
   readonly #votes = new Map<number, number>()
@@ -100,7 +96,7 @@ export class PowerDomain implements Kept {
     return this.state === ON
   }
 
-  /** What it draws now. */
+  /** Power drawn now. */
   get microwatts(): number {
     return this.isOn ? this.onMicrowatts : 0
   }
@@ -110,7 +106,7 @@ export class PowerDomain implements Kept {
     return this.#states.includes(state)
   }
 
-  /** The most powered state that anybody wants: agents, the boot firmware, domains that draw their power from here. */
+  /** The most powered state that an agent, the boot firmware or a child wants. */
   get neededState(): number {
     if (this.critical) return ON
     for (const child of this.children) if (child.state !== OFF) return ON
@@ -119,14 +115,14 @@ export class PowerDomain implements Kept {
     return this.#states[needed] ?? OFF
   }
 
-  /** Notes the state that `agentId` wants; it counts once `neededState` is taken. */
+  /** Records the state that `agentId` wants; it takes effect when `neededState` is applied. */
   vote(agentId: number, state: number): void {
     this.#votes.delete(BOOT)
     this.#votes.set(agentId, state)
     this.onChange?.()
   }
 
-  /** Takes a state that `PowerDomains` found to be needed. */
+  /** Applies the state that `PowerDomains` found to be needed. */
   take(state: number): void {
     this.state = state
     this.onChange?.()
@@ -146,7 +142,7 @@ export class PowerDomain implements Kept {
     for (const [agentId, wanted] of votes) this.#votes.set(agentId, wanted)
   }
 
-  /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
+  /** Drops the vote of `agentId`; the boot firmware's stays. */
   withdraw(agentId: number): void {
     if (this.#votes.delete(agentId)) this.onChange?.()
   }
@@ -166,9 +162,9 @@ function statesOf(config: PowerDomainConfig, at: (string | number)[]): Map<strin
 }
 
 export interface PowerDomainEvents {
-  /** A state changed; `agentId` caused it, 0 is the platform. A parent is on before its domain, and off after it. */
+  /** A state changed. `agentId` caused it; 0 is the platform. A parent goes on before its domain, and off after it. */
   stateChanged: [domain: PowerDomain, agentId: number]
-  /** `agentId` asked for a state, whether or not it changes anything. */
+  /** `agentId` requested a state, which may be the current one. */
   stateRequested: [domain: PowerDomain, agentId: number, state: number]
 }
 
@@ -181,7 +177,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
     this.list = configs.map((config, id) => new PowerDomain(id, config, [id]))
     const byName = new Map<string, PowerDomain>()
     for (const domain of this.list) {
-      // Linux registers a device of each domain's name and would refuse all domains for one name that is taken.
+      // Linux registers a device for each domain name; one duplicate would make it refuse all domains.
       if (byName.has(domain.name)) {
         throw new ConfigError([domain.id, 'name'], `two power domains are named ${domain.name}`)
       }
@@ -210,7 +206,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
     })
   }
 
-  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): PowerDomain {
     const domain = this.list.find(domain => domain.name === name)
     if (!domain) throw new Error(`no power domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
@@ -218,15 +214,15 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
   }
 
   /**
-   * `agentId` wants the domain in a state that it supports; 0 is the platform itself. The domain stays more powered than
-   * that while others want it so.
+   * Records that `agentId` wants a state that the domain supports; 0 is the platform. The domain stays in a more
+   * powered state while others want that.
    */
   setState(domain: PowerDomain, state: number, agentId: number): void {
     domain.vote(agentId, state)
     this.#settle(domain, agentId)
   }
 
-  /** Forgets what `agentId` wanted of these domains. */
+  /** Drops the votes of `agentId` for these domains. */
   release(agentId: number, domains: Iterable<PowerDomain> = this.list): void {
     for (const domain of domains) {
       domain.withdraw(agentId)
@@ -234,7 +230,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
     }
   }
 
-  /** Brings the domain and those it draws power from into the states that are needed now. */
+  /** Applies the needed state to the domain and its parents. */
   #settle(domain: PowerDomain, agentId: number): void {
     const state = domain.neededState
     if (state === domain.state) return

@@ -1,4 +1,4 @@
-/** What the host sees of power domains, and can change as hardware does. */
+/** The properties of power domains that the host sees and can change as if hardware changed them. */
 import { RequestError } from '../../support/errors.js'
 import {
   numberProperty,
@@ -17,10 +17,12 @@ export function powerProperties(model: PowerDomains): ResourceGroup[] {
   const resources = model.list.map(domain => ({
     name: domain.name,
     main: 'state',
-    of: domain,
+    subject: domain,
     properties: [
       state(model, domain),
-      numberProperty('power', 'Drawn now, without the domains in it', WATTS, { read: () => domain.microwatts / MICRO }),
+      numberProperty('power', 'Power drawn now, without its performance domains', WATTS, {
+        read: () => domain.microwatts / MICRO,
+      }),
     ],
   }))
   return [{ kind: 'power', resources, watch: onEvents(model, 'stateChanged') }]
@@ -28,14 +30,14 @@ export function powerProperties(model: PowerDomains): ResourceGroup[] {
 
 function state(model: PowerDomains, domain: PowerDomain): Property {
   const nameOf = (state: number) => [...domain.stateNames].find(([, number]) => number === state)?.[0]
-  return textProperty('state', 'As powered as whoever needs it most wants it; set: the platform itself does', {
+  return textProperty('state', "The most powered state that anything wants; set: the platform's own vote", {
     read: () => nameOf(domain.state),
     allowed: () => [...domain.stateNames.keys()],
     set: name => {
       model.setState(domain, domain.stateNames.get(name) ?? domain.state, PLATFORM_AGENT)
       const now = nameOf(domain.state)
       if (now === name) return
-      const why = domain.critical ? 'it is critical' : 'an agent, or a domain that it feeds, needs it'
+      const why = domain.critical ? 'it is critical' : 'an agent, or a domain that it supplies, needs it'
       throw new RequestError('FAILED_PRECONDITION', `${domain.name} stays ${now}: ${why}`)
     },
   })

@@ -1,4 +1,4 @@
-/** The kind: powercap domains, as the platform file, the platform and the host know them. */
+/** The resource kind `powercaps`: schema, model and host properties. */
 import type { ResourceKind } from '../core/platform.js'
 import { connectPowercaps } from './limits.js'
 import { type PowercapConfig, Powercaps, powercapsSchema } from './model.js'

@@ -1,6 +1,6 @@
 /**
- * Powercap domains that measure performance and power domains, and keep them at their caps: as firmware does, by limiting
- * the performance of what draws most.
+ * Enforces the caps of powercap domains that measure performance and power domains, as firmware does: limits the
+ * performance of the domains that draw most.
  */
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
@@ -10,13 +10,13 @@ import { PerfDomain, type PerfDomains } from '../perf-domains/model.js'
 import { domainLoads, type Load, loadNamed, onDomainPower } from './loads.js'
 import type { PowercapConfig, PowercapDomain, Powercaps, PowerSource } from './model.js'
 
-/** In place of a cap: power is not capped. */
+/** As a cap: power is not limited. */
 const UNCAPPED = 0
 
-/** Caps are kept with this many microseconds between two looks at least, however short the averaging interval is. */
+/** Caps are checked at most this often, in microseconds, however short the averaging interval. */
 const LOOK_MIN_US = 1000
 
-/** Throws ConfigError, with paths within the section of powercap domains. */
+/** Throws ConfigError with paths within the powercaps section. */
 export function connectPowercaps(model: Powercaps, platform: Platform, configs: readonly PowercapConfig[]): void {
   const loads = new Map<PowercapDomain, Load[]>()
   const taken = new Map<Load, PowercapDomain>()
@@ -29,13 +29,17 @@ export function connectPowercaps(model: Powercaps, platform: Platform, configs: 
   for (const [powercap, own] of loads) {
     const children = childrenOf.get(powercap) ?? []
     const child = children.find(({ unit }) => unit === 'abstract')
-    if (child) throw new ConfigError([child.id, 'unit'], `abstract powers do not add up to that of ${powercap.name}`)
+    if (child)
+      throw new ConfigError(
+        [child.id, 'unit'],
+        `an abstract unit can't be converted to that of its parent, ${powercap.name}`,
+      )
     powercap.source = new DomainPower(powercap, own, children)
   }
   const limited = new Map<PowercapDomain, PerfDomain[]>([...loads.keys()].map(powercap => [powercap, []]))
   for (const powercap of model.list) {
     const perf = loads.get(powercap)?.filter(load => load instanceof PerfDomain) ?? []
-    // Each is limited by its own powercap domain, and by those around that.
+    // Each domain is limited by its own powercap domain and by all ancestors of that.
     for (let at: PowercapDomain | undefined = powercap; at; at = at.parent) limited.get(at)?.push(...perf)
   }
   for (const [powercap, perf] of limited) {
@@ -50,7 +54,8 @@ function loadsOf(
   taken: Map<Load, PowercapDomain>,
 ): Load[] {
   const at: ConfigPath = [powercap.id, 'domains']
-  if (powercap.unit === 'abstract') throw new ConfigError(at, 'an abstract power has no domains to measure')
+  if (powercap.unit === 'abstract')
+    throw new ConfigError(at, "a powercap domain with an abstract unit can't measure domains")
   const known = domainLoads(platform)
   return names.map((name, i) => {
     const load = loadNamed(platform, known, name, [...at, i])
@@ -61,7 +66,7 @@ function loadsOf(
   })
 }
 
-/** What a powercap domain draws: the sum over its own domains and its children. */
+/** The power of a powercap domain: the sum over its own domains and its children. */
 class DomainPower implements PowerSource {
   readonly #unitMicrowatts: number
   readonly #own: readonly Load[]
@@ -85,20 +90,20 @@ class DomainPower implements PowerSource {
   }
 }
 
-/** Not by way of the unit where that can be: sums of whole microwatts are exact. */
+/** In microwatts without going through the unit where possible: sums of whole microwatts are exact. */
 function microwattsOf({ source, unitMicrowatts }: PowercapDomain, nowUs: number): number {
   if (source instanceof DomainPower) return source.microwatts(nowUs)
   return source ? source.read(nowUs) * unitMicrowatts : 0
 }
 
 /**
- * Keeps one powercap domain at its cap. It looks one averaging interval after each change of the cap or of what is drawn:
- * power may be above the cap for so long.
+ * Enforces the cap of one powercap domain. Checks one averaging interval after each change of the cap or of the power
+ * drawn: power may exceed the cap that long.
  */
 class PowerLimit {
   readonly #powercaps: Powercaps
   readonly #powercap: PowercapDomain
-  /** Whose levels it can limit. */
+  /** The domains whose levels it can limit. */
   readonly #domains: readonly PerfDomain[]
   readonly #platform: Platform
   readonly #limited = new Set<PerfDomain>()
@@ -111,7 +116,7 @@ class PowerLimit {
     this.#platform = platform
   }
 
-  /** Until the platform is closed. */
+  /** Enforces the cap until the platform is closed. */
   keep(): void {
     onDomainPower(this.#platform, this.#lookLater)
     this.#powercaps.on('sourceChanged', this.#lookLater)
@@ -133,11 +138,11 @@ class PowerLimit {
     })
   }
 
-  /** What draws most is limited first; what is limited already gets what all else leaves. */
+  /** Limits the domain that draws most first; domains that are limited already get what the others leave. */
   #look(): void {
     const model = this.#platform.model(perfDomains)
     const { cap, unitMicrowatts, source } = this.#powercap
-    // A power that the host sets instead does not fall with the levels: limiting them would be in vain.
+    // A power that the host sets does not fall with the levels: limiting them would be useless.
     const isCapped = cap !== UNCAPPED && source instanceof DomainPower
     const capMicrowatts = isCapped ? cap * unitMicrowatts : Number.POSITIVE_INFINITY
     for (const domain of [...this.#domains].sort((a, b) => b.microwatts - a.microwatts)) {
@@ -147,7 +152,7 @@ class PowerLimit {
     }
   }
 
-  /** Allows the highest level that draws no more than this; limits nothing if that is the highest there is. */
+  /** Allows the highest level that draws at most `microwatts`; sets no limit if that is the highest of all. */
   #limit(model: PerfDomains, domain: PerfDomain, microwatts: number): void {
     const level = domain.levels.findLast(level => domain.microwattsAt(level) <= microwatts) ?? domain.lowest
     if (level === domain.highest) this.#limited.delete(domain)

@@ -1,4 +1,4 @@
-/** Powercap domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
+/** Powercap domains: their configuration, their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
@@ -10,10 +10,10 @@ import { duration, power, resourceName } from '../core/units.js'
 
 const MICROWATTS_PER_MILLIWATT = 1000
 
-/** However short the averaging interval is, power is not measured more often. */
+/** Power is measured at most this often, however short the averaging interval. */
 const MEASURE_MIN_US = 1000
 
-/** A plain number counts the domain's unit; a text has a unit of its own. */
+/** A plain number is in the domain's unit; a text brings its own unit. */
 const amount = z.union([z.int().min(0).max(U32_MAX), power.transform(microwatts => ({ microwatts }))], {
   error: ({ input }) => `${input} is not a power; write a whole number of the domain's unit or e.g. "2.5 W"`,
 })
@@ -33,26 +33,29 @@ const powercapSchema = z.strictObject({
   unit: z
     .enum(['abstract', 'microwatt', 'milliwatt'])
     .default('microwatt')
-    .describe('What plain numbers of power count, here and in messages; Linux has no use for abstract ones'),
+    .describe('Unit of plain numbers of power, here and in messages; Linux ignores abstract domains'),
   cap_range: z
     .strictObject({ min: amount, max: amount, step: amount })
     .optional()
-    .describe('Caps from min to max in steps; without it the cap is fixed'),
+    .describe('Range of caps, in steps; default: the cap is fixed'),
   cap: amount.optional().describe('Cap at start; default: the highest'),
-  enabled: z.boolean().default(true).describe('The cap is in force at start; agents may switch it, from 2.0 on'),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('The cap is in force at start; agents may disable it, from version 2.0 on'),
   pai_range: z
     .strictObject({ min: interval, max: interval, step: interval })
     .optional()
-    .describe('Power averaging intervals from min to max in steps; without it the interval is fixed'),
+    .describe('Range of power averaging intervals, in steps; default: the interval is fixed'),
   pai: interval.optional().describe('Power averaging interval at start; default: the shortest, or 100 ms'),
   sustainable_power: amount.default(0).describe('0: not specified'),
   accuracy: z.number().min(0).max(100).multipleOf(0.001).default(0).describe('Of measurements, in percent'),
   parent: z.string().optional().describe('Name of the domain that this one is part of'),
-  power: amount.optional().describe('What the domain draws; without it and domains, power is not monitored'),
+  power: amount.optional().describe('Power that the domain draws; without power and domains, power is not monitored'),
   domains: z
     .array(z.string())
     .optional()
-    .describe('Names of the performance and power domains in it: it draws what they and its children draw'),
+    .describe("Names of the performance and power domains in it; its power is the sum of theirs and its children's"),
   permissions: permissionsSchema.prefault({}),
   async: asyncSchema.optional().describe('The cap can be set asynchronously'),
   notify: z.boolean().default(true).describe('Notifications of caps and, where monitored, of measurements are offered'),
@@ -63,17 +66,17 @@ export type PowercapConfig = z.infer<typeof powercapSchema>
 type Unit = PowercapConfig['unit']
 type Amount = z.infer<typeof amount>
 
-/** In place of a cap: power is not capped. */
+/** As a cap: power is not limited. */
 export const UNCAPPED = 0
 const DEFAULT_PAI_US = 100_000
 
-/** What a domain draws. */
+/** The source of a domain's power. */
 export interface PowerSource {
   /** Power in the domain's unit, averaged up to now. Hot code. */
   read(nowUs: number): number
 }
 
-/** Values from min to max in steps; min equals max if there is only one, and the step is then 0. */
+/** Values from min to max in steps; a single value has min equal to max, and step 0. */
 interface Range {
   min: number
   max: number
@@ -84,7 +87,7 @@ function includes({ min, max, step }: Range, value: number): boolean {
   return value >= min && value <= max && (step === 0 || (value - min) % step === 0)
 }
 
-/** The range from `config`, or of `fixed` alone. Linux refuses all domains if one has a bound of 0, or no step. */
+/** The range in `config`, or one of `fixed` alone. Linux refuses all domains if one has a bound or a step of 0. */
 function rangeOf(config: Range | undefined, fixed: number, at: ConfigPath, fixedAt: ConfigPath): Range {
   if (!config) {
     if (fixed < 1) throw new ConfigError(fixedAt, 'must be above 0')
@@ -105,7 +108,7 @@ function inUnit(value: Amount, unit: Unit, at: ConfigPath): number {
   const counted = unit === 'milliwatt' ? value.microwatts / MICROWATTS_PER_MILLIWATT : value.microwatts
   if (!Number.isInteger(counted))
     throw new ConfigError(at, `${value.microwatts} uW is not a whole number of milliwatts`)
-  if (counted > U32_MAX) throw new ConfigError(at, `${counted} ${unit}s are too much; at most ${U32_MAX}`)
+  if (counted > U32_MAX) throw new ConfigError(at, `${counted} ${unit}s is too large; at most ${U32_MAX}`)
   return counted
 }
 
@@ -124,17 +127,17 @@ export class PowercapDomain implements Kept {
   /** In thousandths of a percent. */
   readonly accuracy: number
   readonly permissions: { cap: boolean; pai: boolean }
-  /** Time that an asynchronous change of the cap takes; undefined: there are none. */
+  /** Time of an asynchronous change of the cap; undefined: not supported. */
   readonly latencyUs: number | undefined
   readonly notifies: boolean
   parent: PowercapDomain | undefined
   /** UNCAPPED, or within the range. */
   cap: number
-  /** The interval that power is averaged over. */
+  /** The averaging interval. */
   paiUs: number
-  /** What it draws; undefined: its power is not monitored. */
+  /** Source of its power; undefined: power is not monitored. */
   source: PowerSource | undefined
-  /** Whether a change of the cap is under way: further ones must wait. */
+  /** A change of the cap is pending: others must wait. */
   changing = false
 
   constructor(id: number, config: PowercapConfig, at: ConfigPath) {
@@ -169,12 +172,12 @@ export class PowercapDomain implements Kept {
     this.notifies = config.notify
   }
 
-  /** Its unit in microwatts; an abstract one has no such size. */
+  /** The unit in microwatts; meaningless for an abstract one. */
   get unitMicrowatts(): number {
     return this.unit === 'milliwatt' ? MICROWATTS_PER_MILLIWATT : 1
   }
 
-  /** Whether the cap can be set at all; likewise the averaging interval. */
+  /** The cap can be set; likewise the averaging interval. */
   get capConfigurable(): boolean {
     return this.capRange.min !== this.capRange.max
   }
@@ -204,18 +207,18 @@ export class PowercapDomain implements Kept {
   }
 }
 
-/** A domain that is measured: for how many, and when next. */
+/** A domain whose power is measured: the number of watchers, and the next measurement. */
 interface Watched {
   watchers: number
   timer: Timer
 }
 
 export interface PowercapEvents {
-  /** A cap or an averaging interval changed; `agentId` caused it, 0 is the platform. */
+  /** A cap or an averaging interval changed. `agentId` caused it; 0 is the platform. */
   capChanged: [domain: PowercapDomain, agentId: number]
-  /** The host let a domain draw another power. */
+  /** The host set the power of a domain. */
   sourceChanged: [domain: PowercapDomain]
-  /** The power of a domain that is watched was measured. */
+  /** The power of a watched domain was measured. */
   measured: [domain: PowercapDomain, power: number]
 }
 
@@ -241,14 +244,14 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
     checkTree(this.list, ({ parent }) => (parent ? [parent] : []), 'parent')
   }
 
-  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): PowercapDomain {
     const domain = this.list.find(domain => domain.name === name)
     if (domain) return domain
     throw new Error(`no powercap domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
   }
 
-  /** Sets UNCAPPED or a cap that the domain supports; `agentId` 0 is the platform itself. */
+  /** Sets UNCAPPED or a supported cap. `agentId` 0 is the platform. */
   setCap(domain: PowercapDomain, cap: number, agentId: number): void {
     if (domain.cap === cap) return
     domain.cap = cap
@@ -256,7 +259,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
     this.emit('capChanged', domain, agentId)
   }
 
-  /** Sets an averaging interval that the domain supports; `agentId` 0 is the platform itself. */
+  /** Sets a supported averaging interval. `agentId` 0 is the platform. */
   setPai(domain: PowercapDomain, us: number, agentId: number): void {
     if (domain.paiUs === us) return
     domain.paiUs = us
@@ -264,7 +267,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
     this.emit('capChanged', domain, agentId)
   }
 
-  /** Lets `domain` draw what `source` says from now on, which also makes its power monitored. For callers on the host. */
+  /** Takes the domain's power from `source` from now on, which also makes it monitored. For callers on the host. */
   bindPower(domain: PowercapDomain, source: PowerSource): void {
     domain.source = source
     this.#time.refresh()
@@ -272,7 +275,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
     if (this.#watched.has(domain)) this.emit('measured', domain, this.measure(domain))
   }
 
-  /** Lets `domain` draw this power, in its unit, from now on. */
+  /** Sets the power that `domain` draws, in its unit. */
   setPower(domain: PowercapDomain, power: number): void {
     this.bindPower(domain, { read: () => power })
   }
@@ -283,7 +286,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
     return Math.min(Math.max(Math.round(power), 0), U32_MAX)
   }
 
-  /** Counts one more who wants measurements: there is one at the end of each averaging interval. */
+  /** Adds a watcher: power is measured at the end of each averaging interval. */
   watch(domain: PowercapDomain): void {
     const watched = this.#watched.get(domain)
     if (watched) watched.watchers++

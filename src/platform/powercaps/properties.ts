@@ -1,4 +1,4 @@
-/** What the host sees of powercap domains, and can change as hardware does: what they draw, and their caps. */
+/** The properties of powercap domains that the host sees and can change as if hardware changed them: power and caps. */
 import {
   numberProperty,
   onEvents,
@@ -16,13 +16,13 @@ export function powercapProperties(model: Powercaps): ResourceGroup[] {
   const resources = model.list.map(domain => ({
     name: domain.name,
     main: 'cap',
-    of: domain,
+    subject: domain,
     properties: [cap(model, domain), power(model, domain), interval(model, domain)],
   }))
   return [{ kind: 'powercap', resources, watch: onEvents(model, 'capChanged', 'sourceChanged', 'measured') }]
 }
 
-/** How many of a domain's unit a watt is; abstract powers are plain numbers. */
+/** A watt in the domain's unit; 1 for abstract units. */
 function perWatt({ unit, unitMicrowatts }: PowercapDomain): number {
   return unit === 'abstract' ? 1 : MICRO / unitMicrowatts
 }
@@ -38,9 +38,9 @@ function divided({ min, max, step }: Range, by: number): Range {
 function cap(model: Powercaps, domain: PowercapDomain): Property {
   const size = perWatt(domain)
   const lift = { name: 'none', set: () => model.setCap(domain, UNCAPPED, PLATFORM_AGENT) }
-  return numberProperty('cap', 'Power that it may draw; none: as much as it wants', unitOf(domain), {
+  return numberProperty('cap', 'Power that it may draw; none: no limit', unitOf(domain), {
     read: () => (domain.cap === UNCAPPED ? undefined : domain.cap / size),
-    // A range of one value has no step.
+    // A range with a single value has step 0.
     allowed: () => (domain.capConfigurable ? divided(domain.capRange, size) : [domain.capRange.min / size]),
     set: value => model.setCap(domain, Math.round(value * size), PLATFORM_AGENT),
     word: lift,
@@ -50,7 +50,7 @@ function cap(model: Powercaps, domain: PowercapDomain): Property {
 function power(model: Powercaps, domain: PowercapDomain): Property {
   const size = perWatt(domain)
   const { source } = domain
-  return numberProperty('power', 'Drawn now; set: whatever is in it draws', unitOf(domain), {
+  return numberProperty('power', 'Power drawn now; set: replaces what its domains draw', unitOf(domain), {
     read: () => (domain.source ? model.measure(domain) / size : undefined),
     allowed: () => ({ min: 0, max: Math.floor(0xffff_ffff / size), step: 0 }),
     set: value => model.setPower(domain, Math.round(value * size)),
@@ -59,7 +59,7 @@ function power(model: Powercaps, domain: PowercapDomain): Property {
 }
 
 function interval(model: Powercaps, domain: PowercapDomain): Property {
-  return numberProperty('averaging_interval', 'Power is averaged over this', SECONDS, {
+  return numberProperty('averaging_interval', 'Time over which power is averaged', SECONDS, {
     read: () => domain.paiUs / MICRO,
     allowed: () => (domain.paiConfigurable ? divided(domain.paiRange, MICRO) : [domain.paiRange.min / MICRO]),
     set: seconds => model.setPai(domain, Math.round(seconds * MICRO), PLATFORM_AGENT),

@@ -1,4 +1,4 @@
-/** The kind: reset domains, as the platform file, the platform and the host know them. */
+/** The resource kind `resets`: schema, model and host properties. */
 import type { ResourceKind } from '../core/platform.js'
 import { type ResetConfig, Resets, resetsSchema } from './model.js'
 import { resetProperties } from './properties.js'

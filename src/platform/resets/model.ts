@@ -1,4 +1,4 @@
-/** Reset domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
+/** Reset domains: their configuration, their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../core/config-error.js'
@@ -6,11 +6,11 @@ import { LIMITS } from '../core/count-limits.js'
 import { type Kept, readSaved, type Saved } from '../core/kept.js'
 import { duration, resourceName } from '../core/units.js'
 
-/** Reset states as SCMI numbers them (v3.2 §4.8.2.4): below 2^31 architectural, from there on the vendor's. */
+/** Reset states on the wire (v3.2 §4.8.2.4): below 2^31 architectural, from there on the vendor's. */
 export const COLD_RESET = 0
 const VENDOR_FIRST = 0x8000_0000
 
-/** Agents are told microseconds in 32 bits, of which all ones mean that the time is not known. */
+/** Latencies have 32 bits of microseconds on the wire; all ones means unknown. */
 const LATENCY_US_MAX = 0xffff_fffe
 
 const stateSchema = z.strictObject({
@@ -25,9 +25,12 @@ const asyncSchema = z.strictObject({
 const resetSchema = z.strictObject({
   name: resourceName,
   asserted: z.boolean().default(false).describe('Held in reset at start'),
-  explicit: z.boolean().default(true).describe('Agents may assert and deassert; else only whole resets are offered'),
-  async: asyncSchema.optional().describe('Whole resets can be asynchronous'),
-  states: z.array(stateSchema).min(1).optional().describe('Resets to other states than by a cold reset'),
+  explicit: z
+    .boolean()
+    .default(true)
+    .describe('Agents may assert and deassert; if false, only autonomous resets are offered'),
+  async: asyncSchema.optional().describe('Autonomous resets can be asynchronous'),
+  states: z.array(stateSchema).min(1).optional().describe('Reset states besides the cold reset'),
   notify: z.boolean().default(true).describe('Reset notifications are offered'),
 })
 
@@ -39,14 +42,14 @@ export class ResetDomain implements Kept {
   readonly name: string
   onChange: (() => void) | undefined
   readonly explicit: boolean
-  /** Time that an asynchronous reset takes; undefined: there are none. */
+  /** Time of an asynchronous reset; undefined: not supported. */
   readonly latencyUs: number | undefined
   readonly notifies: boolean
-  /** Numbers of the states that a reset can lead to, by name. */
+  /** Numbers of the reset states, by name. */
   readonly stateNames: ReadonlyMap<string, number>
   /** Held in reset. This is the line itself, not a vote: it stays as the last agent left it. */
   asserted: boolean
-  /** An asynchronous reset is under way: until it is over, nobody may ask for another. */
+  /** An asynchronous reset is pending: until it completes, nobody may request another. */
   resetting = false
   readonly #states: readonly number[]
 
@@ -80,22 +83,22 @@ export class ResetDomain implements Kept {
     this.asserted = readSaved(z.boolean(), saved)
   }
 
-  /** Holds it in reset, or no more. `Resets` tells of it. */
+  /** Asserts or deasserts the reset line. `Resets` emits the event. */
   hold(asserted: boolean): void {
     this.asserted = asserted
     this.onChange?.()
   }
 
-  /** Whether a reset can lead to this state. */
+  /** Whether the domain has this reset state. */
   supports(state: number): boolean {
     return this.#states.includes(state)
   }
 }
 
 export interface ResetEvents {
-  /** The domain was reset, or is held in reset from now on; `agentId` caused it, 0 is the platform. */
+  /** The domain was reset, or is held in reset from now on. `agentId` caused it; 0 is the platform. */
   issued: [domain: ResetDomain, agentId: number, state: number]
-  /** The domain is no more held in reset. */
+  /** The domain is no longer held in reset. */
   deasserted: [domain: ResetDomain, agentId: number]
 }
 
@@ -113,14 +116,14 @@ export class Resets extends EventEmitter<ResetEvents> {
     }
   }
 
-  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): ResetDomain {
     const domain = this.list.find(domain => domain.name === name)
     if (!domain) throw new Error(`no reset is named ${name}; there are ${this.list.map(r => r.name).join(', ')}`)
     return domain
   }
 
-  /** A whole reset to a state that the domain supports; it runs afterwards. `agentId` 0 is the platform itself. */
+  /** Autonomous reset to a supported state; the domain runs afterwards. `agentId` 0 is the platform. */
   reset(domain: ResetDomain, state: number, agentId: number): void {
     const wasAsserted = domain.asserted
     domain.hold(false)
@@ -128,7 +131,7 @@ export class Resets extends EventEmitter<ResetEvents> {
     if (wasAsserted) this.emit('deasserted', domain, agentId)
   }
 
-  /** Holds the domain in reset, until it is deasserted. */
+  /** Holds the domain in reset until it is deasserted. */
   assert(domain: ResetDomain, state: number, agentId: number): void {
     if (domain.asserted) return
     domain.hold(true)

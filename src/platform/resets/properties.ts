@@ -1,4 +1,4 @@
-/** What the host sees of reset domains, and can change as hardware does. */
+/** The properties of reset domains that the host sees and can change as if hardware changed them. */
 import { flagProperty, onEvents, PLATFORM_AGENT, type ResourceGroup, textProperty } from '../core/property.js'
 import { COLD_RESET, type Resets } from './model.js'
 
@@ -6,7 +6,7 @@ export function resetProperties(model: Resets): ResourceGroup[] {
   const resources = model.list.map(domain => ({
     name: domain.name,
     main: 'asserted',
-    of: domain,
+    subject: domain,
     properties: [
       flagProperty('asserted', 'It is held in reset', {
         read: () => domain.asserted,
@@ -15,7 +15,7 @@ export function resetProperties(model: Resets): ResourceGroup[] {
           else model.deassert(domain, PLATFORM_AGENT)
         },
       }),
-      textProperty('reset', 'Set: resets it, to a state; it runs afterwards', {
+      textProperty('reset', 'Set: resets it to this state; it runs afterwards', {
         read: () => undefined,
         allowed: () => [...domain.stateNames.keys()],
         set: name => model.reset(domain, domain.stateNames.get(name) ?? COLD_RESET, PLATFORM_AGENT),

@@ -1,4 +1,4 @@
-/** Numbers as SCMI carries intervals and resolutions: a whole mantissa times a power of ten. Cold code. */
+/** Decimal numbers as SCMI encodes intervals and resolutions: an integer mantissa times a power of ten. Cold code. */
 
 /** mantissa × 10^exponent */
 export interface Decimal {
@@ -6,13 +6,13 @@ export interface Decimal {
   exponent: number
 }
 
-/** Exponents are five bits wide, two's complement. */
+/** Exponents have five bits, in two's complement. */
 export const EXPONENT_MIN = -16
 export const EXPONENT_MAX = 15
 
 /**
- * The same number with a mantissa of at most `max` and without decimals it does not need; whole numbers keep exponent 0.
- * Rounds if the mantissa has too many digits.
+ * The same number with a mantissa of at most `max` and no trailing zeros after the point; whole numbers keep exponent
+ * 0. Rounds if the mantissa has too many digits.
  */
 export function fitDecimal({ mantissa, exponent }: Decimal, max: number): Decimal {
   const fitted = { mantissa, exponent }
@@ -23,7 +23,7 @@ export function fitDecimal({ mantissa, exponent }: Decimal, max: number): Decima
   return fitted
 }
 
-/** `value` (0 or more) with a mantissa of at most `max`, or undefined if it has too many digits or is out of range. */
+/** `value` (0 or more) with a mantissa of at most `max`; undefined if it has too many digits or is out of range. */
 export function toDecimal(value: number, max: number): Decimal | undefined {
   const [digits, power] = value.toExponential().split('e') as [string, string]
   const decimals = digits.split('.')[1]?.length ?? 0

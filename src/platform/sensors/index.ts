@@ -1,4 +1,4 @@
-/** The kind: sensors, as the platform file, the platform and the host know them. */
+/** The resource kind `sensors`: schema, model and host properties. */
 import type { ResourceKind } from '../core/platform.js'
 import { type SensorConfig, sensorsSchema } from './config.js'
 import { Sensors } from './model.js'

@@ -1,4 +1,4 @@
-/** What the host sees of sensors, and can change as hardware does: values, and the heat around what they measure. */
+/** The properties of sensors that the host sees and can change as if hardware changed them: values, and heat. */
 import { RequestError } from '../../support/errors.js'
 import type { Platform } from '../core/platform.js'
 import { flagProperty, numberProperty, onEvents, type Property, type ResourceGroup } from '../core/property.js'
@@ -16,7 +16,7 @@ export function sensorProperties(model: Sensors, { time }: Platform): ResourceGr
   const resources = model.list.map(sensor => ({
     name: sensor.name,
     ...(sensor.multiAxis ? {} : { main: 'value' }),
-    of: sensor,
+    subject: sensor,
     properties: [
       ...sensor.axes.map((axis, i) => value(sensor, axis, i, time)),
       ...sensor.axes.flatMap(axis => heat(sensor, axis, time)),
@@ -37,19 +37,19 @@ function value(sensor: Sensor, axis: Axis, i: number, time: Time): Property {
       throw new RequestError('INVALID_ARGUMENT', error.message)
     }
   }
-  return numberProperty(name, 'What it shows; set: until it is auto again', measuredUnit(sensorTypeName(axis.type)), {
+  return numberProperty(name, 'The reading; set: fixed until set to auto', measuredUnit(sensorTypeName(axis.type)), {
     read: () => unscaled(axis.read(time.nowUs), axis.scale),
     set,
     word: { name: 'auto', set: () => set(undefined) },
   })
 }
 
-/** Of sensors that show the temperature of what dissipates power. */
+/** For sensors that show the temperature of a thermal model. */
 function heat(sensor: Sensor, { body }: Axis, time: Time): Property[] {
   if (!body) return []
   const celsius = measuredUnit('celsius')
   return [
-    numberProperty('temperature', 'Of what it measures; it goes on from what is set', celsius, {
+    numberProperty('temperature', 'Temperature of the body; set: continues from this value', celsius, {
       read: () => Number(body.temperature(time.nowUs).toFixed(TEMPERATURE_DIGITS)),
       set: degrees => sensor.disturb(() => body.setTemperature(degrees)),
     }),

@@ -1,4 +1,4 @@
-/** What sensors can measure of other resources: powers, rates, voltages, and the temperatures that powers lead to. */
+/** What sensors can measure of other resources: power, rate, voltage, and the temperature that power leads to. */
 import { z } from 'zod'
 import { clocks } from '../clocks/index.js'
 import type { Clock } from '../clocks/model.js'
@@ -15,15 +15,15 @@ import { scaled } from './scaled.js'
 
 const thermalSchema = z
   .strictObject({
-    of: z.array(z.string()).min(1).describe('Names of the performance, power and powercap domains that heat it'),
+    of: z.array(z.string()).min(1).describe('Names of the performance, power and powercap domains that heat the body'),
     resistance: z.number().positive().describe('Kelvin per watt'),
     capacitance: z
       .number()
       .positive()
-      .describe('Joules per kelvin; times the resistance: its time constant in seconds'),
-    ambient: z.number().default(25).describe('Where it starts, and returns to without power; in degrees Celsius'),
+      .describe('Joules per kelvin; capacitance times resistance is the time constant in seconds'),
+    ambient: z.number().default(25).describe('Temperature at start and without power, in degrees Celsius'),
   })
-  .describe('The temperature of what dissipates power, by one thermal resistance and one capacitance')
+  .describe('Temperature of a body that dissipates power, with one thermal resistance and one capacitance')
 
 /** The keys of a sensor's value that bind it to other resources. */
 export const quantityKeys = {
@@ -37,33 +37,33 @@ const quantitySchema = z.object(quantityKeys)
 export type QuantityConfig = z.infer<typeof quantitySchema>
 type ThermalConfig = z.infer<typeof thermalSchema>
 
-/** What each measures in, as sensor types are named. */
+/** The unit of each, as named by sensor types. */
 export const QUANTITY_UNITS = { power_of: 'watt', rate_of: 'hertz', voltage_of: 'volt', thermal: 'celsius' } as const
 export type QuantityKey = keyof typeof QUANTITY_UNITS
 
 const MICRO = 1e6
 
-/** Something that can be measured at any time. */
+/** A value that can be measured at any time. */
 export interface Quantity {
   /**
-   * What it shows in its unit, × 10^-scale, as a whole number. Times never decrease from call to call. Hot code: does not
-   * allocate, which numbers with decimals would.
+   * The value in its unit, × 10^-scale, as a whole number. `nowUs` never decreases from call to call. Hot code: whole
+   * numbers, because fractions would allocate.
    */
   read(nowUs: number, scale: number): number
-  /** What has the temperature, if that is what it shows. */
+  /** The body, if this is a temperature. */
   readonly body?: Body
 }
 
-/** Something that gets warm; in degrees Celsius. */
+/** A body that gets warm; temperatures are in degrees Celsius. */
 export interface Body {
   readonly ambient: number
   temperature(nowUs: number): number
-  /** Heats or cools it at once; from there it goes on to where ambient and power lead. */
+  /** Sets the temperature at once; from there it moves towards what ambient and power lead to. */
   setTemperature(degrees: number): void
   setAmbient(degrees: number): void
 }
 
-/** What is measured, if `config` has one of the keys. Throws ConfigError for names, at their place within `path`. */
+/** The quantity that `config` names, if any. Throws ConfigError within `path` for unknown names. */
 export function quantityOf(config: QuantityConfig, platform: Platform, path: ConfigPath): Quantity | undefined {
   const { power_of, rate_of, voltage_of, thermal } = config
   if (power_of !== undefined) {
@@ -136,8 +136,8 @@ class Voltage implements Quantity {
 
 /**
  * A body with one thermal resistance R to its surroundings and one capacitance C. While the power P is constant it
- * approaches ambient + R·P as exp(-t / RC): exact at any time, however often it is read, so nothing is integrated step by
- * step. A change of power begins a new segment at the temperature reached.
+ * approaches ambient + R·P as exp(-t / RC). The closed form is exact at any time, so nothing is integrated. A change of
+ * power begins a new segment at the temperature reached.
  */
 class Thermal implements Quantity, Body {
   readonly body = this
@@ -146,7 +146,7 @@ class Thermal implements Quantity, Body {
   readonly #time: Time
   readonly #resistance: number
   readonly #timeConstantUs: number
-  /** When the power last changed, the temperature then, and where it leads to. */
+  /** The last change of power: its time, the temperature then, and the temperature it leads to. */
   #sinceUs: number
   #start: number
   #end: number
@@ -172,9 +172,9 @@ class Thermal implements Quantity, Body {
     if (this.#settled() !== this.#end) this.#begin()
   }
 
-  /** Begins a new segment, at `start` or the temperature reached. */
+  /** Begins a new segment at `start`, or at the temperature reached. */
   #begin(start?: number): void {
-    // Whoever is on the host may change something long after the last batch or timer.
+    // The host may change something long after the last batch or timer.
     this.#time.refresh()
     const { nowUs } = this.#time
     this.#start = start ?? this.temperature(nowUs)
@@ -191,7 +191,7 @@ class Thermal implements Quantity, Body {
     this.#changed()
   }
 
-  /** Where the present power leads to. */
+  /** The temperature that the present power leads to. */
   #settled(): number {
     const microwatts = this.#loads.reduce((sum, load) => sum + load.microwatts, 0)
     return this.ambient + (this.#resistance * microwatts) / MICRO

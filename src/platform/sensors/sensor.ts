@@ -1,4 +1,4 @@
-/** One sensor: its axes, what agents configured, and the sampling that trip points and updates need. Knows no bytes. */
+/** One sensor: its axes, what agents configured, and the sampling for trip points and updates. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved, savedLong, voter } from '../core/kept.js'
@@ -14,10 +14,10 @@ import { type Interval, UpdateIntervals } from './update-intervals.js'
 /** Resolutions have a mantissa of 27 bits. */
 const RESOLUTION_MAX = 2 ** 27 - 1
 
-/** Readings that fit a delayed response or a notification in Linux' default buffers of 128 bytes of payload. */
+/** The most readings in a delayed response or notification that fits Linux' default buffers of 128 bytes of payload. */
 const EVENT_AXES_MAX = 7
 
-/** Crossings that a trip point reports; the bits are the wire's (SENSOR_TRIP_POINT_CONFIG). */
+/** The crossings that a trip point reports, as bits of SENSOR_TRIP_POINT_CONFIG. */
 export const TRIP_RISING = 1
 export const TRIP_FALLING = 2
 
@@ -26,27 +26,27 @@ export interface TripPoint {
   mode: number
   /** Raw. */
   value: number
-  /** Who configured it; 0 is the platform. */
+  /** The agent that configured it; 0 is the platform. */
   agentId: number
 }
 
-/** What one agent configured. */
+/** The configuration of one agent. */
 interface Wishes {
   enabled: boolean
   timestamps: boolean
-  /** Undefined: any will do. */
+  /** Undefined: any interval. */
   interval: Interval | undefined
 }
 
-/** What a sensor tells; both within a timer or within `set`. */
+/** Receives events of a sensor, from within a timer or `set`. */
 export interface SensorListener {
-  /** The value reached or passed a configured trip point. */
+  /** The value reached or crossed a configured trip point. */
   tripPoint(sensor: Sensor, id: number, rising: boolean): void
-  /** An update interval is over. */
+  /** An update interval has elapsed. */
   sample(sensor: Sensor): void
 }
 
-/** What the platform gives its sensors. */
+/** What a sensor needs of the platform. */
 export interface SensorContext {
   time: Time
   /** The platform's seed. */
@@ -62,7 +62,7 @@ export interface Extended {
   max: number
 }
 
-/** One axis; a sensor without axes has one that stands for the sensor. */
+/** One axis. A sensor without axes has one that stands for the sensor. */
 export class Axis {
   readonly name: string
   readonly type: number
@@ -70,7 +70,7 @@ export class Axis {
   readonly scale: number
   readonly extended: Extended | undefined
   readonly #source: Source
-  /** Where its values come from now: its source, or a constant that was set. */
+  /** The source of its values: the configured one, or a constant that the host set. */
   #current: Source
 
   constructor(name: string, extended: AxisExtendedConfig | undefined, at: SourceContext, source: Source) {
@@ -82,12 +82,12 @@ export class Axis {
     this.#current = source
   }
 
-  /** Finds the resources that its source measures. Throws ConfigError. */
+  /** Resolves the resources that its source measures. Throws ConfigError. */
   bind(platform: Platform): void {
     this.#source.bind?.(platform)
   }
 
-  /** What has the temperature that it shows, if it shows one that power leads to. */
+  /** The body whose temperature it shows, if it shows that of a thermal model. */
   get body(): Body | undefined {
     return this.#source.body
   }
@@ -97,7 +97,7 @@ export class Axis {
     return this.#current.read(nowUs)
   }
 
-  /** Puts `value`, in the axis' unit, in place of the source's; undefined brings the source back. Throws RangeError. */
+  /** Sets a fixed `value` in the axis' unit; undefined returns to the source. Throws RangeError. */
   set(value: number | undefined): void {
     if (value === undefined) {
       this.#current = this.#source
@@ -144,19 +144,19 @@ export class Sensor implements Kept {
   readonly type: number
   readonly scale: number
   readonly axes: readonly Axis[]
-  /** Whether the sensor is described by axes; else it has exactly one. */
+  /** The sensor is described by axes; otherwise it has exactly one axis. */
   readonly multiAxis: boolean
   readonly tripPoints: readonly TripPoint[]
   readonly continuousUpdates: boolean
   readonly intervals: UpdateIntervals
-  /** Timestamps count units of 10^exponent s; undefined: there are none. */
+  /** Timestamps are in units of 10^exponent s; undefined: there are none. */
   readonly timestampExponent: number | undefined
-  /** Asynchronous readings take this long; undefined: there are none. */
+  /** Time of an asynchronous reading; undefined: not supported. */
   readonly latencyUs: number | undefined
-  /** Whether the descriptor has extended attributes. */
+  /** The descriptor has extended attributes. */
   readonly extended: boolean
   readonly powerMicrowatts: number
-  /** What all agents' configurations come to; without any, the start values. */
+  /** The result of all agents' configurations; without any, the start values. */
   interval: Interval
   enabled: boolean
   timestampsEnabled = false
@@ -170,10 +170,10 @@ export class Sensor implements Kept {
   #watchers = 0
   #timer: Timer | undefined
   #dueUs = 0
-  /** What trip points compare the next value with. */
+  /** The previous sample, for trip points. */
   #last = 0
 
-  /** `position` is the sensor's in the sensors section, in which the paths of errors begin. Throws ConfigError. */
+  /** `position` is the sensor's index in the sensors section; paths of errors start there. Throws ConfigError. */
   constructor(position: number, config: SensorConfig, context: SensorContext) {
     const path: ConfigPath = [position]
     this.name = config.name
@@ -189,7 +189,10 @@ export class Sensor implements Kept {
     }
     const sendsEvents = (['continuous_updates', 'async'] as const).find(field => config[field])
     if (sendsEvents && this.axes.length > EVENT_AXES_MAX) {
-      throw new ConfigError([...path, sendsEvents], `works with at most ${EVENT_AXES_MAX} axes: no more fit a message`)
+      throw new ConfigError(
+        [...path, sendsEvents],
+        `works with at most ${EVENT_AXES_MAX} axes: more do not fit in a message`,
+      )
     }
     this.tripPoints = Array.from({ length: config.trip_points }, () => ({ mode: 0, value: 0, agentId: 0 }))
     this.continuousUpdates = config.continuous_updates
@@ -213,31 +216,31 @@ export class Sensor implements Kept {
     return this.axes[axis]!.read(this.#time.nowUs)
   }
 
-  /** Time of a reading made now, in the sensor's units; 0 while timestamps are off. Hot code. */
+  /** Timestamp of a reading made now, in the sensor's units; 0 while timestamps are off. Hot code. */
   timestamp(): number {
     return this.timestampsEnabled === true ? Math.floor((this.#time.nowUs * this.#ticks) / this.#perUs) : 0
   }
 
   /**
-   * Sets an axis to `value`, in its unit, in place of its source; undefined brings the source back. Reports the trip points
-   * that this crosses. For callers on the host. Throws RangeError for values beyond 2^53 raw units.
+   * Sets an axis to a fixed `value` in its unit; undefined returns to the source. Reports the trip points that this
+   * crosses. For callers on the host. Throws RangeError for values beyond 2^53 raw units.
    */
   set(value: number | undefined, axis = 0): void {
     this.disturb(() => this.axes[axis]!.set(value))
   }
 
-  /** Runs `change`, which changes what the sensor shows, and reports the trip points that this crosses. */
+  /** Runs `change`, which changes the reading, and reports the trip points that this crosses. */
   disturb(change: () => void): void {
     this.#time.refresh()
-    // Without sampling the last value is an old one.
+    // Without sampling the last value is out of date.
     if (!this.#timer) this.#last = this.read(0)
     change()
     if (this.enabled) this.#checkTripPoints()
   }
 
   /**
-   * What `agentId` configures; 0 is the platform itself. The sensor is enabled and takes timestamps while anybody wants
-   * it, at the shortest interval that anybody wants; an undefined one leaves the agent's as it is.
+   * Records the configuration of `agentId`; 0 is the platform. The sensor is enabled, or takes timestamps, while any
+   * agent wants that, at the shortest interval of all. An undefined interval leaves the agent's as it is.
    */
   configure(enabled: boolean, timestamps: boolean, interval: Interval | undefined, agentId = 0): void {
     const before = this.#wishes.get(agentId)
@@ -246,20 +249,20 @@ export class Sensor implements Kept {
     this.#settle()
   }
 
-  /** Has trip point `id` report crossings of a raw value, or none if `mode` is 0; `agentId` 0 is the platform itself. */
+  /** Configures trip point `id` to report crossings of a raw value; mode 0: none. `agentId` 0 is the platform. */
   configureTripPoint(id: number, mode: number, value: number, agentId: number): void {
     Object.assign(this.tripPoints[id]!, { mode, value, agentId })
     this.onChange?.()
   }
 
-  /** Forgets what `agentId` wanted with `configure`. */
+  /** Drops what `agentId` set with `configure`. */
   unconfigure(agentId: number): void {
     if (!this.#wishes.delete(agentId)) return
     this.onChange?.()
     this.#settle()
   }
 
-  /** Forgets all that `agentId` configured, trip points too. */
+  /** Drops everything that `agentId` configured, including trip points. */
   release(agentId: number): void {
     const trips = this.tripPoints.filter(trip => trip.agentId === agentId && trip.mode !== 0)
     for (const trip of trips) trip.mode = 0
@@ -302,7 +305,7 @@ export class Sensor implements Kept {
     if (restart) this.#restartSampling()
   }
 
-  /** Counts one more who wants samples or trip points; the sensor is sampled while anybody does. */
+  /** Adds a watcher: the sensor is sampled while it has any. */
   watch(): void {
     if (this.#watchers++ === 0) this.#restartSampling()
   }
@@ -320,7 +323,7 @@ export class Sensor implements Kept {
     this.#scheduleSample()
   }
 
-  /** Samples keep to their interval, whatever time the timers take; samples that are late are not made up for. */
+  /** Samples stay on multiples of the interval even if timers are late; missed samples are skipped. */
   #scheduleSample(): void {
     const { nowUs } = this.#time
     this.#dueUs = Math.max(this.#dueUs + this.interval.us, nowUs)
@@ -331,7 +334,7 @@ export class Sensor implements Kept {
     })
   }
 
-  /** A trip point is passed when the value reaches or crosses it (SCMI v3.2 §4.7.3.1). */
+  /** A trip point is triggered when the value reaches or crosses it (SCMI v3.2 §4.7.3.1). */
   #checkTripPoints(): void {
     const last = this.#last
     const value = this.read(0)
@@ -374,7 +377,7 @@ function createAxis(path: ConfigPath, axis: AxisConfig, sensor: SensorConfig, co
   return new Axis(axis.name, axis.extended, at, source)
 }
 
-/** A sensor without axes describes its range itself, all of it or nothing. */
+/** A sensor without axes describes its range itself, with all fields or none. */
 function complete(path: ConfigPath, extended: SensorConfig['extended']): AxisExtendedConfig | undefined {
   if (!extended) return undefined
   const { resolution, min, max } = extended

@@ -1,6 +1,6 @@
 /**
- * Where a sensor's values come from: constants, waveforms, random walks, and other resources. All but the last are
- * functions of time alone, so that a platform with the same file, seed and times of reading gives the same values again.
+ * Sources of sensor values: constants, waveforms, random walks, and other resources. All but the last depend on time
+ * alone: the same file, seed and times of reading give the same values.
  */
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
@@ -13,17 +13,19 @@ import { scaled } from './scaled.js'
 import { sensorTypeName } from './types.js'
 
 export interface Source {
-  /** The raw value, a whole number within ±2^53. Times never decrease from call to call. Hot code: does not allocate. */
+  /**
+   * The raw value, a whole number within ±2^53. `nowUs` never decreases from call to call. Hot code: does not allocate.
+   */
   read(nowUs: number): number
-  /** Finds the resources that it measures; called once all exist. Throws ConfigError. */
+  /** Resolves the resources that it measures; called once all exist. Throws ConfigError. */
   bind?(platform: Platform): void
-  /** What has the temperature that it measures, once it is bound. */
+  /** The body whose temperature it measures, once it is bound. */
   readonly body?: Body | undefined
 }
 
-/** What a source is built with. */
+/** What a source is built from. */
 export interface SourceContext {
-  /** Where the source stands in the sensors section, for errors. */
+  /** Path of the source in the sensors section, for errors. */
   path: ConfigPath
   /** Power of ten: raw value × 10^scale is the value in the sensor's unit. */
   scale: number
@@ -35,18 +37,18 @@ export interface SourceContext {
   seed: number
 }
 
-/** Steps that a random walk makes up for when it is read late; what lies further back is skipped. */
+/** A random walk that is read late catches up at most this many steps and skips older ones. */
 const CATCH_UP_STEPS = 1000
 
 const period = duration.refine(us => us > 0, { error: 'must be longer than 0' })
 
 const rampSchema = z
   .strictObject({ from: z.number(), to: z.number(), period, shape: z.enum(['saw', 'triangle']).default('saw') })
-  .describe('From one value to another within the period; then a saw starts over, a triangle goes back as slowly')
+  .describe('Runs from one value to another in each period; a saw jumps back, a triangle runs back')
 
 const sineSchema = z
   .strictObject({ mean: z.number(), amplitude: z.number(), period, phase: z.number().default(0) })
-  .describe('Around a mean; the phase is in degrees')
+  .describe('Sine wave around a mean; the phase is in degrees')
 
 const randomWalkSchema = z
   .strictObject({
@@ -57,7 +59,7 @@ const randomWalkSchema = z
     interval: period,
     seed: z.int().min(0).max(0xffff_ffff).optional(),
   })
-  .describe('Every interval a random step of at most `step` up or down, between min and max')
+  .describe('Random walk: each interval a step of at most `step` up or down, between min and max')
 
 const keys = {
   ramp: rampSchema.optional(),
@@ -68,7 +70,7 @@ const keys = {
 
 const movingSchema = z.strictObject(keys).refine(moving => Object.keys(moving).length === 1, {
   error: `give one of ${Object.keys(keys).join(', ')}`,
-  // Unknown keys are the better explanation.
+  // Unknown keys give the better message.
   when: ({ issues }) => issues.length === 0,
 })
 
@@ -89,7 +91,7 @@ function within(context: SourceContext, field: string): SourceContext {
   return { ...context, path: [...context.path, field] }
 }
 
-/** The raw integer of a value in the sensor's unit. Throws ConfigError, at `field`, if it exceeds 2^53. */
+/** The raw integer of a value in the sensor's unit. Throws ConfigError at `field` if it exceeds 2^53. */
 export function toRaw(value: number, context: Pick<SourceContext, 'path' | 'scale'>, field?: string): number {
   const raw = scaled(value, context.scale)
   if (Math.abs(raw) <= Number.MAX_SAFE_INTEGER) return raw
@@ -110,7 +112,7 @@ export class Constant implements Source {
   }
 }
 
-/** A source that depends on time alone. Readings in one batch have the same time, and need to be worked out once. */
+/** A source that depends on time alone. Readings in one batch have the same time, so the value is calculated once. */
 abstract class Signal implements Source {
   #raw = 0
   #atUs = Number.NaN
@@ -206,7 +208,7 @@ class RandomWalk extends Signal {
     return Math.round(this.#position)
   }
 
-  /** A step beyond a bound is reflected there, as far as the other bound at most. */
+  /** A step beyond a bound is reflected there, at most as far as the other bound. */
   #walk(): void {
     let next = this.#position + (uniformFloat64(this.#random) * 2 - 1) * this.#step
     if (next > this.#max) next = Math.max(this.#min, 2 * this.#max - next)
@@ -247,7 +249,7 @@ class Measured implements Source {
   }
 }
 
-/** A seed of its own for each sensor and axis (FNV-1a over the text, begun with the platform's seed). */
+/** A seed for each sensor and axis (FNV-1a over the text, starting from the platform's seed). */
 export function seedFor(platformSeed: number, text: string): number {
   let hash = 0x811c9dc5 ^ platformSeed
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)

@@ -1,6 +1,6 @@
 /**
- * What the platform does by itself when a sensor shows too much: it holds a performance domain at a lower level until the
- * value has fallen again. It looks at intervals of its own: agents can neither slow it down nor switch it off.
+ * Thermal throttling by the platform: limits a performance domain while a sensor's value is too high. Has its own
+ * timer, so that agents can neither slow it down nor switch it off.
  */
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
@@ -18,7 +18,7 @@ export class Throttle {
   readonly #domain: PerfDomain
   #active = false
 
-  /** Throws ConfigError, at its place within `path`. */
+  /** Throws ConfigError within `path`. */
   constructor(sensor: Sensor, config: ThrottleConfig, platform: Platform, path: ConfigPath) {
     this.#sensor = sensor
     this.#config = config
@@ -28,7 +28,7 @@ export class Throttle {
     throw new ConfigError([...path, 'to'], `${config.to} is not one of the levels ${levels.join(', ')}`)
   }
 
-  /** Looks at the sensor until the platform is closed. */
+  /** Checks the sensor until the platform is closed. */
   keep(platform: Platform): void {
     const { time } = platform
     let timer: Timer

@@ -1,4 +1,4 @@
-/** The units a sensor can measure in, numbered as in SENSOR_DESCRIPTION_GET (SCMI v3.2 §4.7.2.5, table of sensor types). */
+/** Sensor types, which are units, numbered as in SENSOR_DESCRIPTION_GET (SCMI v3.2 §4.7.2.5, table of sensor types). */
 import { z } from 'zod'
 
 /** By number, from 0. */
@@ -19,12 +19,12 @@ const NAMES = [
 
 const OEM = 0xff
 
-/** The number of a unit, from its name or from the number itself. */
+/** The number of a type, from its name or number. */
 export const sensorType = z
   .union([z.enum([...NAMES, 'oem']), z.int().min(0).max(OEM)])
   .transform(type => (typeof type === 'number' ? type : type === 'oem' ? OEM : NAMES.indexOf(type)))
 
-/** The name of a unit, for people; numbers without a name are given as they are. */
+/** The name of a type, for people; a type without a name is shown as a number. */
 export function sensorTypeName(type: number): string {
   return type === OEM ? 'oem' : (NAMES[type] ?? `0x${type.toString(16)}`)
 }

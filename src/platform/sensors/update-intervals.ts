@@ -1,4 +1,4 @@
-/** The intervals at which a sensor can be sampled: a list, or from one to another in steps (SCMI v3.2 §4.7.2.10). */
+/** The update intervals of a sensor: a list, or a range with steps (SCMI v3.2 §4.7.2.10). */
 import { z } from 'zod'
 import type { Rounding } from '../clocks/model.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
@@ -6,7 +6,7 @@ import { LIMITS } from '../core/count-limits.js'
 import { duration } from '../core/units.js'
 import { type Decimal, fitDecimal } from './decimal.js'
 
-/** Mantissas are 16 bits wide. */
+/** Mantissas have 16 bits. */
 const MANTISSA_MAX = 0xffff
 const DAY_US = 24 * 3600e6
 
@@ -18,7 +18,7 @@ const segmentSchema = z.strictObject({ min: interval, max: interval, step: inter
 export const updateIntervalsSchema = z.union([z.array(interval).min(1).max(LIMITS.updateIntervals), segmentSchema])
 export type UpdateIntervalsConfig = z.infer<typeof updateIntervalsSchema>
 
-/** An interval in microseconds and, in seconds, as it goes over the wire. */
+/** An interval in microseconds, and in seconds as encoded on the wire. */
 export interface Interval extends Decimal {
   us: number
 }
@@ -27,7 +27,7 @@ function toInterval(us: number): Interval {
   return { us, ...fitDecimal({ mantissa: us, exponent: -6 }, MANTISSA_MAX) }
 }
 
-/** An interval from the file, which must be sent without rounding. */
+/** An interval of the file; it must be encodable without rounding. */
 function exactInterval(us: number, path: ConfigPath): Interval {
   const found = toInterval(us)
   if (found.mantissa * 10 ** (found.exponent + 6) === us) return found
@@ -38,10 +38,10 @@ export class UpdateIntervals {
   /** Ascending; if segmented: the lowest, the highest, the step. */
   readonly entries: readonly Interval[]
   readonly segmented: boolean
-  /** The one in force at start. */
+  /** The interval at start. */
   readonly initial: Interval
 
-  /** `initialUs` is undefined for the first of the file. `path` is the sensor's. Throws ConfigError. */
+  /** `initialUs` undefined: the first of the file. `path` is the sensor's. Throws ConfigError. */
   constructor(config: UpdateIntervalsConfig, initialUs: number | undefined, path: ConfigPath) {
     const at = [...path, 'update_intervals']
     this.segmented = !Array.isArray(config)
@@ -59,7 +59,7 @@ export class UpdateIntervals {
     this.initial = initial
   }
 
-  /** The interval to use for a wanted one, or undefined if there is none in the direction of rounding. */
+  /** The interval to use for `wantedUs`; undefined if there is none in the direction of rounding. */
   choose(wantedUs: number, rounding: Rounding): Interval | undefined {
     const below = this.#below(wantedUs)
     const above = below?.us === wantedUs ? below : this.#above(wantedUs)
@@ -69,7 +69,7 @@ export class UpdateIntervals {
     return wantedUs - below.us <= above.us - wantedUs ? below : above
   }
 
-  /** The longest interval that is not longer than this. */
+  /** The longest interval of at most `us`. */
   #below(us: number): Interval | undefined {
     if (!this.segmented) return this.entries.findLast(entry => entry.us <= us)
     const [min, max, step] = this.entries as [Interval, Interval, Interval]
@@ -77,7 +77,7 @@ export class UpdateIntervals {
     return toInterval(min.us + Math.floor((Math.min(us, max.us) - min.us) / step.us) * step.us)
   }
 
-  /** The shortest interval that is not shorter than this. */
+  /** The shortest interval of at least `us`. */
   #above(us: number): Interval | undefined {
     if (!this.segmented) return this.entries.find(entry => entry.us >= us)
     const [min, max, step] = this.entries as [Interval, Interval, Interval]

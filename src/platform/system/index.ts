@@ -1,4 +1,4 @@
-/** The kind: the system as a whole, as the platform file, the platform and the host know it. */
+/** The resource kind `system`: schema, model and host properties. */
 import type { Platform, ResourceKind } from '../core/platform.js'
 import { System, type SystemConfig, systemSchema } from './model.js'
 import { systemProperties } from './properties.js'

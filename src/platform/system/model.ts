@@ -1,6 +1,6 @@
 /**
- * The system as a whole: which power states agents may ask for, and the requests under way. The platform carries out
- * nothing itself: it tells the agents, and whoever runs the machine on the host. Knows no bytes.
+ * System power: the states that agents may request, and pending requests. The platform carries out nothing itself: it
+ * notifies agents and whoever runs the machine on the host. Knows no bytes.
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
@@ -20,7 +20,7 @@ const vendorState = z
   .refine(state => Number(state) >= 2 ** 31 && Number(state) < 2 ** 32, {
     error: "is not a vendor's state; write 0x80000000 to 0xffffffff",
   })
-/** What a vendor's state can amount to. */
+/** What a vendor state can amount to. */
 const acts = z.enum(['shutdown', 'cold_reset', 'warm_reset', 'power_up', 'suspend'])
 
 export const systemSchema = z.strictObject({
@@ -28,11 +28,11 @@ export const systemSchema = z.strictObject({
   suspend: z.boolean().default(false).describe('Suspend is supported'),
   timeout: duration
     .default(0)
-    .describe('Time that agents have for a graceful shutdown, in whole milliseconds, before it is forced; 0: no limit'),
+    .describe('Time for a graceful shutdown, in whole milliseconds, before it is forced; 0: no limit'),
   vendor_states: z
     .record(vendorState, acts)
     .default({})
-    .describe("The vendor's own states by number, 0x80000000 to 0xffffffff, and what each amounts to here"),
+    .describe('Vendor states by number, 0x80000000 to 0xffffffff, and the standard state that each amounts to'),
   permissions: permissionsSchema.prefault({}),
 })
 
@@ -44,22 +44,22 @@ export type SystemState = (typeof SystemState)[keyof typeof SystemState]
 
 const { SHUTDOWN, COLD_RESET, WARM_RESET, POWER_UP, SUSPEND } = SystemState
 
-/** The notification tells agents 32 bits of milliseconds, 49 days. */
+/** The notification carries 32 bits of milliseconds, 49 days. */
 const TIMEOUT_MS_MAX = 0xffff_ffff
 
-/** Agents are asked to bring the system into a state by themselves. */
+/** A request to agents to bring the system into a state by themselves. */
 export interface GracefulRequest {
   state: number
-  /** Who asked; 0 is the platform. */
+  /** The agent that asked; 0 is the platform. */
   agentId: number
-  /** Milliseconds until a shutdown is forced; 0: never, and for every other state. */
+  /** Milliseconds until a shutdown is forced; 0: never, and for all other states. */
   timeoutMs: number
 }
 
 interface SystemEvents {
-  /** A graceful transition was asked for. */
+  /** A graceful transition was requested. */
   requested: [request: GracefulRequest]
-  /** A forceful transition begins now: whoever runs the machine carries it out. */
+  /** A forceful transition begins now; whoever runs the machine carries it out. */
   forced: [state: number, agentId: number]
 }
 
@@ -74,13 +74,13 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
   readonly permissions: { state: boolean }
   /** For graceful shutdowns, in milliseconds; 0: no limit. */
   readonly timeoutMs: number
-  /** Where the last forceful transition led to; a reset leads to POWER_UP again. */
+  /** The state after the last forceful transition; a reset leads to POWER_UP again. */
   state: SystemState = POWER_UP
-  /** What each state amounts to: the vendor's to one of the others, those to themselves. */
+  /** The standard state that each state amounts to; standard states map to themselves. */
   readonly #acts: ReadonlyMap<number, SystemState>
   readonly #time: Time
   readonly #agents = new Set<number>()
-  /** Of a graceful shutdown: when it is forced. */
+  /** When a pending graceful shutdown is forced. */
   #deadline: { timer: Timer; state: number; timeoutMs: number } | undefined
 
   constructor(config: SystemConfig, time: Time) {
@@ -88,8 +88,9 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
     this.setMaxListeners(0)
     this.permissions = config.permissions
     this.timeoutMs = config.timeout / 1000
-    if (!Number.isInteger(this.timeoutMs)) throw new ConfigError(['timeout'], 'agents are told whole milliseconds')
-    if (this.timeoutMs > TIMEOUT_MS_MAX) throw new ConfigError(['timeout'], `at most ${TIMEOUT_MS_MAX} ms, 49 days`)
+    if (!Number.isInteger(this.timeoutMs)) throw new ConfigError(['timeout'], 'must be whole milliseconds')
+    if (this.timeoutMs > TIMEOUT_MS_MAX)
+      throw new ConfigError(['timeout'], `must be at most ${TIMEOUT_MS_MAX} ms, 49 days`)
     const supported: SystemState[] = [SHUTDOWN, COLD_RESET, POWER_UP]
     if (config.warm_reset) supported.push(WARM_RESET)
     if (config.suspend) supported.push(SUSPEND)
@@ -97,12 +98,12 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
     this.#time = time
   }
 
-  /** Whether the system can be brought into this state. */
+  /** Whether agents can request this state. */
   supports(state: number): boolean {
     return this.#acts.has(state)
   }
 
-  /** Which of the spec's states this one amounts to. Throws RangeError if the system has no such state. */
+  /** The standard state that this one amounts to. Throws RangeError if the system has no such state. */
   actOf(state: number): SystemState {
     const act = this.#acts.get(state)
     if (act === undefined) throw new RangeError(`the system has no state ${state}`)
@@ -110,10 +111,10 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
   }
 
   /**
-   * Asks for a transition: graceful, so that the agents prepare and carry it out, or forceful. `timeoutMs` replaces the
-   * time that agents have for a graceful shutdown, in milliseconds; `agentId` 0 is the platform itself. Only the latest
-   * request counts. When the time is over it is the platform that forces the shutdown. Throws RangeError if the system has no such state or the timeout
-   * is not 0 to 2^32-1.
+   * Requests a transition: graceful, for the agents to prepare and carry out, or forceful. `timeoutMs` replaces the
+   * configured time for a graceful shutdown; `agentId` 0 is the platform. A new request replaces the pending one. When
+   * the time has elapsed the platform forces the shutdown. Throws RangeError if the system has no such state or the
+   * timeout is not 0 to 2^32-1.
    */
   request(state: number, options: { graceful: boolean; timeoutMs?: number }, agentId = 0): void {
     const act = this.actOf(state)
@@ -157,7 +158,7 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
     return [this.state, this.#deadline?.state ?? null, this.#deadline?.timeoutMs ?? 0]
   }
 
-  /** Agents have all of their time again. */
+  /** The timeout of a pending shutdown starts again. */
   restore(saved: Saved): void {
     const [state, wanted, timeoutMs] = readSaved(savedSystem, saved)
     mustFit(this.supports(state), `the system has no state ${state}`)
@@ -167,14 +168,14 @@ export class System extends EventEmitter<SystemEvents> implements Kept {
     this.#forceLater(wanted, timeoutMs)
   }
 
-  /** A driver of `agentId` may start. If one does, the system is up. */
+  /** A driver of `agentId` may start; if one does, the system is up. */
   attach(agentId: number): void {
     this.state = POWER_UP
     this.onChange?.()
     this.#agents.add(agentId)
   }
 
-  /** The driver of `agentId` is gone. With the last one goes what the agents were asked for. */
+  /** The driver of `agentId` is gone. When the last one goes, the pending request is dropped. */
   release(agentId: number): void {
     this.#agents.delete(agentId)
     if (this.#agents.size === 0) this.#cancel()

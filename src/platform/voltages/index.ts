@@ -1,4 +1,4 @@
-/** The kind: voltage domains, as the platform file, the platform and the host know them. */
+/** The resource kind `voltages`: schema, model and host properties. */
 import type { ResourceKind } from '../core/platform.js'
 import { type VoltageConfig, Voltages, voltagesSchema } from './model.js'
 import { voltageProperties } from './properties.js'

@@ -1,4 +1,4 @@
-/** Voltage domains: their configuration, and their state with the rules that any agent's request must obey. Knows no bytes. */
+/** Voltage domains: their configuration, their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
@@ -6,7 +6,7 @@ import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { duration, resourceName, voltage } from '../core/units.js'
 
-/** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 the implementation's. */
+/** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 implementation-defined. */
 export const OFF = 0
 export const ON = 7
 const IMPLEMENTATION_MIN = 8
@@ -35,7 +35,7 @@ const voltageSchema = z.strictObject({
   range: z
     .strictObject({ min: level, max: level, step: level })
     .optional()
-    .describe('Levels from min to max in steps; Linux ignores domains with negative levels'),
+    .describe('Range of levels, in steps; Linux ignores domains with negative levels'),
   level: level.optional().describe('Level at start; default: the lowest'),
   modes: z.array(implementationMode).default([]).describe('Implementation-defined modes besides off and on, 8 to 15'),
   mode: z
@@ -49,7 +49,7 @@ const voltageSchema = z.strictObject({
 export const voltagesSchema = z.array(voltageSchema).min(1).max(LIMITS.voltages)
 export type VoltageConfig = z.infer<typeof voltageSchema>
 
-/** Vote of the boot firmware, which chose the mode before any agent ran: the first agent to set one ends it. */
+/** The boot firmware's vote: it chose the mode before any agent ran. The first agent that sets a mode ends the vote. */
 const BOOT = -1
 
 const savedDomain = z.tuple([z.int().describe('level'), z.array(z.tuple([voter, z.int().describe('mode')]))])
@@ -58,17 +58,17 @@ export class VoltageDomain implements Kept {
   readonly id: number
   readonly name: string
   onChange: (() => void) | undefined
-  /** Ascending levels in microvolts, or undefined if the domain has a range. */
+  /** Ascending levels in microvolts; undefined if the domain has a range. */
   readonly levels: readonly number[] | undefined
-  /** In microvolts; a list is described by its ends and step 0. */
+  /** In microvolts. A list of levels has its lowest and highest level here, and step 0. */
   readonly range: { min: number; max: number; step: number }
   readonly modes: ReadonlySet<number>
   readonly permissions: { mode: boolean; level: boolean }
-  /** Time that an asynchronous level change takes; undefined: there are none. */
+  /** Time of an asynchronous level change; undefined: not supported. */
   readonly latencyUs: number | undefined
   /** In microvolts. */
   level: number
-  /** Whether a level change is under way: further ones must wait. */
+  /** A level change is pending: others must wait. */
   changing = false
   #mode: number
   readonly #votes = new Map<number, number>()
@@ -102,12 +102,12 @@ export class VoltageDomain implements Kept {
     this.latencyUs = config.async?.latency
   }
 
-  /** The highest mode that anybody wants: off only if nobody wants it on. */
+  /** The highest mode that any agent wants: off only if nobody wants it on. */
   get mode(): number {
     return this.#mode
   }
 
-  /** Counts `agentId` among those who want the domain in `mode`. */
+  /** Records that `agentId` wants `mode`. */
   vote(agentId: number, mode: number): void {
     this.#votes.delete(BOOT)
     this.#votes.set(agentId, mode)
@@ -115,14 +115,14 @@ export class VoltageDomain implements Kept {
     this.onChange?.()
   }
 
-  /** Forgets what `agentId` wanted; the boot firmware's vote stays. */
+  /** Drops the vote of `agentId`; the boot firmware's stays. */
   release(agentId: number): void {
     if (!this.#votes.delete(agentId)) return
     this.#count()
     this.onChange?.()
   }
 
-  /** Takes a level that it supports. `Voltages` tells of it. */
+  /** Sets a supported level. `Voltages` emits the event. */
   setLevel(level: number): void {
     this.level = level
     this.onChange?.()
@@ -147,7 +147,7 @@ export class VoltageDomain implements Kept {
     for (const mode of this.#votes.values()) if (mode > this.#mode) this.#mode = mode
   }
 
-  /** Whether the domain can have exactly this level, in microvolts. */
+  /** Whether the domain has exactly this level, in microvolts. */
   supportsLevel(level: number): boolean {
     if (this.levels) return this.levels.includes(level)
     const { min, max, step } = this.range
@@ -156,9 +156,9 @@ export class VoltageDomain implements Kept {
 }
 
 interface VoltageEvents {
-  /** A level changed; `agentId` caused it, 0 is the platform. */
+  /** A level changed. `agentId` caused it; 0 is the platform. */
   levelChanged: [domain: VoltageDomain, agentId: number]
-  /** A mode changed; `agentId` caused it, 0 is the platform. */
+  /** A mode changed. `agentId` caused it; 0 is the platform. */
   modeChanged: [domain: VoltageDomain, agentId: number]
 }
 
@@ -176,28 +176,28 @@ export class Voltages extends EventEmitter<VoltageEvents> {
     }
   }
 
-  /** By name. Throws if there is none: for callers on the host, who know the platform. */
+  /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): VoltageDomain {
     const domain = this.list.find(domain => domain.name === name)
     if (domain) return domain
     throw new Error(`no voltage domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
   }
 
-  /** Sets a level that the domain supports, in microvolts; `agentId` 0 is the platform itself. */
+  /** Sets a supported level, in microvolts. `agentId` 0 is the platform. */
   setLevel(domain: VoltageDomain, level: number, agentId: number): void {
     if (domain.level === level) return
     domain.setLevel(level)
     this.emit('levelChanged', domain, agentId)
   }
 
-  /** Counts what `agentId` wants of the domain's mode, which must be one of its modes; 0 is the platform itself. */
+  /** Records the mode that `agentId` wants, which must be one of the domain's. `agentId` 0 is the platform. */
   setMode(domain: VoltageDomain, mode: number, agentId: number): void {
     const before = domain.mode
     domain.vote(agentId, mode)
     if (domain.mode !== before) this.emit('modeChanged', domain, agentId)
   }
 
-  /** Forgets what `agentId` wanted of these domains. */
+  /** Drops the votes of `agentId` for these domains. */
   release(agentId: number, domains: Iterable<VoltageDomain> = this.list): void {
     for (const domain of domains) {
       const before = domain.mode

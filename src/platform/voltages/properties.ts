@@ -1,4 +1,4 @@
-/** What the host sees of voltage domains, and can change as hardware does. */
+/** The properties of voltage domains that the host sees and can change as if hardware changed them. */
 import { RequestError } from '../../support/errors.js'
 import {
   numberProperty,
@@ -17,7 +17,7 @@ export function voltageProperties(model: Voltages): ResourceGroup[] {
   const resources = model.list.map(domain => ({
     name: domain.name,
     main: 'level',
-    of: domain,
+    subject: domain,
     properties: [level(model, domain), mode(model, domain)],
   }))
   return [{ kind: 'voltage', resources, watch: onEvents(model, 'levelChanged', 'modeChanged') }]
@@ -25,7 +25,7 @@ export function voltageProperties(model: Voltages): ResourceGroup[] {
 
 function level(model: Voltages, domain: VoltageDomain): Property {
   const { levels, range } = domain
-  return numberProperty('level', 'Voltage while it is on', VOLTS, {
+  return numberProperty('level', 'Voltage while the domain is on', VOLTS, {
     read: () => domain.level / MICRO,
     allowed: () =>
       levels
@@ -35,21 +35,21 @@ function level(model: Voltages, domain: VoltageDomain): Property {
   })
 }
 
-/** `off`, `on`, or the number of one of the implementation's. */
+/** `off`, `on`, or the number of an implementation-defined mode. */
 function modeName(mode: number): string {
   if (mode === OFF) return 'off'
   return mode === ON ? 'on' : String(mode)
 }
 
 function mode(model: Voltages, domain: VoltageDomain): Property {
-  return textProperty('mode', 'The highest that anybody wants; set: the platform itself does', {
+  return textProperty('mode', "The highest mode that anything wants; set: the platform's own vote", {
     read: () => modeName(domain.mode),
     allowed: () => [...domain.modes].map(modeName),
     set: name => {
       const mode = [...domain.modes].find(mode => modeName(mode) === name) ?? domain.mode
       model.setMode(domain, mode, PLATFORM_AGENT)
       if (domain.mode === mode) return
-      const text = `${domain.name} stays ${modeName(domain.mode)}: an agent wants it so`
+      const text = `${domain.name} stays ${modeName(domain.mode)}: an agent wants that mode`
       throw new RequestError('FAILED_PRECONDITION', text)
     },
   })

@@ -24,7 +24,7 @@ export function lmProperties(model: Lms): ResourceGroup[] {
   const resources = model.list.map(lm => ({
     name: lm.name,
     main: 'state',
-    of: lm,
+    subject: lm,
     properties: [
       textProperty('state', 'Of the machine; set: at once, as if by the System Manager', {
         read: () => lm.state,
@@ -65,8 +65,13 @@ export function batteryBackedProperties(model: BatteryBacked): ResourceGroup[] {
       set: value => model.setRegister(i, value),
     }),
   )
-  const module = { name: '', main: 'button', of: model, properties: [button, ...registers] }
-  const rtcs = model.list.map(rtc => ({ name: rtc.name, main: 'time', of: rtc, properties: rtcProperties(model, rtc) }))
+  const module = { name: '', main: 'button', subject: model, properties: [button, ...registers] }
+  const rtcs = model.list.map(rtc => ({
+    name: rtc.name,
+    main: 'time',
+    subject: rtc,
+    properties: rtcProperties(model, rtc),
+  }))
   const watch = onEvents(model, 'updated', 'alarm', 'rollover', 'pressed')
   return [
     { kind: 'imx_bbm', resources: [module], watch },
@@ -99,7 +104,7 @@ export function cpuProperties(model: Cpus): ResourceGroup[] {
   const resources = model.list.map(cpu => ({
     name: cpu.name,
     main: 'run_mode',
-    of: cpu,
+    subject: cpu,
     properties: [
       textProperty('run_mode', 'Whether it runs', {
         read: () => cpu.runMode,
@@ -130,7 +135,7 @@ export function miscProperties(model: Misc): ResourceGroup[] {
   const resources = [...model.deviceControls, ...model.boardControls].map(control => ({
     name: control.name,
     main: control.values.length === 1 ? 'value' : 'value_0',
-    of: control,
+    subject: control,
     properties: [...Array.from(control.values, (_, i) => controlValue(model, control, i)), happening(model, control)],
   }))
   return [{ kind: 'imx_misc', resources, watch: onEvents(model, 'changed', 'action', 'happened') }]

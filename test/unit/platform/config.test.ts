@@ -152,11 +152,11 @@ describe('errors say where and what', () => {
     // protocols
     [
       '{ vendor: a, protocols: { wheel: { version: 3.0 } } }',
-      'a.yaml:1:45: protocols.wheel.version: 3 is not a version that is served; choose one of 1.0, 2.0, 2.1',
+      'a.yaml:1:45: protocols.wheel.version: 3 is not a supported version; choose one of 1.0, 2.0, 2.1',
     ],
     [
       '{ vendor: a, protocols: { wheel: { version: [2] } } }',
-      'a.yaml:1:45: protocols.wheel.version: a list is not a version that is served; choose one of 1.0, 2.0, 2.1',
+      'a.yaml:1:45: protocols.wheel.version: a list is not a supported version; choose one of 1.0, 2.0, 2.1',
     ],
     [
       '{ vendor: a, protocols: { whele: {} } }',
@@ -208,7 +208,7 @@ describe('errors say where and what', () => {
     [wheel('spokes: 2'), 'a.yaml:5:13: wheels[0].spokes: 2 is too small; at least 3'],
     [wheel('spokes: 10'), 'a.yaml:5:13: wheels[0].spokes: 10 is too large; at most 9'],
     [wheel('colour: blue'), 'a.yaml:5:13: wheels[0].colour: blue is not one of red, green'],
-    [wheel('letter: aaab'), 'a.yaml:5:13: wheels[0].letter: aaab is not known here; did you mean aaaa?'],
+    [wheel('letter: aaab'), 'a.yaml:5:13: wheels[0].letter: aaab is unknown; did you mean aaaa?'],
     [
       wheel('letter: z'),
       'a.yaml:5:13: wheels[0].letter: z is not one of aaaa, bbbb, cccc, dddd, eeee, ffff, gggg, hhhh, iiii, jjjj, kkkk, llll, mmmm',
@@ -249,7 +249,7 @@ describe('errors say where and what', () => {
       return `${letter}: &${letter} [*${before}, *${before}, *${before}]`
     })
     expect(errorOf(() => parse(['a: &a [1, 1, 1]', ...rows].join('\n')))).toMatch(
-      /^a\.yaml:\d+:\d+: .*: makes more than 1000000 values of the file$/,
+      /^a\.yaml:\d+:\d+: .*: expands the file to more than 1000000 values$/,
     )
   })
 

@@ -250,7 +250,7 @@ test.each([
   [
     'a clock that follows another',
     domain('name: a, clock: cpu_bus', []),
-    'perf_domains[0].clock: cpu_bus follows the clock',
+    "perf_domains[0].clock: cpu_bus divides its parent's rate",
   ],
   [
     'a clock with two masters',
@@ -270,9 +270,9 @@ test.each([
   [
     'a voltage that the supply has not',
     domain('name: a, voltage: vdd_cpu', ['1 V', '1.01 V', '1 V']),
-    'perf_domains[0].levels[1].voltage: 1010000 uV is not a level that vdd_cpu',
+    'perf_domains[0].levels[1].voltage: 1010000 uV is not a level of vdd_cpu',
   ],
-  ['a voltage without supply', domain('name: a', ['1 V']), 'perf_domains[0].levels[0].voltage: sets nothing'],
+  ['a voltage without supply', domain('name: a', ['1 V']), 'perf_domains[0].levels[0].voltage: has no effect'],
   [
     'an unknown power domain',
     domain('name: a, power_domain: x', []),
@@ -285,7 +285,7 @@ test.each([
 test('a performance domain refuses a frequency that its clock has not', () => {
   const slow = SUPPLIES.replace('900 MHz, ', '')
   expect(() => load(`${slow}perf_domains:\n${domain('name: a, clock: cpu', [])}`)).toThrow(
-    'perf_domains[0].levels[1].frequency: 900000000 Hz, of level 900, is not a rate that cpu can have',
+    'perf_domains[0].levels[1].frequency: 900000000 Hz, of level 900, is not a rate of cpu',
   )
 })
 
@@ -293,10 +293,14 @@ test.each([
   [
     'an unknown domain',
     PERF + cap('domains: [gpu]'),
-    'powercaps[0].domains[0]: gpu is nothing that draws power; there are cpu',
+    'powercaps[0].domains[0]: gpu is not a domain that draws power; there are cpu',
   ],
-  ['abstract powers', ABSTRACT + cap('domains: [cpu]'), 'powercaps[0].domains[0]: the powers of cpu are abstract'],
-  ['an abstract unit', PERF + cap('unit: abstract, domains: [cpu]'), 'powercaps[0].domains: an abstract power'],
+  ['abstract powers', ABSTRACT + cap('domains: [cpu]'), 'powercaps[0].domains[0]: cpu has an abstract power_unit'],
+  [
+    'an abstract unit',
+    PERF + cap('unit: abstract, domains: [cpu]'),
+    'powercaps[0].domains: a powercap domain with an abstract unit',
+  ],
   ['a domain twice', PERF + cap('domains: [cpu, cpu]'), 'powercaps[0].domains[1]: cpu is in c already'],
   ['a power besides', PERF + cap('power: 1, domains: [cpu]'), 'powercaps[0].power: give either power or domains'],
 ])('a powercap domain refuses %s', (_, text, problem) => {
@@ -307,7 +311,7 @@ test.each([
   [
     'an unknown name',
     PERF + sensor('value: { power_of: gpu }', 'watt'),
-    'sensors[0].value.power_of: gpu is nothing that',
+    'sensors[0].value.power_of: gpu is not a domain that',
   ],
   [
     'another unit',
@@ -317,7 +321,7 @@ test.each([
   [
     'an ambiguous name',
     PERF + cap('power: 1').replace('name: c', 'name: cpu') + thermal('cpu'),
-    'a powercap domain and another are named cpu',
+    'cpu is the name of a powercap domain and of another domain',
   ],
   ['a clock as power', PERF + SUPPLIES + sensor('value: { power_of: vdd_cpu }', 'watt'), 'there are cpu'],
   [
@@ -331,7 +335,7 @@ test.each([
     'sensors[0].value.voltage_of: x is not in voltages; there are none',
   ],
   ['heat from a domain twice', PERF + thermal('cpu, cpu'), 'sensors[0].value.thermal.of[1]: cpu is listed twice'],
-  ['abstract heat', ABSTRACT + thermal('cpu'), 'sensors[0].value.thermal.of[0]: the powers of cpu are abstract'],
+  ['abstract heat', ABSTRACT + thermal('cpu'), 'sensors[0].value.thermal.of[0]: cpu has an abstract power_unit'],
   [
     'two sources',
     sensor('value: { power_of: a, rate_of: b }'),

@@ -20,7 +20,7 @@ async function problemOf(text: string): Promise<string> {
 const each = (count: number, line: (i: number) => string) => Array.from({ length: count }, (_, i) => line(i)).join('\n')
 const chain = (count: number, line: (i: number, parent: string) => string) =>
   each(count, i => line(i, i === 0 ? '' : `x${i - 1}`))
-const TOO_DEEP = 'lists and maps lie more than 100 deep in each other'
+const TOO_DEEP = 'lists and maps are nested more than 100 deep'
 
 describe('a limit is told with its number', () => {
   test.each([
@@ -28,8 +28,8 @@ describe('a limit is told with its number', () => {
     ['JSON', `{"a": ${'{"a": '.repeat(100_000)}1${'}'.repeat(100_001)}`, expect.stringContaining(TOO_DEEP)],
     ['blocks', `a:\n  ${'- '.repeat(100_000)}x`, expect.stringContaining(TOO_DEEP)],
     ['keys', `${'? '.repeat(100_000)}x`, expect.stringContaining(TOO_DEEP)],
-    ['an alias in itself', 'a: &x [*x]', 'a.yaml:1:8: *x lies within &x itself'],
-    ['an alias in a map in itself', 'a: &x { b: [{ c: *x }] }', 'a.yaml:1:18: *x lies within &x itself'],
+    ['an alias in itself', 'a: &x [*x]', 'a.yaml:1:8: *x is inside its own anchor &x'],
+    ['an alias in a map in itself', 'a: &x { b: [{ c: *x }] }', 'a.yaml:1:18: *x is inside its own anchor &x'],
     ['aliases', `a: &a0 [x]\n${each(200, i => `b${i}: &a${i + 1} [*a${i}]`)}`, `a.yaml:100:11: b98: ${TOO_DEEP}`],
     ['length', '#'.repeat(1_000_001), 'a.yaml:1:1: is longer than 1000000 characters'],
     [
@@ -40,30 +40,30 @@ describe('a limit is told with its number', () => {
     [
       'values',
       `vendor: a\nclocks: [{ repeat: 10000, name: a, rates: [${'1,'.repeat(200)}] }]`,
-      'a.yaml:2:20: clocks[0].repeat: makes more than 1000000 values of the file',
+      'a.yaml:2:20: clocks[0].repeat: expands the file to more than 1000000 values',
     ],
     [
       'characters',
       `vendor: a\nclocks: [{ repeat: 10000, name: ${'x'.repeat(1000)} }]`,
-      'a.yaml:2:20: clocks[0].repeat: makes more than 4000000 characters of the file',
+      'a.yaml:2:20: clocks[0].repeat: expands the file to more than 4000000 characters',
     ],
     ['keys', 'a: 1\n"a": 2', 'a.yaml:2:1: Map keys must be unique'],
-    ['a list as a key', '? [a]\n: 1', 'a.yaml:1:3: a key is a text, not a list or a map'],
+    ['a list as a key', '? [a]\n: 1', 'a.yaml:1:3: a key must be a text, not a list or a map'],
     ['agents', `vendor: a\nagents: [{ repeat: 256, name: 'a{i}' }]`, expect.stringMatching(/at most 255$/)],
     [
       'clocks',
       `vendor: a\nclocks:\n${chain(9000, (i, parent) => `- { name: x${i}, ${parent ? `parents: [${parent}], divider: [1]` : 'rate: 1'} }`)}`,
-      'a.yaml:104:26: clocks[101].parents: x101 has more than 100 ancestors above each other',
+      'a.yaml:104:26: clocks[101].parents: x101 has more than 100 levels of ancestors',
     ],
     [
       'power domains',
       `vendor: a\npower_domains:\n${chain(9000, (i, parent) => `- { name: x${i}${parent && `, parents: [${parent}]`} }`)}`,
-      'a.yaml:104:26: power_domains[101].parents: x101 has more than 100 ancestors above each other',
+      'a.yaml:104:26: power_domains[101].parents: x101 has more than 100 levels of ancestors',
     ],
     [
       'power caps',
       `vendor: a\npowercaps:\n${chain(9000, (i, parent) => `- { name: x${i}, cap: 1${parent && `, parent: ${parent}`} }`)}`,
-      'a.yaml:104:33: powercaps[101].parent: x101 has more than 100 ancestors above each other',
+      'a.yaml:104:33: powercaps[101].parent: x101 has more than 100 levels of ancestors',
     ],
   ])('%s', async (_, text, problem) => {
     expect(await problemOf(text)).toEqual(problem)

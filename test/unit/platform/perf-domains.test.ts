@@ -42,7 +42,7 @@ test.each([
   [
     'a frequency that is not whole kHz',
     'name: a, levels: [{ level: 1, power: 1, frequency: 1500 }], sustained_frequency: 1 MHz',
-    'perf_domains[0].levels[0].frequency: 1500 Hz is not a frequency that can be told',
+    'perf_domains[0].levels[0].frequency: 1500 Hz is not a frequency that SCMI can carry',
   ],
   ['a power of 0', `name: a, levels: [{ level: 1, power: 0 }], ${X}`, '0 is too small; at least 1'],
   ['a level of 0', `name: a, levels: [{ level: 0, power: 1 }], ${X}`, '0 is too small; at least 1'],

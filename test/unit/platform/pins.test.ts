@@ -60,7 +60,7 @@ test.each([
   [
     'a function at start that the pin cannot have',
     { pins: '{ name: a, function: f }, { name: b }', functions: '{ name: f, pins: [b] }' },
-    'pinctrl.pins[0].function: f is not a function that a can have',
+    'pinctrl.pins[0].function: f is not a function of a',
   ],
   [
     'an unknown configuration type',
@@ -85,7 +85,7 @@ test.each([
   [
     'a value that it cannot have',
     { pins: '{ name: a, configs: { oem: { 0xc0: { value: 2, values: [1] } } } }' },
-    'pinctrl.pins[0].configs.oem.192.value: 2 is not a value that it can have',
+    'pinctrl.pins[0].configs.oem.192.value: 2 is not an allowed value',
   ],
 ])('%s: refused', (_name, parts, problem) => {
   expect(() => pinsOf(parts)).toThrow(problem)

@@ -141,7 +141,7 @@ test.each([
     'powercaps[0].cap: an abstract power is a plain',
   ],
   ['fractions of milliwatts', 'name: a, unit: milliwatt, cap: 1 uW', 'powercaps[0].cap: 1 uW is not a whole number of'],
-  ['a power that does not fit', 'name: a, cap: 5000 W', 'powercaps[0].cap: 5000000000 microwatts are too much'],
+  ['a power that does not fit', 'name: a, cap: 5000 W', 'powercaps[0].cap: 5000000000 microwatts is too large'],
   ['a power without a known unit', 'name: a, cap: 5 V', '5 V is not a power; write a whole number of the domain'],
   ['a fraction of the unit', 'name: a, cap: 1.5', '1.5 is not a power'],
   ['a parent that is not there', 'name: a, cap: 1, parent: b', 'powercaps[0].parent: b is not a powercap domain'],

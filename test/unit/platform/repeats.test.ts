@@ -53,9 +53,9 @@ describe('errors', () => {
     ['[{ repeat: { count: 1, to: 1 } }]', 'a.yaml:1:28: [0].repeat.to: is not a known key; known keys: count, from'],
     [
       '[{ repeat: 1000, a: [{ repeat: 1000 }] }]',
-      'a.yaml:1:12: [0].repeat: makes more than 100000 entries of the file',
+      'a.yaml:1:12: [0].repeat: expands the file to more than 100000 entries',
     ],
-    ['[{ repeat: 50001 }, { repeat: 50000 }]', 'a.yaml:1:31: [1].repeat: makes more than 100000 entries of the file'],
+    ['[{ repeat: 50001 }, { repeat: 50000 }]', 'a.yaml:1:31: [1].repeat: expands the file to more than 100000 entries'],
   ])('%s', (text, message) => {
     expect(errorOf(() => dataOf(text))).toBe(message)
   })

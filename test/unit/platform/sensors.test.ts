@@ -262,7 +262,7 @@ describe('what only the model can refuse', () => {
     ],
     [
       `axes: [${'{ name: x, value: 1 }, '.repeat(8)}], async: { latency: 1 }`,
-      'sensors[0].async: works with at most 7 axes: no more fit a message',
+      'sensors[0].async: works with at most 7 axes: more do not fit in a message',
     ],
     ['value: 1, update_intervals: [0]', 'sensors[0].update_intervals[0]: must be longer than 0 and at most 24 h'],
     [

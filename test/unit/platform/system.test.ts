@@ -108,14 +108,14 @@ test('callers on the host are told what they got wrong', () => {
 })
 
 test.each([
-  ['half a millisecond', 'timeout: 1500 us', 'system.timeout: agents are told whole milliseconds'],
+  ['half a millisecond', 'timeout: 1500 us', 'system.timeout: must be whole milliseconds'],
   [
     "states that are not the vendor's",
     'vendor_states: { 5: shutdown }',
     "is not a vendor's state; write 0x80000000 to",
   ],
   ['what no state amounts to', 'vendor_states: { 0x80000001: off }', 'off is not one of shutdown, cold_reset'],
-  ['more than agents can be told', 'timeout: 1200 h', 'system.timeout: at most 4294967295 ms, 49 days'],
+  ['more than agents can be told', 'timeout: 1200 h', 'system.timeout: must be at most 4294967295 ms, 49 days'],
 ])('refuses %s', (_, config, problem) => {
   expect(() => watched(config)).toThrow(problem)
 })

@@ -25,7 +25,7 @@ interface Entry {
   text?: string
 }
 
-const ADVICE = 'remove it to begin anew, or give another file'
+const ADVICE = 'remove it to start over, or give another file'
 const OWNER = { platform: 'board.yaml', fingerprint: 'abc' }
 const open = (path: string, owner = OWNER) => StateFile.open<Entry>(path, owner)
 

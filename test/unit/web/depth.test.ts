@@ -9,7 +9,7 @@ test.each([
   ['maps', `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`],
 ])('what a page sends is refused, not walked, where %s lie deep in each other', (_, rule) => {
   expect(() => parseMessage(withRule(rule))).toThrow(
-    new RequestError('INVALID_ARGUMENT', 'lists and maps lie more than 20 deep in each other'),
+    new RequestError('INVALID_ARGUMENT', 'lists and maps are nested more than 20 deep'),
   )
   expect(parseMessage(withRule('{"fields": {"a": [{"b": 1}]}}'))).toMatchObject({ op: 'addFault' })
 })

@@ -1,11 +1,11 @@
-/** A form that asks the device for something, with its button and what came of it. */
+/** A form for an action of the device, with its button and result. */
 import type { ComponentChildren } from 'preact'
 import { useAction } from './use-action.js'
 
 interface Props {
-  /** What the button says. */
+  /** Label of the button. */
   verb: string
-  /** Does it, and says what came of it. */
+  /** Carries out the action and returns the result as text. */
   work(): Promise<string | undefined>
   children: ComponentChildren
 }

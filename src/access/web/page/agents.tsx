@@ -1,4 +1,4 @@
-/** The agents: who is connected, and how busy each is. */
+/** The agents: their connections and load. */
 import type { AgentStats } from '../../operations/shapes.js'
 import { interval } from './history.js'
 import { tookText } from './message-text.js'
@@ -26,11 +26,7 @@ export function Agents() {
             <th scope="col" class="number">
               Failed
             </th>
-            <th
-              scope="col"
-              class="number"
-              title="Notifications and delayed responses a second, and what waits or was dropped"
-            >
+            <th scope="col" class="number" title="Notifications and delayed responses per second, waiting and dropped">
               Events
             </th>
           </tr>

@@ -1,4 +1,4 @@
-/** The page: what it shows, in which order, and how the connection is doing. */
+/** The page: its parts, and the state of the connection. */
 import { Agents } from './agents.js'
 import { Charts } from './charts.js'
 import { link } from './connection.js'
@@ -55,10 +55,10 @@ function text(): string {
     case 'open':
       return 'Live'
     case 'silent':
-      return 'Disconnected? The device has said nothing for some seconds.'
+      return 'Disconnected? Nothing came from the device for some seconds.'
     case 'lost':
       return `Disconnected. ${link.value.why} Trying again…`
     case 'over':
-      return 'Disconnected. The device was started anew: open the link that it printed.'
+      return 'Disconnected. The device was restarted: open the link that it printed.'
   }
 }

@@ -4,7 +4,7 @@ import uPlot from 'uplot'
 import type { History } from './history.js'
 
 export interface Series {
-  /** Of the history. */
+  /** Column of the history. */
   column: string
   label: string
 }
@@ -17,7 +17,7 @@ interface Props {
   isLogarithmic?: boolean
 }
 
-/** Lines that can be told apart: `--series-1` to this, in main.css. */
+/** Number of distinct colours: `--series-1` and up, in main.css. */
 const COLOURS = 8
 const HEIGHT_PX = 132
 const SPAN_MIN_S = 10
@@ -29,7 +29,7 @@ export function Chart(props: Props) {
   const shown = series.slice(0, COLOURS)
   const identity = shown.map(({ column }) => column).join('\n')
 
-  // Made anew for other lines only.
+  // Rebuilt only if the set of lines changes.
   useLayoutEffect(() => {
     const element = frame.current!
     const make = () => {
@@ -113,19 +113,19 @@ function optionsOf(props: Props, series: readonly Series[], element: HTMLElement
   }
 }
 
-/** All there is, but at least some seconds, so that the first point has a place. Of it alone, uPlot would make years. */
+/** The range of the data, but at least some seconds: for a single point, uPlot would show years. */
 function recent({ data: [times] }: uPlot): [number, number] {
   const end = times.at(-1) ?? Date.now() / 1000
   return [Math.min(times[0] ?? end, end - SPAN_MIN_S), end]
 }
 
-/** Of a logarithmic scale, only the powers of ten. */
+/** On a logarithmic scale, only powers of ten. */
 function coarse(plot: uPlot, splits: number[]): (number | null)[] {
   if (plot.scales.y?.distr !== 3) return splits
   return splits.map(value => (Number.isInteger(Math.log10(value)) ? value : null))
 }
 
-/** From a little below the lowest to a little above the highest; values that stay the same lie in the middle. */
+/** Adds margins above and below; constant values are centred. */
 function roomy(_plot: uPlot, min: number | null, max: number | null): [number, number] {
   if (min === null || max === null) return [0, 1]
   const room = max > min ? 0.1 * (max - min) : Math.max(0.05 * Math.abs(max), 1e-6)

@@ -1,4 +1,4 @@
-/** Rates, answer times and chosen values over the last minutes. */
+/** Rates, latencies and chosen values over the last minutes. */
 import { formatQuantity, type Unit, unitNamed } from '../../../platform/core/unit-text.js'
 import { Chart, type Series } from './chart.js'
 import { latencies, plots, plotted, rates } from './history.js'
@@ -10,9 +10,9 @@ export function Charts() {
   rates.version.value
   return (
     <section class="charts" aria-label="Charts">
-      <Chart title="Messages a second" history={rates} series={namesOf(rates)} format={rateText} />
+      <Chart title="Messages per second" history={rates} series={namesOf(rates)} format={rateText} />
       <Chart
-        title="Answer time"
+        title="Latency"
         history={latencies}
         series={namesOf(latencies)}
         format={value => formatQuantity(Number(value.toPrecision(3)), MICROSECONDS)}
@@ -45,7 +45,7 @@ interface Group {
   series: Series[]
 }
 
-/** The plotted properties, one chart for each unit. */
+/** The plotted properties, one chart per unit. */
 function byUnit(): Group[] {
   const groups = new Map<string, Group>()
   for (const { name, main, properties } of hello.value?.description.resources ?? []) {

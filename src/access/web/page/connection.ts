@@ -1,10 +1,10 @@
-/** The page's socket: connects again when it drops, says how it is doing, and pairs requests with their answers. */
+/** The page's WebSocket: reconnects, reports its state, and matches answers to requests. */
 import { signal } from '@preact/signals'
 import type { Answer, FromDevice, FromPage, Hello, Requests, Tick } from '../wire.js'
 
 const RETRY_FIRST_MS = 500
 const RETRY_LAST_MS = 5000
-/** The device says something at least once a second. */
+/** The device sends something at least once a second. */
 const SILENT_MS = 3000
 /** Close codes (RFC 6455 §7.4.1, and "try again later" of its registry). */
 const TRY_LATER = 1013
@@ -12,10 +12,10 @@ const TRY_LATER = 1013
 export type LinkState =
   | { is: 'connecting' }
   | { is: 'open' }
-  /** Connected, but it says nothing. */
+  /** Connected, but nothing arrives. */
   | { is: 'silent' }
   | { is: 'lost'; why: string }
-  /** For good: the device does not know this browser any more. */
+  /** Final: the device no longer accepts this browser's session. */
   | { is: 'over' }
 
 export const link = signal<LinkState>({ is: 'connecting' })
@@ -39,7 +39,7 @@ export class Connection {
     this.#connect()
   }
 
-  /** Resolves when the device has done it. Rejects with what it says is wrong. */
+  /** Resolves when the device has carried it out. Rejects with the device's error. */
   request<Name extends keyof Requests>(op: Name, request: Requests[Name]): Promise<Answer> {
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
@@ -48,7 +48,7 @@ export class Connection {
     })
   }
 
-  /** False if there is no connection. */
+  /** Returns false if not connected. */
   send(message: FromPage): boolean {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false
     this.#socket.send(JSON.stringify(message))
@@ -94,7 +94,7 @@ export class Connection {
   }
 }
 
-/** Whether the device refuses this browser: scripts can't see why a socket failed. */
+/** Whether the device refuses this browser's session; scripts can't see why a socket failed. */
 async function isForgotten(): Promise<boolean> {
   try {
     return (await fetch('/', { method: 'HEAD' })).status === 403

@@ -1,4 +1,4 @@
-/** A form for a fault rule: which messages it takes, what it makes of them, how often. */
+/** The form for a fault rule: which messages, what happens to them, how often. */
 import { useState } from 'preact/hooks'
 import { STATUS_NAMES } from '../../../wire/status.js'
 import { ActionForm, Labelled } from './action-form.js'
@@ -37,7 +37,7 @@ export function FaultForm() {
       <TextField
         label="After"
         placeholder="0"
-        title="Messages that go through first"
+        title="Matching messages to let through first"
         value={texts.skip}
         onInput={skip => change({ skip })}
       />

@@ -1,7 +1,7 @@
-/** Fault rules as the form has them, and as people read them. */
+/** Conversion between fault rules, the texts of the form, and text for people. */
 import type { Data, Struct } from '../../operations/shapes.js'
 
-/** What can be done to a message; `argument` is what the form asks for, too. */
+/** Actions; `argument` labels the field that the form shows. */
 export const ACTIONS = {
   drop: { label: 'drop it' },
   status: { label: 'answer with status', argument: 'Status' },
@@ -30,7 +30,7 @@ export interface FaultTexts {
   probability: string
 }
 
-/** The rule that a form says. What is wrong with it the device says. */
+/** The rule in the form; the device checks it. */
 export function ruleOf(texts: FaultTexts): Struct {
   const { on, agent, protocol, message, where, action, argument, skip, times, probability } = texts
   const asked = 'argument' in ACTIONS[action]
@@ -48,7 +48,7 @@ export function ruleOf(texts: FaultTexts): Struct {
   return Object.fromEntries(Object.entries(rule).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])))
 }
 
-/** A number where it is one: what else it is, the device judges. */
+/** A number if the text is one; otherwise the text, which the device checks. */
 function numberOf(text: string): Data | undefined {
   if (text.trim() === '') return undefined
   const number = Number(text)

@@ -1,4 +1,4 @@
-/** The rules by which devices misbehave: those in force, and a form for another. */
+/** The active fault rules, and a form for another. */
 import type { FaultEntry } from '../../operations/shapes.js'
 import { FaultForm } from './fault-form.js'
 import { ruleText } from './fault-rule.js'

@@ -1,10 +1,10 @@
-/** What charts show: the last minutes of rates, answer times and chosen values, as columns of equal length. */
+/** Data of the charts: the last minutes of rates, latencies and chosen values, as columns of equal length. */
 import { signal } from '@preact/signals'
 import type { AgentStats } from '../../operations/shapes.js'
 import { type Interval, intervalOf } from './interval.js'
 import { toggled } from './toggled.js'
 
-/** Five minutes; then the oldest points go. */
+/** Five minutes; older points are dropped. */
 const POINTS = 300
 const MS_PER_S = 1000
 
@@ -12,10 +12,10 @@ export class History {
   /** Seconds since 1970. */
   readonly times: number[] = []
   readonly columns = new Map<string, (number | null)[]>()
-  /** Changes with each point. */
+  /** Increases with each point. */
   readonly version = signal(0)
 
-  /** Adds a point; null: there is no value. Names may be new; those that are missing have none. */
+  /** Adds a point; null: no value. New names get a column; missing names get null. */
   push(timeMs: number, values: Readonly<Record<string, number | null>>): void {
     for (const name of Object.keys(values)) {
       if (!this.columns.has(name)) this.columns.set(name, new Array(this.times.length).fill(null))
@@ -29,14 +29,14 @@ export class History {
     this.version.value++
   }
 
-  /** Forgets what is not among these names. */
+  /** Drops all other columns. */
   keep(names: ReadonlySet<string>): void {
     for (const name of this.columns.keys()) if (!names.has(name)) this.columns.delete(name)
     this.version.value++
   }
 }
 
-/** Commands answered a second, by protocol, and events sent. */
+/** Commands per second by protocol, and events per second. */
 export const rates = new History()
 /** Microseconds. */
 export const latencies = new History()
@@ -51,10 +51,10 @@ export function setPlotted(address: string, wanted: boolean): void {
 }
 
 let last: { timeMs: number; agents: readonly AgentStats[] } | undefined
-/** What agents did in the last second. */
+/** Activity of the agents in the last second. */
 export const interval = signal<Interval>()
 
-/** Adds what agents did since the last time. */
+/** Adds a point from the agents' statistics. */
 export function chartAgents(timeMs: number, agents: readonly AgentStats[]): void {
   if (last && timeMs > last.timeMs) {
     const now = intervalOf(last.agents, agents, (timeMs - last.timeMs) / MS_PER_S)
@@ -65,7 +65,7 @@ export function chartAgents(timeMs: number, agents: readonly AgentStats[]): void
   last = { timeMs, agents }
 }
 
-/** Adds the values of what is plotted. */
+/** Adds a point from the plotted values. */
 export function chartValues(timeMs: number, valueAt: (address: string) => number | undefined): void {
   plots.push(timeMs, Object.fromEntries([...plotted.value].map(address => [address, valueAt(address) ?? null])))
 }

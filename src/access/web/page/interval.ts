@@ -1,4 +1,4 @@
-/** What agents did between two looks at their statistics, which count from the start. */
+/** Differences between two samples of the agents' statistics, which count from the start. */
 import { percentileNs } from '../../../protocols/declaration/counts.js'
 import type { AgentStats } from '../../operations/shapes.js'
 
@@ -11,7 +11,7 @@ export interface Latencies {
 }
 
 export interface Interval {
-  /** Commands answered a second, by protocol; events sent, as `notifications`. */
+  /** Commands per second by protocol; events per second as `notifications`. */
   rates: Record<string, number>
   latenciesUs: Latencies
   /** By name. */
@@ -24,10 +24,10 @@ export interface AgentInterval {
   latenciesUs: Latencies
 }
 
-/** Commands by the time they took, up to so many nanoseconds. */
+/** Number of commands by upper bound of their latency in nanoseconds. */
 type Buckets = Map<number, number>
 
-/** `seconds` lie between the two. */
+/** `seconds` is the time between the two samples. */
 export function intervalOf(before: readonly AgentStats[], after: readonly AgentStats[], seconds: number): Interval {
   const rates: Record<string, number> = {}
   let events = 0

@@ -1,11 +1,11 @@
-/** Which messages are shown: the device leaves out the others, so that rare ones are not lost among many. */
+/** The filter of the message list. The device applies it, so that rare messages are not lost among many. */
 import { STATUS_NAMES } from '../../../wire/status.js'
 import type { MessageFilter, ProtocolEntry } from '../../operations/shapes.js'
 import { Select } from './select.js'
 import { filter, hasAgents, hello, paused, showMessages } from './state.js'
 
 const KINDS = ['command', 'delayed response', 'notification']
-/** Among the statuses: all but SUCCESS. */
+/** Entry in the list of statuses: all but SUCCESS. */
 const FAILED = 'failed'
 
 export function MessageFilters() {

@@ -1,7 +1,7 @@
-/** Messages as people read them: fields, times. */
+/** Messages as text: fields and times. */
 import type { Data, MessageEntry, Struct } from '../../operations/shapes.js'
 
-/** Names and texts of all fields; entries of lists have their place in the name. */
+/** Names and texts of all fields; names of list entries contain their index. */
 export function fieldsOf(payload: Struct | undefined): [field: string, value: string][] {
   return Object.entries(payload ?? {}).flatMap(([name, value]): [string, string][] => {
     if (!Array.isArray(value) || !value.every(entry => typeof entry === 'object')) return [[name, fieldText(value)]]
@@ -9,7 +9,7 @@ export function fieldsOf(payload: Struct | undefined): [field: string, value: st
   })
 }
 
-/** Bytes in hexadecimal digits; other numbers in both ways. */
+/** Bytes in hex; other numbers in decimal and hex. */
 function fieldText(value: Data): string {
   if (typeof value === 'number') return value > 9 ? `${value}  0x${value.toString(16)}` : String(value)
   if (Array.isArray(value)) {
@@ -21,7 +21,7 @@ function fieldText(value: Data): string {
     .join(', ')
 }
 
-/** The fields in short, as far as they fit. */
+/** A short text of the fields. */
 export function summary({ request, reply }: MessageEntry): string {
   const texts = [request, reply].map(payload =>
     fieldsOf(payload)

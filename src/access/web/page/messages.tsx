@@ -1,4 +1,4 @@
-/** The messages as they come, filtered by the device; each opens to its fields. */
+/** Live messages, filtered by the device; each expands to its fields. */
 import { signal } from '@preact/signals'
 import type { MessageEntry, Struct } from '../../operations/shapes.js'
 import { MessageFilters } from './message-filters.js'
@@ -9,10 +9,10 @@ import { type Column, type TableRow, VirtualTable } from './virtual-table.js'
 
 type Row = TableRow & ({ message: MessageEntry } | { omitted: number } | { field: string; value: string; of: string })
 
-/** Keys of the messages that are open. */
+/** Keys of expanded messages. */
 const expanded = signal<ReadonlySet<string>>(new Set())
 
-/** The agent's is for platforms that have several. */
+/** The agent column is shown only if there are several agents. */
 const COLUMNS: readonly Column[] = [
   { title: 'Time', width: '8.8rem', className: 'number' },
   { title: 'Agent', width: '6rem' },
@@ -22,7 +22,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'Took', width: '5.4rem', className: 'number' },
 ]
 
-/** The signs of kinds. */
+/** Symbols of the kinds. */
 const SIGNS: Readonly<Record<string, string>> = { command: '→', 'delayed response': '⇠', notification: '←' }
 
 export function Messages() {

@@ -1,4 +1,4 @@
-/** Sends a notification in the platform's name, and asks for system power transitions. */
+/** Sends notifications as the platform, and requests system power transitions. */
 import { useState } from 'preact/hooks'
 import type { Data, Struct } from '../../operations/shapes.js'
 import type { Answer } from '../wire.js'
@@ -70,7 +70,7 @@ export function Notify() {
   )
 }
 
-/** Numbers in any notation of JavaScript's, lists as JSON; what is not filled in is 0. */
+/** Numbers in JavaScript notation, lists as JSON; empty fields are 0. */
 function fieldsOf(names: readonly string[], texts: Readonly<Record<string, string>>): Struct {
   return Object.fromEntries(names.map(name => [name, fieldValue(texts[name] ?? '')]))
 }
@@ -81,9 +81,9 @@ function fieldValue(text: string): Data {
   return Number.isSafeInteger(number) ? number : text
 }
 
-/** Which agents were sent something. */
+/** The agents that got something. */
 export function told({ notified = [] }: Answer): string {
-  return notified.length > 0 ? `Sent to ${notified.join(', ')}.` : 'Done; no agent wanted to know.'
+  return notified.length > 0 ? `Sent to ${notified.join(', ')}.` : 'Done; no agent has enabled the notification.'
 }
 
 const STATES = ['shutdown', 'cold_reset', 'warm_reset', 'power_up', 'suspend']

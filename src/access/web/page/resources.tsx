@@ -1,4 +1,4 @@
-/** All resources and their properties, live: a tree that can be filtered, and set where hardware could change it. */
+/** All resources and properties, live: a tree with a filter, and controls for what can be set. */
 import { signal } from '@preact/signals'
 import { useState } from 'preact/hooks'
 import type { PropertyEntry, ResourceEntry } from '../../operations/shapes.js'
@@ -8,11 +8,11 @@ import { hello, values, valuesTick } from './state.js'
 import { toggled } from './toggled.js'
 import { type TableRow, VirtualTable } from './virtual-table.js'
 
-/** For so long a changed value is marked, and counts as changing. */
+/** A changed value is highlighted this long. */
 const FRESH_MS = 800
 const CHANGING_MS = 10_000
 
-/** A resource, with its main property if it has one; or one of its properties. */
+/** A resource with its main property, if any, or one of its properties. */
 interface Row extends TableRow {
   resource: ResourceEntry
   property: PropertyEntry | undefined
@@ -60,13 +60,13 @@ export function Resources() {
         rows={shown.flatMap(rowsOf)}
         toggle={({ key }) => (expanded.value = toggled(expanded.value, key))}
         cells={row => <Cells row={row} />}
-        empty={changingOnly.value ? 'Nothing has changed in the last 10 s.' : 'Nothing fits the filter.'}
+        empty={changingOnly.value ? 'Nothing has changed in the last 10 s.' : 'Nothing matches the filter.'}
       />
     </section>
   )
 }
 
-/** Whether each word of the filter is in its address or in the name of a property. */
+/** Whether each word of the filter occurs in the address or in a property's name. */
 function isWanted({ address, properties }: ResourceEntry): boolean {
   const text = `${address} ${properties.map(property => property.name).join(' ')}`.toLowerCase()
   if (

@@ -1,11 +1,11 @@
-/** A choice out of a few, with its label for those who can't see what it is for. */
+/** A drop-down list with an accessible label. */
 interface Props<Value extends string> {
   label: string
   value: Value | undefined
   options: readonly Value[]
-  /** What stands for all of them; absent: one has to be chosen. */
+  /** Label for "all"; absent: one must be chosen. */
   any?: string
-  /** Empty: none of them. */
+  /** Empty: none. */
   onChange(value: Value | ''): void
 }
 

@@ -1,11 +1,11 @@
-/** The control that sets one property, as its kind of value wants it; what the device says against it stands beside it. */
+/** The control that sets one property, according to its type; shows the device's error beside it. */
 import { useState } from 'preact/hooks'
 import type { PropertyEntry } from '../../operations/shapes.js'
 import { request, values, valuesTick } from './state.js'
 
 interface Props {
   property: PropertyEntry
-  /** What went wrong; undefined: nothing. */
+  /** The error; undefined: none. */
   onError(error: string | undefined): void
 }
 
@@ -26,7 +26,7 @@ export function Setter({ property, onError }: Props) {
     }
   }
   const choices = property.type === 'flag' ? FLAGS : property.values
-  // Few values are chosen; words and many values are written.
+  // A few values become a list to choose from; words and many values are typed.
   if (choices.length > 0 && choices.length <= CHOICES_MAX && property.word === '') {
     return <Choice {...{ property, apply }} choices={choices} />
   }

@@ -1,23 +1,23 @@
-/** What the page knows of the device: signals that the device's messages set and that components draw. */
+/** The page's state: signals that messages of the device set and components read. */
 import { batch, signal } from '@preact/signals'
 import type * as shape from '../../operations/shapes.js'
 import type { Answer, Hello, Requests, Tick } from '../wire.js'
 import { Connection } from './connection.js'
 import { chartAgents, chartValues, plotted } from './history.js'
 
-/** Messages kept for scrolling back. */
+/** Messages that are kept for scrolling back. */
 const LINES_MAX = 2000
-/** Sensors plotted from the start. */
+/** Number of sensors that are plotted at start. */
 const PLOTTED_FIRST = 4
 
 export interface Reading {
   shown: string
   number: number | undefined
-  /** When it changed, in ms of `performance.now`; undefined: it has not. */
+  /** When it changed, in ms of `performance.now`; undefined: never. */
   changedMs: number | undefined
 }
 
-/** A line of the message list: a message, or how many are missing. */
+/** A line of the message list: a message, or a count of omitted ones. */
 export type Line = { id: number } & ({ message: shape.MessageEntry } | { omitted: number })
 
 export const hello = signal<Hello>()
@@ -25,28 +25,28 @@ export const agents = signal<readonly shape.AgentStats[]>([])
 /** Names of the agents whose front ends are connected. */
 export const connected = signal<readonly string[]>([])
 export const faults = signal<readonly shape.FaultEntry[]>([])
-/** By address. What is in it changes; `valuesTick` then does, too. */
+/** By address. Mutable; each change also changes `valuesTick`. */
 export const values = new Map<string, Reading>()
 export const valuesTick = signal(0)
 export const lines = signal<readonly Line[]>([])
-/** Which messages are shown. */
+/** The filter of the message list. */
 export const filter = signal<shape.MessageFilter>({})
 export const paused = signal(false)
 
 let lastLine = 0
 const connection = new Connection(message => batch(() => (message.type === 'hello' ? begin(message) : apply(message))))
 
-/** Whether there are several agents to tell apart. */
+/** Whether there is more than one agent. */
 export function hasAgents(): boolean {
   return (hello.value?.description.agents.length ?? 0) > 1
 }
 
-/** Resolves when the device has done it. Rejects with what it says is wrong. */
+/** Resolves when the device has carried it out. Rejects with the device's error. */
 export function request<Name extends keyof Requests>(op: Name, request: Requests[Name]): Promise<Answer> {
   return connection.request(op, request)
 }
 
-/** Shows messages that pass this filter from now on, or none while paused. */
+/** Shows messages that pass this filter from now on; none while paused. */
 export function showMessages(wanted: shape.MessageFilter, pause: boolean): void {
   filter.value = wanted
   paused.value = pause
@@ -84,7 +84,7 @@ function apply(tick: Tick): void {
   chartValues(tick.timeMs, address => values.get(address)?.number)
 }
 
-/** Nothing arrives while paused but what was on its way. */
+/** While paused, only messages that were already on their way arrive. */
 function linesOf({ messages = [], omitted = 0 }: Tick): Line[] {
   if (paused.value) return []
   const added: Line[] = messages.map(message => ({ id: ++lastLine, message }))

@@ -1,13 +1,13 @@
-/** Something the user can have done: what came of it stands beside the control that asked for it. */
+/** An action of the user, with its result for display beside the control. */
 import { useState } from 'preact/hooks'
 
 export interface Action {
   isBusy: boolean
-  /** What is wrong; undefined: nothing. */
+  /** The error; undefined: none. */
   error: string | undefined
-  /** What came of it. */
+  /** The result. */
   done: string | undefined
-  /** Runs `work`, which says what came of it. */
+  /** Runs `work`, which returns the result as text. */
   run(work: () => Promise<string | undefined>): Promise<void>
 }
 

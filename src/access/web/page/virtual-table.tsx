@@ -1,31 +1,31 @@
 /**
- * A tree of rows of one height, of which only those in sight are drawn. By keyboard: arrows, Home, End and Page keys move
- * the active row, Enter opens it or enters its control, Escape comes back.
+ * A tree of rows of equal height; only visible rows are drawn. Keyboard: arrows, Home, End and Page keys move the
+ * active row, Enter expands it or enters its control, Escape leaves the control.
  */
 import type { ComponentChildren, RefObject, TargetedKeyboardEvent } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 /** As in main.css. */
 const ROW_PX = 24
-/** Rows drawn beyond those in sight. */
+/** Rows drawn beyond the visible ones. */
 const BEYOND = 8
 
 export interface Column {
   title: string
-  /** CSS width; the others share what is left. */
+  /** CSS width; columns without one share the rest. */
   width?: string
   className?: string
 }
 
 export interface TableRow {
-  /** Unique among the rows. */
+  /** Unique. */
   key: string
   /** 1 is a root. */
   level: number
-  /** Undefined: it has nothing in it. */
+  /** Undefined: it can't be expanded. */
   expanded?: boolean | undefined
   className?: string | undefined
-  /** Whether it has a control, which draws itself with the class `control`. */
+  /** It has a control, which has the class `control`. */
   hasControl?: boolean
 }
 
@@ -35,11 +35,11 @@ interface Props<Row extends TableRow> {
   rows: readonly Row[]
   /** The cells of a row: `<td>`s. */
   cells(row: Row): ComponentChildren
-  /** Opens or closes a row that can be. */
+  /** Expands or collapses a row. */
   toggle(row: Row): void
-  /** Keeps the last row in sight. */
+  /** Keeps the last row visible. */
   follow?: boolean
-  /** The user looks at something further up. */
+  /** Called when the user scrolls away from the end. */
   onLeaveEnd?(): void
   /** Shown if there are no rows. */
   empty: ComponentChildren
@@ -139,7 +139,7 @@ function Head({ columns }: { columns: readonly Column[] }) {
   )
 }
 
-/** What is in sight of a scroller, in pixels; tells if the user scrolls up, away from the end. */
+/** The visible range of a scroller, in pixels; reports when the user scrolls up from the end. */
 function useView(scroller: RefObject<HTMLDivElement | null>, onLeaveEnd: (() => void) | undefined) {
   const [view, setView] = useState({ top: 0, height: 0 })
   const leave = useRef(onLeaveEnd)
@@ -164,7 +164,7 @@ function useView(scroller: RefObject<HTMLDivElement | null>, onLeaveEnd: (() => 
   return view
 }
 
-/** By how many rows a key moves; undefined: it does not. */
+/** The number of rows that a key moves; undefined: none. */
 function stepOf(key: string, height: number, rows: number): number | undefined {
   const page = Math.max(2, Math.floor(height / ROW_PX) - 2)
   return { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -rows, End: rows }[key]
@@ -175,7 +175,7 @@ function isToggle(key: string, { expanded }: TableRow): boolean {
   return key === 'Enter' || key === ' ' || key === (expanded ? 'ArrowLeft' : 'ArrowRight')
 }
 
-/** Whether a key leads into the row's control: Enter is for opening where a row can be opened. */
+/** Whether a key enters the row's control: Enter expands instead if the row can be expanded. */
 function isEntry(key: string, { hasControl, expanded }: TableRow): boolean {
   return key === 'F2' || (key === 'Enter' && hasControl === true && expanded === undefined)
 }
@@ -188,7 +188,7 @@ function isInControl(event: Event): boolean {
   return (event.target as Element).closest('input, select, button, form, label') !== null
 }
 
-/** Scrolls a row into sight, below the head. */
+/** Scrolls a row into view, below the header. */
 function show(scroller: HTMLElement, index: number): void {
   const top = index * ROW_PX
   const room = scroller.clientHeight - 2 * ROW_PX
