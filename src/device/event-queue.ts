@@ -122,7 +122,9 @@ export class EventQueue implements EventSink, Kept {
   /** Notifications may be lost (virtio 1.3 §5.17.6), delayed responses may be neither lost nor sent twice. */
   save(): Saved {
     if (this.#pending.length === this.#notifications) return null
-    const events = this.#pending.map(({ header, words, mustDeliver }) => (mustDeliver ? [header, ...words] : null))
+    // Words may be negative, such as statuses.
+    const saved = (header: number, words: readonly number[]) => [header, ...words].map(word => word >>> 0)
+    const events = this.#pending.map(({ header, words, mustDeliver }) => (mustDeliver ? saved(header, words) : null))
     return [this.#position ?? null, events]
   }
 

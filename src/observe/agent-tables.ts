@@ -1,8 +1,7 @@
 /** An agent's view as tables for people. */
 import type { Agent } from '../protocols/declaration/agent.js'
 import type { Row, Tables } from '../protocols/declaration/protocol.js'
-
-const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`
+import { versionText } from '../wire/version.js'
 
 /** An agent's protocols, and its resources under its ids. */
 export function agentTables(agent: Agent): Tables {

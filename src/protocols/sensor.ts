@@ -2,25 +2,36 @@
 import { sensors } from '../platform/sensors/index.js'
 import type { Sensor } from '../platform/sensors/sensor.js'
 import { sensorTypeName } from '../platform/sensors/types.js'
-import { list, rest, s64, text, u8, u16, u32, u64 } from '../wire/fields.js'
+import { rest, s64, text, u8, u16, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, PROTOCOL_ERROR, SUCCESS } from '../wire/status.js'
 import { NAME_SIZE } from './declaration/names.js'
-import { commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import { Parts } from './declaration/parts.js'
+import { commandsOn, defineProtocol } from './declaration/protocol.js'
+import { subscribing } from './declaration/subscriptions.js'
+import { answerName } from './declaration/view.js'
 import {
   AXES,
-  AXES_MIN,
   AXIS_NAMES,
-  AXIS_NAMES_MIN,
-  describeAxes,
-  describeSensors,
   exponentBits,
-  nameAxes,
   SENSORS,
-  SENSORS_MIN,
   SENSORS_V1,
+  sensorAxisDescriptionGet,
+  sensorAxisNameGet,
+  sensorDescriptionGet,
 } from './sensor-description.js'
-import { SensorState, TRIP_POINT_EVENT, UPDATE, V1, V2, V3, V3_1 } from './sensor-state.js'
+import {
+  READING_DELAYED,
+  READING_DELAYED_V1,
+  READINGS,
+  SensorView,
+  TRIP_POINT_EVENT,
+  UPDATE,
+  V1,
+  V2,
+  V3,
+  V3_1,
+} from './sensor-view.js'
 
 /** SENSOR_READING_GET flags */
 const ASYNC = 1 << 0
@@ -39,35 +50,58 @@ const CONFIG_RESERVED = 0x1fc
 /** By the value of bits 10:9; 3 is reserved. */
 const ROUNDINGS = ['down', 'up', 'nearest'] as const
 
-function configureTripPoint(state: SensorState, request: RequestReader): number {
-  const sensor = state.find(request.u32())
+const SENSOR_ID = [u32('sensor_id')]
+const NOTIFY = [u32('sensor_id'), u32('notify_enable')]
+const AXIS_INDEX = [u32('sensor_id'), u32('axis_desc_index')]
+const READING_GET = [u32('sensor_id'), u32('flags')]
+/** None in the reply to an asynchronous request: it is in the delayed response. */
+const VALUE = rest('readings', [s64('value')])
+const INTERVALS = new Parts('flags', 'intervals', [u32('interval')])
+const ATTRIBUTES = [
+  ...[u16('num_sensors'), u8('max_pending_async'), u8('reserved')],
+  ...[u32('sensor_reg_address_low'), u32('sensor_reg_address_high'), u32('sensor_reg_len')],
+]
+
+function protocolAttributes(view: SensorView, _request: RequestReader, reply: MessageWriter): number {
+  reply.u16(view.count)
+  reply.u8(view.hasEvents ? view.pending.max : 0)
+  reply.u8(0)
+  // Readings would be in memory that agent and platform share: over virtio there is none.
+  reply.u64(0)
+  reply.u32(0)
+  return SUCCESS
+}
+
+function sensorTripPointConfig(view: SensorView, request: RequestReader): number {
+  const sensor = view.find(request.u32())
   const control = request.u32()
   const value = request.s64()
-  if (!sensor) return state.refusal
+  if (!sensor) return view.refusal
   if (control & TRIP_RESERVED) return INVALID_PARAMETERS
   const trip = control >>> 4
   if (trip >= sensor.tripPoints.length) return INVALID_PARAMETERS
-  state.held.add(sensor)
-  sensor.configureTripPoint(trip, control & 0x3, value, state.agentId)
+  view.held.add(sensor)
+  sensor.configureTripPoint(trip, control & 0x3, value, view.agentId)
   return SUCCESS
 }
 
 /** What both layouts of SENSOR_READING_GET check; `sensor` may be read now if the result is SUCCESS. Hot code. */
-function checkReading(state: SensorState, sensor: Sensor, flags: number): number {
+function checkReading(view: SensorView, sensor: Sensor, flags: number): number {
   if (flags & ~ASYNC) return INVALID_PARAMETERS
-  if (flags & ASYNC && !state.canReadLater(sensor)) return NOT_SUPPORTED
+  if (flags & ASYNC && !view.pending.offersAsync(sensor)) return NOT_SUPPORTED
   if (!sensor.enabled) return PROTOCOL_ERROR
-  return flags & ASYNC && state.pending.busy ? BUSY : SUCCESS
+  return flags & ASYNC && view.pending.busy ? BUSY : SUCCESS
 }
 
 /** v1: the value alone. */
-function readValue(state: SensorState, request: RequestReader, reply: MessageWriter): number {
-  const sensor = state.find(request.u32())
+function sensorReadingGetV1(view: SensorView, request: RequestReader, reply: MessageWriter): number {
+  const id = request.u32()
+  const sensor = view.find(id)
   const flags = request.u32()
-  if (!sensor) return state.refusal
-  const status = checkReading(state, sensor, flags)
+  if (!sensor) return view.refusal
+  const status = checkReading(view, sensor, flags)
   if (status !== SUCCESS) return status
-  if (flags & ASYNC) state.readLater(sensor, request.header)
+  if (flags & ASYNC) view.pending.start({ id, header: request.header }, sensor.latencyUs)
   else reply.s64(sensor.read(0))
   return SUCCESS
 }
@@ -76,17 +110,18 @@ function readValue(state: SensorState, request: RequestReader, reply: MessageWri
  * v2 and up: a value and a timestamp for each axis. Hot code, here and in the clock protocol, compares with `===`: that is
  * one instruction, where the truth of what may be anything takes a dozen.
  */
-function readAxes(state: SensorState, request: RequestReader, reply: MessageWriter): number {
-  const sensor = state.find(request.u32())
+function sensorReadingGet(view: SensorView, request: RequestReader, reply: MessageWriter): number {
+  const id = request.u32()
+  const sensor = view.find(id)
   const flags = request.u32()
-  if (sensor === undefined) return state.refusal
-  // Nearly all are: what others are takes a look at more.
+  if (sensor === undefined) return view.refusal
+  // Nearly all messages are plain: the others are checked in detail.
   const isPlain = flags === 0 && sensor.enabled === true
   if (!isPlain) {
-    const status = checkReading(state, sensor, flags)
+    const status = checkReading(view, sensor, flags)
     if (status !== SUCCESS) return status
     if (flags & ASYNC) {
-      state.readLater(sensor, request.header)
+      view.pending.start({ id, header: request.header }, sensor.latencyUs)
       return SUCCESS
     }
   }
@@ -98,16 +133,16 @@ function readAxes(state: SensorState, request: RequestReader, reply: MessageWrit
   return SUCCESS
 }
 
-function listUpdateIntervals(state: SensorState, request: RequestReader, reply: MessageWriter): number {
-  const sensor = state.find(request.u32())
+function sensorListUpdateIntervals(view: SensorView, request: RequestReader, reply: MessageWriter): number {
+  const sensor = view.find(request.u32())
   const index = request.u32()
-  if (!sensor) return state.refusal
+  if (!sensor) return view.refusal
   const { entries, segmented } = sensor.intervals
   const left = entries.length - index
   if (left <= 0 || (segmented && index > 0)) return INVALID_PARAMETERS
   // The three words of a segment belong together: if they do not fit, the writer overflows.
-  const returned = segmented ? SEGMENTED_WORDS : Math.min(left, reply.room(4, 4), 0xfff)
-  reply.u32(((left - returned) << 16) | (segmented ? SEGMENTED : 0) | returned)
+  const returned = segmented ? SEGMENTED_WORDS : INTERVALS.begin(reply, left)
+  if (segmented) INTERVALS.beginWith(reply, returned, left, SEGMENTED)
   for (let i = index; i < index + returned; i++) {
     const { mantissa, exponent } = entries[i]!
     reply.u32((mantissa << 5) | exponentBits(exponent))
@@ -115,9 +150,9 @@ function listUpdateIntervals(state: SensorState, request: RequestReader, reply: 
   return SUCCESS
 }
 
-function configGet(state: SensorState, request: RequestReader, reply: MessageWriter): number {
-  const sensor = state.find(request.u32())
-  if (!sensor) return state.refusal
+function sensorConfigGet(view: SensorView, request: RequestReader, reply: MessageWriter): number {
+  const sensor = view.find(request.u32())
+  if (!sensor) return view.refusal
   const { mantissa, exponent } = sensor.interval
   const flags = (sensor.timestampsEnabled ? TIMESTAMPS : 0) | (sensor.enabled ? ENABLED : 0)
   reply.u32((mantissa << 16) | (exponentBits(exponent) << 11) | flags)
@@ -125,10 +160,10 @@ function configGet(state: SensorState, request: RequestReader, reply: MessageWri
 }
 
 /** An interval of 0 leaves the interval as it is; others are rounded to one the sensor has. */
-function configSet(state: SensorState, request: RequestReader): number {
-  const sensor = state.find(request.u32())
+function sensorConfigSet(view: SensorView, request: RequestReader): number {
+  const sensor = view.find(request.u32())
   const config = request.u32()
-  if (!sensor) return state.refusal
+  if (!sensor) return view.refusal
   const rounding = ROUNDINGS[(config >>> 9) & 0x3]
   if (config & CONFIG_RESERVED || !rounding) return INVALID_PARAMETERS
   const timestamps = (config & TIMESTAMPS) !== 0
@@ -136,8 +171,8 @@ function configSet(state: SensorState, request: RequestReader): number {
   const wantedUs = microseconds(config >>> 16, (config << 16) >> 27)
   const interval = wantedUs === 0 ? undefined : sensor.intervals.choose(wantedUs, rounding)
   if (wantedUs !== 0 && !interval) return INVALID_PARAMETERS
-  state.held.add(sensor)
-  sensor.configure((config & ENABLED) !== 0, timestamps, interval, state.agentId)
+  view.held.add(sensor)
+  sensor.configure((config & ENABLED) !== 0, timestamps, interval, view.agentId)
   return SUCCESS
 }
 
@@ -147,35 +182,17 @@ function microseconds(mantissa: number, exponent: number): number {
   return power < 0 ? mantissa / 10 ** -power : mantissa * 10 ** power
 }
 
-function subscribe(eventId: number) {
-  return (state: SensorState, request: RequestReader): number => {
-    const sensor = state.find(request.u32())
-    const enable = request.u32()
-    if (!sensor) return state.refusal
-    if (enable & ~1) return INVALID_PARAMETERS
-    if (eventId === UPDATE ? !sensor.continuousUpdates : sensor.tripPoints.length === 0) return NOT_SUPPORTED
-    state.subscribe(sensor, eventId, enable === 1)
-    return SUCCESS
-  }
-}
+const sensorTripPointNotify = subscribing(
+  (view: SensorView) => view.tripPoints,
+  sensor => sensor.tripPoints.length > 0,
+)
 
-function nameGet(state: SensorState, request: RequestReader, reply: MessageWriter): number {
-  const sensor = state.find(request.u32())
-  if (!sensor) return state.refusal
-  reply.u32(0)
-  reply.text(sensor.name, NAME_SIZE)
-  return SUCCESS
-}
+const sensorContinuousUpdateNotify = subscribing(
+  (view: SensorView) => view.updates,
+  sensor => sensor.continuousUpdates,
+)
 
-const SENSOR_ID = [u32('sensor_id')]
-const NOTIFY = [u32('sensor_id'), u32('notify_enable')]
-const AXIS_INDEX = [u32('sensor_id'), u32('axis_desc_index')]
-const READING_GET = [u32('sensor_id'), u32('flags')]
-// Empty in the answer to an asynchronous request: the reading is in the delayed response.
-const VALUE = rest('readings', [s64('value')])
-const READINGS = rest('readings', [s64('value'), u64('timestamp')])
-
-const command = commandsOn<SensorState>()
+const command = commandsOn<SensorView>()
 
 export const sensor = defineProtocol({
   id: 0x15,
@@ -183,8 +200,7 @@ export const sensor = defineProtocol({
   versions: [V1, V2, V3, V3_1],
   negotiateSince: V3_1,
   resource: sensors,
-  attach: (platform, protocol) =>
-    new SensorState(platform.model(sensors), platform.config.protocols.sensor?.max_pending_async, protocol),
+  attach: (platform, protocol) => new SensorView(platform.model(sensors), protocol),
   show: ({ list }, nowUs) => ({
     sensors: list.map(({ name, type, axes, multiAxis, enabled }, id) => {
       const values = axes.map(axis => Number((axis.read(nowUs) * 10 ** axis.scale).toPrecision(12)))
@@ -199,63 +215,39 @@ export const sensor = defineProtocol({
     }),
   }),
   commands: [
-    command(
-      0x1,
-      'PROTOCOL_ATTRIBUTES',
-      [],
-      [
-        u16('num_sensors'),
-        u8('max_pending_async'),
-        u8('reserved'),
-        u32('sensor_reg_address_low'),
-        u32('sensor_reg_address_high'),
-        u32('sensor_reg_len'),
-      ],
-      (state, _request, reply) => {
-        reply.u16(state.count)
-        reply.u8(state.hasEvents ? state.pending.max : 0)
-        reply.u8(0)
-        // No shared memory with readings over virtio.
-        reply.u64(0)
-        reply.u32(0)
-        return SUCCESS
-      },
-    ),
-    command(0x3, 'SENSOR_DESCRIPTION_GET', [u32('desc_index')], SENSORS_V1, describeSensors, { replyMin: SENSORS_MIN }),
-    command(0x3, 'SENSOR_DESCRIPTION_GET', [u32('desc_index')], SENSORS, describeSensors, {
-      since: V2,
-      replyMin: SENSORS_MIN,
-    }),
-    command(0x4, 'SENSOR_TRIP_POINT_NOTIFY', NOTIFY, [], subscribe(TRIP_POINT_EVENT), { needsEvents: true }),
+    command(0x1, 'PROTOCOL_ATTRIBUTES', [], ATTRIBUTES, protocolAttributes),
+    command(0x3, 'SENSOR_DESCRIPTION_GET', [u32('desc_index')], SENSORS_V1.fields, sensorDescriptionGet),
+    command(0x3, 'SENSOR_DESCRIPTION_GET', [u32('desc_index')], SENSORS.fields, sensorDescriptionGet, { since: V2 }),
+    command(0x4, 'SENSOR_TRIP_POINT_NOTIFY', NOTIFY, [], sensorTripPointNotify, { needsEvents: true }),
     command(
       0x5,
       'SENSOR_TRIP_POINT_CONFIG',
-      [u32('sensor_id'), u32('trip_point_ev_ctrl'), s64('trip_point_val')],
+      [...SENSOR_ID, u32('trip_point_ev_ctrl'), s64('trip_point_val')],
       [],
-      configureTripPoint,
+      sensorTripPointConfig,
     ),
-    command(0x6, 'SENSOR_READING_GET', READING_GET, [VALUE], readValue, { delayed: [u32('sensor_id'), s64('value')] }),
-    command(0x6, 'SENSOR_READING_GET', READING_GET, [READINGS], readAxes, {
+    command(0x6, 'SENSOR_READING_GET', READING_GET, [VALUE], sensorReadingGetV1, { delayed: READING_DELAYED_V1 }),
+    command(0x6, 'SENSOR_READING_GET', READING_GET, [READINGS], sensorReadingGet, {
       since: V2,
-      delayed: [u32('sensor_id'), READINGS],
+      delayed: READING_DELAYED,
     }),
-    command(0x7, 'SENSOR_AXIS_DESCRIPTION_GET', AXIS_INDEX, AXES, describeAxes, { since: V2, replyMin: AXES_MIN }),
+    command(0x7, 'SENSOR_AXIS_DESCRIPTION_GET', AXIS_INDEX, AXES.fields, sensorAxisDescriptionGet, { since: V2 }),
     command(
       0x8,
       'SENSOR_LIST_UPDATE_INTERVALS',
-      [u32('sensor_id'), u32('index')],
-      [u32('flags'), list('intervals', [u32('interval')], v => Number(v.flags) & 0xfff)],
-      listUpdateIntervals,
-      { since: V2, replyMin: 8 },
+      [...SENSOR_ID, u32('index')],
+      INTERVALS.fields,
+      sensorListUpdateIntervals,
+      { since: V2 },
     ),
-    command(0x9, 'SENSOR_CONFIG_GET', SENSOR_ID, [u32('sensor_config')], configGet, { since: V2 }),
-    command(0xa, 'SENSOR_CONFIG_SET', [u32('sensor_id'), u32('sensor_config')], [], configSet, { since: V2 }),
-    command(0xb, 'SENSOR_CONTINUOUS_UPDATE_NOTIFY', NOTIFY, [], subscribe(UPDATE), { since: V2, needsEvents: true }),
-    command(0xc, 'SENSOR_NAME_GET', SENSOR_ID, [u32('flags'), text('name', NAME_SIZE)], nameGet, { since: V3 }),
-    command(0xd, 'SENSOR_AXIS_NAME_GET', AXIS_INDEX, AXIS_NAMES, nameAxes, { since: V3, replyMin: AXIS_NAMES_MIN }),
+    command(0x9, 'SENSOR_CONFIG_GET', SENSOR_ID, [u32('sensor_config')], sensorConfigGet, { since: V2 }),
+    command(0xa, 'SENSOR_CONFIG_SET', [...SENSOR_ID, u32('sensor_config')], [], sensorConfigSet, { since: V2 }),
+    command(0xb, 'SENSOR_CONTINUOUS_UPDATE_NOTIFY', NOTIFY, [], sensorContinuousUpdateNotify, {
+      since: V2,
+      needsEvents: true,
+    }),
+    command(0xc, 'SENSOR_NAME_GET', SENSOR_ID, [u32('flags'), text('name', NAME_SIZE)], answerName, { since: V3 }),
+    command(0xd, 'SENSOR_AXIS_NAME_GET', AXIS_INDEX, AXIS_NAMES.fields, sensorAxisNameGet, { since: V3 }),
   ],
-  events: [
-    event(TRIP_POINT_EVENT, 'SENSOR_TRIP_POINT_EVENT', [u32('agent_id'), u32('sensor_id'), u32('trip_point_desc')]),
-    event(UPDATE, 'SENSOR_UPDATE', [u32('agent_id'), u32('sensor_id'), READINGS], V2),
-  ],
+  events: [TRIP_POINT_EVENT, UPDATE],
 })

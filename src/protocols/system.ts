@@ -4,8 +4,9 @@ import { readSaved, type Saved } from '../platform/core/kept.js'
 import { system as systemKind } from '../platform/system/index.js'
 import { type GracefulRequest, type System, SystemState } from '../platform/system/model.js'
 import { u32 } from '../wire/fields.js'
-import type { RequestReader } from '../wire/message.js'
+import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
+import { notify } from './declaration/outgoing.js'
 import { type AgentProtocol, type AgentState, commandsOn, defineProtocol, event } from './declaration/protocol.js'
 
 const V1 = 0x10000
@@ -20,13 +21,15 @@ const SUSPEND = 1 << 30
 const FORCEFUL = 0
 const GRACEFUL = 1 << 0
 
-/** States above the ones that the spec names are reserved, up to those of vendors. */
+/** States between those that the spec names and those of vendors are reserved. */
 const RESERVED_FIRST = 5
 const VENDOR_FIRST = 0x8000_0000
 
-const STATE_NOTIFIER = 0x0
+const STATE_EVENT = [u32('agent_id'), u32('flags'), u32('system_state')]
+const NOTIFIER_V1 = event(0x0, 'SYSTEM_POWER_STATE_NOTIFIER', STATE_EVENT)
+const NOTIFIER = event(0x0, 'SYSTEM_POWER_STATE_NOTIFIER', [...STATE_EVENT, u32('timeout')], V2)
 
-class SystemPowerState implements AgentState {
+class SystemView implements AgentState {
   readonly system: System
   subscribed = false
   onChange: (() => void) | undefined
@@ -55,9 +58,14 @@ class SystemPowerState implements AgentState {
   /** Tells the agent of a transition that another one asked for. */
   #notify(agentId: number, flags: number, state: number, timeoutMs: number): void {
     if (!this.subscribed || agentId === this.agentId) return
-    const words = [agentId, flags, state]
-    if (this.#protocol.version >= V2) words.push(timeoutMs)
-    this.#protocol.notify(STATE_NOTIFIER, words)
+    const values = { agent_id: agentId, flags, system_state: state, timeout: timeoutMs }
+    if (this.#protocol.version >= V2) notify(this.#protocol, NOTIFIER, values)
+    else notify(this.#protocol, NOTIFIER_V1, values)
+  }
+
+  subscribe(on: boolean): void {
+    this.subscribed = on
+    this.onChange?.()
   }
 
   permissionsChanged(): void {
@@ -80,28 +88,50 @@ class SystemPowerState implements AgentState {
   }
 }
 
-function setState({ system, agentId }: SystemPowerState, request: RequestReader): number {
+function systemPowerStateSet({ system, agentId }: SystemView, request: RequestReader): number {
   const flags = request.u32()
   const wanted = request.u32()
   if (flags & ~GRACEFUL || (wanted >= RESERVED_FIRST && wanted < VENDOR_FIRST)) return INVALID_PARAMETERS
   if (!system.permissions.state) return DENIED
   if (!system.supports(wanted)) return NOT_SUPPORTED
   if (system.actOf(wanted) !== SystemState.POWER_UP) system.request(wanted, { graceful: flags === GRACEFUL }, agentId)
-  // Powering up what is up is no transition, and the flag means nothing for it.
+  // Powering up a system that is up is no transition. The flag means nothing here.
   else if (system.state !== SystemState.POWER_UP) system.request(wanted, { graceful: false }, agentId)
   return SUCCESS
 }
 
-const STATE_EVENT = [u32('agent_id'), u32('flags'), u32('system_state')]
+function protocolAttributes(_view: SystemView, _request: RequestReader, reply: MessageWriter): number {
+  reply.u32(0)
+  return SUCCESS
+}
 
-const command = commandsOn<SystemPowerState>()
+/** PROTOCOL_MESSAGE_ATTRIBUTES of SYSTEM_POWER_STATE_SET */
+function statesOffered({ system }: SystemView): number {
+  return (
+    (system.supports(SystemState.WARM_RESET) ? WARM_RESET : 0) + (system.supports(SystemState.SUSPEND) ? SUSPEND : 0)
+  )
+}
+
+function systemPowerStateGet(view: SystemView, _request: RequestReader, reply: MessageWriter): number {
+  reply.u32(view.system.state)
+  return SUCCESS
+}
+
+function systemPowerStateNotify(view: SystemView, request: RequestReader): number {
+  const enable = request.u32()
+  if (enable & ~1) return INVALID_PARAMETERS
+  view.subscribe(enable === 1)
+  return SUCCESS
+}
+
+const command = commandsOn<SystemView>()
 
 export const system = defineProtocol({
   id: 0x12,
   name: 'system',
   versions: [V1, V2, V2_1],
   resource: systemKind,
-  attach: (platform, protocol) => new SystemPowerState(platform.model(systemKind), protocol),
+  attach: (platform, protocol) => new SystemView(platform.model(systemKind), protocol),
   show: ({ system }) => ({
     system: [
       {
@@ -115,36 +145,14 @@ export const system = defineProtocol({
     ],
   }),
   commands: [
-    command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (_state, _request, reply) => {
-      reply.u32(0)
-      return SUCCESS
+    command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], protocolAttributes),
+    command(0x3, 'SYSTEM_POWER_STATE_SET', [u32('flags'), u32('system_state')], [], systemPowerStateSet, {
+      attributes: statesOffered,
     }),
-    command(0x3, 'SYSTEM_POWER_STATE_SET', [u32('flags'), u32('system_state')], [], setState, {
-      attributes: ({ system }) =>
-        (system.supports(SystemState.WARM_RESET) ? WARM_RESET : 0) +
-        (system.supports(SystemState.SUSPEND) ? SUSPEND : 0),
+    command(0x4, 'SYSTEM_POWER_STATE_GET', [], [u32('system_state')], systemPowerStateGet),
+    command(0x5, 'SYSTEM_POWER_STATE_NOTIFY', [u32('notify_enable')], [], systemPowerStateNotify, {
+      needsEvents: true,
     }),
-    command(0x4, 'SYSTEM_POWER_STATE_GET', [], [u32('system_state')], (state, _request, reply) => {
-      reply.u32(state.system.state)
-      return SUCCESS
-    }),
-    command(
-      0x5,
-      'SYSTEM_POWER_STATE_NOTIFY',
-      [u32('notify_enable')],
-      [],
-      (state, request) => {
-        const enable = request.u32()
-        if (enable & ~1) return INVALID_PARAMETERS
-        state.subscribed = enable === 1
-        state.onChange?.()
-        return SUCCESS
-      },
-      { needsEvents: true },
-    ),
   ],
-  events: [
-    event(STATE_NOTIFIER, 'SYSTEM_POWER_STATE_NOTIFIER', STATE_EVENT),
-    event(STATE_NOTIFIER, 'SYSTEM_POWER_STATE_NOTIFIER', [...STATE_EVENT, u32('timeout')], V2),
-  ],
+  events: [NOTIFIER_V1, NOTIFIER],
 })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
+import { byUniqueName, named } from '../core/named.js'
 import { checkTree } from '../core/tree.js'
 import { duration, frequency, resourceName } from '../core/units.js'
 
@@ -272,7 +273,7 @@ function dividersOf({ divider, rates, range, parents }: ClockConfig, at: ConfigP
   return dividers
 }
 
-interface ClockEvents {
+export interface ClockEvents {
   /** A rate changed. `agentId` caused it; 0 is the platform. */
   rateChanged: [clock: Clock, agentId: number]
   /** `agentId` requested a rate, which may be the current one. */
@@ -287,11 +288,7 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
     super()
     this.setMaxListeners(0)
     this.list = configs.map((config, id) => new Clock(id, config, [id]))
-    const byName = new Map<string, Clock>()
-    for (const clock of this.list) {
-      if (byName.has(clock.name)) throw new ConfigError([clock.id, 'name'], `two clocks are named ${clock.name}`)
-      byName.set(clock.name, clock)
-    }
+    const byName = byUniqueName(this.list, 'clocks')
     for (const clock of this.list) this.#connect(clock, configs[clock.id]!, byName)
     checkTree(this.list, ({ parents }) => parents, 'parents')
     for (const clock of this.list) if (!clock.dividers) this.#divide(clock, configs)
@@ -334,9 +331,7 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
 
   /** The clock of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): Clock {
-    const clock = this.list.find(clock => clock.name === name)
-    if (!clock) throw new Error(`no clock is named ${name}; there are ${this.list.map(c => c.name).join(', ')}`)
-    return clock
+    return named(this.list, 'clock', name)
   }
 
   /** Sets a rate that `supportedRate` returned, and the clocks that divide it. `agentId` 0 is the platform. */

@@ -5,8 +5,10 @@
 import { z } from 'zod'
 import { own } from '../../support/own.js'
 import { NOT_FOUND, NOT_SUPPORTED } from '../../wire/status.js'
+import { versionText } from '../../wire/version.js'
 import { ConfigError, type ConfigPath, show } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
+import { byUniqueName } from '../core/named.js'
 import type { ResourceKind } from '../core/platform.js'
 import type { AgentConfig, PlatformConfig, ProtocolConfig, ResourceNames } from '../core/platform-config.js'
 import { resourceNames } from '../core/resource.js'
@@ -67,8 +69,6 @@ function protocolSchema({ versions, commands }: ProtocolInfo): z.ZodType<Protoco
   if (!commands.some(command => command.delayed)) return schema
   return schema.extend({ max_pending_async: z.int().min(0).max(255).optional() })
 }
-
-const versionText = (version: number) => `${version >>> 16}.${version & 0xffff}`
 
 /** `3.1`, with or without quotes, or the version word 0x30001. */
 function versionSchema(versions: readonly number[]): z.ZodType<number> {
@@ -226,11 +226,9 @@ function checkNames(config: PlatformConfig, kinds: readonly ResourceKind[]): voi
   config.devices.forEach((device, i) => {
     checkResources(known, device.resources, ['devices', i, 'resources'])
   })
-  const agentNames = new Set<string>()
+  byUniqueName(config.agents, 'agents', i => ['agents', i])
   config.agents.forEach((agent, i) => {
     checkResources(known, agent.resources, ['agents', i, 'resources'])
-    if (agentNames.has(agent.name)) throw new ConfigError(['agents', i, 'name'], `two agents are named ${agent.name}`)
-    agentNames.add(agent.name)
   })
 }
 

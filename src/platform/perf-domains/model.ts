@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
+import { byUniqueName, named } from '../core/named.js'
 import { duration, frequency, resourceName, voltage } from '../core/units.js'
 import type { PowerDomain } from '../power-domains/model.js'
 
@@ -305,7 +306,7 @@ function levelsOf(config: DomainConfig, sustained: Sustained, at: ConfigPath): P
   return levels
 }
 
-interface PerfEvents {
+export interface PerfEvents {
   /** A level changed. `agentId` caused it; 0 is the platform. */
   levelChanged: [domain: PerfDomain, agentId: number]
   /** The limits in force changed. If the level is outside them it follows, with its own event. */
@@ -322,10 +323,8 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
     this.list = configs.map((config, id) => new PerfDomain(id, config))
     const first = this.list[0]!
     this.powerUnit = first.powerUnit
-    const names = new Set<string>()
-    for (const { id, name, powerUnit } of this.list) {
-      if (names.has(name)) throw new ConfigError([id, 'name'], `two performance domains are named ${name}`)
-      names.add(name)
+    byUniqueName(this.list, 'performance domains')
+    for (const { id, powerUnit } of this.list) {
       if (powerUnit !== this.powerUnit) {
         throw new ConfigError([id, 'power_unit'], `all domains have one unit, and ${first.name} has ${this.powerUnit}`)
       }
@@ -334,10 +333,7 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
 
   /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): PerfDomain {
-    const domain = this.list.find(domain => domain.name === name)
-    if (!domain)
-      throw new Error(`no performance domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
-    return domain
+    return named(this.list, 'performance domain', name)
   }
 
   /** Sets a level that `allowedLevel` returned. `agentId` 0 is the platform. */

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
+import { named } from '../core/named.js'
 import { resourceName } from '../core/units.js'
 import { pinConfigsSchema, type Setting, settingsOf } from './configs.js'
 
@@ -190,9 +191,7 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
 
   /** The pin of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): Pin {
-    const pin = this.list.find(pin => pin.name === name)
-    if (!pin) throw new Error(`no pin is named ${name}; there are ${this.list.map(p => p.name).join(', ')}`)
-    return pin
+    return named(this.list, 'pin', name)
   }
 
   /** Whether another agent holds a pin of `target`. */

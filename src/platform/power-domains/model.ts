@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { ConfigError } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
+import { byUniqueName, named } from '../core/named.js'
 import { checkTree } from '../core/tree.js'
 import { duration, power, resourceName } from '../core/units.js'
 
@@ -161,7 +162,7 @@ function statesOf(config: PowerDomainConfig, at: (string | number)[]): Map<strin
   return states.set('off', OFF)
 }
 
-interface PowerDomainEvents {
+export interface PowerDomainEvents {
   /** A state changed. `agentId` caused it; 0 is the platform. A parent goes on before its domain, and off after it. */
   stateChanged: [domain: PowerDomain, agentId: number]
   /** `agentId` requested a state, which may be the current one. */
@@ -175,14 +176,8 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
     super()
     this.setMaxListeners(0)
     this.list = configs.map((config, id) => new PowerDomain(id, config, [id]))
-    const byName = new Map<string, PowerDomain>()
-    for (const domain of this.list) {
-      // Linux registers a device for each domain name; one duplicate would make it refuse all domains.
-      if (byName.has(domain.name)) {
-        throw new ConfigError([domain.id, 'name'], `two power domains are named ${domain.name}`)
-      }
-      byName.set(domain.name, domain)
-    }
+    // Linux registers a device for each domain name; one duplicate would make it refuse all domains.
+    const byName = byUniqueName(this.list, 'power domains')
     configs.forEach((config, id) => {
       const domain = this.list[id]
       if (domain) this.#connect(domain, config, byName)
@@ -208,9 +203,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
 
   /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): PowerDomain {
-    const domain = this.list.find(domain => domain.name === name)
-    if (!domain) throw new Error(`no power domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
-    return domain
+    return named(this.list, 'power domain', name)
   }
 
   /**

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../core/kept.js'
+import { byUniqueName, named } from '../core/named.js'
 import type { Time, Timer } from '../core/time.js'
 import { checkTree } from '../core/tree.js'
 import { duration, power, resourceName } from '../core/units.js'
@@ -213,7 +214,7 @@ interface Watched {
   timer: Timer
 }
 
-interface PowercapEvents {
+export interface PowercapEvents {
   /** A cap or an averaging interval changed. `agentId` caused it; 0 is the platform. */
   capChanged: [domain: PowercapDomain, agentId: number]
   /** The host set the power of a domain. */
@@ -232,12 +233,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
     this.setMaxListeners(0)
     this.#time = time
     this.list = configs.map((config, id) => new PowercapDomain(id, config, [id]))
-    const byName = new Map<string, PowercapDomain>()
-    for (const domain of this.list) {
-      const { id, name } = domain
-      if (byName.has(name)) throw new ConfigError([id, 'name'], `two powercap domains are named ${name}`)
-      byName.set(name, domain)
-    }
+    const byName = byUniqueName(this.list, 'powercap domains')
     configs.forEach(({ parent }, id) => {
       if (parent !== undefined) this.list[id]!.parent = parentNamed(parent, byName, [id, 'parent'])
     })
@@ -246,9 +242,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
 
   /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): PowercapDomain {
-    const domain = this.list.find(domain => domain.name === name)
-    if (domain) return domain
-    throw new Error(`no powercap domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
+    return named(this.list, 'powercap domain', name)
   }
 
   /** Sets UNCAPPED or a supported cap. `agentId` 0 is the platform. */

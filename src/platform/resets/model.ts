@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, readSaved, type Saved } from '../core/kept.js'
+import { byUniqueName, named } from '../core/named.js'
 import { duration, resourceName } from '../core/units.js'
 
 /** Reset states on the wire (v3.2 §4.8.2.4): below 2^31 architectural, from there on the vendor's. */
@@ -95,7 +96,7 @@ export class ResetDomain implements Kept {
   }
 }
 
-interface ResetEvents {
+export interface ResetEvents {
   /** The domain was reset, or is held in reset from now on. `agentId` caused it; 0 is the platform. */
   issued: [domain: ResetDomain, agentId: number, state: number]
   /** The domain is no longer held in reset. */
@@ -109,18 +110,12 @@ export class Resets extends EventEmitter<ResetEvents> {
     super()
     this.setMaxListeners(0)
     this.list = configs.map((config, id) => new ResetDomain(id, config, [id]))
-    const names = new Set<string>()
-    for (const domain of this.list) {
-      if (names.has(domain.name)) throw new ConfigError([domain.id, 'name'], `two resets are named ${domain.name}`)
-      names.add(domain.name)
-    }
+    byUniqueName(this.list, 'resets')
   }
 
   /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): ResetDomain {
-    const domain = this.list.find(domain => domain.name === name)
-    if (!domain) throw new Error(`no reset is named ${name}; there are ${this.list.map(r => r.name).join(', ')}`)
-    return domain
+    return named(this.list, 'reset', name)
   }
 
   /** Autonomous reset to a supported state; the domain runs afterwards. `agentId` 0 is the platform. */

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
+import { byUniqueName, named } from '../core/named.js'
 import { duration, resourceName, voltage } from '../core/units.js'
 
 /** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 implementation-defined. */
@@ -169,18 +170,12 @@ export class Voltages extends EventEmitter<VoltageEvents> {
     super()
     this.setMaxListeners(0)
     this.list = configs.map((config, id) => new VoltageDomain(id, config, [id]))
-    const names = new Set<string>()
-    for (const { id, name } of this.list) {
-      if (names.has(name)) throw new ConfigError([id, 'name'], `two voltage domains are named ${name}`)
-      names.add(name)
-    }
+    byUniqueName(this.list, 'voltage domains')
   }
 
   /** The domain of this name. Throws if there is none, as only callers on the host ask, who know the platform. */
   named(name: string): VoltageDomain {
-    const domain = this.list.find(domain => domain.name === name)
-    if (domain) return domain
-    throw new Error(`no voltage domain is named ${name}; there are ${this.list.map(d => d.name).join(', ')}`)
+    return named(this.list, 'voltage domain', name)
   }
 
   /** Sets a supported level, in microvolts. `agentId` 0 is the platform. */

@@ -1,8 +1,8 @@
 /** What an i.MX keeps on battery: real-time clocks, registers, and the button that switches it on. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ConfigError } from '../../platform/core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
+import { byUniqueName, named } from '../../platform/core/named.js'
 import type { Time } from '../../platform/core/time.js'
 import { word } from './reasons.js'
 import { Rtc, rtcSchema } from './rtc.js'
@@ -27,7 +27,7 @@ export const batteryBackedSchema = z.strictObject({
 
 export type BatteryBackedConfig = z.infer<typeof batteryBackedSchema>
 
-interface BatteryBackedEvents {
+export interface BatteryBackedEvents {
   /** The time that `agentId` asked to be told of has come. */
   alarm: [rtc: Rtc, agentId: number]
   /** The seconds of a clock began at 0 again. */
@@ -56,11 +56,7 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements 
       rollover: (rtc: Rtc) => this.emit('rollover', rtc),
     }
     this.list = config.rtcs.map((rtc, id) => new Rtc(id, rtc, time, listener, ['rtcs', id]))
-    for (const { id, name } of this.list) {
-      if (this.list.findIndex(rtc => rtc.name === name) !== id) {
-        throw new ConfigError(['rtcs', id, 'name'], `two clocks are named ${name}`)
-      }
-    }
+    byUniqueName(this.list, 'clocks', id => ['rtcs', id])
     this.registers =
       typeof config.registers === 'number' ? new Uint32Array(config.registers) : Uint32Array.from(config.registers)
     this.permissions = config.permissions
@@ -69,9 +65,7 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements 
 
   /** A clock by name. Throws if there is none: for callers on the host, who know the platform. */
   named(name: string): Rtc {
-    const rtc = this.list.find(rtc => rtc.name === name)
-    if (!rtc) throw new Error(`no clock is named ${name}; there are ${this.list.map(r => r.name).join(', ')}`)
-    return rtc
+    return named(this.list, 'clock', name)
   }
 
   /** Sets a clock, in seconds or in ticks; false if that is too much. `agentId` 0 is the platform itself. */

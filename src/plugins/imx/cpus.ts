@@ -1,8 +1,8 @@
 /** CPUs of an i.MX: their configuration, and their state. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ConfigError } from '../../platform/core/config-error.js'
 import { type Kept, readSaved, type Saved, savedLong } from '../../platform/core/kept.js'
+import { byUniqueName, named } from '../../platform/core/named.js'
 import { type DomainSetting, LowPower } from './low-power.js'
 import { shortName } from './reasons.js'
 
@@ -111,18 +111,12 @@ export class Cpus extends EventEmitter<CpuEvents> {
     super()
     this.setMaxListeners(0)
     this.list = configs.map((config, id) => new Cpu(id, config))
-    for (const { id, name } of this.list) {
-      if (this.list.findIndex(cpu => cpu.name === name) !== id) {
-        throw new ConfigError([id, 'name'], `two CPUs are named ${name}`)
-      }
-    }
+    byUniqueName(this.list, 'CPUs')
   }
 
   /** By name. Throws if there is none: for callers on the host, who know the platform. */
   named(name: string): Cpu {
-    const cpu = this.list.find(cpu => cpu.name === name)
-    if (!cpu) throw new Error(`no CPU is named ${name}; there are ${this.list.map(c => c.name).join(', ')}`)
-    return cpu
+    return named(this.list, 'CPU', name)
   }
 
   /** Starts it at its start address, which it will resume at, too. */

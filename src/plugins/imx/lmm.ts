@@ -1,24 +1,24 @@
 /** NXP i.MX Logical Machine Management protocol, 0x80 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. */
-import { z } from 'zod'
-import { readSaved, type Saved, savedWord } from '../../platform/core/kept.js'
 import type { Platform } from '../../platform/core/platform.js'
+import { KeptView } from '../../protocols/declaration/kept-view.js'
 import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
+import { notify } from '../../protocols/declaration/outgoing.js'
 import {
   type AgentProtocol,
-  type AgentState,
   commandsOn,
   defineProtocol,
   event,
   type ProtocolAgent,
 } from '../../protocols/declaration/protocol.js'
-import { ResourceView } from '../../protocols/declaration/view.js'
+import { FlagSubscriptions } from '../../protocols/declaration/subscriptions.js'
+import { answerCount } from '../../protocols/declaration/view.js'
 import { s32, text, u32, u64 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../../wire/status.js'
 import { IMX_CPU } from './cpu.js'
 import type { Cpu } from './cpus.js'
 import { cpus, lms, misc } from './kinds.js'
-import { type Lm, type LmChange, LmState, type Lms, reasonsOf } from './lms.js'
+import { type Lm, type LmChange, type LmEvents, LmState, type Lms, reasonsOf } from './lms.js'
 import { REASON_REPLY, writeReasons } from './reason-words.js'
 import type { Reason, Reasons } from './reasons.js'
 
@@ -41,18 +41,18 @@ const TABLE = 1 << 0
 const EVENT_FLAGS: Record<LmChange, number> = { boot: 1 << 0, shutdown: 1 << 1, suspend: 1 << 2, wake: 1 << 3 }
 const NOTIFY_FLAGS = 0xf
 
-const LMM_EVENT = 0x0
+const LM_ID = [u32('lm_id')]
+const LM_FLAGS = [u32('lm_id'), u32('flags')]
 
-const savedSubscriptions = z.array(z.tuple([savedWord.describe('id'), z.int().min(0).max(NOTIFY_FLAGS)]))
+const LMM_EVENT = event(0x0, 'LMM_EVENT', [u32('lm_id'), u32('event_lm'), u32('flags')])
 
-class LmmState extends ResourceView<Lm> implements AgentState {
-  onChange: (() => void) | undefined
+class LmmView extends KeptView<Lm> {
   readonly lms: Lms
   /** The machine that this agent runs in. */
   readonly own: Lm
   readonly platform: Platform
   /** Flags of LMM_NOTIFY. */
-  readonly #subscribed = new Map<Lm, number>()
+  readonly subscriptions = this.keep(new FlagSubscriptions<Lm>(this))
 
   constructor(platform: Platform, protocol: AgentProtocol) {
     const model = platform.model(lms)
@@ -60,26 +60,15 @@ class LmmState extends ResourceView<Lm> implements AgentState {
     this.lms = model
     this.own = model.ofAgent(protocol.agent.name)
     this.platform = platform
-    model.on('changed', this.#onChanged)
-  }
-
-  subscribe(lm: Lm, flags: number): void {
-    this.#subscribed.set(lm, flags)
-    this.onChange?.()
-  }
-
-  readonly #onChanged = (lm: Lm, change: LmChange, by: Lm | undefined): void => {
-    const flag = EVENT_FLAGS[change]
-    const id = this.idOf(lm)
-    if (id === undefined || ((this.#subscribed.get(lm) ?? 0) & flag) === 0) return
-    // Machine 0 is the System Manager itself: what the platform does is its doing.
-    this.protocol.notify(LMM_EVENT, [(by && this.idOf(by)) ?? 0, id, flag], lm)
-  }
-
-  override permissionsChanged(): readonly Lm[] {
-    const revoked = super.permissionsChanged()
-    for (const lm of revoked) this.#subscribed.delete(lm)
-    return revoked
+    this.listen<LmEvents>(model, {
+      changed: (lm, change, by) => {
+        const flags = EVENT_FLAGS[change]
+        const id = this.subscriptions.idFor(lm, flags)
+        if (id === undefined) return
+        // Machine 0 is the System Manager itself: what the platform does, it does.
+        notify(protocol, LMM_EVENT, { lm_id: (by && this.idOf(by)) ?? 0, event_lm: id, flags }, lm)
+      },
+    })
   }
 
   /** Whether the CPU was taken from this agent; one that it does not see was not. */
@@ -94,25 +83,13 @@ class LmmState extends ResourceView<Lm> implements AgentState {
       : { boot: undefined, shutdown: undefined }
     return reasonsAsSeen(this.protocol.agent, reasonsOf(lm, system))
   }
-
-  save(): Saved {
-    return [...this.#subscribed].map(([lm, flags]) => [this.idOf(lm)!, flags])
-  }
-
-  restore(saved: Saved): void {
-    for (const [id, flags] of readSaved(savedSubscriptions, saved)) this.subscribe(this.saved(id), flags)
-  }
-
-  release(): void {
-    this.lms.off('changed', this.#onChanged)
-  }
 }
 
-/** Reasons with origins as the agent numbers them, and without those that it does not see or may not use. */
+/** Reasons with origins as the agent numbers them. Origins that it does not see or may not use are left out. */
 export function reasonsAsSeen(agent: ProtocolAgent, { boot, shutdown }: Reasons): Reasons {
   if (!agent.platform.has(lms)) return { boot, shutdown }
   const { list } = agent.platform.model(lms)
-  const view = agent.protocols[IMX_LMM]?.state as LmmState | undefined
+  const view = agent.protocols[IMX_LMM]?.state as LmmView | undefined
   const seen = (reason: Reason | undefined): Reason | undefined => {
     const origin = reason?.origin === undefined ? undefined : list[reason.origin]
     return reason && { ...reason, origin: origin && view?.idOf(origin) }
@@ -120,45 +97,52 @@ export function reasonsAsSeen(agent: ProtocolAgent, { boot, shutdown }: Reasons)
   return { boot: seen(boot), shutdown: seen(shutdown) }
 }
 
-/** Why the agent may not manage `lm`, or SUCCESS; nobody manages the machine that it runs in itself. */
-function refusalToManage(state: LmmState, lm: Lm): number {
+/** Why the agent may not manage `lm`, or SUCCESS. No agent manages the machine that it runs in itself. */
+function refusalToManage(view: LmmView, lm: Lm): number {
   if (!lm.permissions.manage) return DENIED
-  return lm === state.own ? INVALID_PARAMETERS : SUCCESS
+  return lm === view.own ? INVALID_PARAMETERS : SUCCESS
 }
 
-/** A command that does `manage` to another machine. */
-function managing(manage: (state: LmmState, lm: Lm) => void) {
-  return (state: LmmState, request: RequestReader): number => {
-    const lm = state.find(request.u32())
-    if (!lm) return state.refusal
-    const status = refusalToManage(state, lm)
-    if (status === SUCCESS) manage(state, lm)
+/** The handler of a command that does `manage` to another machine. */
+function managing(manage: (view: LmmView, lm: Lm) => void) {
+  return (view: LmmView, request: RequestReader): number => {
+    const lm = view.find(request.u32())
+    if (!lm) return view.refusal
+    const status = refusalToManage(view, lm)
+    if (status === SUCCESS) manage(view, lm)
     return status
   }
 }
 
-/** LMM_RESET and LMM_SHUTDOWN: the machine is asked for it, or it is done to the machine. */
+/** The handler of LMM_RESET and LMM_SHUTDOWN. Graceful: the machine is asked to do it by itself. */
 function ending(how: 'reset' | 'shutdown') {
-  return (state: LmmState, request: RequestReader): number => {
-    const lm = state.find(request.u32())
+  return (view: LmmView, request: RequestReader): number => {
+    const lm = view.find(request.u32())
     const flags = request.u32()
-    if (!lm) return state.refusal
+    if (!lm) return view.refusal
     if (flags & ~GRACEFUL) return INVALID_PARAMETERS
-    const status = refusalToManage(state, lm)
+    const status = refusalToManage(view, lm)
     if (status !== SUCCESS) return status
-    if (flags & GRACEFUL) state.lms.request(lm, how, state.own)
-    else state.lms[how](lm, state.own)
+    if (flags & GRACEFUL) view.lms.request(lm, how, view.own)
+    else view.lms[how](lm, view.own)
     return SUCCESS
   }
 }
 
-function attributes(state: LmmState, request: RequestReader, reply: MessageWriter, protocol: AgentProtocol): number {
+const lmmBoot = managing((view, lm) => view.lms.boot(lm, view.own))
+const lmmReset = ending('reset')
+const lmmShutdown = ending('shutdown')
+const lmmWake = managing((view, lm) => view.lms.request(lm, 'wake', view.own))
+const lmmSuspend = managing((view, lm) => view.lms.request(lm, 'suspend', view.own))
+const lmmPowerOn = managing((view, lm) => view.lms.powerOn(lm))
+
+function lmmAttributes(view: LmmView, request: RequestReader, reply: MessageWriter, protocol: AgentProtocol): number {
   const asked = request.u32()
   // Its own machine may be one that it does not see: then SELF is no id either.
-  const own = state.list.indexOf(state.own)
+  const own = view.list.indexOf(view.own)
   const id = asked === SELF && own >= 0 ? own : asked
-  const lm = state.find(id)
-  if (!lm) return state.refusal
+  const lm = view.find(id)
+  if (!lm) return view.refusal
   reply.u32(id)
   reply.u32(protocol.version >= V1_1 ? lm.agents.length : 0)
   reply.u32(LmState[lm.state])
@@ -167,36 +151,40 @@ function attributes(state: LmmState, request: RequestReader, reply: MessageWrite
   return SUCCESS
 }
 
-function notify(state: LmmState, request: RequestReader): number {
-  const lm = state.find(request.u32())
+function lmmNotify(view: LmmView, request: RequestReader): number {
+  const lm = view.find(request.u32())
   const flags = request.u32()
-  if (!lm) return state.refusal
+  if (!lm) return view.refusal
   if (flags & ~NOTIFY_FLAGS) return INVALID_PARAMETERS
   if (!lm.permissions.notify) return DENIED
-  state.subscribe(lm, flags)
+  view.subscriptions.set(lm, flags)
   return SUCCESS
 }
 
-/** CPU ids are those of the platform here: the CPU is another machine's. The agent need not see it, but not be denied it. */
-function resetVectorSet(state: LmmState, request: RequestReader): number {
-  const lm = state.find(request.u32())
+/** The CPU is another machine's: its id is the platform's. The agent need not see it, but must not be denied it. */
+function lmmResetVectorSet(view: LmmView, request: RequestReader): number {
+  const lm = view.find(request.u32())
   const cpuId = request.u32()
   const flags = request.u32()
   const address = request.u64()
-  if (!lm) return state.refusal
-  const model = state.platform.has(cpus) ? state.platform.model(cpus) : undefined
+  if (!lm) return view.refusal
+  const model = view.platform.has(cpus) ? view.platform.model(cpus) : undefined
   const cpu = model?.list[cpuId]
   if (!model || !cpu) return NOT_FOUND
   if (flags & ~TABLE) return INVALID_PARAMETERS
-  if (!lm.permissions.manage || state.isDenied(cpu)) return DENIED
+  if (!lm.permissions.manage || view.isDenied(cpu)) return DENIED
   const use = { table: (flags & TABLE) !== 0, boot: true, start: true, resume: false }
   return model.setVector(cpu, address, use) ? SUCCESS : INVALID_PARAMETERS
 }
 
-const LM_ID = [u32('lm_id')]
-const LM_FLAGS = [u32('lm_id'), u32('flags')]
+function lmmResetReason(view: LmmView, request: RequestReader, reply: MessageWriter): number {
+  const lm = view.find(request.u32())
+  if (!lm) return view.refusal
+  writeReasons(reply, view.reasonsOf(lm))
+  return SUCCESS
+}
 
-const command = commandsOn<LmmState>()
+const command = commandsOn<LmmView>()
 
 export const lmm = defineProtocol({
   id: IMX_LMM,
@@ -205,66 +193,34 @@ export const lmm = defineProtocol({
   negotiateSince: V1,
   takesPadding: true,
   resource: lms,
-  attach: (platform, protocol) => new LmmState(platform, protocol),
+  attach: (platform, protocol) => new LmmView(platform, protocol),
   show: ({ list, own }) => ({
     logical_machines: list.map((lm, id) => ({ id, name: lm.name, state: lm.state, self: lm === own })),
   }),
   commands: [
-    command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], (state, _request, reply) => {
-      reply.u32(state.count)
-      return SUCCESS
-    }),
+    command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], answerCount),
     command(
       0x3,
       'LMM_ATTRIBUTES',
       LM_ID,
       [u32('lm_id'), u32('attributes'), u32('state'), s32('err_status'), text('name')],
-      attributes,
+      lmmAttributes,
     ),
-    command(
-      0x4,
-      'LMM_BOOT',
-      LM_ID,
-      [],
-      managing((state, lm) => state.lms.boot(lm, state.own)),
-    ),
-    command(0x5, 'LMM_RESET', LM_FLAGS, [], ending('reset')),
-    command(0x6, 'LMM_SHUTDOWN', LM_FLAGS, [], ending('shutdown')),
-    command(
-      0x7,
-      'LMM_WAKE',
-      LM_ID,
-      [],
-      managing((state, lm) => state.lms.request(lm, 'wake', state.own)),
-    ),
-    command(
-      0x8,
-      'LMM_SUSPEND',
-      LM_ID,
-      [],
-      managing((state, lm) => state.lms.request(lm, 'suspend', state.own)),
-    ),
-    command(0x9, 'LMM_NOTIFY', LM_FLAGS, [], notify, { needsEvents: true }),
-    command(0xa, 'LMM_RESET_REASON', LM_ID, REASON_REPLY, (state, request, reply) => {
-      const lm = state.find(request.u32())
-      if (!lm) return state.refusal
-      writeReasons(reply, state.reasonsOf(lm))
-      return SUCCESS
-    }),
-    command(
-      0xb,
-      'LMM_POWER_ON',
-      LM_ID,
-      [],
-      managing((state, lm) => state.lms.powerOn(lm)),
-    ),
+    command(0x4, 'LMM_BOOT', LM_ID, [], lmmBoot),
+    command(0x5, 'LMM_RESET', LM_FLAGS, [], lmmReset),
+    command(0x6, 'LMM_SHUTDOWN', LM_FLAGS, [], lmmShutdown),
+    command(0x7, 'LMM_WAKE', LM_ID, [], lmmWake),
+    command(0x8, 'LMM_SUSPEND', LM_ID, [], lmmSuspend),
+    command(0x9, 'LMM_NOTIFY', LM_FLAGS, [], lmmNotify, { needsEvents: true }),
+    command(0xa, 'LMM_RESET_REASON', LM_ID, REASON_REPLY, lmmResetReason),
+    command(0xb, 'LMM_POWER_ON', LM_ID, [], lmmPowerOn),
     command(
       0xc,
       'LMM_RESET_VECTOR_SET',
-      [u32('lm_id'), u32('cpu_id'), u32('flags'), u64('reset_vector')],
+      [...LM_ID, u32('cpu_id'), u32('flags'), u64('reset_vector')],
       [],
-      resetVectorSet,
+      lmmResetVectorSet,
     ),
   ],
-  events: [event(LMM_EVENT, 'LMM_EVENT', [u32('lm_id'), u32('event_lm'), u32('flags')])],
+  events: [LMM_EVENT],
 })

@@ -7,6 +7,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/core/config-error.js'
 import { type Kept, mustHave, readSaved, type Saved } from '../../platform/core/kept.js'
+import { byUniqueName, named } from '../../platform/core/named.js'
 import type { Time, Timer } from '../../platform/core/time.js'
 import { duration } from '../../platform/core/units.js'
 import { type Reasons, reasonSchema, requestedBy, shortName } from './reasons.js'
@@ -90,7 +91,7 @@ export type LmChange = 'boot' | 'shutdown' | 'suspend' | 'wake'
 /** What a machine can be asked to do by itself. */
 export type LmRequest = 'shutdown' | 'reset' | 'suspend' | 'wake'
 
-interface LmEvents {
+export interface LmEvents {
   /** `by` is the machine that caused it; undefined: the platform. */
   changed: [lm: Lm, change: LmChange, by: Lm | undefined]
   /** A machine that runs agents is asked to do something; whoever runs it calls the method of that name when it is done. */
@@ -119,10 +120,8 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
     this.#time = time
     this.list = configs.map((config, id) => new Lm(id, config))
     const taken = new Set<string>()
-    configs.forEach(({ name, agents, default: isDefault }, id) => {
-      if (this.list.findIndex(lm => lm.name === name) !== id) {
-        throw new ConfigError([id, 'name'], `two logical machines are named ${name}`)
-      }
+    byUniqueName(this.list, 'logical machines')
+    configs.forEach(({ agents, default: isDefault }, id) => {
       agents.forEach((agent, i) => {
         if (taken.has(agent)) throw new ConfigError([id, 'agents', i], `${agent} runs in another machine already`)
         taken.add(agent)
@@ -142,9 +141,7 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
 
   /** By name. Throws if there is none: for callers on the host, who know the platform. */
   named(name: string): Lm {
-    const lm = this.list.find(lm => lm.name === name)
-    if (!lm) throw new Error(`no logical machine is named ${name}; there are ${this.list.map(l => l.name).join(', ')}`)
-    return lm
+    return named(this.list, 'logical machine', name)
   }
 
   /** The machine that an agent runs in. */

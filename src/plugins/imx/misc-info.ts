@@ -4,8 +4,8 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ConfigError, type ConfigPath } from '../../platform/core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
+import { byUniqueName, named } from '../../platform/core/named.js'
 import { type Reasons, reasonSchema, shortName, word } from './reasons.js'
 
 /** What fits a message of 128 bytes beside id and count, and what Linux takes. */
@@ -125,14 +125,12 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
   constructor(config: MiscConfig) {
     super()
     this.setMaxListeners(0)
-    const names = new Set<string>()
-    const control = (config: ControlConfig, at: ConfigPath) => {
-      if (names.has(config.name)) throw new ConfigError([...at, 'name'], `two controls are named ${config.name}`)
-      names.add(config.name)
-      return new Control(config)
-    }
-    this.deviceControls = config.device_controls.map((entry, i) => control(entry, ['device_controls', i]))
-    this.boardControls = config.board_controls.map((entry, i) => control(entry, ['board_controls', i]))
+    this.deviceControls = config.device_controls.map(control => new Control(control))
+    this.boardControls = config.board_controls.map(control => new Control(control))
+    const { length } = this.deviceControls
+    byUniqueName(this.#controls, 'controls', i => {
+      return i < length ? ['device_controls', i] : ['board_controls', i - length]
+    })
     this.reasonNames = config.reasons
     this.reasons = { boot: config.boot_reason, shutdown: config.shutdown_reason }
     this.build = config.build
@@ -145,10 +143,11 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
 
   /** A control by name. Throws if there is none: for callers on the host, who know the platform. */
   named(name: string): Control {
-    const all = [...this.deviceControls, ...this.boardControls]
-    const control = all.find(control => control.name === name)
-    if (!control) throw new Error(`no control is named ${name}; there are ${all.map(c => c.name).join(', ')}`)
-    return control
+    return named(this.#controls, 'control', name)
+  }
+
+  get #controls(): readonly Control[] {
+    return [...this.deviceControls, ...this.boardControls]
   }
 
   /** Sets as many words as the control has; `agentId` 0 is the platform itself. */
@@ -166,11 +165,11 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
   }
 
   save(): Saved {
-    return [...this.deviceControls, ...this.boardControls].map(({ values, extended }) => [[...values], [...extended]])
+    return this.#controls.map(({ values, extended }) => [[...values], [...extended]])
   }
 
   restore(saved: Saved): void {
-    const controls = [...this.deviceControls, ...this.boardControls]
+    const controls = this.#controls
     const all = readSaved(savedControls, saved)
     mustFit(all.length === controls.length, `there are ${controls.length} controls`)
     for (const [i, { name, values, extended }] of controls.entries()) {

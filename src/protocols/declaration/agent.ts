@@ -90,22 +90,23 @@ export class ServedProtocol implements AgentProtocol, Kept {
     return true
   }
 
-  /** Sends a notification of this protocol to this agent; `about` is the resource, which may be taken from the agent. */
-  notify(eventId: number, words: number[], about?: Subject): void {
-    if (!this.denied) this.agent.events.notify(packHeader(this.protocol.id, eventId, NOTIFICATION, 0), words, about)
+  /** Sends a notification of this protocol to this agent; `subject` is the resource, which may be taken from the agent. */
+  notify(eventId: number, words: number[], subject?: Subject): void {
+    if (!this.denied) this.agent.events.notify(packHeader(this.protocol.id, eventId, NOTIFICATION, 0), words, subject)
   }
 
   /** Whether the agent may be told of this resource, or, without one, of the protocol's own events. */
-  mayHearOf(about: Subject | undefined): boolean {
+  mayHearOf(subject: Subject | undefined): boolean {
     const { agent, protocol } = this
-    return !this.denied && !(about && agent.permissions.denies(protocol.id, about.name))
+    return !this.denied && !(subject && agent.permissions.denies(protocol.id, subject.name))
   }
 
   /** Gives up notifications of this protocol that wait: those about `resources`, or all. */
   dropNotifications(resources?: ReadonlySet<Subject>): void {
     const { id } = this.protocol
     this.agent.events.drop?.(
-      (header, about) => protocolIdOf(header) === id && (!resources || (about !== undefined && resources.has(about))),
+      (header, subject) =>
+        protocolIdOf(header) === id && (!resources || (subject !== undefined && resources.has(subject))),
     )
   }
 

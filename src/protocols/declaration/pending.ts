@@ -1,84 +1,106 @@
-/** Commands of one agent that are answered at once and carried out later: how many may be, and what ends them. */
+/** Commands of one agent that are answered at once and carried out later: how many at a time, and what ends them. */
 import { z } from 'zod'
 import { readSaved, type Saved } from '../../platform/core/kept.js'
 import type { Timer } from '../../platform/core/time.js'
 import { DENIED } from '../../wire/status.js'
+import type { KeptPart } from './kept-view.js'
 import type { AgentProtocol } from './protocol.js'
+import type { ResourceView } from './view.js'
 
 export interface PendingOptions<Op> {
   /** Most that may be under way at once; default: any number. */
-  max?: number
-  /** What one is made of. */
+  max?: number | undefined
+  /** The fields of a command under way, to read it from a state file. */
   shape: z.ZodType<Op>
-  /** Notes that one is under way, or no more: others may have to wait for it. */
+  /** Throws an error if a command from a state file can't be carried out. */
+  check(op: Op): void
+  /** Notes at the resource that a command is under way, or no longer: others may have to wait for it. */
   mark?(op: Op, underWay: boolean): void
-  /** Carries one out, when its time has come. */
+  /** Carries the command out. */
   finish(op: Op): void
 }
 
-/** What every command under way says of itself. */
+/** What every command under way has. */
 interface PendingOp {
   /** The agent's id of the resource. */
   id: number
   /** Of the command, if it has a delayed response. */
   header?: number
-  /** Whether the agent wants that; default: it does. */
+  /** Whether the agent wants the delayed response; default: it does. */
   respond?: boolean
 }
 
-/** `Op` says what is to be done, in numbers and ids as the agent sees them. */
-export class PendingCommands<Op extends PendingOp & Record<keyof Op, Saved>> {
+/** max_pending_async of the platform file for this protocol. */
+export function maxPending({ agent, protocol }: AgentProtocol): number | undefined {
+  return agent.platform.config.protocols[protocol.name]?.max_pending_async
+}
+
+/** `Op` says what is to be done, in numbers and in ids as the agent knows them. */
+export class PendingCommands<Op extends PendingOp & Record<keyof Op, Saved>> implements KeptPart<unknown> {
   readonly max: number
-  readonly #protocol: AgentProtocol
+  readonly #view: ResourceView<{ name: string }>
   readonly #options: PendingOptions<Op>
   readonly #underWay = new Map<Op, Timer>()
 
-  constructor(protocol: AgentProtocol, options: PendingOptions<Op>) {
+  constructor(view: ResourceView<{ name: string }>, options: PendingOptions<Op>) {
     this.max = options.max ?? Number.POSITIVE_INFINITY
-    this.#protocol = protocol
+    this.#view = view
     this.#options = options
   }
 
-  /** Whether one with a delayed response must be refused as BUSY: so many are under way, or lie where the agent leaves them. */
+  get #protocol(): AgentProtocol {
+    return this.#view.protocol
+  }
+
+  /** Whether another command with a delayed response is BUSY: the most are under way, or the agent leaves responses lying. */
   get busy(): boolean {
     return this.#underWay.size >= this.max || this.#protocol.agent.events.congested
   }
 
-  start(op: Op, delayUs: number): void {
+  /**
+   * Whether the agent is offered commands with a delayed response for a resource with this latency. Not without an event
+   * queue: Linux uses the asynchronous form wherever it is offered, and would wait for the response in vain.
+   */
+  offersAsync({ latencyUs }: { readonly latencyUs?: number | undefined }): boolean {
+    return latencyUs !== undefined && this.max > 0 && this.#protocol.agent.events.available
+  }
+
+  start(op: Op, delayUs = 0): void {
     const { mark, finish } = this.#options
-    this.#protocol.agent.changed = true
+    const protocol = this.#protocol
+    protocol.agent.changed = true
     mark?.(op, true)
-    const timer = this.#protocol.agent.platform.time.after(delayUs, () => {
+    const timer = protocol.agent.platform.time.after(delayUs, () => {
       this.#underWay.delete(op)
-      this.#protocol.onChange?.()
+      protocol.onChange?.()
       mark?.(op, false)
       finish(op)
     })
     this.#underWay.set(op, timer)
-    this.#protocol.onChange?.()
+    protocol.onChange?.()
   }
 
   save(): Saved {
     return [...this.#underWay.keys()] as Saved[]
   }
 
-  /** They have taken long enough. `check` throws an error if one can't be carried out. */
-  restore(saved: Saved, check: (op: Op) => void): void {
+  /** The commands are carried out at once: they have taken long enough. */
+  restore(saved: Saved): void {
     for (const op of readSaved(z.array(this.#options.shape), saved)) {
-      check(op)
-      this.start(op, 0)
+      this.#options.check(op)
+      this.start(op)
     }
   }
 
-  /** Gives up all that are under way. */
-  cancel(): void {
+  /** Gives up all commands. */
+  clear(): void {
     for (const op of this.#underWay.keys()) this.#giveUp(op)
   }
 
-  /** Gives up those for resources that were taken from the agent. Who waits for a delayed response is told: DENIED. */
-  refuse(isRevoked: (id: number) => boolean): void {
+  /** Gives up the commands for resources that were taken from the agent. The delayed response that it waits for is DENIED. */
+  revoke(): void {
     for (const op of this.#underWay.keys()) {
-      if (!isRevoked(op.id)) continue
+      if (this.#view.find(op.id) !== undefined) continue
       this.#giveUp(op)
       if (op.header !== undefined && op.respond !== false) this.#protocol.respondLater(op.header, [DENIED])
     }

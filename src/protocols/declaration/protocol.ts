@@ -9,6 +9,7 @@ import type { AgentConfig, ResourceNames } from '../../platform/core/platform-co
 import { type Fields, padding, sizeOf, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../../wire/status.js'
+import { leastOf } from './parts.js'
 import type { Permissions } from './permissions.js'
 
 /** The resource that a notification is about. */
@@ -22,12 +23,12 @@ export interface EventSink {
   readonly available: boolean
   /** The driver has left so many delayed responses lying that there must be no more. */
   readonly congested: boolean
-  /** Queues a notification of `about`; may be dropped, and counted, when the driver offers no buffers for long. */
-  notify(header: number, words: number[], about?: Subject): void
+  /** Queues a notification about `subject`. May be dropped, and counted, when the driver offers no buffers for long. */
+  notify(header: number, words: number[], subject?: Subject): void
   /** Queues a delayed response; never dropped while the driver lives. */
   respondLater(header: number, words: number[]): void
   /** Gives up notifications that wait. Not needed where none does. */
-  drop?(which: (header: number, about: Subject | undefined) => boolean): void
+  drop?(which: (header: number, subject: Subject | undefined) => boolean): void
 }
 
 /** What one protocol keeps for one agent: its view of the resources, its subscriptions. */
@@ -94,8 +95,8 @@ export interface AgentProtocol {
   command(id: number): Command | undefined
   /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION); false if that version is not offered. */
   negotiate(version: number): boolean
-  /** Sends a notification of this protocol to this agent; `about` is the resource, which may be taken from the agent. */
-  notify(eventId: number, words: number[], about?: Subject): void
+  /** Sends a notification of this protocol to this agent; `subject` is the resource, which may be taken from the agent. */
+  notify(eventId: number, words: number[], subject?: Subject): void
   /** Gives up notifications of this protocol that wait: those about `resources`, or all. */
   dropNotifications(resources?: ReadonlySet<Subject>): void
   /** Sends the delayed response to the command whose header this is; `words` begin with the status. */
@@ -118,7 +119,7 @@ export interface CommandOptions<S, D extends Fields = Fields> {
   changes?: boolean
   /** Fields of the delayed response after its status, for commands that have one. */
   delayed?: D | undefined
-  /** Bytes of the reply after the status that must fit; default: those that are always there. */
+  /** Bytes of the reply after the status that must fit; default: those that are always there (parts.ts: and one entry). */
   replyMin?: number
   /** Value of PROTOCOL_MESSAGE_ATTRIBUTES for this command; default 0. */
   attributes?(state: S): number
@@ -210,7 +211,7 @@ const noAttributes = (): number => 0
 
 /**
  * Declares a command. `request` are the fields after the header, `reply` those after the status word. Handlers get the
- * protocol's state as a type of its own: `const command = commandsOn<ClockState>()`.
+ * protocol's state as a type of its own: `const command = commandsOn<ClockView>()`.
  */
 export const command = commandsOn<AgentState>()
 
@@ -233,7 +234,7 @@ export function commandsOn<S extends AgentState>() {
       reply,
       requestMin: min,
       requestFixed: fixed,
-      replyMin: options.replyMin ?? sizeOf(reply).min,
+      replyMin: options.replyMin ?? leastOf(reply),
       since: options.since ?? 0,
       needsEvents: options.needsEvents ?? false,
       changes: options.changes ?? reply.length === 0,

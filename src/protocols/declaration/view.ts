@@ -24,7 +24,7 @@ export class ResourceView<Resource extends { name: string }> {
   readonly held: Set<Resource>
   /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
   refusal = NOT_FOUND
-  protected readonly protocol: AgentProtocol
+  readonly protocol: AgentProtocol
   /** The same, without those it may not use. */
   #allowed: readonly (Resource | undefined)[] = []
   readonly #ids: ReadonlyMap<Resource, number>
@@ -62,7 +62,7 @@ export class ResourceView<Resource extends { name: string }> {
   }
 
   /** The resource with an id that was saved. Throws an error if there is none. */
-  protected saved(id: number): Resource {
+  saved(id: number): Resource {
     return mustHave(this.list[id], `there is no resource ${id}`)
   }
 
@@ -109,14 +109,20 @@ function visibleTo<Resource extends { name: string }>(
   return names.flatMap(name => byName.get(name) ?? [])
 }
 
-/** The handler of the *_NAME_GET commands: flags, which are reserved, and the whole name of the resource asked for. */
-export function answerName(
-  state: ResourceView<{ name: string }>,
-  request: RequestReader,
+/** The handler of PROTOCOL_ATTRIBUTES where that is the number of resources. */
+export function answerCount(
+  view: ResourceView<{ name: string }>,
+  _request: RequestReader,
   reply: MessageWriter,
 ): number {
-  const resource = state.find(request.u32())
-  if (!resource) return state.refusal
+  reply.u32(view.count)
+  return SUCCESS
+}
+
+/** The handler of the *_NAME_GET commands: flags, which are reserved, and the whole name of the resource. */
+export function answerName(view: ResourceView<{ name: string }>, request: RequestReader, reply: MessageWriter): number {
+  const resource = view.find(request.u32())
+  if (!resource) return view.refusal
   reply.u32(0)
   reply.text(resource.name, NAME_SIZE)
   return SUCCESS

@@ -1,0 +1,29 @@
+/** Things that people call by name: no two of a kind have the same one. */
+import { ConfigError, type ConfigPath } from './config-error.js'
+import { thereAre } from './resource.js'
+
+interface Named {
+  readonly name: string
+}
+
+/** `things` by name. Throws ConfigError at the second of one name; `pathOf` gives the path of a thing by its position. */
+export function byUniqueName<Thing extends Named>(
+  things: readonly Thing[],
+  plural: string,
+  pathOf: (position: number) => ConfigPath = position => [position],
+): Map<string, Thing> {
+  const byName = new Map<string, Thing>()
+  for (const [i, thing] of things.entries()) {
+    const { name } = thing
+    if (byName.has(name)) throw new ConfigError([...pathOf(i), 'name'], `two ${plural} are named ${name}`)
+    byName.set(name, thing)
+  }
+  return byName
+}
+
+/** The thing with this name. Throws an error that lists the known names: for callers on the host, who know the platform. */
+export function named<Thing extends Named>(things: readonly Thing[], singular: string, name: string): Thing {
+  const thing = things.find(thing => thing.name === name)
+  if (!thing) throw new Error(`no ${singular} is named ${name}; ${thereAre(things)}`)
+  return thing
+}
