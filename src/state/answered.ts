@@ -24,10 +24,12 @@ export class Answered {
   /** Where in the used ring the batch's first reply went. */
   at = 0
   #view = new DataView(new ArrayBuffer(BYTES))
+  /** The same memory. */
+  #bytes = Buffer.from(this.#view.buffer)
   #length = 0
 
-  get bytes(): Buffer {
-    return Buffer.from(this.#view.buffer, 0, this.#length)
+  get base64(): string {
+    return this.#bytes.toString('base64', 0, this.#length)
   }
 
   clear(): void {
@@ -48,9 +50,10 @@ export class Answered {
   }
 
   #grow(needed: number): void {
-    const larger = new ArrayBuffer(2 * needed)
-    new Uint8Array(larger).set(this.bytes)
-    this.#view = new DataView(larger)
+    const old = this.#bytes
+    this.#view = new DataView(new ArrayBuffer(2 * needed))
+    this.#bytes = Buffer.from(this.#view.buffer)
+    old.copy(this.#bytes, 0, 0, this.#length)
   }
 
   /** Takes over what `bytes` were, and returns it by places in the batch. Throws an error if it is anything else. */
@@ -73,7 +76,7 @@ export class Answered {
     }
     this.at = at
     this.#grow(bytes.length)
-    new Uint8Array(this.#view.buffer).set(bytes)
+    bytes.copy(this.#bytes)
     this.#length = bytes.length
     return exchanges
   }

@@ -36,6 +36,8 @@ const savedAnswered = z.strictObject({ at: z.int().min(0).max(POSITION_MASK), me
 export class DeviceKeeper {
   readonly #device: Device
   readonly #commit: () => void
+  /** Its name, as a key of JSON. */
+  readonly #key: string
   /** The last batch that changed something, and the one that is being answered: they take turns. */
   #answered = new Answered()
   #answering = new Answered()
@@ -55,6 +57,7 @@ export class DeviceKeeper {
   constructor(device: Device, commit: () => void) {
     this.#device = device
     this.#commit = commit
+    this.#key = `${JSON.stringify(device.agent.name)}:`
     const view = device.window(SCRATCH_WINDOW)
     this.#request = { view, offset: 0, length: 0 }
     this.#reply = { view, offset: 0, length: 0 }
@@ -86,10 +89,9 @@ export class DeviceKeeper {
 
   /** Adds to a record of the file what it says of this agent's last batch. */
   writeAnswered(line: Line): void {
-    const name = JSON.stringify(this.name)
     this.#isNews = false
-    if (!this.#hasAnswered) line.json(`${name}:null`)
-    else line.json(`${name}:{"at":${this.#answered.at},"messages":"`).base64(this.#answered.bytes).json('"}')
+    if (!this.#hasAnswered) line.json(`${this.#key}null`)
+    else line.json(`${this.#key}{"at":${this.#answered.at},"messages":"`).base64(this.#answered.base64).json('"}')
   }
 
   /** Takes over what the file says. Throws an error if it is of no use. */

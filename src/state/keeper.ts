@@ -18,7 +18,7 @@ import type { Protocol } from '../protocols/declaration/protocol.js'
 import { errorCode, OperatorError } from '../support/errors.js'
 import type { Logger } from '../support/log.js'
 import { DeviceKeeper } from './device-keeper.js'
-import { Line } from './line.js'
+import type { Line } from './line.js'
 import { partsOf, tellsChanges } from './parts.js'
 import { type Fate, StateFile } from './state-file.js'
 
@@ -65,7 +65,6 @@ export class Keeper {
   /** Those that may differ from what the file says. */
   readonly #changed = new Set<Part>()
   readonly #devices: readonly DeviceKeeper[]
-  readonly #line = new Line()
   readonly #looking: NodeJS.Timeout
   /** The last write failed, or somebody else has touched the file. */
   #mustRewrite = false
@@ -88,7 +87,7 @@ export class Keeper {
     if (this.#file.tornBytes > 0) log.warn(`${path}: dropped ${this.#file.tornBytes} bytes that were not whole`)
     try {
       if (this.resumed) this.#restore(path)
-      this.#rewrite()
+      this.#file.rewrite(this.#sayAll)
     } catch (error) {
       this.#file.close()
       if (errorCode(error) === undefined) throw error
@@ -117,7 +116,7 @@ export class Keeper {
       }
     }
     for (const [i, record] of this.#file.records.entries()) {
-      put(`line ${i + 2}`, () => {
+      put(`record ${i + 1}`, () => {
         const entry = readSaved(savedRecord, record as Saved)
         for (const [name, saved] of Object.entries(entry.state)) state.set(name, saved)
         for (const [name, saved] of Object.entries(entry.answered)) answered.set(name, saved)
@@ -140,7 +139,7 @@ export class Keeper {
   commit(): void {
     if (this.#closed) return
     try {
-      if (this.#mustRewrite || this.#file.isLong) this.#rewrite()
+      if (this.#mustRewrite) this.#file.rewrite(this.#sayAll)
       else this.#append()
       this.#mustRewrite = false
     } catch (error) {
@@ -154,13 +153,14 @@ export class Keeper {
   #append(): void {
     const state = this.#changes()
     const devices = this.#devices.filter(keeper => keeper.isNews)
-    if (state !== '' || devices.length > 0) this.#file.append(this.#record(state, devices))
+    if (state === '' && devices.length === 0) return
+    sayRecord(this.#file.begin(), state, devices)
+    if (!this.#file.append()) this.#file.restart(this.#sayAll)
   }
 
-  #rewrite(): void {
+  readonly #sayAll = (record: Line): void => {
     this.#changes()
-    const state = this.#parts.map(({ text }) => text).join(',')
-    this.#file.rewrite(this.#record(state, this.#devices))
+    sayRecord(record, this.#parts.map(({ text }) => text).join(','), this.#devices)
   }
 
   /** What of the state differs from what the file says, as the inside of a JSON object; from now on the file says it. */
@@ -176,15 +176,6 @@ export class Keeper {
     this.#silent.forEach(note)
     this.#changed.clear()
     return changes
-  }
-
-  #record(state: string, devices: readonly DeviceKeeper[]): Buffer {
-    const line = this.#line.begin().json(`{"state":{${state}},"answered":{`)
-    devices.forEach((keeper, i) => {
-      if (i > 0) line.json(',')
-      keeper.writeAnswered(line)
-    })
-    return line.json('}}').end()
   }
 
   /** Looks whether the file is as it was left: who removed it would lose the state at the next start. */
@@ -223,6 +214,15 @@ export class Keeper {
     this.commit()
     this.#end()
   }
+}
+
+function sayRecord(record: Line, state: string, devices: readonly DeviceKeeper[]): void {
+  record.json(`{"state":{${state}},"answered":{`)
+  devices.forEach((keeper, i) => {
+    if (i > 0) record.json(',')
+    keeper.writeAnswered(record)
+  })
+  record.json('}}')
 }
 
 function oneLine(error: unknown): string {

@@ -1,5 +1,5 @@
 /**
- * A line of a state file: a checksum, JSON, a line end. It is written into one buffer, piece by piece, because a record is
+ * A line of a state file: a checksum, JSON, a line end; of a record, its generation before the JSON. It is written into one buffer, piece by piece, because a record is
  * made for every batch that changes something: neither JSON.stringify nor a text of the whole are worth their time there.
  */
 import { crc32 } from 'node:zlib'
@@ -10,43 +10,55 @@ const LINE_END = 0x0a
 const BYTES = 64 << 10
 /** The longest character of UTF-16, in bytes of UTF-8. */
 const CHARACTER_MAX = 3
+/** Characters that cost less with the text around them than by themselves. */
+const SHORT = 1000
 
 export class Line {
   #buffer = Buffer.allocUnsafe(BYTES)
   #length = JSON_START
+  /** What is not in the buffer yet: a few short pieces cost less as one. */
+  #text = ''
 
-  /** A line of any value. */
+  /** The line of any value, without a generation. */
   static of(value: unknown): Buffer {
-    return new Line().begin().json(JSON.stringify(value)).end()
+    return new Line().begin().json(JSON.stringify(value)).end().subarray(0, -1)
   }
 
-  begin(): this {
+  begin(generation?: number): this {
     this.#length = JSON_START
+    this.#text = generation === undefined ? '' : `${generation} `
     return this
   }
 
   /** Adds a piece of JSON. */
   json(text: string): this {
-    this.#reserve(text.length * CHARACTER_MAX)
-    this.#length += this.#buffer.write(text, this.#length)
+    this.#text += text
     return this
   }
 
-  /** Adds the inside of a string: bytes in base64. */
-  base64(bytes: Buffer): this {
-    const text = bytes.toString('base64')
+  /** Adds the inside of a string that may be long. */
+  base64(text: string): this {
+    if (text.length < SHORT) return this.json(text)
+    this.#flush()
     this.#reserve(text.length)
     this.#length += this.#buffer.write(text, this.#length, 'latin1')
     return this
   }
 
-  /** The whole line; it holds until the next one begins. */
+  /** The line and an empty one, which nobody has who died while writing; both hold until the next line begins. */
   end(): Buffer {
-    this.#reserve(1)
+    this.#flush()
+    this.#reserve(2)
     const checksum = checksumOf(this.#buffer.subarray(JSON_START, this.#length))
     this.#buffer.write(`${checksum} `, 0, 'latin1')
-    this.#buffer[this.#length] = LINE_END
-    return this.#buffer.subarray(0, this.#length + 1)
+    this.#buffer[this.#length] = this.#buffer[this.#length + 1] = LINE_END
+    return this.#buffer.subarray(0, this.#length + 2)
+  }
+
+  #flush(): void {
+    this.#reserve(this.#text.length * CHARACTER_MAX)
+    this.#length += this.#buffer.write(this.#text, this.#length)
+    this.#text = ''
   }
 
   #reserve(more: number): void {
@@ -57,10 +69,26 @@ export class Line {
   }
 }
 
-/** What a line holds, or undefined if it is not whole. */
+/** What a line without a generation holds, or undefined if it is not whole. */
 export function parseLine(line: string): unknown {
-  const json = line.slice(JSON_START)
-  if (line.slice(0, JSON_START) !== `${checksumOf(json)} `) return undefined
+  const json = checkedText(line)
+  return json === undefined ? undefined : parsed(json)
+}
+
+/** What a record's line holds, or undefined if it is not whole. */
+export function parseRecord(line: string): { generation: number; value: unknown } | undefined {
+  const text = checkedText(line)
+  const [, digits, json] = /^(\d{1,15}) (.*)$/s.exec(text ?? '') ?? []
+  const value = json === undefined ? undefined : parsed(json)
+  return value === undefined ? undefined : { generation: Number(digits), value }
+}
+
+function checkedText(line: string): string | undefined {
+  const text = line.slice(JSON_START)
+  return line.slice(0, JSON_START) === `${checksumOf(text)} ` ? text : undefined
+}
+
+function parsed(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch {

@@ -1,11 +1,12 @@
 /**
- * A state file: lines of JSON, each after its checksum. The first names the platform, the others are records, oldest first.
- * Knows no platform.
+ * A state file: lines of JSON, each after its checksum. The first names the platform; behind it are two halves for records,
+ * which are written in turn. Knows no platform.
  *
- * A record is appended by one write(2): whatever kills the process then, the kernel has all of it or a beginning, which its
+ * A record is added by one write(2): whatever kills the process then, the kernel has all of it or a beginning, which its
  * checksum gives away. Nothing waits for the disk, because a killed process does not take the page cache with it; a host
- * that loses power takes the guests with it. When the file has grown long, one record that says all takes its place, by way
- * of another file and rename(2). Locks make sure that one process has it at a time.
+ * that loses power takes the guests with it. When a half is full, one record that says all begins the other one, over what
+ * was there: writing over pages costs a third of new ones. Each record has the number of its half's turn, its generation: the
+ * higher one holds, once its first record is whole. Locks make sure that one process has the file at a time.
  */
 import {
   closeSync,
@@ -21,33 +22,21 @@ import {
 } from 'node:fs'
 import { lockFile } from '../device/native.js'
 import { errorCode, OperatorError } from '../support/errors.js'
-import { Line, parseLine } from './line.js'
+import { Line } from './line.js'
+import { ADVICE, FORMAT, MAGIC, readRecords, type StateOwner } from './state-reader.js'
 
 /** Far more than the largest platform writes before the file is written anew. */
 const BYTES_MAX = 100_000_000
 
-const MAGIC = 'vhost-user-scmi state'
-/** Of this line and the records: one more whenever a part is saved in another shape. */
-const FORMAT = 2
 const MODE = 0o600
-const { O_RDWR, O_CREAT, O_APPEND, O_EXCL, O_NOFOLLOW } = constants
+const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
 
-const ADVICE = 'remove it to begin anew, or give another file'
-
-/** The file is rewritten when it is longer than this, and so many times as long as a rewritten one. */
-const LONG_BYTES = 4 << 20
-const LONG_FACTOR = 4
+/** Room for records in each half: so much, and so many times as much as the record that says all. */
+const ROOM_MIN = 4 << 20
+const ROOM_FACTOR = 2
 
 /** What has become of a file that is in use; damaged: somebody else has written to it. */
 export type Fate = 'whole' | 'damaged' | 'deleted' | 'replaced'
-
-/** Which platform a file is of. */
-export interface StateOwner {
-  /** For people. */
-  platform: string
-  /** Of equal platforms equal. */
-  fingerprint: string
-}
 
 export class StateFile {
   readonly path: string
@@ -56,9 +45,18 @@ export class StateFile {
   /** Bytes at its end that were no whole record: a process died while it wrote them. */
   readonly tornBytes: number
   readonly #owner: StateOwner
+  readonly #line = new Line()
   #fd: number
-  #bytes: number
-  #rewriteAbove = 0
+  /** Bytes of the file. */
+  #size: number
+  /** Bytes of its first line, and of each half. */
+  #headBytes = 0
+  #room = 0
+  /** The half that is written. */
+  #half = 0
+  #generation = 1
+  /** Where the next record goes. */
+  #position = 0
 
   private constructor(path: string, fd: number, owner: StateOwner) {
     this.path = path
@@ -67,11 +65,10 @@ export class StateFile {
     const { size } = fstatSync(fd)
     if (size > BYTES_MAX)
       throw new OperatorError(`--state ${path}: is larger than ${BYTES_MAX} bytes; give another file`)
-    const text = readFileSync(fd, 'utf8')
-    const { records, bytes } = readRecords(text, path, owner)
+    const { records, tornBytes } = readRecords(readFileSync(fd), path, owner)
     this.records = records
-    this.#bytes = bytes
-    this.tornBytes = fstatSync(fd).size - bytes
+    this.tornBytes = tornBytes
+    this.#size = size
   }
 
   /** The error for content that is of no use. */
@@ -92,40 +89,71 @@ export class StateFile {
     }
   }
 
-  /** Whether it is time for `rewrite`. */
-  get isLong(): boolean {
-    return this.#bytes > this.#rewriteAbove
-  }
-
   /** What has become of it. Throws a system error. */
   get fate(): Fate {
     const found = statSync(this.path, { throwIfNoEntry: false })
     if (!found) return 'deleted'
     const own = fstatSync(this.#fd)
     if (found.ino !== own.ino || found.dev !== own.dev) return 'replaced'
-    return own.size === this.#bytes ? 'whole' : 'damaged'
+    return own.size === this.#size ? 'whole' : 'damaged'
   }
 
-  /** Adds a record's line. Throws a system error; the file then needs `rewrite`. */
-  append(line: Buffer): void {
-    const written = writeSync(this.#fd, line)
-    if (written === line.length) this.#bytes += written
-    else throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+  /** The next record, to be written into. */
+  begin(): Line {
+    return this.#line.begin(this.#generation)
   }
 
-  /** Replaces all records by this line, which says the same. Throws a system error, and then all is as before. */
-  rewrite(line: Buffer): void {
+  /** Adds that record; false if its half has no room for it: then `restart`. Throws a system error: then `rewrite`. */
+  append(): boolean {
+    const line = this.#line.end()
+    if (this.#position + line.length > this.#headBytes + (this.#half + 1) * this.#room) return false
+    this.#write(line)
+    return true
+  }
+
+  /** Goes on in the other half, with a record that says all; `say` writes it. Throws a system error: then `rewrite`. */
+  restart(say: (record: Line) => void): void {
+    this.#generation++
+    say(this.begin())
+    const line = this.#line.end()
+    if (line.length * ROOM_FACTOR > this.#room) {
+      this.rewrite(say)
+      return
+    }
+    this.#half = 1 - this.#half
+    this.#position = this.#headBytes + this.#half * this.#room
+    this.#write(line)
+  }
+
+  #write(line: Buffer): void {
+    const written = writeSync(this.#fd, line, 0, line.length, this.#position)
+    if (written < line.length) throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+    // The next record takes the place of the empty line.
+    this.#position += written - 1
+    this.#size = Math.max(this.#size, this.#position + 1)
+  }
+
+  /** Replaces the file by one with a record that says all. Throws a system error, and then the file is as before. */
+  rewrite(say: (record: Line) => void): void {
     const path = `${this.path}.new`
     const fd = openNew(path)
     try {
       lockFile(fd)
-      const text = Buffer.concat([Line.of({ [MAGIC]: FORMAT, ...this.#owner }), line])
+      this.#generation = 1
+      say(this.begin())
+      const line = this.#line.end()
+      const room = Math.max(ROOM_MIN, ROOM_FACTOR * line.length)
+      const head = Line.of({ [MAGIC]: FORMAT, ...this.#owner, room })
+      const text = Buffer.concat([head, line])
       for (let at = 0; at < text.length; ) at += writeSync(fd, text, at)
       renameSync(path, this.path)
       closeSync(this.#fd)
       this.#fd = fd
-      this.#bytes = text.length
-      this.#rewriteAbove = Math.max(LONG_BYTES, LONG_FACTOR * text.length)
+      this.#headBytes = head.length
+      this.#room = room
+      this.#half = 0
+      this.#size = text.length
+      this.#position = text.length - 1
     } catch (error) {
       closeSync(fd)
       throw error
@@ -140,7 +168,7 @@ export class StateFile {
 /** Throws OperatorError, or a system error. */
 function openLocked(path: string): number {
   for (;;) {
-    const fd = openSync(path, O_RDWR | O_CREAT | O_APPEND, MODE)
+    const fd = openSync(path, O_RDWR | O_CREAT, MODE)
     if (!fstatSync(fd).isFile()) {
       closeSync(fd)
       throw new OperatorError(`--state ${path}: is not a file; give another`)
@@ -165,33 +193,5 @@ function openNew(path: string): number {
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error
   }
-  return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND, MODE)
-}
-
-/** The records, and the bytes that hold them. Throws OperatorError. */
-function readRecords(text: string, path: string, owner: StateOwner): { records: unknown[]; bytes: number } {
-  if (text === '') return { records: [], bytes: 0 }
-  // What follows the last line's end is no whole line.
-  const [first, ...lines] = text.split('\n').slice(0, -1)
-  const head = (parseLine(first ?? '') ?? {}) as { [MAGIC]?: unknown } & StateOwner
-  const format = head[MAGIC]
-  if (typeof format !== 'number') {
-    throw new OperatorError(`--state ${path}: is no state file of this program, or damaged in line 1; ${ADVICE}`)
-  }
-  if (format !== FORMAT) {
-    const age = format > FORMAT ? 'a newer' : 'an older'
-    const program = `${age} version of this program wrote it (format ${format}, this one has ${FORMAT})`
-    throw new OperatorError(`--state ${path}: ${program}; start that one, ${ADVICE}`)
-  }
-  if (head.fingerprint !== owner.fingerprint) {
-    const whose = head.platform === owner.platform ? `another version of ${owner.platform}` : head.platform
-    throw new OperatorError(`--state ${path}: holds the state of another platform, ${whose}; ${ADVICE}`)
-  }
-  const entries = lines.map(parseLine)
-  const whole = entries.indexOf(undefined) < 0 ? entries.length : entries.indexOf(undefined)
-  if (entries.slice(whole).some(entry => entry !== undefined)) {
-    throw new OperatorError(`--state ${path}: is damaged in line ${whole + 2}; ${ADVICE}`)
-  }
-  const bytes = Buffer.byteLength([first, ...lines.slice(0, whole), ''].join('\n'))
-  return { records: entries.slice(0, whole), bytes }
+  return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, MODE)
 }

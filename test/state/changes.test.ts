@@ -38,8 +38,9 @@ function partsIn(server: Server): [name: string, part: Kept][] {
 /** What a file says, by the names of parts, as JSON. */
 function partsInFile(path: string): Record<string, string> {
   const said: Record<string, string> = {}
-  for (const line of readFileSync(path, 'utf8').split('\n').slice(1, -1)) {
-    const { state } = JSON.parse(line.slice(9)) as { state: Record<string, Saved> }
+  // Too little is written for a second half: each line is a record.
+  for (const [, json] of readFileSync(path, 'utf8').matchAll(/^\w{8} 1 (.*)$/gm)) {
+    const { state } = JSON.parse(json!) as { state: Record<string, Saved> }
     for (const [name, saved] of Object.entries(state)) said[name] = JSON.stringify(saved)
   }
   return said

@@ -121,7 +121,13 @@ const PLATFORM = 'vendor: v\nclocks: [{ name: a, rates: [1 MHz, 2 MHz] }, { name
 
 type Entry = { state: Record<string, Saved>; answered: Record<string, unknown> }
 
-const lineOf = (json: string): string => `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`
+/** The generation of a file's first records. */
+const FIRST = '1 '
+const JSON_START = 9 + FIRST.length
+const lineOf = (json: string): string =>
+  `${crc32(FIRST + json)
+    .toString(16)
+    .padStart(8, '0')} ${FIRST}${json}\n`
 
 describe('a file with a wrong content is an error of one line, and stays as it is', () => {
   const good = (entry: Entry): Entry => entry
@@ -146,9 +152,13 @@ describe('a file with a wrong content is an error of one line, and stays as it i
     {
       what: 'a list of parts',
       change: ({ answered }: Entry) => ({ state: [], answered }),
-      says: 'line 2: state: not a map of parts',
+      says: 'record 1: state: not a map of parts',
     },
-    { what: 'a number for a record', change: () => 5, says: 'line 2: Invalid input: expected object, received number' },
+    {
+      what: 'a number for a record',
+      change: () => 5,
+      says: 'record 1: Invalid input: expected object, received number',
+    },
     {
       what: 'answers of another shape',
       change: ({ state }: Entry) => ({ state, answered: { guest: { at: 0, messages: 'no' } } }),
@@ -167,7 +177,7 @@ describe('a file with a wrong content is an error of one line, and stays as it i
       await first.said(/ready/)
       expect(await first.stop()).toBe(0)
       const [head, record] = readFileSync(state, 'utf8').split('\n') as [string, string]
-      const text = `${head}\n${lineOf(JSON.stringify(change(JSON.parse(record.slice(9)) as Entry)))}`
+      const text = `${head}\n${lineOf(JSON.stringify(change(JSON.parse(record.slice(JSON_START)) as Entry)))}`
       writeFileSync(state, text)
       if (says === undefined) {
         const second = new RunningCommand(args)

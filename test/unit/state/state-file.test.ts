@@ -1,6 +1,7 @@
 /** A state file: whole records come back, beginnings of records go, and whatever else is wrong is said in one line. */
 import {
   appendFileSync,
+  copyFileSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -16,7 +17,7 @@ import {
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { Line } from '../../../src/state/line.js'
+import type { Line } from '../../../src/state/line.js'
 import { StateFile } from '../../../src/state/state-file.js'
 import { OperatorError } from '../../../src/support/errors.js'
 import { inFolder } from '../../cli/command.js'
@@ -30,15 +31,20 @@ const ADVICE = 'remove it to begin anew, or give another file'
 const OWNER = { platform: 'board.yaml', fingerprint: 'abc' }
 const open = (path: string, owner = OWNER) => StateFile.open(path, owner)
 
-const lineOf = (entry: Entry): Buffer => Line.of(entry)
+const say = (entry: Entry) => (record: Line) => void record.json(JSON.stringify(entry))
+/** False if there is no room for it. */
+function add(file: StateFile, entry: Entry): boolean {
+  say(entry)(file.begin())
+  return file.append()
+}
 
 /** Runs `use` with the path of a file that holds records 1, 2 and 3. */
 function withFile(use: (path: string) => void): Promise<void> {
   return inFolder(async folder => {
     const path = join(folder, 'board.state')
     const file = open(path)
-    file.rewrite(lineOf({ n: 1 }))
-    for (const n of [2, 3]) file.append(lineOf({ n, text: 'ä\n' }))
+    file.rewrite(say({ n: 1 }))
+    for (const n of [2, 3]) add(file, { n, text: 'ä\n' })
     file.close()
     use(path)
   })
@@ -78,9 +84,10 @@ describe('a state file', () => {
 
   it('loses a record whose end is missing, wherever it was cut off, and no other', () =>
     withFile(path => {
-      const { length } = readFileSync(path)
-      const last = readFileSync(path, 'utf8').split('\n').at(-2)!
-      for (let cut = 1; cut <= Buffer.byteLength(last) + 1; cut++) {
+      // Behind the last record is an empty line; without the end of its own it is whole.
+      const length = readFileSync(path).length - 1
+      const last = readFileSync(path, 'utf8').split('\n').at(-3)!
+      for (let cut = 2; cut <= Buffer.byteLength(last) + 1; cut++) {
         truncateSync(path, length - cut)
         const file = open(path)
         expect(
@@ -96,8 +103,8 @@ describe('a state file', () => {
     withFile(path => {
       truncateSync(path, statSync(path).size - 3)
       const file = open(path)
-      file.rewrite(lineOf({ n: 4 }))
-      file.append(lineOf({ n: 5 }))
+      file.rewrite(say({ n: 4 }))
+      add(file, { n: 5 })
       file.close()
       const again = open(path)
       expect(again.records).toEqual([{ n: 4 }, { n: 5 }])
@@ -108,7 +115,7 @@ describe('a state file', () => {
     withFile(path => {
       writeFileSync(`${path}.new`, 'half a')
       const file = open(path)
-      file.rewrite(lineOf({ n: 9 }))
+      file.rewrite(say({ n: 9 }))
       file.close()
       const again = open(path)
       expect(again.records).toEqual([{ n: 9 }])
@@ -122,7 +129,7 @@ describe('a state file', () => {
         writeFileSync(victim, 'precious')
         lay(victim, `${path}.new`)
         const file = open(path)
-        file.rewrite(lineOf({ n: 9 }))
+        file.rewrite(say({ n: 9 }))
         file.close()
         expect(readFileSync(victim, 'utf8')).toBe('precious')
         expect(lstatSync(path).isFile()).toBe(true)
@@ -136,11 +143,11 @@ describe('a state file', () => {
       expect(file.fate).toBe('whole')
       appendFileSync(path, 'x')
       expect(file.fate).toBe('damaged')
-      file.rewrite(lineOf({ n: 1 }))
+      file.rewrite(say({ n: 1 }))
       expect(file.fate).toBe('whole')
       unlinkSync(path)
       expect(file.fate).toBe('deleted')
-      file.rewrite(lineOf({ n: 1 }))
+      file.rewrite(say({ n: 1 }))
       writeFileSync(`${path}.other`, '')
       renameSync(`${path}.other`, path)
       expect(file.fate).toBe('replaced')
@@ -172,30 +179,130 @@ describe('a state file', () => {
       const link = join(path, '..', 'link')
       symlinkSync(path, link)
       const file = open(link)
-      file.rewrite(lineOf({ n: 9 }))
+      file.rewrite(say({ n: 9 }))
       file.close()
       const again = open(path)
       expect(again.records).toEqual([{ n: 9 }])
       again.close()
     }))
 
-  it('is long when it is some times as long as what it says', () =>
-    withFile(path => {
+  describe('with its halves full', () => {
+    const text = 'x'.repeat(100_000)
+    /** Adds records from 1 on until the half is full; returns how many. */
+    function fill(file: StateFile): number {
+      let added = 0
+      while (add(file, { n: added + 1, text })) added++
+      return added
+    }
+    const numbers = (path: string): number[] => {
       const file = open(path)
-      file.rewrite(lineOf({ n: 0 }))
-      let appended = 0
-      for (; !file.isLong; appended++) file.append(lineOf({ n: appended, text: 'x'.repeat(1000) }))
-      expect(appended).toBeGreaterThan(1000)
-      file.rewrite(lineOf({ n: 0 }))
-      expect(file.isLong).toBe(false)
+      const { records } = file
       file.close()
-    }))
+      return (records as Entry[]).map(({ n }) => n)
+    }
+
+    it('goes on in the other one, over what was there, and grows no more', () =>
+      withFile(path => {
+        const file = open(path)
+        file.rewrite(say({ n: 0 }))
+        const added = fill(file)
+        expect(added).toBeGreaterThan(30)
+        const sizes: number[] = []
+        for (let turn = 1; turn <= 5; turn++) {
+          file.restart(say({ n: -turn }))
+          copyFileSync(path, `${path}.copy`)
+          expect(numbers(`${path}.copy`)).toEqual([-turn])
+          expect(fill(file)).toBe(added)
+          sizes.push(statSync(path).size)
+        }
+        expect(new Set(sizes.slice(1)).size).toBe(1)
+        file.close()
+        expect(numbers(path)).toEqual([-5, ...Array.from({ length: added }, (_, i) => i + 1)])
+      }))
+
+    it('has the other half if a process died while it began the next', () =>
+      withFile(path => {
+        const file = open(path)
+        file.rewrite(say({ n: 0 }))
+        fill(file)
+        file.restart(say({ n: -1 }))
+        add(file, { n: 1 })
+        const before = readFileSync(path)
+        file.restart(say({ n: -2, text: 'ä'.repeat(1000) }))
+        file.close()
+        const after = readFileSync(path)
+        const start = before.indexOf('\n') + 1
+        const length = after.indexOf('\n', start) + 1 - start
+        for (let written = 1; written < length; written += 151) {
+          writeFileSync(path, Buffer.concat([after.subarray(0, start + written), before.subarray(start + written)]))
+          expect(numbers(path), `${written} bytes written`).toEqual([-1, 1])
+        }
+        writeFileSync(path, after)
+        expect(numbers(path)).toEqual([-2])
+      }))
+
+    it('loses a record that was not whole, over what was there, and no other', () =>
+      withFile(path => {
+        const file = open(path)
+        file.rewrite(say({ n: 0 }))
+        fill(file)
+        file.restart(say({ n: -1 }))
+        file.restart(say({ n: -2 }))
+        const before = readFileSync(path)
+        add(file, { n: 1, text: 'ä'.repeat(1000) })
+        file.close()
+        const after = readFileSync(path)
+        const start = after.indexOf('\n', after.indexOf('\n') + 1) + 1
+        const length = after.indexOf('\n', start) + 1 - start
+        for (let written = 1; written < length; written += 151) {
+          writeFileSync(path, Buffer.concat([after.subarray(0, start + written), before.subarray(start + written)]))
+          expect(numbers(path), `${written} bytes written`).toEqual([-2])
+        }
+        writeFileSync(path, after)
+        expect(numbers(path)).toEqual([-2, 1])
+      }))
+
+    it('is refused if a record before others is wrong, in either half', () =>
+      withFile(path => {
+        const file = open(path)
+        file.rewrite(say({ n: 0 }))
+        for (let turn = 1; turn <= 2; turn++) {
+          fill(file)
+          file.restart(say({ n: -turn }))
+          add(file, { n: 1 })
+          add(file, { n: 2 })
+          const good = readFileSync(path)
+          const start = good.indexOf(`{"n":-${turn}}`)
+          for (const [record, at] of [
+            [1, start],
+            [2, good.indexOf('{"n":1}', start)],
+          ] as const) {
+            const bad = Buffer.from(good)
+            bad[at + 2]! ^= 4
+            writeFileSync(`${path}.copy`, bad)
+            expect(refusalOf(`${path}.copy`)).toMatch(/is damaged in record \d+; /)
+            if (record === 2) expect(refusalOf(`${path}.copy`)).toContain('is damaged in record 2; ')
+          }
+        }
+        file.close()
+      }))
+
+    it('gets more room for what says all', () =>
+      withFile(path => {
+        const file = open(path)
+        file.rewrite(say({ n: 0 }))
+        file.restart(say({ n: 1, text: 'x'.repeat(5_000_000) }))
+        expect(add(file, { n: 2, text })).toBe(true)
+        file.close()
+        expect(numbers(path)).toEqual([1, 2])
+      }))
+  })
 
   it('can be had once at a time', () =>
     withFile(path => {
       const file = open(path)
       expect(refusalOf(path)).toBe(`--state ${path}: is in use by a running process; stop it or give another file`)
-      file.rewrite(lineOf({ n: 1 }))
+      file.rewrite(say({ n: 1 }))
       expect(refusalOf(path)).toContain('is in use')
       file.close()
       open(path).close()
@@ -223,17 +330,17 @@ describe('a state file', () => {
   it('is refused if a bit of its first line, or of a record before others, is wrong', () =>
     withFile(path => {
       const good = readFileSync(path)
-      const lineStarts = [0, good.indexOf('\n') + 1, good.lastIndexOf('\n', good.length - 2) + 1]
-      for (const [line, at] of [
-        [1, 3],
-        [1, 30],
-        [2, lineStarts[1]! + 2],
-        [2, lineStarts[1]! + 12],
+      const first = good.indexOf('\n') + 1
+      for (const [what, at] of [
+        ['line 1', 3],
+        ['line 1', 30],
+        ['record 1', first + 2],
+        ['record 1', first + 14],
       ] as const) {
         const bad = Buffer.from(good)
         bad[at]! ^= 4
         writeFileSync(path, bad)
-        expect(refusalOf(path)).toMatch(new RegExp(`damaged in line ${line}; ${ADVICE}`))
+        expect(refusalOf(path)).toMatch(new RegExp(`damaged in ${what}; ${ADVICE}`))
       }
     }))
 
