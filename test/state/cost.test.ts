@@ -1,0 +1,63 @@
+/**
+ * What a kept state costs: processor time of the device for CLOCK_RATE_SET on `large`, beside a device without. Measured in
+ * turn, and the least of each compared, because what else the machine does only adds to it.
+ */
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { BenchCommand } from '../../src/bench/commands.js'
+import { measure } from '../../src/bench/front-end.js'
+import type { Scenario } from '../../src/bench/scenario.js'
+import { COMMAND, packHeader } from '../../src/wire/header.js'
+import { inFolder, RunningCommand } from '../cli/command.js'
+
+const LIMIT_MS = 120_000
+const ROUNDS = 7
+const TIMING = { warmupMs: 100, measureMs: 150 }
+/** The aim is 2, where nothing else runs. Records that said each message by itself cost 5 and more. */
+const RATIO_MAX = 3
+
+const DEV_0 = 100
+const setTo = (rateHz: number): BenchCommand => ({
+  protocol: 'clock',
+  name: 'CLOCK_RATE_SET',
+  weight: 1,
+  constant: false,
+  request: [packHeader(0x14, 0x5, COMMAND, 0), 0, DEV_0, rateHz, 0],
+})
+
+const SCENARIO: Scenario = {
+  depth: 128,
+  mix: { name: 'rates', commands: [setTo(5_000_000), setTo(7_000_000)] },
+  wait: 'spin',
+  descriptors: 'indirect',
+  eventIdx: true,
+  guests: 1,
+  cores: 'free',
+}
+
+async function started(folder: string, name: string, ...more: string[]): Promise<string> {
+  const socket = join(folder, name)
+  const command = new RunningCommand(['--platform', 'large', '--socket-path', socket, ...more])
+  onTestFinished(() => void command.child.kill('SIGKILL'))
+  await command.said(/ready/)
+  return socket
+}
+
+test('of 128 messages in flight', { timeout: LIMIT_MS }, () =>
+  inFolder(async folder => {
+    const sockets = [
+      await started(folder, 'without'),
+      await started(folder, 'with', '--state', join(folder, 'state')),
+    ] as const
+    const least = [Infinity, Infinity]
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [i, socket] of sockets.entries()) {
+        const { backEndCpuNs, messages } = await measure([socket], SCENARIO, TIMING)
+        least[i] = Math.min(least[i]!, backEndCpuNs / messages)
+      }
+    }
+    const ratio = least[1]! / least[0]!
+    console.info(`a kept state costs ${ratio.toFixed(2)} times as much`)
+    expect(ratio).toBeLessThan(RATIO_MAX)
+  }),
+)
