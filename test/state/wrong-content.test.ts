@@ -129,6 +129,8 @@ const lineOf = (json: string): string =>
     .toString(16)
     .padStart(8, '0')} ${FIRST}${json}\n`
 
+const answers = (words: number[]): string => Buffer.from(Uint16Array.from(words).buffer).toString('base64')
+
 describe('a file with a wrong content is an error of one line, and stays as it is', () => {
   const good = (entry: Entry): Entry => entry
   it.each([
@@ -163,6 +165,21 @@ describe('a file with a wrong content is an error of one line, and stays as it i
       what: 'answers of another shape',
       change: ({ state }: Entry) => ({ state, answered: { guest: { at: 0, messages: 'no' } } }),
       says: 'answers to guest: messages: Invalid base64-encoded string',
+    },
+    {
+      what: 'answers that end within a message',
+      change: ({ state }: Entry) => ({ state, answered: { guest: { at: 0, messages: answers([0, 8, 8, 0]) } } }),
+      says: 'answers to guest: messages: end too early',
+    },
+    {
+      what: 'an answer to a message that no batch has room for',
+      change: ({ state }: Entry) => ({ state, answered: { guest: { at: 0, messages: answers([256, 0, 0]) } } }),
+      says: 'answers to guest: messages: not in the order of a batch',
+    },
+    {
+      what: 'an answer that no message could have',
+      change: ({ state }: Entry) => ({ state, answered: { guest: { at: 0, messages: answers([0, 0, 4097]) } } }),
+      says: 'answers to guest: messages: one is too long',
     },
   ])('$what', { timeout: 60_000 }, ({ change, says }) =>
     inFolder(async folder => {
