@@ -42,7 +42,7 @@ export class Permissions implements Kept {
   reset(): number[] {
     const changed = [...this.#exceptions].filter(([, names]) => names.size > 0).map(([id]) => id)
     this.#exceptions.clear()
-    if (changed) this.onChange?.()
+    if (changed.length > 0) this.onChange?.()
     return changed
   }
 

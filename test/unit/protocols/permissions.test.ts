@@ -1,8 +1,10 @@
 /** Who may set permissions, and what an agent without a permission can still do (SCMI v3.2 §4.2.2.10 ff.). */
+
 import { describe, expect, test } from 'vitest'
 import type { PlatformConfig } from '../../../src/platform/core/platform-config.js'
 import { agentsOf, parsePlatformConfig } from '../../../src/platform/file/config.js'
 import { Agent } from '../../../src/protocols/declaration/agent.js'
+import { Permissions } from '../../../src/protocols/declaration/permissions.js'
 import { command, defineProtocol, type Protocol } from '../../../src/protocols/declaration/protocol.js'
 import { decode } from '../../../src/wire/fields.js'
 import { packHeader } from '../../../src/wire/header.js'
@@ -373,4 +375,15 @@ test.each(['allowed', 'denied'] as const)('permissions are kept over processes: 
   expect(listedFor(after)).toEqual(listedFor(before))
   expect(after.asHost(BASE, RESET_AGENT, GUEST, 1)).toEqual([SUCCESS])
   expect(statuses(after)).toEqual(new Array(3).fill(byDefault === 'denied' ? DENIED : SUCCESS))
+})
+
+test('a reset that changes nothing does not say that it changed something', () => {
+  const permissions = new Permissions()
+  let changes = 0
+  permissions.onChange = () => changes++
+  permissions.reset()
+  expect(changes).toBe(0)
+  permissions.set(0x14, 'uart', false)
+  permissions.reset()
+  expect(changes).toBe(2)
 })
