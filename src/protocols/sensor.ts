@@ -85,7 +85,7 @@ function sensorTripPointConfig(view: SensorView, request: RequestReader): number
   return SUCCESS
 }
 
-/** What both layouts of SENSOR_READING_GET check; `sensor` may be read now if the result is SUCCESS. Hot code. */
+/** The checks of both layouts of SENSOR_READING_GET. SUCCESS: `sensor` may be read. Hot code. */
 function checkReading(view: SensorView, sensor: Sensor, flags: number): number {
   if (flags & ~ASYNC) return INVALID_PARAMETERS
   if (flags & ASYNC && !view.pending.offersAsync(sensor)) return NOT_SUPPORTED
@@ -107,8 +107,8 @@ function sensorReadingGetV1(view: SensorView, request: RequestReader, reply: Mes
 }
 
 /**
- * v2 and up: a value and a timestamp for each axis. Hot code, here and in the clock protocol, compares with `===`: that is
- * one instruction, where the truth of what may be anything takes a dozen.
+ * v2 and up: a value and a timestamp for each axis. Hot code, here and in the clock protocol, compares with `===`, which is
+ * one instruction; a test for truth of a value of any type takes a dozen.
  */
 function sensorReadingGet(view: SensorView, request: RequestReader, reply: MessageWriter): number {
   const id = request.u32()
@@ -159,7 +159,7 @@ function sensorConfigGet(view: SensorView, request: RequestReader, reply: Messag
   return SUCCESS
 }
 
-/** An interval of 0 leaves the interval as it is; others are rounded to one the sensor has. */
+/** An interval of 0 leaves the interval unchanged; others are rounded to one that the sensor has. */
 function sensorConfigSet(view: SensorView, request: RequestReader): number {
   const sensor = view.find(request.u32())
   const config = request.u32()

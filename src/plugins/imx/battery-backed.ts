@@ -1,4 +1,4 @@
-/** What an i.MX keeps on battery: real-time clocks, registers, and the button that switches it on. Knows no bytes. */
+/** Battery-backed parts of an i.MX: real-time clocks, registers, and the power button. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
@@ -14,7 +14,7 @@ const permissionsSchema = z
   })
   .describe('What agents may do: write registers, be notified of the button; DENIED otherwise')
 
-/** The number of clocks has 8 bits, and so have their ids in notifications; that of registers has 16. */
+/** The number of clocks has 8 bits, and so have their ids in notifications; the number of registers has 16 bits. */
 export const batteryBackedSchema = z.strictObject({
   rtcs: z.array(rtcSchema).max(0xff).default([]),
   registers: z
@@ -28,9 +28,9 @@ export const batteryBackedSchema = z.strictObject({
 export type BatteryBackedConfig = z.infer<typeof batteryBackedSchema>
 
 export interface BatteryBackedEvents {
-  /** The time that `agentId` asked to be told of has come. */
+  /** An alarm that `agentId` set is due. */
   alarm: [rtc: Rtc, agentId: number]
-  /** The seconds of a clock began at 0 again. */
+  /** The seconds of a clock wrapped around to 0. */
   rollover: [rtc: Rtc]
   /** A clock's time was set; `agentId` did it, 0 is the platform. */
   updated: [rtc: Rtc, agentId: number]
@@ -68,7 +68,7 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements 
     return named(this.list, 'clock', name)
   }
 
-  /** Sets a clock, in seconds or in ticks; false if that is too much. `agentId` 0 is the platform itself. */
+  /** Sets a clock, in seconds or in ticks. Returns false if the value is too large. `agentId` 0 is the platform itself. */
   setTime(rtc: Rtc, value: number, unit: 'seconds' | 'ticks', agentId: number): boolean {
     if (!(unit === 'ticks' ? rtc.setTicks(value) : rtc.setSeconds(value))) return false
     this.emit('updated', rtc, agentId)
@@ -82,12 +82,12 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements 
     this.emit('pressed')
   }
 
-  /** Lets go of the button. The hardware tells nobody: agents look. */
+  /** Releases the button. The hardware does not notify agents of that: they poll. */
   release(): void {
     this.buttonDown = false
   }
 
-  /** Sets a register that there is. */
+  /** Sets a register. `index` must be below their number. */
   setRegister(index: number, value: number): void {
     this.registers[index] = value
     this.onChange?.()

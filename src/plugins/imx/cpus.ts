@@ -43,14 +43,14 @@ const cpuSchema = z.strictObject({
 export const cpusSchema = z.array(cpuSchema).min(1).max(0xffff)
 export type CpuConfig = z.infer<typeof cpuSchema>
 
-/** Whether the address of a CPU is that of code, or of a vector table; and for which occasions it is set. */
+/** What the address of a CPU points to, code or a vector table, and when the CPU uses it. */
 export interface VectorUse {
   table: boolean
   /** When its logical machine boots. */
   boot: boolean
   /** When it is started. */
   start: boolean
-  /** When it comes back from sleep. */
+  /** When it resumes from sleep. */
   resume: boolean
 }
 
@@ -119,7 +119,7 @@ export class Cpus extends EventEmitter<CpuEvents> {
     return named(this.list, 'CPU', name)
   }
 
-  /** Starts it at its start address, which it will resume at, too. */
+  /** Starts it at its start address. It will resume there, too. */
   start(cpu: Cpu, agentId: number): void {
     cpu.vectors.resume = cpu.vectors.start
     cpu.onChange?.()
@@ -130,7 +130,7 @@ export class Cpus extends EventEmitter<CpuEvents> {
     this.#run(cpu, 'stop', agentId)
   }
 
-  /** Sets where it begins; false if it does not take addresses of this sort. */
+  /** Sets the address where it begins. Returns false if it needs code and gets a vector table, or the reverse. */
   setVector(cpu: Cpu, address: number, use: VectorUse): boolean {
     if (use.table !== cpu.vectorTable) return false
     if (use.boot) cpu.vectors.boot = address
@@ -151,13 +151,13 @@ export class Cpus extends EventEmitter<CpuEvents> {
     cpu.onChange?.()
   }
 
-  /** Sets what becomes of a power domain, by its name, while the CPU sleeps. */
+  /** Sets in which sleep modes of the CPU a power domain stays on. */
   setDomain(cpu: Cpu, name: string, setting: DomainSetting): void {
     cpu.lowPower.domains.set(name, setting)
     cpu.onChange?.()
   }
 
-  /** The same for a peripheral's low-power interface, by its number; an index into LPM_SETTINGS. */
+  /** The same for a peripheral's low-power interface. `setting` is an index into LPM_SETTINGS. */
   setInterface(cpu: Cpu, id: number, setting: number): void {
     cpu.lowPower.interfaces.set(id, setting)
     cpu.onChange?.()

@@ -1,7 +1,6 @@
 /**
- * Logical machines of an i.MX: their configuration, and their state with the rules that any agent's request must obey.
- * Some run agents of this platform; the others are make-believe, and do what they are asked for after a while. Knows no
- * bytes.
+ * Logical machines of an i.MX: their configuration, their state, and the rules for requests of agents. Machines that run
+ * no agent of this platform are simulated: they do what they are asked for after their latency. Knows no bytes.
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
@@ -53,13 +52,13 @@ export class Lm implements Kept {
   onChange: (() => void) | undefined
   /** Names of the agents that run in it. */
   readonly agents: readonly string[]
-  /** Whether it runs agents of this platform, so that it is not for us to say what it does. */
+  /** Whether it runs agents of this platform. Otherwise it is simulated. */
   readonly hasAgents: boolean
   readonly latencyUs: number
   readonly error: number
   readonly permissions: { manage: boolean; notify: boolean }
   state: LmState
-  /** Why it booted and shut down, if that has reasons of its own. */
+  /** Why it booted and shut down; undefined: for the system's reasons. */
   readonly reasons: Reasons
 
   constructor(id: number, config: LmConfig) {
@@ -94,7 +93,7 @@ export type LmRequest = 'shutdown' | 'reset' | 'suspend' | 'wake'
 export interface LmEvents {
   /** `by` is the machine that caused it; undefined: the platform. */
   changed: [lm: Lm, change: LmChange, by: Lm | undefined]
-  /** A machine that runs agents is asked to do something; whoever runs it calls the method of that name when it is done. */
+  /** A machine that runs agents is asked to do something. Its host calls the method of that name when it is done. */
   requested: [lm: Lm, request: LmRequest, by: Lm | undefined]
 }
 
@@ -111,7 +110,7 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
   readonly list: readonly Lm[]
   readonly #default: Lm
   readonly #time: Time
-  /** Machines that are about to do what they were asked for. */
+  /** Requests to simulated machines that are under way. */
   readonly #pending = new Map<Lm, { timer: Timer; request: LmRequest; by: Lm | undefined }>()
 
   constructor(configs: LmConfig[], time: Time) {
@@ -149,14 +148,14 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
     return this.list.find(lm => lm.agents.includes(name)) ?? this.#default
   }
 
-  /** Gives it power, so that it can be loaded; a machine that has it stays as it is. */
+  /** Gives it power, so that it can be loaded. Does nothing if the machine has power. */
   powerOn(lm: Lm): void {
     if (lm.state !== 'off') return
     lm.state = 'powered'
     lm.onChange?.()
   }
 
-  /** Starts it; one that runs, or sleeps, stays as it is. */
+  /** Starts it. Does nothing if the machine is on or suspended. */
   boot(lm: Lm, by?: Lm): void {
     if (lm.state === 'on' || lm.state === 'suspended') return
     lm.reasons.boot = requestedBy(by?.id)
@@ -200,7 +199,7 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
     this.onChange?.()
   }
 
-  /** What machines are about to do. */
+  /** Requests to simulated machines that are under way. */
   save(): Saved {
     return [...this.#pending].map(([lm, { request, by }]) => [lm.id, request, by?.id ?? null])
   }
@@ -212,7 +211,7 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
     }
   }
 
-  /** Ends the platform's part: nothing is done any more. */
+  /** Cancels all requests that are under way. */
   close(): void {
     for (const { timer } of this.#pending.values()) timer.cancel()
     this.#pending.clear()
@@ -228,7 +227,7 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
   }
 }
 
-/** The reasons of a machine; of one whose own are not known, the system's. */
+/** The reasons of a machine; the system's where it has none of its own. */
 export function reasonsOf(lm: Lm, system: Reasons): Reasons {
   return { boot: lm.reasons.boot ?? system.boot, shutdown: lm.reasons.shutdown ?? system.shutdown }
 }

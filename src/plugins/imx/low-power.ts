@@ -1,6 +1,6 @@
 /**
- * What wakes a CPU of an i.MX, and what stays on while it sleeps. There is no hardware here that would do it: it is kept,
- * and shown. Knows no bytes.
+ * What wakes a CPU of an i.MX, and what stays on while it sleeps. Nothing acts on these settings: they are stored and
+ * shown. Knows no bytes.
  */
 import { z } from 'zod'
 import { mustFit, readSaved, type Saved, savedWord } from '../../platform/core/kept.js'
@@ -8,7 +8,7 @@ import { mustFit, readSaved, type Saved, savedWord } from '../../platform/core/k
 /** Up to which sleep mode of the CPU something stays on, as CPU_PD_LPM_CONFIG_SET numbers it. */
 export const LPM_SETTINGS = ['on_never', 'on_run', 'on_run_wait', 'on_run_wait_stop', 'on_always'] as const
 
-/** What becomes of a power domain. */
+/** The setting of a power domain. */
 export interface DomainSetting {
   /** Index into LPM_SETTINGS. */
   setting: number

@@ -1,6 +1,6 @@
 /**
- * What else an i.MX System Manager knows: controls of the device and of the board, and how things are: build, board,
- * silicon, reset reasons, log. What the platform file leaves out is not supported. Knows no bytes.
+ * Other things of an i.MX System Manager: controls of the device and of the board; information on build, board, silicon,
+ * reset reasons and log. What the platform file leaves out is NOT_SUPPORTED. Knows no bytes.
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
@@ -8,9 +8,9 @@ import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/k
 import { byUniqueName, named } from '../../platform/core/named.js'
 import { type Reasons, reasonSchema, shortName, word } from './reasons.js'
 
-/** What fits a message of 128 bytes beside id and count, and what Linux takes. */
+/** As many words fit into a message of 128 bytes beside id and count. Linux takes no more. */
 const VALUES_MAX = 30
-/** What a register file behind a control may have. */
+/** Most words of the registers behind a control. */
 const EXTENDED_MAX = 0xffff
 
 const words = (max: number) => z.array(word).max(max)
@@ -44,10 +44,10 @@ const shortText = z
   .regex(/^[ -~]*$/)
   .max(15)
 
-/** Log words that are left have 12 bits. */
+/** The number of log words that remain has 12 bits. */
 const LOG_MAX = 0xfff
 const BOARD_CONTROLS_MAX = 0xff
-/** Ids of board controls begin there. */
+/** Ids of board controls begin here. */
 const DEVICE_CONTROLS_MAX = 0x8000
 const REASONS_MAX = 0xff
 
@@ -79,7 +79,7 @@ export type MiscConfig = z.infer<typeof miscSchema>
 export class Control {
   readonly name: string
   readonly values: Uint32Array
-  /** Words besides, by address; empty: it has none. */
+  /** Extended words by address; empty if it has none. */
   readonly extended: Uint32Array
   readonly permissions: { set: boolean; notify: boolean }
   /** Words that actions return, by number. */
@@ -96,15 +96,15 @@ export class Control {
 }
 
 interface MiscEvents {
-  /** A control's value, or a word besides, was set; `agentId` did it, 0 is the platform. */
+  /** A control's value or extended words were set. `agentId` did it; 0 is the platform. */
   changed: [control: Control, agentId: number]
   /** An action on a control was started. */
   action: [control: Control, action: number, args: readonly number[], agentId: number]
-  /** Something happened to a control; what the flags mean is its own business. */
+  /** Something happened to a control. The flags mean what the control defines. */
   happened: [control: Control, flags: number]
 }
 
-/** Values and words besides, by control. */
+/** Values and extended words, by control. */
 const savedControls = z.array(z.tuple([z.array(word), z.array(word)]))
 
 export class Misc extends EventEmitter<MiscEvents> implements Kept {
@@ -119,7 +119,7 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
   readonly board: MiscConfig['board']
   readonly silicon: MiscConfig['silicon']
   readonly romPassover: readonly number[] | undefined
-  /** Words of the system log; undefined: there is none. */
+  /** Words of the system log; undefined if there is no log. */
   log: readonly number[] | undefined
 
   constructor(config: MiscConfig) {
@@ -157,7 +157,7 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
     this.emit('changed', control, agentId)
   }
 
-  /** Sets words that the control has besides, from an address on; `agentId` 0 is the platform itself. */
+  /** Sets extended words from address `first` on. `agentId` 0 is the platform itself. */
   setExtended(control: Control, first: number, values: ArrayLike<number>, agentId: number): void {
     control.extended.set(values, first)
     this.onChange?.()
@@ -181,7 +181,7 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
     }
   }
 
-  /** Something happened to a control: agents that want to know of one of these flags are notified. */
+  /** Something happened to a control: notifies the agents that are subscribed to one of these flags. */
   happen(control: Control, flags: number): void {
     this.emit('happened', control, flags)
   }

@@ -1,4 +1,4 @@
-/** Boot and shutdown reasons on the wire: LMM_RESET_REASON and MISC_RESET_REASON answer alike. */
+/** Boot and shutdown reasons on the wire, in the replies of LMM_RESET_REASON and MISC_RESET_REASON. */
 import { type Fields, list, u32 } from '../../wire/fields.js'
 import type { MessageWriter } from '../../wire/message.js'
 import type { Reason, Reasons } from './reasons.js'

@@ -22,7 +22,7 @@ export const reasonSchema = z.strictObject({
 /** One cause of a boot or shutdown. */
 export type Reason = z.infer<typeof reasonSchema>
 
-/** Why something booted last, and why it shut down before that; undefined: that is not known. */
+/** Why something booted last, and why it shut down before that; undefined: unknown. */
 export interface Reasons {
   boot: Reason | undefined
   shutdown: Reason | undefined
@@ -31,12 +31,12 @@ export interface Reasons {
 /** i.MX95: software asked for it. */
 const SOFTWARE_REQUEST = 16
 
-/** The reason when software of the logical machine with this id asked; undefined: the platform did. */
+/** The reason for a request of the logical machine with this id; undefined: of the platform. */
 export function requestedBy(origin: number | undefined): Reason {
   return { reason: SOFTWARE_REQUEST, origin, extended: [] }
 }
 
-/** Linux binds drivers of these protocols to this vendor alone; other vendors' protocols have the same ids. */
+/** Linux binds its drivers to this vendor: other vendors have other protocols with the same ids. */
 export function requireImx({ config }: Platform): void {
   if (config.vendor === 'NXP' && config.subVendor === 'IMX') return
   throw new ConfigError([], 'is for platforms with vendor: NXP and sub_vendor: IMX, as Linux has no drivers for others')

@@ -31,11 +31,11 @@ export type RtcConfig = z.infer<typeof rtcSchema>
 
 const US_PER_S = 1_000_000
 
-/** Where a clock reports to. */
+/** Is told of what a clock does. */
 export interface RtcListener {
-  /** The time that `agentId` asked to be told of has come. */
+  /** The alarm of `agentId` is due. */
   alarm(rtc: Rtc, agentId: number): void
-  /** The seconds began at 0 again. */
+  /** The seconds wrapped around to 0. */
   rollover(rtc: Rtc): void
 }
 
@@ -55,18 +55,18 @@ export class Rtc implements Kept {
   readonly ticksPerSecond: number
   readonly permissions: { time: boolean; alarm: boolean; notify: boolean }
   batteryLow: boolean
-  /** The time was lost, and not set since. */
+  /** The time was lost and has not been set since. */
   lost: boolean
   readonly #time: Time
   readonly #listener: RtcListener
-  /** Ticks after which the count is 0 again. */
+  /** Ticks after which the count wraps around to 0. */
   readonly #period: number
   /** The count at `#sinceUs`. */
   #ticks: number
   #sinceUs: number
   /** In seconds, by agent id. */
   readonly #alarms = new Map<number, number>()
-  /** How many want to know of roll-overs. */
+  /** Number of subscribers to roll-overs. */
   #watchers = 0
   #rolloverAtUs = Number.POSITIVE_INFINITY
   #timer: Timer | undefined
@@ -102,7 +102,7 @@ export class Rtc implements Kept {
     return Math.floor(this.ticks / this.ticksPerSecond)
   }
 
-  /** Sets the time in ticks; false if that is too much. */
+  /** Sets the time in ticks. Returns false if the value is too large. */
   setTicks(ticks: number): boolean {
     if (ticks >= this.#period) return false
     this.#ticks = ticks
@@ -112,12 +112,12 @@ export class Rtc implements Kept {
     return true
   }
 
-  /** Sets the time in seconds; false if that is too much. */
+  /** Sets the time in seconds. Returns false if the value is too large. */
   setSeconds(seconds: number): boolean {
     return this.setTicks(seconds * this.ticksPerSecond)
   }
 
-  /** Tells `agentId` once when it is `seconds`; undefined: no more. False if that is not ahead, or too much. */
+  /** Sets the alarm of `agentId`, which is told once; undefined cancels it. Returns false if `seconds` is past or too large. */
   setAlarm(agentId: number, seconds: number | undefined): boolean {
     if (seconds === undefined) this.#alarms.delete(agentId)
     else if (seconds > this.seconds && this.#holds(seconds)) this.#alarms.set(agentId, seconds)
@@ -127,19 +127,19 @@ export class Rtc implements Kept {
     return true
   }
 
-  /** The time was lost, or is known again. */
+  /** Notes that the time was lost, or that it is known again. */
   setLost(lost: boolean): void {
     this.lost = lost
     this.onChange?.()
   }
 
-  /** Counts one more, or one less, who wants to know of roll-overs. */
+  /** Adds or removes a subscriber to roll-overs. */
   watchRollover(wanted: boolean): void {
     this.#watchers += wanted ? 1 : -1
     this.#plan()
   }
 
-  /** It counts while nobody looks, as hardware on battery does, until the host starts anew: then it goes on from there. */
+  /** The clock runs on between two processes, as hardware on battery does. After a boot of the host it resumes where it was. */
   save(): Saved {
     return [this.#ticks, this.#sinceUs, this.lost, [...this.#alarms]]
   }
@@ -169,12 +169,12 @@ export class Rtc implements Kept {
     return Math.floor(((this.#time.nowUs - this.#sinceUs) * this.ticksPerSecond) / US_PER_S)
   }
 
-  /** When the count, had it no end, reaches `ticks`. */
+  /** When the count reaches `ticks`, if it did not wrap around. */
   #reachesUs(ticks: number): number {
     return this.#sinceUs + Math.ceil(((ticks - this.#ticks) * US_PER_S) / this.ticksPerSecond)
   }
 
-  /** Sets the timer for what comes first. */
+  /** Sets the timer for the next event. */
   #plan(): void {
     this.close()
     const next = this.#periodStart() + this.#period
@@ -199,7 +199,7 @@ export class Rtc implements Kept {
     return this.#reachesUs(this.#periodStart() + seconds * this.ticksPerSecond)
   }
 
-  /** Count, had it no end, of the last roll-over. */
+  /** The count at the last roll-over, if it did not wrap around. */
   #periodStart(): number {
     return Math.floor((this.#ticks + this.#ticksSince()) / this.#period) * this.#period
   }

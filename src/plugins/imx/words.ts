@@ -1,7 +1,7 @@
-/** Lists that requests carry: a count, and as many entries. What follows them is padding. */
+/** Lists in requests: a count, and as many entries. Padding may follow. */
 import type { RequestReader } from '../../wire/message.js'
 
-/** The words of as many entries as the request says next, of `size` words each; undefined if there are fewer. */
+/** Reads a count and the words of as many entries, of `size` words each. Undefined if the request has fewer. */
 export function countedWords(request: RequestReader, size = 1): number[] | undefined {
   const count = request.u32()
   if (request.left < count * size * 4) return undefined

@@ -66,7 +66,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
     return state
   }
 
-  /** Whether it says when what is kept of it changes. */
+  /** Whether it reports changes of what state files keep. */
   get tellsChanges(): boolean {
     return this.state.save === undefined || 'onChange' in this.state
   }
@@ -77,7 +77,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
     return command?.needsEvents && !this.agent.events.available ? undefined : command
   }
 
-  /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION); false if that version is not offered. */
+  /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION). Returns false if the version is not offered. */
   negotiate(version: number): boolean {
     if (version > this.announced || !this.protocol.versions.includes(version)) return false
     const negotiateAgain = this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION]
@@ -101,7 +101,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
     return !this.denied && !(subject && agent.permissions.denies(protocol.id, subject.name))
   }
 
-  /** Gives up notifications of this protocol that wait: those about `resources`, or all. */
+  /** Drops queued notifications of this protocol: those about `resources`, or all. */
   dropNotifications(resources?: ReadonlySet<Subject>): void {
     const { id } = this.protocol
     this.agent.events.drop?.(
@@ -115,7 +115,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
     this.agent.events.respondLater(delayedResponseTo(header), words)
   }
 
-  /** Grants or takes those of the named resources that the agent sees; false if it sees none of them. */
+  /** Allows or denies those of the named resources that the agent sees. Returns false if it sees none of them. */
   allow(names: readonly string[], allowed: boolean): boolean {
     const seen = names.filter(name => this.#names?.has(name))
     const changed = seen.filter(name => this.agent.permissions.set(this.protocol.id, name, allowed))
@@ -136,7 +136,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
     this.commands = this.denied ? this.#commandsOfVersion.map(() => undefined) : this.#commandsOfVersion
   }
 
-  /** Mostly the first name decides. */
+  /** In most cases the first name decides. */
   #allDenied(names: Iterable<string>): boolean {
     const denies = this.agent.permissions.deniedBy(this.protocol.id)
     for (const name of names) if (!denies(name)) return false
@@ -165,7 +165,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
     if (state !== null) this.state.restore?.(state)
   }
 
-  /** A new driver: what the last one configured and negotiated is forgotten. */
+  /** A new driver: forgets what the last one configured and negotiated. */
   restart(): void {
     this.version = this.announced
     this.#commandsOfVersion = this.protocol.commandsOf(this.announced)
@@ -174,7 +174,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
   }
 }
 
-/** A section without names is one resource, of the section's own name. */
+/** A section without names is one resource, named after the section. */
 function namesSeen({ resource }: Protocol, { platform, resources }: Agent): ReadonlySet<string> | undefined {
   if (!resource) return undefined
   return new Set(resources[resource.section] ?? resourceNames(resource, platform.config.sections[resource.section]))
@@ -190,13 +190,13 @@ export class Agent implements ProtocolAgent, Kept {
   /** May change agents' permissions (Base protocol). */
   readonly trusted: boolean
   readonly permissions: Permissions
-  /** Names of the resources it sees, by section of the platform file; a section that is left out is seen whole. */
+  /** Names of the resources it sees, by section of the platform file. It sees all resources of a section that is left out. */
   readonly resources: ResourceNames
   /** All agents of the platform, this one among them. */
   readonly peers: readonly Agent[]
-  /** Protocols by protocol id; what is undefined is not served to this agent. */
+  /** Protocols by id; undefined: not served to this agent. */
   readonly protocols: (ServedProtocol | undefined)[]
-  /** Set when a command may change what is kept; whoever keeps the state takes note and clears it. */
+  /** Set when a command may change persisted state. The keeper of the state clears it. */
   changed = false
   /** Messages to protocols that are not served. */
   unknownProtocol = 0
@@ -230,17 +230,17 @@ export class Agent implements ProtocolAgent, Kept {
     this.protocols[protocolIdOf(header)]?.counts.took(messageIdOf(header), ns)
   }
 
-  /** Its permissions are what the platform file says, again. */
+  /** Resets its permissions to those of the platform file. */
   resetPermissions(): void {
     for (const id of this.permissions.reset()) this.protocols[id]?.permissionsChanged()
   }
 
-  /** The protocols read the permissions anew. */
+  /** The protocols read the permissions again. */
   permissionsChanged(): void {
     for (const protocol of this.protocols) protocol?.permissionsChanged()
   }
 
-  /** Without its protocols, each of which is kept by itself. */
+  /** Without its protocols: each is kept separately. */
   save(): Saved {
     return this.permissions.save()
   }
@@ -255,12 +255,12 @@ export class Agent implements ProtocolAgent, Kept {
     this.protocols[BASE]?.state.reportError?.(header, status)
   }
 
-  /** A new driver runs in this agent: forgets what the last one asked for. Permissions stay, they are the agent's. */
+  /** A new driver: forgets what the last one asked for. Permissions stay: they belong to the agent. */
   restart(): void {
     for (const protocol of this.protocols) protocol?.restart()
   }
 
-  /** Lets go of everything, for good. */
+  /** Releases everything, for good. */
   release(): void {
     for (const protocol of this.protocols) protocol?.state.release?.()
   }

@@ -1,20 +1,20 @@
 /**
- * What one protocol has answered for one agent: by message and status, and how long that took. Counting is hot code: one
- * addition per message, and some per batch, in arrays that never grow.
+ * Counts of one protocol for one agent: answers by message and status, and latencies. Counting is hot code: one addition
+ * per message and some per batch, in arrays that never grow.
  */
 
 /** Message ids are 8 bits wide (SCMI v3.2 §4.1.2). */
 const IDS = 256
 
-/** Status codes are counted by their negation; this one stands for all that have no name. */
+/** Statuses are counted in the column of their negation; the last column is for statuses without a name. */
 const STATUSES = 16
 const OTHER = STATUSES - 1
 
-/** Times are counted in buckets, of which each doubling has four. */
+/** Latencies are counted in buckets: four for each doubling. */
 const STEP_BITS = 2
 const STEPS = 1 << STEP_BITS
 const BUCKETS = 32 * STEPS
-/** Longer ones, of more than 4 s, are counted as this. */
+/** Latencies above it, some 4 s, are counted as this. */
 const NS_MAX = 0xffff_ffff
 
 /** The bucket of a time in nanoseconds. Hot code. */
@@ -24,15 +24,15 @@ function bucketOf(ns: number): number {
   return octave * STEPS + ((whole >>> (octave - STEP_BITS)) & (STEPS - 1))
 }
 
-/** Times of a bucket are below this many nanoseconds. */
+/** Upper bound of a bucket in nanoseconds, exclusive. */
 function bucketEnd(bucket: number): number {
   const octave = Math.floor(bucket / STEPS)
   return 2 ** (octave - STEP_BITS) * (STEPS + (bucket % STEPS) + 1)
 }
 
-/** How long messages took. */
+/** Latencies of a message. */
 export interface Latency {
-  /** Those that took up to so many nanoseconds, and longer than the entry before says; none is empty. */
+  /** Messages that took longer than the previous bucket's bound, up to this one; empty buckets are omitted. */
   buckets: { upToNs: number; count: number }[]
   count: number
   sumNs: number
@@ -43,7 +43,7 @@ export class MessageCounts {
   readonly #took: Float64Array
   readonly #sumNs: Float64Array
 
-  /** Times are kept of messages with ids up to `lastId`. */
+  /** Latencies are counted for message ids up to `lastId`. */
   constructor(lastId: number) {
     this.#took = new Float64Array((lastId + 1) * BUCKETS)
     this.#sumNs = new Float64Array(lastId + 1)
@@ -51,7 +51,7 @@ export class MessageCounts {
 
   /** Hot code. */
   answered(messageId: number, status: number): void {
-    // Not -status, which is -0 for SUCCESS, and that is worked out as a float.
+    // Not -status: that is -0 for SUCCESS, which makes the index a float.
     const column = status <= 0 && status > -OTHER ? 0 - status : OTHER
     this.#answered[messageId * STATUSES + column]!++
   }
@@ -68,7 +68,7 @@ export class MessageCounts {
     return Array.from({ length: IDS }, (_, id) => id).filter(id => this.statuses(id).length > 0)
   }
 
-  /** How often a message was answered with each status; one without a name is `undefined`. */
+  /** Number of answers by status; `undefined` stands for statuses without a name. */
   statuses(messageId: number): { status: number | undefined; count: number }[] {
     const row = this.#answered.subarray(messageId * STATUSES, (messageId + 1) * STATUSES)
     return Array.from(row, (count, column) => ({ status: column === OTHER ? undefined : 0 - column, count })).filter(
@@ -88,7 +88,7 @@ export class MessageCounts {
   }
 }
 
-/** The time that `percent` of the messages did not exceed, as far as buckets tell; 0 if there were none. */
+/** The percentile of the latencies, rounded up to its bucket's bound; 0 without messages. */
 export function percentileNs({ buckets, count }: Pick<Latency, 'buckets' | 'count'>, percent: number): number {
   let seen = 0
   for (const { upToNs, count: inBucket } of buckets) {

@@ -7,7 +7,7 @@ const savedExceptions = z.array(z.string().regex(/^\d+\/./))
 
 export class Permissions implements Kept {
   onChange: (() => void) | undefined
-  /** What holds for resources until a trusted agent says otherwise, and again after a reset. */
+  /** Applies to all resources until a trusted agent changes one, and again after a reset. */
   readonly deniedByDefault: boolean
   /** Names of the resources for which the opposite holds, by protocol id. */
   readonly #exceptions = new Map<number, Set<string>>()
@@ -20,14 +20,14 @@ export class Permissions implements Kept {
     return this.deniedBy(protocolId)(resourceName)
   }
 
-  /** The same for many resources of a protocol: guests can have all of them asked for, over and over. */
+  /** The same for many resources of a protocol, as guests can make us check all of them repeatedly. */
   deniedBy(protocolId: number): (resourceName: string) => boolean {
     const exceptions = this.#exceptions.get(protocolId)
     if (!exceptions?.size) return () => this.deniedByDefault
     return name => exceptions.has(name) !== this.deniedByDefault
   }
 
-  /** Returns whether that changed anything. */
+  /** Returns whether it changed anything. */
   set(protocolId: number, resourceName: string, allowed: boolean): boolean {
     if (this.denies(protocolId, resourceName) !== allowed) return false
     let names = this.#exceptions.get(protocolId)
@@ -38,7 +38,7 @@ export class Permissions implements Kept {
     return true
   }
 
-  /** Back to the default. Returns the ids of the protocols for which that changed anything. */
+  /** Resets to the default. Returns the ids of the protocols whose permissions changed. */
   reset(): number[] {
     const changed = [...this.#exceptions].filter(([, names]) => names.size > 0).map(([id]) => id)
     this.#exceptions.clear()
@@ -46,7 +46,7 @@ export class Permissions implements Kept {
     return changed
   }
 
-  /** The default stands in the platform file. */
+  /** Without the default, which is in the platform file. */
   save(): Saved {
     return [...this.#exceptions].flatMap(([id, names]) => [...names].map(name => `${id}/${name}`))
   }

@@ -21,34 +21,34 @@ export interface Subject {
 export interface EventSink {
   /** Whether the driver has an event queue at all (VIRTIO_SCMI_F_P2A_CHANNELS negotiated). */
   readonly available: boolean
-  /** The driver has left so many delayed responses lying that there must be no more. */
+  /** So many delayed responses wait for the driver that no more may be added. */
   readonly congested: boolean
   /** Queues a notification about `subject`. May be dropped, and counted, when the driver offers no buffers for long. */
   notify(header: number, words: number[], subject?: Subject): void
   /** Queues a delayed response; never dropped while the driver lives. */
   respondLater(header: number, words: number[]): void
-  /** Gives up notifications that wait. Not needed where none does. */
+  /** Drops queued notifications. Not needed by a sink that queues none. */
   drop?(which: (header: number, subject: Subject | undefined) => boolean): void
 }
 
 /** What one protocol keeps for one agent: its view of the resources, its subscriptions. */
 export interface AgentState {
-  /** Drops everything that this agent holds or waits for: subscriptions, pending delayed responses, votes. It is the end. */
+  /** Drops everything that this agent holds or waits for: subscriptions, commands under way, votes. Called last. */
   release?(): void
   /**
-   * Drops the same, and goes on with nothing. Guests can ask for it as often as they like: what it costs must depend on
-   * what was held, not on how many resources there are. Default: `release`, and a state that is built anew.
+   * Drops the same, for a new driver. Guests can cause it as often as they like: its cost must depend on what was held, not
+   * on the number of resources. Default: `release`, then `attach` builds a new state.
    */
   reset?(): void
-  /** Another version is in force for the agent, by negotiation; a state that is new begins with `protocol.version`. */
+  /** The agent negotiated another version. A new state begins with `protocol.version`. */
   versionChanged?(): void
-  /** The agent's permissions changed: `AgentProtocol.denied` says whether anything of the protocol is left to it. */
+  /** The agent's permissions changed: `AgentProtocol.denied` says whether it may still use the protocol. */
   permissionsChanged?(): unknown
   /** What a later process needs to go on: subscriptions, commands under way. Default: nothing. */
   save?(): Saved
-  /** Takes over what `save` gave, on a state that is new. Throws an error if it is of no use. */
+  /** Takes over what `save` gave, on a new state. Throws an error if it does not fit. */
   restore?(saved: Saved): void
-  /** As for resources (kept.ts): left out, the state is looked at after every message that may change something. */
+  /** As for resources (kept.ts). Without it `save` is called after every message that may change something. */
   onChange?: (() => void) | undefined
   /** Base protocol: a command of this agent failed and its status could not be returned. */
   reportError?(header: number, status: number): void
@@ -64,18 +64,18 @@ export interface ProtocolAgent {
   /** May change agents' permissions (Base protocol). */
   readonly trusted: boolean
   readonly permissions: Permissions
-  /** Names of the resources it sees, by section of the platform file; a section that is left out is seen whole. */
+  /** Names of the resources it sees, by section of the platform file. It sees all resources of a section that is left out. */
   readonly resources: ResourceNames
   /** All agents of the platform, this one among them. */
   readonly peers: readonly ProtocolAgent[]
-  /** Protocols by protocol id; what is undefined is not served to this agent. */
+  /** Protocols by id; undefined: not served to this agent. */
   readonly protocols: readonly (AgentProtocol | undefined)[]
-  /** Set when a command may change what is kept; whoever keeps the state takes note and clears it. */
+  /** Set when a command may change persisted state. The keeper of the state clears it. */
   changed: boolean
   readonly onChange: (() => void) | undefined
-  /** Its permissions are what the platform file says, again. */
+  /** Resets its permissions to those of the platform file. */
   resetPermissions(): void
-  /** The protocols read the permissions anew. */
+  /** The protocols read the permissions again. */
   permissionsChanged(): void
 }
 
@@ -93,15 +93,15 @@ export interface AgentProtocol {
   readonly onChange: (() => void) | undefined
   /** The command with this id as discovery shows it: absent if this agent cannot use it. */
   command(id: number): Command | undefined
-  /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION); false if that version is not offered. */
+  /** Switches layouts for this agent (SCMI v3.2, NEGOTIATE_PROTOCOL_VERSION). Returns false if the version is not offered. */
   negotiate(version: number): boolean
   /** Sends a notification of this protocol to this agent; `subject` is the resource, which may be taken from the agent. */
   notify(eventId: number, words: number[], subject?: Subject): void
-  /** Gives up notifications of this protocol that wait: those about `resources`, or all. */
+  /** Drops queued notifications of this protocol: those about `resources`, or all. */
   dropNotifications(resources?: ReadonlySet<Subject>): void
   /** Sends the delayed response to the command whose header this is; `words` begin with the status. */
   respondLater(header: number, words: number[]): void
-  /** Grants or takes those of the named resources that the agent sees; false if it sees none of them. */
+  /** Allows or denies those of the named resources that the agent sees. Returns false if it sees none of them. */
   allow(names: readonly string[], allowed: boolean): boolean
   /** Drops what the agent configured: subscriptions, votes, pending commands. */
   reset(): void
@@ -113,13 +113,13 @@ export interface CommandOptions<S, D extends Fields = Fields> {
   /** Answered with NOT_SUPPORTED, and absent from discovery, while the driver has no event queue. */
   needsEvents?: boolean
   /**
-   * Whether it may change what a state file keeps at once; default: if its reply is a status alone. Commands that are
-   * carried out later (pending.ts) need not say so.
+   * Whether it can change persisted state immediately; default: if its reply is a status alone. Not needed for commands
+   * that are carried out later (pending.ts).
    */
   changes?: boolean
   /** Fields of the delayed response after its status, for commands that have one. */
   delayed?: D | undefined
-  /** Bytes of the reply after the status that must fit; default: those that are always there (parts.ts: and one entry). */
+  /** Bytes of the reply after the status that must fit; default: the fixed fields, and one entry of a list in parts. */
   replyMin?: number
   /** Value of PROTOCOL_MESSAGE_ATTRIBUTES for this command; default 0. */
   attributes?(state: S): number
@@ -147,7 +147,8 @@ export interface Command<
   attributes(state: S): number
   /**
    * Reads the request's fields in order, checks them in the order of refusals.ts, changes the platform, writes the
-   * reply's fields in order, and returns the status. With any other status than SUCCESS the reply carries the status alone, whatever was written.
+   * reply's fields in order, and returns the status. If that is not SUCCESS, the reply is the status alone, whatever was
+   * written.
    */
   handler(state: S, request: RequestReader, reply: MessageWriter, protocol: AgentProtocol): number
 }
@@ -166,7 +167,7 @@ export interface Event<N extends string = string, F extends Fields = Fields> {
  */
 export type Row = Readonly<Record<string, string | number | boolean | readonly (string | number)[] | undefined>>
 
-/** Rows by what they are rows of, such as `clocks`. */
+/** Rows by table name, such as `clocks`. */
 export type Tables = Readonly<Record<string, readonly Row[]>>
 
 export interface ProtocolDeclaration<
@@ -187,7 +188,7 @@ export interface ProtocolDeclaration<
   resource?: ResourceKind
   /** Requests may be longer than their fields: what follows is padding. Default: a longer one is PROTOCOL_ERROR. */
   takesPadding?: boolean
-  /** Builds what this protocol keeps for `agent`; called at start-up, and for each new driver unless the state has `reset`. */
+  /** Builds what this protocol keeps for an agent; called at start-up, and for each new driver unless the state has `reset`. */
   attach(platform: Platform, protocol: AgentProtocol): S
   /** The resources as the agent sees them, for people; default: ids and names. `nowUs` is the platform's time. */
   show?(state: S, nowUs: number): Tables
@@ -203,7 +204,7 @@ export interface Protocol<
 > extends Omit<Required<ProtocolDeclaration<S, N, C, E>>, 'commands'> {
   /** The declared commands, and before them those that every protocol has. */
   commands: readonly (CommonCommand | C[number])[]
-  /** Commands by message id, as they stand in a version. */
+  /** The commands of a version, by message id. */
   commandsOf(version: number): (Command<S> | undefined)[]
 }
 
@@ -295,7 +296,7 @@ function commonCommands(negotiateSince: number) {
 
 type CommonCommand = ReturnType<typeof commonCommands>[number]
 
-/** The commands as all but their protocol see them: the state's type is the protocol's own matter. */
+/** The commands without the type of their state, which only the protocol itself knows. */
 type Stateless<C extends readonly unknown[]> = {
   [I in keyof C]: C[I] extends Command<infer _S, infer N, infer Q, infer R, infer D>
     ? Command<AgentState, N, Q, R, D>

@@ -1,10 +1,9 @@
 /**
- * What is answered when several things are wrong with a message: the status of the first of them. dispatch.ts looks at
- * those of the frame, handlers at the others. A test makes each two of them for every command, and compares.
+ * The order of checks: if several things are wrong with a message, the first one gives the status. dispatch.ts checks the
+ * frame, handlers check the rest. A test makes every two mistakes in every command and compares the status.
  *
- * The spec names statuses for each command, but no order. This one is that of Arm's SCP-firmware and of its compliance
- * suite where these show one: what is wrong with the words of a message comes before what the agent may do with it, that
- * before what the resource can do, and that before what passes by itself.
+ * The spec names statuses for each command, but no order. This is the order of Arm's SCP-firmware and its compliance suite,
+ * where these show one: malformed words, then permissions, then what the resource supports, then what may succeed later.
  */
 import {
   BUSY,
@@ -21,11 +20,11 @@ import {
 export interface Refusal {
   /** What is wrong. */
   wrong: string
-  /** What it is answered with: one of these, the same one whenever a command meets it. */
+  /** One of these is the status, the same one for all occasions in a command. */
   statuses: readonly number[]
 }
 
-/** First things first. */
+/** In the order of checks. */
 export const REFUSALS = {
   protocol: { wrong: 'The platform has no such protocol', statuses: [NOT_SUPPORTED] },
   message: {
@@ -36,11 +35,11 @@ export const REFUSALS = {
   size: { wrong: 'The payload is too short or, without padding, too long', statuses: [PROTOCOL_ERROR] },
   room: { wrong: 'The reply buffer has no room for the fields that are always there', statuses: [COMMS_ERROR] },
   events: { wrong: 'A notification is asked for without an event queue', statuses: [NOT_SUPPORTED] },
-  /** Of lists, which have a size of their own. */
+  /** For requests with lists, whose size depends on their count. */
   count: { wrong: 'A list has fewer entries than the message counts', statuses: [PROTOCOL_ERROR] },
-  /** Says what an id is the id of: without it nothing can be looked up. */
+  /** A selector says of which kind an id is: nothing can be looked up without it. */
   selector: { wrong: 'A selector has no meaning', statuses: [INVALID_PARAMETERS] },
-  /** The Base protocol's permissions: a resource that was taken away is looked up in vain, whatever is to be done to it. */
+  /** DENIED by the Base protocol's permissions comes at the look-up, whatever the command would do. */
   resource: { wrong: 'There is no such resource, or it was denied to the agent', statuses: [NOT_FOUND, DENIED] },
   malformed: {
     wrong: 'Reserved bits are set; a flag, mode or state has no meaning here; flags contradict each other',
@@ -48,7 +47,7 @@ export const REFUSALS = {
   },
   forbidden: { wrong: 'The permissions of the resource forbid it', statuses: [DENIED] },
   unsupported: { wrong: 'The resource does not offer it', statuses: [NOT_SUPPORTED] },
-  /** Which of them it is, is settled for each command: see VALUES. */
+  /** VALUES has the status for each command. */
   value: {
     wrong: 'A quantity, index or address is not among those that the resource has',
     statuses: [OUT_OF_RANGE, INVALID_PARAMETERS, NOT_FOUND],
@@ -60,7 +59,7 @@ export const REFUSALS = {
 export type RefusalName = keyof typeof REFUSALS
 
 /**
- * The status for a value that the resource does not have, by command, and who else answers so: a test of the compliance
+ * The status for a value that the resource does not have, by command, and where it comes from: a test of the compliance
  * suite, or SCP-firmware; `own` where neither shows one. Commands that are left out have no such value.
  */
 export const VALUES: Readonly<Record<string, { status: number; as: string }>> = {
@@ -71,8 +70,8 @@ export const VALUES: Readonly<Record<string, { status: number; as: string }>> = 
   CLOCK_DESCRIBE_RATES: { status: OUT_OF_RANGE, as: 'suite c007' },
   CLOCK_RATE_SET: { status: INVALID_PARAMETERS, as: 'suite c011' },
   CLOCK_POSSIBLE_PARENTS_GET: { status: OUT_OF_RANGE, as: 'own, as CLOCK_DESCRIBE_RATES' },
-  CLOCK_PARENT_SET: { status: INVALID_PARAMETERS, as: 'own: a clock that it can not be fed from' },
-  CLOCK_CONFIG_SET: { status: INVALID_PARAMETERS, as: 'own: a type that it has not, a duty cycle that is none' },
+  CLOCK_PARENT_SET: { status: INVALID_PARAMETERS, as: 'own: a clock that cannot be its parent' },
+  CLOCK_CONFIG_SET: { status: INVALID_PARAMETERS, as: 'own: a type that the clock lacks, a duty cycle out of range' },
   CLOCK_CONFIG_GET: { status: INVALID_PARAMETERS, as: 'own, as CLOCK_CONFIG_SET' },
   SENSOR_DESCRIPTION_GET: { status: INVALID_PARAMETERS, as: 'SCP-firmware' },
   SENSOR_TRIP_POINT_CONFIG: { status: INVALID_PARAMETERS, as: 'SCP-firmware, also without any trip point' },
@@ -85,6 +84,6 @@ export const VALUES: Readonly<Record<string, { status: number; as: string }>> = 
   POWERCAP_CAP_SET: { status: OUT_OF_RANGE, as: 'SCP-firmware' },
   POWERCAP_PAI_SET: { status: OUT_OF_RANGE, as: 'SCP-firmware' },
   PINCTRL_LIST_ASSOCIATIONS: { status: OUT_OF_RANGE, as: 'own, as CLOCK_DESCRIBE_RATES' },
-  PINCTRL_SETTINGS_GET: { status: OUT_OF_RANGE, as: 'own: more left out than there is' },
+  PINCTRL_SETTINGS_GET: { status: OUT_OF_RANGE, as: 'own: skips more than there are' },
   PINCTRL_SETTINGS_CONFIGURE: { status: OUT_OF_RANGE, as: 'own' },
 }

@@ -1,10 +1,10 @@
 /**
- * One agent's view of the resources of one protocol: those the platform file shows it, under ids of its own from 0 up,
- * less what the Base protocol's permission commands took away (SCMI v3.2 §4.2.2.10 ff.). States of protocols with
+ * One agent's view of the resources of one protocol: those that the platform file shows it, with ids of its own from 0 up,
+ * without those that the Base protocol's permission commands denied it (SCMI v3.2 §4.2.2.10 ff.). Views of protocols with
  * resources extend it. Ids on the wire are the view's: take them from `idOf`, never from the resource.
  *
- * Permissions change while drivers run, so they never move an id. Who asks for a denied resource gets DENIED; wherever
- * else it would be named or counted, it is as if it were not there.
+ * Permissions change while drivers run, so they never move an id. A message for a denied resource is answered DENIED. No
+ * other message names or counts the resource.
  */
 import { mustHave } from '../../platform/core/kept.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
@@ -15,17 +15,17 @@ import type { AgentProtocol } from './protocol.js'
 export class ResourceView<Resource extends { name: string }> {
   /** The resources by this agent's ids. */
   readonly list: readonly Resource[]
-  /** How many ids there are for an agent that goes through them all: the highest that it may use, and those below. */
+  /** Number of ids for an agent that goes through them all: one more than the highest that it may use. */
   count = 0
   /**
-   * Resources with which the agent may have something that ends with its driver, such as a vote: handlers note them, `reset`
-   * goes through them. All at first, as a state file may say so.
+   * Resources for which the agent may have set something that ends with its driver, such as a vote. Handlers add them, and
+   * `reset` releases them. At first all, as a state file may have restored such settings.
    */
   readonly held: Set<Resource>
   /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
   refusal = NOT_FOUND
   readonly protocol: AgentProtocol
-  /** The same, without those it may not use. */
+  /** The same, without those that are denied. */
   #allowed: readonly (Resource | undefined)[] = []
   readonly #ids: ReadonlyMap<Resource, number>
 
@@ -56,7 +56,7 @@ export class ResourceView<Resource extends { name: string }> {
     return id === undefined || this.#allowed[id] === undefined ? undefined : id
   }
 
-  /** Ids of some of the resources that it may use. */
+  /** Ids of some of its resources. */
   protected idsOf(resources: Iterable<Resource>): number[] {
     return [...resources].map(resource => this.#ids.get(resource)!)
   }
@@ -72,8 +72,8 @@ export class ResourceView<Resource extends { name: string }> {
   }
 
   /**
-   * Reads the agent's permissions anew. Returns the resources that were taken away: what the agent subscribed to or has
-   * under way with them ends. Notifications of them that still wait are given up.
+   * Reads the agent's permissions again. Returns the resources that are denied from now on: subscriptions to them and
+   * commands under way end. Queued notifications about them are dropped.
    */
   permissionsChanged(): readonly Resource[] {
     const before = this.#allowed
