@@ -40,18 +40,18 @@ Examples:
   vhost-user-scmi bench --json > before.json; …; vhost-user-scmi bench --json > after.json
   vhost-user-scmi bench --compare before.json after.json
   vhost-user-scmi bench --socket-path /tmp/other.sock --mix base --report other.html
-      another back end that listens there, beside ours, with charts
+      also another back end, which listens there; with charts
 
-How to read it: × native floor is the rate over that of the same loop with a constant answer in C++, in the same round;
-× event loop, over that of the simplest epoll loop in C. Both are medians over the rounds (lowest–highest). Ratios repeat
-on a busy machine; rates and latencies do not.
+How to read it: "× native floor" is the rate divided by that of the same loop with a constant answer in C++, in the same
+round; "× event loop" divides by the rate of the simplest epoll loop in C. Both are medians over the rounds
+(lowest–highest). Ratios are repeatable on a busy machine; rates and latencies are not.
 
 Exit codes: 0 done, 1 a back end does not answer or answers wrong, 2 wrong option or file, 130 interrupted.`
 
 export function addBenchCommand(program: Command): void {
   program
     .command('bench')
-    .description('Measure messages a second and latency, beside two floors measured in the same run.')
+    .description('Measure message rate and latency, and compare with two floors measured in the same run.')
     .addOption(
       new Option('--socket-path <path>', 'also measure the back end that listens there; repeat for each guest')
         .argParser(repeated)

@@ -26,17 +26,17 @@ export function addCtlCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Resources have addresses: clock.uart is a clock, clock.uart.rate its rate; clock are all clocks.
+Resources have addresses: clock.uart is a clock, clock.uart.rate its rate, clock stands for all clocks.
 
 Examples:
   vhost-user-scmi --socket-path /tmp/scmi.sock --control &     start a device that can be controlled
-  vhost-user-scmi ctl show                                     what there is
-  vhost-user-scmi ctl set sensor.cpu 85C                       as hardware would: agents are notified
-  vhost-user-scmi ctl watch sensor perf.cpu                    values as they change
+  vhost-user-scmi ctl show                                     show the platform and its resources
+  vhost-user-scmi ctl set sensor.cpu 85C                       as if hardware changed it: agents are notified
+  vhost-user-scmi ctl watch sensor perf.cpu                    print values as they change
   vhost-user-scmi ctl fault add --protocol clock --message CLOCK_RATE_SET --drop --times 3
-  vhost-user-scmi ctl messages --failed                        messages that did not succeed, as they pass
-  vhost-user-scmi ctl top                                      a live view
-  source <(vhost-user-scmi ctl completion bash)                complete all this with the Tab key
+  vhost-user-scmi ctl messages --failed                        print failed messages live
+  vhost-user-scmi ctl top                                      show a live view
+  source <(vhost-user-scmi ctl completion bash)                complete commands with the Tab key
 
 Exit codes: 0 done, 1 the device refused or is gone, 2 wrong option, address, value or path.`,
     )

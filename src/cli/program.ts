@@ -105,13 +105,13 @@ Examples:
   qemu-system-aarch64 -machine virt,gic-version=3,memory-backend=mem -cpu cortex-a57 -m 256 \\
       -object memory-backend-memfd,id=mem,size=256M,share=on \\
       -chardev socket,id=scmi,path=/tmp/scmi.sock -device vhost-user-scmi-pci,chardev=scmi …
-      (\`scmi-lab boot --print-command\` prints a whole line, device tree and all)
+      (\`scmi-lab boot --print-command\` prints a complete line, including the device tree)
   vhost-user-scmi --connect /tmp/scmi.sock --platform board.yaml
-      for a QEMU with -chardev socket,…,server=on: survives restarts of either side
+      for a QEMU with -chardev socket,…,server=on: both sides may restart
   vhost-user-scmi --connect /tmp/scmi.sock --state /var/lib/scmi/board.state
-      under a supervisor: a guest whose back end is killed finds its rates, levels and subscriptions as they were
+      under a supervisor: after a crash the guest keeps its rates, levels and subscriptions
   vhost-user-scmi --socket-path /tmp/scmi.sock --http 8080
-      prints a link that opens once: live values, messages and charts, and controls to set, notify and break things
+      prints a link that works once: a page with live values, messages and charts, and controls to set, notify and inject faults
 
 Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or path.`,
   )

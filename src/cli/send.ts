@@ -37,8 +37,8 @@ Examples:
   vhost-user-scmi send /tmp/scmi.sock base BASE_DISCOVER_VENDOR
   vhost-user-scmi send /tmp/scmi.sock clock CLOCK_RATE_SET clock_id=1 rate=48000000
   vhost-user-scmi send /tmp/scmi.sock clock CLOCK_RATE_NOTIFY clock_id=1 notify_enable=1 --listen 0
-  vhost-user-scmi send /tmp/scmi.sock 0x80 0x3 1 0x10      a message that is not declared, its payload as 32-bit words
-  vhost-user-scmi send /tmp/scmi.sock clock                the commands of a protocol, and their fields
+  vhost-user-scmi send /tmp/scmi.sock 0x80 0x3 1 0x10      an undeclared message with 32-bit payload words
+  vhost-user-scmi send /tmp/scmi.sock clock                list the commands of a protocol with their fields
 
 Exit codes: 0 answered with SUCCESS, 1 another status or no answer, 2 wrong option, name, field or path.`,
     )

@@ -7,13 +7,13 @@ Record one with \`vhost-user-scmi --trace FILE\`, and open it in a browser at ui
   vhost-user-scmi trace show boot.pftrace
   vhost-user-scmi trace show boot.pftrace --filter protocol=clock,perf --filter status!=SUCCESS
   vhost-user-scmi trace show boot.pftrace --filter 'latency>1ms' --json | jq .message
-      filters: kind, agent, protocol, message, status, token, latency, or any field, as clock_id=3 or message=*_SET
+      filters: kind, agent, protocol, message, status, token, latency, or any field, such as clock_id=3; * is a wildcard: message=*_SET
   vhost-user-scmi trace replay boot.pftrace --platform board.yaml --ignore SENSOR_READING_GET
-      does the platform still answer as it did? values that are functions of time do: time is the trace's
+      check that the platform still gives the same answers; time-dependent values are the same, since time is replayed too
   vhost-user-scmi trace diff 6.12.pftrace 7.3.pftrace --ignore rate
-      what another kernel asks for, or is answered
+      compare what two kernels request and get
 
-Exit codes: 0 the same, or done; 1 something differs; 2 wrong option, or a file that is no trace.`
+Exit codes: 0 the same, or done; 1 something differs; 2 wrong option, or a file that is not a trace.`
 
 /** Loaded on demand: other commands do not wait for them. */
 const actions = () => import('./trace-actions.js')

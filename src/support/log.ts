@@ -34,7 +34,7 @@ export function createLogger(options: { level: LogLevel; json: boolean }): Logge
   // At any level, since the dropped lines may be of any level.
   const telling = log.child({}, { level: 'warn' })
   writer.onLost = count =>
-    telling.warn(`${count} log lines were dropped here: nobody read the log, or the disk was full`)
+    telling.warn(`${count} lines were not written here: nobody read the log, or the disk was full`)
   return log
 }
 

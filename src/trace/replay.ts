@@ -195,7 +195,7 @@ class Player {
     }
   }
 
-  /** Counts an event that is only in one of the two. */
+  /** Adds a difference, unless its message or protocol is ignored. */
   #differ(difference: Difference): void {
     const { message, protocol } = (difference.traced ?? difference.replayed)!
     const { ignored } = this.#options

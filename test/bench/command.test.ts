@@ -139,7 +139,10 @@ describe('another back end', () => {
 
   test.each([
     { answers: ['0x4000,0xffffffff,0'], says: 'the back end answers base PROTOCOL_VERSION with NOT_SUPPORTED' },
-    { answers: ['0x4000,0'], says: 'the back end answers base PROTOCOL_VERSION with 0 bytes, which do not match its declaration' },
+    {
+      answers: ['0x4000,0'],
+      says: 'the back end answers base PROTOCOL_VERSION with 0 bytes, which do not match its declaration',
+    },
     { answers: [], says: 'the answer to header 0x4000 is no answer: header 0xffffffff, 0 bytes' },
   ])('that answers wrong ends it: $says', ({ answers, says }) =>
     inFolder(async folder => {

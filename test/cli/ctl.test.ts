@@ -44,7 +44,7 @@ describe('ctl show', () => {
     expect(resources.split('\n')).toEqual([
       expect.stringMatching(/^ADDRESS +VALUE +CAN BE SET TO +MEANING$/),
       expect.stringMatching(/^clock.uart.rate +24 MHz +24 MHz, 48 MHz +Frequency/),
-      expect.stringMatching(/^clock.uart.enabled +no +yes, no +It runs/),
+      expect.stringMatching(/^clock.uart.enabled +no +yes, no +Runs while/),
       expect.stringMatching(/^sensor.cpu.value +41.5 °C +a number of °C, C, or auto +The reading/),
     ])
     expect(agent).toMatch(/\nclocks\n {2}ID {2}NAME {2}ENABLED {2}RATE {4}RATES\n {2}0 {3}uart {2}no/)

@@ -42,7 +42,10 @@ it('reads and sets, and is told errors by their codes', async () => {
     { code: 'NOT_FOUND', details: 'there is no clock.foo; there are clock.cpu, clock.uart' },
     { code: 'FAILED_PRECONDITION', details: "perf.dsp.frequency can't be set, only read" },
     { code: 'NOT_FOUND', details: '/no/such/trace: there is no folder /no/such; make it, or give another file' },
-    { code: 'RESOURCE_EXHAUSTED', details: '/dev/full: no space left on device; free some space, or give a file elsewhere' },
+    {
+      code: 'RESOURCE_EXHAUSTED',
+      details: '/dev/full: no space left on device; free some space, or give a file elsewhere',
+    },
   ])
 })
 

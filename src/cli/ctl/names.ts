@@ -86,7 +86,7 @@ function protocolsOf({ protocols }: Description, { operands, values }: Typed): P
   return named.length > 0 ? named : protocols
 }
 
-/** For `notify` notifications, for `fault` the messages of the rule's kind, otherwise all. */
+/** For `notify` notifications, for `fault add` the kind of message that the rule affects, otherwise all. */
 function messages(description: Description, typed: Typed): Candidate[] {
   const { command, values } = typed
   const notifications = command.name() !== 'add' || values.on === 'notification'

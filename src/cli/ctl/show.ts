@@ -65,7 +65,7 @@ function agentRow({ id, name, connected, endpoint, protocols }: AgentEntry): Row
   return { id, name, connected, endpoint, protocols }
 }
 
-/** Resources of one kind with a column per property, or fewer if they do not fit the terminal. */
+/** Resources of one kind with a column per property, or with all values in one column if there are too many. */
 function kindRows(resources: [name: string, values: Record<string, string>][]): Row[] {
   const columns = new Set(resources.flatMap(([, values]) => Object.keys(values)))
   return resources.map(([name, values]) => {

@@ -131,7 +131,7 @@ function clear(): void {
   process.stdout.write('\x1b[2J\x1b[H')
 }
 
-/** Does nothing: a wait that was interrupted. */
+/** Ignores the error of an interrupted wait. */
 function ended(error: Error): void {
   if (error.name !== 'AbortError') throw error
 }

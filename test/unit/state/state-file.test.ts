@@ -160,7 +160,7 @@ describe('a state file', () => {
     withFile(path => {
       for (const json of ['{', '5', 'null', '[]', '{"vhost-user-scmi state":"1"}']) {
         writeFileSync(path, `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)
-        expect(refusalOf(path)).toContain('is no state file of this program, or damaged in line 1')
+        expect(refusalOf(path)).toContain('is not a state file of this program, or is damaged in line 1')
       }
     }))
 
@@ -238,7 +238,7 @@ describe('a state file', () => {
     inFolder(async folder => {
       const text = join(folder, 'text')
       writeFileSync(text, 'hello\nworld\n')
-      expect(refusalOf(text)).toContain('is no state file of this program')
+      expect(refusalOf(text)).toContain('is not a state file of this program')
       const directory = join(folder, 'folder')
       mkdirSync(directory)
       expect(refusalOf(directory)).toMatch(/EISDIR.*; give a file that can be written$/)
