@@ -28,14 +28,14 @@ const cpuSchema = z.strictObject({
     .max(Number.MAX_SAFE_INTEGER)
     .default(0)
     .describe('Address where it begins, until an agent sets another'),
-  vector_table: z.boolean().default(false).describe('It begins at what a vector table says, whose address is set'),
-  irq_wake_words: z.int().min(1).max(0xff).default(12).describe('Words of its mask of interrupts that wake it'),
+  vector_table: z.boolean().default(false).describe('Its addresses point to a vector table, not to code'),
+  irq_wake_words: z.int().min(1).max(0xff).default(12).describe('Words of the mask of interrupts that wake it'),
   low_power_interfaces: z
     .int()
     .min(0)
     .max(0xffff)
     .default(21)
-    .describe("Peripherals' low-power interfaces that it can be set up with"),
+    .describe('Number of low-power interfaces of peripherals'),
   permissions: permissionsSchema.prefault({}),
 })
 

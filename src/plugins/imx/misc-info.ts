@@ -35,7 +35,7 @@ const controlSchema = z.strictObject({
   extended: z
     .union([z.int().min(0).max(EXTENDED_MAX), words(EXTENDED_MAX)])
     .default(0)
-    .describe('Words that it has besides, reached by their address: how many, or their values at start'),
+    .describe('Extended words, reached by address: their number, or their values at start'),
   permissions: permissionsSchema.prefault({}),
 })
 
@@ -56,7 +56,7 @@ export const miscSchema = z.strictObject({
   board_controls: z.array(controlSchema).max(BOARD_CONTROLS_MAX).default([]),
   reasons: z.array(shortName).max(REASONS_MAX).default([]).describe('Names of reset reasons, by number'),
   boot_reason: reasonSchema.optional().describe('Why the system booted'),
-  shutdown_reason: reasonSchema.optional().describe('Why the system shut down before'),
+  shutdown_reason: reasonSchema.optional().describe('Why the system shut down before that'),
   build: z
     .strictObject({ number: word, commit: word, date: shortText.default(''), time: shortText.default('') })
     .optional()

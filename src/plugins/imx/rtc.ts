@@ -19,11 +19,11 @@ export const rtcSchema = z.strictObject({
     .union([z.int().min(0).max(Number.MAX_SAFE_INTEGER), z.literal('now')])
     .default(0)
     .describe("Seconds since 1970 at start; now: the host's time"),
-  seconds_width: z.int().min(1).max(53).default(32).describe('Bits of the seconds; then it begins at 0 again'),
+  seconds_width: z.int().min(1).max(53).default(32).describe('Bits of the seconds, which wrap around to 0'),
   ticks_width: z.int().min(0).max(53).default(47).describe('Bits of the time in ticks, as agents are told'),
   ticks_per_second: z.int().min(1).max(0xffff).default(32768),
   battery_low: z.boolean().default(false),
-  lost: z.boolean().default(false).describe('The time was lost, until it is set'),
+  lost: z.boolean().default(false).describe('The time is unknown until it is set'),
   permissions: permissionsSchema.prefault({}),
 })
 
