@@ -105,13 +105,13 @@ describe('the tap', () => {
     const { lines, stop } = listen(server)
     const at = guest.memory.allocate(CAPACITY)
     const bytes = new Uint8Array(Uint32Array.of((CLOCK << 10) | RATE_GET, 0).buffer)
-    // The reply's header goes where the clock's id is.
+    // The reply's header goes where the clock's id is, once the reply is published.
     const { head } = guest.driver.post(bytes, 16, { requestAt: at, replyAt: at + 4 })
     guest.memory.write(at, bytes) // which posting the reply's buffer has overwritten
     guest.driver.cmdq.publish()
     expect((await guest.driver.cmdq.collect(1))[0]!.head).toBe(head)
     stop()
-    expect(lines).toEqual(['clock CLOCK_RATE_GET #0 {clock_id: 0} → NOT_FOUND'])
+    expect(lines).toEqual(['clock CLOCK_RATE_GET #0 {clock_id: 0} → SUCCESS {rate: 600000000}'])
   })
 })
 
