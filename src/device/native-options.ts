@@ -1,21 +1,19 @@
 /** Checks what a device is created with, and says what is wrong. Native code only looks at types again. */
-import type { NativeOptions } from './native.js'
-
 const FEATURE_BITS = 64
 const POLL_US_MAX = 1_000_000
 
 /** Throws a TypeError that names the option and what it may be. */
-export function checkOptions(options: NativeOptions): void {
+export function checkOptions(options: unknown): void {
   if (typeof options !== 'object' || options === null) throw new TypeError('the options must be an object')
-  checkBoolean('events', options.events)
-  checkBoolean('memSlots', options.memSlots)
-  checkBits('withoutFeatures', options.withoutFeatures)
-  const { pollUs } = options
+  const { events, memSlots, withoutFeatures, pollUs, onBatch, onEvent } = options as Record<string, unknown>
+  checkBoolean('events', events)
+  checkBoolean('memSlots', memSlots)
+  checkBits('withoutFeatures', withoutFeatures)
   if (pollUs !== undefined && pollUs !== 'auto' && !isIntegerTo(pollUs, POLL_US_MAX)) {
     throw new TypeError(`options.pollUs must be 'auto' or an integer from 0 to ${POLL_US_MAX}`)
   }
-  checkFunction('onBatch', options.onBatch)
-  checkFunction('onEvent', options.onEvent)
+  checkFunction('onBatch', onBatch)
+  checkFunction('onEvent', onEvent)
 }
 
 const isIntegerTo = (value: unknown, max: number): boolean =>
