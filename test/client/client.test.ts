@@ -94,7 +94,9 @@ describe('a typed client', () => {
     await expect(client.send('clock', 'CLOCK_RATE_GET', { clock_id: 2 ** 32 })).rejects.toThrow(
       'clock_id: 4294967296 is not a whole number from 0 to 4294967295',
     )
-    await expect(client.send('clock', 'CLOCK_RATE_GET', { clock_id: 0.5 })).rejects.toThrow('clock_id: 0.5 is not a whole')
+    await expect(client.send('clock', 'CLOCK_RATE_GET', { clock_id: 0.5 })).rejects.toThrow(
+      'clock_id: 0.5 is not a whole',
+    )
   })
 
   it('is told at compile time of fields that a message does not have', async () => {
