@@ -106,7 +106,7 @@ describe('a trace that ends anywhere', () => {
     {
       name: 'noise after packets',
       bytes: Buffer.concat([encodePackets(8), Buffer.from('noise')]),
-      says: 'corrupt: at byte',
+      says: 'corrupt at byte',
     },
     {
       name: 'a packet of a gigabyte',
