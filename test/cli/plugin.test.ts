@@ -18,6 +18,9 @@ test.each([
     const args = ['--socket-path', join(folder, 's'), '--platform', file, '--plugin', pluginIn(folder)]
     const command = new RunningCommand(args)
     await command.said(/ready/)
+    const words = ['led', 'LED_SET', 'led_id=0', 'on=0', '--plugin', pluginIn(folder)]
+    const { stdout } = await runCommand('send', join(folder, 's'), ...words)
+    expect(stdout).toMatch(/^led LED_SET #1 \{led_id: 0, on: 0\} → SUCCESS/)
     expect(await command.stop()).toBe(0)
   }),
 )

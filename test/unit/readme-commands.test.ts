@@ -20,7 +20,7 @@ const ROWS: readonly Row[] = [
   // CI leaves these tests out, as each builds a kernel: the command is what runs them.
   [/^npm run planted$/, 'package.json', 'vitest run --config test/planted/vitest.config.ts'],
   [/^npm pack && npm install /, 'test/package/package.test.ts', 'user.pack()', "'install'"],
-  [/^node qemu\/setup\/bootstrap\.mjs$/, 'test/package/npx.test.ts', 'qemu/setup/bootstrap.mjs'],
+  [/^node qemu\/setup\/bootstrap\.mjs( --build-only)?$/, 'test/package/npx.test.ts', 'qemu/setup/bootstrap.mjs'],
   // `npm run torture -- sanitizers`, which .ci/run runs, builds with this.
   [/node-gyp\.js build --debug$/, 'qemu/setup/bootstrap.mjs', "'node-gyp.js'", "['--debug']"],
   // Vitest's own commands: checked below.
@@ -34,13 +34,16 @@ const ROWS: readonly Row[] = [
   [/^curl -s localhost:9100\/metrics$/, 'test/guest/control.test.ts', "readmeLines('--metrics 9100')"],
   [/^npx vhost-user-scmi trace (show|replay) /, 'test/guest/trace.test.ts', "readmeLines('boot --trace')"],
   [/^npx vhost-user-scmi send \S+ clock CLOCK_RATE_GET /, 'test/cli/send.test.ts', "'CLOCK_RATE_GET'"],
+  [/^npx vhost-user-scmi send \S+ led .*--plugin \S+$/, 'test/cli/plugin.test.ts', "'LED_SET'", "runCommand('send'"],
   [/ clock CLOCK_RATE_NOTIFY .*--listen 0$/, 'test/cli/send.test.ts', "'CLOCK_RATE_NOTIFY'", "'--listen', '0'"],
+  [/ --platform \S+ --plugin \S+$/, 'test/cli/plugin.test.ts', "'--platform', file, '--plugin'"],
+  [/^npx vhost-user-scmi --connect \S+ --state /, 'test/torture/kills.ts', "'--connect'", "'--state'"],
   [/^npx vhost-user-scmi platform check /, 'test/cli/platform.test.ts', "'platform', 'check'"],
   [/^npx vhost-user-scmi platform show /, 'test/cli/platform.test.ts', "'platform', 'show'"],
   [/^npx vhost-user-scmi platform schema /, 'test/cli/platform.test.ts', "'platform', 'schema'"],
   [/^npx vhost-user-scmi bench\b/, 'test/bench/command.test.ts', "runCommand('bench'", "'clock:3,sensor'"],
   // The tests start the same program without the debugger.
-  [/^gdb --args node dist\/src\/cli\.js --socket-path /, 'test/cli/command.ts', 'dist/src/cli.js'],
+  [/^gdb .*--args node dist\/src\/cli\.js --socket-path /, 'test/cli/command.ts', 'dist/src/cli.js'],
 
   // The lab.
   [/^qemu-system-aarch64 /, 'test/guest/guest.test.ts', '-device vhost-user-scmi-pci,chardev=scmi'],
