@@ -152,9 +152,6 @@ describe('another back end', () => {
     }),
   )
 
-  test('that is not there ends it', () =>
-    inFolder(folder => expectFailure(['--socket-path', join(folder, 'none')], 'No such file or directory')))
-
   test('that says nothing ends it', () =>
     inFolder(async folder => {
       const path = join(folder, 'silent')

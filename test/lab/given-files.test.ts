@@ -15,7 +15,7 @@ const GIB = 2 ** 30
 /** What lies at a path, and what is said of it. */
 const KINDS: [string, (path: string) => void, string][] = [
   ['a pipe that nobody writes', path => execFileSync('mkfifo', [path]), 'is not a file'],
-  ['a folder', path => mkdirSync(path), 'EISDIR'],
+  ['a folder', path => mkdirSync(path), 'is a folder; give a file'],
   [
     'a GiB',
     path => {
@@ -68,9 +68,9 @@ test('modules of scenarios that are no files are none', () =>
 
 const doubled = Array.from({ length: 30 }, (_, i) => `  - &a${i + 1} [*a${i}, *a${i}]`).join('\n')
 test.each([
-  ['lie deep in each other', '['.repeat(100_000), 'deep in each other'],
-  ['lie within themselves', '- &x [*x]', '*x lies within &x itself'],
-  ['multiply without measure', `- &a0 [1]\n${doubled.replaceAll('  - ', '- ')}`, 'makes more than'],
+  ['lie deep in each other', '['.repeat(100_000), 'nested more than 100 deep'],
+  ['lie within themselves', '- &x [*x]', '*x is inside its own anchor &x'],
+  ['multiply without measure', `- &a0 [1]\n${doubled.replaceAll('  - ', '- ')}`, 'expands the file to more than'],
 ])('findings whose lists %s', (_, text, says) =>
   inFolder(async folder => {
     const path = join(folder, 'one.findings.yaml')
