@@ -92,8 +92,6 @@ const program = new Command('vhost-user-scmi')
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; then QEMU sends no memory regions after a reconnect', false)
   .option('--print-capabilities', 'print the back-end capabilities as JSON, for QEMU supervisors, and exit')
   .version(version, '-V, --version', 'print the version; with --json also commit and addon, for bug reports')
-  // The action reports them.
-  .allowExcessArguments()
   // Options before a subcommand belong to the program, those after it to the subcommand.
   .enablePositionalOptions()
   // Names alone: with all their arguments, a terminal of 80 columns has no room for what they do.
@@ -131,6 +129,8 @@ const adders: Record<Subcommand, (program: Command) => void> = {
   send: addSendCommand,
 }
 for (const name of SUBCOMMANDS) adders[name](program)
+// Not before: subcommands would inherit it. The program's action reports words that are no subcommand.
+program.allowExcessArguments()
 
 /** Runs the command line. Returns the exit code; undefined: signals or open handles decide when the process ends. */
 export async function main(): Promise<number | undefined> {

@@ -84,7 +84,7 @@ export class Keeper {
     this.#silent = this.#parts.filter(({ part }) => !tellsChanges(part))
     this.#devices = devices.map(device => new DeviceKeeper(device, () => this.commit()))
     this.resumed = this.#file.records.length > 0
-    if (this.#file.tornBytes > 0) log.warn(`${path}: dropped ${this.#file.tornBytes} bytes that were not whole`)
+    if (this.#file.tornBytes > 0) log.warn(`${path}: dropped ${this.#file.tornBytes} bytes of an incomplete record`)
     try {
       if (this.resumed) this.#restore(path)
       this.#file.rewrite(this.#sayAll)
@@ -144,7 +144,7 @@ export class Keeper {
       this.#mustRewrite = false
     } catch (error) {
       if (!this.#mustRewrite) {
-        this.#log.error(`the state can't be kept until this is mended: ${(error as Error).message}`)
+        this.#log.error(`the state can't be persisted until this is fixed: ${(error as Error).message}`)
       }
       this.#mustRewrite = true
     }
@@ -186,20 +186,23 @@ export class Keeper {
     try {
       fate = this.#file.fate
     } catch (error) {
-      this.#log.error(`${path} can't be looked at: ${(error as Error).message}`)
+      this.#log.error(`${path} can't be checked: ${(error as Error).message}`)
       this.#mustRewrite = true
       return
     }
     if (fate === 'whole') return
     if (fate === 'replaced') {
-      // Somebody's own file now: it may be another process's.
-      this.#log.error(`${path} was replaced by another file: the state is not kept any more; restart to use that file`)
+      // The new file may belong to another process.
+      this.#log.error(
+        `${path} was replaced by another file: the state is no longer persisted; restart to use the new file`,
+      )
       this.#end()
       return
     }
-    this.#log.warn(`${path} was ${fate === 'deleted' ? fate : 'written to by somebody else'}: it is written anew`)
     this.#mustRewrite = true
     this.commit()
+    // Afterwards: whoever reads this may stop the process.
+    this.#log.warn(`${path} was ${fate === 'deleted' ? fate : 'changed by another process'}: it is rewritten`)
   }
 
   #end(): void {

@@ -74,7 +74,7 @@ export class StateFile {
 
   /** The error for content that is of no use. */
   static wrongContent(path: string, what: string): OperatorError {
-    return new OperatorError(`--state ${path}: holds what this program does not write: ${what}; ${ADVICE}`)
+    return new OperatorError(`--state ${path}: invalid content: ${what}; ${ADVICE}`)
   }
 
   /** Opens a file, or makes a new one, and keeps others from it. Throws OperatorError if it is of no use. */

@@ -1,12 +1,12 @@
-/** Reads what a state file holds, whatever has become of it; state-file.ts says what it is like. */
+/** Reads a state file, also a damaged or hostile one. state-file.ts describes the format. */
 import { OperatorError } from '../support/errors.js'
 import { parseLine, parseRecord } from './line.js'
 
 export const MAGIC = 'vhost-user-scmi state'
-/** Of the first line and the records: one more whenever a part is saved in another shape. */
+/** Format of the first line and the records; incremented whenever a part is saved in another shape. */
 export const FORMAT = 2
 
-export const ADVICE = 'remove it to begin anew, or give another file'
+export const ADVICE = 'remove it to start over, or give another file'
 
 const LINE_END = 0x0a
 
@@ -14,7 +14,7 @@ const LINE_END = 0x0a
 export interface StateOwner {
   /** For people. */
   platform: string
-  /** Of equal platforms equal. */
+  /** Equal for equal platforms. */
   fingerprint: string
 }
 
@@ -22,13 +22,13 @@ export interface StateOwner {
 interface Half {
   generation: number
   records: unknown[]
-  /** Of its lines, whole or not, those behind the records. */
+  /** The lines after the records, complete or not. */
   rest: string[]
   /** Bytes of the first of them. */
   tornBytes: number
 }
 
-/** The records, oldest first, and how many bytes behind them are a beginning of another one. Throws OperatorError. */
+/** The records, oldest first, and the number of bytes of an incomplete record after them. Throws OperatorError. */
 export function readRecords(
   bytes: Buffer,
   path: string,
@@ -49,11 +49,11 @@ export function readRecords(
   return newer
 }
 
-/** What it says of the room for records. */
+/** Checks the first line. Returns the bytes that each half has for records. */
 function readHead(line: string, path: string, owner: StateOwner): number {
   const head = (parseLine(line) ?? {}) as { [MAGIC]?: unknown; room?: unknown } & StateOwner
   const { [MAGIC]: format, room } = head
-  const damaged = `--state ${path}: is no state file of this program, or damaged in line 1; ${ADVICE}`
+  const damaged = `--state ${path}: is not a state file of this program, or is damaged in line 1; ${ADVICE}`
   if (typeof format !== 'number') throw new OperatorError(damaged)
   if (format !== FORMAT) {
     const age = format > FORMAT ? 'a newer' : 'an older'
@@ -68,7 +68,7 @@ function readHead(line: string, path: string, owner: StateOwner): number {
   return room
 }
 
-/** Records up to the first line that is not whole, or is of an earlier generation: it has not been written over yet. */
+/** Records up to the first line that is incomplete, or of an earlier generation and not overwritten yet. */
 function readHalf(bytes: Buffer): Half {
   const lines = bytes.toString().split('\n')
   const generation = parseRecord(lines[0]!)?.generation ?? -1

@@ -57,7 +57,7 @@ describe('SIGUSR1 opens no port', () => {
       const { pid } = killedAfter(command.child)
       await command.said(/ready/)
       for (let i = 0; i < 3; i++) process.kill(pid!, 'SIGUSR1')
-      await command.said(/SIGUSR1: ignored/)
+      await command.said(/SIGUSR1 ignored/)
       expect(listeningPorts(pid!)).toEqual([])
       expect(command.stderr).not.toContain('Debugger')
       expect(await command.stop()).toBe(0)
@@ -72,7 +72,7 @@ describe('SIGUSR1 opens no port', () => {
       process.kill(pid!, 'SIGUSR1')
       await command.said(/ready/)
       process.kill(pid!, 'SIGUSR1')
-      await command.said(/SIGUSR1: ignored/)
+      await command.said(/SIGUSR1 ignored/)
       await expect.poll(() => listeningPorts(pid!), { timeout: LIMIT_MS / 2 }).toEqual([])
       expect(await command.stop()).toBe(0)
     }),

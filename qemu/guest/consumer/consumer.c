@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The lab's consumers: a driver for the nodes below /scmi-lab in the device tree. There is one node for each resource that
- * only kernel drivers can use: a clock, a regulator, a reset line, a power domain, a performance domain, a group of pins.
- * The files in /sys/kernel/debug/scmi-lab/KIND/NAME/ call the kernel's consumer interfaces for the shell. The devices
- * exist only while this module is loaded. It sends no SCMI message itself: the SCMI drivers do.
+ * The lab's consumers: a driver for the nodes below /scmi-lab in the device tree, one for each resource of the platform
+ * that a driver in the kernel would use: a clock, a regulator, a reset line, a power domain, a performance domain, a
+ * group of pins. It gives the kernel's consumer interfaces to the shell, in /sys/kernel/debug/scmi-lab/KIND/NAME/.
+ * The devices exist only while this module is loaded. It sends no SCMI message itself: that is what the SCMI drivers do.
  */
 #include <linux/module.h>
 #include <linux/of.h>
@@ -58,7 +58,7 @@ static const struct kind *const kinds[] = {
 };
 static struct dentry *folders[ARRAY_SIZE(kinds)];
 
-/* Makes the folder of a kind with its first consumer. Several probes of one driver may run at the same time. */
+/* The folder of a kind is made when its first consumer is. Probes of one driver may run at the same time. */
 static struct dentry *folder_of(const struct kind *kind)
 {
 	static DEFINE_MUTEX(lock);
@@ -109,7 +109,7 @@ static void consumer_remove(struct platform_device *pdev)
 {
 	struct consumer *consumer = platform_get_drvdata(pdev);
 
-	/* Returns when no file is in use any more. */
+	/* No file is in use after this. */
 	debugfs_remove_recursive(consumer->folder);
 	if (consumer->is_on && consumer->kind->switch_off(consumer))
 		dev_warn(&pdev->dev, "it stays switched on\n");

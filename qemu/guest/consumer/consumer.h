@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Shared by the parts of the lab's consumer module: a consumer, and the kinds of consumers. */
+/* What the parts of the lab's consumer module share: a consumer, and the kinds there are. */
 #ifndef SCMI_LAB_CONSUMER_H
 #define SCMI_LAB_CONSUMER_H
 
@@ -19,9 +19,9 @@ struct kind {
 	int (*get)(struct consumer *consumer);
 	int (*switch_on)(struct consumer *consumer);
 	int (*switch_off)(struct consumer *consumer);
-	/* Makes the files, except the one that switches. */
+	/* Makes the files besides the one that switches. */
 	void (*make_files)(struct consumer *consumer);
-	/* The file that switches; NULL if the kind has none. */
+	/* The file that switches; none if there is nothing to switch. */
 	const char *switch_name;
 };
 
@@ -42,7 +42,7 @@ struct consumer {
 
 extern const struct kind clocks, regulators, resets, power_domains, perf_domains, pins, pin_groups;
 
-/* Copies a name that user space wrote, without its newline. */
+/* Takes a name that user space wrote, without the end of its line. */
 static inline int take_name(char *name, const char __user *buffer, size_t count)
 {
 	if (count >= NAME_MAX_LENGTH)

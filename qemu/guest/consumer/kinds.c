@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The kinds of resources: how a driver gets one from the kernel, and the files that use it. Values are in base units. */
+/* Each kind of resource: how the kernel gives it to a driver, and the files that drive it. Values are in plain units. */
 #include <linux/clk-provider.h>
 #include <linux/clk.h>
 #include <linux/pinctrl/consumer.h>
@@ -10,7 +10,7 @@
 
 #include "consumer.h"
 
-/* The consumed clock's name in its node; the node's other clocks are its possible parents. */
+/* The consumed clock's name in its node; the other clocks there are what it can be fed from. */
 #define OWN_CLOCK "clock"
 #define PERCENT 100
 
@@ -200,7 +200,7 @@ static int domain_off(struct consumer *consumer)
 {
 	int ret = pm_runtime_put_sync(consumer->dev);
 
-	/* 1: the state was already set. */
+	/* 1: there was nothing to do. */
 	return ret < 0 ? ret : 0;
 }
 

@@ -88,9 +88,11 @@ export class Clients {
     // The next one costs time too.
     if (!isNew && nowMs - this.#madeRoomMs < ROOM_EVERY_MS) return
     let idlest: Client | undefined
-    let idleMs = ROOM_MS
+    // On a fast machine all places may have been taken a moment ago.
+    let idleMs = isNew ? -1 : ROOM_MS
     for (const [client, seen] of this.#clients) {
-      if (client.door !== door || client.waiting() === 0 || client.progress() !== seen.progress) continue
+      if (client.door !== door || client.waiting() === 0) continue
+      if (!isNew && client.progress() !== seen.progress) continue
       if (nowMs - seen.readMs <= idleMs || !mayReplace(client)) continue
       idlest = client
       idleMs = nowMs - seen.readMs

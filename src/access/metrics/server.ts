@@ -12,6 +12,9 @@ import { metricsText } from './metrics.js'
 
 const PATH = '/metrics'
 const CONNECTIONS_MAX = 16
+/** Scrapes in a period that get values of their own; the others of the period get those of the last one. */
+const FRESH_MAX = 4
+const PERIOD_MS = 100
 
 export interface MetricsOptions {
   /** `PORT` or `HOST:PORT`, as in `--metrics`. */
@@ -28,6 +31,10 @@ export class MetricsServer {
   readonly address: ListenAddress
   readonly #http: HttpServer
   readonly #options: MetricsOptions
+  #periodBeganMs = 0
+  /** Scrapes in this period. */
+  #scrapes = 0
+  #last = Buffer.alloc(0)
 
   private constructor(http: HttpServer, address: ListenAddress, options: MetricsOptions) {
     this.address = { ...address, port: (http.address() as AddressInfo).port }
@@ -59,7 +66,7 @@ export class MetricsServer {
   }
 
   async #answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
-    const answer = (status: number, type: string, body: string) =>
+    const answer = (status: number, type: string, body: string | Buffer) =>
       response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body)
     const refuse = (status: number, text: string) => answer(status, 'text/plain; charset=utf-8', `${text}\n`)
     // A wrong Host on loopback can only be a foreign page (DNS rebinding).
@@ -70,8 +77,21 @@ export class MetricsServer {
     } else if (url !== PATH) {
       refuse(404, `Metrics are at ${PATH}.`)
     } else {
-      const { server, version, clients } = this.#options
-      answer(200, Registry.PROMETHEUS_CONTENT_TYPE, await metricsText(server, version, clients.ended))
+      answer(200, Registry.PROMETHEUS_CONTENT_TYPE, await this.#metrics())
     }
+  }
+
+  /** Bounds the time and memory that scrapes cost, however many there are. */
+  async #metrics(): Promise<Buffer> {
+    const nowMs = performance.now()
+    if (nowMs - this.#periodBeganMs > PERIOD_MS) {
+      this.#periodBeganMs = nowMs
+      this.#scrapes = 0
+    }
+    if (this.#scrapes++ < FRESH_MAX) {
+      const { server, version, clients } = this.#options
+      this.#last = Buffer.from(await metricsText(server, version, clients.ended))
+    }
+    return this.#last
   }
 }
