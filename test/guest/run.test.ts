@@ -154,7 +154,7 @@ test(
 describe('wrong arguments end with 2 and one line', () => {
   test.each([
     ['a name nobody has', ['run', 'no-such'], 'no scenario has the name, group or tag "no-such"'],
-    ['a kernel that is not there', ['run', 'at-boot', '--kernel', '5.4'], '--source 5.4: is no such folder'],
+    ['a kernel that is not there', ['run', 'at-boot', '--kernel', '5.4'], '--kernel 5.4: is no such folder'],
     ['an unknown variant', ['run', 'at-boot', '--variant', 'nice'], '--variant nice: give plain, atomic, debug'],
     [
       'a patch that is not there',

@@ -34,7 +34,7 @@ test('it has what it is made of, and binaries for both machines, but no test', (
 })
 
 test('its binaries need no newer glibc than README says, and nothing else that is not everywhere', () => {
-  const [, promised] = /binaries for x86-64 and arm64 come with it, for glibc ([\d.]+) or\s/.exec(
+  const [, promised] = /brings binaries for x86-64 and arm64 with glibc ([\d.]+) or\s/.exec(
     readFileSync(join(ROOT, 'README.md'), 'utf8'),
   )!
   for (const arch of ['x64', 'arm64']) {
