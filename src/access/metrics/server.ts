@@ -13,8 +13,8 @@ import { metricsText } from './metrics.js'
 const PATH = '/metrics'
 const CONNECTIONS_MAX = 16
 /** Scrapes in a period that get values of their own; the others of the period get those of the last one. */
-const FRESH_MAX = 4
-const PERIOD_MS = 100
+const FRESH_MAX = 8
+const PERIOD_MS = 1000
 
 export interface MetricsOptions {
   /** `PORT` or `HOST:PORT`, as in `--metrics`. */
