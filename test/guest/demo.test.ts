@@ -10,7 +10,8 @@ test(
   async () => {
     // It boots the default kernel, which is built once.
     await testKernel()
-    const { code, stdout, stderr } = await runLab(['demo'], {}, LIMIT_MS)
+    // Without colours, which CI switches on.
+    const { code, stdout, stderr } = await runLab(['demo'], { CI: '' }, LIMIT_MS)
     expect(code, stderr).toBe(0)
     for (const title of [
       'Clocks: ',
