@@ -2,8 +2,13 @@
 import { type Result, timed } from './result.js'
 import { runSuite } from './suite.js'
 
-/** The heap tests count bytes, and sanitizers make what waits in the meantime take longer and so cost more. */
-const EXCLUDED = ['test/native/heap.test.ts']
+/** Tests that measure bytes or shares of time, which sanitizers change, and one that starts commands of the READMEs. */
+const EXCLUDED = [
+  'test/native/heap.test.ts',
+  'test/hostile/clients.test.ts',
+  'test/hostile/fairness.test.ts',
+  'test/native/readme.test.ts',
+]
 
 export async function sanitizers(signal: AbortSignal): Promise<Result[]> {
   const tests = ['test/native', 'test/hostile', 'test/torture/sanitized.test.ts']
