@@ -51,6 +51,7 @@ it('of every operation', async () => {
   }
   const operations = new Operations(server, '1')
   const lost: string[] = []
+  let asked: Promise<unknown> | undefined
   for (const [name, request] of Object.entries(examples)) {
     const method = service.methodsArray
       .find(method => operationName(method.name) === name)!
@@ -67,9 +68,10 @@ it('of every operation', async () => {
         }
         stop = run(request, { ready: () => true, send })
         // For the stream of messages.
-        void guest.send(0x10, 0)
+        asked = guest.send(0x10, 0)
       })
       stop()
+      await asked
     } else told(await run(request ?? {}))
   }
   expect(lost).toEqual([])
