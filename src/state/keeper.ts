@@ -23,12 +23,12 @@ import { partsOf, tellsChanges } from './parts.js'
 import { type Fate, StateFile } from './state-file.js'
 
 interface Part {
-  name: string
-  part: Kept
-  /** What the file says of it, as JSON after its name. */
-  text: string
-  /** The beginning of that. */
+  readonly name: string
+  readonly part: Kept
+  /** Its name, as a key of JSON. */
   readonly key: string
+  /** Of a part that does not tell its changes: what the file has of it, as JSON after its name. */
+  text: string
 }
 
 export interface KeeperOptions {
@@ -62,7 +62,7 @@ export class Keeper {
   readonly #parts: readonly Part[]
   /** Those that do not say when they change. */
   readonly #silent: readonly Part[]
-  /** Those that may differ from what the file says. */
+  /** Those that have told a change since the last record. */
   readonly #changed = new Set<Part>()
   readonly #devices: readonly DeviceKeeper[]
   readonly #looking: NodeJS.Timeout
@@ -80,7 +80,6 @@ export class Keeper {
     const parts = partsOf(platform, protocols, agents)
     for (const { agent, events } of devices) parts.push([`agents/${agent.name}/events`, events])
     this.#parts = parts.map(([name, part]) => ({ name, part, key: `${JSON.stringify(name)}:`, text: '' }))
-    for (const part of this.#parts) this.#changed.add(part)
     this.#silent = this.#parts.filter(({ part }) => !tellsChanges(part))
     this.#devices = devices.map(device => new DeviceKeeper(device, () => this.commit()))
     this.resumed = this.#file.records.length > 0
@@ -160,21 +159,24 @@ export class Keeper {
 
   readonly #sayAll = (record: Line): void => {
     this.#changes()
-    sayRecord(record, this.#parts.map(({ text }) => text).join(','), this.#devices)
+    sayRecord(record, this.#parts.map(textOf).join(','), this.#devices)
   }
 
-  /** What of the state differs from what the file says, as the inside of a JSON object; from now on the file says it. */
+  /** The parts that differ from what the file has, as the inside of a JSON object; the caller writes them to the file. */
   #changes(): string {
     let changes = ''
-    const note = (part: Part): void => {
-      const text = part.key + JSON.stringify(part.part.save())
-      if (text === part.text) return
-      part.text = text
+    const add = (text: string): void => {
       changes += changes === '' ? text : `,${text}`
     }
-    this.#changed.forEach(note)
-    this.#silent.forEach(note)
+    // Hot. Comparing each with an earlier text would cost as much as making the text.
+    for (const part of this.#changed) add(textOf(part))
     this.#changed.clear()
+    for (const part of this.#silent) {
+      const text = textOf(part)
+      if (text === part.text) continue
+      part.text = text
+      add(text)
+    }
     return changes
   }
 
@@ -217,6 +219,10 @@ export class Keeper {
     this.commit()
     this.#end()
   }
+}
+
+function textOf({ key, part }: Part): string {
+  return key + JSON.stringify(part.save())
 }
 
 function sayRecord(record: Line, state: string, devices: readonly DeviceKeeper[]): void {
