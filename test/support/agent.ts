@@ -1,5 +1,6 @@
 /** An agent without a transport: messages go directly to dispatch, events into a list. */
-import { dispatch } from '../../src/device/dispatch.js'
+import { CAPACITY } from '../../src/client/channel.js'
+import { exchange } from '../../src/device/exchange.js'
 import { Platform, type ResourceKind } from '../../src/platform/core/platform.js'
 import type { PlatformConfig } from '../../src/platform/core/platform-config.js'
 import { VirtualTime } from '../../src/platform/core/time.js'
@@ -8,10 +9,6 @@ import imx from '../../src/plugins/imx/index.js'
 import { Agent } from '../../src/protocols/declaration/agent.js'
 import { type EventSink, type Protocol, resourceKinds } from '../../src/protocols/declaration/protocol.js'
 import { protocols as standard } from '../../src/protocols/index.js'
-import { MessageWriter, RequestReader } from '../../src/wire/message.js'
-
-/** Linux's default reply buffer over virtio: header, status, 128 bytes. */
-export const LINUX_CAPACITY = 136
 
 /** All protocols of the package, with those of plug-ins. */
 export const everyProtocol: readonly Protocol[] = [...standard, ...imx]
@@ -84,18 +81,13 @@ export function createTestAgent(
   return { agent, platform, time, events, exchange: exchangeWith(agent) }
 }
 
-/** Sends whole messages to an agent; a reply is empty if there is none. */
+/** Sends whole messages to an agent, and checks that replies stay within their buffer. A reply is empty if there is none. */
 export function exchangeWith(agent: Agent): TestAgent['exchange'] {
-  return (message, capacity = LINUX_CAPACITY) => {
-    const bytes = new DataView(message.buffer, message.byteOffset, message.byteLength)
-    const request = new RequestReader(bytes)
-    request.open(0, message.byteLength)
-    const buffer = new Uint8Array(capacity + 8).fill(0xa5)
-    const reply = new MessageWriter(new DataView(buffer.buffer))
-    reply.open(0, capacity)
-    const written = dispatch(agent, request, message.byteLength, reply, capacity)
-    if (buffer.subarray(capacity).some(byte => byte !== 0xa5)) throw new Error('the reply ran over its buffer')
-    return buffer.slice(0, written)
+  return (message, capacity = CAPACITY) => {
+    const memory = new Uint8Array(capacity + 8).fill(0xa5)
+    const reply = exchange(agent, message, capacity, memory)
+    if (memory.subarray(capacity).some(byte => byte !== 0xa5)) throw new Error('the reply ran over its buffer')
+    return reply
   }
 }
 

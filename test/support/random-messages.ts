@@ -2,6 +2,7 @@
  * Random messages to one protocol, cheaply: near-valid ids, lengths, words and buffer sizes, all from one seed. Words of
  * earlier replies come back in later requests, which is how rates, levels and intervals that exist are found.
  */
+import { CAPACITY } from '../../src/client/channel.js'
 import { dispatch } from '../../src/device/dispatch.js'
 import type { Agent, ServedProtocol } from '../../src/protocols/declaration/agent.js'
 import type { Command, EventSink, Protocol } from '../../src/protocols/declaration/protocol.js'
@@ -10,7 +11,7 @@ import { COMMAND, messageIdOf, NOTIFICATION, packHeader, protocolIdOf, typeOf } 
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'
 import { IN_USE, SUCCESS } from '../../src/wire/status.js'
 import { Random } from '../driver/random.js'
-import { hex, LINUX_CAPACITY } from './agent.js'
+import { hex } from './agent.js'
 
 /** How far from valid the messages of a batch are: parts of 1000. */
 export interface Shape {
@@ -174,7 +175,7 @@ export class RandomMessages {
     let header = packHeader(protocol.id, id, COMMAND, random.below(1024))
     if (this.#happens(shape.strangeIds >> 2)) header = (header ^ (1 << random.below(32))) >>> 0
     this.#put(start, header)
-    this.#room = this.#happens(shape.strangeRooms) ? random.below(ROOM_MAX >> random.below(6)) : LINUX_CAPACITY
+    this.#room = this.#happens(shape.strangeRooms) ? random.below(ROOM_MAX >> random.below(6)) : CAPACITY
     return header
   }
 

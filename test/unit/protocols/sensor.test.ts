@@ -12,7 +12,7 @@ import { sensor } from '../../../src/protocols/sensor.js'
 import { decode, type Values } from '../../../src/wire/fields.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { MessageWriter, RequestReader } from '../../../src/wire/message.js'
-import { createTestAgent, message, RecordedEvents, type TestAgent } from '../../support/agent.js'
+import { createTestAgent, exchangeWith, message, RecordedEvents, type TestAgent } from '../../support/agent.js'
 import { leastGrowth } from '../../support/heap.js'
 
 const DESCRIPTION_GET = 0x3
@@ -91,7 +91,7 @@ describe('a driver that goes', () => {
     const config = agentsOf(test.platform.config)[1]!
     const other = new Agent({ config, platform: test.platform, events, peers: [], protocols })
     send(test, CONTINUOUS_UPDATE_NOTIFY, ACCEL, 1)
-    exchangeWith(other, request(CONTINUOUS_UPDATE_NOTIFY, 0, 1))
+    exchangeWith(other)(request(CONTINUOUS_UPDATE_NOTIFY, 0, 1))
     test.agent.restart()
     test.time.advance(20_000)
     expect(test.events.take()).toEqual([])
@@ -100,32 +100,22 @@ describe('a driver that goes', () => {
   })
 })
 
-function exchangeWith(agent: Agent, bytes: Uint8Array): Uint8Array {
-  const view = new DataView(bytes.buffer)
-  const reader = new RequestReader(view)
-  reader.open(0, bytes.length)
-  const buffer = new Uint8Array(136)
-  const reply = new MessageWriter(new DataView(buffer.buffer))
-  reply.open(0, buffer.length)
-  return buffer.slice(0, dispatch(agent, reader, bytes.length, reply, buffer.length))
-}
-
 describe('an agent with a view of its own', () => {
   test('numbers its sensors from 0, in descriptions, readings and events', () => {
     const { platform, time } = create()
     const events = new RecordedEvents()
     const config = agentsOf(platform.config)[1]!
     const agent = new Agent({ config, platform, events, peers: [], protocols })
-    const described = decodeReply(0x20000, DESCRIPTION_GET, exchangeWith(agent, request(DESCRIPTION_GET, 0)))
+    const described = decodeReply(0x20000, DESCRIPTION_GET, exchangeWith(agent)(request(DESCRIPTION_GET, 0)))
     expect(described.descriptors).toMatchObject([
       { sensor_id: 0, sensor_name: 'accel' },
       { sensor_id: 1, sensor_name: 'slow' },
     ])
-    expect(payload(exchangeWith(agent, request(READING_GET, 0, 0)))[0]).toBe(1000)
-    expect(status(exchangeWith(agent, request(READING_GET, 2, 0)))).toBe(NOT_FOUND)
-    exchangeWith(agent, request(READING_GET, 1, 1))
-    exchangeWith(agent, request(TRIP_POINT_CONFIG, 1, 2, 0, 0))
-    exchangeWith(agent, request(TRIP_POINT_NOTIFY, 1, 1))
+    expect(payload(exchangeWith(agent)(request(READING_GET, 0, 0)))[0]).toBe(1000)
+    expect(status(exchangeWith(agent)(request(READING_GET, 2, 0)))).toBe(NOT_FOUND)
+    exchangeWith(agent)(request(READING_GET, 1, 1))
+    exchangeWith(agent)(request(TRIP_POINT_CONFIG, 1, 2, 0, 0))
+    exchangeWith(agent)(request(TRIP_POINT_NOTIFY, 1, 1))
     platform.model(sensors).named('slow').set(-1)
     time.advance(5000)
     expect(events.take().map(event => words(event))).toEqual([
