@@ -18,6 +18,9 @@ export const PERF = 0x13
 export const CLOCK = 0x14
 export const SENSOR = 0x15
 
+/** Id of the clock `uart`. */
+export const UART = 1
+
 export const PLATFORM = {
   vendor: 'acme',
   sub_vendor: 'rig',
