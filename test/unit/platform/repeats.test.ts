@@ -32,7 +32,7 @@ test.each([
   ],
   // No repeat, no placeholder; other braces stay.
   ['[{ name: "{i}" }, { repeat: 1, name: "{j} {i * 2} {}" }]', [{ name: '{i}' }, { name: '{j} {i * 2} {}' }]],
-  // Only in lists.
+  // `repeat` works only in lists.
   ['{ repeat: 5, name: "{i}" }', { repeat: 5, name: '{i}' }],
 ])('%s', (text, data) => {
   expect(dataOf(text)).toEqual(data)
@@ -70,7 +70,7 @@ describe('errors', () => {
       'clocks: [{ repeat: 2, name: "c{i}", rate: 5 }, { name: d, rte: 5 }]',
       /^a\.yaml:2:59: clocks\[2\]\.rte: is not a known key/,
     ],
-  ])('of what is written out are shown where it stands: %s', (text, message) => {
+  ])('are reported at the place of the repeat: %s', (text, message) => {
     const kinds = [clocks as ResourceKind]
     const build = () =>
       parsePlatformConfig(`vendor: a\n${text}`, 'a.yaml', [], kinds, config => new Platform(config, kinds))

@@ -19,7 +19,7 @@ const LEVEL_GET = 0x8
 const NOTIFY_LIMITS = 0x9
 const NOTIFY_LEVEL = 0xa
 const OUT_OF_RANGE = -5
-/** Some agent that is not the one under test. */
+/** Another agent. */
 const OTHER = 2
 
 function setUp(platformText = PLATFORM) {
@@ -39,7 +39,7 @@ function setUp(platformText = PLATFORM) {
 }
 
 describe('limits', () => {
-  test('of several agents hold together', () => {
+  test('of several agents apply together', () => {
     const { domains, cpu, send } = setUp()
     domains.setLimits(cpu, { max: 200 }, OTHER)
     send(LIMITS_SET, 0, 300, 200)
@@ -49,7 +49,7 @@ describe('limits', () => {
     expect(send(LIMITS_GET, 0)).toEqual([0, 300, 200])
   })
 
-  test('that contradict each other: the upper one holds', () => {
+  test('that contradict each other: the upper limit wins', () => {
     const { domains, cpu, send } = setUp()
     send(LIMITS_SET, 0, 0, 300)
     domains.setPlatformLimits(cpu, { max: 100 })
@@ -58,7 +58,7 @@ describe('limits', () => {
     expect(send(LIMITS_GET, 0)).toEqual([0, 300, 300])
   })
 
-  test('of the platform may lie beyond all levels', () => {
+  test('of the platform may be outside all levels', () => {
     const { domains, cpu, send } = setUp()
     domains.setPlatformLimits(cpu, { max: 50 })
     expect(send(LIMITS_GET, 0)).toEqual([0, 100, 100])
@@ -66,7 +66,7 @@ describe('limits', () => {
     expect(send(LIMITS_GET, 0)).toEqual([0, 300, 300])
   })
 
-  test('of the platform move the level and are told as agent 0', () => {
+  test('of the platform change the level, and are notified as agent 0’s', () => {
     const { domains, cpu, send, notified } = setUp()
     send(NOTIFY_LIMITS, 0, 1)
     send(NOTIFY_LEVEL, 0, 1)
@@ -80,7 +80,7 @@ describe('limits', () => {
     expect(send(LEVEL_GET, 0)).toEqual([0, 200])
   })
 
-  test('are told only when those in force change', () => {
+  test('are notified only when those in force change', () => {
     const { domains, cpu, send, notified } = setUp()
     domains.setPlatformLimits(cpu, { max: 200 })
     send(NOTIFY_LIMITS, 0, 1)
@@ -121,6 +121,6 @@ test('an agent that sees some domains finds them under ids of its own, in notifi
   expect(notified()).toEqual([[1, 0, 1, 100]])
 })
 
-test('a lookup by a wrong name lists the right ones', () => {
+test('the error of an unknown name lists the known ones', () => {
   expect(() => setUp().domains.named('npu')).toThrow('no performance domain is named npu; there are cpu, gpu')
 })

@@ -19,7 +19,7 @@ const REQUESTED_NOTIFY = 0x7
 const ASYNC = 1
 const SUCCESS = 0
 const BUSY = -6
-/** Some agent that is not the one under test. */
+/** Another agent. */
 const OTHER = 2
 
 function setUp(platformText = PLATFORM) {
@@ -48,7 +48,7 @@ test('a domain stays on while another agent wants it', () => {
   expect(send(STATE_GET, CPU)).toEqual([SUCCESS, OFF])
 })
 
-test('changes by the platform and by others are told with the id of who caused them', () => {
+test('notifications of changes by the platform and by others have the id of who caused them', () => {
   const { domains, send, notified } = setUp()
   send(STATE_NOTIFY, CPU, 1)
   domains.setState(domains.named('cpu'), ON, 0)
@@ -61,7 +61,7 @@ test('changes by the platform and by others are told with the id of who caused t
   ])
 })
 
-test('a request that changes nothing is told as a request only', () => {
+test('a request that changes nothing is notified only as a request', () => {
   const { domains, send, notified } = setUp()
   domains.setState(domains.named('cpu'), ON, OTHER)
   send(STATE_NOTIFY, CPU, 1)
@@ -88,7 +88,7 @@ test('a driver that goes takes its votes, its subscriptions and its pending chan
   expect(notified()).toEqual([])
 })
 
-test('ids are those of the agent, in notifications too', () => {
+test('ids are the agent’s own, in notifications too', () => {
   const { domains, send, notified } = setUp(
     `${PLATFORM}\nagents: [{ name: guest, resources: { power_domains: [gpu] } }]`,
   )

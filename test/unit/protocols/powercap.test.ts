@@ -22,7 +22,7 @@ const MEASUREMENTS_NOTIFY = 0xb
 const ASYNC = 2
 const CAP_CHANGED = 0
 const MEASUREMENTS_CHANGED = 1
-/** Some agent that is not the one under test, and the platform. */
+/** Another agent, and the platform. */
 const OTHER = 2
 const PLATFORM_ID = 0
 
@@ -56,7 +56,7 @@ describe('caps', () => {
     expect(send(CAP_GET, 0)).toEqual([0, 3000])
   })
 
-  test('a driver that restarts withdraws its change and its subscription, and the cap in force stays', () => {
+  test('a driver that restarts loses its pending change and its subscription; the cap in force stays', () => {
     const { agent, domains, soc, time, send, notified } = setUp()
     send(CAP_NOTIFY, 0, 1)
     send(CAP_SET, 0, 0, 4000)
@@ -72,7 +72,7 @@ describe('caps', () => {
 })
 
 describe('measurements', () => {
-  test('are told when they leave the thresholds, and again after they came back', () => {
+  test('are notified whenever they leave the range between the thresholds', () => {
     const { domains, soc, send, notified } = setUp()
     send(MEASUREMENTS_NOTIFY, 0, 1, 4000, 6000)
     for (const power of [6000, 6001, 9000, 5000, 3999, 4000, 7000, 3000]) domains.setPower(soc, power)
@@ -102,7 +102,7 @@ describe('measurements', () => {
 })
 
 describe('parents', () => {
-  test('that the agent does not see give way to theirs', () => {
+  test('that the agent does not see are replaced by their parents', () => {
     const agents = 'agents: [{ name: guest, resources: { powercaps: [core, soc] } }]'
     const { send } = setUp(`${PLATFORM}${agents}\n`)
     const parent = (id: number) => send(0x3, id).at(-1)
