@@ -47,7 +47,7 @@ export interface TestAgent {
 
 const parsedTexts = new Map<string, PlatformConfig>()
 
-/** Parsed texts are cached: parsing takes longest, and tests build thousands of platforms from a few texts. */
+/** Parses a platform file. Results are cached: parsing is slow, and tests build thousands of platforms from a few texts. */
 function parsedConfig(text: string, protocols: readonly Protocol[], kinds: ResourceKind[]): PlatformConfig {
   const key = [text, ...protocols.map(protocol => protocol.name)].join('\n')
   let config = parsedTexts.get(key)
