@@ -7,7 +7,7 @@ import { until } from '../../src/front-end/wait.js'
 import { FailedError, OperatorError } from '../../src/support/errors.js'
 import { CLOCK, type ControlRig, PERF, SENSOR, setUp, UART } from './rig.js'
 
-/** Streams until the test ends; returns what has come. */
+/** Streams messages until the test ends; returns what has arrived. */
 function messagesOf({ client }: ControlRig, filter: Parameters<typeof client.stream<'streamMessages'>>[1]) {
   const abort = new AbortController()
   const seen = { messages: [] as MessageEntry[], omitted: 0 }
@@ -31,7 +31,7 @@ describe('messages', () => {
   it('are streamed with their fields', async () => {
     const rig = await setUp()
     const seen = messagesOf(rig, {})
-    // The stream begins when the device has the request, which another answer tells.
+    // The stream begins when the device has its request: the reply to a later call shows that.
     await rig.client.call('getStats', undefined)
     await rig.guest.send(CLOCK, 0x9, UART, 1)
     await rig.guest.send(CLOCK, 0x5, 0, UART, 48e6, 0)
@@ -126,7 +126,7 @@ it('statistics are by protocol, message and status, with times', async () => {
     failed: 1,
     statuses: { SUCCESS: 2, NOT_FOUND: 1 },
   })
-  // A batch is timed when the next one comes.
+  // A batch is timed when the next one begins.
   expect(message?.latency.count).toBe(2)
   expect(message?.latency.sum_ns).toBeGreaterThan(0)
 })

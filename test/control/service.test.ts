@@ -12,7 +12,7 @@ import { CLOCK, nextEvents, SENSOR, SYSTEM, setUp, UART } from './rig.js'
 const NOTIFICATION = 3
 
 describe('describing', () => {
-  it('says what the platform is, which agents it has, and what can be set to what', async () => {
+  it('lists the platform, its agents, and the properties with their allowed values', async () => {
     const { client, folder } = await setUp()
     const description = await client.call('describe', undefined)
     expect(description).toMatchObject({ vendor: 'acme', sub_vendor: 'rig', implementation_version: 0x10002 })
@@ -50,7 +50,7 @@ describe('describing', () => {
     })
   })
 
-  it('says what each agent sees', async () => {
+  it('lists what each agent sees', async () => {
     const { client } = await setUp()
     const { agent, tables } = await client.call('describeAgent', {})
     expect([agent, tables.clocks?.map(({ name }) => name)]).toEqual(['linux', ['cpu', 'uart']])
@@ -101,10 +101,10 @@ describe('state', () => {
     await watching
   })
 
-  it('is not looked at all the time, whatever interval a client asks for', async () => {
+  it('is not polled all the time, whatever interval a client asks for', async () => {
     const { server } = await setUp({ connect: false })
     const operations = new Operations(server, '0')
-    // Timers take what is beyond 2^31 for 1 ms.
+    // Timers treat intervals beyond 2^31 ms as 1 ms.
     for (const [interval_ms, most] of [
       [2 ** 32 - 1, 3],
       [1, 1000 / 20 + 3],
@@ -120,7 +120,7 @@ describe('state', () => {
     }
   })
 
-  it('is set, and the agents that want to know are told', async () => {
+  it('is set, and subscribed agents are notified', async () => {
     const rig = await setUp()
     const { client, guest } = rig
     await guest.send(CLOCK, 0x9, UART, 1)
@@ -146,7 +146,7 @@ describe('state', () => {
 })
 
 describe('notifications', () => {
-  it('are sent as if from hardware, asked for or not', async () => {
+  it('are sent as if from hardware, with or without a subscription', async () => {
     const rig = await setUp()
     const fields = { agent_id: 0, clock_id: 1, rate: 5e9 }
     const request = { protocol: 'clock', message: 'CLOCK_RATE_CHANGED', fields, count: 2 }
@@ -171,7 +171,7 @@ describe('notifications', () => {
     expect((error as Error).message).toMatch(says)
   })
 
-  it('need a driver to be sent to', async () => {
+  it('need a running driver', async () => {
     const { client } = await setUp({ connect: false })
     const request = { protocol: 'clock', message: 'CLOCK_RATE_CHANGED', fields: { agent_id: 0, clock_id: 1, rate: 1 } }
     await expect(client.call('notify', request)).rejects.toThrow(
@@ -181,7 +181,7 @@ describe('notifications', () => {
 })
 
 describe('system power', () => {
-  it('is asked for or forced', async () => {
+  it('is requested or forced', async () => {
     const rig = await setUp()
     await rig.guest.send(SYSTEM, 0x5, 1)
     const { client } = rig
@@ -208,7 +208,7 @@ describe('system power', () => {
 })
 
 describe('fault rules', () => {
-  it('are added, do their work, are listed and removed', async () => {
+  it('are added, applied, listed and removed', async () => {
     const { client, guest } = await setUp()
     const rule = { protocol: 'clock', message: 'CLOCK_RATE_GET', status: 'BUSY', times: 2, where: { clock_id: UART } }
     expect(await client.call('addFault', { rule })).toEqual({ id: 1, rule, hits: 0, held: 0, active: true })
@@ -224,7 +224,7 @@ describe('fault rules', () => {
     expect(await guest.send(SENSOR, 0x6, 0, 0)).toEqual([0, 41_500, 0, 0, 0])
   })
 
-  it('let go of what they hold', async () => {
+  it('release held messages', async () => {
     const { client, guest } = await setUp()
     await client.call('addFault', { rule: { protocol: 'clock', hold: true } })
     const answered = guest.send(CLOCK, 0x6, UART)
@@ -248,7 +248,7 @@ describe('fault rules', () => {
     expect((error as Error).message).not.toContain('\n')
   })
 
-  it('that are not there can not be removed', async () => {
+  it('that do not exist can not be removed', async () => {
     const { client } = await setUp({ connect: false })
     for (const name of ['removeFault', 'releaseFault'] as const) {
       await expect(client.call(name, { id: 7 })).rejects.toThrow(

@@ -11,7 +11,7 @@ import { leaveStale } from './dead-socket.js'
 import { CLOCK, PLATFORM, setUp, UART } from './rig.js'
 
 describe('the socket', () => {
-  it('is for its owner alone, and gone when the device is', async () => {
+  it('is for its owner alone, and is removed with the device', async () => {
     const { server, control } = await setUp({ connect: false })
     const stat = statSync(control)
     expect([stat.isSocket(), stat.mode & 0o777]).toEqual([true, 0o600])
@@ -19,7 +19,7 @@ describe('the socket', () => {
     expect(statSync(control, { throwIfNoEntry: false })).toBe(undefined)
   })
 
-  it('is not taken from a device that runs', async () => {
+  it('is not taken from a running device', async () => {
     const { control, folder } = await setUp({ connect: false })
     const second = serve({
       platform: definePlatform({ vendor: 'b' }),
@@ -32,7 +32,7 @@ describe('the socket', () => {
     expect(statSync(join(folder, 'second'), { throwIfNoEntry: false })).toBe(undefined)
   })
 
-  it('is taken from one that is dead, never from something else', async () => {
+  it('replaces that of a dead device, and no other file', async () => {
     const { folder } = await setUp({ connect: false })
     const open = async (control: string) => {
       const server = await serve({
@@ -51,7 +51,7 @@ describe('the socket', () => {
     await open(stale)
   })
 
-  it('that is missing, dead or none is told apart', async () => {
+  it('has different errors if it is missing, dead, or not a socket', async () => {
     const { folder, server, control, client } = await setUp({ connect: false })
     const refusal = async (path: string) => {
       const error = await ControlClient.open(path).catch((error: Error) => error)
@@ -72,7 +72,7 @@ describe('the socket', () => {
     await expect(client.call('getStats', undefined)).rejects.toThrow(FailedError)
   })
 
-  it('outlives clients that send garbage or leave in the middle', async () => {
+  it('survives clients that send garbage or disconnect within a call', async () => {
     const rig = await setUp()
     const socket = connect(rig.control)
     await new Promise<void>(resolve => socket.write(Buffer.alloc(4096, 0xa5), () => resolve()))
