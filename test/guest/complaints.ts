@@ -6,8 +6,8 @@ import { scmiLog } from '../../qemu/guest/view.js'
 const WARNING = 4
 
 /**
- * Not a complaint: response and delayed response come through two queues, whose interrupts are not ordered. A guest that got
- * no CPU time meanwhile may see the delayed response first, and logs that.
+ * Not a complaint: the interrupts of the two queues are not ordered, so a guest without CPU time may see a delayed response
+ * before the reply, and logs that.
  */
 const OVERTAKEN = /Received valid OoO Delayed Response/
 

@@ -14,7 +14,7 @@ const LIMIT_MS = 240_000
 const WAIT_MS = 60_000
 
 test(
-  'power reboot: Linux starts again in order, which the statistics count as a reset of the driver; a device that is killed',
+  'power reboot: Linux restarts in order, counted as a reset of the driver; then the device is killed',
   async () => {
     const site = await ControlledGuest.start(['-action', 'reboot=reset'])
     try {
@@ -65,7 +65,7 @@ test(
   LIMIT_MS,
 )
 
-test('scmi-lab boot --http tells a wrong address in a line', async () => {
+test('scmi-lab boot --http reports a wrong address in one line', async () => {
   const command = new LabCommand(['boot', '--kernel', await testKernel(), '--http', 'x'])
   expect(await command.ended).toBe(2)
   expect(command.stderr).toBe('scmi-lab: --http x: write PORT or HOST:PORT with a port of 0 (any free one) to 65535\n')

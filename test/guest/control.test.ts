@@ -68,7 +68,7 @@ describe('with a guest', () => {
   }
 
   test(
-    'show: the platform, its agent, and the values that the guest has',
+    'show: the platform, its agent, and the values that the guest sees',
     async () => {
       const shown = await site.ctl('show')
       expect(shown).toMatch(/^acme:everything, version 0x10000, on vhost-user-scmi/)
@@ -110,7 +110,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'set a sensor: hwmon shows it, and its trip point is told',
+    'set a sensor: hwmon shows it, and its trip point is notified',
     async () => {
       const id = ids.sensors!.temp_soc!
       expect((await guest.scmi(SENSOR, SENSOR_TRIP_POINT_CONFIG, [id, RISING, 80_000, 0])).status).toBe(0)
@@ -137,7 +137,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'set limits: cpufreq follows them by itself, and the guest that subscribed is notified',
+    'set limits: cpufreq follows them, and the guest that subscribed is notified',
     async () => {
       const maximum = () => guest.readFile('/sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq')
       expect(await site.ctl('set', 'perf.perf_cpu_little.max', '600')).toBe(
@@ -155,7 +155,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'set a temperature and the ambient one: hwmon shows what follows from them, and the platform throttles',
+    'set a temperature and the ambient temperature: hwmon shows the result, and the platform throttles',
     async () => {
       const read = async () => (await readHwmon(guest)).find(({ name }) => name === 'temp_cpu_little')!.value
       const cool = await read()
@@ -173,7 +173,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'notify: the guest receives what was never asked for',
+    'notify: the guest receives a notification without a subscription',
     async () => {
       const fields = ['agent_id=0', `clock_id=${ids.clocks!.clk_xtal}`, 'rate=5GHz']
       const wrong = await runCommand(
@@ -194,13 +194,13 @@ describe('with a guest', () => {
   )
 
   test(
-    'fault: a status that the guest gets as often as was said, and a dropped answer that its kernel waits for in vain',
+    'fault: a status as often as the rule says, and a dropped reply, for which the kernel times out',
     async () => {
       const rule = ['--message', 'CLOCK_RATE_GET', '--where', `clock_id=${uart()}`, '--status', 'BUSY', '--times', '2']
       expect(await site.ctl('fault', 'add', ...rule)).toMatch(/^rule 1: message: CLOCK_RATE_GET/)
       const status = async () => (await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])).status
       expect([await status(), await status(), await status()]).toEqual([BUSY, BUSY, 0])
-      // One that no thermal zone looks at.
+      // A sensor that no thermal zone reads.
       const { path } = (await readHwmon(guest)).find(({ name }) => name === 'volt_cpu')!
       const drop = ['--message', 'SENSOR_READING_GET', '--where', `sensor_id=${ids.sensors!.volt_cpu}`, '--drop']
       await site.ctl('fault', 'add', ...drop, '--times', '1')
@@ -220,7 +220,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'messages: those of the guest that pass the filter, as they pass',
+    'messages: the guest’s messages that match the filter',
     async () => {
       const failed = site.following('messages', '--protocol', 'clock', '--failed', '--count', '1')
       const all = site.following('messages', '--message', 'CLOCK_RATE_GET', '--json')
@@ -264,7 +264,7 @@ describe('with a guest', () => {
   test(
     'metrics: a scrape agrees with the statistics',
     async () => {
-      // The guest's thermal zones go on reading meanwhile.
+      // The guest's thermal zones keep reading meanwhile.
       const before = await site.scrape()
       const stats = await site.stats()
       const after = await site.scrape()
@@ -296,7 +296,7 @@ describe('with a guest', () => {
   )
 
   test(
-    "top: the guest's messages and what changes",
+    "top: the guest's messages and changed values",
     async () => {
       const command = ['ctl', 'top', '--control', site.control, '--interval', '200']
       const terminal = new Terminal([process.execPath, CLI, ...command], { rows: 24, columns: 100 })
@@ -316,7 +316,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'trace: started and stopped, with what the guest did in between',
+    'trace: started and stopped, with the guest’s messages in between',
     async () => {
       const file = join(site.folder, 'trace')
       expect(await site.ctl('trace', 'start', file)).toContain(`recording to ${file}`)
@@ -330,7 +330,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'a client in Python that has nothing but the socket reads, sets and listens',
+    'a client in Python that knows only the socket reads, sets and listens',
     async () => {
       const call = (method: string, request: object) => python(site.control, method, JSON.stringify(request))
       expect(await call('Set', { address: 'sensor.temp_soc', value: '77 C' })).toMatchObject([
@@ -351,7 +351,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'what is wrong is told in a line that says what to do, and the guest notices nothing',
+    'errors are one line that says what to do, and the guest notices nothing',
     async () => {
       const { folder, control } = site
       const file = join(folder, 'one-writer')
@@ -385,7 +385,7 @@ describe('with a guest', () => {
   )
 
   test(
-    "README's commands do what it says, down to the guest that powers off in order",
+    "README's commands do what it says; at the end the guest powers off in order",
     async () => {
       const [start, ...commands] = readmeLines('--metrics 9100')
       expect(start).toMatch(/^npx vhost-user-scmi --socket-path \S+ --platform everything --control --metrics 9100 &$/)

@@ -26,8 +26,8 @@ const POWER_SOURCE = 19
 const SLEW_RATE = 20
 
 /**
- * Linux says this whenever debugfs lists the values of groups, for each kind of value that SCMI has no number for: the
- * platform is not asked.
+ * Linux logs this whenever debugfs lists the values of groups, for each kind of value that SCMI has no number for, without
+ * asking the platform.
  */
 const OWN_COMPLAINT = /Error map pinconf_type -22/
 
@@ -137,7 +137,7 @@ test(
 )
 
 test(
-  'reset: one that the platform issues is told to the guest that subscribed',
+  'reset: one that the platform issues is notified to the guest that subscribed',
   async () => {
     const { id } = reset('rst_uart')
     expect((await guest.scmi(RESET, 0x5, [id, 1])).status).toBe(SUCCESS)
@@ -220,7 +220,7 @@ test(
 )
 
 test(
-  'the consumers go with their module: what they switched on is off, what they held is free',
+  'unloading the consumers’ module switches off what they switched on, and frees what they held',
   async () => {
     await consumer(guest, 'regulators', 'vdd_gpu').write('enabled', 1)
     await guest.check('rmmod lab_consumer')
