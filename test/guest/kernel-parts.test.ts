@@ -15,21 +15,11 @@ import { lostOptions, parseConfig } from '../../qemu/kernel/config.js'
 import { applyPatches, decodePatch, type Patch, readPatch } from '../../qemu/kernel/patches.js'
 import { restoreWorkTree } from '../../qemu/kernel/work-tree.js'
 import { startProgress } from '../../src/support/progress.js'
+import { numbers as before, numbersPatch as diff } from './fake-kernel.js'
 import { inFolder } from './lab-command.js'
 
 const quiet = { progress: startProgress('test', { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream) }
 
-const before = 'one\ntwo\nthree\nfour\nfive\n'
-const diff = `--- a/lib/numbers.txt
-+++ b/lib/numbers.txt
-@@ -1,5 +1,5 @@
- one
- two
--three
-+3
- four
- five
-`
 /** A posted patch in a list's archive: masked addresses, statistics, signature, a footer without an end of line. */
 const posted = `[PATCH v1 2/3] numbers: Use a digit
 

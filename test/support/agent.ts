@@ -9,6 +9,7 @@ import imx from '../../src/plugins/imx/index.js'
 import { Agent } from '../../src/protocols/declaration/agent.js'
 import { type EventSink, type Protocol, resourceKinds } from '../../src/protocols/declaration/protocol.js'
 import { protocols as standard } from '../../src/protocols/index.js'
+import { messageIdOf, packHeader } from '../../src/wire/header.js'
 
 /** All protocols of the package, with those of plug-ins. */
 export const everyProtocol: readonly Protocol[] = [...standard, ...imx]
@@ -95,6 +96,21 @@ export function exchangeWith(agent: Agent): TestAgent['exchange'] {
 export function message(header: number, ...words: number[]): Uint8Array {
   return new Uint8Array(Uint32Array.of(header, ...words).buffer)
 }
+
+/** Sends commands of one protocol to an agent. Returns status and words of the reply. */
+export function senderTo(exchange: TestAgent['exchange'], protocol: number) {
+  return (id: number, ...words: number[]): number[] => {
+    const reply = exchange(message(packHeader(protocol, id, 0, 1), ...words))
+    return [...new Int32Array(reply.buffer, 0, reply.length >> 2).subarray(1)]
+  }
+}
+
+/** Events since the last call: message id, then words. */
+export const takeWords = (events: RecordedEvents): number[][] =>
+  events.take().map(event => {
+    const [header = 0, ...words] = new Uint32Array(event.buffer)
+    return [messageIdOf(header), ...words]
+  })
 
 /** `01 02 0a`, for comparisons that a person can read. */
 export function hex(bytes: Uint8Array): string {

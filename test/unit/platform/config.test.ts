@@ -12,6 +12,7 @@ import { presetNames } from '../../../src/platform/file/presets.js'
 import { sensors } from '../../../src/platform/sensors/index.js'
 import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
 import { protocols as allProtocols } from '../../../src/protocols/index.js'
+import { errorOf } from '../../support/config-error.js'
 
 /** A kind with every type of field. */
 const wheelSchema = z.strictObject({
@@ -52,16 +53,6 @@ function build(text: string): Platform {
 
 function parse(text: string): PlatformConfig {
   return build(text).config
-}
-
-function errorOf(run: () => unknown): string {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message
-    throw error
-  }
-  return 'no error'
 }
 
 test('a file with everything', () => {

@@ -1,19 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { clocks } from '../../../src/platform/clocks/index.js'
-import { ConfigError } from '../../../src/platform/core/config-error.js'
 import { Platform, type ResourceKind } from '../../../src/platform/core/platform.js'
 import { parsePlatformConfig } from '../../../src/platform/file/config.js'
 import { ConfigSource } from '../../../src/platform/file/config-source.js'
-
-function errorOf(run: () => unknown): string {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message
-    throw error
-  }
-  return 'no error'
-}
+import { errorOf } from '../../support/config-error.js'
 
 const dataOf = (text: string): unknown => new ConfigSource(text, 'a.yaml').data()
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { perfDomains } from '../../../src/platform/perf-domains/index.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo, takeWords } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -25,16 +24,8 @@ const OTHER = 2
 function setUp(platformText = PLATFORM) {
   const { agent, platform, events, exchange } = createTestAgent(platformText)
   const domains = platform.model(perfDomains)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x13, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
-  /** Notifications since the last call: id, then words. */
-  const notified = (): number[][] =>
-    events.take().map(event => {
-      const [header = 0, ...words] = new Uint32Array(event.buffer)
-      return [header & 0xff, ...words]
-    })
+  const send = senderTo(exchange, 0x13)
+  const notified = () => takeWords(events)
   return { agent, domains, cpu: domains.named('cpu'), send, notified }
 }
 

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { powerDomains } from '../../../src/platform/power-domains/index.js'
 import { OFF, ON } from '../../../src/platform/power-domains/model.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo, takeWords } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -25,16 +24,8 @@ const OTHER = 2
 function setUp(platformText = PLATFORM) {
   const { agent, platform, time, events, exchange } = createTestAgent(platformText)
   const domains = platform.model(powerDomains)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x11, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
-  /** Notifications since the last call: id, then words. */
-  const notified = (): number[][] =>
-    events.take().map(event => {
-      const [header = 0, ...words] = new Uint32Array(event.buffer)
-      return [header & 0xff, ...words]
-    })
+  const send = senderTo(exchange, 0x11)
+  const notified = () => takeWords(events)
   return { agent, domains, time, send, notified }
 }
 

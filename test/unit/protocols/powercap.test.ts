@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { powercaps } from '../../../src/platform/powercaps/index.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo, takeWords } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -29,16 +28,8 @@ const PLATFORM_ID = 0
 function setUp(platformText = PLATFORM) {
   const { agent, platform, time, events, exchange } = createTestAgent(platformText)
   const domains = platform.model(powercaps)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x18, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
-  /** Events since the last call: id, then words. */
-  const notified = (): number[][] =>
-    events.take().map(event => {
-      const [header = 0, ...words] = new Uint32Array(event.buffer)
-      return [header & 0xff, ...words]
-    })
+  const send = senderTo(exchange, 0x18)
+  const notified = () => takeWords(events)
   return { agent, domains, soc: domains.named('soc'), time, send, notified }
 }
 

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { resets } from '../../../src/platform/resets/index.js'
 import { COLD_RESET } from '../../../src/platform/resets/model.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -26,10 +25,7 @@ const BUSY = -6
 function setUp(platformText = PLATFORM) {
   const { agent, platform, time, events, exchange } = createTestAgent(platformText)
   const model = platform.model(resets)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x16, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
+  const send = senderTo(exchange, 0x16)
   /** Events since the last call: id and type, then words. */
   const told = (): number[][] =>
     events.take().map(event => {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { voltages } from '../../../src/platform/voltages/index.js'
 import { ON } from '../../../src/platform/voltages/model.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -26,10 +25,7 @@ const OTHER = 2
 function setUp(platformText = PLATFORM) {
   const { agent, platform, time, events, exchange } = createTestAgent(platformText)
   const domains = platform.model(voltages)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x17, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
+  const send = senderTo(exchange, 0x17)
   return { agent, domains, core: domains.named('core'), time, events, send }
 }
 
