@@ -1,11 +1,10 @@
 /** A channel to a platform in this process: commands go straight to dispatch and are executed at once. */
-import { dispatch } from '../device/dispatch.js'
+import { exchange } from '../device/exchange.js'
 import type { Platform } from '../platform/core/platform.js'
 import { agentsOf } from '../platform/file/config.js'
 import { Agent } from '../protocols/declaration/agent.js'
 import type { EventSink, Protocol } from '../protocols/declaration/protocol.js'
 import { FailedError } from '../support/errors.js'
-import { MessageWriter, RequestReader } from '../wire/message.js'
 import { CAPACITY, type Channel } from './channel.js'
 
 export class AgentChannel implements Channel, EventSink {
@@ -28,7 +27,7 @@ export class AgentChannel implements Channel, EventSink {
 
   async exchange(message: Uint8Array): Promise<Uint8Array> {
     this.agent.platform.time.refresh()
-    return exchange(this.agent, message)
+    return exchange(this.agent, message, CAPACITY)
   }
 
   notify(header: number, words: readonly number[]): void {
@@ -44,14 +43,4 @@ export class AgentChannel implements Channel, EventSink {
     this.agent.release()
     this.#tellEnd(new FailedError('the client was closed'))
   }
-}
-
-/** Executes a whole message for `agent`. The reply is empty if there is none. */
-export function exchange(agent: Agent, message: Uint8Array, capacity = CAPACITY): Uint8Array {
-  const request = new RequestReader(new DataView(message.buffer, message.byteOffset, message.byteLength))
-  request.open(0, message.byteLength)
-  const buffer = new Uint8Array(capacity)
-  const reply = new MessageWriter(new DataView(buffer.buffer))
-  reply.open(0, capacity)
-  return buffer.slice(0, dispatch(agent, request, message.byteLength, reply, capacity))
 }

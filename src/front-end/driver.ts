@@ -1,12 +1,12 @@
 /**
- * A virtio SCMI driver (virtio 1.3 §5.17): two queues, buffers for messages, buffers for events. Knows no SCMI: a
- * message is bytes, and what answers them is up to the test.
+ * A virtio SCMI driver (virtio 1.3 §5.17): two queues, buffers for messages, buffers for events. Knows no SCMI: messages
+ * are bytes.
  */
 import { closeSync } from 'node:fs'
 import type { GuestMemory } from './memory.js'
 import { type Chain, type Form, type Piece, Queue, type Used } from './queue.js'
 
-/** What a reply buffer holds before the device writes to it. */
+/** Fills reply buffers before the device writes to them. */
 export const POISON = 0xee
 
 const SLOT = 512
@@ -15,7 +15,7 @@ export interface DriverOptions {
   size?: number
   eventSize?: number
   eventIdx?: boolean
-  /** How messages are posted unless they say otherwise. Default direct. */
+  /** Form of messages whose layout gives none; default direct. */
   form?: Form
 }
 
@@ -24,7 +24,7 @@ export interface Layout {
   readable?: readonly number[]
   writable?: readonly number[]
   form?: Form
-  /** Where request and reply lie, instead of a slot of the driver's own. */
+  /** Addresses of request and reply, instead of a slot of the driver's own. */
   requestAt?: number
   replyAt?: number
   table?: number
@@ -69,7 +69,7 @@ export class Driver {
     for (const fd of this.queues.flatMap(queue => queue.fds)) closeSync(fd)
   }
 
-  /** Zeroes both rings and forgets what was posted, as after a reset of the device. */
+  /** Zeroes both rings and forgets all messages, as a driver does after a reset of the device. */
   reset(): void {
     for (const queue of this.queues) queue.reset()
     for (const { slot } of this.messages.values()) if (slot !== undefined) this.slots.push(slot)
@@ -98,7 +98,7 @@ export class Driver {
     return message
   }
 
-  /** The answer to a used message. Throws if the device wrote more than it says or than there was room for. */
+  /** The reply to a used message. Throws if the device wrote beyond used.len or beyond the buffer. */
   answer(used: Used): Answer {
     const message = this.messages.get(used.head)
     if (!message) throw new Error(`head ${used.head} holds no message`)

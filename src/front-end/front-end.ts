@@ -1,6 +1,6 @@
 /**
- * A vhost-user front end that can send anything, right or wrong, and checks every byte of a reply. Knows frames and requests;
- * qemu.ts and the tests decide what is sent, and in which order.
+ * A vhost-user front end that can send anything, right or wrong, and checks every byte of a reply. Knows frames and
+ * requests; qemu.ts and the tests decide which requests it sends, and in which order.
  */
 import { closeSync } from 'node:fs'
 import { calls } from './calls.js'
@@ -40,7 +40,7 @@ export interface Reply {
   fds: number[]
 }
 
-/** Where bytes arrive; shared, because they are copied out at once. */
+/** Receive buffer. All front ends share it, because bytes are copied out of it at once. */
 const chunk = new Uint8Array(65536)
 
 export class FrontEnd {
@@ -62,7 +62,7 @@ export class FrontEnd {
     return new FrontEnd(calls().connect(path))
   }
 
-  /** Closes the connection, whatever is under way. */
+  /** Closes the connection, even with requests pending. */
   close(): void {
     if (!this.open) return
     this.open = false
@@ -110,7 +110,7 @@ export class FrontEnd {
     return frame!
   }
 
-  /** The reply to `request`, with exactly the header QEMU wants. */
+  /** Waits for the reply to `request`, and checks its header as strictly as QEMU does. */
   async reply(request: number, size: number, fds = 0): Promise<Reply> {
     const name = requestName(request)
     const reply = await this.frame(`the reply to ${name}`)
@@ -129,8 +129,8 @@ export class FrontEnd {
   }
 
   /**
-   * Sends a request with need_reply and returns the acknowledgement: 0n means done. A back end without REPLY_ACK can't refuse:
-   * a second request that has a reply shows that the first is done.
+   * Sends a request with need_reply and returns the acknowledgement: 0n means success. A back end without REPLY_ACK can't
+   * refuse: once it replies to a second request, it has handled the first.
    */
   async acknowledge(request: number, payload = EMPTY, fds: readonly number[] = []): Promise<bigint> {
     if (!this.acknowledges) {
@@ -141,7 +141,7 @@ export class FrontEnd {
     return (await this.ask(request, 8, payload, { needReply: true, fds })).getBigUint64(0, true)
   }
 
-  /** Resolves when the back end has closed the connection; what it sent before must be empty. */
+  /** Resolves when the back end has closed the connection, without sending anything before. */
   async ended(): Promise<void> {
     const frame = await this.frame('the end of the connection')
     if (frame !== 'closed')
@@ -156,7 +156,7 @@ export class FrontEnd {
     return frame
   }
 
-  // Requests, as a correct front end sends them.
+  // Correct requests.
 
   async features(): Promise<bigint> {
     return (await this.ask(Request.GET_FEATURES, 8)).getBigUint64(0, true)
@@ -221,7 +221,7 @@ export class FrontEnd {
     return this.acknowledge(Request.SET_VRING_ENABLE, vringState(index, on ? 1 : 0))
   }
 
-  /** A round trip: everything sent before has been handled. */
+  /** A round trip: afterwards the back end has handled everything sent before. */
   async sync(): Promise<void> {
     await this.features()
   }
@@ -231,7 +231,7 @@ export class FrontEnd {
     else this.send(request, u64s(index), { fds: [fd] })
   }
 
-  /** Takes what has arrived. */
+  /** Reads what has arrived. */
   private pull(): void {
     if (this.atEnd) return
     let got: number

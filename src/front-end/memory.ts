@@ -1,7 +1,7 @@
 /**
  * Guest memory as a front end shares it: regions of guest-physical addresses, each a part of a memory file, with its own
- * front-end address. Knows nothing about rings. Parts of the files are mapped as they are touched, so a sparse file of
- * many GiB costs nothing.
+ * front-end address. Knows nothing about rings. Parts of the files are mapped on first access, so a sparse file of many
+ * GiB costs nothing.
  */
 import { closeSync, ftruncateSync } from 'node:fs'
 import { calls } from './calls.js'
@@ -16,9 +16,9 @@ export interface RegionSpec {
   /** Guest-physical address of the first byte. */
   guest: number
   size: number
-  /** Where the first byte lies in its file; default: after the last region of the same file, one page apart. */
+  /** Offset of the first byte in its file; default: one page after the last region of the same file. */
   offset?: number
-  /** Front-end address; the default has no fixed distance from `guest`. */
+  /** Front-end address of the first byte; the default has no fixed distance from `guest`. */
   user?: number
   /** Regions with the same number share a file. Default 0. */
   file?: number
@@ -86,7 +86,7 @@ export class GuestMemory {
     return r.user + (guest - r.guest)
   }
 
-  /** Takes the next `length` bytes from the region where the last allocation, or `allocateFrom`, was. */
+  /** Allocates the next `length` bytes of the region of the last allocation or `allocateFrom`. */
   allocate(length: number, alignment = 16): number {
     const at = align(this.next, alignment)
     const r = this.regionOf(at)

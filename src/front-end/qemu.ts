@@ -1,13 +1,13 @@
 /**
- * The order in which QEMU says things to a virtio SCMI device, as observed: first connection, DRIVER_OK, stop. A
- * reconnect while the device runs is the DRIVER_OK order again, so its first message is SET_VRING_CALL.
+ * Sends requests in the order in which QEMU was seen to send them to a virtio SCMI device: first connection, DRIVER_OK,
+ * stop. A reconnect while the device runs repeats the DRIVER_OK order, so its first message is SET_VRING_CALL.
  */
 import type { FrontEnd } from './front-end.js'
 import type { GuestMemory } from './memory.js'
 import { ProtocolFeature, Request, Status, u64s, vringState } from './protocol.js'
 import type { Queue } from './queue.js'
 
-/** QEMU acknowledges every protocol feature that is offered and that it knows: bits 0 to 19. */
+/** QEMU acknowledges every offered protocol feature that it knows: bits 0 to 19. */
 const KNOWN_PROTOCOL_FEATURES = 0xfffffn
 
 export interface Offer {
@@ -15,7 +15,7 @@ export interface Offer {
   protocolFeatures: bigint
 }
 
-/** What QEMU says when the device is created. */
+/** Sends what QEMU sends when the device is created. */
 export async function firstConnection(frontEnd: FrontEnd, queues: readonly Queue[]): Promise<Offer> {
   await frontEnd.features()
   const protocolFeatures = (await frontEnd.protocolFeatures()) & KNOWN_PROTOCOL_FEATURES
@@ -43,7 +43,7 @@ export interface StartOptions {
   bases?: readonly number[]
 }
 
-/** What QEMU says when the guest sets DRIVER_OK, when the machine continues, and when it reconnects. */
+/** Sends what QEMU sends when the guest sets DRIVER_OK, when the machine continues, and when QEMU reconnects. */
 export async function driverOk(frontEnd: FrontEnd, options: StartOptions): Promise<void> {
   const { features, protocolFeatures = 0n, memory, queues, bases } = options
   for (const queue of queues) frontEnd.setCall(queue.index, queue.masked)
@@ -81,7 +81,7 @@ export function setAddress(frontEnd: FrontEnd, memory: GuestMemory, queue: Queue
   })
 }
 
-/** Sets up one ring and lets it run: for the start of a single ring while the other goes on. */
+/** Sets up and starts one ring while the other may be running. */
 export async function startRing(frontEnd: FrontEnd, memory: GuestMemory, queue: Queue, base = 0): Promise<void> {
   frontEnd.setNum(queue.index, queue.size)
   frontEnd.setBase(queue.index, base)
@@ -92,7 +92,7 @@ export async function startRing(frontEnd: FrontEnd, memory: GuestMemory, queue: 
   expectDone(await frontEnd.enable(queue.index, true), `SET_VRING_ENABLE ${queue.index} 1`)
 }
 
-/** What QEMU says when the guest resets the device, and when the machine stops. Returns each ring's next index. */
+/** Sends what QEMU sends when the guest resets the device or the machine stops. Returns each ring's next index. */
 export async function stop(frontEnd: FrontEnd, queues: readonly Queue[]): Promise<number[]> {
   frontEnd.send(Request.SET_VRING_ENABLE, vringState(0, 0))
   expectDone(await frontEnd.enable(1, false), 'SET_VRING_ENABLE 1 0')

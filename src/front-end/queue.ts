@@ -1,7 +1,7 @@
 /**
  * The driver's side of one split virtqueue (virtio 1.3 §2.7), over shared memory: writes descriptors, makes chains
- * available, kicks and suppresses notifications as the ring's rules say, and takes used chains back. Every field can
- * also be written at will, to break the rules on purpose.
+ * available, kicks, suppresses notifications, and takes used chains back. Tests can also write any value to any field, to
+ * break the ring's rules.
  */
 import { calls } from './calls.js'
 import type { GuestMemory } from './memory.js'
@@ -125,7 +125,7 @@ export class Queue {
     Atomics.store(this.usedHeader, 1, value)
   }
 
-  // Raw access: no rule is checked.
+  // Raw access: checks no rule.
 
   descriptor(i: number, at: number | bigint, length: number, flags = 0, next = 0): void {
     writeDescriptor(this.table, i, at, length, flags, next)
@@ -147,7 +147,7 @@ export class Queue {
     calls().writeEvent(this.kick, 1)
   }
 
-  // By the rules.
+  // Access that keeps the rules.
 
   /** Writes a chain's descriptors and offers it. Returns its head. */
   post(chain: Chain): number {
@@ -171,9 +171,9 @@ export class Queue {
     return head
   }
 
-  /** Makes everything offered visible and kicks if the device wants to know. Returns whether it kicked. */
+  /** Makes everything offered visible and kicks if the device asks for it. Returns whether it kicked. */
   publish(): boolean {
-    // Sequentially consistent: the store is visible before the device's wish is read (virtio 1.3 §2.7.13.4.1).
+    // Sequentially consistent: the store is visible before the load of the device's flags (virtio 1.3 §2.7.13.4.1).
     Atomics.store(this.available, 1, this.nextAvailable)
     const wanted = this.kickWanted
     this.published = this.nextAvailable
@@ -218,13 +218,13 @@ export class Queue {
     Atomics.store(this.available, 2 + this.size, this.nextUsed)
   }
 
-  /** Asks for no signals: with EVENT_IDX by naming an entry that is far away. */
+  /** Asks for no signals: with EVENT_IDX by setting used_event to a distant entry. */
   disableSignals(): void {
     if (this.eventIdx) Atomics.store(this.available, 2 + this.size, (this.nextUsed - 0x4000) & 0xffff)
     else Atomics.store(this.available, 0, AVAIL_NO_INTERRUPT)
   }
 
-  /** Asks for a signal when the entry that moves used.idx beyond `index` is there. Only with EVENT_IDX. */
+  /** Asks for a signal when used.idx passes `index`. Only with EVENT_IDX. */
   signalAfter(index: number): void {
     Atomics.store(this.available, 2 + this.size, index & 0xffff)
   }
@@ -236,7 +236,7 @@ export class Queue {
     return count
   }
 
-  /** Collects `count` used chains. Sleeps like a driver: between looks it waits for the device's signal, nothing else. */
+  /** Waits for `count` used chains as a driver does: looks again only after the device's signal. */
   async collect(count: number): Promise<Used[]> {
     const all: Used[] = []
     for (;;) {
@@ -263,7 +263,7 @@ export class Queue {
   }
 
   private indirect(i: number, table: number, pieces: readonly (Piece & { flags: number })[]): void {
-    // Written as bytes, because a table may lie at any address and run over into the next region.
+    // Written as bytes, because a table may lie at any address and continue in the next region.
     const bytes = new Uint8Array(pieces.length * DESCRIPTOR_SIZE)
     const view = new DataView(bytes.buffer)
     for (const [k, p] of pieces.entries()) {

@@ -1,4 +1,4 @@
-/** Waiting for a condition, with a limit. Nothing here sleeps: the loop turns until the condition holds. */
+/** Waits for a condition, with a time limit. Nothing here sleeps: the event loop turns until the condition holds. */
 
 export const LIMIT_MS = 10_000
 
@@ -19,7 +19,7 @@ export function until(condition: () => boolean, what: string | (() => string), l
   })
 }
 
-/** Lets the event loop turn `count` times, so that a device that would do something wrong has had the chance. */
+/** Lets the event loop turn `count` times, which gives the device time to do something wrong. */
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise(setImmediate)
 }

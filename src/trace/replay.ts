@@ -3,7 +3,7 @@
  * trace, so that values that depend on time are the same. Changes by the host are not repeated.
  */
 import { resolve } from 'node:path'
-import { dispatch } from '../device/dispatch.js'
+import { exchange } from '../device/exchange.js'
 import { type LoadedPlatform, loadPlatform } from '../loading/load.js'
 import type { PluginModule } from '../loading/plugins.js'
 import { type Message, MessageDecoder } from '../observe/messages.js'
@@ -13,7 +13,6 @@ import { Agent } from '../protocols/declaration/agent.js'
 import type { EventSink } from '../protocols/declaration/protocol.js'
 import { OperatorError } from '../support/errors.js'
 import { HEADER_SIZE, MESSAGE_MAX } from '../wire/header.js'
-import { MessageWriter, RequestReader } from '../wire/message.js'
 import { statusName } from '../wire/status.js'
 import { differingFields, type Ignored } from './compare.js'
 import { momentOf, type Recording, type TracedEvent, type TracedMessage, type TracedMoment } from './reader.js'
@@ -94,7 +93,7 @@ class Player {
   readonly #options: ReplayOptions
   readonly #faults: TracedFaults
   readonly #result: Replay = { commands: 0, events: 0, skipped: 0, differences: [] }
-  readonly #reply = new DataView(new ArrayBuffer(MESSAGE_MAX))
+  readonly #reply = new Uint8Array(MESSAGE_MAX)
 
   constructor(
     { platform, protocols }: LoadedPlatform,
@@ -151,17 +150,11 @@ class Player {
       this.#result.skipped++
       return
     }
-    const view = viewOf(requestBytes)
-    const [request, reply] = [new RequestReader(view), new MessageWriter(this.#reply)]
-    request.open(0, requestBytes.length)
-    const capacity = Math.min(room, MESSAGE_MAX)
-    reply.open(0, capacity)
-    const written = dispatch(agent, request, requestBytes.length, reply, capacity)
+    const replyBytes = exchange(agent, requestBytes, Math.min(room, MESSAGE_MAX), this.#reply)
     if (fault) this.#result.skipped++
     else {
       this.#result.commands++
-      const replyBytes = new Uint8Array(this.#reply.buffer.slice(0, written))
-      const message = this.#decoder.command(view, viewOf(replyBytes))
+      const message = this.#decoder.command(viewOf(requestBytes), viewOf(replyBytes))
       this.#compare(traced, { ...traced, ...tracedPart(message), replyBytes })
     }
   }

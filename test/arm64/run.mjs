@@ -55,7 +55,7 @@ function buildAddons(progress) {
   crossBuild(target, join(root, 'build', 'arm64'), ['binding.gyp', 'native', 'test'])
 }
 
-/** The first bytes of a program for arm64, and which of their bits count, as binfmt_misc takes them. */
+/** Magic bytes of an arm64 program and their mask, as binfmt_misc expects them. */
 const magic =
   '\\\\x7fELF\\\\x02\\\\x01\\\\x01\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x02\\\\x00\\\\xb7\\\\x00'
 const mask = `${'\\\\xff'.repeat(7)}\\\\x00${'\\\\xff'.repeat(8)}\\\\xfe\\\\xff\\\\xff\\\\xff`

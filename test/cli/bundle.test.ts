@@ -48,7 +48,7 @@ test('a bundle older than the program is not used', async () => {
   }
 })
 
-test('V8 takes the code that was kept', () => {
+test('V8 accepts the cached code', () => {
   const loader = pathToFileURL(join(root, 'dist/src/cli/bundle-loader.js')).href
   const program = `import { loadBundle } from '${loader}'
     console.log(loadBundle(${JSON.stringify(bundle)}).script.cachedDataRejected)`
@@ -57,10 +57,10 @@ test('V8 takes the code that was kept', () => {
   )
 })
 
-test('a plug-in gets the library that serves', () =>
+test('a plug-in imports the same library that serves it', () =>
   inFolder(async folder => {
     const plugin = join(folder, 'plugin.mjs')
-    // An error of another copy would be told with its stack.
+    // A ConfigError of another copy would be printed with its stack trace.
     writeFileSync(
       plugin,
       `import { ConfigError, command, defineProtocol, SUCCESS, u32, z } from 'vhost-user-scmi'

@@ -31,7 +31,7 @@ function listening(path: string): Promise<Server> {
   })
 }
 
-describe('what it says', () => {
+describe('output', () => {
   test('--help teaches, with examples and exit codes', async () => {
     const { code, stdout } = await runCommand('--help')
     expect(code).toBe(0)
@@ -45,7 +45,7 @@ describe('what it says', () => {
     expect([code, stdout.trim()]).toEqual([0, '0.2.0'])
   })
 
-  test('--print-capabilities prints one JSON object whatever else is there', async () => {
+  test('--print-capabilities prints one JSON object, whatever the other options', async () => {
     const { code, stdout, stderr } = await runCommand('--nonsense', '--print-capabilities', '--fd', 'x')
     expect([code, JSON.parse(stdout), stderr]).toEqual([0, { type: 'scmi', features: [] }, ''])
   })
@@ -89,7 +89,7 @@ describe('what it says', () => {
     expect([code, stdout]).toEqual([2, ''])
   })
 
-  test('a wrong platform file is told with file, line, field and what is allowed', () =>
+  test('the error of a platform file has file, line, field and allowed values', () =>
     inFolder(async folder => {
       const file = join(folder, 'board.yaml')
       writeFileSync(file, 'vendor: acme\nclocks:\n  - name: uart\n    rate: 24 MHzz\n')
@@ -116,7 +116,7 @@ describe('--socket-path', () => {
     }),
   )
 
-  test('ready is said at any log level, as JSON if asked', () =>
+  test('ready is logged at any log level, also as JSON', () =>
     inFolder(async folder => {
       const command = start(['--socket-path', join(folder, 's'), '--log-level', 'silent', '--json'])
       await command.said(/ready/)
@@ -153,7 +153,7 @@ describe('--socket-path', () => {
       frontEnd.close()
     }))
 
-  test('a path that is no socket is refused and left alone', () =>
+  test('a path that is not a socket is refused and left alone', () =>
     inFolder(async folder => {
       const path = join(folder, 'precious')
       writeFileSync(path, 'text')
@@ -162,7 +162,7 @@ describe('--socket-path', () => {
       expect(existsSync(path)).toBe(true)
     }))
 
-  test('a socket file that somebody else put there meanwhile is not removed', () =>
+  test('a socket file that somebody else has put there is not removed', () =>
     inFolder(async folder => {
       const path = join(folder, 's')
       const command = start(['--socket-path', path])
@@ -206,14 +206,14 @@ describe('--fd', () => {
 })
 
 describe('--connect', () => {
-  /** The next front end whose socket the device dials: accepted here, spoken to raw. */
+  /** Accepts the device's next connection as a raw socket. */
   async function dialled(server: Server): Promise<Socket> {
     return new Promise(resolve => server.once('connection', resolve))
   }
   const GET_FEATURES = Buffer.from([1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
   const reply = (socket: Socket): Promise<Buffer> => new Promise(resolve => socket.once('data', resolve))
 
-  test('dials a front end that listens later, and again whenever it drops', () =>
+  test('dials a front end that starts to listen later, and again after each disconnect', () =>
     inFolder(async folder => {
       const path = join(folder, 's')
       const command = start(['--connect', path])

@@ -9,14 +9,14 @@ import { inFolder, RunningCommand, runCommand } from './command.js'
 
 const UART = 1
 
-// Each command is a process of its own, which a busy machine takes its time to start.
+// Each command is a process of its own, which starts slowly on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
 /** Runs `ctl` on the rig's device. */
 const ctl = ({ control }: Pick<ControlRig, 'control'>, ...args: string[]) =>
   runCommand('ctl', '--control', control, ...args)
 
-/** What it prints if all is well. */
+/** Runs `ctl`, which must succeed; returns its output. */
 async function printed(rig: Pick<ControlRig, 'control'>, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await ctl(rig, ...args)
   expect([code, stderr]).toEqual([0, ''])
@@ -116,7 +116,7 @@ describe('ctl notify and power', () => {
 })
 
 describe('ctl fault', () => {
-  it('adds rules as they are written, lists and ends them', async () => {
+  it('adds rules, lists and removes them', async () => {
     const rig = await setUp()
     const args = ['--protocol', 'clock', '--message', 'CLOCK_RATE_SET', '--drop', '--times', '3']
     expect(await printed(rig, 'fault', 'add', ...args)).toBe(
@@ -145,7 +145,7 @@ describe('ctl messages and stats', () => {
     const rig = await setUp()
     const all = new RunningCommand(['ctl', 'messages', '--count', '2', '--json', '--control', rig.control])
     const failed = new RunningCommand(['ctl', 'messages', '--failed', '--control', rig.control])
-    // Until both are heard, which only their own lines tell.
+    // Until both streams run, which only their first lines show.
     while (!all.stdout || !failed.stdout) await rig.guest.send(CLOCK, 0x6, 99)
     expect(await all.ended).toBe(0)
     expect(await failed.stop('SIGINT')).toBe(0)
@@ -212,7 +212,7 @@ describe('ctl fails with one line', () => {
     expect(stderr).toMatch(says)
   })
 
-  it('where no device is, or none any more', async () => {
+  it('without a device, or when it has stopped', async () => {
     const rig = await setUp({ connect: false })
     const missing = await runCommand('ctl', 'show', '--control', join(rig.folder, 'missing'))
     expect(missing.code).toBe(2)
@@ -233,7 +233,7 @@ describe('ctl fails with one line', () => {
     expect(watching.stderr).toBe(`vhost-user-scmi: the device at ${rig.control} has stopped\n`)
   })
 
-  it('when the output can not be written', async () => {
+  it('if the output can not be written', async () => {
     const rig = await setUp({ connect: false })
     const full = openSync('/dev/full', 'w')
     const command = new RunningCommand(['ctl', 'show', '--control', rig.control], [], full)
@@ -244,7 +244,7 @@ describe('ctl fails with one line', () => {
 })
 
 describe('vhost-user-scmi --control', () => {
-  it('takes a path that looks like a port for the path that it is', async () => {
+  it('takes a path that looks like a port as a path', async () => {
     await inFolder(async folder => {
       const here = process.cwd()
       process.chdir(folder)
@@ -266,16 +266,19 @@ describe('vhost-user-scmi --control', () => {
     })
   })
 
-  it.each(['--socket-path', '--control'])('tells in a line that %s lies in what is no folder', async option => {
-    await inFolder(async folder => {
-      writeFileSync(join(folder, 'file'), '')
-      const command = new RunningCommand(['--socket-path', join(folder, 'a'), option, join(folder, 'file/socket')])
-      expect(await command.ended).toBe(2)
-      expect(command.stderr).toMatch(/^vhost-user-scmi: \S+file\/socket: ENOTDIR: [^\n]*; give another --[^\n]*\n$/)
-    })
-  })
+  it.each(['--socket-path', '--control'])(
+    'reports in one line that %s is in something other than a folder',
+    async option => {
+      await inFolder(async folder => {
+        writeFileSync(join(folder, 'file'), '')
+        const command = new RunningCommand(['--socket-path', join(folder, 'a'), option, join(folder, 'file/socket')])
+        expect(await command.ended).toBe(2)
+        expect(command.stderr).toMatch(/^vhost-user-scmi: \S+file\/socket: ENOTDIR: [^\n]*; give another --[^\n]*\n$/)
+      })
+    },
+  )
 
-  it('opens the socket where ctl looks for it, once', async () => {
+  it('opens the socket where ctl looks for it, and only one device can', async () => {
     await inFolder(async folder => {
       const env = { XDG_RUNTIME_DIR: folder, VHOST_USER_SCMI_CONTROL: '' }
       const serve = (socket: string) =>

@@ -92,7 +92,7 @@ function openPipe(folder: string): Promise<{ reader: number; writer: number }> {
 
 describe('a log that nobody reads', () => {
   test(
-    'in a pipe does not stop the device; once it is read, what is missing is told',
+    'in a pipe does not stop the device; once it is read, the number of lost lines is logged',
     () =>
       inFolder(async folder => {
         const { reader, writer } = await openPipe(folder)
@@ -130,7 +130,7 @@ describe('a log that nobody reads', () => {
   )
 
   test(
-    'on a terminal that was stopped with ^S does not stop the device, nor keep it from ending',
+    'on a terminal stopped with ^S does not stop the device, nor keep it from ending',
     () =>
       inFolder(async folder => {
         const path = join(folder, 'scmi.sock')
@@ -154,7 +154,7 @@ describe('a log that nobody reads', () => {
   )
 
   test(
-    'is written to its last line, if there is room for it',
+    'is written to its last line if there is room for it',
     () =>
       inFolder(async folder => {
         const { reader, writer } = await openPipe(folder)
@@ -172,7 +172,7 @@ describe('a log that nobody reads', () => {
 })
 
 test(
-  'a log whose reader is gone, and one on a full disk, are no trouble',
+  'a log whose reader is gone, and one on a full disk, do no harm',
   () =>
     inFolder(async folder => {
       for (const kind of ['closed', 'full']) {
@@ -189,7 +189,7 @@ test(
 )
 
 test(
-  'what a front end does over and over is told a few times, and then counted',
+  'an event that a front end repeats is logged a few times, then counted',
   () =>
     inFolder(async folder => {
       const { child, guest, path } = await start(folder, 'pipe', [])

@@ -35,7 +35,7 @@ describe('platform check', () => {
     ])
   })
 
-  test('says what is wrong with one, and goes on', async () => {
+  test('reports what is wrong with one, and checks the others', async () => {
     const { code, stdout, stderr } = await platform('check', 'wrong.yaml', 'none.yaml', 'good.yaml')
     expect(stdout).toBe(
       `wrong.yaml:3:25: ${WRONG_TEXT}\nnone.yaml: there is no such file; ` +
@@ -107,7 +107,7 @@ describe('platform show', () => {
     )
   })
 
-  test('a protocol that shows nothing itself is shown with names', () =>
+  test('a protocol without a table of its own is shown with the names of its resources', () =>
     inFolder(async folder => {
       const file = join(folder, 'a.yaml')
       writeFileSync(file, 'vendor: a\nleds: [{ name: disk }]')
@@ -116,7 +116,7 @@ describe('platform show', () => {
     }))
 })
 
-test('platform schema prints what is kept in the repository', async () => {
+test('platform schema prints the schema that is in the repository', async () => {
   const { code, stdout } = await runCommand('platform', 'schema')
   const kept = readFileSync(join(import.meta.dirname, '../../src/platform/platform.schema.json'), 'utf8')
   expect(code).toBe(0)
@@ -135,7 +135,7 @@ test.each([
   expect([code, stdout]).toEqual([2, ''])
 })
 
-test('quantities are shown in handy units, long lists cut, silent columns left out', () => {
+test('quantities are shown in handy units, long lists are cut, empty columns left out', () => {
   const rows = [
     { id: 0, name: 'a', rate_hz: 32768, wait_us: 1500, level_uv: -900000, on: true, list: [1, 2, 3, 4, 5, 6, 7] },
     { id: 1, name: 'bb', rate_hz: 1.2e9, wait_us: 0, level_uv: 1.05e6, on: false, list: [], none: undefined },

@@ -10,7 +10,7 @@ const ID = 0x90
 const GENERIC_ERROR = -8
 const LIMIT_MS = 120_000
 
-/** Bodies of handlers, by what the log says of them. */
+/** Bodies of handlers, and what the log says of each. */
 const WRONG: [body: string, problem: string][] = [
   ['return (async () => 0)()', 'returned a promise, which is not a status'],
   ["return Promise.reject(new Error('late'))", 'returned a promise, which is not a status'],
@@ -137,7 +137,7 @@ test(
       const command = await start(folder, `import { writeSync } from 'node:fs'\n${plugin([loops])}`)
       const guest = await connect(folder)
       void guest.send(ID, 0x20).catch(() => {})
-      // Before anybody knows of the loop.
+      // Before the watchdog has reported the loop.
       await command.said(/in the loop/)
       command.child.kill('SIGTERM')
       expect(await command.ended).toBe('SIGTERM')

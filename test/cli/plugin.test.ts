@@ -10,7 +10,7 @@ const BOARD = 'vendor: acme\nplugins: [./mine.mjs]\nleds: [{ name: disk }]\n'
 test.each([
   ['in the package', () => LED],
   ['far from it, where the package has no name', (folder: string) => join(folder, 'mine.mjs')],
-])('--plugin loads one that lies %s', (_where, pluginIn) =>
+])('--plugin loads one %s', (_where, pluginIn) =>
   inFolder(async folder => {
     copyFileSync(LED, join(folder, 'mine.mjs'))
     const file = join(folder, 'board.yaml')

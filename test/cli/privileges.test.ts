@@ -17,7 +17,7 @@ const SERVICE = join(UNITS, 'vhost-user-scmi@.service')
 const BASE = 0x10
 const LIMIT_MS = 60_000
 
-/** A folder that goes when the test ends. */
+/** A folder that is removed when the test ends. */
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'vhost-user-scmi-'))
   onTestFinished(() => rmSync(path, { recursive: true }))
@@ -60,7 +60,7 @@ describe('--socket-mode', () => {
   })
 
   test.each([0o000, 0o022, 0o777])(
-    'the umask %i makes no difference, and no moment is more open than the mode',
+    'the umask %i makes no difference, and the socket is never more open than its mode',
     umask => {
       const path = join(folder(), 'scmi.sock')
       const before = process.umask(umask)
@@ -75,11 +75,11 @@ describe('--socket-mode', () => {
     },
   )
 
-  test('before the socket file is there, its permissions are settled', () => {
+  test('the permissions are set before the socket file exists', () => {
     const path = join(folder(), 'scmi.sock')
     const words = ['-f', '-qq', '-e', 'trace=fchmod,bind,chmod', process.execPath, CLI, '--socket-path', path]
     const child = spawn('strace', words, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
-    // With what it traces, which strace alone would leave behind.
+    // Kill the process group: strace alone would leave the traced process behind.
     onTestFinished(() => void process.kill(-child.pid!, 'SIGKILL'))
     let trace = ''
     child.stderr.setEncoding('utf8').on('data', text => (trace += text))
@@ -156,19 +156,19 @@ describe('socket activation', () => {
 })
 
 describe('the systemd units', () => {
-  test('are without a fault, and the sandbox is as tight as systemd knows', () => {
+  test('pass systemd-analyze, with an exposure of at most 1.0', () => {
     const units = readdirSync(UNITS).map(name => join(UNITS, name))
     expect(execFileSync('systemd-analyze', ['verify', '--man=no', ...units], { encoding: 'utf8', stdio: 'pipe' })).toBe(
       '',
     )
-    // In tenths, of 10.0 for what has no sandbox; more than that fails.
+    // The threshold is in tenths. Without a sandbox the exposure would be near 10.0.
     execFileSync('systemd-analyze', ['security', '--no-pager', '--offline=true', '--threshold=10', SERVICE], {
       stdio: 'pipe',
     })
   })
 
   test(
-    'let the device make the system calls that it needs, and it opens no network',
+    'allow the system calls that the device makes; it opens no network socket',
     async () => {
       const place = folder()
       const [socket, control, log] = ['scmi.sock', 'control.sock', 'strace'].map(name => join(place, name)) as [

@@ -27,13 +27,13 @@ function listeningPorts(pid: number): string[] {
     try {
       return listening.get(readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? []
     } catch {
-      // Closed meanwhile.
+      // It has been closed.
       return []
     }
   })
 }
 
-/** Resolves as soon as Node has its handler of SIGUSR1, before any JavaScript runs: until then the signal would kill. */
+/** Resolves as soon as Node has installed its SIGUSR1 handler, before any JavaScript runs; earlier the signal would kill. */
 async function handlesSigusr1(pid: number): Promise<void> {
   for (;;) {
     const [, mask] = /^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!
@@ -64,22 +64,25 @@ describe('SIGUSR1 opens no port', () => {
     }),
   )
 
-  test('of a device that is only starting: what Node opened is shut again', { timeout: LIMIT_MS }, () =>
-    inFolder(async folder => {
-      const command = new RunningCommand(['--socket-path', join(folder, 'scmi.sock')])
-      const { pid } = killedAfter(command.child)
-      await handlesSigusr1(pid!)
-      process.kill(pid!, 'SIGUSR1')
-      await command.said(/ready/)
-      process.kill(pid!, 'SIGUSR1')
-      await command.said(/SIGUSR1 ignored/)
-      await expect.poll(() => listeningPorts(pid!), { timeout: LIMIT_MS / 2 }).toEqual([])
-      expect(await command.stop()).toBe(0)
-    }),
+  test(
+    'of a device that is still starting: the inspector that Node opened is closed again',
+    { timeout: LIMIT_MS },
+    () =>
+      inFolder(async folder => {
+        const command = new RunningCommand(['--socket-path', join(folder, 'scmi.sock')])
+        const { pid } = killedAfter(command.child)
+        await handlesSigusr1(pid!)
+        process.kill(pid!, 'SIGUSR1')
+        await command.said(/ready/)
+        process.kill(pid!, 'SIGUSR1')
+        await command.said(/SIGUSR1 ignored/)
+        await expect.poll(() => listeningPorts(pid!), { timeout: LIMIT_MS / 2 }).toEqual([])
+        expect(await command.stop()).toBe(0)
+      }),
   )
 
   test('of scmi-lab', { timeout: LIMIT_MS }, async () => {
-    // Something that lasts, without a guest.
+    // A process that keeps running, without a guest.
     const lasting = ['--import', 'data:text/javascript,setInterval(() => {}, 1000)']
     const child = killedAfter(spawn(process.execPath, [...lasting, LAB, 'list'], { stdio: ['ignore', 'pipe', 'pipe'] }))
     const closed = new Promise<number | string>(resolve =>
@@ -89,7 +92,7 @@ describe('SIGUSR1 opens no port', () => {
     child.stderr.on('data', data => (stderr += data))
     await new Promise(resolve => child.stdout.once('data', resolve))
     for (let i = 0; i < 3; i++) process.kill(child.pid!, 'SIGUSR1')
-    // It is alive and has taken the signals when it takes the next.
+    // It has handled the earlier signals once it handles the next.
     await new Promise(resolve => setTimeout(resolve, 200))
     expect(listeningPorts(child.pid!)).toEqual([])
     expect(stderr).not.toContain('Debugger')
@@ -135,7 +138,7 @@ describe('a terminal that is closed ends what runs on it in order', () => {
       expect(await terminal.ended()).toBe(0)
       expect(readdirSync(join(folder, 'sockets'))).toEqual([])
       expect(readFileSync(trace).length).toBeGreaterThan(0)
-      // It is free for the next one.
+      // The socket and state file are free for the next device.
       const next = new RunningCommand(['--socket-path', socket, '--state', state])
       killedAfter(next.child)
       await next.said(/ready/)

@@ -19,7 +19,7 @@ const RATE_CHANGED = 0x0
 const DENIED = -3
 const PLATFORM = 'vendor: v\nclocks: [{ name: a, rates: [1 MHz, 2 MHz] }, { name: b, rate: 1 MHz }]\n'
 
-/** Programs of four starts, on a machine that may be busy. */
+/** For tests that start up to four processes on a busy machine. */
 const LIMIT_MS = 120_000
 
 const undo: (() => void)[] = []
@@ -57,7 +57,7 @@ function createGuest(): Guest {
   return guest
 }
 
-/** As QEMU does it: the rings go on at their used indexes. */
+/** Connects as QEMU does: the rings resume at their used indexes. */
 async function resume(guest: Guest, path: string): Promise<void> {
   const { cmdq, eventq } = guest.driver
   guest.frontEnd = FrontEnd.connect(path)
@@ -87,7 +87,7 @@ describe('--state', () => {
     }),
   )
 
-  test('after SIGKILL agents may use what they could before, by what one of them said of another', () =>
+  test('after SIGKILL the permissions that one agent set for another still apply', () =>
     inFolder(async folder => {
       const [platform, state, ofHost, ofGuest] = ['two.yaml', 'two.state', 'host.sock', 'guest.sock'].map(name =>
         join(folder, name),
@@ -124,7 +124,7 @@ describe('--state', () => {
       expect(await guest.send(CLOCK, RATE_GET, 1)).toEqual([DENIED])
     }))
 
-  test('a guest that comes anew after a crash finds nothing held', () =>
+  test('a guest that starts over after a crash finds nothing held', () =>
     inSite(async ({ socketPath, start }) => {
       const first = await start()
       const guest = createGuest()
@@ -139,7 +139,7 @@ describe('--state', () => {
       expect(await second.stop()).toBe(0)
     }))
 
-  test('what nobody comes back for is released after a while', () =>
+  test('what a guest held is released if it does not reconnect', () =>
     inSite(async ({ socketPath, start }) => {
       const first = await start()
       const guest = createGuest()
@@ -152,7 +152,7 @@ describe('--state', () => {
     }))
 
   test(
-    'what the host sets is kept, too',
+    'values set by the host are persisted as well',
     () =>
       inSite(async ({ socketPath, start }) => {
         const control = `${socketPath}.control`
@@ -166,7 +166,7 @@ describe('--state', () => {
     LIMIT_MS,
   )
 
-  test('a file that is deleted under the device is written anew, one that is replaced is left alone; both are said', () =>
+  test('a file deleted under the device is written again, one that is replaced is left alone; both are logged', () =>
     inSite(async ({ socketPath, state, start }) => {
       const first = await start()
       const guest = createGuest()

@@ -11,7 +11,7 @@ const RATE_GET = 0x6
 /** Bytes that a pipe and a stream of Node hold, with room. */
 const HELD_MAX = 1 << 20
 
-test('ctl messages leaves out what nobody reads, and counts it', async () => {
+test('ctl messages drops lines that nobody reads, and reports their number', async () => {
   const { server, control, guest } = await setUp()
   const words = ['ctl', '--control', control, 'messages', '--max-per-second', '10000']
   const child = spawn(process.execPath, [CLI, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -25,7 +25,7 @@ test('ctl messages leaves out what nobody reads, and counts it', async () => {
   child.stdout.on('data', (data: Buffer) => (printed += data))
   const missing = (text: string) => [...said.matchAll(new RegExp(`(\\d+) messages were not printed${text}`, 'g'))]
   await until(() => missing(': the output was not read').length > 0, 'the command to say what is missing')
-  // Each message was printed or counted, if only as too many.
+  // Each message was printed or counted as dropped.
   const sum = () => missing('').reduce((sum, [, count]) => sum + Number(count), printed.split('\n').length - 1)
   await until(
     () => sum() === MESSAGES,

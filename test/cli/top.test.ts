@@ -1,4 +1,4 @@
-/** `ctl top` on a terminal: it shows what happens, keeps to the size, and leaves the terminal as it was. */
+/** `ctl top` on a terminal: it shows what happens, fits the size, and restores the terminal. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
@@ -13,7 +13,7 @@ const PAUSE_MS = 5
 
 /** Starts `ctl top` from a shell that prints its exit code. */
 function start(control: string, size: { rows: number; columns: number }): Terminal {
-  // A Ctrl-C that the view has not taken as a key goes to the shell as well, which lives on to tell the exit code.
+  // A Ctrl-C that the view does not take as a key also reaches the shell, which must survive to print the exit code.
   const command = `trap : INT; echo before; ${process.execPath} ${CLI} ctl top --control ${control} --interval 200; echo "code $?"`
   const terminal = new Terminal(['sh', '-c', command], size)
   onTestFinished(() => terminal.close())
@@ -31,7 +31,7 @@ test(
     const traffic = (async () => {
       for (; going; await sleep(PAUSE_MS)) await rig.guest.send(CLOCK, 0x6, UART)
     })()
-    // Before the guest goes.
+    // Stop it before the guest closes.
     onTestFinished(() => {
       going = false
       return traffic
@@ -54,7 +54,7 @@ test(
 )
 
 test(
-  'ends on Ctrl-C, and says so when the device is gone',
+  'ends on Ctrl-C, and with a message when the device is gone',
   async () => {
     const rig = await setUp()
     const interrupted = start(rig.control, { rows: 10, columns: 80 })

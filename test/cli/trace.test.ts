@@ -20,7 +20,7 @@ const BASE = 0x10
 const CLOCK = 0x14
 const SENSOR = 0x15
 
-/** Serves a platform file with a trace, lets a driver talk to it, and ends it. Returns what the command said. */
+/** Serves a platform file with a trace, sends messages of a driver, and stops it. Returns the command's output. */
 async function record(folder: string, file: string, signal: NodeJS.Signals, platform = PLATFORM): Promise<string> {
   const board = join(folder, 'board.yaml')
   writeFileSync(board, platform)
@@ -69,12 +69,12 @@ describe('a trace of the command', () => {
     }),
   )
 
-  test('is told when it begins and ends', () => {
+  test('is logged when it begins and ends', () => {
     expect(said).toMatch(/recording a trace to .*trace/)
     expect(said).toMatch(/trace .*trace: 27 messages, 0 dropped/)
   })
 
-  test('show prints it as strace would', () =>
+  test('show prints it like strace', () =>
     use(async file => {
       const { code, stdout, stderr } = await runCommand('trace', 'show', file)
       expect([code, stderr]).toEqual([0, ''])
@@ -143,7 +143,7 @@ describe('a trace of the command', () => {
       expect(messages.find(({ message }) => message === 'CLOCK_RATE_SET').delayed).toMatchObject({ status: 'SUCCESS' })
     }))
 
-  test('replay on its own platform is the same, moving sensor and all', () =>
+  test('replay on its own platform has no differences, even with a changing sensor', () =>
     use(async file => {
       const { code, stdout, stderr } = await runCommand('trace', 'replay', file)
       expect([code, stderr]).toEqual([0, ''])
@@ -166,7 +166,7 @@ describe('a trace of the command', () => {
       expect(JSON.parse(json.stdout)).toMatchObject({ commands: 25, events: 2, differences: [{ fields: ['rate'] }] })
     }))
 
-  test('replay tells wrong platforms in a line, with exit code 2', () =>
+  test('replay refuses a wrong platform in one line, with exit code 2', () =>
     use(async file => {
       const { code, stderr } = await runCommand('trace', 'replay', file, '--platform', 'nonsense')
       expect([code, stderr]).toEqual([
@@ -175,7 +175,7 @@ describe('a trace of the command', () => {
       ])
     }))
 
-  test('diff of a trace and itself is empty; of two, what only one has', () =>
+  test('diff of a trace with itself is empty; of two, it lists what only one has', () =>
     use(async (file, folder) => {
       const copy = join(folder, 'copy')
       copyFileSync(file, copy)
@@ -192,7 +192,7 @@ describe('a trace of the command', () => {
       expect(ignored.code).toBe(0)
     }))
 
-  test('one that was killed is shown up to where it ends, and says so', () =>
+  test('a trace of a killed process is shown up to its end, with a warning', () =>
     inFolder(async folder => {
       const file = join(folder, 'trace')
       await record(folder, file, 'SIGKILL')
@@ -202,7 +202,7 @@ describe('a trace of the command', () => {
     }))
 })
 
-describe('what is wrong is told in a line, with exit code 2', () => {
+describe('a wrong file or option is one line, with exit code 2', () => {
   test.each([
     { args: ['show', '/nowhere'], says: '/nowhere: there is no such file' },
     { args: ['show', import.meta.dirname], says: ': is a folder; give a file' },
@@ -228,10 +228,10 @@ describe('what is wrong is told in a line, with exit code 2', () => {
     }))
 })
 
-test('a disk that is full ends the trace with whole packets, and not the device', () =>
+test('a full disk ends the trace with whole packets, but not the device', () =>
   inFolder(async folder => {
     const [file, socket] = [join(folder, 'trace'), join(folder, 's')]
-    // A file that may not grow beyond 24 KiB, and a process that is told so by the error alone.
+    // A file size limit of 24 KiB, and no SIGXFSZ: the process gets only the error.
     const limited = `trap '' XFSZ; ulimit -f 24; exec "$0" "$@"`
     const args = [CLI, '--socket-path', socket, '--trace', file]
     const child = spawn('bash', ['-c', limited, process.execPath, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -244,7 +244,7 @@ test('a disk that is full ends the trace with whole packets, and not the device'
       await guest.connect(FrontEnd.connect(socket))
       await guest.send(BASE, 0x0)
       await until(() => readFileSync(file).includes('PROTOCOL_VERSION'), 'a message in the file')
-      // More than it has room for. They may be written all at once, and then none of them is kept.
+      // More than fit. They may be written all at once, and then the file has none of them.
       for (let i = 0; i < 400; i++) await guest.send(BASE, 0x0)
       await until(() => said.includes('ERROR'), 'an error')
       expect(await guest.send(BASE, 0x0)).toEqual([0, 0x20001])

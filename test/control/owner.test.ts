@@ -7,13 +7,13 @@ import { inFolder, RunningCommand } from '../cli/command.js'
 const uid = process.getuid!()
 const FOLDER = `/tmp/vhost-user-scmi-${uid}`
 const LIMIT_MS = 120_000
-/** Nobody here has it. */
+/** No user here has this id. */
 const STRANGER = 54_321
 
-/** No folder for sockets, and no name for one. */
+/** Environment with neither a folder for sockets nor the path of one. */
 const BARE: NodeJS.ProcessEnv = { XDG_RUNTIME_DIR: '', VHOST_USER_SCMI_CONTROL: '' }
 
-/** What this user may have there stays as it is. */
+/** Removes the default folder until the test ends; one that this user had before is put back. */
 function withoutFolder(): void {
   const aside = `${FOLDER}.${process.pid}`
   if (!lstatSync(FOLDER, { throwIfNoEntry: false })) {
@@ -35,7 +35,7 @@ async function run(...args: string[]): Promise<{ code: unknown; stderr: string }
 }
 
 describe('the default control socket, without $XDG_RUNTIME_DIR', () => {
-  test('lies in a folder of the user’s own, and works', { timeout: LIMIT_MS }, () =>
+  test('is in a folder of the user’s own, and works', { timeout: LIMIT_MS }, () =>
     inFolder(async folder => {
       withoutFolder()
       const device = new RunningCommand(['--socket-path', join(folder, 'scmi'), '--control'], [], 'pipe', BARE)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 const CLIENT = join(import.meta.dirname, 'reflect.py')
 
-/** Runs Debian's Python, whose modules setup installs; the replies, each on a line. */
+/** Runs the client with Debian's Python, whose modules setup installs. Returns the replies, which it prints one a line. */
 export function python(socket: string, ...args: string[]): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     execFile('/usr/bin/python3', [CLIENT, socket, ...args], (error, stdout, stderr) => {

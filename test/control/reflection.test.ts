@@ -19,7 +19,7 @@ it('finds the service and its methods', async () => {
   expect(found.methods).toContain('AddFault')
 })
 
-it('reads and sets, and is told errors by their codes', async () => {
+it('reads and sets, and gets errors by their codes', async () => {
   const rig = await setUp()
   await rig.guest.send(CLOCK, 0x9, UART, 1)
   const address = 'clock.uart.rate'
@@ -74,7 +74,7 @@ it('streams, and gives data of any shape', async () => {
   ])
 })
 
-it('is refused a trace while another is written, by this device or by another one', async () => {
+it('is refused a trace while this device or another one writes one', async () => {
   const [rig, other] = [await setUp({ connect: false }), await setUp({ connect: false })]
   const file = join(rig.folder, 'trace')
   expect(await call(rig, 'StartTrace', { file })).toMatchObject([{ file, recording: true }])

@@ -18,6 +18,9 @@ export const PERF = 0x13
 export const CLOCK = 0x14
 export const SENSOR = 0x15
 
+/** Id of the clock `uart`. */
+export const UART = 1
+
 export const PLATFORM = {
   vendor: 'acme',
   sub_vendor: 'rig',
@@ -42,14 +45,14 @@ const EVENT_BUFFERS = 8
 
 export interface ControlRig {
   server: Server
-  /** Of the first agent. */
+  /** The first agent's guest. */
   guest: Guest
   client: ControlClient
   folder: string
   control: string
 }
 
-/** `platform` are keys beside those of PLATFORM, or in place of them. */
+/** `platform`: keys that extend or replace those of PLATFORM. */
 export async function setUp(
   options: { platform?: Record<string, unknown>; open?: ControlOptions; connect?: boolean } = {},
 ): Promise<ControlRig> {

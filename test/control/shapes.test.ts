@@ -1,4 +1,4 @@
-/** The schema has every field that operations take and give: gRPC drops the others without a word. */
+/** The schema has every field of requests and replies: gRPC silently drops others. */
 import { join } from 'node:path'
 import protobuf from 'protobufjs'
 import { expect, it } from 'vitest'
@@ -7,7 +7,7 @@ import { Operations } from '../../src/access/operations/operations.js'
 import { setUp } from './rig.js'
 
 type Name = Exclude<keyof Operations, 'server' | 'resources'>
-/** With every field there is; a new operation needs an entry. */
+/** Requests with every field; a new operation needs an entry. */
 type Examples = { [Key in Name]: Required<Parameters<Operations[Key]>[0] & object> | undefined }
 
 const schema = new protobuf.Root()
@@ -67,7 +67,7 @@ it('of every operation', async () => {
           resolve()
         }
         stop = run(request, { ready: () => true, send })
-        // For the stream of messages.
+        // Gives the stream of messages one to send.
         asked = guest.send(0x10, 0)
       })
       stop()

@@ -16,7 +16,7 @@ export const GUEST_ATTACKS = {
   tampering:
     'another processor rewrites descriptors and requests while the device reads them: what is checked must be what is used',
   direction: 'buffers in the wrong order, or none to read or to write',
-  'short-request': 'a request without a whole header, or a buffer without room for a status',
+  'short-request': 'a request without a whole header, or a reply buffer without room for a status',
   'chain-length': 'the lengths of a chain add up to more than 32 bits hold',
   'long-request': 'a request of gigabytes: the guest must not decide how much the device allocates',
   'short-buffer': 'a reply is longer than its buffer: the rest must not be written',

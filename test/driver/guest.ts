@@ -19,7 +19,7 @@ export class Guest {
   readonly memory: GuestMemory
   readonly driver: Driver
   readonly features: bigint
-  /** While it is connected. */
+  /** Undefined while it is not connected. */
   frontEnd: FrontEnd | undefined
   #closed = false
 
@@ -39,7 +39,7 @@ export class Guest {
     await this.start(frontEnd, protocolFeatures, bases)
   }
 
-  /** The rest of connecting, once the driver exists. */
+  /** Starts the rings on a front end that is connected. */
   async start(frontEnd: FrontEnd, protocolFeatures = 0n, bases?: readonly number[]): Promise<void> {
     const { memory, driver, features } = this
     const more = bases ? { bases } : {}

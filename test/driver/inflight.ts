@@ -24,7 +24,7 @@ export class InflightRegion {
     this.map = sys.map(fd, 0, offset + bytes)
   }
 
-  /** Asks the back end for one. */
+  /** Gets a region from the back end. */
   static async get(frontEnd: FrontEnd, queues: number, queueSize: number): Promise<InflightRegion> {
     frontEnd.send(Request.GET_INFLIGHT_FD, inflight(0, 0, queues, queueSize))
     const { payload, fds } = await frontEnd.reply(Request.GET_INFLIGHT_FD, 24, 1)
@@ -34,7 +34,7 @@ export class InflightRegion {
     return new InflightRegion(fds[0]!, size, offset, view.getUint16(16, true), view.getUint16(18, true))
   }
 
-  /** One with the bytes of another, which may be of the past. */
+  /** Makes a region with the bytes of another, or of a snapshot. */
   static copy(bytes: Uint8Array, queues: number, queueSize: number): InflightRegion {
     const region = new InflightRegion(sys.memfd('guest', bytes.length, true), bytes.length, 0, queues, queueSize)
     new Uint8Array(region.map).set(bytes)

@@ -20,13 +20,13 @@ function fill({ driver, memory }: Guest, commands: readonly (readonly number[])[
     const writable = [{ at: memory.allocate(capacity), length: capacity }]
     cmdq.post({ readable, writable, form: 'indirect' })
   }
-  // Chain i is head i, for good: only avail.idx moves from now on.
+  // Chain i keeps head i: from now on only avail.idx moves.
   cmdq.nextAvailable = cmdq.nextUsed
 }
 
 /**
- * Sends `count` of them, by default all, and sends them again when all are answered, `times` times. Allocates nothing
- * itself; turns of the event loop do.
+ * Sends `count` of them, by default all, and again when all are answered, `times` times. Allocates nothing; turns of the
+ * event loop do.
  */
 export function startRounds(
   guest: Guest,
@@ -53,7 +53,7 @@ export function startRounds(
     })
 }
 
-/** Has a child process send them as fast as they are answered. Returns what ends it. */
+/** Starts a child process that sends them as fast as they are answered. Returns the function that ends it. */
 export function startStorm(guest: Guest, commands: readonly (readonly number[])[], capacity?: number): () => void {
   fill(guest, commands, capacity)
   const { cmdq } = guest.driver

@@ -1,4 +1,4 @@
-/** The typed surface of syscalls.cc, and its only import. */
+/** Types of syscalls.cc, which only this file loads. */
 import { createRequire } from 'node:module'
 import { calls } from '../../src/front-end/calls.js'
 

@@ -1,7 +1,7 @@
 /**
  * Many messages through few prepared chains: descriptors and buffers are written once, then only indexes change. The loop
- * allocates nothing per message, so that any growth of the heap is the device's. Each request carries its number, and each
- * reply is checked: the request's bytes in reverse, in order and of full length.
+ * allocates nothing per message, so any growth of the heap is the device's. Each request carries its number. Each reply
+ * must be the request's bytes in reverse, in order and of full length.
  */
 import type { GuestMemory } from '../../src/front-end/memory.js'
 import { Descriptor } from '../../src/front-end/protocol.js'
@@ -114,7 +114,7 @@ export class Traffic {
     }
   }
 
-  /** Turns the loop until the device signals; a lost signal is a failure, even if the answer is there. */
+  /** Waits for the device's signal; a lost signal is a failure, even if the reply is there. */
   private readonly wait = (): void => {
     if (this.queue.drainSignals() > 0) this.step()
     else if (performance.now() < this.deadline) this.waitOn()

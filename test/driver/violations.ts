@@ -1,6 +1,6 @@
 /**
- * What a driver can do wrong to its command queue, at least one case for each rule: each must stop the queue. The names
- * of attacks in brackets are those of attacks.ts.
+ * Violations of a ring's rules by the driver, at least one case for each rule: each must stop the queue. The names in
+ * brackets are those of attacks.ts.
  */
 import type { Driver } from '../../src/front-end/driver.js'
 import { FLAT, type GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'

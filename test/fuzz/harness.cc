@@ -23,7 +23,7 @@ constexpr uint64_t PROTOCOL_FEATURES = feature_bit(VHOST_USER_PROTOCOL_F_MQ) |
                                        feature_bit(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
                                        feature_bit(VHOST_USER_PROTOCOL_F_STATUS);
 constexpr SessionOptions OFFER = {.features = FEATURES, .protocol_features = PROTOCOL_FEATURES};
-// Watching the ring would only take time: nobody writes to it meanwhile.
+// Polling the ring would only take time: nobody writes to it meanwhile.
 constexpr WatchOptions NO_WATCH = {.ns = 0};
 // A guest that offers chains faster than they are answered would keep the pump going for ever.
 constexpr int VISITS_MAX = 8;
@@ -186,7 +186,7 @@ bool Rig::read_replies() {
   return true;
 }
 
-// What JavaScript does when it hears of an event.
+// What JavaScript does on an event.
 void Rig::hear_events() {
   while (session_.has_events()) {
     const Event event = session_.take_event();
@@ -251,7 +251,7 @@ void Rig::break_down(unsigned queue) {
   hear_events();
 }
 
-// Request and reply lie where the entry says, and can be used: JavaScript's DataViews would throw otherwise.
+// Request and reply must be at the entry's offsets and accessible: JavaScript's DataViews would throw otherwise.
 void Rig::check_entry(const Entry& entry) {
   const auto shared = batch_.shared();
   const auto window = [&](uint32_t index) -> MemoryMap::Window {
@@ -282,7 +282,7 @@ void Rig::look_at(const MemoryMap::Window& window, uint64_t offset, uint64_t len
 
 bool Rig::watch_kick(unsigned queue, int fd) {
   CHECK(watched_[queue] < 0 && fd >= 0);
-  // What epoll can't wait for.
+  // Descriptors that epoll does not support.
   struct stat file;
   if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) return false;
   watched_[queue] = fd;

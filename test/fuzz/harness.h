@@ -75,10 +75,10 @@ class Rig final : SessionHost, BatchHandler {
   // Sends a message as it is, if the socket takes it.
   void send(const VhostUserHeader& header, const void* payload, size_t size, const std::vector<FdKind>& fds);
   void raw(const uint8_t* bytes, size_t size);
-  // Lets the session handle what was sent, and checks what it answers. False if it has closed the connection.
+  // Lets the session handle what was sent, and checks its replies. False if it has closed the connection.
   bool settle();
   void reconnect();
-  // Kicks a ring and does what the event loop does then.
+  // Kicks a ring, and does what the event loop would do.
   void kick(unsigned queue);
   // Sends an event of `size` bytes, if there is a buffer.
   void send_event(uint32_t size);
@@ -86,7 +86,7 @@ class Rig final : SessionHost, BatchHandler {
   void truncate(uint64_t size);
   // How many replies the front end leaves unread from now on.
   void leave_unread(unsigned count) { unread_ = count; }
-  // The length that the handler claims to have written from now on: usually false, or WRITTEN_LATER.
+  // The length that the handler reports from now on: usually a false one, or WRITTEN_LATER.
   void answer_with(uint32_t written) {
     written_ = written;
     gives_up_ = false;
@@ -125,7 +125,7 @@ class Rig final : SessionHost, BatchHandler {
   // As JavaScript sees them: empty once they are detached.
   std::vector<MemoryMap::Window> windows_;
   bool windows_valid_ = false;
-  // One for all inputs: it is large, and keeps nothing from one batch to the next.
+  // One for all inputs: it is large, and holds nothing between batches.
   static Batch batch_;
   Session session_;
   Histogram latencies_;
@@ -137,7 +137,7 @@ class Rig final : SessionHost, BatchHandler {
   size_t messages_ = 0;
 };
 
-// Runs `steps` on a rig of its own, and checks afterwards that nothing of it is left.
+// Runs `steps` on a rig of its own, and checks that it leaves nothing behind.
 template <typename Steps>
 void run(const uint8_t* data, size_t size, Steps steps);
 

@@ -68,7 +68,7 @@ struct Guest {
   void start(unsigned queue, uint16_t base);
   void stop(unsigned queue) { send(VHOST_USER_GET_VRING_BASE, VhostUserVringState{queue, 0}); }
   void set_up();
-  // All of it again, on a new connection if the old one is gone.
+  // Sets everything up again, on a new connection if the old one is gone.
   void recover();
 };
 

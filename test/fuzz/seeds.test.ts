@@ -1,4 +1,4 @@
-/** The corpus in the repository is what recorded conversations encode to; UPDATE_SEEDS=1 rewrites it. */
+/** The corpus in the repository must equal the encoded recordings; UPDATE_SEEDS=1 rewrites it. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'

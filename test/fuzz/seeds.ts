@@ -32,12 +32,12 @@ export const MEMORY_BYTES = 256 << 10
 const u16 = (value: number) => [value & 0xff, (value >> 8) & 0xff]
 const bytes = (...parts: (number | number[])[]) => Uint8Array.from(parts.flat())
 
-/** What a front end says, as steps of the session target. */
+/** Records what a front end sends, as steps of the session target. */
 export class SessionRecorder {
   readonly #steps: Uint8Array[] = []
   #kinds = new Map<number, number>()
 
-  /** Notes everything that `frontEnd` sends from now on. */
+  /** Records everything that `frontEnd` sends from now on. */
   attach(frontEnd: FrontEnd, memory: GuestMemory, queues: readonly Queue[]): void {
     for (const fd of memory.fds) this.#kinds.set(fd, FdKind.MEMORY)
     for (const { index, kick, call, masked } of queues) {
@@ -58,7 +58,7 @@ export class SessionRecorder {
     this.#steps.push(bytes(Session.SEND, request, flags, kinds.length, kinds, 0, u16(payload.length)), payload)
   }
 
-  /** Writes what lies in memory now, except for zeros. */
+  /** Records the contents of memory, except for zeros. */
   memory(memory: GuestMemory): void {
     const { guest, size } = memory.regions[0]!
     const words = memory.read(guest, size)
@@ -92,7 +92,7 @@ const INFLIGHT = 0x20
 
 /** A place in the pool; address() of ring.cc. */
 const pool = (offset: number) => [...u16(offset), 5]
-/** Just before the end of the first region: what is there goes on in the next one. */
+/** Just before the end of the first region: data there continues in the next one. */
 const boundary = (before: number) => [...u16(before), 0]
 
 const descriptor = (index: number, at: number[], length: number, flags: number, next = 0, queue = 0) =>
@@ -114,7 +114,7 @@ const command = (at = 0) => [
 ]
 const eventBuffer = (index: number) => [descriptor(index, pool(256), 136, WRITE, 0, QUEUE_1), offer(index, QUEUE_1)]
 
-/** What guests do, as steps of the ring target. */
+/** Actions of guests, as steps of the ring target. */
 export const RING_SEEDS: Readonly<Record<string, Uint8Array>> = {
   direct: join(how(4, 4), ...command(), ...command(2), kick(), ...command(), kick()),
   'event-idx': join(how(4, 4, EVENT_IDX), ...command(), kick(), bytes(Ring.WISH, 0, u16(2)), ...command(2), kick()),

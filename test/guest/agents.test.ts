@@ -50,7 +50,7 @@ test(
       try {
         const model = server.platform.model(clocks)
         const shared = model.named('shared')
-        // Ids of each guest: its view, in the order of the platform file.
+        // Each guest's ids: positions in its view.
         const [ofFirst, ofSecond] = [
           { shared: 0, bus: 2 },
           { bus: 0, shared: 1 },
@@ -61,7 +61,7 @@ test(
         expect((await first.scmi(CLOCK, 0x5, [0, ofFirst.shared, 20e6, 0])).status).toBe(SUCCESS)
         expect(await nextNotification(second, CLOCK, 0x0)).toEqual([1, ofSecond.shared, 20e6, 0])
 
-        // The trusted guest takes a device from the other, who may not do the same.
+        // The trusted guest denies a device to the other, which may not do the same.
         expect((await second.scmi(BASE, 0x9, [1, 0, 0])).status).toBe(DENIED)
         expect((await first.scmi(BASE, 0x9, [2, 0, 0])).status).toBe(SUCCESS)
         expect((await second.scmi(CLOCK, 0x6, [ofSecond.bus])).status).toBe(DENIED)
@@ -91,7 +91,7 @@ test(
   LIMIT_MS,
 )
 
-/** Granted are clock 1, sensors 0 and 2: ids stay, so Linux goes over what lies between and below. */
+/** Clock 1 and sensors 0 and 2 are granted: ids do not change, so Linux meets denied ones between and below. */
 const DENIED_AT_FIRST = `
 vendor: acme
 agents:
@@ -109,7 +109,7 @@ sensors:
 `
 
 test(
-  'a guest that is denied everything boots, and after a grant has what it was granted',
+  'a guest that is denied everything boots, and after a grant uses what it was granted',
   () =>
     inFolder(async folder => {
       const platform = join(folder, 'denied.yaml')
@@ -126,7 +126,7 @@ test(
           .split(/\s+/)
       const texts = async () => (await complaints(second)).map(text => text.replace(/.*: /, ''))
       try {
-        // Linux finds a platform without protocols, and no fault with it but that the device tree names some.
+        // Linux finds a platform without protocols, and only complains that the device tree names some.
         expect(await texts()).toEqual(['SCMI protocol 20 not implemented', 'SCMI protocol 21 not implemented'])
         expect((await second.scmi(CLOCK, 0x0)).status).toBe(DENIED)
         expect((await second.scmi(BASE, 0x1)).words).toEqual([2 << 8])

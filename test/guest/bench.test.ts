@@ -1,4 +1,4 @@
-/** `scmi-lab bench` as people run it: real guests, short measurements, our device and others. */
+/** `scmi-lab bench` as users run it: real guests, short measurements, our device and others. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,11 +12,11 @@ import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { LabCommand } from './lab-command.js'
 
 const LIMIT_MS = 180_000
-/** The command that serves as another back end. */
+/** A command that acts as another back end. */
 const DEVICE = `${process.execPath} ${join(import.meta.dirname, '../../dist/src/cli.js')} --socket-path {socket}`
 
 let kernel: string
-/** Files of the commands that are started here. */
+/** For files of the commands that the tests start. */
 const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-bench-'))
 const platforms = mkdtempSync(join(tmpdir(), 'scmi-lab-bench-platforms-'))
 beforeAll(async () => {
@@ -44,13 +44,13 @@ async function measured(...args: string[]): Promise<LabBenchResult> {
   return JSON.parse(command.stdout) as LabBenchResult
 }
 
-/** All that a measurement must be, whatever the machine. */
+/** What must hold for a measurement on any machine. */
 function expectSane({ rows }: LabBenchResult): void {
   for (const { processes, rate, messages, latencyUs, cpuUs } of rows) {
     const { mean, p50, p99, max } = latencyUs
     expect(messages).toBeGreaterThanOrEqual(processes)
     expect([p50, p99, max]).toEqual([p50, p99, max].sort((a, b) => a - b))
-    // Little's law: each process waits for one answer at a time, and does little else.
+    // Little's law: each process waits for one reply at a time, and does little else.
     expect((rate * mean) / 1e6).toBeLessThan(processes * 1.1)
     expect(mean).toBeLessThanOrEqual(max)
     expect(p50).toBeGreaterThan(0)
@@ -59,9 +59,9 @@ function expectSane({ rows }: LabBenchResult): void {
   }
 }
 
-describe('what is measured', () => {
+describe('a measurement', () => {
   test(
-    'each load is one message of its kind for each time it is done',
+    'sends one message of its kind per operation',
     async () => {
       const guest = await boot({ kernel, platform: 'demo' })
       try {
@@ -71,7 +71,7 @@ describe('what is measured', () => {
           const before = succeeded(guest.server!, kinds[load])
           const text = await guest.check(`scmi-bench 300 3 ${words.join(' ')}`)
           const count = Number(/^count (\d+) ns \d+ mean \d+ p50 \d+ p99 \d+ max \d+$/m.exec(text)?.[1])
-          // Each process does it once before it is measured; and the kernel may look at a sensor by itself.
+          // Each process sends once before the measurement, and the kernel may read a sensor by itself.
           const messages = succeeded(guest.server!, kinds[load]) - before - 3
           expect(messages, load).toBeGreaterThanOrEqual(count)
           expect(messages, load).toBeLessThan(count + 10)
@@ -84,7 +84,7 @@ describe('what is measured', () => {
   )
 
   test(
-    'our device, whose own part is told apart',
+    'of our device shows the device’s own part',
     async () => {
       const result = await measured('--processes', '1,3')
       expectSane(result)
@@ -102,7 +102,7 @@ describe('what is measured', () => {
   )
 
   test(
-    'another back end, of which only the CPU time is known; a table',
+    'of another back end shows its CPU time only; printed as a table',
     async () => {
       const args = ['--seconds', '1', '--processes', '2', '--load', 'raw', '--backend', DEVICE]
       const command = benchCommand(...args)
@@ -116,7 +116,7 @@ describe('what is measured', () => {
   )
 
   test(
-    'a load that the platform does not have is left out, and said',
+    'leaves out a load that the platform does not have, and says so',
     async () => {
       const platform = join(platforms, 'clock.yaml')
       writeFileSync(platform, 'vendor: us\nclocks: [{ name: only, rates: [1 MHz] }]\n')

@@ -94,7 +94,7 @@ describe('jobs', () => {
     return encodeFrame(KINDS.done, id, payload)
   }
 
-  test('several at once end in any order, each with its own output', async () => {
+  test('run at once and end in any order, each with its own output', async () => {
     const first = channel.job('run', 1000, 'one')
     const second = channel.job('run', 1000, 'two')
     await waitFor(() => received.length === 2)
@@ -121,7 +121,7 @@ describe('jobs', () => {
     await expect(job.ended).rejects.toThrow('channel version 2, not 1')
   })
 
-  test('words of a job that was given up are dropped, and the others go on', async () => {
+  test('output of a cancelled job is dropped, and the others continue', async () => {
     peer.write(encodeFrame(KINDS.output, 99, Buffer.from('late')))
     const { id, ended } = channel.job('read', 0, '/x')
     peer.write(done(id, 0, 0))

@@ -1,22 +1,19 @@
-/** Everything that the control service, `ctl` and metrics offer, on a device in its own process under a real guest. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+/** Everything that the control service, `ctl` and metrics offer, on a device in its own process with a real guest. */
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { boot } from '../../qemu/boot/boot.js'
 import type { Guest } from '../../qemu/guest/guest.js'
 import { nextNotification } from '../../qemu/guest/view/drivers.js'
 import { readClocks, readHwmon } from '../../qemu/guest/view.js'
 import type { AgentStats, FaultEntry } from '../../src/access/operations/shapes.js'
 import { until } from '../../src/front-end/wait.js'
-import { RunningCommand, runCommand } from '../cli/command.js'
+import { runCommand } from '../cli/command.js'
 import { python } from '../control/python.js'
-import { onlyValue, parseMetrics, type Scrape, samplesOf } from '../support/prometheus.js'
+import { onlyValue, samplesOf } from '../support/prometheus.js'
 import { readmeLines, runLine } from '../support/readme.js'
 import { Terminal } from '../support/terminal.js'
-import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
-import { LabCommand } from './lab-command.js'
+import { ControlledGuest } from './controlled-guest.js'
+import { KERNEL_LIMIT_MS } from './kernel.js'
 
 const LIMIT_MS = 240_000
 const WAIT_MS = 60_000
@@ -42,79 +39,14 @@ const BUSY = -6
 
 const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
 
-class Site {
-  readonly folder = mkdtempSync(join(tmpdir(), 'scmi-control-'))
-  readonly control = join(this.folder, 'control')
-  readonly socketPath = join(this.folder, 'socket')
-  readonly device: RunningCommand
-  guest!: Guest
-
-  constructor() {
-    const args = ['--socket-path', this.socketPath, '--platform', 'everything']
-    this.device = new RunningCommand([...args, '--control', this.control, '--metrics', '0'])
-  }
-
-  static async start(qemuArguments: string[] = []): Promise<Site> {
-    const site = new Site()
-    try {
-      await site.device.said(/ready: /)
-      const { socketPath } = site
-      site.guest = await boot({
-        kernel: await testKernel(),
-        platform: 'everything',
-        socketPath,
-        // So long the kernel waits for an answer that was dropped.
-        nodes: ['arm,max-rx-timeout-ms = <2000>;'],
-        qemuArguments,
-      })
-      return site
-    } catch (error) {
-      await site.close()
-      throw error
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.guest?.kill()
-    await this.device.stop()
-    rmSync(this.folder, { recursive: true })
-  }
-
-  /** What `ctl` prints if all is well. */
-  async ctl(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await runCommand('ctl', '--control', this.control, ...args)
-    expect([code, stderr], args.join(' ')).toEqual([0, ''])
-    return stdout.trimEnd()
-  }
-
-  async json<T>(...args: string[]): Promise<T> {
-    return JSON.parse(await this.ctl(...args, '--json')) as T
-  }
-
-  /** A `ctl` that goes on until it is stopped. */
-  following(...args: string[]): RunningCommand {
-    return new RunningCommand(['ctl', '--control', this.control, ...args])
-  }
-
-  async scrape(): Promise<Scrape> {
-    const [, link] = /metrics: (http:\S+)/.exec(this.device.stderr) ?? []
-    return parseMetrics(await (await fetch(link!)).text())
-  }
-
-  async stats(): Promise<AgentStats> {
-    const [stats] = await this.json<AgentStats[]>('stats')
-    return stats!
-  }
-}
-
-let site: Site
+let site: ControlledGuest
 let guest: Guest
 /** Ids as the agent has them, by kind and name. */
 let ids: Record<string, Record<string, number>>
 
 describe('with a guest', () => {
   beforeAll(async () => {
-    site = await Site.start()
+    site = await ControlledGuest.start()
     guest = site.guest
     const { tables } = await site.json<{ tables: Record<string, { id: number; name: string }[]> }>(
       'show',
@@ -136,7 +68,7 @@ describe('with a guest', () => {
   }
 
   test(
-    'show: the platform, its agent, and the values that the guest has',
+    'show: the platform, its agent, and the values that the guest sees',
     async () => {
       const shown = await site.ctl('show')
       expect(shown).toMatch(/^acme:everything, version 0x10000, on vhost-user-scmi/)
@@ -178,7 +110,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'set a sensor: hwmon shows it, and its trip point is told',
+    'set a sensor: hwmon shows it, and its trip point is notified',
     async () => {
       const id = ids.sensors!.temp_soc!
       expect((await guest.scmi(SENSOR, SENSOR_TRIP_POINT_CONFIG, [id, RISING, 80_000, 0])).status).toBe(0)
@@ -205,7 +137,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'set limits: cpufreq follows them by itself, and the guest that subscribed is notified',
+    'set limits: cpufreq follows them, and the guest that subscribed is notified',
     async () => {
       const maximum = () => guest.readFile('/sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq')
       expect(await site.ctl('set', 'perf.perf_cpu_little.max', '600')).toBe(
@@ -223,7 +155,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'set a temperature and the ambient one: hwmon shows what follows from them, and the platform throttles',
+    'set a temperature and the ambient temperature: hwmon shows the result, and the platform throttles',
     async () => {
       const read = async () => (await readHwmon(guest)).find(({ name }) => name === 'temp_cpu_little')!.value
       const cool = await read()
@@ -241,7 +173,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'notify: the guest receives what was never asked for',
+    'notify: the guest receives a notification without a subscription',
     async () => {
       const fields = ['agent_id=0', `clock_id=${ids.clocks!.clk_xtal}`, 'rate=5GHz']
       const wrong = await runCommand(
@@ -262,13 +194,13 @@ describe('with a guest', () => {
   )
 
   test(
-    'fault: a status that the guest gets as often as was said, and a dropped answer that its kernel waits for in vain',
+    'fault: a status as often as the rule says, and a dropped reply, for which the kernel times out',
     async () => {
       const rule = ['--message', 'CLOCK_RATE_GET', '--where', `clock_id=${uart()}`, '--status', 'BUSY', '--times', '2']
       expect(await site.ctl('fault', 'add', ...rule)).toMatch(/^rule 1: message: CLOCK_RATE_GET/)
       const status = async () => (await guest.scmi(CLOCK, CLOCK_RATE_GET, [uart()])).status
       expect([await status(), await status(), await status()]).toEqual([BUSY, BUSY, 0])
-      // One that no thermal zone looks at.
+      // A sensor that no thermal zone reads.
       const { path } = (await readHwmon(guest)).find(({ name }) => name === 'volt_cpu')!
       const drop = ['--message', 'SENSOR_READING_GET', '--where', `sensor_id=${ids.sensors!.volt_cpu}`, '--drop']
       await site.ctl('fault', 'add', ...drop, '--times', '1')
@@ -288,7 +220,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'messages: those of the guest that pass the filter, as they pass',
+    'messages: the guest’s messages that match the filter',
     async () => {
       const failed = site.following('messages', '--protocol', 'clock', '--failed', '--count', '1')
       const all = site.following('messages', '--message', 'CLOCK_RATE_GET', '--json')
@@ -332,7 +264,7 @@ describe('with a guest', () => {
   test(
     'metrics: a scrape agrees with the statistics',
     async () => {
-      // The guest's thermal zones go on reading meanwhile.
+      // The guest's thermal zones keep reading meanwhile.
       const before = await site.scrape()
       const stats = await site.stats()
       const after = await site.scrape()
@@ -364,7 +296,7 @@ describe('with a guest', () => {
   )
 
   test(
-    "top: the guest's messages and what changes",
+    "top: the guest's messages and changed values",
     async () => {
       const command = ['ctl', 'top', '--control', site.control, '--interval', '200']
       const terminal = new Terminal([process.execPath, CLI, ...command], { rows: 24, columns: 100 })
@@ -384,7 +316,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'trace: started and stopped, with what the guest did in between',
+    'trace: started and stopped, with the guest’s messages in between',
     async () => {
       const file = join(site.folder, 'trace')
       expect(await site.ctl('trace', 'start', file)).toContain(`recording to ${file}`)
@@ -398,7 +330,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'a client in Python that has nothing but the socket reads, sets and listens',
+    'a client in Python that knows only the socket reads, sets and listens',
     async () => {
       const call = (method: string, request: object) => python(site.control, method, JSON.stringify(request))
       expect(await call('Set', { address: 'sensor.temp_soc', value: '77 C' })).toMatchObject([
@@ -419,7 +351,7 @@ describe('with a guest', () => {
   )
 
   test(
-    'what is wrong is told in a line that says what to do, and the guest notices nothing',
+    'errors are one line that says what to do, and the guest notices nothing',
     async () => {
       const { folder, control } = site
       const file = join(folder, 'one-writer')
@@ -453,7 +385,7 @@ describe('with a guest', () => {
   )
 
   test(
-    "README's commands do what it says, down to the guest that powers off in order",
+    "README's commands do what it says; at the end the guest powers off in order",
     async () => {
       const [start, ...commands] = readmeLines('--metrics 9100')
       expect(start).toMatch(/^npx vhost-user-scmi --socket-path \S+ --platform everything --control --metrics 9100 &$/)
@@ -471,62 +403,4 @@ describe('with a guest', () => {
     },
     LIMIT_MS,
   )
-})
-
-test(
-  'power reboot: Linux starts again in order, which the statistics count as a reset of the driver; a device that is killed',
-  async () => {
-    const site = await Site.start(['-action', 'reboot=reset'])
-    try {
-      expect(await site.ctl('power', 'reboot')).toBe('guest asked for reboot')
-      await site.guest.waitForConsole(/reboot: Restarting system[\s\S]*SCMI Protocol v2\.1 'acme:everything'/, WAIT_MS)
-      expect(await site.stats()).toMatchObject({ connections: 1, driver_starts: 2, driver_resets: 1 })
-      expect(onlyValue(await site.scrape(), 'scmi_driver_resets_total')).toBe(1)
-      const watching = site.following('watch', 'clock')
-      await until(() => watching.stdout !== '', 'the first values', WAIT_MS)
-      await site.device.stop('SIGKILL')
-      expect([await watching.ended, watching.stderr]).toEqual([
-        1,
-        `vhost-user-scmi: the device at ${site.control} has stopped\n`,
-      ])
-      const { code, stderr } = await runCommand('ctl', '--control', site.control, 'show')
-      expect([code, stderr]).toEqual([
-        1,
-        `vhost-user-scmi: nothing listens on ${site.control}: the device has exited\n`,
-      ])
-    } finally {
-      await site.close()
-    }
-  },
-  KERNEL_LIMIT_MS,
-)
-
-test(
-  'scmi-lab boot --control --http --metrics opens the device that it starts',
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'scmi-control-'))
-    const control = join(folder, 'control')
-    const open = ['--control', control, '--http', '0', '--metrics', '0']
-    const command = new LabCommand(['boot', '--kernel', await testKernel(), ...open], {}, 'terminal')
-    try {
-      await command.heard(/guest:~# /)
-      const shown = await runCommand('ctl', '--control', control, 'show')
-      expect(shown.stdout).toMatch(/\n {2}1 +guest +yes /)
-      expect(command.stdout).toMatch(/web view: http:\S+\?token=/)
-      const [, metrics] = /metrics: (http:\S+\/metrics)/.exec(command.stdout)!
-      expect(onlyValue(parseMetrics(await (await fetch(metrics!)).text()), 'scmi_driver_starts_total')).toBe(1)
-      command.type('exit\n')
-      expect(await command.ended).toBe(0)
-    } finally {
-      command.child.kill()
-      rmSync(folder, { recursive: true })
-    }
-  },
-  LIMIT_MS,
-)
-
-test('scmi-lab boot --http tells a wrong address in a line', async () => {
-  const command = new LabCommand(['boot', '--kernel', await testKernel(), '--http', 'x'])
-  expect(await command.ended).toBe(2)
-  expect(command.stderr).toBe('scmi-lab: --http x: write PORT or HOST:PORT with a port of 0 (any free one) to 65535\n')
 })

@@ -14,7 +14,7 @@ const entries: CpioEntry[] = [
   { kind: 'link', path: 'deep/link', target: '../init' },
 ]
 
-test('cpio unpacks what was packed: contents, modes, links, and folders nobody named', () =>
+test('cpio unpacks what was packed: contents, modes, links, and folders that are only implied', () =>
   inFolder(folder => {
     execFileSync('cpio', ['--extract', '--quiet', '--no-absolute-filenames'], {
       cwd: folder,
@@ -28,7 +28,7 @@ test('cpio unpacks what was packed: contents, modes, links, and folders nobody n
     expect(lstatSync(join(folder, 'empty')).isDirectory()).toBe(true)
   }))
 
-test('a device node is listed with its numbers, and nobody has to be root to write it', () => {
+test('a device node is listed with its numbers; writing it does not need root', () => {
   const input = writeCpio([{ kind: 'device', path: 'dev/console', major: 5, minor: 1 }])
   const listing = execFileSync('cpio', ['--list', '--verbose', '--numeric-uid-gid', '--quiet'], {
     input,

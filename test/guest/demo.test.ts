@@ -1,4 +1,4 @@
-/** `npm run demo`, without what it installs and builds first. */
+/** `npm run demo`, without the installation and build before it. */
 import { expect, test } from 'vitest'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
 import { runLab } from './lab-command.js'
@@ -6,11 +6,11 @@ import { runLab } from './lab-command.js'
 const LIMIT_MS = 300_000
 
 test(
-  'the demo shows clocks, sensors, a change and a notification, in which guest and platform agree',
+  'the demo shows clocks, sensors, a change and a notification, and guest and platform agree',
   async () => {
-    // It boots the default kernel, which is built once.
+    // Builds the default kernel, which the demo boots, unless it is cached.
     await testKernel()
-    // Without colours, which CI switches on.
+    // CI would switch colours on.
     const { code, stdout, stderr } = await runLab(['demo'], { CI: '' }, LIMIT_MS)
     expect(code, stderr).toBe(0)
     for (const title of [

@@ -1,4 +1,4 @@
-/** The SCMI node in the device tree: what QEMU dumps, merged, and decompiled again by dtc. */
+/** The SCMI node in the device tree: QEMU's dump, merged, and decompiled by dtc. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
@@ -72,7 +72,7 @@ test('source that does not compile is an error that shows it', async () => {
   )
 })
 
-test('the second time the tree comes from the cache; another machine has another one', async () => {
+test('the second time the tree comes from the cache; another machine has its own', async () => {
   const options = { arguments: machine, source: ours }
   const path = await makeDeviceTree(options)
   expect(await makeDeviceTree({ ...options, arguments: [...machine, '-s'] })).toBe(path)
@@ -94,9 +94,9 @@ test('the preset everything: CPUs share the domains that are named after them, a
   for (const label of ['clk_uart', 'vdd_gpu', 'rst_dsp', 'pd_soc', 'perf_memory', 'grp_i2c', 'pin_led']) {
     expect(labels).toContain(label)
   }
-  // Linux has no way to ask for what it offers.
+  // Linux has no driver that could use it.
   expect(labels).not.toContain('pd_modem')
-  // What agents may not set, Linux must not try to.
+  // Linux must not try to set what agents may not set.
   expect(node(source, 'regulator@4')).not.toContain('microvolt')
 })
 

@@ -1,4 +1,4 @@
-/** A source tree that the build takes for a kernel's; its Image is the content of lib/numbers.txt. */
+/** A source tree that the build accepts as a kernel's; its Image is the content of lib/numbers.txt. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 

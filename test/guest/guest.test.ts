@@ -75,7 +75,7 @@ describe('one guest', () => {
     expect(error.message).toContain('/no/file: No such file or directory')
   })
 
-  test('a command over its time limit is killed and named, with what it said; the guest goes on', async () => {
+  test('a command over its time limit is killed and reported with its output; the guest continues', async () => {
     const error = await failure(guest.run('echo so far; sleep 1000', { timeoutMs: 300 }))
     expect(error).toBeInstanceOf(GuestError)
     expect(error.reason).toBe('timeout')
@@ -85,7 +85,7 @@ describe('one guest', () => {
     expect(await guest.check('pidof sleep || echo gone')).toBe('gone\n')
   })
 
-  test('a command ends although something it started goes on in the background', async () => {
+  test('a command ends although a process that it started continues in the background', async () => {
     expect(await guest.run('sleep 1000 & echo started')).toMatchObject({ status: 0, stdout: 'started\n' })
     await guest.check('killall sleep')
   })
@@ -99,7 +99,7 @@ describe('one guest', () => {
     expect(error.message).toContain('never said')
   })
 
-  test('what a shell and the SCMI drivers need is mounted', async () => {
+  test('the file systems that a shell and the SCMI drivers need are mounted', async () => {
     const mounts = await guest.readFile('/proc/mounts')
     for (const path of ['/proc', '/sys', '/dev', '/tmp', '/sys/kernel/debug', '/sys/kernel/tracing']) {
       expect(mounts).toContain(` ${path} `)
@@ -107,7 +107,7 @@ describe('one guest', () => {
     expect(await guest.check('ls /sys/kernel/tracing/events/scmi')).toContain('scmi_xfer_begin')
   })
 
-  test('scmi-raw teaches, refuses wrong numbers, and says when there is no platform', async () => {
+  test('scmi-raw prints its usage, refuses wrong numbers, and says when there is no platform', async () => {
     expect(await guest.check('scmi-raw -h')).toContain('scmi-raw 0x10 0x0')
     expect(await guest.run('scmi-raw 0x10 zero')).toMatchObject({ status: 2, stdout: '' })
     const { status, stderr } = await guest.run('scmi-raw 0x10 0x0')
@@ -137,7 +137,7 @@ describe('the end of a guest', () => {
   )
 
   test(
-    'a panic fails the command at hand, with the console’s last lines and a line that reproduces',
+    'a panic fails the running command, with the console’s last lines and a command that reproduces it',
     async () => {
       guest = await bootGuest()
       const error = await failure(guest.run('echo c > /proc/sysrq-trigger'))
@@ -149,7 +149,7 @@ describe('the end of a guest', () => {
   )
 
   test(
-    'a panic that keeps the machine up is noticed all the same, and an oops becomes one when asked',
+    'a panic that keeps the machine up is noticed as well, and an oops becomes a panic on request',
     async () => {
       guest = await bootGuest({ append: ['panic=0', 'oops=panic'] })
       const error = await failure(guest.run('echo c > /proc/sysrq-trigger'))
@@ -173,7 +173,7 @@ describe('the end of a guest', () => {
   )
 
   test(
-    'a QEMU that is killed fails all that wait',
+    'a killed QEMU fails all pending commands',
     async () => {
       guest = await bootGuest()
       const waiting = [failure(guest.run('sleep 1000')), failure(guest.waitForConsole(/never/, 60_000))]
@@ -184,7 +184,7 @@ describe('the end of a guest', () => {
   )
 
   test(
-    'a kernel that does not get to init is reported with its console',
+    'a kernel that does not reach init is reported with its console',
     async () => {
       const error = await failure(bootGuest({ append: ['rdinit=/no/init'] }))
       expect(error.reason).toBe('panic')
@@ -194,7 +194,7 @@ describe('the end of a guest', () => {
   )
 
   test(
-    'arguments QEMU refuses are reported in its words',
+    'arguments that QEMU refuses are reported in QEMU’s words',
     async () => {
       const error = await failure(bootGuest({ qemuArguments: ['-device', 'no-such-device'] }))
       expect(error.message).toContain("'no-such-device' is not a valid device model name")
@@ -228,7 +228,7 @@ describe('scmi-lab boot', () => {
   })
 
   test(
-    '--print-command prints one line that a shell takes apart into the same words',
+    '--print-command prints one line that a shell splits into the same words',
     async () => {
       const args = ['boot', '--kernel', kernel, '--append', "a='b c'", '--print-command']
       const command = start([...args, '--', '-name', 'it is'])
@@ -264,7 +264,7 @@ describe('scmi-lab boot', () => {
       const command = start(['boot', '--kernel', kernel], { TERM: 'vt100' }, 'terminal')
       const prompt = (after: string) => command.heard(new RegExp(`${after}[\\s\\S]*guest:~# `))
       await prompt('Leave with')
-      // Said by the very process that Ctrl-C is meant for.
+      // Printed by the process that Ctrl-C must reach.
       command.type("sh -c 'echo $TERM on $(tty); exec sleep 1000'\n")
       await command.heard(/vt100 on \/dev\/ttyAMA0/)
       command.type('\x03')

@@ -19,7 +19,7 @@ test('every i.MX driver is bound to its protocol', async () => {
   expect(drivers.sort()).toEqual(['bbm-key', 'bbm-rtc', 'cpu', 'lmm', 'misc-ctrl'].map(name => `scmi-imx-${name}`))
 })
 
-test('the real-time clock is set and read in the guest, and goes on in the platform', async () => {
+test('the real-time clock is set and read in the guest, and runs in the platform', async () => {
   const rtc = (await guest.check('grep -l scmi-imx-bbm-rtc /sys/class/rtc/*/name')).trim().replace('/name', '')
   const device = rtc.replace('/sys/class/rtc', '/dev')
   await guest.check(`date -u -s "2031-05-06 07:08:00" >/dev/null && hwclock -u -w -f ${device}`)
@@ -29,7 +29,7 @@ test('the real-time clock is set and read in the guest, and goes on in the platf
   expect(seconds).toBeLessThan(set + 60)
 })
 
-test('the button that is pressed in the platform is a key of the guest', async () => {
+test('a button pressed in the platform is a key press in the guest', async () => {
   const model = guest.server!.platform.model(batteryBacked)
   // struct input_event, the first one: 16 bytes of time, type 1 (EV_KEY), code 116 (KEY_POWER), value 1 (pressed).
   const read = guest.check('head -c 24 /dev/input/event0 | od -An -v -j16 -td2 -w8')

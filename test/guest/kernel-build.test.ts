@@ -1,4 +1,4 @@
-/** The kernel build on a tree that builds in no time: cache, patches, locks, errors, interruption. */
+/** The kernel build, on a tree that builds in an instant: cache, patches, locks, errors, interruption. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -66,7 +66,7 @@ test('a patch changes the Image and not the source tree', async () => {
   expect(readFileSync(join(tree, 'lib/numbers.txt'), 'utf8')).toBe(numbers)
 })
 
-test('a variant is another kernel; the guest gets its modules, and nothing of the build', async () => {
+test('a variant is another kernel; the guest gets its modules, but no build files', async () => {
   const first = await build()
   const modular = await build({ variant: 'modules' })
   expect(modular.image).not.toBe(first.image)
@@ -132,7 +132,7 @@ test('a compiler error is shown with the log’s path, and leaves nothing in the
   expect(readFileSync((await build()).image, 'utf8')).toBe(numbers)
 })
 
-test('an option that did not survive is told', async () => {
+test('an option that Kconfig dropped is reported', async () => {
   const fragment = join(folder, 'lost.config')
   writeFileSync(fragment, 'CONFIG_GONE=y\n')
   said.length = 0
@@ -171,7 +171,7 @@ test('objects that a killed build left are not used', async () => {
   expect(existsSync(join(objects, 'half'))).toBe(false)
 })
 
-test('a source that is none is refused in one line', async () => {
+test('a folder that is not a kernel source is refused in one line', async () => {
   mkdirSync(join(folder, 'empty'))
   await expect(build({ source: join(folder, 'empty') })).rejects.toThrow('is no kernel source tree')
   await expect(build({ source: '5.4' })).rejects.toThrow('--source 5.4: is no such folder; give 7.3, 7.2, 6.12')
@@ -191,7 +191,7 @@ test('variables that change the result are another kernel, others do not reach t
   expect(inputs.variables).toEqual(['KCFLAGS=-O1', 'LOCALVERSION=-mine'])
 })
 
-test('LLVM that is not there is told before anything is built', async () => {
+test('a missing LLVM is reported before anything is built', async () => {
   process.env.LLVM = '/no/such/'
   await expect(build()).rejects.toThrow('LLVM=/no/such/: there is no /no/such/clang; on Debian: apt-get install clang')
   expect(compilations()).toBe(0)

@@ -15,22 +15,12 @@ import { lostOptions, parseConfig } from '../../qemu/kernel/config.js'
 import { applyPatches, decodePatch, type Patch, readPatch } from '../../qemu/kernel/patches.js'
 import { restoreWorkTree } from '../../qemu/kernel/work-tree.js'
 import { startProgress } from '../../src/support/progress.js'
+import { numbers as before, numbersPatch as diff } from './fake-kernel.js'
 import { inFolder } from './lab-command.js'
 
 const quiet = { progress: startProgress('test', { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream) }
 
-const before = 'one\ntwo\nthree\nfour\nfive\n'
-const diff = `--- a/lib/numbers.txt
-+++ b/lib/numbers.txt
-@@ -1,5 +1,5 @@
- one
- two
--three
-+3
- four
- five
-`
-/** As a list's archive shows a posted patch: masked addresses, statistics, signature, a footer without an end of line. */
+/** A posted patch in a list's archive: masked addresses, statistics, signature, a footer without an end of line. */
 const posted = `[PATCH v1 2/3] numbers: Use a digit
 
 A. Developer a.developer at example.org
@@ -66,7 +56,7 @@ const numbers = (tree: string): string => readFileSync(join(tree, 'lib/numbers.t
 describe('patches', () => {
   test.each([
     ['a plain diff', diff],
-    ['a mail as the list shows it, footer and all', posted],
+    ['a mail of the list’s archive, with its footer', posted],
     ['a mail with carriage returns', posted.replaceAll('\n', '\r\n')],
     [
       'a quoted-printable mail',
@@ -112,7 +102,7 @@ describe('patches', () => {
 })
 
 describe('the working copy', () => {
-  test('gets back every changed, new and deleted file, with a new time where make must see it', () =>
+  test('gets every changed, new and deleted file back, with a new time where make must notice', () =>
     inFolder(async folder => {
       const pristine = makeTree(join(folder, 'tree'))
       const old = new Date('2020-01-01')
@@ -146,7 +136,7 @@ describe('the working copy', () => {
 })
 
 describe('configuration', () => {
-  test('the last word on an option counts', () => {
+  test('the last setting of an option counts', () => {
     const options = parseConfig('CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=64\n# CONFIG_A is not set\n# words\n')
     expect([...options]).toEqual([
       ['CONFIG_A', 'n'],
@@ -155,7 +145,7 @@ describe('configuration', () => {
     ])
   })
 
-  test('options that did not survive are told; what is absent is not set', () => {
+  test('options that Kconfig dropped are reported; an absent option is not set', () => {
     const text = 'CONFIG_KEPT=y\nCONFIG_GONE=y\n# CONFIG_OFF is not set\nCONFIG_SIZE=64\n'
     expect(lostOptions([{ path: 'x', text }], 'CONFIG_KEPT=y\nCONFIG_SIZE=32\n')).toEqual([
       { name: 'CONFIG_GONE', wanted: 'y', got: 'n' },

@@ -16,7 +16,7 @@ export class LabCommand {
   readonly ended: Promise<number | NodeJS.Signals>
   readonly #watchers = new Set<() => void>()
 
-  /** `terminal`: the command runs on a terminal of its own, and `type` types there. */
+  /** `terminal`: the command runs on a terminal of its own; `type` types into it. */
   constructor(args: string[], env: NodeJS.ProcessEnv = {}, where: 'pipes' | 'terminal' = 'pipes') {
     if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run compile`)
     const words = [process.execPath, CLI, ...args]

@@ -28,17 +28,17 @@ afterAll(async () => {
 
 const messages = (server: Server): number => server.device.stats().messages
 const descriptors = (): string[] => readdirSync('/proc/self/fd')
-/** Mappings of guest memory, which is a memfd of QEMU's. */
+/** Number of mappings of guest memory, which is a memfd of QEMU. */
 const guestMappings = (): number => readFileSync('/proc/self/maps', 'utf8').match(/memfd:/g)?.length ?? 0
 
-/** Starts a shell in the guest that reads a sensor for ever. Resolves when the traffic flows. */
+/** Starts a shell in the guest that keeps reading a sensor. Resolves once messages arrive. */
 async function startTraffic(guest: Guest): Promise<void> {
   const [reading] = await readHwmon(guest)
   await guest.check(`(while :; do cat ${reading!.path}; done) >/tmp/readings 2>&1 &`)
 }
 
 test(
-  'QEMU is killed in mid-traffic, and the next one works on the same back end without a leak',
+  'QEMU is killed under traffic, and the next one works on the same back end without a leak',
   () =>
     inFolder(async folder => {
       const socketPath = join(folder, 'scmi.sock')
@@ -66,7 +66,7 @@ test(
 )
 
 test(
-  'the guest reboots: its new kernel finds the device as new',
+  'the guest reboots: its new kernel finds a fresh device',
   async () => {
     const guest = await boot({ kernel, platform: 'demo', qemuArguments: ['-action', 'reboot=reset'] })
     undo.push(() => guest.kill())
@@ -75,7 +75,7 @@ test(
     server.device.on('change', change => {
       if (change === 'driver started') starts++
     })
-    // The guest is gone before it can answer.
+    // The guest reboots before it can reply.
     void guest.run('reboot -f').catch(() => undefined)
     await until(() => starts === 1, 'the driver to start again', WAIT_MS)
     const asked = messages(server)
@@ -88,7 +88,7 @@ test(
 )
 
 test(
-  'the back end is killed in mid-traffic and started again: the guest goes on',
+  'the back end is killed under traffic and started again: the guest continues',
   () =>
     inFolder(async folder => {
       const socketPath = join(folder, 'scmi.sock')
@@ -117,7 +117,7 @@ test(
 )
 
 test(
-  'the back end is killed three times, and keeps its state: the guest sees a delay, and nothing else',
+  'the back end is killed three times, with a state file: the guest notices only a delay',
   async () => {
     const [result] = await guestKills({ count: 3, seed: Math.floor(Math.random() * 2 ** 31), kernel })
     expect(result).toMatchObject({ count: 3, failures: [] })

@@ -1,4 +1,4 @@
-/** Linux uses what exists only in the platform file: its clocks and its sensors, in both directions. */
+/** Linux uses clocks and sensors that exist only in the platform file, in both directions. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { boot } from '../../qemu/boot/boot.js'
 import type { Guest } from '../../qemu/guest/guest.js'
@@ -53,12 +53,12 @@ test('a rate set in the guest is set in the platform, rounded there, and read ba
 test('an asynchronous rate change ends with its delayed response', async () => {
   const i2c = server.platform.model(clocks).named('i2c0')
   const text = await guest.check(`scmi-raw -a 0x14 0x5 1 ${i2c.id} 50000000 0`)
-  // On a busy machine the guest may see the delayed response first, and drop the response.
+  // On a busy machine the guest may see the delayed response first, and drop the reply.
   expect(text).toMatch(/^(status 0 .*\n)?delayed 0 /s)
   expect(i2c.rateHz).toBe(50_000_000)
 })
 
-test('a delayed response that comes before the response ends the command', async () => {
+test('a delayed response that comes before the reply ends the command', async () => {
   const i2c = server.platform.model(clocks).named('i2c0')
   const { id } = server.faults.add({ protocol: 'clock', message: 'CLOCK_RATE_SET', times: 1, hold: true })
   expect(await guest.check(`scmi-raw -a 0x14 0x5 1 ${i2c.id} 40000000 0`)).toMatch(/^delayed 0 /)
@@ -74,7 +74,7 @@ test('the guest switches a clock on and off', async () => {
   expect(i2c.enabled).toBe(false)
 })
 
-test('a rate that the platform changes is told to the guest that subscribed', async () => {
+test('a rate that the platform changes is notified to the guest that subscribed', async () => {
   const model = server.platform.model(clocks)
   const cpu = model.named('cpu')
   expect((await guest.scmi(CLOCK, 0x9, [cpu.id, 1])).status).toBe(SUCCESS)
@@ -129,7 +129,7 @@ test('an IIO buffer fills from sensor update notifications', async () => {
   ])
 })
 
-test('a value that crosses a trip point is told to the guest', async () => {
+test('a value that crosses a trip point is notified to the guest', async () => {
   const model = server.platform.model(sensors)
   const soc = model.named('soc_temp')
   const id = model.list.indexOf(soc)
@@ -143,7 +143,7 @@ test('a value that crosses a trip point is told to the guest', async () => {
   soc.set(undefined)
 })
 
-test('the driver is unbound and bound again: a new driver finds the device as new', async () => {
+test('the driver is unbound and bound again: the new driver finds a fresh device', async () => {
   const i2c = server.platform.model(clocks).named('i2c0')
   await guest.scmi(CLOCK, 0x7, [i2c.id, 1, 0])
   const versionsAsked = (): number =>

@@ -1,4 +1,4 @@
-/** `scmi-lab run` and `list` as people use them, on scenarios made to fail: test/lab/scenarios. */
+/** `scmi-lab run` and `list` as users run them, on scenarios made to fail: test/lab/scenarios. */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const LIMIT_MS = 240_000
 const scenarios = join(import.meta.dirname, '../lab/scenarios')
 const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-test-'))
 const file = (name: string): string => join(folder, name)
-/** Guests of the commands have their folders here. */
+/** The folder for the guests' folders. */
 const guests = file('guests')
 let kernel: string
 
@@ -61,7 +61,7 @@ describe('a run', () => {
     expectNothingLeft()
   })
 
-  test('tells a failure with the expectation, its reason, the log since the step, and the messages', () => {
+  test('reports a failure with the expectation, its reason, the log since the step, and the messages', () => {
     const { outcome, failures, steps, log, messages } = resultOf('fails')
     expect(outcome).toBe('failed')
     const said = "got 'none', wanted 'never'"
@@ -72,7 +72,7 @@ describe('a run', () => {
     expect(finished.stderr).toContain(said)
   })
 
-  test('ends what takes too long', () => {
+  test('ends a scenario that takes too long', () => {
     expect(resultOf('hangs').failures).toMatchObject([
       { what: 'step: sleep', said: expect.stringMatching(/^the scenario is not over after \d+ ms$/) },
     ])
@@ -94,12 +94,12 @@ describe('a run', () => {
     expect(log.join('\n')).toContain('Unable to mount root fs')
   })
 
-  test('is green where reality matches the record', () => {
+  test('is green if the results match the records', () => {
     expect(resultOf('works')).toMatchObject({ outcome: 'passed', asRecorded: true, log: [] })
     expect(resultOf('recorded')).toMatchObject({ outcome: 'failed', asRecorded: true })
   })
 
-  test('is written in all forms', () => {
+  test('writes every form of report', () => {
     expect(finished.stdout).toMatch(/^KTAP version 1\n1\.\.1\n {2}KTAP version 1\n/)
     expect(finished.stdout).toMatch(/^ {2}not ok 2 own\/fails$/m)
     expect(finished.stdout).toMatch(/^ {2}ok 5 own\/recorded # XFAIL One is not two\.$/m)
@@ -108,7 +108,7 @@ describe('a run', () => {
   })
 
   test(
-    'is reproduced by the command it gives, which stops in a shell where the scenario failed',
+    'is reproduced by the command it prints, which stops in a shell where the scenario failed',
     async () => {
       const words = ['run', 'own/fails', '--kernel', kernel, '--scenarios', scenarios, '--shell']
       expect(resultOf('fails').reproduce).toBe(shellLine(['node', CLI, ...words]))
@@ -124,7 +124,7 @@ describe('a run', () => {
   )
 
   test(
-    'is compared with a baseline; a share of the scenarios is run',
+    'runs a share of the scenarios, and compares with a baseline',
     async () => {
       const before = { ...run, results: run.results.map(result => ({ ...result, outcome: 'failed' as const })) }
       writeFileSync(file('before.json'), JSON.stringify(before))

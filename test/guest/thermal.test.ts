@@ -45,7 +45,7 @@ sensors:
     throttle: [{ above: ${THROTTLE}, hysteresis: 5, perf: cpu, to: 600, interval: 10 ms }]
 `
 
-/** First order: from `from` towards what `power` settles at, after `seconds`. */
+/** First-order step response: from `from` towards the temperature of `power`, after `seconds`. */
 function temperature(from: number, power: number, seconds: number): number {
   const settled = AMBIENT + power * RESISTANCE
   return settled + (from - settled) * Math.exp(-seconds / (RESISTANCE * CAPACITANCE))
@@ -102,7 +102,7 @@ test(
         expect(await nextNotification(guest, SENSOR, 0x0)).toEqual([0, 0, 1 << 16])
         await until(() => throttledUs > 0, 'the platform to throttle', WAIT_MS)
         const heatSeconds = (throttledUs - raisedUs) / 1e6
-        // The platform looks every 10 ms, and timers of a busy machine are late: the temperature of that time decides.
+        // The platform polls every 10 ms, late on a busy machine: what counts is the temperature at that time.
         expect(temperature(settled, HIGH, heatSeconds)).toBeGreaterThan(THROTTLE * 0.99)
         expect(temperature(settled, HIGH, heatSeconds - 0.1)).toBeLessThan(THROTTLE * 1.01)
         await expect

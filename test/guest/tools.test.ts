@@ -35,7 +35,7 @@ describe('missing tools', () => {
       expect(stderr).toContain('"scmi-lab setup" installs it.')
     }))
 
-  test('a QEMU that was too old is looked at again, as something may have been installed since', () =>
+  test('a QEMU that was too old is checked again, because a newer one may have been installed', () =>
     inFolder(async folder => {
       const path = process.env.PATH
       try {

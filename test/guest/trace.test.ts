@@ -40,7 +40,7 @@ describe('a trace of a guest', () => {
     try {
       await guest.check('for i in $(seq 20); do cat /sys/class/hwmon/hwmon*/temp1_input; done')
       expect(await guest.scmi(CLOCK, RATE_GET, [0])).toEqual({ status: 0, words: [24e6, 0] })
-      // The kernel's side comes later, in its order; its thermal zones go on asking.
+      // The kernel's events are added later, in order; its thermal zones keep reading meanwhile.
       const before = commandsOf(readTrace(path)).length
       const isWhole = () => {
         const sofar = readTrace(path)
@@ -97,7 +97,7 @@ describe('a trace of a guest', () => {
     expect(clock).toBeLessThan(5e6)
     const transfers = kernelEvents(recording).filter(({ endNs }) => endNs !== undefined)
     const joined = transfers.filter(({ command }) => command)
-    // scmi-raw's go past the kernel's transfers.
+    // scmi-raw bypasses the kernel's transfers.
     expect(joined.length).toBeGreaterThan(80)
     expect(joined.length).toBe(transfers.length)
     expect(new Set(joined.map(({ command }) => command)).size).toBe(joined.length)
@@ -108,7 +108,7 @@ describe('a trace of a guest', () => {
     }
   })
 
-  test('is answered in the same way when it is replayed, sensors that move and all', async () => {
+  test('has no differences when it is replayed, even with changing sensors', async () => {
     const { commands, differences } = await replay(recording, { ignored: new Set() })
     expect(differences).toEqual([])
     expect(commands).toBe(commandsOf(recording).length)
@@ -129,7 +129,7 @@ describe('a trace of a guest', () => {
     expect(text.match(/type: TYPE_SLICE_END/g)).toHaveLength(slices)
   })
 
-  test('shows both sides, by time', async () => {
+  test('shows both sides in order of time', async () => {
     const { stdout } = await runCommand('trace', 'show', path)
     expect(stdout).toMatch(
       /~ kernel sensor SENSOR_READING_GET\(task="cat"[^\n]*\n(?:[^\n]*~ kernel[^\n]*\n)+ +\d+\.\d+ guest sensor SENSOR_READING_GET/,
@@ -138,7 +138,7 @@ describe('a trace of a guest', () => {
 })
 
 test(
-  'scmi-lab boot --trace records both sides while its user has the shell',
+  'scmi-lab boot --trace records both sides while the user works in the shell',
   async () => {
     const path = join(folder, 'boot')
     const command = new LabCommand(['boot', '--kernel', kernel, '--trace', path], {}, 'terminal')
@@ -165,7 +165,7 @@ test(
   LIMIT_MS,
 )
 
-test('scmi-lab boot --trace tells a file that can not be written in a line', async () => {
+test('scmi-lab boot --trace reports a file that can not be written in one line', async () => {
   const command = new LabCommand(['boot', '--kernel', kernel, '--trace', '/nowhere/trace'])
   expect(await command.ended).toBe(2)
   expect(command.stderr).toBe('scmi-lab: /nowhere/trace: there is no folder /nowhere; make it, or give another file\n')

@@ -7,7 +7,7 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
 
 export interface Attack {
-  /** What was done so far: requests, calls or connections. */
+  /** Number of requests, calls or connections so far. */
   count: number
   end(): void
 }
@@ -33,7 +33,7 @@ function connections(options: NetConnectOpts, sockets: number, onOpen: (socket: 
     socket.on('error', () => {})
     socket.on('close', () => {
       open.delete(socket)
-      // At once would be a busy loop where nobody listens.
+      // Without a delay, this would be a busy loop if nobody listens.
       setTimeout(start, 5)
     })
   }
@@ -140,7 +140,7 @@ export function unreadCalls(
   return attack
 }
 
-/** Of MessageFilter: `max_per_second` as large as it can be. */
+/** A MessageFilter with the largest `max_per_second`. */
 export const AS_MANY_AS_THERE_ARE = Buffer.from([0x38, 0xff, 0xff, 0xff, 0xff, 0x0f])
-/** Of ServerReflectionRequest: list all services. */
+/** A ServerReflectionRequest that lists all services. */
 export const LIST_SERVICES = Buffer.from([0x3a, 0x01, 0x2a])

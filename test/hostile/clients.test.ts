@@ -19,7 +19,7 @@ async function startDevice(): Promise<OpenDevice> {
 }
 
 it.each(Object.entries(ATTACKS))(
-  '%s: the device stays small, its guest and other clients are served',
+  '%s: the device’s memory stays bounded, its guest and other clients are served',
   async (what, start) => {
     const device = await startDevice()
     const result = await device.withstand(() => start(device), { seconds: 5, restMs: 2 })
@@ -59,7 +59,7 @@ it(
 )
 
 it(
-  'whoever has no call gets one at once, however many others have that they do not read',
+  'a client without a call gets one at once, however many unread calls others have',
   async () => {
     const device = await startDevice()
     const { control } = device

@@ -1,7 +1,7 @@
 /**
- * Guests that flood the device with what costs most, beside one that reads a clock: it must get as far as beside a
- * guest that reads clocks all day, or not much less. What counts is the device's own processor time, so that a busy machine
- * changes nothing.
+ * Guests that flood the device with the most expensive commands, beside one that reads a clock: that one must get at least a
+ * share of the replies that it gets beside a guest that only reads clocks. The device's CPU time is measured, so that other
+ * load on the machine does not count.
  */
 import { describe, expect, it } from 'vitest'
 import { packHeader } from '../../src/wire/header.js'
@@ -11,13 +11,13 @@ import { createSite, type Site } from './site.js'
 
 const [BASE, POWER, PERF, CLOCK, SENSOR] = [0x10, 0x11, 0x13, 0x14, 0x15]
 const RING = 256
-/** Of the rate beside a guest that reads a clock. */
+/** Share of the rate beside a guest that only reads a clock. */
 const SHARE = 0.4
 const P99_MS = 3
-/** Answers that are measured, and those before. */
+/** Replies that are measured, and replies before those. */
 const ANSWERS = 150
 const WARM_UP = 50
-/** The first few measurements see code that is not compiled yet. */
+/** The first measurements may run code that is not compiled yet. */
 const ROUNDS = 4
 const LIMIT_MS = 20_000
 const ON = 0
@@ -35,11 +35,11 @@ const allow = (allowed: number) => command(BASE, 0x9, 1, 0, allowed)
 interface Flood {
   name: string
   commands: Command[]
-  /** Bytes of the buffers for replies. */
+  /** Size of the reply buffers. */
   room?: number
 }
 
-/** On both platforms. The dearest commands of all, by what each takes on `large`, and what guests can do with the cheap ones. */
+/** The most expensive commands on `large`, and floods of cheap ones. */
 const FLOODS: Flood[] = [
   { name: 'resets of its configuration', commands: [reset(0)] },
   { name: 'resets of its configuration and permissions', commands: [reset(1)] },
@@ -48,20 +48,20 @@ const FLOODS: Flood[] = [
     name: 'votes for everything, then a reset',
     commands: [...range(255, id => command(CLOCK, 0x7, id, 1, 0)), reset(0)],
   },
-  { name: 'permissions of a device, taken and given', commands: [allow(0), allow(1)] },
-  { name: 'permissions taken, and reset', commands: [allow(0), reset(1)] },
+  { name: 'permissions of a device, denied and granted', commands: [allow(0), allow(1)] },
+  { name: 'permissions denied, and reset', commands: [allow(0), reset(1)] },
   { name: 'descriptions of sensors into large buffers', commands: [command(SENSOR, 0x3, 0)], room: 1 << 16 },
   { name: 'readings', commands: range(40, id => command(SENSOR, 0x6, id, 0)) },
-  { name: 'readings that come later', commands: range(40, id => command(SENSOR, 0x6, id, 1)) },
+  { name: 'asynchronous readings', commands: range(40, id => command(SENSOR, 0x6, id, 1)) },
   { name: 'rates that change', commands: [command(CLOCK, 0x5, 0, 1, 24e6, 0), command(CLOCK, 0x5, 0, 1, 48e6, 0)] },
   { name: 'states of power domains', commands: [command(POWER, 0x4, 0, 3, ON), command(POWER, 0x4, 0, 3, OFF)] },
   { name: 'levels and limits', commands: [command(PERF, 0x7, 0, 408), command(PERF, 0x7, 0, 1200)] },
   { name: 'subscriptions, made and ended', commands: [command(CLOCK, 0x9, 1, 1), command(CLOCK, 0x9, 1, 0)] },
   { name: 'versions', commands: [command(CLOCK, 0x10, 0x20000), command(CLOCK, 0x10, 0x30000)] },
   { name: 'lists of protocols', commands: [command(BASE, 0x6, 0), command(BASE, 0x1)] },
-  { name: 'messages that nobody knows, and broken ones', commands: [command(CLOCK, 0x66), command(CLOCK, 0x5, 1)] },
+  { name: 'unknown messages, and malformed ones', commands: [command(CLOCK, 0x66), command(CLOCK, 0x5, 1)] },
   {
-    name: 'dear ones after many cheap ones',
+    name: 'expensive commands after many cheap ones',
     commands: [...range(192, () => READ_CLOCK[0]!), ...range(64, i => allow(i % 2))],
   },
 ]
@@ -71,7 +71,7 @@ function range<T>(count: number, at: (i: number) => T): T[] {
 }
 
 interface Measured {
-  /** Processor time that the device takes from one answer to the other guest to the next, on average, and 99 % of them. */
+  /** CPU time of the device between two replies to the other guest: mean and p99. */
   meanMs: number
   p99Ms: number
 }
@@ -81,7 +81,7 @@ const cpuMs = (): number => {
   return (user + system) / 1000
 }
 
-/** Serves the other guest, one message at a time, while the hostile one sends these. */
+/** Sends messages of the other guest one at a time, while the hostile one sends these. */
 async function beside(site: Site, { commands, room }: Omit<Flood, 'name'>): Promise<Measured> {
   const memory = [{ guest: 0x4000_0000, size: 32 << 20 }]
   const guest = new Guest({ size: RING, form: 'indirect', memory })
@@ -97,7 +97,7 @@ async function beside(site: Site, { commands, room }: Omit<Flood, 'name'>): Prom
       expect(await site.bystander.send(CLOCK, 0x6, 0)).toEqual([0, 24e6, 0])
       const took = cpuMs() - began
       site.bystander.events()
-      // The flood may be off the processor: nobody waits then. And code is slow until it is compiled.
+      // Counts only if the flood ran meanwhile, and after the code is compiled.
       if (cmdq.usedIdx !== flooded && i >= WARM_UP) waits.push(took)
     }
   } finally {
@@ -113,7 +113,7 @@ describe.each(['everything', 'large'] as const)(
   preset => {
     it.each(FLOODS)('$name', { timeout: 60_000 }, async flood => {
       const site = await createSite({ preset, trusted: true })
-      // Whom the flood tells of what it changes.
+      // The flood's changes are notified to the other guest.
       for (const id of [0x9, 0xa]) expect(await site.bystander.send(CLOCK, id, 1, 1)).toEqual([0])
       const shares: number[] = []
       const p99s: number[] = []

@@ -10,14 +10,14 @@ import { createSite, postEventBuffers, type Site } from './site.js'
 const CLOCK = 0x14
 const SENSOR = 0x15
 const UART = 1
-/** Of the preset: answers asynchronous readings 30 ms later, four at once. */
+/** A sensor of the preset whose asynchronous readings take 30 ms, four at once. */
 const CHARGER = 7
 const LATENCY_US = 30_000
 const AT_ONCE = 4
 const RESPONSES_MAX = 1024
 const NOTIFICATIONS_MAX = 256
 
-/** The bystander is answered so many times. */
+/** The bystander sends `times` messages and gets its replies. */
 async function serveBystander({ bystander }: Site, times = 200): Promise<void> {
   for (let i = 0; i < times; i++) expect(await bystander.send(CLOCK, 0x6, 0)).toEqual([0, 24e6, 0])
 }
@@ -53,7 +53,7 @@ it('[uncollected] delayed responses that nobody collects make further ones BUSY;
   await until(() => server.stats()[0]!.notificationsWaiting === RESPONSES_MAX, 'delayed responses')
   expect(await readLater()).toEqual([BUSY])
   expect(await hostile.send(CLOCK, 0x5, 1, UART, 48e6, 0)).toEqual([BUSY])
-  // What is not answered later goes on.
+  // Commands without a delayed response still work.
   expect(await hostile.send(CLOCK, 0x5, 0, UART, 48e6, 0)).toEqual([SUCCESS])
   let collected = 0
   while (collected < RESPONSES_MAX) {
@@ -68,7 +68,7 @@ it('[uncollected] delayed responses that nobody collects make further ones BUSY;
   await site.expectUnharmed()
 })
 
-it('[kick-storm] a guest that kicks all the time keeps nobody else waiting', async () => {
+it('[kick-storm] a guest that kicks all the time delays nobody else', async () => {
   const site = await createSite()
   const { cmdq } = site.hostile.driver
   const child = sys.forkDriver(cmdq.available, cmdq.usedHeader, 0, cmdq.kick, 0)
@@ -79,7 +79,7 @@ it('[kick-storm] a guest that kicks all the time keeps nobody else waiting', asy
 })
 
 it.each([1, 8])(
-  '[kick-storm] a guest that never rests, with %i messages in flight, keeps nobody else waiting',
+  '[kick-storm] a guest that never stops sending, with %i messages in flight, delays nobody else',
   async depth => {
     const site = await createSite()
     const { cmdq } = site.hostile.driver

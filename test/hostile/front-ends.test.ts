@@ -45,7 +45,7 @@ describe('connections', () => {
     await site.expectUnharmed()
   })
 
-  it('[slow-front-end] half a message and silence: the rings of both guests go on', async () => {
+  it('[slow-front-end] half a message and silence: the rings of both guests still work', async () => {
     const site = await createSite()
     site.hostile.frontEnd!.raw(header(Request.SET_MEM_TABLE, VERSION, 264).subarray(0, 7))
     for (let i = 0; i < 50; i++) {
@@ -55,7 +55,7 @@ describe('connections', () => {
     await site.expectUnharmed()
   })
 
-  it('[slow-front-end] a slow reader: the rings of both guests go on until it is let go', async () => {
+  it('[slow-front-end] a slow reader: the rings of both guests work until it is disconnected', async () => {
     const site = await createSite()
     const { frontEnd, driver } = site.hostile
     const request = header(Request.GET_FEATURES, VERSION, 0)
@@ -83,7 +83,7 @@ describe('[shrinking-file] a memory file that is truncated', () => {
   const REPLY_AT = 4 * GIB + 12 * PAGE
   const HOT = 20_000
 
-  /** A site whose hostile guest's messages lie in the second file, and JavaScript that is optimised for them. */
+  /** A site whose hostile guest's messages are in the second file; `hot` messages first let V8 optimise the code. */
   async function truncatable(hot = 0): Promise<Site> {
     const site = await createSite({ memory, sealed: false })
     const layout = { requestAt: REQUEST_AT, replyAt: REPLY_AT }
@@ -99,7 +99,7 @@ describe('[shrinking-file] a memory file that is truncated', () => {
     return site
   }
 
-  /** Both queues stop, with a line each that says why; nobody else is harmed. */
+  /** Both queues stop with a line each in the log; nobody else is harmed. */
   async function expectStopped(site: Site): Promise<void> {
     await until(() => site.log.filter(({ level }) => level === 'error').length === 2, 'a line for each queue')
     const lines = site.complaints()
@@ -163,7 +163,7 @@ describe('[shrinking-file] a memory file that is truncated', () => {
   })
 })
 
-it('[request-order] requests in an order that makes no sense, over and over', async () => {
+it('[request-order] requests in a senseless order, over and over', async () => {
   const site = await createSite()
   const { frontEnd, driver, memory } = site.hostile
   for (let i = 0; i < 200; i++) {

@@ -1,5 +1,5 @@
 /**
- * Malformed SCMI messages on a served platform: each gets the right status, or comes back unanswered if it has no header or
+ * Malformed SCMI messages on a served platform: each gets the right status, or is returned unanswered if it has no header or
  * no room for a status.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -105,7 +105,7 @@ command('[fields] a cap of 2^32 - 1', 'OUT_OF_RANGE', POWERCAP, 0x5, 0, 0, ALL)
 command('[fields] an averaging interval of 2^32 - 1 us', 'OUT_OF_RANGE', POWERCAP, 0x7, 0, 0, ALL)
 command('[fields] thresholds that contradict each other', 'INVALID_PARAMETERS', POWERCAP, 0xb, 0, 1, ALL, 0)
 command('[fields] a fast channel', 'NOT_FOUND', PERF, 0xb, 0, 7)
-// Bits 9:2 count the pairs that follow.
+// Bits 9:2 are the number of pairs that follow.
 command('[fields] 255 pairs counted, none there', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 255 << 2)
 command('[fields] one pair more counted than there is', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 2 << 2, 1, 1)
 command('[fields] one pair less counted than there is', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 1 << 2, 1, 1, 2, 2)
@@ -136,7 +136,7 @@ describe('a message', () => {
     expect(await site.bystander.send(CLOCK, 0x6, 0)).toEqual([0, 24e6, 0])
   })
 
-  it('none of these has done any harm', () => site.expectUnharmed())
+  it('none of these has done harm', () => site.expectUnharmed())
 })
 
 describe('[long-request] a request', () => {

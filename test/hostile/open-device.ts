@@ -1,6 +1,6 @@
 /**
- * A device in its own process with all kinds of clients, and a guest that never stops sending. The effect of the clients is
- * measured: the device's memory, the guest's latency, and whether well-behaved clients are still served.
+ * A device in its own process with all kinds of clients, and a guest that never stops sending. Measures what the clients
+ * cause: the device's memory, the guest's latency, and whether well-behaved clients are still served.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { get as httpGet, type IncomingHttpHeaders } from 'node:http'
@@ -14,11 +14,11 @@ import { BulkGuest } from '../torture/bulk-guest.js'
 import { PLATFORM } from '../torture/commands.js'
 import type { Attack } from './attackers.js'
 
-/** More memory than the device has when nobody attacks: what may wait for clients, their buffers, and garbage. */
+/** Allowed growth under attack: what may wait for clients, their buffers, and garbage. */
 const GROWTH_MAX_KB = 160 << 10
-/** A guest that waits for longer has been held up, on a machine that is as busy as can be. */
+/** A guest that waits longer was starved, even on a very busy machine. */
 const WAIT_MAX_MS = 10_000
-/** Turns of the guest for each of the event loop. */
+/** Turns of the guest per turn of the event loop. */
 const TURNS = 16
 
 interface Reply {
@@ -29,17 +29,17 @@ interface Reply {
 
 export interface Siege {
   seconds: number
-  /** What the guest rests between two looks at its ring; default: it floods the device. */
+  /** Pause of the guest between two looks at its ring; default: none, it floods the device. */
   restMs?: number
   signal?: AbortSignal | undefined
 }
 
 export interface Withstood {
-  /** What the attack did. */
+  /** Number of the attack's requests, calls or connections. */
   count: number
   answered: number
   growthKb: number
-  /** For how long the guest got no answer, at most. */
+  /** The longest time for which the guest got no reply. */
   waitedMs: number
   failures: string[]
 }
@@ -48,7 +48,7 @@ export class OpenDevice {
   readonly control: string
   readonly httpPort: number
   readonly metricsPort: number
-  /** Of a browser that was let in. */
+  /** The session cookie of a browser. */
   readonly cookie: string
   readonly command: RunningCommand
   readonly #folder: string
@@ -94,9 +94,9 @@ export class OpenDevice {
     return { Origin: this.origin, Cookie: this.cookie }
   }
 
-  /** Lets attackers do their worst for some seconds. */
+  /** Runs the attacks for some seconds. */
   async withstand(start: () => Attack[], { seconds, restMs = 0, signal }: Siege): Promise<Withstood> {
-    // Code is compiled, and the heap has its size.
+    // Afterwards the code is compiled and the heap has reached its size.
     await this.#serve(2000, restMs, signal)
     const pid = this.command.child.pid!
     const before = residentKb(pid)
@@ -118,7 +118,7 @@ export class OpenDevice {
     return { count, answered: this.#guest.answered - answeredBefore, growthKb, waitedMs, failures }
   }
 
-  /** Lets the guest ask. */
+  /** Lets the guest send for this time. */
   async #serve(
     ms: number,
     restMs: number,
@@ -143,7 +143,7 @@ export class OpenDevice {
     return { peakKb, waitedMs }
   }
 
-  /** Clients that behave: each door still lets them in. Throws if one does not. */
+  /** Checks that each service still serves well-behaved clients. */
   async #others(): Promise<void> {
     await sleep(1500)
     const { status } = await get(`http://127.0.0.1:${this.metricsPort}/metrics`)
@@ -155,12 +155,12 @@ export class OpenDevice {
     client.close()
   }
 
-  /** The metrics. */
+  /** The text of the metrics. */
   async scrape(): Promise<string> {
     return (await get(`http://127.0.0.1:${this.metricsPort}/metrics`)).body
   }
 
-  /** Ends it. Returns what was wrong, if anything. */
+  /** Stops the device. Returns what was wrong, if anything. */
   async close(): Promise<string[]> {
     this.#guest.guest.close()
     const code = await this.command.stop()

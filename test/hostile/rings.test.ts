@@ -1,4 +1,4 @@
-/** Rings that break a rule, on a served platform: the queue stops with one line in the log, and nothing else does. */
+/** Rings that break a rule, on a served platform: only that queue stops, with one line in the log. */
 import { expect, it } from 'vitest'
 import { POISON } from '../../src/front-end/driver.js'
 import { until } from '../../src/front-end/wait.js'

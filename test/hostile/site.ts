@@ -39,21 +39,21 @@ export interface LogLine {
 
 export interface Site {
   server: Server
-  /** Both are connected, and their drivers run. */
+  /** Both guests are connected, and their drivers run. */
   hostile: Guest
   bystander: Guest
   path: string
   log: LogLine[]
   /** What was logged as a warning or an error since the last call. */
   complaints(): string[]
-  /** Another guest comes in the hostile one's place; `prepare` runs between the two. */
+  /** Replaces the hostile guest by another; `prepare` runs between the two. */
   replaceHostile(guest: Guest, prepare?: () => void): Promise<void>
-  /** Nothing that counts has suffered: asks the other guest, the host's side, and a later connection of the hostile one. */
+  /** Checks that the other guest, the host's side and a later connection of the hostile guest work. */
   expectUnharmed(): Promise<void>
 }
 
 export interface SiteOptions extends GuestOptions {
-  /** Told what ends the site; default: the test's end does. */
+  /** Gets the function that closes the site; default: the end of the test closes it. */
   defer?: (cleanup: () => void) => void
   native?: Omit<NativeOptions, 'onBatch' | 'onEvent'>
   /** Default: real time. */
@@ -120,7 +120,7 @@ export async function createSite({
       ])
       const { readings } = await client.call('get', { addresses: ['clock.clk_xtal.rate'] })
       expect(readings).toMatchObject([{ address: 'clock.clk_xtal.rate', number: 24e6 }])
-      // Not while the device still looks at the ring: zeros there are a broken rule.
+      // Reset only once the device has left the ring: zeroing a running ring breaks a rule.
       await site.replaceHostile(hostile, () => hostile.driver.reset())
       expect(await hostile.send(BASE, 0)).toEqual([0, 0x20001])
       expect(await hostile.send(CLOCK, RATE_GET, 0)).toEqual([0, 24e6, 0])

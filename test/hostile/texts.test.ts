@@ -16,7 +16,7 @@ import { Guest } from '../driver/guest.js'
 const LIMIT_MS = 120_000
 const CLOCK = 0x14
 const NASTY = '\x1b[2J\x1b]0;title\x07\x9b31m\u202ex\u2028\x7f'
-/** In double quotes of YAML. */
+/** The same text, escaped for double quotes in YAML. */
 const YAML = NASTY.replace(/[^ -~]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 /** Names in a platform file are ASCII; what describes it is not. */
 const NAME = 'name_that_a_trace_has_and_is_long_enough'
@@ -28,14 +28,14 @@ clocks: [{ name: ${NAME}, rates: [1 MHz, 2 MHz] }]
 sensors: [{ name: soc, type: celsius, value: 25 }]
 `
 
-/** Line ends are the program's own; a tab is where completion has it. */
+/** Line feeds are the program's own; tabs are allowed in completions. */
 function expectFit(text: string, { tabs = false, longest = 60_000 } = {}): void {
   const rest = text.replaceAll('\n', '').replaceAll(tabs ? '\t' : '', '')
   expect(rest).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
   expect(Math.max(...text.split('\n').map(line => line.length))).toBeLessThan(longest)
 }
 
-/** Runs a command whose output must be fit and must have shown the text as an escape. */
+/** Runs a command whose output must be clean and contain the text in its escaped form. */
 async function expectShown(...args: string[]): Promise<string> {
   const { stdout, stderr } = await runCommand(...args)
   const text = stdout + stderr
@@ -46,7 +46,7 @@ async function expectShown(...args: string[]): Promise<string> {
 
 describe('escape sequences', () => {
   it(
-    'in names of options, files, presets and plug-ins, and in what is wrong with a platform file',
+    'in names of options, files, presets and plug-ins, and in errors of a platform file',
     () =>
       inFolder(async folder => {
         const file = join(folder, `f${NASTY}.yaml`)
@@ -63,7 +63,7 @@ describe('escape sequences', () => {
           const { code, stderr } = await runCommand('platform', 'check', file)
           expect(code, text).toBe(2)
           expectFit(stderr)
-          // The problem, and that there was one.
+          // The error, and perhaps a summary.
           expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(2)
         }
         await expectShown('platform', 'check', `${folder}/none${NASTY}`)
@@ -81,7 +81,7 @@ describe('escape sequences', () => {
   )
 
   it(
-    'in what describes a platform, and in what is asked of a device',
+    'in descriptions of a platform, and in requests to a device',
     () =>
       inFolder(async folder => {
         const file = join(folder, 'board.yaml')
@@ -140,7 +140,7 @@ describe('escape sequences', () => {
   })
 
   it(
-    'in the answers of a socket that only looks like a device',
+    'in replies of a socket that only looks like a device',
     () =>
       inFolder(async folder => {
         const path = join(folder, 'control')
@@ -171,7 +171,7 @@ describe('escape sequences', () => {
   )
 })
 
-/** Serves the control service, with a nasty text wherever there is one. */
+/** Serves the control service with a nasty text in every text field. */
 async function fakeDevice(path: string): Promise<GrpcServer> {
   const reading = { address: `clock.${NASTY}`, text: NASTY, unit: NASTY, shown: NASTY }
   const property = {
@@ -235,13 +235,13 @@ async function fakeDevice(path: string): Promise<GrpcServer> {
 
 type Names = [string, string, string]
 
-/** Has control characters in place of a name, wherever it is. */
+/** Replaces a name by control characters, wherever it occurs. */
 function spoil(bytes: Buffer, name: string): void {
   const spoilt = Buffer.from(`\x1b[2J${name}`).subarray(0, name.length)
   for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + name.length)) spoilt.copy(bytes, at)
 }
 
-/** What a program says that logs nasty texts. */
+/** Runs a program that logs nasty texts; returns its output. */
 function logged(json: boolean): Promise<{ stderr: string }> {
   const module = JSON.stringify(join(import.meta.dirname, '../../dist/src/support/log.js'))
   const text = JSON.stringify(NASTY)

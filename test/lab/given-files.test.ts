@@ -1,4 +1,4 @@
-/** Files that users name to the lab, or lay beside scenarios, as they are by mistake or by malice: told in a line, at once. */
+/** Bad files in options of the lab, or beside scenarios: each is an error of one line, at once. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { inFolder } from '../cli/command.js'
 
 const GIB = 2 ** 30
 
-/** What lies at a path, and what is said of it. */
+/** What is at a path, how to make it, and the error. */
 const KINDS: [string, (path: string) => void, string][] = [
   ['a pipe that nobody writes', path => execFileSync('mkfifo', [path]), 'is not a file'],
   ['a folder', path => mkdirSync(path), 'is a folder; give a file'],
@@ -57,7 +57,7 @@ test.each(KINDS)('the guest file of a scenario is %s', (_, make, says) =>
   }),
 )
 
-test('modules of scenarios that are no files are none', () =>
+test('modules of scenarios that are not files are ignored', () =>
   inFolder(async folder => {
     mkdirSync(join(folder, 'own/one.mjs'), { recursive: true })
     execFileSync('mkfifo', [join(folder, 'own/two.mjs')])

@@ -1,4 +1,4 @@
-/** Patches in mails: what `git am` makes of an mbox. */
+/** Patches in mails are decoded as `git am` would. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isMail } from '../../qemu/kernel/mail.js'
 import { decodePatch, readPatch, subjectOf } from '../../qemu/kernel/patches.js'
 
-/** A diff whose lines end in what quoted-printable would take for its own. */
+/** A diff with lines that look like quoted-printable. */
 const diff = (name: string): string => `diff --git a/${name} b/${name}
 --- a/${name}
 +++ b/${name}
@@ -76,7 +76,7 @@ describe('a file', () => {
     expect(() => readPatch(path)).toThrow(`--patch ${path}: it can't be unpacked`)
   })
 
-  test('is a mail by its headers, a diff or an archive page is none', () => {
+  test('is recognised as a mail by its headers; a diff or an archive page is not', () => {
     expect(isMail(mail('one', diff('one')))).toBe(true)
     expect(isMail(`Subject: [PATCH] one\n\n${diff('one')}`)).toBe(true)
     expect(isMail(diff('one'))).toBe(false)

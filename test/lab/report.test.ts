@@ -73,7 +73,7 @@ test('KTAP has a test for each kernel, a subtest for each scenario, and diagnosi
     '  ok 5 modules/order # SKIP for kernels with CONFIG_ARM_SCMI_PROTOCOL=m',
     'not ok 1 7.3 (Linux 7.3.4)',
   ])
-  // Every other line is one of the format, or diagnosis without control characters.
+  // All other lines are of the format, or diagnostics without control characters.
   for (const line of lines) expect(line).toMatch(/^$|^ *(KTAP version 1|1\.\.\d+|(not )?ok \d+ .*|#.*)$/)
   expect(lines.join('')).not.toContain('\x1b')
 })
@@ -90,7 +90,7 @@ test('JUnit has a suite for each kernel and escapes what it quotes', () => {
   expect(text.match(/<testcase /g)).toHaveLength(5)
 })
 
-test('the page stands for itself: table, evidence, findings, configuration, versions', () => {
+test('the page is self-contained: table, evidence, findings, configuration, versions', () => {
   const changes = compare(runOf(all), runOf([failed('probe/at-boot', 'something')]))
   const text = htmlText(runOf(all), changes)
   expect(text).not.toMatch(/<(script|link|img)\b|\b(src|href)="(?!#)/)

@@ -73,7 +73,7 @@ describe('scenarios', () => {
     ['exports nothing', 'export const run = () => {}', 'its default export is neither a scenario'],
     ['exports null', 'export default null', 'its default export is neither a scenario'],
     ['exports no scenario', 'export default { one: 1 }', 'its default export is neither a scenario'],
-  ])('of a module that %s are told in a line', (_, text, problem) =>
+  ])('of a module that %s are one line', (_, text, problem) =>
     inFolder(async folder => {
       writeFiles(folder, { 'own/one.mjs': text, 'own/one.sh': '' })
       await expect(scenariosOf(folder)).rejects.toMatchObject({
@@ -116,7 +116,7 @@ describe('findings', () => {
       expect(readFindings(`${path}.none`)).toEqual([])
     }))
 
-  test('hold if every failure is recorded and every record fails', () =>
+  test('match if every failure is recorded and every recorded failure occurs', () =>
     use(text, path => {
       const [first, second] = readFindings(path)
       const failure = (what: string, said = "got '' after 10 ms") => ({ what, because: '', said })
@@ -148,7 +148,7 @@ describe('findings', () => {
       '0.fails.0.says: Invalid regular expression',
     ],
     ['a field', "- { kernels: '*', fails: [], why: x, symptom: s, cause: c }", '0'],
-  ])('%s that is wrong is told with file and field', (_, content, message) =>
+  ])('%s that is wrong is reported with file and field', (_, content, message) =>
     use(content, path => expect(() => readFindings(path)).toThrow(`${path}: ${message}`)),
   )
 })
@@ -174,7 +174,7 @@ describe('splats', () => {
     expect(findSplats(log, [/scmi_vio_complete_cb/]).map(({ start }) => start)).toEqual([6])
   })
 
-  test('on the locks of the hot-plug controller are passed over, and nothing behind them is', () => {
+  test('on the locks of the hot-plug controller are skipped, but nothing after them', () => {
     const report = [
       'WARNING: possible circular locking dependency detected',
       'irq/16-pciehp/39 is trying to acquire lock: (pci_rescan_remove_lock), at: pci_lock_rescan_remove',
@@ -220,7 +220,7 @@ describe('splats', () => {
 describe('addresses in a log', () => {
   const source = `int broken(volatile int *at)\n{\n\treturn *at;\n}\nint main(void)\n{\n\treturn broken(0);\n}\n`
 
-  test('get file and line if there is a vmlinux with debug information', () =>
+  test('get file and line from a vmlinux with debug information', () =>
     inFolder(async folder => {
       writeFiles(folder, { 'broken.c': source })
       const build = ['-g', '-O1', '-static', '-fno-inline', '-o', 'vmlinux', 'broken.c']
@@ -266,7 +266,7 @@ describe('kernels', () => {
       await expect(find(image, { variants: ['debug'] })).rejects.toThrow('--variant goes with a source')
     }))
 
-  test('that are compressed are looked at as they run', () =>
+  test('that are compressed are inspected after decompression', () =>
     inFolder(async folder => {
       const image = join(folder, 'Image.gz')
       writeFileSync(image, gzipSync(bytes))
@@ -275,7 +275,7 @@ describe('kernels', () => {
       expect(found!.config?.get('CONFIG_ARM_SCMI_PROTOCOL')).toBe('m')
     }))
 
-  test('that are not there are told by the option that named them', async () => {
+  test('that do not exist are reported with their option', async () => {
     await expect(find('/no/such/tree')).rejects.toThrow(
       '--kernel /no/such/tree: is no such folder; give 7.3, 7.2, 6.12',
     )
@@ -302,7 +302,7 @@ describe('kernels', () => {
   })
 })
 
-test('slots: no more at once than there are, and a holder that only waits gives its slot away', async () => {
+test('slots: no more run at once than there are, and a holder that only waits gives its slot away', async () => {
   const slots = new Slots(1)
   const story: string[] = []
   let wake!: () => void

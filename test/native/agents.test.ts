@@ -45,7 +45,7 @@ interface Rig {
   a: Guest
   b: Guest
   paths: { a: string; b: string }
-  /** Waits until the device of an agent has seen its front end go. */
+  /** Waits until an agent's device has noticed that its front end is gone. */
   gone(agent: number): Promise<void>
 }
 
@@ -79,7 +79,7 @@ async function connected(): Promise<Rig> {
 }
 
 describe('two guests on one platform', () => {
-  it('are told of what the other changes', async () => {
+  it('are notified of what the other changes', async () => {
     const { a, b } = await connected()
     b.driver.postEventBuffers(4, CAPACITY)
     expect(await b.send(CLOCK, 0x9, CPU, 1)).toEqual([0])
@@ -92,7 +92,7 @@ describe('two guests on one platform', () => {
     expect(await b.send(CLOCK, 0x6, CPU)).toEqual([0, 900e6, 0])
   })
 
-  it('can be denied resources by the one that is trusted', async () => {
+  it('can be denied resources by the other one, which is trusted', async () => {
     const { a, b } = await connected()
     const setPermissions = (agent: number, flags: number) => [BASE, 0x9, agent, 0, flags] as const
     expect(await b.send(...setPermissions(1, 0))).toEqual([DENIED])
@@ -109,8 +109,8 @@ describe('two guests on one platform', () => {
 const eventsOf = ({ driver }: Guest): number[][] =>
   driver.events().map(event => [...new Uint32Array(event.slice().buffer)])
 
-describe('what a guest has not been told yet, when a resource is taken from it', () => {
-  it('it is not told later: notifications of the resource that wait for buffers are given up, others are not', async () => {
+describe('events that a guest has not received when a resource is taken from it', () => {
+  it('notifications of the resource that wait for buffers are dropped, others are not', async () => {
     const { a, b, server } = await connected()
     for (const clock of [CPU, UART]) expect(await b.send(CLOCK, 0x9, clock, 1)).toEqual([0])
     expect(await a.send(CLOCK, 0x5, 0, UART, 48e6, 0)).toEqual([0])
@@ -126,7 +126,7 @@ describe('what a guest has not been told yet, when a resource is taken from it',
     expect(events).toEqual([[packHeader(CLOCK, 0, 3, 0), 1, CPU, 900e6, 0]])
   })
 
-  it('nor when a fault rule lets notifications go that it has held back', async () => {
+  it('notifications that a fault rule held back are dropped as well', async () => {
     const { a, b, server, time } = await connected()
     b.driver.postEventBuffers(8, CAPACITY)
     server.faults.add({ on: 'notification', message: 'CLOCK_RATE_CHANGED', delay: '1 s', duplicate: 1 })
@@ -140,7 +140,7 @@ describe('what a guest has not been told yet, when a resource is taken from it',
     expect(events.map(([, , clock]) => clock)).toEqual([CPU, CPU])
   })
 
-  it('delayed responses are what it was promised: they arrive, as they were when the command was carried out', async () => {
+  it('delayed responses arrive, with the values of when the command was executed', async () => {
     const { a, b, time, server } = await connected()
     expect(await b.send(CLOCK, 0x5, 1, UART, 48e6, 0)).toEqual([0])
     time.advance(1000)
@@ -155,7 +155,7 @@ describe('what a guest has not been told yet, when a resource is taken from it',
   })
 })
 
-/** What both guests hold: a clock, a power domain, a limit, a sensor's configuration; and what one of them holds alone. */
+/** Lets both guests hold a clock, a power domain, a limit and a sensor's configuration, and one of them more. */
 async function hold({ a, b }: Rig): Promise<void> {
   for (const guest of [a, b]) {
     expect(await guest.send(CLOCK, 0x7, CPU, 1, 0)).toEqual([0])
@@ -177,7 +177,7 @@ function state({ server: { platform } }: Rig) {
 
 const HELD = { clocks: [true, true], power: true, limit: 1, sensor: false }
 
-describe('a guest whose front end goes for good', () => {
+describe('a guest whose front end disconnects for good', () => {
   it('leaves what others hold, and nothing else', async () => {
     const rig = await connected()
     await hold(rig)
@@ -195,7 +195,7 @@ describe('a guest whose front end goes for good', () => {
     expect(state(rig)).toEqual({ clocks: [false, false], power: false, limit: 2, sensor: true })
   })
 
-  it('is told nothing more', async () => {
+  it('gets no more events', async () => {
     const rig = await connected()
     expect(await rig.a.send(CLOCK, 0x9, CPU, 1)).toEqual([0])
     rig.a.disconnect()
@@ -207,8 +207,8 @@ describe('a guest whose front end goes for good', () => {
   })
 })
 
-describe('a guest whose front end comes back', () => {
-  it('in time, with resumed rings, finds what it held', async () => {
+describe('a guest whose front end reconnects', () => {
+  it('in time, with resumed rings, still holds what it held', async () => {
     const rig = await connected()
     await hold(rig)
     const base = rig.a.driver.cmdq.nextUsed
@@ -231,7 +231,7 @@ describe('a guest whose front end comes back', () => {
     expect(state(rig)).toEqual({ clocks: [true, false], power: true, limit: 2, sensor: true })
   })
 
-  it('finds what it held however late, if it is the device that dials', async () => {
+  it('however late, still holds what it held, if the device dials', async () => {
     const rig = await setUp(path => ({ connectPath: path }))
     const accept = async (listener: number): Promise<FrontEnd> => {
       await until(() => rig.server.devices[0]!.connected, 'the device dials')

@@ -53,7 +53,7 @@ describe('peekEvent', () => {
     expect(rig.driver.eventq.usedIdx).toBe(1)
   })
 
-  it('tells the whole capacity, also in EVENT_ENTRY', async () => {
+  it('returns the whole capacity, and writes it to EVENT_ENTRY', async () => {
     const rig = await started()
     rig.driver.postEventBuffers(1, 136)
     expect(rig.device.peekEvent()).toBe(136)
@@ -201,17 +201,20 @@ describe('event buffers', () => {
     }
   })
 
-  it.each([true, false])('are announced though nobody looked after the last was used: EVENT_IDX %s', async eventIdx => {
-    const rig = await started({ eventIdx })
-    for (let i = 0; i < 5; i++) {
-      const before = rig.backEnd.count(NativeEvent.EVENT_BUFFERS)
-      rig.driver.postEventBuffers(1, 32)
-      await rig.backEnd.seen(NativeEvent.EVENT_BUFFERS, before + 1)
-      expect(rig.device.peekEvent()).toBe(32)
-      rig.device.commitEvent(4)
-      rig.driver.events()
-    }
-  })
+  it.each([true, false])(
+    'are announced even if nobody peeked after the last was used: EVENT_IDX %s',
+    async eventIdx => {
+      const rig = await started({ eventIdx })
+      for (let i = 0; i < 5; i++) {
+        const before = rig.backEnd.count(NativeEvent.EVENT_BUFFERS)
+        rig.driver.postEventBuffers(1, 32)
+        await rig.backEnd.seen(NativeEvent.EVENT_BUFFERS, before + 1)
+        expect(rig.device.peekEvent()).toBe(32)
+        rig.device.commitEvent(4)
+        rig.driver.events()
+      }
+    },
+  )
 
   it('may be filled at once when they are announced', async () => {
     let left = 10
@@ -228,7 +231,7 @@ describe('event buffers', () => {
     expect(left).toBe(0)
   })
 
-  it('are not hoarded: a stopped ring goes on at the first one that was not used', async () => {
+  it('are not taken in advance: a stopped ring resumes at the first one that was not used', async () => {
     const rig = await started()
     rig.driver.postEventBuffers(10, 32)
     for (let i = 0; i < 3; i++) rig.backEnd.sendEvent(pattern(4, i))
@@ -251,7 +254,7 @@ describe('event buffers', () => {
     expect(rig.driver.events()).toEqual(Array.from({ length: 10 }, (_, i) => pattern(4, i)))
   })
 
-  it('with readable bytes are no event buffers: they are given back unused', async () => {
+  it('with readable bytes are returned unused', async () => {
     const rig = await started()
     const at = rig.memory.allocate(64)
     rig.memory.fill(at, 64, POISON)

@@ -1,4 +1,4 @@
-/** Every fault that a rule can cause, as a driver sees it; and that faults end with the driver they were for. */
+/** Every fault that a rule can cause, as a driver sees it. Faults end with the driver that they were for. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { FaultRule } from '../../src/faults/rule.js'
@@ -61,7 +61,7 @@ class Rig {
     this.guest.driver.cmdq.publish()
   }
 
-  /** The answers that are there, as the token of the command and the bytes it got. */
+  /** The replies that have arrived: the command's token, and the bytes. */
   answers(): { token: number; bytes: Uint8Array }[] {
     const { cmdq } = this.guest.driver
     return cmdq
@@ -97,7 +97,7 @@ class Rig {
   }
 }
 
-/** Words; bytes behind the last whole one are lost. */
+/** Whole words; drops bytes after the last one. */
 const wordsOf = (bytes: Uint8Array): number[] => [...new Uint32Array(bytes.slice(0, bytes.length & ~3).buffer)]
 const header = (id: number, type = 0, token = 7) => packHeader(CLOCK, id, type, token)
 const CPU_RATE = [header(RATE_GET), 0, 600e6, 0]
@@ -129,7 +129,7 @@ describe('a response', () => {
     expect(rig.server.stats()[0]).toMatchObject({ faultHits: 2, ringFaults: 0 })
   })
 
-  it('that is dropped belongs to a command that was not carried out, unless the rule says so', async () => {
+  it('that is dropped belongs to a command that was not executed, unless the rule says so', async () => {
     const rig = await faulty({ message: 'CLOCK_RATE_SET', drop: true, times: 1 })
     rig.post(1, CLOCK, RATE_SET, 0, CPU, 900e6, 0)
     expect(await rig.ask(CLOCK, RATE_GET, CPU)).toEqual(CPU_RATE)
@@ -138,7 +138,7 @@ describe('a response', () => {
     expect(await rig.ask(CLOCK, RATE_GET, CPU)).toEqual([header(RATE_GET), 0, 900e6, 0])
   })
 
-  it('comes late, from a command that was carried out at once', async () => {
+  it('comes late, from a command that was executed at once', async () => {
     const rig = await faulty({ message: 'CLOCK_RATE_SET', delay: '20 ms' })
     rig.post(1, CLOCK, RATE_SET, 0, CPU, 900e6, 0)
     expect(await rig.ask(CLOCK, RATE_GET, CPU)).toEqual([header(RATE_GET), 0, 900e6, 0])
@@ -211,14 +211,14 @@ describe('a response', () => {
     expect(rig.answers()[0]!.bytes.length).toBe(truncate)
   })
 
-  it('can be told to be longer than it is, and than its buffer', async () => {
+  it('can have a used.len beyond its length, and beyond its buffer', async () => {
     const rig = await faulty(onRateGet({ used_length: 0x1000_0000 }))
     rig.post(1, CLOCK, RATE_GET, CPU)
     rig.publish()
     expect(await rig.guest.driver.cmdq.collect(1)).toMatchObject([{ length: 0x1000_0000 }])
   })
 
-  it('can lie about the protocols there are', async () => {
+  it('can lie about the protocols', async () => {
     const rig = await faulty({
       protocol: 'base',
       message: 'BASE_DISCOVER_LIST_PROTOCOLS',
@@ -234,7 +234,7 @@ describe('a response', () => {
     expect(await rig.events(2)).toEqual([CPU_RATE, CPU_RATE])
   })
 
-  it('never comes, as the ring breaks down; after a reset all is well', async () => {
+  it('never comes if the ring breaks; a reset repairs it', async () => {
     const rig = await faulty(onRateGet({ break: true, times: 1 }))
     rig.post(1, CLOCK, RATE_GET, CPU)
     rig.publish()
@@ -245,7 +245,7 @@ describe('a response', () => {
   })
 })
 
-/** Asks for a rate asynchronously; the command's own answer is awaited. */
+/** Sets a rate asynchronously; waits for the command's reply only. */
 async function setAsync(rig: Rig): Promise<void> {
   expect(await rig.ask(CLOCK, RATE_SET, ASYNC, CPU, 900e6, 0)).toEqual([header(RATE_SET), 0])
 }
@@ -350,7 +350,7 @@ describe('a notification', () => {
     ])
   })
 
-  it('comes in storms, which keep their rate', async () => {
+  it('comes in storms at the rate of the rule', async () => {
     const rig = await faulty()
     rig.server.faults.send({ protocol: 'clock', message: 'CLOCK_RATE_CHANGED', count: 10, rate: 2000 })
     for (const sent of [1, 3, 5, 7, 9, 10, 10]) {
@@ -360,7 +360,7 @@ describe('a notification', () => {
     }
   })
 
-  it('waits while events are held, with all others, and is lost when there are too many', async () => {
+  it('waits with all others while events are held, and is dropped if there are too many', async () => {
     const rig = await faulty()
     const { faults } = rig.server
     faults.holdEvents()
@@ -373,7 +373,7 @@ describe('a notification', () => {
   })
 })
 
-describe('what waits', () => {
+describe('a waiting fault', () => {
   it('ends with the driver it is for', async () => {
     const rig = await faulty(
       onRateGet({ delay: '1 s', times: 1 }),
@@ -431,13 +431,13 @@ it("README's rules do what they say", async () => {
 })
 
 describe('a rule', () => {
-  it('takes messages of its field values only', async () => {
+  it('matches only messages with its field values', async () => {
     const rig = await faulty(onRateGet({ where: { clock_id: UART }, status: 'BUSY' }))
     expect(await rig.ask(CLOCK, RATE_GET, CPU)).toEqual(CPU_RATE)
     expect(await rig.ask(CLOCK, RATE_GET, UART)).toEqual([header(RATE_GET), -6 >>> 0])
   })
 
-  it('tells of each hit', async () => {
+  it('reports each hit', async () => {
     const rig = await faulty(onRateGet({ status: 'BUSY' }))
     const hits: unknown[] = []
     rig.server.faults.on('hit', hit => hits.push(hit))
@@ -445,14 +445,14 @@ describe('a rule', () => {
     expect(hits).toEqual([{ id: 1, rule: onRateGet({ status: 'BUSY' }), agent: 'guest', header: header(RATE_GET) }])
   })
 
-  it('can be removed while it is told of a hit', async () => {
+  it('can be removed while a hit is reported', async () => {
     const rig = await faulty(onRateGet({ hold: true }))
     rig.server.faults.on('hit', ({ id }) => rig.server.faults.remove(id))
     expect(await rig.ask(CLOCK, RATE_GET, CPU)).toEqual(CPU_RATE)
     expect(await rig.ask(CLOCK, RATE_GET, CPU)).toEqual(CPU_RATE)
   })
 
-  it('leaves a command without room for an answer as unanswerable as it is', async () => {
+  it('does not make the device reply to a command without room for a reply', async () => {
     const rig = await faulty({
       words: { 0: 1 },
       status: 'BUSY',

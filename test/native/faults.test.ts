@@ -41,7 +41,7 @@ describe('a violation of the ring', () => {
     expect(backEnd.batches).toEqual([])
     expect(driver.cmdq.usedIdx).toBe(0)
 
-    // It stays stopped, and says so once.
+    // It stays stopped, and reports that once.
     for (let i = 0; i < 5; i++) {
       driver.cmdq.kickNow()
       await turns(4)
@@ -49,7 +49,7 @@ describe('a violation of the ring', () => {
     expect(backEnd.count(NativeEvent.QUEUE_FAULT)).toBe(1)
     expect(backEnd.batches).toEqual([])
 
-    // The other queue, and the session, go on.
+    // The other queue and the session continue.
     expect(backEnd.sendEvent(pattern(6))).toBe(32)
     expect(driver.events()).toEqual([pattern(6)])
     await frontEnd.sync()
@@ -79,7 +79,7 @@ describe('a violation of the ring', () => {
     expect(sys.readEvent(rig.driver.cmdq.error)).toBe(1)
   })
 
-  it('what came before the violation is answered', async () => {
+  it('messages before the violation are answered', async () => {
     const rig = await started({ size: SIZE })
     for (let i = 0; i < 3; i++) rig.driver.post(pattern(8, i), 8)
     rig.driver.cmdq.offer(SIZE + 3)
@@ -152,7 +152,7 @@ describe('an odd chain that breaks no ring', () => {
   })
 
   it.each([0, 1, 2, 3])(
-    '[short-request] a request of %i bytes, which is no header, is delivered as it is',
+    '[short-request] a request of %i bytes, shorter than a header, is delivered as it is',
     async length => {
       let told: number | undefined
       const rig = await started({
@@ -167,7 +167,7 @@ describe('an odd chain that breaks no ring', () => {
     },
   )
 
-  it('[long-request] a request of 1 GiB is told in full and copied in part', async () => {
+  it('[long-request] a request of 1 GiB is reported with its full length and copied in part', async () => {
     let told = 0
     const rig = await started({
       memory: [FLAT, { guest: 4 * GIB, size: 2 * GIB, file: 1 }],
@@ -201,7 +201,7 @@ describe('an odd chain that breaks no ring', () => {
     expect(rig.memory.read(replyAt + 10, 54).every(byte => byte === POISON)).toBe(true)
   })
 
-  it('[head-twice] the same head again and again, each time after it was used, is right', async () => {
+  it('[head-twice] the same head again and again, each time after it was used, breaks no rule', async () => {
     const rig = await started({ size: SIZE })
     const { cmdq } = rig.driver
     const buffer = rig.memory.allocate(64)
@@ -212,7 +212,7 @@ describe('an odd chain that breaks no ring', () => {
     }
   })
 
-  it('[kick-storm] a storm of kicks keeps nobody from the socket', async () => {
+  it('[kick-storm] a storm of kicks does not starve the socket', async () => {
     const rig = await started({ size: SIZE })
     const child = sys.forkDriver(rig.driver.cmdq.available, rig.driver.cmdq.usedHeader, 0, rig.driver.cmdq.kick, 0)
     for (let i = 0; i < 50; i++) await rig.frontEnd.sync()

@@ -22,13 +22,13 @@ describe('features', () => {
   it.each([
     { bit: 28, feature: Feature.INDIRECT_DESC },
     { bit: 29, feature: Feature.EVENT_IDX },
-  ])('are without bit $bit if the operator takes it out', async ({ bit, feature }) => {
+  ])('lack bit $bit if the operator removes it', async ({ bit, feature }) => {
     const { frontEnd } = await connected({ withoutFeatures: [bit] })
     const all = await (await connected()).frontEnd.features()
     expect(await frontEnd.features()).toBe(all & ~feature)
   })
 
-  it('taken out do not keep messages from being answered', async () => {
+  it('that are removed are not needed to answer messages', async () => {
     const rig = await started({ withoutFeatures: [28, 29] })
     const readable = [1, 3, 8]
     expect((await rig.driver.exchange(pattern(12), 12, { readable })).reply).toEqual(reversed(pattern(12)))
@@ -53,7 +53,7 @@ describe('features', () => {
     }
   })
 
-  it('are taken on a connection that never asked for them', async () => {
+  it('are accepted on a connection that never asked for them', async () => {
     const rig = await connected()
     expect(await rig.frontEnd.acknowledge(Request.SET_FEATURES, u64s(Feature.VERSION_1))).toBe(0n)
   })
@@ -67,7 +67,7 @@ describe('features', () => {
     expect(rig.device.features()).toBe(0)
   })
 
-  it('taken out by the operator are refused as well', async () => {
+  it('that the operator removed are refused as well', async () => {
     const rig = await negotiated({ withoutFeatures: [29] })
     const bits = Feature.VERSION_1 | Feature.EVENT_IDX
     expect(await rig.frontEnd.acknowledge(Request.SET_FEATURES, u64s(bits))).not.toBe(0n)
@@ -76,7 +76,7 @@ describe('features', () => {
 })
 
 describe('protocol features', () => {
-  it('are offered without those QEMU would acknowledge and not act on', async () => {
+  it('lack those that QEMU would acknowledge without acting on them', async () => {
     const { frontEnd } = await connected()
     const offer = await frontEnd.protocolFeatures()
     const { REPLY_ACK, INBAND_NOTIFICATIONS, CONFIG, CONFIGURE_MEM_SLOTS, BACKEND_REQ, LOG_SHMFD } = ProtocolFeature
@@ -85,7 +85,7 @@ describe('protocol features', () => {
     expect(offer >> 20n).toBe(0n)
   })
 
-  it('have memory slots only if the operator asks for them', async () => {
+  it('include memory slots only if the operator asks for them', async () => {
     const { frontEnd } = await connected({ memSlots: true })
     const slots = ProtocolFeature.CONFIGURE_MEM_SLOTS
     expect((await frontEnd.protocolFeatures()) & slots).toBe(slots)
@@ -105,7 +105,7 @@ describe('protocol features', () => {
 })
 
 describe('REPLY_ACK', () => {
-  it('is what the flag in the message says, negotiated or not', async () => {
+  it('is sent if the flag in the message asks for it, negotiated or not', async () => {
     const rig = await connected()
     expect(await rig.frontEnd.acknowledge(Request.SET_OWNER)).toBe(0n)
     rig.frontEnd.send(Request.SET_OWNER)
@@ -138,7 +138,7 @@ describe('REPLY_ACK', () => {
 describe('STATUS', () => {
   const status = async (frontEnd: FrontEnd) => (await frontEnd.ask(Request.GET_STATUS, 8)).getBigUint64(0, true)
 
-  it('reads back what was set, beginning with 0', async () => {
+  it('is read back as it was set, and is 0 before', async () => {
     const { frontEnd } = await negotiated()
     expect(await status(frontEnd)).toBe(0n)
     expect(await frontEnd.acknowledge(Request.SET_STATUS, u64s(Status.FEATURES_OK))).toBe(0n)
@@ -151,7 +151,7 @@ describe('STATUS', () => {
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
   })
 
-  it('begins with 0 again on a new connection', async () => {
+  it('is 0 again on a new connection', async () => {
     const rig = await started()
     await rig.reconnect()
     expect(await status(rig.frontEnd)).toBe(0n)
@@ -177,7 +177,7 @@ describe('RESET_DEVICE', () => {
 })
 
 describe('a reconnect', () => {
-  it('to a new process that never negotiated begins at SET_VRING_CALL, and loses nothing', async () => {
+  it('to a new process that never negotiated begins with SET_VRING_CALL, and loses nothing', async () => {
     const first = await started()
     for (let i = 0; i < 5; i++) await first.driver.exchange(pattern(8, i), 8)
     const { memory, driver } = first
@@ -195,7 +195,7 @@ describe('a reconnect', () => {
     expect(second.backEnd.batches).toEqual([1])
   })
 
-  it('to the same process keeps nothing of the old session but the offer', async () => {
+  it('to the same process keeps nothing of the old session but the offered features', async () => {
     const rig = await started()
     await rig.driver.exchange(pattern(8), 8)
     await rig.reconnect()
@@ -206,7 +206,7 @@ describe('a reconnect', () => {
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
   })
 
-  it('at used.idx answers again what was taken but not used', async () => {
+  it('at used.idx repeats messages that were taken but not used', async () => {
     const rig = await started()
     for (let i = 0; i < 3; i++) await rig.driver.exchange(pattern(8, i), 8)
     await rig.frontEnd.enable(0, false)
@@ -219,7 +219,7 @@ describe('a reconnect', () => {
     }
   })
 
-  it('while the guest is not running says nothing until DRIVER_OK', async () => {
+  it('while the guest is not running sends nothing until DRIVER_OK', async () => {
     const rig = await negotiated()
     await rig.reconnect()
     await rig.backEnd.seen(NativeEvent.CONNECTED, 2)

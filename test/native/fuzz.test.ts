@@ -28,12 +28,12 @@ import { type BackEnd, connected, pattern, type Rig, reversed, started } from '.
 
 const BUDGET_MS = Number(process.env.FUZZ_MS ?? 2500)
 
-/** Runs `round` until the time is up; a failure names the seed of its round. */
+/** Runs `round` until the time is over; a failure names the seed of its round. */
 async function fuzz(what: string, round: (random: Random) => Promise<void>): Promise<void> {
   const seeds = new Random()
   console.info(`${what}: FUZZ_SEED=${seeds.seed}`)
   const end = performance.now() + BUDGET_MS
-  // The first round has the seed itself, so that the seed of any round can be given to repeat it at once.
+  // The first round uses the seed itself, so that FUZZ_SEED repeats any round at once.
   for (let seed = seeds.seed, rounds = 0; rounds === 0 || performance.now() < end; rounds++) {
     try {
       await round(new Random(seed))
@@ -61,7 +61,7 @@ function checkEntries(count: number, { batch, windows }: BackEnd): void {
   }
 }
 
-/** One random message: mostly a right one, with something wrong about it. */
+/** A random message: mostly a correct one with something wrong about it. */
 function randomMessage(rig: Rig, random: Random): void {
   const row = random.pick(ROWS)
   let payload = Uint8Array.from(row.payload(rig))
@@ -110,7 +110,7 @@ it('survives random front ends', async () => {
         try {
           randomMessage(rig, random)
         } catch (error) {
-          // The back end has hung up; what the system calls it depends on the moment.
+          // The back end has closed the connection; the error code depends on the moment.
           if (!['EPIPE', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
           break
         }
@@ -173,7 +173,7 @@ it('survives random rings, and writes only where it may', async () => {
       for (let i = 0; i < 4; i++) {
         await frontEnd.sync()
         randomDescriptor(rig, random, { pool, tables }, touched, random.below(size))
-        // Mostly one that is good, sometimes one of the past, or none at all.
+        // Mostly a valid ticket, sometimes an old or an invented one.
         const ticket = random.once(8) ? random.pick([random.below(0x1_0000_0000), ...tickets]) : tickets.pop()
         rig.device.completeHeld(ticket ?? 0, random.bytes(random.below(128)))
         cmdq.kickNow()
@@ -199,7 +199,7 @@ it('survives random rings, and writes only where it may', async () => {
     driver.reset()
     await rig.reconnect()
     await rig.start()
-    // A ring of one has no room for a reply.
+    // A ring of size 1 has no room for a reply.
     const writable = size > 1 ? [{ at: pool + 8, length: 8 }] : []
     cmdq.post({ readable: [{ at: pool, length: 8 }], writable, form: 'indirect' })
     cmdq.publish()

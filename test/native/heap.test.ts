@@ -9,7 +9,7 @@ import { expectAllRight, RING, served } from './served.js'
 const MIB = 1 << 20
 const MILLION = 1_000_000
 
-/** Bytes one turn of the waiting driver costs; an immediate is an object, and a clock reading may be one. */
+/** Heap bytes for one turn of the waiting driver: an immediate is an object, and a clock reading may be one. */
 async function costOfTurn(): Promise<number> {
   const COUNT = 10_000
   const measure = () =>
@@ -75,7 +75,7 @@ test('a million messages grow the heap by less than half a MiB, garbage included
     return after - before
   }
   await round(200)
-  // Turns of the loop cost something, whatever is sent meanwhile.
+  // Turns of the event loop allocate, whatever is sent.
   const [one, all] = [await growth(1), await growth(RING)]
   expect(collections).toBe(0)
   expect(all - one, `${all} bytes; ${one} with a message in place of ${RING}`).toBeLessThan(MIB / 2)

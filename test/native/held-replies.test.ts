@@ -1,4 +1,4 @@
-/** Replies that come after their batch, in any order or never (completeHeld), and a ring that breaks down on purpose. */
+/** Replies that come after their batch, in any order or never (completeHeld), and a ring that is broken on purpose. */
 import { describe, expect, it } from 'vitest'
 import {
   BATCH_HEADER,
@@ -18,7 +18,7 @@ import { negotiated, pattern, type Rig, type RigOptions, reversed, started } fro
 interface HoldingRig extends Rig {
   /** Of the messages that were held, in the order they came. */
   tickets: number[]
-  /** Whether messages are held, or answered as always. */
+  /** Whether messages are held, or answered in their batch. */
   holding: boolean
 }
 
@@ -65,7 +65,7 @@ describe('a held reply', () => {
     }
   })
 
-  it('is overtaken by messages that are answered as always', async () => {
+  it('is overtaken by messages that are answered in their batch', async () => {
     const rig = await holding()
     await post(rig, 1)
     rig.holding = false
@@ -105,7 +105,7 @@ describe('a held reply', () => {
     }
   })
 
-  it('can be shorter than its buffer, empty, and come with a length that is not true', async () => {
+  it('can be shorter than its buffer, empty, or have a false length', async () => {
     const rig = await holding()
     await post(rig, 3)
     rig.device.completeHeld(rig.tickets[0]!, pattern(3))
@@ -130,7 +130,7 @@ describe('a held reply', () => {
 })
 
 describe('a ticket', () => {
-  it('is good once, and never for a later message with the same head', async () => {
+  it('is valid once, and never for a later message with the same head', async () => {
     const rig = await holding()
     const tickets: number[] = []
     for (let i = 0; i < 20; i++) {
@@ -144,7 +144,7 @@ describe('a ticket', () => {
     expect(new Set(tickets).size).toBe(20)
   })
 
-  it('of a message that was answered, and one that nobody gave out, are good for nothing', async () => {
+  it('of an answered message is invalid, and so is one that was never given out', async () => {
     const rig = await holding()
     await post(rig, 1)
     for (const wrong of [
@@ -186,7 +186,7 @@ describe('a ticket', () => {
     rig.backEnd.takeSurprises()
   })
 
-  it('of before a reset is not good for the same head after it', async () => {
+  it('from before a reset is not valid for the same head after it', async () => {
     const rig = await holding()
     const before = await post(rig, 4)
     await stop(rig.frontEnd, rig.driver.queues)
@@ -201,8 +201,8 @@ describe('a ticket', () => {
   })
 })
 
-describe('held for ever', () => {
-  it('the ring fills, then nothing more can be offered, and a reset clears it', async () => {
+describe('messages held for ever', () => {
+  it('fill the ring until nothing more can be offered; a reset clears it', async () => {
     const rig = await holding({ size: 16 })
     await post(rig, 8)
     expect(() => rig.driver.post(pattern(12), 12)).toThrow('full')
@@ -213,7 +213,7 @@ describe('held for ever', () => {
     for (let i = 0; i < 40; i++) await rig.driver.exchange(pattern(8, i), 8)
   })
 
-  it('a driver that offers the same head again breaks a rule', async () => {
+  it('must not be offered again: that breaks a rule', async () => {
     const rig = await holding()
     const [head] = await post(rig, 1)
     rig.driver.cmdq.offer(head!)
@@ -222,7 +222,7 @@ describe('held for ever', () => {
     expect(rig.device.completeHeld(rig.tickets[0]!, pattern(1))).toBe(false)
   })
 
-  it('a machine that stops and continues goes on behind it', async () => {
+  it('are skipped when a machine stops and continues', async () => {
     const rig = await holding()
     await post(rig, 3)
     expect(rig.device.completeHeld(rig.tickets[1]!, pattern(1))).toBe(true)
@@ -235,8 +235,8 @@ describe('held for ever', () => {
   })
 })
 
-describe('a driver that rewrites what it offered', () => {
-  it('into a chain that is none: the ring stops', async () => {
+describe('a driver that rewrites a chain that it offered', () => {
+  it('into an invalid chain: the ring stops', async () => {
     const rig = await holding()
     const [head] = await post(rig, 1)
     rig.driver.cmdq.descriptor(head!, 0x10, 8, 0)
@@ -253,7 +253,7 @@ describe('a driver that rewrites what it offered', () => {
     expect(await rig.driver.cmdq.collect(1)).toEqual([{ head, length: 0 }])
   })
 
-  it('and cuts off the file behind it: the ring stops', async () => {
+  it('and truncates the memory file: the ring stops', async () => {
     const rig = await holding({ sealed: false })
     await post(rig, 1)
     rig.memory.truncate(0)
@@ -263,7 +263,7 @@ describe('a driver that rewrites what it offered', () => {
 })
 
 describe('with an inflight region', () => {
-  it('a held message stays in flight, and comes again after a reconnect; one that was answered does not', async () => {
+  it('a held message stays in flight and is repeated after a reconnect; an answered one is not', async () => {
     const rig = await holding({}, negotiated)
     const region = rig.own(await InflightRegion.get(rig.frontEnd, 2, 64))
     expect(await region.set(rig.frontEnd)).toBe(0n)
@@ -288,7 +288,7 @@ describe('with an inflight region', () => {
 })
 
 describe('breakRing', () => {
-  it('stops a ring as a fault does, says that the driver is not to blame, and a reset brings it back', async () => {
+  it('stops a ring like a fault, but does not blame the driver; a reset repairs it', async () => {
     const rig = await started()
     await rig.driver.exchange(pattern(8), 8)
     rig.device.breakRing(0)

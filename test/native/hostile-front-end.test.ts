@@ -81,7 +81,7 @@ describe('[ring-size] a ring of an impossible size is refused', () => {
   })
 })
 
-describe('a memory table that can not be', () => {
+describe('an impossible memory table', () => {
   const flat = (more: Partial<WireRegion> = {}): WireRegion => ({
     guest: FLAT.guest,
     size: FLAT.size,
@@ -119,7 +119,7 @@ describe('a memory table that can not be', () => {
       regions: [flat({ offset: 0xffff_ffff_ffff_f000n, size: 2 * PAGE })],
     },
     {
-      name: '[region-overflow] a file offset that is no off_t',
+      name: '[region-overflow] a file offset beyond off_t',
       regions: [flat({ offset: 0x8000_0000_0000_0000n, size: PAGE })],
     },
     { name: '[region-overlap] regions overlap in guest addresses', regions: two({ guest: FLAT.guest + 7 * PAGE }) },
@@ -172,7 +172,7 @@ describe('a memory table that can not be', () => {
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
   })
 
-  it('a region that is not there can not be taken away', async () => {
+  it('a region that does not exist can not be removed', async () => {
     const rig = await started({ memSlots: true })
     const region = rig.memory.regions[0]!
     for (const more of [{ guest: 0 }, { size: PAGE }, { user: 0 }]) {
@@ -190,7 +190,7 @@ describe('a memory table that can not be', () => {
     'a device': () => [openSync('/dev/null', 'r+')],
     'a device that can be mapped': () => [openSync('/dev/zero', 'r+')],
   }
-  it.each(Object.keys(descriptors))('[not-memory] %s is no memory', async name => {
+  it.each(Object.keys(descriptors))('[not-memory] %s is refused as memory', async name => {
     const rig = await started()
     const fds = descriptors[name]!()
     rig.own({ close: () => fds.forEach(fd => void closeSync(fd)) })
@@ -199,8 +199,8 @@ describe('a memory table that can not be', () => {
   })
 })
 
-describe('[kick-descriptor] a kick descriptor that is no eventfd', () => {
-  it('a pipe serves as well as any', async () => {
+describe('[kick-descriptor] a kick descriptor other than an eventfd', () => {
+  it('a pipe works as well', async () => {
     const rig = await started()
     const [reader, writer] = sys.pipe()
     rig.own({ close: () => closeSync(writer) })
@@ -213,7 +213,7 @@ describe('[kick-descriptor] a kick descriptor that is no eventfd', () => {
     await rig.driver.cmdq.collect(1)
   })
 
-  it('a pipe that is closed does not turn the loop for ever, and says so once', async () => {
+  it('a closed pipe does not keep the event loop busy, and is reported once', async () => {
     const rig = await started()
     const [reader, writer] = sys.pipe()
     rig.frontEnd.setKick(0, reader)
@@ -232,7 +232,7 @@ describe('[kick-descriptor] a kick descriptor that is no eventfd', () => {
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
   })
 
-  it('none at all: the ring is looked at all the same', async () => {
+  it('none at all: the ring is polled', async () => {
     const rig = await started()
     rig.frontEnd.setKick(0, undefined)
     await rig.frontEnd.sync()
@@ -243,7 +243,7 @@ describe('[kick-descriptor] a kick descriptor that is no eventfd', () => {
     }
   })
 
-  it("the front end's own socket is no worse", async () => {
+  it("the front end's own socket does no harm", async () => {
     const rig = await started()
     const [ours, theirs] = sys.socketPair()
     rig.own({ close: () => closeSync(ours) })
@@ -304,7 +304,7 @@ describe('a front end that does not read', () => {
     for (let i = 0; i < 200; i++) await rig.frontEnd.reply(i % 2 ? Request.GET_FEATURES : Request.GET_QUEUE_NUM, 8)
   })
 
-  it('[hang-up] that closes while a reply is on its way is let go', async () => {
+  it('[hang-up] may close while a reply is on its way', async () => {
     const rig = await connected()
     for (let i = 0; i < 50; i++) {
       rig.frontEnd.send(Request.GET_FEATURES)

@@ -8,7 +8,7 @@ import { sys } from '../driver/syscalls.js'
 import { refuse, stillServed } from './refuse.js'
 import { FLAT, negotiated, pattern, type Rig, started } from './rig.js'
 
-describe('a ring in an impossible place', () => {
+describe('a ring at an impossible address', () => {
   const places: { name: string; at: (rig: Rig) => Parameters<typeof vringAddress>[1] }[] = []
   const right = ({ memory, driver: { cmdq } }: Rig) => ({
     descriptors: memory.toUser(cmdq.at.descriptors),
@@ -41,7 +41,7 @@ describe('a ring in an impossible place', () => {
     await stillServed(rig)
   })
 
-  it.each(places)('$name, told before there is memory', async ({ at }) => {
+  it.each(places)('$name, sent before the memory table', async ({ at }) => {
     const rig = await negotiated()
     const { frontEnd, driver, backEnd } = rig
     frontEnd.setNum(0, 64)
@@ -116,7 +116,7 @@ describe('any order', () => {
   }
   permute([], [...steps])
 
-  it('[request-order] a ring starts when the last of what it needs has come, in all 720 orders', async () => {
+  it('[request-order] a ring starts with the last request that it needs, in all 720 orders', async () => {
     expect(orders.length).toBe(720)
     const rig = await negotiated({ size: 4 })
     for (const order of orders) {
@@ -169,7 +169,7 @@ describe('any order', () => {
   })
 })
 
-describe('[ring-base] a base that can not be', () => {
+describe('[ring-base] an impossible base', () => {
   it.each([65_536, 0xffff_ffff])('%i is refused', async base => {
     const rig = await negotiated()
     await refuse(rig, Request.SET_VRING_BASE, vringState(0, base))
@@ -191,7 +191,7 @@ describe('[ring-base] a base that can not be', () => {
 })
 
 describe('states of a ring', () => {
-  it('[stop-in-traffic] GET_VRING_BASE in the middle of traffic answers an index at which nothing is lost', async () => {
+  it('[stop-in-traffic] GET_VRING_BASE under traffic returns an index at which nothing is lost', async () => {
     const rig = await started({ size: 64 })
     const { driver, frontEnd } = rig
     for (let round = 0; round < 20; round++) {

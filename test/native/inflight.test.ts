@@ -1,4 +1,4 @@
-/** Recovery through the in-flight region: what a process took and did not answer, the next one answers, in order and once. */
+/** Recovery through the inflight region: messages that a process took but did not answer, the next one answers once, in order. */
 import { closeSync, fstatSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { NativeEvent } from '../../src/device/native.js'
@@ -9,7 +9,7 @@ import { connected, negotiated, pattern, type Rig, reversed, started } from './r
 
 const SIZE = 64
 
-/** Lets the back end make a region and use it. */
+/** Makes the back end create and use a region. */
 async function track(rig: Rig): Promise<InflightRegion> {
   const region = rig.own(await InflightRegion.get(rig.frontEnd, 2, SIZE))
   expect(await region.set(rig.frontEnd)).toBe(0n)
@@ -26,7 +26,7 @@ describe('GET_INFLIGHT_FD', () => {
     expect(region.snapshot().every(byte => byte === 0)).toBe(true)
   })
 
-  it('takes a payload of 20 bytes, as some front ends send it, and answers in kind', async () => {
+  it('accepts a payload of 20 bytes, as some front ends send it, and replies with as many', async () => {
     const rig = await negotiated()
     rig.frontEnd.send(Request.GET_INFLIGHT_FD, inflight(0, 0, 2, SIZE).subarray(0, 20))
     const { fds } = await rig.frontEnd.reply(Request.GET_INFLIGHT_FD, 20, 1)
@@ -35,7 +35,7 @@ describe('GET_INFLIGHT_FD', () => {
 })
 
 describe('the region', () => {
-  it('notes messages while they are in flight, in order, and clears them when they are answered', async () => {
+  it('records messages while they are in flight, in order, and clears them when they are answered', async () => {
     let inFlight: number[] = []
     let region: InflightRegion | undefined
     const rig = await negotiated({
@@ -57,7 +57,7 @@ describe('the region', () => {
     }
   })
 
-  it('notes nothing of event buffers that nobody has filled', async () => {
+  it('does not record event buffers that nobody has filled', async () => {
     const rig = await negotiated({ size: SIZE })
     const region = await track(rig)
     await rig.start()
@@ -75,16 +75,16 @@ describe('after a crash', () => {
     { when: 'before anything was answered', answered: 0 },
     { when: 'when some were answered', answered: 3 },
   ])('$when, a new process answers the rest, in order, once', async ({ answered }) => {
-    // The first device takes eight messages. A picture of all shared memory in the middle of its batch is what it
-    // would have left, had it died there.
+    // The first device takes eight messages. A snapshot of all shared memory within its batch is what it would have
+    // left, had it died then.
     const COUNT = 8
-    let picture: { guest: Uint8Array; region: Uint8Array } | undefined
+    let snapshot: { guest: Uint8Array; region: Uint8Array } | undefined
     let region: InflightRegion | undefined
     const first = await negotiated({
       size: SIZE,
       onBatch: (count, backEnd) => {
         if (count === COUNT - answered) {
-          picture = { guest: first.memory.read(first.memory.regions[0]!.guest, 1 << 20), region: region!.snapshot() }
+          snapshot = { guest: first.memory.read(first.memory.regions[0]!.guest, 1 << 20), region: region!.snapshot() }
         }
         backEnd.echo(count)
       },
@@ -103,12 +103,12 @@ describe('after a crash', () => {
     }
     const inFlight = post(answered, COUNT)
     await first.driver.cmdq.collect(COUNT - answered)
-    expect(picture).toBeDefined()
+    expect(snapshot).toBeDefined()
 
     const second = await connected({ size: SIZE })
     const { memory, driver, frontEnd, backEnd } = second
-    memory.write(memory.regions[0]!.guest, picture!.guest)
-    const left = second.own(InflightRegion.copy(picture!.region, 2, SIZE))
+    memory.write(memory.regions[0]!.guest, snapshot!.guest)
+    const left = second.own(InflightRegion.copy(snapshot!.region, 2, SIZE))
     expect(left.queue(0).inFlight).toEqual(inFlight)
     expect(await left.set(frontEnd)).toBe(0n)
     await second.start({ bases: [answered, 0] })
@@ -124,7 +124,7 @@ describe('after a crash', () => {
     expect(await frontEnd.getBase(0)).toBe(COUNT)
   })
 
-  it('between used.idx and its note, a new process answers nothing again', async () => {
+  it('between used.idx and its record, a new process answers nothing again', async () => {
     const first = await negotiated({ size: SIZE })
     const region = await track(first)
     await first.start()
@@ -134,7 +134,7 @@ describe('after a crash', () => {
       first.driver.cmdq.publish()
       for (const used of await first.driver.cmdq.collect(1)) first.driver.answer(used)
     }
-    // The device stores used.idx first, then clears the entry and notes the index: undo the latter two.
+    // The device stores used.idx first, then clears the entry and records the index: undo the latter two.
     const left = first.own(InflightRegion.copy(region.snapshot(), 2, SIZE))
     left.queue(0).setEntry(last, { inflight: 1, next: left.queue(0).next(last), counter: 5 })
     left.queue(0).usedIdx = 4
@@ -149,7 +149,7 @@ describe('after a crash', () => {
     expect(await second.frontEnd.getBase(0)).toBe(5)
   })
 
-  it('a completion that was published but not noted is not answered again', async () => {
+  it('a completion that was published but not recorded is not answered again', async () => {
     const rig = await connected({ size: SIZE })
     const { driver, frontEnd } = rig
     const region = rig.own(await InflightRegion.get(frontEnd, 2, SIZE))
@@ -206,7 +206,7 @@ describe('[inflight-region] a hostile region', () => {
   })
 
   it.each(Array.from({ length: 24 }, (_, seed) => seed))(
-    'full of noise harms nothing but its queue: seed %i',
+    'full of random bytes stops at most its own queue: seed %i',
     async seed => {
       const rig = await connected({ size: SIZE })
       const made = await InflightRegion.get(rig.frontEnd, 2, SIZE)
@@ -218,7 +218,7 @@ describe('[inflight-region] a hostile region', () => {
         noise[i] = seed % 2 ? state >>> 24 : (state >>> 24) & 1
       }
       const region = rig.own(InflightRegion.copy(noise, 2, SIZE))
-      // Some rounds with the version the device knows, so that what lies behind it is looked at.
+      // Some rounds have the version that the device knows, so that it reads the rest.
       if (seed % 3) region.queue(0).header = { version: 1, lastBatchHead: noise[20]! * 3, usedIdx: noise[21]! }
       if (seed % 3) region.queue(1).header = { version: 1, lastBatchHead: noise[30]!, usedIdx: 0xfff0 }
       if ((await region.set(rig.frontEnd)) === 0n) await rig.start()

@@ -1,6 +1,6 @@
 /**
- * A device that waits for kicks instead of the event loop: only timing may differ. The kicks come from another process,
- * because nothing in this one can kick while its loop waits.
+ * A device that waits for kicks in place of the event loop: only the timing may differ. Another process kicks, because
+ * nothing in this one can while its event loop waits.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +19,7 @@ import { type BackEnd, pattern, type Rig, type RigOptions, started } from './rig
 
 const KICK = String.raw`printf '\1\0\0\0\0\0\0\0' >&3`
 
-/** Runs a shell script whose descriptor 3 is the kick of the command queue, until the test is over. */
+/** Runs a shell script until the test ends; its descriptor 3 is the kick of the command queue. */
 function outside(rig: Rig, script: string) {
   const child = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'inherit', rig.driver.cmdq.kick] })
   rig.own({ close: () => child.kill('SIGKILL') })
@@ -27,8 +27,8 @@ function outside(rig: Rig, script: string) {
 }
 
 /**
- * A rig whose device waits for kicks as soon as the loop has nothing to do, and what sends it one message from outside.
- * `unread` gets, for each batch, whether its kick was left unread: libuv would have had it read.
+ * A rig whose device waits for kicks as soon as the event loop is idle; `send` sends it a message from outside. `unread`
+ * has, for each batch, whether its kick was left unread: through libuv it would have been read.
  */
 async function waiting(answer: (count: number, backEnd: BackEnd) => void, options: RigOptions = {}) {
   const unread: boolean[] = []
@@ -63,11 +63,11 @@ const echo = (count: number, backEnd: BackEnd): void => backEnd.echo(count)
 test('a kick that the device waits for is not read', async () => {
   const { unread, send } = await waiting(echo)
   for (let i = 0; i < 100; i++) await send()
-  // Whatever else this process does ends a wait, and the next kick is libuv's.
+  // Anything else that this process does ends the wait; then the next kick comes through libuv.
   expect(unread.filter(Boolean).length).toBeGreaterThan(50)
 })
 
-test('the command does not read a thousand kicks of a driver that rests between them', () =>
+test('the command does not read a thousand kicks of a driver that sleeps between them', () =>
   inFolder(async folder => {
     const socket = join(folder, 'scmi.sock')
     const command = new RunningCommand(['--socket-path', socket])
@@ -81,13 +81,13 @@ test('the command does not read a thousand kicks of a driver that rests between 
       await guest.send(0x10, 0)
       await sleep(1)
     }
-    // It does not watch the ring for as long as the driver rests, so that nearly every message needed a kick.
+    // The driver sleeps longer than the device polls the ring, so nearly every message needed a kick.
     expect(guest.driver.cmdq.kicks - kicksBefore).toBeGreaterThan(900)
     expect(reads() - readBefore).toBeLessThan(100)
     guest.close()
   }))
 
-test('whatever else the process waits for ends the wait', async () => {
+test('any other event of the process ends the wait', async () => {
   const { unread, send } = await waiting(echo)
   const worker = new Worker(
     "require('worker_threads').parentPort.on('message', function (m) { this.postMessage(m) })",
@@ -111,7 +111,7 @@ test('whatever else the process waits for ends the wait', async () => {
   }
   for (let round = 0; round < 5; round++) {
     for (const other of Object.values(others)) {
-      // The first one's kick is libuv's, since the wait before was for nothing.
+      // The first kick comes through libuv, since the wait before it was interrupted.
       for (let i = 0; i < 3; i++) await send()
       await other()
     }
@@ -119,7 +119,7 @@ test('whatever else the process waits for ends the wait', async () => {
   expect(unread).toContain(true)
 })
 
-test('kicks without end, and without a message, keep neither timers nor messages waiting', async () => {
+test('endless kicks without a message delay neither timers nor messages', async () => {
   const { rig, send } = await waiting(echo)
   outside(rig, `while :; do ${KICK}; done`)
   for (let i = 0; i < 20; i++) {
@@ -129,7 +129,7 @@ test('kicks without end, and without a message, keep neither timers nor messages
   }
 })
 
-test('two devices of one loop both hear their kicks', async () => {
+test('two devices on one event loop both get their kicks', async () => {
   const [one, two] = [await waiting(echo), await waiting(echo)]
   for (let i = 0; i < 10; i++) {
     await one.send()
@@ -137,7 +137,7 @@ test('two devices of one loop both hear their kicks', async () => {
   }
 })
 
-test.each(['before', 'after'])('the device may be closed while it waits, in the tick %s its answer', async when => {
+test.each(['before', 'after'])('the device may be closed while it waits, in the tick %s its reply', async when => {
   let device: NativeDevice | undefined
   const { rig, send, unread } = await waiting((count, backEnd) => {
     const close = unread.at(-1)
@@ -150,7 +150,7 @@ test.each(['before', 'after'])('the device may be closed while it waits, in the 
   await rig.close()
 })
 
-test('a ring that breaks while it is waited for is waited for no more, and again when it is set up anew', async () => {
+test('the device stops waiting for a ring that breaks, and waits again when it is set up again', async () => {
   let broken = (): void => {}
   const { rig, kick, send, unread } = await waiting(echo, {
     onEvent: ({ event }) => {

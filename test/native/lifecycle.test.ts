@@ -13,7 +13,7 @@ import { sys } from '../driver/syscalls.js'
 import { Traffic } from '../driver/traffic.js'
 import { BackEnd, connected, pattern, reversed, socketPath, started, withoutLeak } from './rig.js'
 
-/** 200 forks of this process, one after the other: a busy machine takes more than half a minute. */
+/** 200 forks of this process in turn take more than half a minute on a busy machine. */
 const FORKS_LIMIT_MS = 300_000
 
 /** A whole session: first connection, DRIVER_OK, one message. */
@@ -29,7 +29,7 @@ async function converse(frontEnd: FrontEnd): Promise<void> {
 
 const closed = (device: NativeDevice) => onTestFinished(() => device.close())
 
-describe('ways to meet', () => {
+describe('ways to connect', () => {
   it('listen: a front end connects', async () => {
     const path = socketPath()
     await withoutLeak(async () => {
@@ -60,7 +60,7 @@ describe('ways to meet', () => {
     })
   })
 
-  it('dial is false where nobody listens: no socket, and one whose listener is gone', async () => {
+  it('dial returns false if nobody listens: no socket, or one whose listener is gone', async () => {
     const path = socketPath()
     await withoutLeak(async () => {
       const { device } = new BackEnd()
@@ -71,7 +71,7 @@ describe('ways to meet', () => {
     })
   })
 
-  it('dial throws where it can not work', () => {
+  it('dial throws for a path that can not work', () => {
     const { device } = new BackEnd()
     closed(device)
     expect(() => device.dial('x'.repeat(200))).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }))
@@ -88,7 +88,7 @@ describe('ways to meet', () => {
     frontEnd.close()
   })
 
-  it('adopt takes a connected socket, and says so when it ends', async () => {
+  it('adopt takes a connected socket, and reports its end', async () => {
     await withoutLeak(async () => {
       const [ours, theirs] = sys.socketPair()
       const backEnd = new BackEnd()
@@ -116,7 +116,7 @@ describe('ways to meet', () => {
     frontEnd.close()
   })
 
-  it('adopt throws for what is no Unix stream socket, and leaves it open', () => {
+  it('adopt throws for anything but a Unix stream socket, and leaves it open', () => {
     const { device } = new BackEnd()
     closed(device)
     const file = openSync('/dev/null', 'r')
@@ -149,7 +149,7 @@ describe('ways to meet', () => {
 })
 
 describe('[second-front-end] one front end at a time', () => {
-  it('a second one waits while the first is there, which does not notice, and is served after it', async () => {
+  it('a second one waits, unnoticed by the first, and is served after it', async () => {
     const rig = await started()
     const second = rig.own(FrontEnd.connect(rig.path))
     second.send(Request.GET_FEATURES)
@@ -186,7 +186,7 @@ describe('[second-front-end] one front end at a time', () => {
 })
 
 describe('many', () => {
-  it('a thousand connects leave nothing behind', async () => {
+  it('a thousand connections leave nothing behind', async () => {
     const path = socketPath()
     await withoutLeak(async () => {
       const backEnd = new BackEnd()
@@ -243,7 +243,7 @@ describe('many', () => {
           })
           const traffic = new Traffic(driver.cmdq, memory)
           traffic.offerUpTo(traffic.depth)
-          // From here on another process is the front end: it holds the socket and makes messages until it is killed.
+          // From now on another process is the front end: it holds the socket and sends messages until it is killed.
           const { available, usedHeader, kick } = driver.cmdq
           const child = sys.forkDriver(available, usedHeader, traffic.depth, kick, 0)
           frontEnd.close()
@@ -296,7 +296,7 @@ describe('many', () => {
   })
 })
 
-/** Keeps what a front end sends, to send it again in part. */
+/** Records what a front end sends, and replays a part of it. */
 class Recorder {
   private readonly messages: { bytes: Uint8Array; fds: readonly number[] }[] = []
 

@@ -36,7 +36,7 @@ describe('timers', () => {
     expect(run).toHaveBeenCalledTimes(1)
   })
 
-  it('end where they are cancelled, in the second step as well', () => {
+  it('can be cancelled, also in the second step', () => {
     vi.useFakeTimers()
     const run = vi.fn()
     const timer = afterMs(60 * DAY_MS, run)
@@ -47,7 +47,7 @@ describe('timers', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('come again and again, and end when their own run says so', () => {
+  it('repeat, and can be cancelled from within', () => {
     vi.useFakeTimers()
     const run = vi.fn(() => {
       if (run.mock.calls.length === 3) timer.cancel()
@@ -60,7 +60,7 @@ describe('timers', () => {
   })
 })
 
-/** Counts what Node complains of: a timer with a time that it can't take. */
+/** Counts Node's warnings of timers that are too long. */
 function overflows(): () => number {
   let count = 0
   const onWarning = ({ name }: Error) => {
@@ -75,7 +75,7 @@ interface Door {
   name: string
   /** Sections of the platform file. */
   platform: Record<string, unknown>
-  /** Begins what takes long. */
+  /** Starts the long operation. */
   command: [protocol: number, id: number, ...words: number[]]
 }
 
@@ -187,7 +187,7 @@ describe('30 days', () => {
     await watching.catch(() => undefined)
   })
 
-  it('how long what a driver holds outlives its front end', async () => {
+  it('the time after which a driver’s holds are released', async () => {
     const count = overflows()
     const path = socketPath()
     const platform = definePlatform({ vendor: 'acme', clocks: [{ name: 'c', rate: '1 MHz' }] })

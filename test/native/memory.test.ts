@@ -182,7 +182,7 @@ describe('the memory table', () => {
     expect((await rig.driver.exchange(pattern(8, 2), 8)).reply).toEqual(reversed(pattern(8, 2)))
   })
 
-  it('may be replaced by a table that moves the front-end addresses; rings are set up again', async () => {
+  it('may be replaced by one with other front-end addresses; the rings are set up again', async () => {
     const rig = await started()
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
     const bases = [await rig.frontEnd.getBase(0), await rig.frontEnd.getBase(1)]
@@ -224,7 +224,7 @@ describe('memory slots', () => {
     expect(reply).toEqual(reversed(pattern(30)))
   })
 
-  it('at least eight are offered, and so many can be used', async () => {
+  it('at least eight are offered, and all can be used', async () => {
     const rig = await started({ memSlots: true })
     const slots = Number((await rig.frontEnd.ask(Request.GET_MAX_MEM_SLOTS, 8)).getBigUint64(0, true))
     expect(slots).toBeGreaterThanOrEqual(8)
@@ -239,7 +239,7 @@ describe('memory slots', () => {
     expect((await rig.driver.exchange(pattern(8), 8)).length).toBe(8)
   })
 
-  it('a region can be taken away, and one with other addresses comes in its place', async () => {
+  it('a region can be replaced by one with other addresses', async () => {
     const rig = await started({ memory: [FLAT, { guest: 8 * GIB, size: MIB }], memSlots: true })
     const region = rig.memory.regions[1]!
     const layout = { requestAt: 8 * GIB, replyAt: 8 * GIB + 64 }
@@ -257,7 +257,7 @@ describe('memory slots', () => {
     expect(await rig.frontEnd.acknowledge(Request.REM_MEM_REG, singleRegion(region), [region.fd])).toBe(0n)
   })
 
-  it('[removed-region] a message in a region that was taken away is a fault of its ring', async () => {
+  it('[removed-region] a message in a removed region is a fault of its ring', async () => {
     const rig = await started({ memory: [FLAT, { guest: 8 * GIB, size: MIB }], memSlots: true })
     expect(await rig.frontEnd.removeRegion(rig.memory.regions[1]!)).toBe(0n)
     rig.driver.post(pattern(8), 8, { requestAt: 8 * GIB, replyAt: 8 * GIB + 64 })
@@ -265,7 +265,7 @@ describe('memory slots', () => {
     expect((await rig.backEnd.expect(NativeEvent.QUEUE_FAULT)).queue).toBe(0)
   })
 
-  it('[removed-region] taking away the region of a ring stops the ring; it starts again when the region is back', async () => {
+  it('[removed-region] removing the region of a ring stops the ring; it starts again when the region is back', async () => {
     const rig = await started({ memSlots: true })
     await rig.driver.exchange(pattern(8), 8)
     expect(await rig.frontEnd.removeRegion(rig.memory.regions[0]!)).toBe(0n)
@@ -290,18 +290,18 @@ describe('memory slots', () => {
 })
 
 describe('[shrinking-file] a memory file that shrinks', () => {
-  it('is survived when it is cut under a message: zeros are read, the ring stops', async () => {
+  it('under a message: the device reads zeros and stops the ring', async () => {
     const rig = await started({ memory: [FLAT, { guest: 8 * GIB, size: 4 * MIB, file: 1, offset: 0 }], sealed: false })
     rig.driver.post(pattern(8), 8, { requestAt: 8 * GIB + 2 * MIB, replyAt: 8 * GIB + 3 * MIB })
     rig.memory.truncate(PAGE, 1)
     rig.driver.cmdq.publish()
-    // All memory is in doubt, so both rings stop.
+    // No memory can be trusted any more, so both rings stop.
     for (const queue of [0, 1]) expect(await rig.backEnd.expect(NativeEvent.QUEUE_FAULT)).toMatchObject({ queue })
     expect(rig.driver.cmdq.usedIdx).toBe(0)
     await rig.frontEnd.sync()
   })
 
-  it('is survived when it is cut under a ring', async () => {
+  it('under a ring: the device stops the ring', async () => {
     const rig = await started({ memory: [{ guest: 0, size: 16 * MIB }], sealed: false })
     rig.memory.truncate(0)
     rig.frontEnd.setCall(0, rig.driver.cmdq.call)
@@ -320,7 +320,7 @@ describe('[shrinking-file] a memory file that shrinks', () => {
     backEnd.takeSurprises()
   })
 
-  it('is survived by JavaScript that writes to a window', async () => {
+  it('under JavaScript that writes to a window: the device survives', async () => {
     const rig = await started({ memory: [FLAT, { guest: 8 * GIB, size: 4 * MIB, file: 1, offset: 0 }], sealed: false })
     const window = rig.backEnd.windows.find(w => w.byteLength === 4 * MIB)!
     window.setUint32(2 * MIB, 42, true)

@@ -188,7 +188,7 @@ describe('options', () => {
 })
 
 describe('close', () => {
-  it('in the middle of a conversation gives everything back and ends the connection', async () => {
+  it('under traffic releases everything and ends the connection', async () => {
     const rig = await started()
     rig.driver.postEventBuffers(4, 32)
     for (let i = 0; i < 10; i++) rig.driver.post(pattern(8), 8)
@@ -237,7 +237,7 @@ describe('close', () => {
 })
 
 describe('a callback that throws', () => {
-  /** Takes what the process would die of. */
+  /** Collects uncaught exceptions, which would end the process. */
   function uncaught(): Error[] {
     const errors: Error[] = []
     const others = process.listeners('uncaughtException')
@@ -251,7 +251,7 @@ describe('a callback that throws', () => {
     return errors
   }
 
-  it('onBatch: the process hears of it, the batch is given back unanswered, the device goes on', async () => {
+  it('onBatch: the exception is uncaught, the batch is returned unanswered, the device continues', async () => {
     const errors = uncaught()
     let broken = true
     const rig = await started({
@@ -269,7 +269,7 @@ describe('a callback that throws', () => {
     expect((await rig.driver.exchange(pattern(8), 8)).reply).toEqual(reversed(pattern(8)))
   })
 
-  it('onEvent: the process hears of it, the device goes on', async () => {
+  it('onEvent: the exception is uncaught, the device continues', async () => {
     const errors = uncaught()
     const rig = await started({
       onEvent: ({ event }) => {
@@ -316,7 +316,7 @@ describe('a process', () => {
     expect(run(`${device()}; ${how}`)).toMatchObject({ status: 3, stderr: '', signal: null })
   })
 
-  it('may end a worker that has an open device', () => {
+  it('may terminate a worker with an open device', () => {
     const worker = `${device()}; require('node:worker_threads').parentPort.postMessage('up')`
     const code = `const { Worker } = require('node:worker_threads')
       const worker = new Worker(${JSON.stringify(worker)}, { eval: true })

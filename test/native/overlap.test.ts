@@ -1,6 +1,6 @@
 /**
- * Requests and replies that share memory, as FreeBSD's driver has them (it gives both descriptors one address): the request
- * counts as read before the reply is written, whoever reads it and whenever. FUZZ_SEED repeats a failure.
+ * Requests and replies that share memory, as in FreeBSD's driver, which gives both descriptors one address: whoever reads
+ * the request, at any time, sees it as it was before the reply was written. FUZZ_SEED repeats a failure.
  */
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ const RATE_SET = 0x5
 const RATE_GET = 0x6
 const ROUND_UP = 1 << 2
 const MHZ = 1_000_000
-/** The same file from its start, once more. */
+/** A second region of the same file, from its start. */
 const ALIAS = { guest: 0x8000_0000, size: FLAT.size, offset: 0 }
 
 interface Shared {
@@ -35,7 +35,7 @@ interface Shared {
   driver: Driver
 }
 
-/** A chain whose pieces lie anywhere: memory that is in both keeps the request. */
+/** Posts a chain with these pieces; where they overlap, memory has the request. */
 function post({ memory, driver }: Shared, bytes: Uint8Array, readable: Piece[], writable: Piece[], form: Form): number {
   for (const { at, length } of writable) memory.fill(at, length, POISON)
   let done = 0
@@ -56,7 +56,7 @@ async function exchange(shared: Shared, bytes: Uint8Array, readable: Piece[], wr
   return Uint8Array.from(reply).subarray(0, used!.length)
 }
 
-/** Shapes: where request and reply begin, their lengths, and how they are cut. */
+/** Start and length of request and reply, and how they are split. */
 const SHAPES = [
   { name: 'equal', request: [0, 64], reply: [0, 64] },
   { name: 'the reply begins within the request', request: [0, 64], reply: [20, 64] },
@@ -109,7 +109,7 @@ it('random chains of pieces that share bytes are answered as if the request had 
   const SPACE = 256
   const rig = await started({ size: 64, form: 'indirect', memory: random.once(2) ? [FLAT] : [FLAT, ALIAS] })
   const aliased = rig.memory.regions.length > 1
-  /** Pieces that share nothing among themselves; of readable ones, bytes that come twice could not be told apart. */
+  /** Pieces that do not overlap each other: a readable byte in two pieces would be ambiguous. */
   const pieces = (base: number): Piece[] => {
     const cuts = [...new Set(Array.from({ length: 2 * (1 + random.below(4)) }, () => random.below(SPACE)))].sort(
       (a, b) => a - b,
@@ -141,7 +141,7 @@ it('random chains of pieces that share bytes are answered as if the request had 
   }
 })
 
-/** One address for both. */
+/** Sends a request whose reply buffer has the same address. */
 function sendInPlace(guest: Guest, form: Form, ...words: number[]): number {
   const bytes = new Uint8Array(Uint32Array.from(words).buffer)
   const buffer = guest.memory.allocate(CAPACITY)
@@ -211,7 +211,7 @@ describe.each(FORMS)('one buffer for request and reply, %s', form => {
     expect(lines[0]).toMatch(/CLOCK_RATE_GET.*clock_id: 2.*rate: 5000000/)
   })
 
-  it('rules see the request, and replies that they delay, hold or change answer it', async () => {
+  it('fault rules see the request, and replies that they delay, hold or edit belong to it', async () => {
     const { server, time, guest } = await served()
     server.faults.add({ message: 'CLOCK_RATE_GET', where: { clock_id: 2 }, delay: '1 ms', times: 1 })
     server.faults.add({ message: 'CLOCK_RATE_GET', where: { clock_id: 1 }, status: 'BUSY', execute: true, times: 1 })
@@ -223,7 +223,7 @@ describe.each(FORMS)('one buffer for request and reply, %s', form => {
     ]
     await guest.driver.cmdq.collect(1)
     expect(wordsAt(guest, busy, 2)).toEqual([rateGet, -6 >>> 0])
-    // Carried out, but nothing is written to their buffers yet.
+    // Executed, but nothing is written to their buffers yet.
     expect(wordsAt(guest, late, 2)).toEqual([rateGet, 2])
     expect(wordsAt(guest, set, 3)).toEqual([rateSet, 0, 2])
     expect(await guest.send(CLOCK, RATE_GET, 2)).toEqual([0, 7 * MHZ, 0])
@@ -236,7 +236,7 @@ describe.each(FORMS)('one buffer for request and reply, %s', form => {
     expect(guest.driver.cmdq.usedIdx).toBe(4)
   })
 
-  it('a process that takes over a state answers what its predecessor did not publish, with the same request', () =>
+  it('a process that restores a state file replies to messages that its predecessor executed but did not publish', () =>
     inFolder(async folder => {
       const path = join(folder, 'scmi.sock')
       const state = join(folder, 'state')
@@ -266,7 +266,7 @@ describe.each(FORMS)('one buffer for request and reply, %s', form => {
       })
       next.memory.write(FLAT.guest, pictures[0]!)
       expect(wordsAt(next, buffer, 5)).toEqual([rateSet, ROUND_UP, 2, 7 * MHZ, 0])
-      // The command was carried out, and is not once more.
+      // The command was executed, and is not executed again.
       let changes = 0
       second.platform.model(clocks).on('rateChanged', () => changes++)
       await next.connect(FrontEnd.connect(path), [1, 0])

@@ -16,7 +16,7 @@ it('the table of files names each source once, and no other', () => {
   expect(named.sort()).toEqual(readdirSync(native).filter(name => name.endsWith('.cc')))
 })
 
-it('only the files that it says need Node or libuv include their headers', () => {
+it('only the files that it lists as needing Node or libuv include their headers', () => {
   const including = (header: string) =>
     readdirSync(native).filter(
       name => name.endsWith('.cc') && readFileSync(join(native, name), 'utf8').includes(`#include ${header}`),
@@ -35,13 +35,13 @@ describe('commands', () => {
     .trim()
     .split('\n')
     .map(line => line.replace(/ {2,}#.*/, ''))
-  /** As in a shell: what npm and vitest pass on would change what theirs do. */
+  /** Environment of a shell: variables of npm and vitest would change what the commands do. */
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|TEST$|NODE_ENV$)/.test(name)),
   )
   const run = (command: string) =>
     spawnSync(command, { cwd: root, shell: true, encoding: 'utf8', timeout: 120_000, env })
-  /** How each is tried. The long ones are run by continuous integration: here, that the part exists. */
+  /** How to try each command. CI runs the long ones; here it is enough that the part exists. */
   const TRIED: Record<string, (command: string) => void> = {
     'node qemu/setup/bootstrap.mjs': command => {
       expect(packageJson.scripts.prepare).toBe(command)

@@ -50,8 +50,8 @@ async function hangUp({ guest }: Site, server: Server): Promise<void> {
   await until(() => !server.device.connected, 'the end of the connection')
 }
 
-describe('a front end that broke off', () => {
-  test('has 30 s to come back', () =>
+describe('a front end that disconnected', () => {
+  test('has 30 s to reconnect', () =>
     inSite(async (site, server) => {
       await hangUp(site, server)
       site.time.advance(29.9 * S)
@@ -60,7 +60,7 @@ describe('a front end that broke off', () => {
       expect(isOn(server)).toBe(false)
     }))
 
-  test('has as long as the option says', () =>
+  test('has the time that the option gives', () =>
     inSite(
       async (site, server) => {
         await hangUp(site, server)
@@ -72,7 +72,7 @@ describe('a front end that broke off', () => {
       { releaseAfterMs: 2000 },
     ))
 
-  test('finds its state when it dials again three seconds later, as QEMU with reconnect-ms does', () =>
+  test('still holds its clock when it reconnects three seconds later, as QEMU with reconnect-ms does', () =>
     inSite(async (site, server) => {
       const { guest, time, path } = site
       await hangUp(site, server)
@@ -84,7 +84,7 @@ describe('a front end that broke off', () => {
       expect(isOn(server)).toBe(true)
     }))
 
-  test('that connected and broke off before its driver ran again has the whole time once more', () =>
+  test('has the whole time again if it reconnects and disconnects before its driver runs', () =>
     inSite(async (site, server) => {
       await hangUp(site, server)
       site.time.advance(20 * S)

@@ -17,7 +17,7 @@ import {
 import { sys } from '../driver/syscalls.js'
 import { FLAT, type Rig } from './rig.js'
 
-/** `ack`: done, acknowledged if asked for. A number: a reply of that many bytes. `unknown`: not offered, so refused. */
+/** `ack`: done, and acknowledged on request. A number: a reply of that many bytes. `unknown`: not offered, so refused. */
 export type Answer = 'ack' | 'unknown' | number
 
 /** Descriptors that go with a request: an eventfd, those of the memory table, or a file of so many bytes. */

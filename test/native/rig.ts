@@ -1,7 +1,7 @@
 /**
- * The set-up of most native tests: a listening device, a connected front end, guest memory and a mock driver, all in this
- * process and on its one event loop. The device answers a request with its bytes in reverse, so that a test sees every byte
- * of both directions. At its end a rig checks that no error went unnoticed and nothing leaked.
+ * The set-up of most native tests: a listening device, a connected front end, guest memory and a mock driver, all on the
+ * event loop of this process. The device replies with the request's bytes in reverse, so that a test sees every byte of
+ * both directions. When a rig is closed, it checks that no error went unnoticed and nothing leaked.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -157,13 +157,13 @@ export interface Rig {
   /** What the guest acknowledges. */
   features: bigint
   protocolFeatures: bigint
-  /** Says DRIVER_OK as QEMU does, with the rig's features, memory and queues. */
+  /** Sends what QEMU sends at DRIVER_OK, with the rig's features, memory and queues. */
   start(options?: Partial<StartOptions>): Promise<void>
-  /** Drops the connection, if there is one, and makes a new one, on which nothing has been said yet. */
+  /** Drops the connection, if there is one, and makes a new one; sends nothing on it. */
   reconnect(): Promise<FrontEnd>
   /** Closes `thing` when the rig is closed. */
   own<T extends { close(): void }>(thing: T): T
-  /** Closes everything and waits until all is given back. Called by itself when the test is over. */
+  /** Closes everything and waits until all is released. Runs at the end of the test. */
   close(): Promise<void>
 }
 
@@ -171,10 +171,10 @@ const directory = mkdtempSync(join(tmpdir(), 'scmi-'))
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
 let sockets = 0
 
-/** A path for a socket that nobody else has; gone when the process ends. */
+/** A unique path for a socket; removed when the process ends. */
 export const socketPath = (): string => join(directory, `${sockets++}`)
 
-/** Runs `use` and fails if this process holds more or less afterwards. */
+/** Runs `use`; fails if this process has other descriptors or mappings afterwards. */
 export async function withoutLeak<T>(use: () => Promise<T>): Promise<T> {
   const before = resources()
   const result = await use()
@@ -185,7 +185,7 @@ export async function withoutLeak<T>(use: () => Promise<T>): Promise<T> {
   return result
 }
 
-/** A device with a connected front end that has said nothing yet. */
+/** A device with a connected front end that has sent nothing. */
 export async function connected(options: RigOptions = {}): Promise<Rig> {
   const path = socketPath()
   const before = resources()

@@ -172,41 +172,41 @@ describe('lengths', () => {
     { length: MESSAGE_MAX, pieces: 3 },
     { length: MESSAGE_MAX + 1, pieces: 3 },
     { length: 10_000, pieces: 3 },
-  ])('a request of $length bytes in $pieces pieces: its length is told, MESSAGE_MAX bytes are given', async options => {
-    const { length, pieces } = options
-    let told = 0
-    const rig = await started({
-      onBatch: (count, backEnd) => {
-        told = backEnd.batch[BATCH_HEADER + ENTRY_REQUEST_LENGTH]!
-        backEnd.echo(count)
-      },
-    })
-    const bytes = pattern(length)
-    const readable = pieces === 1 ? [length] : [1, length - 1001, 1000]
-    const requestAt = rig.memory.allocate(length)
-    const replyAt = rig.memory.allocate(length)
-    const { reply } = await rig.driver.exchange(bytes, length, { readable, requestAt, replyAt })
-    expect(told).toBe(length)
-    expect(reply).toEqual(reversed(bytes.subarray(0, MESSAGE_MAX)))
-  })
-
-  it.each([{ writable: [10] }, { writable: [4, 6] }])(
-    'more written than there is room for is cut: $writable',
-    async layout => {
-      const { driver, memory } = await started({
+  ])(
+    'a request of $length bytes in $pieces pieces: its length is reported, MESSAGE_MAX bytes are delivered',
+    async options => {
+      const { length, pieces } = options
+      let told = 0
+      const rig = await started({
         onBatch: (count, backEnd) => {
+          told = backEnd.batch[BATCH_HEADER + ENTRY_REQUEST_LENGTH]!
           backEnd.echo(count)
-          backEnd.batch[BATCH_HEADER + ENTRY_WRITTEN] = 1000
         },
       })
-      const replyAt = memory.allocate(2000)
-      memory.fill(replyAt, 2000, POISON)
-      const { length, reply } = await driver.exchange(pattern(10), 10, { ...layout, replyAt })
-      expect(length).toBe(10)
-      expect(reply).toEqual(reversed(pattern(10)))
-      expect(memory.read(replyAt + 10, 1990).every(byte => byte === POISON)).toBe(true)
+      const bytes = pattern(length)
+      const readable = pieces === 1 ? [length] : [1, length - 1001, 1000]
+      const requestAt = rig.memory.allocate(length)
+      const replyAt = rig.memory.allocate(length)
+      const { reply } = await rig.driver.exchange(bytes, length, { readable, requestAt, replyAt })
+      expect(told).toBe(length)
+      expect(reply).toEqual(reversed(bytes.subarray(0, MESSAGE_MAX)))
     },
   )
+
+  it.each([{ writable: [10] }, { writable: [4, 6] }])('a reply beyond its buffer is cut: $writable', async layout => {
+    const { driver, memory } = await started({
+      onBatch: (count, backEnd) => {
+        backEnd.echo(count)
+        backEnd.batch[BATCH_HEADER + ENTRY_WRITTEN] = 1000
+      },
+    })
+    const replyAt = memory.allocate(2000)
+    memory.fill(replyAt, 2000, POISON)
+    const { length, reply } = await driver.exchange(pattern(10), 10, { ...layout, replyAt })
+    expect(length).toBe(10)
+    expect(reply).toEqual(reversed(pattern(10)))
+    expect(memory.read(replyAt + 10, 1990).every(byte => byte === POISON)).toBe(true)
+  })
 
   it('nothing written is used.len 0', async () => {
     const { driver } = await started({
@@ -218,7 +218,7 @@ describe('lengths', () => {
     expect(await driver.exchange(pattern(12), 12, { writable: [5, 7] })).toMatchObject({ length: 0 })
   })
 
-  it('what a batch leaves in ENTRY_WRITTEN does not answer the next one', async () => {
+  it('ENTRY_WRITTEN of a batch does not answer the next one', async () => {
     let answer = true
     const { driver } = await started({ onBatch: (count, backEnd) => answer && backEnd.echo(count) })
     expect(await driver.exchange(pattern(12), 12)).toMatchObject({ length: 12 })
@@ -236,7 +236,7 @@ describe('batches', () => {
     expect(backEnd.batches.reduce((sum, count) => sum + count, 0)).toBe(4096)
   })
 
-  it('carry the number and the service time of the one before, and the time they were taken', async () => {
+  it('carry the size and the service time of the previous one, and the time at which they were taken', async () => {
     const seen: { previous: number; taken: number; service: number }[] = []
     const { driver } = await started({
       onBatch: (count, backEnd) => {
@@ -266,7 +266,7 @@ describe('batches', () => {
     }
   })
 
-  it('the batch array is the same object always', async () => {
+  it('always use the same batch array', async () => {
     const { device, driver } = await started()
     const { batch, times } = device
     await driver.exchange(pattern(8), 8)
@@ -304,7 +304,7 @@ describe('start and stop', () => {
     expect(memory.regions.length).toBe(1)
   })
 
-  it('a ring begins fresh after it was reset, with another size at another place', async () => {
+  it('a ring starts fresh after a reset, with another size at another address', async () => {
     const { driver, frontEnd, memory, backEnd } = await started({ size: 16 })
     for (let i = 0; i < 20; i++) await driver.exchange(pattern(8, i), 8)
     await frontEnd.getBase(0)
@@ -348,7 +348,7 @@ describe('start and stop', () => {
     expect(starts.map(h => h.value)).toEqual([1, 0])
   })
 
-  it('messages that were there before the ring started are answered without a kick', async () => {
+  it('messages offered before the ring started are answered without a kick', async () => {
     const rig = await negotiated()
     for (let i = 0; i < 3; i++) rig.driver.post(pattern(8, i), 8)
     rig.driver.cmdq.storeIdx(3)
@@ -425,7 +425,7 @@ describe('start and stop', () => {
 })
 
 describe('HEADER_POSITION', () => {
-  it('says where in the used ring replies go, round the end of 16 bits', async () => {
+  it('is the index of the reply in the used ring, also across the end of 16 bits', async () => {
     const positions: number[] = []
     const { driver, memory } = await started({
       size: 256,

@@ -1,4 +1,4 @@
-/** A served platform at full traffic, with its whole dispatch: how often native code is entered, and that nobody else has to wait. */
+/** A served platform under full traffic: how often JavaScript calls native code, and that nobody else has to wait. */
 import { expect, onTestFinished, test } from 'vitest'
 import { BATCH_MAX, type NativeDevice } from '../../src/device/native.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
@@ -15,7 +15,7 @@ test('native code is entered once a batch, and no method of the device is called
   const { time } = server.platform
   let batches = 0
   let nowUs = time.nowUs
-  // Set when a batch begins; nobody else asks for the time meanwhile.
+  // Set at the start of a batch, and at no other time here.
   Object.defineProperty(time, 'nowUs', {
     get: () => nowUs,
     set: us => {
@@ -29,7 +29,7 @@ test('native code is entered once a batch, and no method of the device is called
     await round(1)
     perRound.push(batches)
   }
-  // Where something else had the CPU, the next batch is shorter: messages seemed to take long.
+  // If another process had the CPU, messages seemed to take long and the next batch is shorter.
   expect(perRound.sort((a, b) => a - b)[50]).toBe(RING / BATCH_MAX)
   expect(calls).toEqual({})
   expectAllRight(server)
@@ -51,7 +51,7 @@ function countCalls(device: NativeDevice): Record<string, number> {
   return calls
 }
 
-test('a guest that never rests keeps neither timers nor another guest, nor either control side waiting', {
+test('a guest that never stops sending starves neither timers, nor another guest, nor the sockets of both', {
   timeout: 60_000,
 }, async () => {
   const { server, client, folder } = await setUp({ connect: false })
@@ -72,7 +72,7 @@ test('a guest that never rests keeps neither timers nor another guest, nor eithe
     await restless.frontEnd!.sync()
     await client.call('describeAgent', {})
     await until(() => ticks > tick, 'a timer')
-    await until(() => answered() > messages, 'the guest that never rests to go on')
+    await until(() => answered() > messages, 'more messages of the busy guest')
   }
   expect(server.stats().map(({ ringFaults, internalErrors }) => [ringFaults, internalErrors])).toEqual([
     [0, 0],

@@ -1,4 +1,4 @@
-/** A platform served to one guest, and what that guest asks for: for tests of what messages cost. */
+/** A platform served to one guest, and its commands: for tests of the cost of messages. */
 import { expect, onTestFinished } from 'vitest'
 import { BATCH_MAX } from '../../src/device/native.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
@@ -17,7 +17,7 @@ const BASE = 0x10
 export const RATE_GET = 0x6
 const READING_GET = 0x6
 const header = (protocol: number, id: number): number => packHeader(protocol, id, 0, 0)
-/** What guests ask for all day. */
+/** Commands that guests send most. */
 export const READS = [[header(BASE, 0)], [header(CLOCK, RATE_GET), 1], [header(SENSOR, READING_GET), 0, 0]]
 
 const platform = definePlatform({

@@ -41,8 +41,8 @@ function send(rig: Rig, row: Row, needReply: boolean): void {
 }
 
 /**
- * A refusal. If an acknowledgement was asked for, it is not 0. If not, an unknown request is ignored; a known one ends
- * the connection, because the front end will believe that it was done.
+ * Expects a refusal. With need_reply, the acknowledgement is not 0. Without, an unknown request is ignored and a known one
+ * ends the connection, because the front end would believe that it was done.
  */
 async function expectRefused(rig: Rig, request: number, needReply: boolean): Promise<void> {
   if (needReply) {
@@ -60,7 +60,7 @@ async function expectRefused(rig: Rig, request: number, needReply: boolean): Pro
 
 describe.each(Object.keys(STATES))('%s', state => {
   for (const needReply of [true, false]) {
-    it.each(ROWS)(`$name is dealt with, need_reply ${needReply}`, async row => {
+    it.each(ROWS)(`$name is accepted or refused, need_reply ${needReply}`, async row => {
       const rig = await STATES[state]!()
       const before = rig.backEnd.happenings.length
       send(rig, row, needReply)
@@ -77,7 +77,7 @@ describe.each(Object.keys(STATES))('%s', state => {
         for (const fd of fds) closeSync(fd)
         await rig.frontEnd.sync()
       }
-      // Whatever it was, the device is there for the next one.
+      // The device serves the next front end in any case.
       expect(rig.backEnd.happenings.length).toBeGreaterThanOrEqual(before)
       await rig.reconnect()
       rig.driver.reset()
@@ -91,7 +91,7 @@ describe('[payload-size] a payload of the wrong size is refused', () => {
   const cases = SERVED.flatMap(
     row =>
       [-8, -4, -1, 1, 8, 4000].flatMap(by => [true, false].map(needReply => ({ name: row.name, row, by, needReply }))),
-    // The inflight requests may have 20 to 24 bytes.
+    // Payloads of the inflight requests may have 20 to 24 bytes.
   ).filter(({ row, by }) => row.size + by >= 0 && !(row.size === 24 && row.size + by >= 20 && by < 0))
 
   it.each(cases)('$name by $by bytes, need_reply $needReply', async ({ row, by, needReply }) => {
@@ -153,7 +153,7 @@ describe('[descriptors] descriptors', () => {
     await rig.frontEnd.ended()
   })
 
-  it('that come with a later byte of the message belong to it as well', async () => {
+  it('sent with a later byte of the message belong to it as well', async () => {
     const rig = await negotiated(OPTIONS)
     const fd = sys.eventfd()
     rig.own({ close: () => closeSync(fd) })
@@ -199,7 +199,7 @@ describe('a frame', () => {
     await rig.frontEnd.reply(Request.GET_FEATURES, 8)
   })
 
-  it('[slow-front-end] that stays half does not hold up the rings', async () => {
+  it('[slow-front-end] that is never completed does not delay the rings', async () => {
     const rig = await started(OPTIONS)
     rig.frontEnd.raw(header(Request.SET_FEATURES, VERSION, 8))
     for (let i = 0; i < 20; i++) expect((await rig.driver.exchange(pattern(8, i), 8)).length).toBe(8)
@@ -222,7 +222,7 @@ describe('a frame', () => {
   })
 
   it.each([0, 45, 100, 0x7fff_ffff, 0xffff_ffff])(
-    '[request-header] with the unknown request %i is refused, and ignored if nobody asked',
+    '[request-header] with the unknown request %i is refused, or ignored without need_reply',
     async id => {
       for (const payload of [new Uint8Array(0), new Uint8Array(8), new Uint8Array(4096)]) {
         const rig = await negotiated(OPTIONS)

@@ -9,7 +9,7 @@ import { sys } from '../driver/syscalls.js'
 import { Traffic } from '../driver/traffic.js'
 import { BackEnd, negotiated, pattern, type Rig, type RigOptions, started } from './rig.js'
 
-/** A rig whose first message is done: later ones signal only as the ring's rules say. */
+/** A rig whose first message is done: later ones signal only if the driver asks for it. */
 async function running(options: RigOptions): Promise<Rig> {
   const rig = await started({ size: 64, ...options })
   await rig.driver.exchange(pattern(8), 8)
@@ -166,7 +166,7 @@ describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
       const { cmdq } = rig.driver
       const traffic = new Traffic(cmdq, rig.memory)
       const used = rig.memory.words16(cmdq.at.used, 3 + 4 * cmdq.size)
-      // It has one message in flight at a time, so a lost one is the end of it.
+      // It has one message in flight at a time, so a lost one stops it.
       const child = sys.forkDriver(cmdq.available, used, 1, cmdq.kick, eventIdx ? 2 : 1)
       try {
         expect(traffic.depth).toBe(2)
@@ -176,7 +176,7 @@ describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
             () => cmdq.usedIdx !== before,
             () => `another message after ${before}`,
           )
-          // Sometimes the loop is away for a while, and finds the device idle or in the middle of its watch.
+          // Sometimes the event loop is blocked for a while, and then finds the device idle or polling.
           const away = performance.now() + (round % 3) * 0.4
           while (performance.now() < away);
           await new Promise(resolve => setTimeout(resolve, round % 2))
@@ -188,7 +188,7 @@ describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
     },
   )
 
-  it('a driver on another core that never rests does not keep the device from its socket', async () => {
+  it('a driver on another core that never stops sending does not starve the socket', async () => {
     const rig = await started({ pollUs, size: 64 })
     const { cmdq } = rig.driver
     const { depth } = new Traffic(cmdq, rig.memory)
@@ -203,7 +203,7 @@ describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
     }
   })
 
-  it('a driver that keeps the ring full does not keep the device from its socket', async () => {
+  it('a driver that keeps the ring full does not starve the socket', async () => {
     const rig = await started({ pollUs, size: 256, form: 'indirect', eventIdx: true })
     const traffic = new Traffic(rig.driver.cmdq, rig.memory, { indirect: true, limitMs: 10_000 })
     const run = traffic.run(100_000)
@@ -262,7 +262,7 @@ describe('call', () => {
     sys.readEvent(cmdq.call)
   })
 
-  it('[call-descriptor] a pipe nobody reads does not stop the device, nor does one whose reader is gone', async () => {
+  it('[call-descriptor] neither a pipe that nobody reads nor one whose reader is gone stops the device', async () => {
     const rig = await running({})
     const { cmdq } = rig.driver
     const [reader, writer] = sys.pipe()
@@ -303,7 +303,7 @@ describe('kick', () => {
     await rig.driver.cmdq.collect(1)
   })
 
-  it('kicks without messages cost nothing but a look', async () => {
+  it('kicks without messages cause no batch', async () => {
     const rig = await running({})
     const { backEnd, driver } = rig
     const batches = backEnd.batches.length
@@ -325,7 +325,7 @@ describe('kick', () => {
   })
 })
 
-it('two devices in one process do not hear each other', async () => {
+it('two devices in one process do not get each other’s kicks and signals', async () => {
   const one = await running({})
   const other = await running({})
   const before = other.backEnd.batches.length
@@ -335,7 +335,7 @@ it('two devices in one process do not hear each other', async () => {
   expect(other.backEnd.count(NativeEvent.CONNECTED)).toBe(1)
 })
 
-/** Has the device watch the ring, and another process make 24 messages available meanwhile. Returns the batches' sizes. */
+/** While the device polls the ring, another process makes 24 messages available. Returns the sizes of the batches. */
 async function foundSending(rig: Rig): Promise<number[]> {
   const { driver, backEnd, memory } = rig
   const { cmdq } = driver
@@ -350,9 +350,9 @@ async function foundSending(rig: Rig): Promise<number[]> {
   return backEnd.batches.slice(before)
 }
 
-// How often the messages are found by watching, and how often between two visits, is the machine's to say: in the second
-// case all are taken at once. So what counts is in how many rounds the batches begin small, which is bounded on any.
-it('a driver that is seen while it sends is answered in batches that begin small, until it wants no signals for long', async () => {
+// The machine decides whether polling finds the messages one by one or all at once. So the test counts the rounds
+// whose batches begin small, which is bounded on any machine.
+it('a driver that is polled while it sends gets batches that begin small, until it has asked for no signals for long', async () => {
   const rig = await running({ pollUs: 1_000_000 })
   let sizes: number[] = []
   for (let i = 0; i < 500 && sizes.length < 2; i++) sizes = await foundSending(rig)

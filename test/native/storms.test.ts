@@ -10,13 +10,13 @@ const RATE_GET = 0x6
 const MILLION = 1_000_000
 const NOTIFY = { protocol: 'clock', message: 'CLOCK_RATE_CHANGED', fields: { agent_id: 0, clock_id: 0, rate: 1 } }
 
-/** Copies that were sent, given up, or wait for buffers. */
+/** Copies that were sent, dropped, or wait for buffers. */
 function handled({ server }: Pick<ControlRig, 'server'>): number {
   const [stats] = server.stats()
   return stats!.notificationsSent + stats!.notificationsDropped + stats!.notificationsWaiting
 }
 
-/** The guest, another one and the control side are served while copies are left. */
+/** Checks that the guest, another one and the control socket are served while copies are left. */
 async function expectServed(rig: ControlRig, copies: number): Promise<void> {
   const other = new Guest()
   onTestFinished(() => other.close())
@@ -44,7 +44,7 @@ it('a rule that duplicates a reply a million times', async () => {
   await expectServed(rig, MILLION)
 })
 
-it('a rate that is behind catches up in portions', async () => {
+it('a storm that is behind its rate catches up in portions', async () => {
   const rig = await setUp()
   rig.server.faults.send({ ...NOTIFY, count: MILLION, rate: MILLION })
   await turns(2)
@@ -52,7 +52,7 @@ it('a rate that is behind catches up in portions', async () => {
   const blocked = performance.now() + 300
   while (performance.now() < blocked);
   await turns(20)
-  // Of the 300,000 that are due.
+  // 300,000 are due.
   expect(handled(rig) - before).toBeLessThan(100_000)
 })
 
@@ -65,7 +65,7 @@ it('all of them arrive or are counted, in the end', async () => {
   expect(handled(rig)).toBe(2 * COUNT)
 })
 
-it('more than a million that wait are given up at once, and counted', async () => {
+it('waiting copies beyond a million are dropped at once, and counted', async () => {
   const rig = await setUp()
   const { faults } = rig.server
   for (let i = 0; i < 10; i++) faults.send({ ...NOTIFY, count: MILLION })
@@ -90,7 +90,7 @@ it('copies end with the driver that they are for', async () => {
 it.each([
   [{ ...NOTIFY, count: MILLION + 1 }, /count.*1000000/],
   [{ ...NOTIFY, count: 0xffff_ffff }, /count.*1000000/],
-])('a count that makes no sense is refused with the limit', async (request, limit) => {
+])('a count beyond the limit is refused, and the error names the limit', async (request, limit) => {
   const rig = await setUp()
   await expect(rig.client.call('notify', request)).rejects.toThrow(limit)
   const { count: duplicate } = request

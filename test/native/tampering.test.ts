@@ -29,11 +29,11 @@ const SIZE = 2
 const END = FLAT.guest + FLAT.size
 const REQUEST = 8
 const REPLY = 64
-/** Behind the reply buffer lie so many bytes that belong to nobody. */
+/** Bytes behind the reply buffer that nobody may write. */
 const GUARD = 4096
 const ANSWER = 0x5a
 
-/** Where things lie, and the word that changes. */
+/** Addresses of the parts of a chain. */
 interface Place {
   request: number
   reply: number
@@ -47,7 +47,7 @@ interface Case {
   /** Address of the word, its right value, and the other one. */
   word: (at: Place) => [address: number, right: number, other: number]
   indirect?: boolean
-  /** Lengths that the device may say it has written. */
+  /** Allowed values of used.len. */
   lengths?: number[]
 }
 
@@ -84,7 +84,7 @@ const CASES: Case[] = [
   { name: 'request', word: at => [at.request, 1, 2] },
 ]
 
-/** Fills the whole reply buffer, as far as the entry says it goes, with the first byte of the request or ANSWER. */
+/** Fills the reply buffer, up to the entry's capacity, with the first byte of the request or ANSWER. */
 function answer(count: number, { batch, windows }: BackEnd): void {
   expect(count).toBe(1)
   const request = windows[batch[BATCH_HEADER + ENTRY_REQUEST_WINDOW]!]!

@@ -1,4 +1,4 @@
-/** The tap on a server's messages: all messages, unchanged, with their times; and no work without listeners. */
+/** The tap on a server's messages: it has all messages, unchanged, with their times, and does nothing without listeners. */
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BATCH_HEADER, BATCH_MAX, ENTRY_WORDS, EVENT_ENTRY } from '../../src/device/native.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
@@ -37,7 +37,7 @@ async function connected(): Promise<{ server: Server; guest: Guest }> {
   return { server, guest }
 }
 
-/** One line for each message from now on, and their times. */
+/** Collects a line for each message from now on, and the messages' times. */
 function listen(server: Server): { lines: string[]; times: number[][]; stop(): void } {
   const decoder = new MessageDecoder(server.protocols)
   const lines: string[] = []
@@ -101,12 +101,12 @@ describe('the tap', () => {
     expect([first.lines.length, second.lines.length, server.tap.active]).toEqual([2, 2, false])
   })
 
-  it('shows what was sent, though the reply has overwritten it since', async () => {
+  it('shows the request as it was sent, even if the reply has overwritten it', async () => {
     const { server, guest } = await connected()
     const { lines, stop } = listen(server)
     const at = guest.memory.allocate(CAPACITY)
     const bytes = new Uint8Array(Uint32Array.of((CLOCK << 10) | RATE_GET, 0).buffer)
-    // The reply's header goes where the clock's id is, once that was read.
+    // The reply's header overwrites the clock's id.
     const { head } = guest.driver.post(bytes, 16, { requestAt: at, replyAt: at + 4 })
     guest.memory.write(at, bytes) // which posting the reply's buffer has overwritten
     guest.driver.cmdq.publish()
@@ -194,7 +194,7 @@ describe('the buffer', () => {
     }
     send()
     isReady = true
-    send() // until now it is known not to be
+    send() // the tap learns only now that the listener is ready
     send()
     isReady = false
     send()
@@ -212,7 +212,7 @@ describe('the buffer', () => {
     ])
   })
 
-  it('counts what finds no room, and goes on afterwards', () => {
+  it('counts messages that find no room, and continues afterwards', () => {
     const tap = new Tap()
     let seen = 0
     let counted = 0

@@ -14,7 +14,7 @@ const MOST_OUTPUT = 1 << 26
 /** Debian's "nobody": has no rights, and nothing of its own. */
 const NOBODY = '65534'
 
-/** Words that run what follows as an ordinary user; none if that is who we are. */
+/** Command prefix to run as an ordinary user; empty if we are one. */
 const asUser =
   process.getuid!() === 0
     ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs']
@@ -58,7 +58,7 @@ export class Installation {
   async pack(): Promise<{ tarball: string; files: PackedFile[] }> {
     const args = ['pack', '--json', '--pack-destination', this.#top]
     const { stdout } = await promisify(execFile)('npm', args, { cwd: ROOT, maxBuffer: MOST_OUTPUT })
-    // Scripts may have printed before.
+    // Scripts may have printed something before the JSON.
     const [{ filename, files }] = JSON.parse(stdout.slice(stdout.search(/^\[/m)))
     return { tarball: join(this.#top, filename), files }
   }
@@ -86,7 +86,7 @@ export class Installation {
     )
   }
 
-  /** The same; throws with what it said unless it went well. */
+  /** Runs a command; throws with its output unless it succeeds. */
   async output(command: string, ...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(command, args)
     if (code !== 0) throw new Error(`${command} ${args.join(' ')}: exit code ${code}\n${stdout}${stderr}`)
@@ -114,7 +114,7 @@ export class Installation {
     return { packages: Object.keys(this.packages).length, megabytes: bytes / 1e6 }
   }
 
-  /** npm's record of each package that is installed, by its folder. */
+  /** npm's record of each installed package, by its folder. */
   get packages(): Record<string, { hasInstallScript?: boolean }> {
     return JSON.parse(readFileSync(join(this.folder, 'node_modules/.package-lock.json'), 'utf8')).packages
   }
@@ -124,7 +124,7 @@ export class Installation {
   }
 }
 
-/** A command that goes on, such as a device that serves. */
+/** A command that keeps running, such as a device. */
 export class UserProcess {
   readonly #child: ChildProcess
   readonly #ended: Promise<unknown>
@@ -136,7 +136,7 @@ export class UserProcess {
     for (const stream of [child.stdout!, child.stderr!]) stream.on('data', data => (this.#text += data))
   }
 
-  /** Resolves with the match once it has said that. Rejects if it ends first, or takes too long. */
+  /** Resolves with the match once the output has the pattern. Rejects if the command ends first, or takes too long. */
   said(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const refuse = (why: string): void => reject(new Error(`${why} before it said ${pattern}:\n${this.#text}`))

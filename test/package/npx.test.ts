@@ -41,8 +41,8 @@ test.each(versions)('npm %s runs what is built, and builds nothing', async versi
   expect(times()).toEqual(before)
 })
 
-test('what does not compile is told, and what was built before stays', async () => {
-  // A checkout of its own, of which one file is compiled: others are being tested.
+test('compile errors are reported, and the last build stays', async () => {
+  // Compiles one file in a checkout of its own, because other tests use this one.
   const checkout = join(folder, 'checkout')
   const options = { recursive: true, preserveTimestamps: true }
   for (const name of ['package.json', 'binding.gyp', 'native', 'qemu', 'build', 'dist', 'test/driver']) {

@@ -26,14 +26,14 @@ beforeAll(async () => {
 
 afterAll(() => user.remove())
 
-test('it has what it is made of, and binaries for both machines, but no test', () => {
+test('it has README, license, sources, and binaries for both architectures, but no tests', () => {
   const paths = files.map(({ path }) => path)
   expect(paths).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'binding.gyp', 'native/binding.cc']))
   for (const arch of ['x64', 'arm64']) expect(paths).toContain(`prebuilds/linux-${arch}/vhost_user_scmi.node`)
   expect(paths.filter(path => /(^|\/)test\//.test(path))).toEqual([])
 })
 
-test('its binaries need no newer glibc than README says, and nothing else that is not everywhere', () => {
+test('its binaries need no newer glibc than README says, and no library that some systems lack', () => {
   const [, promised] = /brings binaries for x86-64 and arm64 with glibc ([\d.]+) or\s/.exec(
     readFileSync(join(ROOT, 'README.md'), 'utf8'),
   )!
@@ -59,7 +59,7 @@ test('both commands run in another folder', async () => {
   expect(await user.output('scmi-lab', 'list')).toContain('probe/at-boot')
 })
 
-test('it tells what it is made of', async () => {
+test('it reports its binary and commit, and has the licenses of its parts', async () => {
   const details = JSON.parse(await user.output('vhost-user-scmi', '--version', '--json'))
   expect(details.addon).toEqual({
     file: join(user.package, `prebuilds/linux-${process.arch}/vhost_user_scmi.node`),
@@ -86,7 +86,7 @@ test('it brings man pages with all subcommands, completions and units', () => {
   expect(system('lib/systemd/system/vhost-user-scmi@.socket')).toContain('[Socket]')
 })
 
-test('a machine that no binary fits is told the command that builds one', async () => {
+test('on a machine without a binary, the error names the command that builds one', async () => {
   const brought = join(user.package, 'prebuilds')
   renameSync(brought, `${brought}.away`)
   try {
@@ -112,7 +112,7 @@ test('it is small', () => {
   expect(megabytes).toBeLessThanOrEqual(35)
 })
 
-test('a program in TypeScript is type-checked, declarations and all, and serves', async () => {
+test('a program in TypeScript is type-checked, with the declarations, and serves', async () => {
   const program = user.write(
     'program.mts',
     `import { definePlatform, type Server, serve } from 'vhost-user-scmi'
@@ -137,7 +137,7 @@ test('a program in TypeScript is type-checked, declarations and all, and serves'
   expect({ stdout, stderr }).toEqual({ stdout: 'serves Server\n', stderr: '' })
 })
 
-test('a device serves a plug-in of the user, is looked into by ctl and on a page, and is traced', async () => {
+test('a device serves a user’s plug-in, ctl and the page show it, and it is traced', async () => {
   user.write('led.mjs', readFileSync(join(ROOT, 'test/plugin/led.mjs'), 'utf8'))
   user.write(
     'board.yaml',
@@ -182,7 +182,7 @@ test('the bench measures the device beside both floors', async () => {
 })
 
 test('the lab runs a scenario in a guest', async () => {
-  // Kernels and the packages of Debian's that it downloads are another test's matter (test/guest).
+  // test/guest tests the kernel build and the download of Debian packages: use what is cached.
   for (const part of ['kernels', 'guest', 'apt', 'dtb']) {
     const copy = join(user.home, '.cache/vhost-user-scmi', part)
     if (existsSync(cachePath(part))) cpSync(cachePath(part), copy, { recursive: true, preserveTimestamps: true })

@@ -1,6 +1,6 @@
 /**
- * Only what has changed is written, and nothing that has: after every batch of random messages, timers, what the host sets
- * and drivers that come anew, the file says what all parts say. FUZZ_SEED repeats a failure.
+ * The keeper saves only parts that have changed, and misses none: after each batch of random messages, timers, settings of
+ * the host and new drivers, the file holds what all parts would save. FUZZ_SEED repeats a failure.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ const BATCHES = 400
 const SHAPE = { strangeIds: 5, strangeLengths: 5, strangeWords: 20, strangeRooms: 5 }
 
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-console.info(`changes of kept states: FUZZ_SEED=${seed}`)
+console.info(`changes in state files: FUZZ_SEED=${seed}`)
 
 function partsIn(server: Server): [name: string, part: Kept][] {
   const agents = server.devices.map(({ agent }) => agent)
@@ -36,10 +36,10 @@ function partsIn(server: Server): [name: string, part: Kept][] {
   return parts
 }
 
-/** What a file says, by the names of parts, as JSON. */
+/** The last saved value of each part in the file, as JSON, by the part's name. */
 function partsInFile(path: string): Record<string, string> {
   const said: Record<string, string> = {}
-  // Too little is written for a second half: each line is a record.
+  // The file is too short to have a second half: each line is a record.
   for (const [, json] of readFileSync(path, 'utf8').matchAll(/^\w{8} 1 (.*)$/gm)) {
     const { state } = JSON.parse(json!) as { state: Record<string, Saved> }
     for (const [name, saved] of Object.entries(state)) said[name] = JSON.stringify(saved)
@@ -47,7 +47,7 @@ function partsInFile(path: string): Record<string, string> {
   return said
 }
 
-/** Sets a property of the protocol's resources to some value that it can have. */
+/** Sets a random property of the protocol's resources to a random allowed value. */
 function setSomething({ platform }: Server, { resource }: Protocol, random: Random): void {
   if (!resource) return
   const groups = resource.properties?.(platform.model(resource), platform) ?? []
@@ -61,7 +61,7 @@ function setSomething({ platform }: Server, { resource }: Protocol, random: Rand
     else if (allowed && 'step' in allowed) property.set(random.below(2) === 1 ? allowed.max : allowed.min)
     else if (allowed && allowed.length > 0) property.set(allowed[random.below(allowed.length)]!)
   } catch (error) {
-    // Agents may have it otherwise.
+    // Agents may need it as it is.
     if (!(error instanceof RequestError)) throw error
   }
 }
@@ -71,12 +71,12 @@ async function serveIn(folder: string, preset: string, time: VirtualTime): Promi
   const names = agentsOf(configs[preset]!).map(({ name }) => name)
   const endpoints = Object.fromEntries(names.map(name => [name, { socketPath: join(folder, name) }]))
   const server = await serve({ platform: { text: texts[preset as keyof typeof texts] }, endpoints, state, time })
-  // As if there were drivers with event queues, that offer no buffers.
+  // As if drivers had started their event queues but offered no buffers.
   for (const { events } of server.devices) events.available = true
   return { server, state }
 }
 
-/** Random messages of each agent that is served the protocol; they learn from the answers. */
+/** Random messages, which learn from the replies, for each agent that is served the protocol. */
 function messagesOf(server: Server, { id }: Protocol): Map<Device, RandomMessages> {
   const events = new CheckedEvents([...standard, ...imx])
   const messages = new Map<Device, RandomMessages>()
@@ -89,7 +89,7 @@ function messagesOf(server: Server, { id }: Protocol): Map<Device, RandomMessage
   return messages
 }
 
-describe('after each batch the file says what the platform is like', () => {
+describe('after each batch the file holds the state of the platform', () => {
   it.each(cases)('$name of $preset', ({ preset, protocol }) =>
     inFolder(async folder => {
       const time = new VirtualTime()
@@ -111,7 +111,7 @@ describe('after each batch the file says what the platform is like', () => {
     }),
   )
 
-  it('a rate that is set on `large` has one part of 1,758 looked at', () =>
+  it('setting a rate on `large` saves one part of 1,758', () =>
     inFolder(async folder => {
       const state = join(folder, 'state')
       const server = await serve({ platform: 'large', endpoint: { socketPath: join(folder, 'scmi') }, state })

@@ -1,7 +1,7 @@
 /**
- * A process that dies around each write to its state file, and the one that comes after it. Pictures of all memory that the
- * two share with the guest, and of the file, before and after each write are what the first would have left, had it died
- * there. From each of them the guest must get every answer that it would have got, once, and every delayed response, once.
+ * A process that dies before or after any write to its state file, and its successor. Before and after each write, the test
+ * takes a snapshot of the file and of all memory shared with the guest: what the process would have left, had it died then.
+ * From each snapshot the successor must give the guest every reply once and every delayed response once.
  */
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -60,7 +60,7 @@ const LAST: Step[] = [
 ]
 const DELAYED = packHeader(CLOCK, RATE_SET, 2, 6)
 
-/** Posts everything without a word to the device: the same on every guest, so that pictures of one fit another. */
+/** Posts all messages before the device sees any: alike on every guest, so that a snapshot of one fits another. */
 class Script {
   readonly guest: Guest
   readonly messages: { message: Message; reply: number[] }[] = []
@@ -86,7 +86,7 @@ class Script {
     this.guest.driver.cmdq.kickNow()
   }
 
-  /** Every message up to here is answered as it should be, in order. */
+  /** Checks the replies so far, and their order. */
   check(): void {
     const { cmdq } = this.guest.driver
     for (let i = 0; i < cmdq.usedIdx; i++) {
@@ -111,24 +111,24 @@ class Script {
   }
 }
 
-interface Picture {
+interface Snapshot {
   memory: Uint8Array
   inflight: Uint8Array | undefined
   state: string
   offered: number
-  /** How often the domain was reset, as the file says. */
+  /** Number of resets that the file accounts for. */
   resets: number
 }
 
 describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracked', ({ tracked }) => {
-  it('a guest gets every answer and every delayed response once, wherever its back end dies', () =>
+  it('a guest gets every reply and every delayed response once, wherever its back end dies', () =>
     inFolder(async folder => {
-      const pictures: Picture[] = []
+      const snapshots: Snapshot[] = []
       let offered = 0
       let resetsIssued = 0
-      // What was done before it was written is undone with the process.
+      // A reset that is not written to the file yet is lost with the process.
       let resetsKept = 0
-      // Of the process that runs: what is to be carried out later waits until all that was sent is answered.
+      // Time of the running process: delayed operations end only when the test advances it, after all replies.
       let time: VirtualTime
       const start = async (state: string, socketPath: string): Promise<Server> => {
         time = new VirtualTime()
@@ -159,24 +159,24 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
       const inflight = await connect(server, script)
       const commit = server.keeper!.commit.bind(server.keeper)
       const { memory } = script.guest
-      const picture = (): void => {
-        const copy = join(folder, `state-${pictures.length}`)
+      const snapshot = (): void => {
+        const copy = join(folder, `state-${snapshots.length}`)
         copyFileSync(state, copy)
         const bytes = memory.read(FLAT.guest, MEMORY_BYTES).slice()
-        pictures.push({ memory: bytes, inflight: inflight?.snapshot(), state: copy, offered, resets: resetsKept })
+        snapshots.push({ memory: bytes, inflight: inflight?.snapshot(), state: copy, offered, resets: resetsKept })
       }
       server.keeper!.commit = () => {
-        picture()
+        snapshot()
         commit()
         resetsKept = resetsIssued
-        picture()
+        snapshot()
       }
       const offer = async (count: number): Promise<void> => {
         offered = count
         script.offer(count)
         await until(() => script.guest.driver.cmdq.usedIdx === count, 'the answers')
       }
-      // A driver that has never had an answer begins anew after a crash: so it has one.
+      // A driver that never got a reply starts over after a crash, so it gets one first.
       await offer(1)
       await offer(STEPS.length)
       time!.advance(LATENCY_US)
@@ -189,10 +189,10 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
       script.guest.close()
       inflight?.close()
       server.close()
-      // Each write: of the first batch, of the timer, around the delayed response, of the last batch.
-      expect(pictures.length).toBeGreaterThanOrEqual(10)
+      // Writes: the first batch, the timer, before and after the delayed response, the last batch.
+      expect(snapshots.length).toBeGreaterThanOrEqual(10)
 
-      for (const [i, left] of pictures.entries()) {
+      for (const [i, left] of snapshots.entries()) {
         resetsIssued = left.resets
         const next = new Script()
         next.guest.memory.write(FLAT.guest, left.memory)
@@ -203,17 +203,17 @@ describe.each([{ tracked: false }, { tracked: true }])('inflight region: $tracke
         if (left.offered < STEPS.length) next.offer(STEPS.length)
         await until(
           () => cmdq.usedIdx >= STEPS.length,
-          () => `picture ${i}: ${cmdq.usedIdx} answers, ${answered} before`,
+          () => `snapshot ${i}: ${cmdq.usedIdx} answers, ${answered} before`,
         )
         time!.advance(LATENCY_US)
-        await until(() => next.events().length > 0, `picture ${i}: the delayed response`)
+        await until(() => next.events().length > 0, `snapshot ${i}: the delayed response`)
         next.offer(next.steps.length)
-        await until(() => cmdq.usedIdx === next.steps.length, `picture ${i}: all answers`)
-        // A second delayed response would come now.
+        await until(() => cmdq.usedIdx === next.steps.length, `snapshot ${i}: all answers`)
+        // A second delayed response would have arrived after this.
         await next.guest.frontEnd!.sync()
         next.check()
-        expect(next.events(), `picture ${i}`).toEqual([DELAYED])
-        expect(resetsIssued, `picture ${i}: resets`).toBe(1)
+        expect(next.events(), `snapshot ${i}`).toEqual([DELAYED])
+        expect(resetsIssued, `snapshot ${i}: resets`).toBe(1)
         const [a, b] = server.platform.model(clocks).list
         expect([a!.rateHz, b!.enabled]).toEqual([MHZ, true])
         next.guest.close()

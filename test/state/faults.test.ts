@@ -1,8 +1,7 @@
 /**
- * A kept state and fault rules together. A process dies after it has written a batch to its file and before the guest has the
- * replies; the guest sends the batch once more, to a process that has other rules. What was carried out is not carried out
- * again: it gets its stored reply, which the rules of the new process edit as they would a new one. What a rule kept from
- * being carried out is carried out now.
+ * State file and fault rules together. A process dies after it has written a batch to its file, before the guest has the
+ * replies; the guest resends the batch to a process with other rules. Commands already executed get their stored reply,
+ * edited by the new process's rules. Commands that a rule kept from being executed are executed now.
  */
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -51,10 +50,10 @@ const STEPS: Step[] = [
 ]
 const HEADERS = STEPS.map(({ header: [protocol, id] }, i) => packHeader(protocol, id, 0, i))
 
-/** Messages before the steps: a driver that has had no answer begins anew after a crash, and batches are short at first. */
+/** Messages before the steps: a driver without a reply starts over after a crash, and the first batches are short. */
 const BEFORE = 8
 
-/** A guest that has posted those, and then all steps. */
+/** A guest that has posted these messages and all steps. */
 class ResendingGuest {
   readonly guest = new Guest({ memory: [{ guest: FLAT.guest, size: MEMORY_BYTES }], size: 64 })
   readonly #messages: Message[]
@@ -66,7 +65,7 @@ class ResendingGuest {
     this.#messages = STEPS.map(({ words }, i) => post(HEADERS[i]!, words))
   }
 
-  /** By a front end that keeps its rings. */
+  /** Connects a new front end to the rings as they are. */
   async connect({ endpoints }: Server): Promise<void> {
     const { driver } = this.guest
     this.guest.frontEnd = FrontEnd.connect((endpoints[0] as { socketPath: string }).socketPath)
@@ -95,9 +94,9 @@ class ResendingGuest {
 }
 
 interface Outcome {
-  /** What the guest got after the crash. */
+  /** Replies that the guest got after the crash. */
   replies: Record<string, number[]>
-  /** Steps that had been answered before. */
+  /** Number of steps that had a reply before. */
   answered: number
   resetsInFirst: number
   resetsInNext: number
@@ -105,7 +104,7 @@ interface Outcome {
   isEnabled: boolean
 }
 
-/** Lets a process die at each of its writes that has something of the steps, and the next one take over. */
+/** For each write of the process during the steps: lets it die after the write, and another process take over. */
 async function crashes(folder: string, rules: { first: FaultRule[]; next: FaultRule[] }): Promise<Outcome[]> {
   let issued = 0
   const start = async (name: string, state: string, faults: FaultRule[]): Promise<Server> => {
@@ -115,7 +114,7 @@ async function crashes(folder: string, rules: { first: FaultRule[]; next: FaultR
     return server
   }
   const state = join(folder, 'state')
-  const pictures: { memory: Uint8Array; state: string; issued: number }[] = []
+  const snapshots: { memory: Uint8Array; state: string; issued: number }[] = []
   const server = await start('first', state, rules.first)
   const resending = new ResendingGuest()
   await resending.connect(server)
@@ -124,9 +123,9 @@ async function crashes(folder: string, rules: { first: FaultRule[]; next: FaultR
   const commit = keeper!.commit.bind(keeper)
   keeper!.commit = () => {
     commit()
-    const copy = join(folder, `state-${pictures.length}`)
+    const copy = join(folder, `state-${snapshots.length}`)
     copyFileSync(state, copy)
-    pictures.push({ memory: resending.guest.memory.read(FLAT.guest, MEMORY_BYTES).slice(), state: copy, issued })
+    snapshots.push({ memory: resending.guest.memory.read(FLAT.guest, MEMORY_BYTES).slice(), state: copy, issued })
   }
   await resending.answersTo(BEFORE + STEPS.length)
   keeper!.commit = commit
@@ -134,11 +133,11 @@ async function crashes(folder: string, rules: { first: FaultRule[]; next: FaultR
   server.close()
 
   const outcomes: Outcome[] = []
-  for (const [i, picture] of pictures.entries()) {
+  for (const [i, snapshot] of snapshots.entries()) {
     issued = 0
-    const next = await start(`next-${i}`, picture.state, rules.next)
+    const next = await start(`next-${i}`, snapshot.state, rules.next)
     const again = new ResendingGuest()
-    again.guest.memory.write(FLAT.guest, picture.memory)
+    again.guest.memory.write(FLAT.guest, snapshot.memory)
     const answered = again.guest.driver.cmdq.usedIdx - BEFORE
     await again.connect(next)
     await again.answersTo(BEFORE + STEPS.length)
@@ -146,7 +145,7 @@ async function crashes(folder: string, rules: { first: FaultRule[]; next: FaultR
     outcomes.push({
       replies: again.repliesFrom(answered),
       answered,
-      resetsInFirst: picture.issued,
+      resetsInFirst: snapshot.issued,
       resetsInNext: issued,
       rateHz: a!.rateHz,
       isEnabled: b!.enabled,
@@ -160,7 +159,7 @@ async function crashes(folder: string, rules: { first: FaultRule[]; next: FaultR
 const TRUE_REPLIES = Object.fromEntries(STEPS.map(({ name, reply }) => [name, reply]))
 
 describe('after a crash', () => {
-  it('a message that was carried out gets its stored reply, edited by the rules of now', () =>
+  it('an executed command gets its stored reply, edited by the current rules', () =>
     inFolder(async folder => {
       const next: FaultRule[] = [
         { message: 'RESET', status: 'DENIED', execute: true },
@@ -176,7 +175,7 @@ describe('after a crash', () => {
       }
     }))
 
-  it('a message whose reply a rule had edited gets the reply as it was before, and is not carried out again', () =>
+  it('a command whose reply a rule had edited gets the unedited reply, and is not executed again', () =>
     inFolder(async folder => {
       const first: FaultRule[] = [
         { message: 'RESET', status: 'DENIED', execute: true },
@@ -190,13 +189,13 @@ describe('after a crash', () => {
       }
     }))
 
-  it('a message that a rule kept from being carried out is carried out', () =>
+  it('a command that a rule kept from being executed is executed', () =>
     inFolder(async folder => {
       const first: FaultRule[] = [
         { message: 'RESET', status: 'BUSY' },
         { message: 'CLOCK_CONFIG_SET', status: 'BUSY' },
       ]
-      // On a busy machine the device may answer the first steps by themselves: the guest then knows of the refusal.
+      // On a busy machine the device may answer the first steps in a batch of their own; they are not sent again then.
       let whole: Outcome[] = []
       for (let attempt = 0; whole.length === 0 && attempt < 5; attempt++) {
         const own = join(folder, `${attempt}`)

@@ -1,4 +1,4 @@
-/** A plug-in's resources and what it keeps for agents are in the state file, too, if they say what they amount to. */
+/** The state file also holds a plug-in's resources and per-agent state that implement save and restore. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -80,7 +80,7 @@ const protocol = defineProtocol({
   ],
 })
 
-test('a command that says that it changes something is kept, although it has more of a reply than a status', () =>
+test('a command that is declared to change state is persisted, although its reply has more than a status', () =>
   inFolder(async folder => {
     const guest = new Guest()
     const [state, socketPath] = [join(folder, 'state'), join(folder, 'scmi.sock')]
@@ -95,7 +95,7 @@ test('a command that says that it changes something is kept, although it has mor
     await guest.connect(FrontEnd.connect(socketPath))
     expect(await guest.send(COUNTERS, 0x3)).toEqual([0, 1, 1])
     expect(await guest.send(COUNTERS, 0x3)).toEqual([0, 2, 2])
-    // As if it were killed: nothing is written any more.
+    // Writes nothing more, as if it were killed.
     first.keeper!.commit = () => undefined
     first.close()
     guest.disconnect()

@@ -1,6 +1,6 @@
 /**
- * State files whose checksums are right and whose content is not: each value of a real one in turn replaced by others. What
- * is taken is taken as it stands and does no harm; all else is an error of one line. FUZZ_SEED repeats a failure.
+ * State files with valid checksums and wrong content: values of a real file are replaced by others. A value that is
+ * accepted does no harm; any other is an error of one line. FUZZ_SEED repeats a failure.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,14 +34,14 @@ const OTHERS: readonly unknown[] = [
   [0, 0, 0],
 ]
 
-/** Of each part. */
+/** Mutants of each part. */
 const MUTANTS = 400
-/** Of those that are taken, one of so many is served for a while. */
+/** One in so many accepted mutants is served random messages. */
 const LOOKED_AT = 40
 
 type Node = { [key: string]: Node } | Node[] | string | number | boolean | null
 
-/** `node` with some values in it replaced by others, removed, or there twice. */
+/** `node` replaced, and `node` with a value in it replaced, removed or doubled. */
 function* mutants(node: Node, random: Random): Generator<Node> {
   const text = JSON.stringify(node)
   for (const other of OTHERS) if (other !== node) yield other as Node
@@ -72,7 +72,7 @@ function mutate(node: Node, random: Random): void {
   else all.more = inner
 }
 
-/** Parts of one kind are alike: one with much in it will do. */
+/** Parts of a kind are alike: picks a large one of each. */
 function onePerKind(saved: Record<string, Saved>): [string, Saved][] {
   const largest = new Map<string, [string, Saved]>()
   for (const [name, part] of Object.entries(saved)) {
@@ -83,7 +83,7 @@ function onePerKind(saved: Record<string, Saved>): [string, Saved][] {
   return [...largest.values()]
 }
 
-describe('what a part saved, changed', () => {
+describe('a changed value of a part', () => {
   it.each(cases)('$name of $preset', { timeout: 120_000 }, ({ preset, protocol }) => {
     const config = configs[preset]!
     const first = new Side(config)
@@ -131,7 +131,7 @@ const lineOf = (json: string): string =>
 
 const answers = (words: number[]): string => Buffer.from(Uint16Array.from(words).buffer).toString('base64')
 
-describe('a file with a wrong content is an error of one line, and stays as it is', () => {
+describe('a file with wrong content is an error of one line, and is not changed', () => {
   const good = (entry: Entry): Entry => entry
   it.each([
     { what: 'nothing wrong', change: good, says: undefined },

@@ -1,5 +1,6 @@
 /** An agent without a transport: messages go directly to dispatch, events into a list. */
-import { dispatch } from '../../src/device/dispatch.js'
+import { CAPACITY } from '../../src/client/channel.js'
+import { exchange } from '../../src/device/exchange.js'
 import { Platform, type ResourceKind } from '../../src/platform/core/platform.js'
 import type { PlatformConfig } from '../../src/platform/core/platform-config.js'
 import { VirtualTime } from '../../src/platform/core/time.js'
@@ -8,10 +9,7 @@ import imx from '../../src/plugins/imx/index.js'
 import { Agent } from '../../src/protocols/declaration/agent.js'
 import { type EventSink, type Protocol, resourceKinds } from '../../src/protocols/declaration/protocol.js'
 import { protocols as standard } from '../../src/protocols/index.js'
-import { MessageWriter, RequestReader } from '../../src/wire/message.js'
-
-/** Linux's default reply buffer over virtio: header, status, 128 bytes. */
-export const LINUX_CAPACITY = 136
+import { messageIdOf, packHeader } from '../../src/wire/header.js'
 
 /** All protocols of the package, with those of plug-ins. */
 export const everyProtocol: readonly Protocol[] = [...standard, ...imx]
@@ -50,7 +48,7 @@ export interface TestAgent {
 
 const parsedTexts = new Map<string, PlatformConfig>()
 
-/** Parsed texts are cached: parsing takes longest, and tests build thousands of platforms from a few texts. */
+/** Parses a platform file. Results are cached: parsing is slow, and tests build thousands of platforms from a few texts. */
 function parsedConfig(text: string, protocols: readonly Protocol[], kinds: ResourceKind[]): PlatformConfig {
   const key = [text, ...protocols.map(protocol => protocol.name)].join('\n')
   let config = parsedTexts.get(key)
@@ -84,18 +82,13 @@ export function createTestAgent(
   return { agent, platform, time, events, exchange: exchangeWith(agent) }
 }
 
-/** Sends whole messages to an agent; a reply is empty if there is none. */
+/** Sends whole messages to an agent, and checks that replies stay within their buffer. A reply is empty if there is none. */
 export function exchangeWith(agent: Agent): TestAgent['exchange'] {
-  return (message, capacity = LINUX_CAPACITY) => {
-    const bytes = new DataView(message.buffer, message.byteOffset, message.byteLength)
-    const request = new RequestReader(bytes)
-    request.open(0, message.byteLength)
-    const buffer = new Uint8Array(capacity + 8).fill(0xa5)
-    const reply = new MessageWriter(new DataView(buffer.buffer))
-    reply.open(0, capacity)
-    const written = dispatch(agent, request, message.byteLength, reply, capacity)
-    if (buffer.subarray(capacity).some(byte => byte !== 0xa5)) throw new Error('the reply ran over its buffer')
-    return buffer.slice(0, written)
+  return (message, capacity = CAPACITY) => {
+    const memory = new Uint8Array(capacity + 8).fill(0xa5)
+    const reply = exchange(agent, message, capacity, memory)
+    if (memory.subarray(capacity).some(byte => byte !== 0xa5)) throw new Error('the reply ran over its buffer')
+    return reply
   }
 }
 
@@ -103,6 +96,21 @@ export function exchangeWith(agent: Agent): TestAgent['exchange'] {
 export function message(header: number, ...words: number[]): Uint8Array {
   return new Uint8Array(Uint32Array.of(header, ...words).buffer)
 }
+
+/** Sends commands of one protocol to an agent. Returns status and words of the reply. */
+export function senderTo(exchange: TestAgent['exchange'], protocol: number) {
+  return (id: number, ...words: number[]): number[] => {
+    const reply = exchange(message(packHeader(protocol, id, 0, 1), ...words))
+    return [...new Int32Array(reply.buffer, 0, reply.length >> 2).subarray(1)]
+  }
+}
+
+/** Events since the last call: message id, then words. */
+export const takeWords = (events: RecordedEvents): number[][] =>
+  events.take().map(event => {
+    const [header = 0, ...words] = new Uint32Array(event.buffer)
+    return [messageIdOf(header), ...words]
+  })
 
 /** `01 02 0a`, for comparisons that a person can read. */
 export function hex(bytes: Uint8Array): string {

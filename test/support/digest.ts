@@ -13,7 +13,7 @@ import type { Agent } from '../../src/protocols/declaration/agent.js'
 
 const TWO_32 = 2 ** 32
 
-/** Without subscriptions and votes that count for nothing: those are private. */
+/** Omits subscriptions, and votes without effect: those are private. */
 export function stateDigest(platform: Platform, agents: readonly Agent[]): number {
   let hash = 0x811c9dc5
   const mix = (value: number | boolean | undefined): void => {

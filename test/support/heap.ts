@@ -1,6 +1,6 @@
 /**
- * By how many bytes `work` makes the heap grow, garbage included: the least of five rounds, as the compiler may be at work
- * in some of them. Garbage is only seen if a round's fits into the young generation.
+ * By how many bytes `work` makes the heap grow, garbage included: the minimum of five rounds, since the compiler may run in
+ * some of them. Garbage is only counted if that of a round fits into the young generation.
  */
 export function leastGrowth(work: () => void): number {
   const { gc } = globalThis

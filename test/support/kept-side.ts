@@ -1,4 +1,4 @@
-/** Platforms whose whole state can be saved and taken over, with agents that send random messages. */
+/** Platforms whose whole state can be saved and restored, with agents that send random messages. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Saved } from '../../src/platform/core/kept.js'
@@ -60,7 +60,7 @@ export class Side {
     return partsOf(this.platform, everyProtocol, this.agents)
   }
 
-  /** As it is in a file. */
+  /** The saved parts, after a round through JSON. */
   save(): Record<string, Saved> {
     return JSON.parse(JSON.stringify(Object.fromEntries(this.parts().map(([name, part]) => [name, part.save()]))))
   }

@@ -1,8 +1,8 @@
 /**
- * Two agents on one platform, for tests of who may do what: `host` is trusted and sees everything, `guest` is not. Of each
- * kind the platform has four resources, whose names say what they are to the guest: `other` it does not see, `own` and `last`
- * it may use, `denied` is taken from it by `deny`. In the guest's numbers they are 0 own, 1 denied, 2 last; in the
- * platform's, other comes first. What is denied or another's shows in replies: by its name, or by a value of its own.
+ * Two agents on one platform, for tests of permissions: `host` is trusted and sees everything, `guest` is not trusted. The
+ * platform has four resources of each kind, named after what they are to the guest: it does not see `other`, may use `own`
+ * and `last`, and is denied `denied` by `deny`. The guest's ids are 0 own, 1 denied, 2 last; in the platform, other comes
+ * first. Names and values of `other` and `denied` are unique, so that a reply that leaks one is recognised.
  */
 import { clocks } from '../../src/platform/clocks/index.js'
 import type { Platform } from '../../src/platform/core/platform.js'
@@ -28,12 +28,12 @@ const BASE = 0x10
 const GUEST = 2
 const CAPACITY = 1024
 
-/** Words that only what the guest may not use has: as value, rate, level, address or error. */
+/** Values, rates, levels, addresses and errors that only resources have which the guest may not use. */
 const SECRET = 0x5ec2_e700
 const secret = (i: number): number => SECRET + i
 const isSecret = (word: number): boolean => word >>> 8 === SECRET >>> 8
 
-/** One entry of each kind of resource by the words that stand for it: who it belongs to, and its value. */
+/** For each kind, the entry of a resource, made from its owner's name and a function for unique values. */
 const KINDS: Record<string, (who: string, value: (i: number) => number) => string> = {
   clocks: (who, value) => `{ name: ${who}_clock, rates: [1, 2, ${value(3)}], rate: ${value(3)}, latency: 1 ms }`,
   power_domains: who => `{ name: ${who}_power, async: { latency: 1 ms } }`,
@@ -117,7 +117,7 @@ ${Object.entries(KIND_NAMES)
 devices:
 ${Object.keys(DEVICES).map(deviceOf).join('\n')}
 `
-    // Parents that the guest may not use, too.
+    // Among the parents are some that the guest may not use.
     .replace('{ name: own_clock,', '{ name: own_clock, parents: [last_clock, denied_clock, other_clock],')
 
 /** Field names of declarations that are ids of resources. */
@@ -125,7 +125,7 @@ export const isIdField = (name: string): boolean =>
   (/_id$/.test(name) || ['identifier', 'function_selected', 'event_lm'].includes(name)) &&
   !['agent_id', 'device_id', 'command_id', 'message_id', 'reason_id', 'axis_id'].includes(name)
 
-/** The guest's ids of what is denied. */
+/** The guest's ids of denied resources. */
 const DENIED_IDS = [1, 0x8001]
 const isNotForGuest = ({ name }: { name: string }): boolean => /^(denied|other)/.test(name)
 
@@ -140,11 +140,11 @@ export interface Site {
   /** The host takes a device from the guest; by default `denied` of all kinds. */
   deny(device?: number): void
   grant(device?: number): void
-  /** What the guest may not change, as text. */
+  /** The state that the guest may not change, as text. */
   secrets(): string
-  /** Changes everything that there are notifications of, as the platform. */
+  /** As the platform, changes everything that has notifications. */
   stir(): void
-  /** Why what the guest was answered tells of what it may not use; undefined: it does not. */
+  /** How a reply reveals something that the guest may not use; undefined if it does not. */
   leak(protocol: Protocol, version: number, id: number, words: readonly number[]): string | undefined
   /** The same for each event since the last call. */
   leaksOfEvents(): string[]
@@ -164,7 +164,7 @@ export function permissionSite(
   peers.push(guest)
   const asHost = sender(test.exchange)
   const allow = (device: number, flags: number): void => {
-    if (asHost(BASE, 0x9, GUEST, device, flags)[0] !== 0) throw new Error('the host may not say who may do what')
+    if (asHost(BASE, 0x9, GUEST, device, flags)[0] !== 0) throw new Error('the host could not set permissions')
   }
   return {
     platform,
@@ -190,7 +190,7 @@ function sender(exchange: TestAgent['exchange']) {
   }
 }
 
-/** Replies end at any byte, where names of pins' ids do. */
+/** Words of a reply, zero-padded, since names make replies of any length. */
 function wordsOf(bytes: Uint8Array): number[] {
   const whole = new Uint8Array(Math.ceil(bytes.length / 4) * 4)
   whole.set(bytes)
@@ -221,7 +221,7 @@ function secretsOf(platform: Platform): string {
   return JSON.stringify(lines)
 }
 
-/** Everything takes another value and its first one again. */
+/** Sets everything to another value and back. */
 function stir(platform: Platform, time: VirtualTime): void {
   const HOST = 0
   const clockModel = platform.model(clocks)
@@ -312,7 +312,7 @@ function leakIn(words: readonly number[], values: Values | undefined): string | 
   return values && leakOfIds(values)
 }
 
-/** Ids of what is denied; entries of lists that are but gaps have no name. */
+/** Finds ids of denied resources; skips list entries without a name, which stand for denied resources. */
 function leakOfIds(values: Values): string | undefined {
   for (const [name, value] of Object.entries(values)) {
     if (Array.isArray(value)) {

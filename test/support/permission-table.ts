@@ -18,20 +18,20 @@ const IDS: Record<Owner, readonly number[]> = { own: [0, 2], denied: [1], beyond
 const BOARD = 0x8000
 const IDS_OF: Record<string, typeof IDS> = {
   'MISC_CONTROL ctrl_id': { own: [0, 2, BOARD], denied: [1, BOARD + 1], beyond: [3, BOARD + 3, 0xffff] },
-  // In the platform's numbers: 0 is another agent's, whose CPUs who manages that machine may start.
+  // Platform ids. CPU 0 is another agent's; an agent that manages that agent's machine may start it.
   'LMM_RESET_VECTOR_SET cpu_id': { own: [1, 3], denied: [2], beyond: [4, 9, 0x7fff_ffff] },
   'PINCTRL identifier': { own: [0, 2], denied: [1], beyond: [4, 9, 0x7fff_ffff] },
   'PINCTRL function_id': { own: [0, 2], denied: [1, 3], beyond: [4, 9, 0x7fff_ffff] },
 }
-/** With bit 10 of attributes clear the function is not looked at. */
+/** Whether a message uses the id: without bit 10 of attributes, function_id is ignored. */
 const COUNTS_IF: Record<string, (values: Values) => boolean> = {
   'PINCTRL function_id': values => (Number(values.attributes) & 0x400) !== 0,
 }
-/** Values of other words: flags and selectors of some command or other, and small numbers. */
+/** Values for the other words: flags and selectors of various commands, and small numbers. */
 const WORDS = [0, 1, 2, 0x400, 0x401, 0x4_0000, 0x5_0000, 0x2000_0000]
 
 const MALFORMED = ['INVALID_PARAMETERS', 'PROTOCOL_ERROR']
-/** What may be answered to each; the last, or one of the first two, must be. */
+/** Allowed statuses for each owner; at least one message of a row must get the last one. */
 const ANSWERS: Record<Exclude<Owner, 'own'>, readonly string[]> = {
   denied: [...MALFORMED, 'DENIED'],
   beyond: [...MALFORMED, 'NOT_FOUND'],
@@ -102,28 +102,28 @@ export function tryRow(row: Row): Outcome {
     if (owner !== 'own' && !ANSWERS[owner].includes(answer)) problems.add(`${answer} to [${words.join(', ')}]`)
     const leak = site.leak(protocol, version, command.id, reply)
     if (leak) problems.add(`${leak} in the reply to [${words.join(', ')}]`)
-    // What takes its time is done before the next.
+    // Ends delayed operations before the next message.
     site.time.advance(1000)
   }
   const expected = owner === 'own' ? 'SUCCESS' : ANSWERS[owner].at(-1)!
   if (!answered.has(expected)) problems.add(`never ${expected}, only ${[...answered].join(', ')}`)
-  if (site.secrets() !== secrets && !mayStartOthers(row)) problems.add('changed what is denied, or another agent has')
+  if (site.secrets() !== secrets && !mayStartOthers(row)) problems.add('changed what is denied, or another agent’s')
   const subscribed = afterStir(site)
   if (subscribed) problems.add(subscribed)
   return { messages, problems: [...problems].map(problem => `${titleOf(row)}: ${problem}`) }
 }
 
-/** LMM_RESET_VECTOR_SET names CPUs of other machines: with words that are `beyond` for the machine, never. */
+/** LMM_RESET_VECTOR_SET may name CPUs of other machines, unless the machine's id is `beyond`. */
 const mayStartOthers = ({ command, field, owner }: Row): boolean =>
   command.name === 'LMM_RESET_VECTOR_SET' && field === 'lm_id' && owner === 'own'
 
-/** What the agent is told when everything changes. */
+/** A leak in the events when everything changes. */
 function afterStir(site: Site): string | undefined {
   site.stir()
   return site.leaksOfEvents()[0]
 }
 
-/** All combinations: `field` is the owner's, other ids are the guest's own. */
+/** All combinations of words: `field` has the owner's ids, other id fields the guest's own. */
 function* valuesOf({ command, field, owner }: Row): Generator<Values> {
   const counts = ofField(COUNTS_IF, command, field)
   const choices = scalarsOf(command).map(declared => {
@@ -158,7 +158,7 @@ function wordsOf(fields: Fields, values: Values): number[] {
   })
 }
 
-/** Words of all places at once, at random: ids of all owners, flags, counts, and nonsense. */
+/** Words for random messages: ids of all owners, flags, counts, and invalid values. */
 const ANY = [
   ...WORDS,
   3,
@@ -197,7 +197,7 @@ export function tryRandomly(random: Random, count: number): Outcome {
     const what = `${protocol.name} ${command.name} [${words.join(', ')}]`
     if (problem) problems.push(`${what}: ${problem}`)
     if (secrets !== undefined && command.name !== 'LMM_RESET_VECTOR_SET' && site.secrets() !== secrets) {
-      problems.push(`${what}: changed what is denied, or another agent has`)
+      problems.push(`${what}: changed what is denied, or another agent’s`)
     }
     site.time.advance(100)
     if (i % 256 === 0) {

@@ -30,7 +30,7 @@ export function parseMetrics(text: string): Scrape {
   return { samples, types }
 }
 
-/** Samples of a name with these labels, and maybe others. */
+/** Samples of a name that have at least these labels. */
 export function samplesOf({ samples }: Scrape, name: string, labels: Record<string, string> = {}): Sample[] {
   return samples.filter(
     sample => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),

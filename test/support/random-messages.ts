@@ -1,7 +1,8 @@
 /**
- * Random messages to one protocol, cheaply: near-valid ids, lengths, words and buffer sizes, all from one seed. Words of
- * earlier replies come back in later requests, which is how rates, levels and intervals that exist are found.
+ * Random messages to one protocol, made cheaply from one seed: ids, lengths, words and buffer sizes are nearly valid. Later
+ * requests reuse words of earlier replies, and so contain rates, levels and intervals that exist.
  */
+import { CAPACITY } from '../../src/client/channel.js'
 import { dispatch } from '../../src/device/dispatch.js'
 import type { Agent, ServedProtocol } from '../../src/protocols/declaration/agent.js'
 import type { Command, EventSink, Protocol } from '../../src/protocols/declaration/protocol.js'
@@ -10,7 +11,7 @@ import { COMMAND, messageIdOf, NOTIFICATION, packHeader, protocolIdOf, typeOf } 
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'
 import { IN_USE, SUCCESS } from '../../src/wire/status.js'
 import { Random } from '../driver/random.js'
-import { hex, LINUX_CAPACITY } from './agent.js'
+import { hex } from './agent.js'
 
 /** How far from valid the messages of a batch are: parts of 1000. */
 export interface Shape {
@@ -28,7 +29,7 @@ const REQUEST_MAX = 256
 const ROOM_MAX = 1024
 const GUARD = 0xa5a5a5a5
 const REMEMBERED = 64
-/** Messages for each whose effect on the state is looked at. */
+/** The state is compared around one in so many messages. */
 const SAMPLED = 16
 
 /** Checks the notifications and delayed responses that are sent, and forgets them. */
@@ -74,11 +75,11 @@ export class CheckedEvents implements EventSink {
   }
 }
 
-/** One of the layouts must fit, and every word must be one. */
+/** One of the layouts must fit, and every word must be a 32-bit number. */
 function check(words: readonly number[], layouts: Parameters<typeof decode>[0][], name: string): void {
   const bytes = new DataView(Int32Array.from(words).buffer)
   if (words.some(word => !Number.isInteger(word) || word < -(2 ** 31) || word >= 2 ** 32)) {
-    throw new Error(`${name} with words that are none: ${words.join(', ')}`)
+    throw new Error(`${name} with words beyond 32 bits: ${words.join(', ')}`)
   }
   let problem: unknown
   for (const layout of layouts) {
@@ -98,7 +99,7 @@ export class RandomMessages {
   readonly #random: Random
   readonly #shape: Shape
   readonly #events: CheckedEvents
-  /** Of everything that a refused command must leave as it is. */
+  /** Digest of all state that a refused command must not change. */
   readonly #digest: () => number
   readonly #request = new DataView(new ArrayBuffer(REQUEST_MAX))
   readonly #reply = new DataView(new ArrayBuffer(ROOM_MAX + 8))
@@ -134,11 +135,10 @@ export class RandomMessages {
       const { sent } = this.#events
       try {
         const outcome = this.#exchange(header)
-        // What can't be answered is reported to the agent by an event, if it wants that.
-        if (outcome === 'refused' && this.#events.sent !== sent)
-          throw new Error('refused, and yet it told of something')
+        // A message that can't be answered may cause an event of Base.
+        if (outcome === 'refused' && this.#events.sent !== sent) throw new Error('refused, but it sent an event')
         if (isSampled && outcome !== 'done' && this.#digest() !== before) {
-          throw new Error('refused, and yet it changed something')
+          throw new Error('refused, but it changed state')
         }
       } catch (error) {
         throw new Error(`message ${i}, ${this.#describe()}: ${(error as Error).message}`, { cause: error })
@@ -156,7 +156,7 @@ export class RandomMessages {
     return this.#random.below(1000) < partsOf1000
   }
 
-  /** Writes a request to the end of the buffer, so that reading on throws. Returns its header. */
+  /** Writes a request to the end of the buffer, so that reading beyond it throws. Returns its header. */
   #compose(): number {
     const { protocol, commands } = this.#served
     const random = this.#random
@@ -174,7 +174,7 @@ export class RandomMessages {
     let header = packHeader(protocol.id, id, COMMAND, random.below(1024))
     if (this.#happens(shape.strangeIds >> 2)) header = (header ^ (1 << random.below(32))) >>> 0
     this.#put(start, header)
-    this.#room = this.#happens(shape.strangeRooms) ? random.below(ROOM_MAX >> random.below(6)) : LINUX_CAPACITY
+    this.#room = this.#happens(shape.strangeRooms) ? random.below(ROOM_MAX >> random.below(6)) : CAPACITY
     return header
   }
 
@@ -200,7 +200,7 @@ export class RandomMessages {
     const length = this.#length
     const room = this.#room
     const start = REQUEST_MAX - length
-    // Before the handler: it may switch layouts.
+    // Looked up before the handler runs, which may switch to another version.
     const command = this.#agent.protocols[protocolIdOf(header)]?.commands[messageIdOf(header)]
     this.#reader.open(start, length)
     this.#reply.setUint32(room, GUARD)

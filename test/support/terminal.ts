@@ -1,4 +1,4 @@
-/** A command on a terminal that tests can type on and look at. */
+/** A command on a terminal that tests can type into and read. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import xterm from '@xterm/headless'
@@ -6,11 +6,11 @@ import { until } from '../../src/front-end/wait.js'
 
 const HELPER = join(import.meta.dirname, 'terminal.py')
 
-/** Programs take their time on a busy machine. */
+/** Programs are slow on a busy machine. */
 const LIMIT_MS = 60_000
 
 export class Terminal {
-  /** All that was written, ever. */
+  /** Everything the command has written. */
   output = ''
   /** Exit code, once it has ended. */
   code: number | undefined
@@ -21,7 +21,7 @@ export class Terminal {
     const { rows = 24, columns = 100, env = {} } = options
     this.#terminal = new xterm.Terminal({ rows, cols: columns, allowProposedApi: true })
     this.#child = spawn('python3', [HELPER, String(rows), String(columns), ...command], {
-      // Views of a terminal hold still where CI is set, terminal or not.
+      // With CI set, the views print without moving, even on a terminal.
       env: { ...process.env, CI: 'false', TERM: 'xterm-256color', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     })
@@ -43,7 +43,7 @@ export class Terminal {
     return lines.join('\n').trimEnd()
   }
 
-  /** Whether the second screen is shown, as programs do that take all of it. */
+  /** Whether the alternate screen is shown, as full-screen programs do. */
   get onSecondScreen(): boolean {
     return this.#terminal.buffer.active.type === 'alternate'
   }
@@ -62,7 +62,7 @@ export class Terminal {
     this.#order({ hangup: true })
   }
 
-  /** Waits until the screen shows it. */
+  /** Waits until the screen matches. */
   shows(pattern: RegExp): Promise<void> {
     return until(
       () => pattern.test(this.screen),
@@ -71,7 +71,7 @@ export class Terminal {
     )
   }
 
-  /** Waits for the end of the command; its exit code. */
+  /** Waits for the end of the command; returns its exit code. */
   async ended(): Promise<number> {
     await until(
       () => this.code !== undefined,

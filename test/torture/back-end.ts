@@ -1,4 +1,4 @@
-/** The back end's command as its supervisor runs it: started, killed, started again, and heard. */
+/** Runs the back end's command as a supervisor would: starts, kills and restarts it, and collects what it logs. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,14 +8,14 @@ const CLI = join(packageRoot, 'dist/src/cli.js')
 const LIMIT_MS = 30_000
 
 export class BackEnd {
-  /** What it said: warnings and errors. */
+  /** Warnings and errors that it logged. */
   readonly complaints: string[] = []
   readonly #words: readonly string[]
   readonly #folder: string
   #child: ChildProcess
   #ready = false
 
-  /** `words` are its arguments, beside those for the log; `folder` is where it runs. */
+  /** `words`: its arguments, without those for the log; `folder`: its working directory. */
   constructor(words: readonly string[], folder: string) {
     this.#words = words
     this.#folder = folder
@@ -39,12 +39,12 @@ export class BackEnd {
     return this.#child.pid!
   }
 
-  /** Waits, asleep, so that it has the CPU. */
+  /** Polls `condition`, and sleeps in between so that the back end has the CPU. */
   async until(condition: () => boolean, what: string): Promise<void> {
     for (const deadline = performance.now() + LIMIT_MS; !condition(); await sleep(1)) {
       const said = this.complaints.join('; ') || 'nothing'
       if (this.#child.exitCode !== null) throw new Error(`the back end has ended; it said ${said}`)
-      if (performance.now() > deadline) throw new Error(`waited in vain for ${what}; the back end said ${said}`)
+      if (performance.now() > deadline) throw new Error(`timed out waiting for ${what}; the back end said ${said}`)
     }
   }
 
@@ -58,7 +58,7 @@ export class BackEnd {
     this.#child = this.#start()
   }
 
-  /** Ends it. Returns what was wrong, if anything. */
+  /** Stops it. Returns its complaints, and its exit code if that is not 0. */
   async close(): Promise<string[]> {
     const code = await this.#end('SIGTERM')
     const failures = this.complaints.map(line => `the back end said: ${line}`)

@@ -1,6 +1,6 @@
 /**
- * A guest that sends as much as it can: one prepared chain for each of many commands, sent in turn. Descriptors and requests
- * are written once, then only numbers move. Each answer must be to the right command, say SUCCESS and be as long as ever.
+ * A guest that sends as fast as it can. It writes descriptors and requests of many commands once, then offers the same chains
+ * again and again. Each reply must have its command's header, SUCCESS, and the length of that command's first reply.
  */
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { Descriptor } from '../../src/front-end/protocol.js'
@@ -11,8 +11,9 @@ const SIZE = 256
 const DEPTH = SIZE / 2
 const SLOT = 256
 
-/** What does no harm to others: protocol, message, words. The clock that it sets and switches is nobody else's. */
+/** A clock that nobody else uses. */
 const CLOCK_BULK = 6
+/** Commands that do not disturb other guests: protocol, message, words. */
 const COMMANDS: readonly (readonly number[])[] = [
   [0x10, 0x0],
   [0x10, 0x3],
@@ -50,7 +51,7 @@ export class BulkGuest {
   answered = 0
   readonly #requests: number
   readonly #replies: DataView
-  /** Of the reply, by command. */
+  /** Length of the first reply to each command. */
   readonly #lengths = new Uint32Array(COMMANDS.length)
   readonly #headers = new Uint32Array(DEPTH)
 
@@ -77,7 +78,7 @@ export class BulkGuest {
     await this.guest.start(this.guest.frontEnd, 0n, [cmdq.usedIdx, 0])
   }
 
-  /** Takes what is answered, and sends as much again while `more`. Throws for an answer that is wrong. Hot. */
+  /** Takes the replies that have arrived and, if `more`, fills the queue again. Throws on a wrong reply. Hot. */
   turn(more: boolean): void {
     const { cmdq } = this.guest.driver
     const idx = cmdq.usedIdx
@@ -103,7 +104,7 @@ export class BulkGuest {
       const what = `answer ${this.answered}, to 0x${protocol.toString(16)} 0x${id.toString(16)}`
       throw new Error(`${what}: head ${head}, header 0x${header.toString(16)}, status ${status}, ${length} bytes`)
     }
-    // Or an answer that never came would look like the last one.
+    // Otherwise a missing reply would look like the previous one.
     this.#replies.setUint32(slot * SLOT, 0, true)
     this.answered++
   }

@@ -48,12 +48,7 @@ const program = new Command('torture')
   .option('--kills <n>', 'kills in a row, with an inflight region and without', wholeNumber, 200)
   .option('--guest-kills <n>', 'kills in a row under a guest in QEMU', wholeNumber, 20)
   .option('--messages <n>', 'messages of the long run', wholeNumber, 100_000_000)
-  .option(
-    '--seed <n>',
-    'seed of everything random, to repeat a failure',
-    wholeNumber,
-    Math.floor(Math.random() * 2 ** 31),
-  )
+  .option('--seed <n>', 'random seed, to repeat a failure', wholeNumber, Math.floor(Math.random() * 2 ** 31))
   .option('--json', 'print the results as JSON', false)
   .addHelpText(
     'after',
@@ -61,7 +56,7 @@ const program = new Command('torture')
 Examples:
   npm run torture                            everything; a quarter of an hour
   npm run torture -- fuzz --seconds 3600     each fuzz target for an hour
-  npm run torture -- kills --seed 1234       the same commands and times of death again
+  npm run torture -- kills --seed 1234       the same commands, killed at the same moments
 
 Exit codes: 0 passed, 1 failed, 2 wrong option.`,
   )

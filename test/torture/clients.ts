@@ -1,4 +1,7 @@
-/** Clients that ask and never read, or connect and say nothing, at each door: the device stays small, and others are served. */
+/**
+ * Clients of each service that never read their replies, or connect and send nothing: the device's memory stays bounded
+ * and other clients are served.
+ */
 import { startProgress } from '../../src/support/progress.js'
 import {
   AS_MANY_AS_THERE_ARE,
@@ -18,7 +21,7 @@ const SERVICE = '/vhost_user_scmi.v1.Control'
 const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
 const HOST = '127.0.0.1'
 
-/** By what they do. */
+/** Attacks, by what the clients do. */
 export const ATTACKS: Readonly<Record<string, (device: OpenDevice) => Attack[]>> = {
   'requests of pages that do not read': ({ origin, pageHeaders }) =>
     Array.from({ length: 8 }, () => unreadPage(`${origin.replace('http', 'ws')}/live`, pageHeaders)),

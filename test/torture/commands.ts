@@ -1,17 +1,17 @@
 /**
- * Random commands of several protocols, with the answers that they must get when each is carried out once, in order. Knows
- * what the platform below would do; what is done later is not told by any of them, only announced.
+ * Random commands of several protocols, with the replies they must get if each is executed once, in order. Models the
+ * platform below. No command reads what a delayed operation changes, since it may end at any time.
  */
 import type { Random } from '../driver/random.js'
 
-/** Latencies are longer than most lives of a back end under torture, and shorter than some. */
+/** Latencies lie within the lifetimes of killed back ends: some operations outlive their back end, some do not. */
 export const PLATFORM = `
 vendor: torture
 clocks:
   - { repeat: 4, name: "clk_{i}", rates: [1 MHz, 2 MHz, 3 MHz, 4 MHz] }
   - { name: clk_later, rates: [1 MHz, 2 MHz, 3 MHz, 4 MHz], latency: 20 ms }
   - { name: clk_part, parents: [clk_0], divider: [1, 2, 4] }
-  # For who sends without counting.
+  # For the bulk guests.
   - { name: clk_bulk, rates: [1 MHz, 2 MHz] }
 power_domains: [{ name: pd_a }, { name: pd_b }]
 voltages: [{ name: vdd_a, levels: [1 V, 2 V, 3 V] }, { name: vdd_b, level: 1 V }]
@@ -40,7 +40,7 @@ const CLOCK_LATER = 4
 const CLOCK_PART = 5
 const DIVIDERS = [1, 2, 4]
 
-/** The platform's state as the commands that were made so far leave it. */
+/** Generates commands, and tracks the platform's state after them. */
 export class Commands {
   readonly #random: Random
   readonly #rates = [1, 1, 1, 1].map(mhz => mhz * MHZ)
@@ -58,12 +58,12 @@ export class Commands {
     this.#random = random
   }
 
-  /** Whether rate changes of clock 0 are to be notified. */
+  /** Whether the guest is subscribed to rate changes of clock 0. */
   get subscribed(): boolean {
     return this.#subscribed === 1
   }
 
-  /** A rate for clock 0 that it does not have. */
+  /** A rate other than the one clock 0 has now. */
   otherRate(): number {
     return this.#rates[0] === MHZ ? 2 * MHZ : MHZ
   }
@@ -139,7 +139,7 @@ export class Commands {
         return { protocol: 0x16, id: 0x4, words: [0, 1, 0], answer: [0] }
       case 18:
         this.#drive = random.below(100)
-        // One pair, of a pin.
+        // A pin, and one pair of type and value.
         return { protocol: 0x19, id: 0x6, words: [0, 0, 1 << 2, DRIVE_STRENGTH, this.#drive], answer: [0] }
       case 19:
         return { protocol: 0x19, id: 0x5, words: [0, DRIVE_STRENGTH], answer: [0, -1, 1, DRIVE_STRENGTH, this.#drive] }

@@ -1,6 +1,6 @@
 /**
- * A guest whose back end dies again and again: keeps messages in flight, and compares every answer, in order, and every
- * delayed response, with what it must be. What it sees is a delay, or a test that fails.
+ * A guest whose back end is killed again and again. It keeps messages in flight, and compares every reply, in order, and
+ * every delayed response with the expected one. All it may notice of a kill is a delay.
  */
 import type { FrontEnd } from '../../src/front-end/front-end.js'
 import { until } from '../../src/front-end/wait.js'
@@ -13,9 +13,9 @@ import { type Command, Commands } from './commands.js'
 const SIZE = 64
 const EVENT_BUFFERS = 16
 const TOKENS = 1024
-/** Delayed responses that the guest waits for at once, at most: fewer than the platform allows. */
+/** Most delayed responses awaited at once: fewer than the platform's max_pending_async. */
 const WAITING_MAX = 8
-/** What a driver would call lost. */
+/** A reply that takes longer counts as lost. */
 const PATIENCE_MS = 30_000
 
 interface Sent {
@@ -34,13 +34,13 @@ export class CrashGuest {
   #region: InflightRegion | undefined
   /** In flight, oldest first. */
   readonly #sent: Sent[] = []
-  /** Words of the delayed responses that are to come, by header. */
+  /** Words of the expected delayed responses, by header. */
   readonly #waiting = new Map<number, number[]>()
   #token = 0
   #notifications = 0
   readonly #eventBuffers = new Map<number, number>()
 
-  /** `tracked`: with a region for messages in flight. */
+  /** `tracked`: with an inflight region. */
   constructor(random: Random, tracked: boolean) {
     this.#random = random
     this.#commands = new Commands(random)
@@ -49,7 +49,7 @@ export class CrashGuest {
     this.guest.driver.eventq.publish()
   }
 
-  /** Starts the device, or goes on with it: as QEMU does, where the used rings end. */
+  /** Starts the device or, after a kill, resumes at used.idx of each ring, as QEMU does. */
   async connect(frontEnd: FrontEnd): Promise<void> {
     const { guest } = this
     const { cmdq, eventq } = guest.driver
@@ -65,19 +65,19 @@ export class CrashGuest {
     return this.#sent.length === 0 && this.#waiting.size === 0
   }
 
-  /** Sends random commands, up to `depth` at once, until `over`. Throws for an answer that is wrong. */
+  /** Sends random commands, up to `depth` at once, until `over`. Throws on a wrong reply. */
   async traffic(depth: number, over: () => boolean): Promise<void> {
     while (!over()) {
       const before = this.answered
       this.#take()
       while (this.#sent.length < depth) this.#post(this.#commands.next(this.#waiting.size < WAITING_MAX))
       this.guest.driver.cmdq.publish()
-      // Nothing to do: the back end may want the CPU.
+      // No reply: leave the CPU to the back end.
       await new Promise(this.answered === before ? resolve => setTimeout(resolve, 0) : setImmediate)
     }
   }
 
-  /** Waits for everything that is to come. */
+  /** Waits for all outstanding replies and delayed responses. */
   async settle(): Promise<void> {
     await until(
       () => {
@@ -89,18 +89,18 @@ export class CrashGuest {
     )
   }
 
-  /** While nothing else is under way: a change is notified if, and only if, the guest has subscribed to it. */
+  /** Waits until nothing is in flight; then a change must be notified if, and only if, the guest is subscribed. */
   async checkSubscription(): Promise<void> {
     await this.settle()
     const before = this.#notifications
     this.#post(this.#commands.setRate(0, this.#commands.otherRate()))
     this.guest.driver.cmdq.publish()
     await this.settle()
-    // What is sent after a notification, and answered, has been preceded by it.
+    // The back end sends a notification before it handles later requests: after this reply it has arrived.
     await this.guest.frontEnd!.sync()
     this.#take()
     const [got, wanted] = [this.#notifications - before, this.#commands.subscribed ? 1 : 0]
-    if (got !== wanted) throw new Error(`${got} notifications of a rate that changed, not ${wanted}`)
+    if (got !== wanted) throw new Error(`${got} notifications of a changed rate, not ${wanted}`)
   }
 
   close(): void {
@@ -145,7 +145,7 @@ export class CrashGuest {
       return
     }
     const wanted = this.#waiting.get(header!)
-    if (!wanted) throw new Error(`a delayed response that nobody waits for: ${header!.toString(16)} ${words.join(' ')}`)
+    if (!wanted) throw new Error(`an unexpected delayed response: ${header!.toString(16)} ${words.join(' ')}`)
     this.#waiting.delete(header!)
     compare(`delayed response ${this.delayed}`, words, wanted)
     this.delayed++

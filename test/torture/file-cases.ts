@@ -1,6 +1,6 @@
 /**
- * Files and names that nobody should give to the command: each case puts files into a folder of its own and says with which
- * arguments the command meets them. Knows nothing of how they are run.
+ * Bad files and names for the command: each case writes its files into a folder of its own and returns the command's
+ * arguments. files.ts runs the cases.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ export interface FileCase {
 const DEEP = 100_000
 const MANY = 100_000
 const CHAIN = 9000
-/** Characters that a platform file can have, less what stands around them. */
+/** Characters in a platform file of the largest size, less the text around them. */
 const SHORT = 980_000
 const LARGE = 2 ** 30
 /** Properties that every JavaScript object has. */
@@ -27,7 +27,7 @@ const lines = (count: number, line: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => line(i)).join('\n')
 const nested = (open: string, close: string, count = DEEP): string => open.repeat(count) + close.repeat(count)
 
-/** Platform files by what is wrong with them, or with their size. */
+/** Platform files that are wrong or very large. */
 function platformTexts(): [name: string, text: string, ends: FileCase['ends']][] {
   const v = 'vendor: acme\n'
   const laughs = lines(9, i =>
@@ -149,7 +149,7 @@ function platformTexts(): [name: string, text: string, ends: FileCase['ends']][]
     ],
     ['many agents', `${v}agents: [{ repeat: 65000, name: 'a{i}', socket: x }]`, 'refused'],
     ['many plug-ins', `${v}plugins: [${lines(MANY, i => ` ./x${i}.mjs,`)}]`, 'refused'],
-    // As many as the limit of a file lets through.
+    // As many as fit a file of the largest size.
     ['lists as short as can be', `${v}clocks: [${'[],'.repeat(SHORT / 3)}]`, 'refused'],
     ['numbers as short as can be', `${v}seed: [${'1,'.repeat(SHORT / 2)}]`, 'refused'],
     ['entries as short as can be', `${v}clocks:\n${'- 1\n'.repeat(SHORT / 4)}`, 'refused'],
@@ -180,7 +180,7 @@ function platformTexts(): [name: string, text: string, ends: FileCase['ends']][]
   ]
 }
 
-/** What stands where a file should be. */
+/** Makes something that is not a usable file at a path; returns the path to give to the command. */
 const NO_FILES: Record<string, (path: string) => string> = {
   'a folder': path => {
     mkdirSync(path)
@@ -215,7 +215,7 @@ const DOORS: Record<string, (path: string, folder: string) => string[]> = {
   'trace replay': path => ['trace', 'replay', path],
   'bench --compare': path => ['bench', '--compare', path, path],
 }
-/** The same for options that make the file, should it be missing. */
+/** Options that create the file if it is missing. */
 const WRITTEN: Record<string, (path: string, folder: string) => string[]> = {
   '--state': (path, folder) => ['--socket-path', join(folder, 's'), '--state', path],
   '--trace': (path, folder) => ['--socket-path', join(folder, 's'), '--trace', path],
@@ -238,7 +238,7 @@ export function fileCases(): FileCase[] {
       ([what, make]): FileCase => ({
         name: `${door}: ${what}`,
         arguments: folder => words(make(join(folder, 'file')), folder),
-        // A trace replaces what is there.
+        // --state and --trace create a missing file, and --trace replaces an existing one.
         ends: door in WRITTEN ? 'either' : 'refused',
       }),
     ),

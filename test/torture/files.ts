@@ -1,6 +1,6 @@
 /**
- * Meets the built command with the files of file-cases.ts, each in a process of its own. It must end with one line and exit
- * code 2, or do its work, within bounds of processor time and memory.
+ * Runs the built command on each case of file-cases.ts. It must print one line and exit with code 2, or do its work, within
+ * limits of CPU time and memory.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -12,26 +12,26 @@ import { type FileCase, fileCases } from './file-cases.js'
 import { type Result, timed } from './result.js'
 
 const CLI = join(packageRoot, 'dist/src/cli.js')
-/** Of the processor's time, start-up included: what else runs on the machine does not count. */
+/** CPU time, start-up included; other processes on the machine do not count. */
 const SECONDS_MAX = 2
 const MEGABYTES_MAX = 300
-/** Paths are given back as they came, and may be long. */
+/** Characters; errors repeat the path, which may be long. */
 const OUTPUT_MAX = 12_000
-/** What does not end by itself. */
+/** A command that runs longer is killed. */
 const LIMIT_MS = 20_000
 const LOOK_MS = 10
 const TICKS_PER_SECOND = 100
 
 export interface Met {
   code: number | NodeJS.Signals | 'in time'
-  /** It served, and ended when it was told to. */
+  /** It served until it was told to stop. */
   served: boolean
   output: string
   seconds: number
   megabytes: number
 }
 
-/** Runs the command; ends it once it serves. */
+/** Runs the command; stops it once it serves. */
 export async function meet(words: string[], signal?: AbortSignal): Promise<Met> {
   const child = spawn(process.execPath, [CLI, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -62,7 +62,7 @@ export async function meet(words: string[], signal?: AbortSignal): Promise<Met> 
   return { ...met, code: late ? 'in time' : code }
 }
 
-/** Notes the most memory so far, and the time on a processor. Says nothing of a process that is gone. */
+/** Updates peak memory and CPU time, unless the process has ended. */
 function look(pid: number | undefined, met: Met): void {
   try {
     const kilobytes = /VmHWM:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
@@ -78,14 +78,14 @@ function look(pid: number | undefined, met: Met): void {
   }
 }
 
-/** What is wrong with how the command met a case; undefined: nothing. */
+/** How the command failed the case; undefined if it passed. */
 export function wrongWith(
   { name, ends }: FileCase,
   { code, served, output, seconds, megabytes }: Met,
 ): string | undefined {
   const said = output.trimEnd().split('\n')
   const excerpt = `${said.length} lines: ${output.slice(0, 300)}`
-  // It says one for each file, and one for all.
+  // It prints one for the file, and a summary.
   const linesAllowed = name.startsWith('platform check') ? 2 : 1
   const mayServe = ends !== 'refused'
   if (code === 'in time') return `did not end within ${LIMIT_MS / 1000} s; ${excerpt}`
@@ -113,7 +113,7 @@ export async function files(signal: AbortSignal): Promise<Result[]> {
   }
   try {
     return [
-      await timed('files', 'files and names nobody should give', async () => {
+      await timed('files', 'bad files and names', async () => {
         const failures: string[] = []
         for (const [i, each] of cases.entries()) {
           if (signal.aborted) break

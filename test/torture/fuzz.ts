@@ -13,7 +13,7 @@ const TARGETS = ['session', 'ring'] as const
 const SOURCES = join(packageRoot, 'test/fuzz')
 const NATIVE = join(packageRoot, 'native')
 const BUILD = join(packageRoot, 'build/fuzz')
-/** These need Node or an event loop. */
+/** Sources that need Node or an event loop. */
 const NOT_FUZZED = [
   'addon.cc',
   'binding.cc',
@@ -96,10 +96,10 @@ async function build(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Of each target: executions so far, and the part of its time that is over (0 to 1). */
+/** Progress of a target: executions so far, and the fraction of its time that has passed (0 to 1). */
 type Told = (target: string, count: number, fraction: number) => void
 
-/** What was found is kept for the next run, apart from the seeds, which are in the repository. */
+/** Adds new inputs to a corpus in the build folder, for the next run; the seeds in the repository stay as they are. */
 async function runTarget(target: string, { seconds, seed, signal }: FuzzOptions, told: Told): Promise<Result> {
   const corpus = join(BUILD, 'corpus', target)
   const findings = join(BUILD, 'findings', target, '/')
@@ -112,7 +112,7 @@ async function runTarget(target: string, { seconds, seed, signal }: FuzzOptions,
       join(BUILD, target),
       [
         ...[`-max_total_time=${seconds}`, `-seed=${seed}`, '-max_len=4096', '-timeout=30', '-rss_limit_mb=2048'],
-        // The device has a handler of its own for memory files that shrink.
+        // The device has its own SIGBUS handler, for memory files that shrink.
         ...['-handle_bus=0', '-print_final_stats=1', `-artifact_prefix=${findings}`],
         ...[corpus, join(SOURCES, 'corpus', target)],
       ],

@@ -1,6 +1,6 @@
 /**
- * `kill -9` of the back end under a guest that runs: Linux in QEMU, which listens (server=on), sets clock rates through the
- * kernel's raw mode, reads each back, and reads sensors through their driver meanwhile.
+ * `kill -9` of the back end under a running guest. QEMU listens (server=on). Linux sets clock rates through the kernel's raw
+ * mode and reads each back; meanwhile it reads a sensor through the sensor's driver.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ import { BackEnd } from './back-end.js'
 import { type Result, timed } from './result.js'
 
 const PLATFORM = 'demo'
-/** How long a back end lives after the guest has gone on, at most: a guest in QEMU sends some ten commands in that time. */
+/** Longest life of a back end after its first reply: a guest in QEMU sends some ten commands in that time. */
 const LIFE_MAX_MS = 1000
 const LIMIT_MS = 120_000
 const POLL_MS = 100
@@ -26,7 +26,7 @@ const POLL_MS = 100
 const CLOCK = 1
 const RATES = [600_000_000, 1_200_000_000]
 
-/** Each answer is compared with the one that the command got when it was alone. `-w`: longer than any back end is away. */
+/** Compares each reply with the one that the same command got before the kills. `-w`: longer than any back end is away. */
 const LOOP = `
 send() { scmi-raw -w 60000 0x14 "$@" 2>&1; }
 for rate in ${RATES.join(' ')}; do send 5 0 ${CLOCK} $rate 0; send 6 ${CLOCK} >/tmp/is-$rate; done >/tmp/set
@@ -73,7 +73,7 @@ async function killInARow(
   try {
     guest = await boot({ kernel: image, platform: PLATFORM, socketPath, dials: 'device' })
     const check = guest.check.bind(guest)
-    // What was said at boot is not about kills.
+    // Messages of the boot are not about kills.
     await check(`dmesg -c >/dev/null\n${LOOP}`)
     await check(`grep -q SUCCESS /tmp/is-set && ${RATES.map(rate => `grep -q SUCCESS /tmp/is-${rate}`).join(' && ')}`)
     const [sensor] = await readHwmon(guest)

@@ -17,7 +17,7 @@ export async function hostile(signal: AbortSignal): Promise<Result[]> {
   return [guest, frontEnd, tests].map(result => ({ ...result, seconds }))
 }
 
-/** How many of the tests are about attacks of the list; an attack without a test is a failure. */
+/** Counts the tests of each attack in the list; an attack without a test is a failure. */
 function attacksIn(tests: readonly string[], peer: string, list: Record<string, string>): Omit<Result, 'seconds'> {
   const counts = Object.keys(list).map(attack => ({
     attack,

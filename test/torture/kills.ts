@@ -1,6 +1,6 @@
 /**
- * `kill -9` of the back end under load, again and again, and the next one that its supervisor starts: with a region for
- * messages in flight, and without, as QEMU has it.
+ * `kill -9` of the back end under load, and a start of the next one, again and again: with an inflight region and without
+ * one, as under QEMU.
  */
 import { closeSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,13 +15,13 @@ import { CrashGuest } from './crash-guest.js'
 import { type Result, timed } from './result.js'
 
 const DEPTH = 24
-/** How long a back end lives after its first answer, at most. */
+/** Longest life of a back end after its first reply. */
 const LIFE_MAX_MS = 40
-/** Every so many kills the guest stops to see whether what it subscribed to is still told. */
+/** Once in so many kills the guest pauses to check that its subscription still holds. */
 const PAUSE_EVERY = 8
 
 export interface KillOptions {
-  /** For each way. */
+  /** With an inflight region, and as many without. */
   count: number
   seed: number
   signal?: AbortSignal
@@ -59,7 +59,7 @@ async function killInARow(
       if (killed % PAUSE_EVERY === 0) await guest.checkSubscription()
       await guest.traffic(DEPTH, () => random.once(3))
       const next = site.kill()
-      // What was answered between the kill and the end.
+      // The old back end may have replied until it died: read the used rings only now.
       guest.guest.disconnect()
       await guest.connect(await next)
       progress.update(what, killed / count, `${killed} kills, ${guest.answered} messages`)
@@ -77,7 +77,7 @@ async function killInARow(
   return { count: killed, seed, failures, detail }
 }
 
-/** Runs the back end, and listens as QEMU with server=on does. */
+/** Runs the back end, and listens like QEMU with server=on. */
 class Site {
   readonly #backEnd: BackEnd
   readonly #listener: number

@@ -1,16 +1,19 @@
-/** What an agent may not use: every command with every id, in all versions, then at random. Nothing is told or changed. */
+/**
+ * Messages about resources that an agent may not use: every command with every id in all versions, then random ones. None
+ * may reveal or change anything.
+ */
 import { startProgress } from '../../src/support/progress.js'
 import { Random } from '../driver/random.js'
 import { type Outcome, permissionTable, tryRandomly, tryRow } from '../support/permission-table.js'
 import { type Result, timed } from './result.js'
 
 const MESSAGES = 1_000_000
-/** Messages after which another platform, with other versions, is built. */
+/** Messages to one platform; the next one has other versions. */
 const ROUND = 5000
 
 export interface PermissionsOptions {
   seed: number
-  /** At random. */
+  /** Number of random messages. */
   messages?: number
   signal?: AbortSignal
 }
@@ -21,7 +24,7 @@ export async function permissions({ seed, messages = MESSAGES, signal }: Permiss
     const { done, sent, failures } = await each(rows.length, row => tryRow(rows[row]!), signal)
     return { count: done, detail: `${sent} messages`, failures }
   })
-  const atRandom = await timed('permissions', 'random messages of an agent that is denied things', async () => {
+  const atRandom = await timed('permissions', 'random messages of an agent with denied resources', async () => {
     const random = new Random(seed)
     const { sent, failures } = await each(Math.ceil(messages / ROUND), () => tryRandomly(random, ROUND), signal)
     return { count: sent, seed, failures }
@@ -29,7 +32,7 @@ export async function permissions({ seed, messages = MESSAGES, signal }: Permiss
   return [table, atRandom]
 }
 
-/** One after the other, until one goes wrong or the signal comes. */
+/** Makes the attempts in turn, until one fails or `signal` aborts. */
 async function each(count: number, attempt: (i: number) => Outcome, signal: AbortSignal | undefined) {
   const progress = startProgress('permissions')
   const failures: string[] = []
@@ -40,7 +43,7 @@ async function each(count: number, attempt: (i: number) => Outcome, signal: Abor
     sent += outcome.messages
     failures.push(...outcome.problems)
     progress.update('messages', done / count, `${sent}`)
-    // Ctrl-C is to be heard.
+    // Lets Ctrl-C be handled.
     await new Promise(resolve => setImmediate(resolve))
   }
   progress.stop()

@@ -1,4 +1,4 @@
-/** Whether the addon that tests load is the one that was asked for: with sanitizers, or as it is used. */
+/** Checks that tests load the addon that was asked for: with sanitizers or without. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { addonCompiler } from '../../src/device/native.js'

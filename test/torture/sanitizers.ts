@@ -2,7 +2,7 @@
 import { type Result, timed } from './result.js'
 import { runSuite } from './suite.js'
 
-/** Tests that measure bytes or shares of time, which sanitizers change, and one that starts commands of the READMEs. */
+/** Tests that measure memory or time, which sanitizers change, and one that runs the READMEs' commands. */
 const EXCLUDED = [
   'test/native/heap.test.ts',
   'test/hostile/clients.test.ts',

@@ -10,7 +10,7 @@ const LIMIT_MS = 180_000
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
 console.info(`torture: FUZZ_SEED=${seed}`)
 
-function expectUnhurt(results: readonly Result[], counts: readonly number[]): void {
+function expectPassed(results: readonly Result[], counts: readonly number[]): void {
   for (const [i, { what, count, failures }] of results.entries()) {
     expect(failures, what).toEqual([])
     expect(count, what).toBeGreaterThanOrEqual(counts[i]!)
@@ -18,19 +18,19 @@ function expectUnhurt(results: readonly Result[], counts: readonly number[]): vo
 }
 
 test(
-  'kills under load: no command is lost or doubled, the state is as of the last answer',
-  async () => expectUnhurt(await kills({ count: 5, seed }), [5, 5]),
+  'kills under load: no command is lost or executed twice, the state is that of the last reply',
+  async () => expectPassed(await kills({ count: 5, seed }), [5, 5]),
   LIMIT_MS,
 )
 
 test(
-  'a run with a mix of everything: all messages are answered, resident set and descriptors are flat',
-  async () => expectUnhurt(await soak({ messages: 4_000_000, seed }), [4_000_000]),
+  'a long run of mixed messages: all are answered, resident set and number of descriptors stay flat',
+  async () => expectPassed(await soak({ messages: 4_000_000, seed }), [4_000_000]),
   LIMIT_MS,
 )
 
 test(
-  'permissions: nothing that an agent may not use is told or changed',
-  async () => expectUnhurt(await permissions({ messages: 20_000, seed }), [600, 20_000]),
+  'permissions: denied resources are neither revealed nor changed',
+  async () => expectPassed(await permissions({ messages: 20_000, seed }), [600, 20_000]),
   LIMIT_MS,
 )

@@ -1,8 +1,8 @@
 /**
- * A long run of one back end: millions of messages of several guests, with a mix of everything. Two send as much as they
- * can; one has every answer, delayed response and notification compared, and reconnects; one is new each time, subscribes,
- * breaks a rule and leaves; rules delay and repeat answers for a while. In the end nothing is unanswered, and the process
- * is no larger and has no more descriptors than when it was warm.
+ * A long run of one back end: millions of messages of several guests. Two send as fast as they can. One compares every
+ * reply, delayed response and notification, and reconnects. One is a new driver each time, which subscribes, breaks a rule
+ * of the ring and leaves. Now and then, fault rules delay and duplicate messages. In the end no message may be unanswered,
+ * and the process may have grown in neither memory nor descriptors since it was warm.
  */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,14 +24,14 @@ import { type Result, timed } from './result.js'
 const AGENTS = ['bulk_a', 'bulk_b', 'checked', 'newcomer'] as const
 type AgentName = (typeof AGENTS)[number]
 const END_LIMIT_MS = 30_000
-/** Turns of the bulk guests for each of the event loop, where all others have theirs. */
+/** Turns of the bulk guests per turn of the event loop, in which all others run. */
 const TURNS = 64
 const SAMPLES = 100
-/** Messages after which code is compiled and the heap has taken its size. */
+/** Messages after which the code is compiled and the heap has reached its size. */
 const WARM_UP = 3_000_000
-/** How much the heap of a warm process may move, garbage aside. */
+/** Allowed growth of a warm process, garbage aside. */
 const GROWTH_MAX_KB = 8 << 10
-/** V8 collects the garbage of a process that has nothing to do after ten seconds or so (heap/memory-reducer.h). */
+/** V8 collects the garbage of an idle process after some ten seconds (heap/memory-reducer.h). */
 const REST_MS = 40_000
 const CLOCK = 0x14
 
@@ -115,9 +115,9 @@ async function run({ messages, seed, signal }: SoakOptions): Promise<Omit<Result
 const millions = (count: number): string => `${(count / 1e6).toFixed(1)} million`
 
 /**
- * What has become of the process since a quarter of the run was over: V8 lets its heap take its size only slowly. Garbage
- * makes the resident set go up by 40 MB and down again, in seconds or in a minute, so that lows are compared: that of the
- * second quarter with that of the last one, or, if need be, with that of a process at rest.
+ * Compares the process with itself after a quarter of the run, as V8's heap reaches its size slowly. Garbage makes the
+ * resident set rise and fall by 40 MB within seconds or a minute, so minima are compared: that of the second quarter with
+ * that of the last or, if that is too high, with that of the idle process.
  */
 async function growth(samples: readonly Sample[], site: Site): Promise<string[]> {
   const quarter = Math.floor(samples.length / 4)
@@ -131,30 +131,30 @@ async function growth(samples: readonly Sample[], site: Site): Promise<string[]>
   }
   const failures: string[] = []
   if (after - before > GROWTH_MAX_KB) failures.push(`resident set grew from ${before} to ${after} KB`)
-  // Guests come and go: their descriptors do.
+  // The number varies, because guests come and go.
   const most = Math.max(...samples.slice(0, quarter).map(sample => sample.descriptors))
   const { descriptors } = site.sample()
   if (descriptors > most) failures.push(`${descriptors} descriptors are open at the end, at most ${most} before`)
   return failures
 }
 
-/** Random commands, every answer compared; reconnects in the middle of them. */
+/** Sends random commands, compares every reply, and reconnects with commands in flight. */
 async function checkedGuest(guest: CrashGuest, site: Site, random: Random, over: () => boolean): Promise<void> {
   await guest.connect(FrontEnd.connect(site.path('checked')))
   while (!over()) {
     const end = performance.now() + random.below(300)
     await guest.traffic(16, () => over() || performance.now() >= end)
     if (random.once(4)) await guest.checkSubscription()
-    // It waits until the device is free: a guest that stayed away for long would find what it held released.
+    // Connects before it leaves: the device releases what an agent holds if the agent stays away for long.
     const frontEnd = FrontEnd.connect(site.path('checked'))
     guest.guest.disconnect()
-    // The answer comes when the device has left the last connection, and its rings: only now is it clear where they end.
+    // The device answers after it has left the old connection and its rings: only now is used.idx final.
     await frontEnd.features()
     await guest.connect(frontEnd)
   }
 }
 
-/** Drivers that come, subscribe, see notifications, break a rule of the ring and are gone. */
+/** Drivers that connect, subscribe, get notifications, break a rule of the ring and disconnect. */
 async function newcomers(site: Site, over: () => boolean): Promise<void> {
   while (!over()) {
     const guest = new Guest()
@@ -177,7 +177,7 @@ async function newcomers(site: Site, over: () => boolean): Promise<void> {
   }
 }
 
-/** Answers that come late or twice, for a while now and then. */
+/** Now and then adds fault rules that delay and duplicate messages, for a while. */
 async function rules(site: Site, random: Random, over: () => boolean): Promise<void> {
   const control = await ControlClient.open(site.control)
   try {
@@ -198,7 +198,7 @@ async function rules(site: Site, random: Random, over: () => boolean): Promise<v
   }
 }
 
-/** The back end, and where its guests find it. */
+/** The back end, and the paths of its sockets. */
 class Site {
   /** Drivers that came and went. */
   newcomers = 0
@@ -218,7 +218,7 @@ class Site {
     await this.#backEnd.ready()
   }
 
-  /** Waits until the last newcomer's rule that it broke is complained of. */
+  /** Waits until the back end logs that the last newcomer broke a rule. */
   async noticed(): Promise<void> {
     const { complaints } = this.#backEnd
     await this.#backEnd.until(() => complaints.some(isExpected), 'the broken ring to be noticed')
@@ -234,7 +234,7 @@ class Site {
     return { residentKb: residentKb(pid), descriptors: readdirSync(`/proc/${pid}/fd`).length }
   }
 
-  /** Returns what was wrong. */
+  /** Returns the failures. */
   close(): Promise<string[]> {
     return this.#backEnd.close()
   }

@@ -8,7 +8,7 @@ import { packageRoot } from '../../qemu/support/paths.js'
 import { run } from '../../qemu/support/process.js'
 import { startProgress } from '../../src/support/progress.js'
 
-/** As vitest writes it. */
+/** Vitest's JSON report. */
 interface Report {
   testResults: {
     name: string
@@ -59,7 +59,7 @@ export async function runSuite({
       what: title,
     })
   } catch (error) {
-    // Tests that failed are in the report; without one, none ran.
+    // Failed tests are in the report; without a report, none ran.
     if (!(error instanceof WorkError) || !exists(report)) throw error
   } finally {
     progress.stop()
@@ -93,8 +93,8 @@ function summary({ testResults }: Report): SuiteRun {
 }
 
 /**
- * Node itself has no sanitizers: their runtime is loaded before it. Leaks are not looked for (V8 never frees what it has
- * at exit), and segmentation faults are left to Node, whose WebAssembly needs them.
+ * Node is built without sanitizers, so their runtime is preloaded. Leak detection is off, because V8 frees nothing at exit;
+ * SIGSEGV is left to Node, whose WebAssembly needs it.
  */
 function sanitizedEnvironment(): NodeJS.ProcessEnv {
   const library = (name: string) => execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()

@@ -28,12 +28,12 @@ describe('files that can be written to', () => {
   ])('$path is refused in a line', async ({ path, says }) => {
     const { server, guest } = await served()
     await expect(server.startTrace(path)).rejects.toThrow(says)
-    // The device goes on, and a trace can be recorded elsewhere.
+    // The device still works, and can record to another file.
     expect(await guest.send(CLOCK, RATE_GET, 1)).toEqual([0, 24e6, 0])
     expect(server.tap.active).toBe(false)
   })
 
-  it('a file that is no trace is left alone', async () => {
+  it('a file that is not a trace is left alone', async () => {
     const { server, folder } = await served()
     const path = join(folder, 'board.yaml')
     writeFileSync(path, 'vendor: acme\n')
@@ -57,7 +57,7 @@ describe('files that can be written to', () => {
     expect(messages).toBe(0)
   })
 
-  it('one of two that are begun at once is refused, and one that is closed meanwhile is ended', async () => {
+  it('of two that are started at once one is refused; closing the server ends the other', async () => {
     const { server, folder } = await served()
     const [first, second] = [server.startTrace(join(folder, 'a')), server.startTrace(join(folder, 'b'))]
     await expect(second).rejects.toThrow(`a trace is being recorded to ${join(folder, 'a')}`)
@@ -114,14 +114,14 @@ describe('a trace that ends anywhere', () => {
       says: "not a trace in Perfetto's format",
     },
     { name: 'a packet of noise', bytes: Buffer.from('0a04ffffffff', 'hex'), says: "not a trace in Perfetto's format" },
-  ])('$name is told in a line', async ({ bytes, says }) => {
+  ])('$name is an error of one line', async ({ bytes, says }) => {
     const { folder } = await served()
     const path = join(folder, 'other')
     writeFileSync(path, bytes)
     expect(() => readTrace(path)).toThrow(says)
   })
 
-  it('whatever byte is wrong, reading ends with a trace or a line', async () => {
+  it('whatever byte is wrong, reading ends with a trace or an error of one line', async () => {
     const path = await recorded(await served(), 4)
     const bytes = readFileSync(path)
     for (let at = 0; at < bytes.length; at++) {

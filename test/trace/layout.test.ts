@@ -1,6 +1,6 @@
 /**
- * The field numbers of perfetto.proto are those of Perfetto's public schema: written down here by name, from the files of
- * protos/perfetto that declare them, and compared. And files are what Google's own protoc takes for such messages.
+ * The field numbers of perfetto.proto are those of Perfetto's public schema, which are listed here by name, from the files
+ * of protos/perfetto that declare them. Google's protoc decodes the trace files.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -91,7 +91,7 @@ const PUBLIC: Record<string, Record<string, number>> = {
   InternedData: { event_categories: 1, event_names: 2, debug_annotation_names: 3 },
 }
 
-/** The types of the public schema that are not what a name suggests. */
+/** Types in the public schema that the names do not suggest. */
 const TYPES: Record<string, string> = {
   'TracePacket.timestamp': 'uint64',
   'TrackEvent.flow_ids': 'fixed64',
@@ -131,7 +131,7 @@ describe('perfetto.proto', () => {
 describe('protoc, an independent decoder', () => {
   const protoc = (args: string[], input: Buffer) => spawnSync('protoc', args, { input, maxBuffer: 64 << 20 })
 
-  it('reads every packet, by our layout and by none', async () => {
+  it('reads every packet, with our layout and without one', async () => {
     const { server, guest, folder } = await served()
     const path = join(folder, 'trace')
     const trace = await server.startTrace(path)
@@ -146,7 +146,7 @@ describe('protoc, an independent decoder', () => {
     expect(text.match(/type: TYPE_SLICE_END/g)).toHaveLength(20)
     expect(text).toContain('name: "CLOCK_RATE_GET"')
     expect(text).toContain('primary_trace_clock: BUILTIN_CLOCK_MONOTONIC')
-    // A field that our layout lacks would be shown as a number.
+    // protoc prints a field that our layout lacks by its number.
     expect(text).not.toMatch(/^\s*\d+[:{ ]/m)
     const raw = protoc(['--decode_raw'], bytes)
     expect(raw.status).toBe(0)

@@ -1,4 +1,4 @@
-/** Traces as they are recorded: what the driver saw, and what the file says, message by message. */
+/** Recorded traces: compares what the driver saw with the file, message by message. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +42,7 @@ const messagesOf = (path: string, kind: TracedMessage['kind']): TracedMessage[] 
   readTrace(path).events.flatMap(event => (event.what === 'message' && event.kind === kind ? event : []))
 
 describe('a trace', () => {
-  it('has every message as the driver saw it, and its times between those of the driver', async () => {
+  it('has every message as the driver saw it, with times between those of the driver', async () => {
     const all = await served()
     const path = join(all.folder, 'trace')
     const trace = await all.server.startTrace(path)
@@ -104,7 +104,7 @@ describe('a trace', () => {
     const [delayed] = messagesOf(path, 'delayed response')
     expect(set!.delayed).toEqual(delayed)
     expect(delayed).toMatchObject({ status: 'SUCCESS', token: 1, reply: { clock_id: 0, rate: 900e6 } })
-    // From the answer of the command on.
+    // It begins with the reply to the command.
     expect(delayed!.timeNs).toBe(set!.answeredNs)
     expect(delayed!.answeredNs).toBeGreaterThan(delayed!.timeNs)
     const [notification] = messagesOf(path, 'notification')
@@ -139,7 +139,7 @@ describe('a trace', () => {
   })
 })
 
-describe('what a trace has besides messages', () => {
+describe('besides messages, a trace', () => {
   const faultsOf = (path: string): TracedMoment[] =>
     readTrace(path).events.flatMap(event => (event.what === 'moment' && event.category === 'fault' ? event : []))
 
@@ -168,7 +168,7 @@ describe('what a trace has besides messages', () => {
     }
   })
 
-  it('faults are told with the messages that they are about, and left out of replays', async () => {
+  it('has faults with their messages, which replays leave out', async () => {
     const all = await served()
     const { server, guest, folder } = all
     const path = join(folder, 'trace')

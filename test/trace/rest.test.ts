@@ -5,7 +5,7 @@ import { rests } from '../../src/trace/rest.js'
 
 const ROUNDS = 100
 
-/** Has all threads of this process share one core with a process that is always busy, until the test is over. */
+/** Until the test ends, all threads of this process share one core with a busy process. */
 function shareCore(): void {
   const [, cores] = /^Cpus_allowed_list:\s*((\d+).*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))!
   const pin = (list: string) =>
@@ -23,7 +23,7 @@ function work(): void {
   for (const end = performance.now() + 5; performance.now() < end; );
 }
 
-test('a thread rests when it has to wait for a core, but not when it is in a hurry', () => {
+test('a thread pauses when it has to wait for a core, but not when it is in a hurry', () => {
   shareCore()
   const slept = vi.spyOn(Atomics, 'wait').mockReturnValue('timed-out')
   onTestFinished(() => slept.mockRestore())

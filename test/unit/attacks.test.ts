@@ -1,4 +1,4 @@
-/** The list of attacks and the tests that name them agree; `npm run torture -- hostile` counts the tests that pass. */
+/** Checks the list of attacks against the tests that name them; `npm run torture -- hostile` counts those that pass. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -2,7 +2,7 @@ import { definePlatform, loadPlatform } from 'vhost-user-scmi'
 import { expect, test } from 'vitest'
 import { clocks } from '../../src/platform/clocks/index.js'
 
-test('a platform defined in a program is that of a file that says the same', async () => {
+test('a platform defined in a program equals one from a file with the same content', async () => {
   const { platform } = await loadPlatform(
     definePlatform({ vendor: 'acme', clocks: [{ name: 'uart', rate: '24 MHz' }] }),
   )

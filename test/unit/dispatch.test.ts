@@ -29,7 +29,7 @@ const commands = protocols.flatMap(protocol =>
 )
 
 describe('payload sizes', () => {
-  test.each(commands)('$name takes its own size only, or padding too', ({ protocol, version, command }) => {
+  test.each(commands)('$name accepts only its own size, or also padding', ({ protocol, version, command }) => {
     const { exchange } = createTestAgent(PLATFORM, { versions: { [protocol.name]: version } })
     const header = packHeader(protocol.id, command.id, 0, 7)
     const send = (payload: number): number => {
@@ -61,7 +61,7 @@ describe('payload sizes', () => {
       } else if (statusOf(reply) !== 0) {
         expect([reply.length, statusOf(reply)]).toEqual([8, COMMS_ERROR])
       } else {
-        // Only replies in several parts may be shorter than asked.
+        // Only a reply in parts can succeed in a smaller buffer.
         expect(command.reply.some(field => field.kind === 'list')).toBe(true)
       }
     }
@@ -103,7 +103,7 @@ describe('framing', () => {
   })
 })
 
-test('a restarted driver finds nothing of what the last one set up', () => {
+test('a restarted driver finds none of the last one’s settings', () => {
   const { exchange, agent, events } = createTestAgent(PLATFORM)
   exchange(message(packHeader(0x14, 0x9, 0, 1), 0, 1)) // RATE_NOTIFY
   exchange(message(packHeader(0x14, 0x7, 0, 1), 0, 1, 0)) // enable

@@ -1,13 +1,13 @@
-/** What the lab does on other machines: an arm64 host, one without apt. */
+/** The lab on other hosts: arm64, and systems without apt. */
 import { describe, expect, test } from 'vitest'
 import { dataOf, entryOf } from '../../qemu/setup/mirror.js'
 import { installLine, systemOf } from '../../qemu/setup/systems.js'
 import { chooseProcessors, guestTools } from '../../qemu/support/host.js'
 
-describe('processors of the guest', () => {
+describe('the guest’s processors', () => {
   const emulated = { gic: '3', cpu: 'cortex-a57', acceleration: [] }
 
-  test('are the host’s own on arm64, if KVM makes a guest', () => {
+  test('are the host’s on arm64, if KVM can create a guest', () => {
     expect(chooseProcessors('arm64', () => true)).toEqual({ gic: 'host', cpu: 'host', acceleration: ['-accel', 'kvm'] })
     expect(chooseProcessors('arm64', () => false)).toEqual(emulated)
   })
@@ -28,7 +28,7 @@ test('an arm64 host builds with its own compiler, others with a cross compiler',
   expect(cross!.headers.package).toBe('linux-libc-dev-arm64-cross')
 })
 
-describe('systems without apt', () => {
+describe('a system without apt', () => {
   test.each([
     ['ID=fedora\nVERSION_ID=42\n', 'fedora'],
     ['NAME="Rocky Linux"\nID="rocky"\nID_LIKE="rhel centos fedora"\n', 'fedora'],
@@ -38,7 +38,7 @@ describe('systems without apt', () => {
     ['', undefined],
   ])('%j is %s', (release, system) => expect(systemOf(release)).toBe(system))
 
-  test('get their own names of packages', () => {
+  test('gets its own package names', () => {
     const wanted = ['qemu-system-arm', 'gcc-aarch64-linux-gnu', 'libelf-dev', 'bc']
     expect(installLine('fedora', wanted)).toBe(
       'install by hand: dnf install qemu-system-aarch64 gcc-aarch64-linux-gnu elfutils-libelf-devel bc',
@@ -54,7 +54,7 @@ describe('Debian without apt', () => {
     `Package: ${name}\nVersion: ${version}\nFilename: pool/${name}.deb\nSHA256: 00ff\nDescription: x\n`
   const index = [stanza('busybox', '1'), stanza('busybox-static', '2'), stanza('z', '3')].join('\n')
 
-  test('finds a package by its whole name', () => {
+  test('finds a package only by its whole name', () => {
     const entry = { filename: 'pool/busybox-static.deb', sha256: '00ff' }
     expect(entryOf('busybox-static', index)).toEqual({ name: 'busybox-static', version: '2', ...entry })
     expect(entryOf('busybox', index)?.version).toBe('1')

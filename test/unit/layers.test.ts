@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** From the ground up. Rooms of one floor do not import each other. */
+/** From the bottom up. Folders on the same floor do not import each other. */
 const FLOORS: Readonly<Record<string, readonly string[][]>> = {
   src: [
     ['wire', 'support'],
@@ -43,10 +43,10 @@ const FLOORS: Readonly<Record<string, readonly string[][]>> = {
   ],
 }
 
-/** Values and types, also those that are loaded when they are needed. */
+/** Static, type-only and dynamic imports. */
 const IMPORT = /^(?:import|export)\s[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
 
-/** What a file of src or qemu imports of them, as paths from the root. */
+/** The files of src and qemu that a file imports, as paths from the root. */
 function importsOf(file: string): string[] {
   const found = readFileSync(join(ROOT, file), 'utf8').matchAll(IMPORT)
   const specifiers = [...found].map(([, from, alone, late]) => (from ?? alone ?? late)!).filter(name => name[0] === '.')
@@ -63,7 +63,7 @@ const files = Object.keys(FLOORS).flatMap(part =>
 )
 const imports = new Map(files.map(file => [file, importsOf(file)]))
 
-/** The room of a file: the longest name that its path begins with. */
+/** The folder that a file counts as: the longest name that its path begins with. */
 function roomOf(file: string): { floor: number; room: string } | undefined {
   const [part, ...rest] = file.split('/')
   const path = rest.join('/')
@@ -72,12 +72,12 @@ function roomOf(file: string): { floor: number; room: string } | undefined {
   return rooms.filter(holds).sort((a, b) => b.room.length - a.room.length)[0]
 }
 
-test('every file is in a room that has a floor', () => {
+test('every file is in a folder that has a floor', () => {
   expect(files.filter(file => !roomOf(file))).toEqual([])
 })
 
 describe.each(Object.keys(FLOORS))('%s', part => {
-  test('imports go down, or stay in their room', () => {
+  test('imports go down, or stay in their folder', () => {
     const wrong = [...imports].flatMap(([file, targets]) => {
       const from = roomOf(file)
       return targets
@@ -116,7 +116,7 @@ test('there are no circles', () => {
 test('the map in src/README.md has the floors of src, from the top', () => {
   const readme = readFileSync(join(ROOT, 'src/README.md'), 'utf8')
   const [, map = ''] = /## The map[\s\S]*?```text\n([\s\S]*?)```/.exec(readme) ?? []
-  // Names, two spaces apart, then what they are.
+  // Names two spaces apart, then their descriptions.
   const floors = map.split('\n').filter(Boolean)
   const names = floors.map(line => [...line.matchAll(/(?<=^ | {2})[a-z/-]+(?:\/|\.ts)(?= {2})/g)].map(([name]) => name))
   expect(names.map(floor => floor.map(name => name.replace(/\/$/, '')))).toEqual([...FLOORS.src!].reverse())

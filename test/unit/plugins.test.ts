@@ -29,7 +29,7 @@ async function load(text: string, plugins: string[] = []) {
   })
 }
 
-/** What is wrong with loading a plug-in of this text, without the folder it lies in. */
+/** The error of loading a plug-in with this text, without its folder. */
 async function problemOf(moduleText: string, fileText = 'vendor: acme\nplugins: [./my.mjs]\n'): Promise<string> {
   return inFolder(async folder => {
     writeFileSync(join(folder, 'my.mjs'), moduleText)
@@ -43,7 +43,7 @@ async function problemOf(moduleText: string, fileText = 'vendor: acme\nplugins: 
 }
 
 describe('the example of README', () => {
-  test('is the one here, of at most 30 lines', () => {
+  test('is test/plugin/led.mjs, and has at most 30 lines', () => {
     const text = readFileSync(LED, 'utf8')
     expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(30)
     expect(readFileSync(join(import.meta.dirname, '../../src/plugins/README.md'), 'utf8')).toContain(text)
@@ -53,7 +53,7 @@ describe('the example of README', () => {
     ['named by the platform file', `vendor: acme\nplugins: [${LED}]\n`, []],
     ['given beside it', 'vendor: acme\n', [LED]],
     ['named twice', `vendor: acme\nplugins: [${LED}]\n`, [LED]],
-  ])('answers and shows in discovery: %s', async (_how, text, plugins) => {
+  ])('replies, and Base lists it: %s', async (_how, text, plugins) => {
     const { exchange, protocols } = await load(`${text}leds: [{ name: power, on: true }, { name: disk }]`, plugins)
     expect(protocols.filter(({ id }) => id === LED_ID)).toHaveLength(1)
     const list = exchange(message(packHeader(0x10, 6, 0, 1), 0))
@@ -75,7 +75,7 @@ describe('the example of README', () => {
     expect(hex(exchange(message(packHeader(LED_ID, 1, 0, 1))).slice(4))).toBe('ff ff ff ff')
   })
 
-  test('has its agents, its versions and its errors like any protocol', async () => {
+  test('has agents, versions and errors like any protocol', async () => {
     const { exchange } = await load(
       'vendor: acme\nprotocols: { led: { version: 1.0 } }\nleds: [{ name: a }, { name: b }]\n' +
         'agents: [{ name: guest, resources: { leds: [b] } }]',
@@ -88,7 +88,7 @@ describe('the example of README', () => {
   })
 })
 
-describe('errors say what to do', () => {
+describe('an error says what to do', () => {
   const importing = "import { command, defineProtocol, SUCCESS } from 'vhost-user-scmi'\n"
   const protocol = (fields: string) => `{
     id: 0x90, name: 'mine', versions: [0x10000], attach: () => ({}),
@@ -139,7 +139,7 @@ describe('errors say what to do', () => {
     expect(await problemOf('', `vendor: acme\nplugins: ${list}\n`)).toBe(message)
   })
 
-  test('one from the command line has no place in the file', async () => {
+  test('an error of one from the command line names no place in the file', async () => {
     const error: unknown = await loadPlatform('minimal', { plugins: ['./none.mjs'] }).catch(error => error)
     expect([error instanceof OperatorError, (error as Error).message]).toEqual([
       true,
@@ -148,7 +148,7 @@ describe('errors say what to do', () => {
   })
 })
 
-test('a program can pass protocols it has loaded itself', async () => {
+test('a program can pass protocols that it has loaded itself', async () => {
   const led = await loadPlugin(LED)
   const { protocols } = await loadPlatform('minimal', { plugins: [led, ...led] })
   expect(protocols).toEqual([...standard, ...led])

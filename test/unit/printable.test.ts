@@ -1,4 +1,4 @@
-/** Text from outside, as terminals, logs and reports get it. */
+/** Text from outside, as it is printed to terminals, logs and reports. */
 import { describe, expect, it } from 'vitest'
 import { htmlText } from '../../qemu/runner/report/html.js'
 import { ConfigError } from '../../src/platform/core/config-error.js'
@@ -14,7 +14,7 @@ describe('printable', () => {
     ['line ends and tabs', 'a\r\n\tb', 'a\\r\\n\\tb'],
     ['other line ends', 'a\u2028b\u2029c\u0085', 'a\\u2028b\\u2029c\\x85'],
     ['overrides of direction', '\u202eexe.\u2066txt\u200f', '\\u202eexe.\\u2066txt\\u200f'],
-    ['what is not seen', 'a\u200bb\ufeffc\u00ad', 'a\\u200bb\\ufeffc\\xad'],
+    ['invisible characters', 'a\u200bb\ufeffc\u00ad', 'a\\u200bb\\ufeffc\\xad'],
     ['tags', '\u{e0041}', '\\u{e0041}'],
     ['halves of characters', '\ud83d and \ude00', '\\ud83d and \\ude00'],
     ['the mark for bytes that are no UTF-8', Buffer.from([0xff, 0x61]).toString(), '\ufffda'],
@@ -28,7 +28,7 @@ describe('printable', () => {
     expect(printable('a😀b', 2)).toBe('a… (4 characters)')
   })
 
-  it('takes a text of any size in no time', () => {
+  it('handles a text of any size in no time', () => {
     const text = '\x1b'.repeat(1 << 24)
     const began = performance.now()
     expect(printable(text).length).toBeLessThan(50_000)
@@ -40,7 +40,7 @@ describe('printable', () => {
     expect(printableLines('a\n'.repeat(1000)).split('\n')).toHaveLength(401)
   })
 
-  it('leaves JSON the same value', () => {
+  it('does not change the value of JSON', () => {
     const value = { 'k\x9b': ['\x1b\u202e\u{e0041}\ud83d', 'Grüße\n'] }
     expect(JSON.parse(printableJson(value, 2))).toEqual(value)
     expect(printableJson(value)).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u)
@@ -49,7 +49,7 @@ describe('printable', () => {
 })
 
 describe('errors', () => {
-  it('are one line, whatever names they contain', () => {
+  it('have one line, whatever names they contain', () => {
     for (const error of [
       new OperatorError('no file \x1b[2J\n'),
       new RequestError('NOT_FOUND', 'no file \x1b[2J\n'),

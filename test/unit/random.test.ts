@@ -1,6 +1,6 @@
 /**
- * A million random messages for every protocol, on a platform with all that there is. A failure names the message and the
- * seed; FUZZ_SEED repeats it.
+ * A million random messages for each protocol, on a platform with every kind of resource. A failure names the message and
+ * the seed; FUZZ_SEED repeats it.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,14 +20,14 @@ import { CheckedEvents, RandomMessages, type Shape } from '../support/random-mes
 
 const MESSAGES = 1_000_000
 const BATCHES = 20
-/** Time goes on between so many messages, by up to so much. */
+/** After so many messages, time advances by up to STEP_MAX_US. */
 const MESSAGES_AT_ONCE = 500
 const STEP_MAX_US = 20_000
-/** Half a minute of CPU in all; the machine may be busy. */
+/** All need half a minute of CPU time; the machine may be busy. */
 const LIMIT_MS = 300_000
 
 const preset = readFileSync(join(import.meta.dirname, '../../src/platform/presets/everything.yaml'), 'utf8')
-/** Another agent, and devices to grant and take, where the preset has none. */
+/** A second agent, and devices to grant and deny, which the preset lacks. */
 const PEOPLE = `
 agents: [{ name: first }, { name: second, trusted: true }]
 devices:
@@ -40,7 +40,7 @@ const config = parsePlatformConfig(preset + PEOPLE, 'everything.yaml', protocols
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
 console.info(`random messages: FUZZ_SEED=${seed}`)
 
-/** Counts what is set off, which a refused command must not do. */
+/** Counts started timers: a refused command must start none. */
 class CountingTime extends VirtualTime {
   timers = 0
 
@@ -93,7 +93,7 @@ function send(protocol: Protocol, { seed, shape, version, events, messages }: Ba
   return under
 }
 
-describe('any message is answered as the spec frames it, and a refused one changes nothing', () => {
+describe('any reply is framed as the specification says, and a refused command changes nothing', () => {
   test.each(protocols.map(protocol => ({ protocol, name: protocol.name })))(
     '$name',
     async ({ protocol }) => {
@@ -103,17 +103,17 @@ describe('any message is answered as the spec frames it, and a refused one chang
       let batches = 0
       const run = async (seed: number, shape: Shape): Promise<void> => {
         const version = versions[batches % versions.length]!
-        // Each version with and without: half of a million is enough of each.
+        // Each version with and without an event queue: half a million messages are enough for each.
         const events = Math.floor(batches++ / versions.length) % 2 === 0
         const counted = send(protocol, { seed, shape, version, events, messages: MESSAGES / BATCHES })
         for (const { id, name } of commands) {
           for (const { status } of counted.counts.statuses(id)) (status === SUCCESS ? succeeded : refused).add(name)
         }
-        // The runner wants to hear of its worker now and then.
+        // Lets the worker answer vitest.
         await new Promise(setImmediate)
       }
       await fc.assert(fc.asyncProperty(fc.nat(), shapes, run), { numRuns: BATCHES, seed, endOnFailure: true })
-      // Or the messages were not random enough to mean anything.
+      // Otherwise the messages did not reach every command.
       const names = [...new Set(commands.map(({ name }) => name))].sort()
       expect([...succeeded].sort()).toEqual(names)
       expect([...refused].sort()).toEqual(names)
@@ -122,7 +122,7 @@ describe('any message is answered as the spec frames it, and a refused one chang
   )
 })
 
-describe('bugs that these messages find', () => {
+describe('these messages find', () => {
   const SHAPE: Shape = { strangeIds: 10, strangeLengths: 50, strangeWords: 20, strangeRooms: 50 }
   type Handler = Command['handler']
 
@@ -153,7 +153,7 @@ describe('bugs that these messages find', () => {
       'answered with 16 bytes instead of 12',
     ],
     [
-      'a count that is not that of the entries',
+      'a wrong count of entries',
       'VOLTAGE_DESCRIBE_LEVELS',
       () => (_state, _request, reply) => {
         reply.u32(2)
@@ -162,7 +162,7 @@ describe('bugs that these messages find', () => {
       },
       'Offset is outside the bounds',
     ],
-    ['a status that is none', 'VOLTAGE_LEVEL_GET', () => () => -12, 'status -12'],
+    ['an unknown status', 'VOLTAGE_LEVEL_GET', () => () => -12, 'status -12'],
     [
       'a change before a refusal',
       'VOLTAGE_LEVEL_SET',
@@ -171,7 +171,7 @@ describe('bugs that these messages find', () => {
         list[0]!.level++
         return handler(state, request, reply, protocol)
       },
-      'refused, and yet it changed something',
+      'refused, but it changed state',
     ],
     [
       'an event before a refusal',
@@ -180,7 +180,7 @@ describe('bugs that these messages find', () => {
         protocol.agent.protocols[0x14]?.notify(0, [0, 0, 0, 0])
         return handler(state, request, reply, protocol)
       },
-      'refused, and yet it told of something',
+      'refused, but it sent an event',
     ],
   ])('%s', (_, name, wrap, problem) => {
     const batch = { seed, shape: SHAPE, version: 0x20001, events: true, messages: 20_000 }

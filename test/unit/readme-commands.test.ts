@@ -1,11 +1,11 @@
-/** Every command that a README shows is run by a test or by .ci/run: the table says where. */
+/** A test or .ci/run runs every command that a README shows; the table says which. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** A command, the file that runs it, and text by which one sees there that it does. */
+/** A command, the file that runs it, and texts in that file that show it. */
 type Row = readonly [command: RegExp, file: string, ...texts: string[]]
 
 const ROWS: readonly Row[] = [
@@ -17,7 +17,7 @@ const ROWS: readonly Row[] = [
   [/^npm run demo$/, 'test/guest/demo.test.ts', "runLab(['demo']"],
   [/^npm run bench$/, 'test/bench/command.test.ts', "runCommand('bench'"],
   [/^npm run schema$/, 'test/unit/platform/schema.test.ts', 'npm run schema'],
-  // CI leaves these tests out, as each builds a kernel: the command is what runs them.
+  // CI leaves these tests out, because each builds a kernel; only this command runs them.
   [/^npm run planted$/, 'package.json', 'vitest run --config test/planted/vitest.config.ts'],
   [/^npm pack && npm install /, 'test/package/package.test.ts', 'user.pack()', "'install'"],
   [/^node qemu\/setup\/bootstrap\.mjs( --build-only)?$/, 'test/package/npx.test.ts', 'qemu/setup/bootstrap.mjs'],
@@ -74,7 +74,7 @@ const readmes = [
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
-/** The commands of its blocks of shell, without remarks; a line that ends with a backslash goes on in the next one. */
+/** The commands in its shell blocks, without comments; a backslash at the end continues a line. */
 function commandsOf(readme: string): string[] {
   const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block!)
   const lines = blocks.flatMap(block => block.replaceAll(/\\\n\s*/g, '').split('\n'))
@@ -83,7 +83,7 @@ function commandsOf(readme: string): string[] {
 
 const commands = readmes.flatMap(path => commandsOf(read(path)).map(command => ({ command, path })))
 
-test('README files have commands', () => expect(commands.length).toBeGreaterThan(30))
+test('the README files have commands', () => expect(commands.length).toBeGreaterThan(30))
 
 test.each(commands)('$path: $command', ({ command }) => {
   const row = ROWS.find(([pattern]) => pattern.test(command))
@@ -92,11 +92,11 @@ test.each(commands)('$path: $command', ({ command }) => {
   const text = read(file)
   expect(
     texts.filter(part => !text.includes(part)),
-    `of this there is no word in ${file}`,
+    `${file} lacks this text`,
   ).toEqual([])
 })
 
-test.each(readmes)('%s has its commands in blocks of shell, where the table is applied to them', path => {
+test.each(readmes)('%s has its commands in shell blocks, so that the table is applied to them', path => {
   const outside = read(path).replaceAll(/^```[\s\S]*?^```$/gm, '')
   expect(outside.match(/^ {4}(npm|npx|node|scmi-lab|vhost-user-scmi) .*/gm) ?? []).toEqual([])
 })

@@ -26,7 +26,7 @@ function row({ id, name, versions, commands, events }: Protocol): string {
 
 const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
 
-test("README's table of protocols is what is declared", () => {
+test("README's table of protocols matches the declarations", () => {
   const table = /<!-- protocols:.*-->\n([\s\S]*?)<!-- \/protocols -->/.exec(readme)?.[1]
   const expected = [
     '| id | protocol | versions | commands | with delayed response | notifications |',
@@ -37,7 +37,7 @@ test("README's table of protocols is what is declared", () => {
   expect(table).toBe(expected)
 })
 
-test("README's platform files describe platforms", () => {
+test("README's platform files are valid", () => {
   const described = readme + readFileSync(join(import.meta.dirname, '../../src/platform/README.md'), 'utf8')
   const files = [...described.matchAll(/```yaml\n(vendor: [\s\S]*?)```/g)].map(([, text]) => text!)
   expect(files.length).toBeGreaterThan(1)

@@ -1,4 +1,4 @@
-/** What `npm test` makes of files that fail: the very script, on files that fail once or always. */
+/** How `npm test` handles failing files: runs its script on files that fail once or always. */
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { inFolder } from '../cli/command.js'
 const RUNNER = join(import.meta.dirname, '../run.mjs')
 const LIMIT_MS = 180_000
 
-/** `isAgain()` in a file of tests: whether it was called in an earlier run. */
+/** Defines `isAgain(name)` in a test file: whether it was called in an earlier run. */
 const again = (folder: string) => `
   import { existsSync, writeFileSync } from 'node:fs'
   const isAgain = name => {
@@ -19,7 +19,7 @@ const again = (folder: string) => `
   }
 `
 
-/** Runs files of tests by name, each given as text; returns the report and what was printed last. */
+/** Runs test files, given as text by name; returns the report and the last lines printed. */
 function runOf(files: Record<string, string>) {
   return inFolder(async folder => {
     for (const [name, text] of Object.entries(files)) {
@@ -28,7 +28,7 @@ function runOf(files: Record<string, string>) {
     const report = join(folder, 'report.json')
     const child = spawn(process.execPath, [RUNNER, '--root', folder, '--globals'], {
       stdio: ['ignore', 'pipe', 'ignore'],
-      // Not those of the run that this is a part of.
+      // Without the variables of the run that this test is part of.
       env: { PATH: process.env.PATH, HOME: process.env.HOME, SCMI_TEST_REPORT: report },
     })
     let stdout = ''
@@ -51,7 +51,7 @@ function runOf(files: Record<string, string>) {
 }
 
 test(
-  'what fails once is flaky and passes: a test, a crash, a hook, a rejection nobody waits for',
+  'what fails once is flaky and passes: a test, a crash, a hook, an unhandled rejection',
   async () => {
     const { status, last, counts, failures } = await runOf({
       test: "test('fails once', () => expect(isAgain('a')).toBe(true))\ntest('passes', () => {})",

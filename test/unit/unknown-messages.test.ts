@@ -1,4 +1,4 @@
-/** What is answered to messages that there are not (SCMI v3.2 §4.1.4), on a platform with all that there is. */
+/** Replies to unknown messages (SCMI v3.2 §4.1.4), on a platform with every kind of resource. */
 import { describe, expect, test } from 'vitest'
 import {
   NEGOTIATE_PROTOCOL_VERSION,
@@ -11,7 +11,7 @@ import { createTestAgent, message, everyProtocol as protocols, type TestAgent } 
 import { EVERYTHING } from '../support/everything.js'
 
 const NOT_SUPPORTED_PLATFORM = `${EVERYTHING}unknown_message: NOT_SUPPORTED\n`
-/** Nobody has a protocol with this id. */
+/** No protocol has this id. */
 const UNKNOWN_PROTOCOL = 0x7f
 
 function send({ exchange }: TestAgent, protocolId: number, messageId: number, ...words: number[]): number {
@@ -37,7 +37,7 @@ describe.each(protocols.map(protocol => ({ protocol, name: protocol.name })))('$
     for (const id of unusedIds(protocol)) expect(send(agent, protocol.id, id, 0, 0)).toBe(NOT_FOUND)
   })
 
-  test('an unknown message is NOT_SUPPORTED where the platform file says so', () => {
+  test('an unknown message is NOT_SUPPORTED if the platform file says so', () => {
     const agent = createTestAgent(NOT_SUPPORTED_PLATFORM)
     for (const id of unusedIds(protocol)) expect(send(agent, protocol.id, id)).toBe(NOT_SUPPORTED)
   })
@@ -51,7 +51,7 @@ describe.each(protocols.map(protocol => ({ protocol, name: protocol.name })))('$
     }
   })
 
-  test('a command that came later is unknown in an earlier version, announced or negotiated', () => {
+  test('a command of a later version is unknown in an earlier one, announced or negotiated', () => {
     for (const version of protocol.versions) {
       const announced = createTestAgent(EVERYTHING, { versions: { [protocol.name]: version } })
       const negotiated = createTestAgent(EVERYTHING)
@@ -67,7 +67,7 @@ describe.each(protocols.map(protocol => ({ protocol, name: protocol.name })))('$
     expect(send(agent, protocol.id, NEGOTIATE_PROTOCOL_VERSION, 0x7fff_0000)).toBe(NOT_SUPPORTED)
   })
 
-  test('without an event queue its notifications are known, but NOT_SUPPORTED', () => {
+  test('without an event queue, subscriptions are known, but NOT_SUPPORTED', () => {
     const agent = createTestAgent(EVERYTHING, { events: false })
     for (const { id, requestMin, needsEvents } of agent.agent.protocols[protocol.id]!.commands.filter(
       c => c !== undefined,

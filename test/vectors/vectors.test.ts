@@ -11,11 +11,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { CAPACITY } from '../../src/client/channel.js'
 import type { Platform, ResourceKind } from '../../src/platform/core/platform.js'
 import type { Command, Protocol } from '../../src/protocols/declaration/protocol.js'
 import { decode, encode, type Fields } from '../../src/wire/fields.js'
 import { COMMAND, DELAYED_RESPONSE, messageIdOf, NOTIFICATION, protocolIdOf, typeOf } from '../../src/wire/header.js'
-import { createTestAgent, fromHex, hex, LINUX_CAPACITY, everyProtocol as protocols } from '../support/agent.js'
+import { createTestAgent, fromHex, hex, everyProtocol as protocols } from '../support/agent.js'
 
 interface Step {
   send?: string
@@ -72,7 +73,7 @@ for (const file of files) {
           // The command as it stands before it runs: NEGOTIATE_PROTOCOL_VERSION changes the table.
           const served = agent.protocols[protocolIdOf(header)]
           const command = typeOf(header) === COMMAND ? served?.commands[messageIdOf(header)] : undefined
-          const reply = exchange(request, step.capacity ?? LINUX_CAPACITY)
+          const reply = exchange(request, step.capacity ?? CAPACITY)
           expect(hex(reply)).toBe(step.unanswered ? '' : hex(fromHex(step.reply ?? '')))
           if (served && command) checkTables(served.protocol, command, request, reply)
         }

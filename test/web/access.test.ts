@@ -1,4 +1,4 @@
-/** Who is let in to the web view, and what everybody else gets. */
+/** Who may open the web view, and how everybody else is refused. */
 import { connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { until } from '../../src/front-end/wait.js'
@@ -44,7 +44,7 @@ describe('the link', () => {
     expect(web.link).toBe(link)
   })
 
-  it(`with one browser more than ${SESSIONS_MAX}, the oldest has to come again`, async () => {
+  it(`with more than ${SESSIONS_MAX} browsers, the oldest needs a new link`, async () => {
     const { web } = await openRig()
     const cookies: string[] = []
     for (let i = 0; i <= SESSIONS_MAX; i++) cookies.push(await enter(web))
@@ -100,7 +100,7 @@ describe('requests', () => {
     '/main.js%00.css',
     '/MAIN.JS',
     '/\\..\\package.json',
-  ])('for a file that is none of the page, %s, find nothing', async path => {
+  ])('for a file that does not belong to the page, %s, find nothing', async path => {
     const { web } = await openRig()
     expect((await ask(web, path, { headers: { Cookie: await enter(web) } })).status).toBe(404)
   })
@@ -194,7 +194,7 @@ describe('connections', () => {
     await until(() => silent.destroyed && slow.destroyed, 'both to be closed', 15_000)
   }, 20_000)
 
-  it('by the hundred leave an open page alone', async () => {
+  it('by the hundred do not disturb an open page', async () => {
     const { web, server } = await openRig()
     const page = await Page.open(web, await enter(web))
     const crowd = await Promise.all(Array.from({ length: 200 }, () => idle(web.address.port)))

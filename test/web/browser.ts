@@ -1,4 +1,4 @@
-/** A real browser without a window, and what its pages did that they should not. */
+/** A headless browser, and its pages' requests and errors. */
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 export interface View {
   page: Page
-  /** URLs of everything that the page asked for, sockets included. */
+  /** URLs of everything that the page requested, sockets included. */
   requests: string[]
   /** Errors of scripts and of the browser, such as a violated Content-Security-Policy. */
   errors: string[]
@@ -31,7 +31,7 @@ export class TestBrowser {
 
   static async launch(): Promise<TestBrowser> {
     requireTools('browser')
-    // Chromium's sandbox needs rights that containers do not have, and shared memory more than they often have.
+    // In containers, Chromium's sandbox lacks the rights it needs, and shared memory is often too small.
     const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu']
     return new TestBrowser(await chromium.launch({ executablePath: findProgram(TOOLS.browser.command)!, args }))
   }
@@ -67,7 +67,7 @@ function watch(page: Page, context: BrowserContext): View {
   return { page, requests, errors }
 }
 
-/** What is wrong with the page for people who can't see it well, or use no mouse: rules of WCAG 2.2, levels A and AA. */
+/** Violations of accessibility rules: WCAG 2.2, levels A and AA. */
 export async function inaccessible(page: Page): Promise<string[]> {
   await page.evaluate(axe)
   return page.evaluate(async () => {
@@ -85,7 +85,7 @@ interface AxeWindow {
   }
 }
 
-/** Nothing of the page came from elsewhere, and nothing went wrong. */
+/** Checks that the page requested nothing from elsewhere, and had no errors. */
 export function expectQuiet({ page, requests, errors }: View): void {
   const { host } = new URL(page.url())
   expect(requests.filter(url => new URL(url).host !== host)).toEqual([])

@@ -1,4 +1,4 @@
-/** `--http` and `--metrics` as a user meets them. */
+/** `--http` and `--metrics` of the built command. */
 import { existsSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ describe.each(['--http', '--metrics'])('%s', option => {
     }),
   )
 
-  test('with a port in use is said, and the socket of the device is gone', () =>
+  test('with a port in use is an error, and the socket of the device is removed', () =>
     inFolder(async folder => {
       const other = createServer()
       await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))

@@ -1,4 +1,4 @@
-/** The page in a real browser when there is much to show, and when the device goes away; the agents are no real guests. */
+/** The page in a real browser with much to show, and when the device goes away; mock drivers act as guests. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
@@ -13,12 +13,12 @@ import { expectQuiet, TestBrowser, type View } from './browser.js'
 const LIMIT_MS = 240_000
 const CLOCK = 0x14
 const CLOCK_RATE_GET = 0x6
-/** Rows in sight and some beyond, on a screen of 900 pixels. */
+/** Visible rows and some beyond, on a screen of 900 pixels. */
 const ROWS_MAX = 60
-/** Messages, more than a page shows in the time that they take. */
+/** More messages than a page shows while they are sent. */
 const BURST = 5000
 
-/** One guest that asks for rates, always with many questions on their way. */
+/** One guest that reads rates, with many commands in flight. */
 const FLOOD: Scenario = {
   mix: parseMix('clock'),
   depth: 16,
@@ -60,7 +60,7 @@ async function startDevice(folder: string, platform: string, port = '0'): Promis
 }
 
 it(
-  'draws what is in sight of 1,756 resources, and says how many messages it leaves out',
+  'draws only the visible rows of 1,756 resources, and says how many messages it leaves out',
   () =>
     inFolder(async folder => {
       const device = await startDevice(folder, 'large')
@@ -129,7 +129,7 @@ it(
       const perSecond = await page.getByRole('region', { name: 'Agents' }).getByRole('cell').first().textContent()
       console.log(`${perSecond} messages/s, longest frame of 2 s: ${await page.evaluate(LONGEST_FRAME)} ms`)
       await browser.shoot(view, 'flood')
-      // All of that was while they came.
+      // The flood lasted until here.
       expect(isOver).toBe(false)
       stop.abort()
       await ended
@@ -139,7 +139,7 @@ it(
 )
 
 it(
-  'goes on when a connection has dropped, and says when the device was started anew',
+  'continues after a dropped connection, and says when the device was restarted',
   () =>
     inFolder(async folder => {
       const device = await startDevice(folder, 'demo')
@@ -165,7 +165,7 @@ it(
   LIMIT_MS,
 )
 
-/** What a new link says in the browser that had the old one. */
+/** What the page of a new link shows in the browser that had the old one. */
 async function second(device: RunningCommand, { page }: View): Promise<string | null> {
   await page.goto(linkOf(device))
   const live = page.getByText('Live', { exact: true })
@@ -173,7 +173,7 @@ async function second(device: RunningCommand, { page }: View): Promise<string | 
   return live.textContent()
 }
 
-/** Connections to a port by another one, which can be cut. */
+/** A proxy to a port, whose connections can be cut. */
 class Road {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()

@@ -1,4 +1,4 @@
-/** What a page is sent, and what it gets done; without a browser, and with an agent that is no real guest. */
+/** What a page is sent, and the requests that it makes, without a browser; a mock driver acts as the guest. */
 import { expect, it } from 'vitest'
 import type { Tick } from '../../src/access/web/wire.js'
 import { until } from '../../src/front-end/wait.js'
@@ -29,7 +29,7 @@ it('sends all values first, then changed ones, with their units', async () => {
   expect(told).toEqual([['clock.cpu.rate', '1.2 GHz', 1.2e9]])
 })
 
-it("carries out a page's requests, and answers with the operations' errors", async () => {
+it("executes a page's requests, and replies with the operations' errors", async () => {
   const { page } = await openPage()
   expect(await page.request('set', { address: 'sensor.soc', value: '85C' })).toEqual({
     type: 'answer',
@@ -100,7 +100,7 @@ it('drops and counts messages that are too many for a page, and shows the rest',
   )
 })
 
-it('a page that does not read is sent no more than fits, misses something, and is given up; the guest never waits', async () => {
+it('a page that does not read is sent a bounded amount, then disconnected; the guest never waits', async () => {
   const clocks = [{ repeat: 8000, name: 'a_clock_with_a_name_that_is_fairly_long_{i}', rates: ['1 MHz', '2 MHz'] }]
   const { web, clients, socketPath, log, server } = await openRig({ clocks }, 3000)
   const guest = await connectGuest(socketPath)
@@ -124,7 +124,7 @@ it('a page that does not read is sent no more than fits, misses something, and i
   expect(clients.ended.http).toBe(1)
 }, 30_000)
 
-it('a page that asks and reads no answer is not read either, and ended', async () => {
+it('a page that sends requests and reads no reply is not read any more, and disconnected', async () => {
   const { web, clients, log } = await openRig({}, 2000)
   const page = openSocket(web, { Origin: originOf(web), Cookie: await enter(web) })
   await new Promise(resolve => page.once('open', resolve))
@@ -139,12 +139,12 @@ it('a page that asks and reads no answer is not read either, and ended', async (
     return clients.ended.http === 1
   }, 'the page to be ended')
   expect(log.at(-1)).toBe('ended a page: it had read nothing for 2 s')
-  // What a page may leave unread, and the answers to what came in one piece.
+  // The limit of unread bytes, and the replies to requests that came in one piece.
   expect(most).toBeGreaterThan(1 << 20)
   expect(most).toBeLessThan(2 << 20)
 }, 30_000)
 
-/** How many messages ticks show, or leave out. */
+/** Number of messages that the ticks show, or leave out. */
 function total(ticks: readonly Tick[], what: 'messages' | 'omitted'): number {
   return ticks.reduce((sum, tick) => sum + ((what === 'messages' ? tick.messages?.length : tick.omitted) ?? 0), 0)
 }

@@ -90,7 +90,7 @@ async function shows(locator: Locator, text: string | RegExp): Promise<void> {
 
 describe('with a guest', () => {
   it(
-    'shows agents, resources with their units, and what the guest does to them',
+    'shows agents, resources with their units, and the guest’s changes',
     async () => {
       await shows(panel('Agents').getByRole('row', { name: /guest/ }), /guest/)
       await panel('Agents').getByRole('img', { name: 'connected', exact: true }).waitFor()
@@ -105,7 +105,7 @@ describe('with a guest', () => {
   )
 
   it(
-    'sets what the guest reads; what is wrong stands beside the control',
+    'sets what the guest reads; an error is shown beside the control',
     async () => {
       const entry = page.getByLabel('Set sensor.soc_temp.value')
       await entry.fill('85 C')
@@ -207,7 +207,7 @@ describe('with a guest', () => {
       expect(await focused()).toBe('Resources')
       await press('ArrowDown', 'ArrowRight', 'ArrowDown', 'Enter')
       expect(await focused()).toBe('Set clock.uart0.rate')
-      // Not only one of the choices: the value, which comes after them.
+      // Waits for the field's value, which arrives after its choices.
       await expect.poll(() => page.locator(':focus').inputValue()).toBe('24 MHz')
       await press('ArrowDown')
       await expect.poll(async () => (await guest.scmi(CLOCK, CLOCK_RATE_GET, [UART0])).words).toEqual([48e6, 0])
@@ -227,7 +227,7 @@ describe('with a guest', () => {
     ['light', { width: 1024, height: 768 }],
     ['dark', { width: 390, height: 844 }],
   ] as const)(
-    'is %s as the system is, fits %j, and breaks no rule of accessibility',
+    'is %s like the system, fits %j, and breaks no rule of accessibility',
     async (colorScheme, size) => {
       await page.setViewportSize(size)
       await page.emulateMedia({ colorScheme })
@@ -240,13 +240,13 @@ describe('with a guest', () => {
     LIMIT_MS,
   )
 
-  it('asks nobody but the device for anything', () => {
+  it('requests everything from the device', () => {
     expectQuiet(view)
     expect(view.requests.some(url => url.startsWith('ws:'))).toBe(true)
   })
 
   it(
-    'asks the guest to power off, which it does in order, and says that it is gone',
+    'powers the guest off in order, and shows that it is gone',
     async () => {
       const other = await Site.open('everything')
       try {
@@ -269,7 +269,7 @@ describe('with a guest', () => {
   )
 
   it(
-    'says so when the device hangs, and goes on with it',
+    'says when the device hangs, and continues with it',
     async () => {
       site.device.child.kill('SIGSTOP')
       await shows(page.getByRole('banner'), 'Disconnected? Nothing came from the device for some seconds.')

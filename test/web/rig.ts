@@ -31,9 +31,9 @@ export interface WebRig {
   server: Server
   web: WebServer
   clients: Clients
-  /** Of what the log has said. */
+  /** Lines of the log. */
   log: string[]
-  /** The first agent's. */
+  /** The first agent's socket. */
   socketPath: string
 }
 
@@ -55,7 +55,7 @@ export async function openRig(sections: Record<string, unknown> = {}, stuckMs?: 
   return { server, web, clients, log: lines, socketPath }
 }
 
-/** A guest without a machine, which sends one message after the other. */
+/** Connects a mock driver as guest. */
 export async function connectGuest(socketPath: string): Promise<Guest> {
   const guest = new Guest()
   onTestFinished(() => guest.close())
@@ -75,7 +75,7 @@ export interface Asking {
   body?: Buffer
 }
 
-/** Sends a request whose path is not tidied up, as browsers would. */
+/** Sends a request without normalising its path, as browsers would. */
 export function ask(
   { address }: WebServer,
   path: string,
@@ -110,7 +110,7 @@ export function openSocket(web: WebServer, headers: Record<string, string>, path
   return socket
 }
 
-/** The status with which a socket is refused; rejects if it is not. */
+/** The status with which a socket is refused; rejects if it is accepted. */
 export function refusal(socket: WebSocket): Promise<number> {
   return new Promise((resolve, reject) => {
     socket.on('error', () => {})
@@ -119,14 +119,14 @@ export function refusal(socket: WebSocket): Promise<number> {
   })
 }
 
-/** Code and reason of a socket's end. */
+/** Waits for a socket to close; returns code and reason. */
 export function closing(socket: WebSocket): Promise<{ code: number; reason: string }> {
   return new Promise(resolve => {
     socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }))
   })
 }
 
-/** A page without a browser: what it was sent, and what it asks for. */
+/** A page without a browser: collects what it is sent, and sends requests. */
 export class Page {
   readonly socket: WebSocket
   readonly ticks: Tick[] = []

@@ -1,4 +1,4 @@
-/** Which messages a rule takes, and what a rule that is wrong is told. */
+/** Which messages a rule matches, and the errors of a wrong rule. */
 import { describe, expect, it } from 'vitest'
 import { Faults } from '../../../src/faults/faults.js'
 import type { EventMessage, FaultRule, MessageKind } from '../../../src/faults/rule.js'
@@ -17,7 +17,7 @@ const faultsWith = (...rules: FaultRule[]): Faults => {
   return faults
 }
 
-/** Whether a rule takes a message. */
+/** Whether a rule matches a message. */
 function takes(
   faults: Faults,
   protocol: number,
@@ -28,7 +28,7 @@ function takes(
   return faults.take(on, agent, packHeader(protocol, message, 0, token), () => fields) !== undefined
 }
 
-describe('a rule takes', () => {
+describe('a rule matches', () => {
   it('every message, if it names none', () => {
     const faults = faultsWith({ drop: true })
     expect([takes(faults, BASE, 0), takes(faults, 0xff, 0xff), takes(faults, CLOCK, RATE_GET)]).toEqual([
@@ -75,7 +75,7 @@ describe('a rule takes', () => {
     expect([takes(faults, 0x99, 3), takes(faults, 0x99, 2)]).toEqual([true, false])
   })
 
-  it('messages of one agent, with one token, with some values, of one kind', () => {
+  it('messages of one agent, with one token, with certain values, of one kind', () => {
     const faults = faultsWith({ agent: 'scp', message: 'CLOCK_RATE_GET', token: 5, where: { clock_id: 1 }, drop: true })
     const right = { agent: 'scp', token: 5 }
     expect(takes(faults, CLOCK, RATE_GET, right)).toBe(true)
@@ -99,7 +99,7 @@ describe('a rule takes', () => {
     expect(faults.list()).toMatchObject([{ id: 1, hits: 3, active: false }])
   })
 
-  it('messages by chance, the same ones for the same seed', () => {
+  it('messages at random, the same ones for the same seed', () => {
     const hits = (seed?: number) => {
       const faults = faultsWith({ probability: 0.25, drop: true, ...(seed === undefined ? {} : { seed }) })
       return Array.from({ length: 1000 }, () => takes(faults, CLOCK, 0))
@@ -112,12 +112,12 @@ describe('a rule takes', () => {
     expect(count).toBeLessThan(300)
   })
 
-  it('with chance 0 none, with chance 1 all', () => {
+  it('none with probability 0, all with probability 1', () => {
     expect(takes(faultsWith({ probability: 0, drop: true }), CLOCK, 0)).toBe(false)
     expect(takes(faultsWith({ probability: 1, drop: true }), CLOCK, 0)).toBe(true)
   })
 
-  it('what no earlier rule takes', () => {
+  it('messages that no earlier rule matches', () => {
     const faults = faultsWith({ protocol: 'clock', times: 1, drop: true }, { drop: true })
     takes(faults, CLOCK, 0)
     takes(faults, CLOCK, 0)
@@ -126,13 +126,13 @@ describe('a rule takes', () => {
 })
 
 describe('the list of rules', () => {
-  it('is plain data: what was added, and what became of it', () => {
+  it('is plain data: each rule as it was added, its hits, and whether it is active', () => {
     const rule: FaultRule = { protocol: 'clock', delay: '5 ms', times: 1 }
     const faults = faultsWith(rule)
     expect(JSON.parse(JSON.stringify(faults.list()))).toEqual([{ id: 1, rule, hits: 0, held: 0, active: true }])
   })
 
-  it('knows which messages rules wait for: none once all rules are used up or removed', () => {
+  it('knows which kinds of message rules wait for: none once all rules are used up or removed', () => {
     const faults = faultsWith({ times: 1, drop: true }, { on: 'delayed', message: 'CLOCK_RATE_SET', drop: true })
     expect(faults.awaited).toEqual({ response: true, delayed: true, notification: false })
     takes(faults, CLOCK, 0)
@@ -142,13 +142,13 @@ describe('the list of rules', () => {
     expect(faults.list()).toEqual([])
   })
 
-  it('does not give an id twice', () => {
+  it('never reuses an id', () => {
     const faults = faultsWith({ drop: true })
     faults.remove(1)
     expect(faults.add({ drop: true }).id).toBe(2)
   })
 
-  it('knows no other rules', () => {
+  it('refuses ids that it does not have', () => {
     expect(() => faultsWith().remove(1)).toThrow('there is no fault rule 1; there are none')
     expect(() => faultsWith({ drop: true }, { drop: true }).release(7)).toThrow(
       'there is no fault rule 7; there are 1, 2',

@@ -1,4 +1,4 @@
-/** Every key of a rule that changes bytes does so: a new one has an example here, and is not complete until it shows. */
+/** Each key of a fault rule that changes bytes has an example here that shows it; a key without one fails the test. */
 import { expect, test } from 'vitest'
 import { edit } from '../../../src/faults/edit.js'
 import { ACTIONS, ARRIVALS, type CheckedRule, type FaultRule, faultRule } from '../../../src/faults/rule.js'
@@ -12,7 +12,7 @@ const rateGet = clock.commands.find(({ id }) => id === RATE_GET)!
 /** Header, SUCCESS, 48 MHz. */
 const REPLY = new Uint8Array(Uint32Array.of(packHeader(CLOCK, RATE_GET, 0, 1), 0, 48e6, 0).buffer)
 
-/** Not bytes: when a message arrives, how often, whether the command is carried out, what the ring says of it. */
+/** Keys about other things: when and how often a message arrives, whether the command is executed, what used.len says. */
 const OTHER: readonly (keyof FaultRule)[] = [...ARRIVALS, 'duplicate', 'execute', 'used_length']
 
 const EXAMPLES: Partial<FaultRule> = {

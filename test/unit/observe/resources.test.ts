@@ -1,4 +1,4 @@
-/** Properties of resources: every one of the presets' can be read, described and set, and agents are told of it. */
+/** Properties of resources: all of the presets' can be read, described and set, and agents are notified. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { loadPlatform } from '../../../src/loading/load.js'
 import { Resources } from '../../../src/observe/resources.js'
@@ -15,7 +15,7 @@ async function resourcesOf(preset: string): Promise<{ resources: Resources; plat
   return { resources: new Resources(platform, resourceKinds(protocols)), platform, time }
 }
 
-/** What `set` throws, as `CODE: text`; undefined: nothing. */
+/** The error that `run` throws, as `CODE: text`; undefined if it throws none. */
 function refusalOf(run: () => unknown): string | undefined {
   try {
     run()
@@ -26,7 +26,7 @@ function refusalOf(run: () => unknown): string | undefined {
   }
 }
 
-/** The ends of what a property can be set to. */
+/** The lowest and highest allowed values of a property. */
 function samples(property: Property): PropertyValue[] {
   const allowed = property.allowed?.()
   if (allowed && 'step' in allowed) return [allowed.min, allowed.max]
@@ -35,7 +35,7 @@ function samples(property: Property): PropertyValue[] {
 }
 
 describe.each(['demo', 'everything', 'juno', 'imx95', 'minimal'])('preset %s', preset => {
-  test('every property has a value of its type, and accepts the values that it describes', async () => {
+  test('every property has a value of its type, and accepts the values that it lists as allowed', async () => {
     const { resources } = await resourcesOf(preset)
     const types = { number: 'number', flag: 'boolean', text: 'string' }
     for (const { place, value } of resources.read([])) {
@@ -53,7 +53,7 @@ describe.each(['demo', 'everything', 'juno', 'imx95', 'minimal'])('preset %s', p
         const text = valueText(property, sample)
         const refusal = refusalOf(() => resources.set(address, text))
         if (refusal) expect(refusal, address).toMatch(/^FAILED_PRECONDITION/)
-        // A limit in force is what all agree on.
+        // A limit in force is the intersection of all agents' limits.
         else if (property.read() !== undefined && property.word?.name !== 'none')
           expect(valueText(property, property.read()), address).toBe(text)
       }
@@ -81,7 +81,7 @@ describe('addresses', () => {
     expect(addresses('system', 'system.state')).toHaveLength(2)
   })
 
-  test('of a resource mean its main property where there is one', () => {
+  test('of a resource mean its main property, if it has one', () => {
     expect(resources.place('sensor.temp_soc').address).toBe('sensor.temp_soc.value')
     expect(resources.place('system').address).toBe('system.state')
     expect(refusalOf(() => resources.place('sensor.gyro_board'))).toBe(
@@ -96,12 +96,12 @@ describe('addresses', () => {
     ['', /^NOT_FOUND: there is no empty address; there are/],
     ['reset.foo', /^NOT_FOUND: there is no reset.foo; there are reset.rst_uart, reset.rst_gpu, /],
     ['reset.rst_uart.foo', /^NOT_FOUND: there is no reset.rst_uart.foo; there are reset.rst_uart.asserted, /],
-  ])('%j is answered with what there is', (address, says) => {
+  ])('%j is refused with a list of what there is', (address, says) => {
     expect(refusalOf(() => resources.select([address]))).toMatch(says)
     expect(refusalOf(() => resources.set(address, '1'))).toMatch(says)
   })
 
-  test('may have dots in the names of resources', () => {
+  test('may contain dots in names of resources', () => {
     const { platform } = createTestAgent('vendor: v\nclocks: [{ name: a.rate, rate: 1 Hz }, { name: a, rate: 2 Hz }]')
     const odd = new Resources(platform, resourceKinds(everyProtocol))
     expect(odd.read(['clock.a.rate.rate']).map(({ value }) => value)).toEqual([1])
@@ -135,7 +135,7 @@ powercaps: [{ name: package, unit: milliwatt, cap_range: { min: 500, max: 5000, 
   const shown = (address: string) =>
     resources.read([address]).map(({ place, value }) => valueText(place.property, value))
 
-  test('reaches agents as notifications from the platform', () => {
+  test('reach agents as notifications from the platform', () => {
     agent.exchange(message(header(0x14, 0x9), 0, 1))
     agent.exchange(message(header(0x13, 0xa), 0, 1))
     agent.exchange(message(header(0x13, 0x9), 0, 1))
@@ -148,7 +148,7 @@ powercaps: [{ name: package, unit: milliwatt, cap_range: { min: 500, max: 5000, 
     ])
   })
 
-  test('is understood with any unit, and shown in a handy one', () => {
+  test('are accepted in any unit, and shown in a handy one', () => {
     expect(valueText(resources.place('sensor.soc').property, resources.set('sensor.soc', '85C').value)).toBe('85 °C')
     resources.set('sensor.soc', '-12.5 °C')
     expect(shown('sensor.soc.value')).toEqual(['-12.5 °C'])
@@ -192,7 +192,7 @@ powercaps: [{ name: package, unit: milliwatt, cap_range: { min: 500, max: 5000, 
     expect(refusalOf(() => resources.set(address, given))).toBe(refusal)
   })
 
-  test('may be more than agents let happen, which says so', () => {
+  test('are refused with the reason where agents stand in the way', () => {
     agent.exchange(message(header(0x14, 0x7), 0, 1, 0))
     expect(refusalOf(() => resources.set('clock.uart.enabled', 'no'))).toBe(
       'FAILED_PRECONDITION: uart stays on: an agent, or a clock that it feeds, needs it',
@@ -205,7 +205,7 @@ powercaps: [{ name: package, unit: milliwatt, cap_range: { min: 500, max: 5000, 
     expect(shown('perf.cpu')).toEqual(['1', '1', '3', '1 MHz', '100 mW'])
   })
 
-  test('changes the temperature of a sensor', () => {
+  test('change the temperature of a sensor', () => {
     resources.set('perf.cpu', '1')
     agent.time.advance(1e9)
     expect(shown('sensor.die')).toEqual(['26 °C', '26 °C', '25 °C', 'yes', '1 s'])
@@ -219,7 +219,7 @@ powercaps: [{ name: package, unit: milliwatt, cap_range: { min: 500, max: 5000, 
     expect(resources.read(['sensor.die.value'])[0]?.value).toBeCloseTo(41 + 50 / Math.E, 2)
   })
 
-  test('crosses trip points', () => {
+  test('cross trip points', () => {
     agent.exchange(message(header(0x15, 0x4), 0, 1))
     agent.exchange(message(header(0x15, 0x5), 0, 3, 50_000, 0))
     resources.set('sensor.soc', '60C')

@@ -1,4 +1,4 @@
-/** Watching properties: at once where models tell, at intervals where they don't, and never more than there is time for. */
+/** Watching properties: models that emit changes report at once, others are polled; a busy listener gets the latest values. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { turns, until } from '../../../src/front-end/wait.js'
 import { Resources } from '../../../src/observe/resources.js'

@@ -1,4 +1,4 @@
-/** The clock tree: rates that follow parents, parents that run with their children. */
+/** The clock tree: rates follow parents; parents run while their children do. */
 import { describe, expect, test } from 'vitest'
 import { clocks } from '../../../src/platform/clocks/index.js'
 import { packHeader } from '../../../src/wire/header.js'
@@ -32,7 +32,7 @@ function setUp(...list: string[]) {
 }
 
 describe('a clock with dividers', () => {
-  test('has the rates that they give, wherever its parent stands in the file', () => {
+  test('has the rates that the dividers give, wherever its parent is in the file', () => {
     const { model, rates } = setUp(...TREE)
     expect(rates()).toEqual({ bus: 150, pll: 600, timer: 50, mux: 300, xtal: 24 })
     expect(model.named('bus').rates).toEqual([75e6, 150e6, 300e6])
@@ -66,7 +66,7 @@ describe('a clock with dividers', () => {
     expect(changes[0]).toBe('mux 12 by 1')
   })
 
-  test('gets the closest rate there is when its parent changes before it does', () => {
+  test('gets the closest possible rate if its parent was changed first', () => {
     const { model, send, rates, events, time } = setUp(...TREE)
     expect(send(RATE_SET, 1, 0, 75e6, 0)).toBe(0)
     model.setRate(model.named('pll'), 400e6, 0)
@@ -78,7 +78,7 @@ describe('a clock with dividers', () => {
 })
 
 describe('a parent', () => {
-  test('runs while a clock that it feeds does', () => {
+  test('runs while a clock that it feeds runs', () => {
     const { send, running } = setUp(...TREE)
     expect(running()).toEqual(['pll', 'mux'])
     send(CONFIG_SET, 2, 1, 0)
@@ -91,7 +91,7 @@ describe('a parent', () => {
     expect(running()).toEqual([])
   })
 
-  test('rests when the clock is fed from another', () => {
+  test('stops when the clock is fed from another', () => {
     const { send, running } = setUp(...TREE)
     send(PARENT_SET, 3, 4)
     expect(running()).toEqual(['mux', 'xtal'])

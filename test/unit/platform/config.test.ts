@@ -12,8 +12,9 @@ import { presetNames } from '../../../src/platform/file/presets.js'
 import { sensors } from '../../../src/platform/sensors/index.js'
 import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
 import { protocols as allProtocols } from '../../../src/protocols/index.js'
+import { errorOf } from '../../support/config-error.js'
 
-/** A kind that shows every sort of field. */
+/** A kind with every type of field. */
 const wheelSchema = z.strictObject({
   name: resourceName,
   speed: frequency,
@@ -52,16 +53,6 @@ function build(text: string): Platform {
 
 function parse(text: string): PlatformConfig {
   return build(text).config
-}
-
-function errorOf(run: () => unknown): string {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message
-    throw error
-  }
-  return 'no error'
 }
 
 test('a file with everything', () => {
@@ -225,16 +216,16 @@ describe('errors name the place and the problem', () => {
     [wheel('tags: 5'), 'a.yaml:5:11: wheels[0].tags: 5 is not a list'],
     [wheel('tags: [1]'), 'a.yaml:5:12: wheels[0].tags[0]: 1 is not text'],
     [wheel('slots: { A: 1 }'), 'a.yaml:5:14: wheels[0].slots.A: this key is not allowed here'],
-    // what only the kind can know
+    // checks of the kind
     [wheel('next: right'), 'a.yaml:5:11: wheels[0].next: no wheel is named right'],
     ['vendor: acme\nwheels:\n  - { name: loose, speed: 1 }', 'a.yaml:3:5: wheels[0]: is not connected'],
-    // the first of several, as they stand in the file
+    // the first of several, in the order of the file
     [
       'wheels:\n  - { speed: x, name: 5 }\nvendor: 6\nsaed: 1',
       'a.yaml:2:14: wheels[0].speed: x is not a frequency; write a number of Hz or e.g. "24 MHz"',
     ],
     ['vendro: acme\nseed: -1', `a.yaml:1:1: vendro: is not a known key; did you mean vendor? Known keys: ${KEYS}`],
-    // the value stands where the anchor is
+    // an alias's value
     [
       'vendor: acme\nwheels:\n  - { name: &a x, speed: *a }',
       'a.yaml:3:26: wheels[0].speed: x is not a frequency; write a number of Hz or e.g. "24 MHz"',
@@ -243,7 +234,7 @@ describe('errors name the place and the problem', () => {
     expect(errorOf(() => build(text))).toBe(message)
   })
 
-  test('aliases that multiply without measure are refused', () => {
+  test('aliases that multiply without limit are refused', () => {
     const rows = [...'bcdefghijklmn'].map(letter => {
       const before = String.fromCharCode(letter.charCodeAt(0) - 1)
       return `${letter}: &${letter} [*${before}, *${before}, *${before}]`
@@ -253,7 +244,7 @@ describe('errors name the place and the problem', () => {
     )
   })
 
-  test('other errors than ConfigError pass unchanged', () => {
+  test('errors other than ConfigError pass unchanged', () => {
     const run = () =>
       parsePlatformConfig('vendor: a', 'a.yaml', protocols, kinds, () => {
         throw new TypeError('ours')
@@ -284,7 +275,7 @@ describe('presets', () => {
   })
 })
 
-test('the JSON Schema has the sections, their fields and the versions', () => {
+test('the JSON Schema has all sections, their fields, and the versions', () => {
   const schema = platformJsonSchema(protocols, kinds)
   const properties = schema.properties as Record<string, { items?: { properties?: object } }>
   expect(schema.required).toEqual(['vendor'])

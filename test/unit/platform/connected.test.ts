@@ -1,4 +1,4 @@
-/** Resources of different kinds that depend on each other: levels, clocks, voltages, powers, caps, sensors. */
+/** Resources of different kinds that depend on each other: levels, clocks, voltages, power, caps, sensors. */
 import { describe, expect, test } from 'vitest'
 import { clocks } from '../../../src/platform/clocks/index.js'
 import { perfDomains } from '../../../src/platform/perf-domains/index.js'
@@ -12,7 +12,7 @@ import { createTestAgent, message } from '../../support/agent.js'
 import { leastGrowth } from '../../support/heap.js'
 
 const OFF = 0x4000_0000
-/** The averaging interval where a file says nothing. */
+/** The default averaging interval. */
 const PAI_US = 100_000
 
 const SUPPLIES = `
@@ -22,7 +22,7 @@ clocks:
 voltages: [{ name: vdd_cpu, range: { min: 800 mV, max: 1.1 V, step: 50 mV }, mode: on }]
 `
 const LEVELS = [600, 900, 1200]
-/** What the domain is made of, for files that get one thing wrong. */
+/** A performance domain, for files with one thing wrong. */
 const domain = (more: string, volts = ['800 mV', '900 mV', '1.05 V']) =>
   `  - { ${more}, levels: [${LEVELS.map((level, i) => `{ level: ${level}, power: ${level}, frequency: ${level} MHz${volts[i] ? `, voltage: ${volts[i]}` : ''} }`).join(', ')}] }\n`
 
@@ -48,7 +48,7 @@ describe('a level', () => {
     expect(platform.model(voltages).named('vdd_cpu').level).toBe(900_000)
   })
 
-  test('raises the voltage before the clock, and lowers it after; the platform does it', () => {
+  test('raises the voltage before the clock, and lowers it after; both as the platform', () => {
     const { send, log } = setUp()
     expect(send(0x13, 0x7, 0, 1200)).toBe(0)
     expect(log.splice(0)).toEqual(['vdd_cpu 1050 by 0', 'cpu 1200 by 0', 'cpu_bus 400 by 0'])
@@ -134,7 +134,7 @@ powercaps:
     expect(measured()).toEqual([500 + 2000, 0, 2000])
   })
 
-  test('limits the level to the highest that fits, an averaging interval after it was exceeded', () => {
+  test('limits the level to the highest that fits, one averaging interval after the cap was exceeded', () => {
     const { level, cap, state, advance } = setUp()
     cap('cap_cpu', 3_000_000)
     level('cpu', 4)
@@ -143,7 +143,7 @@ powercaps:
     expect(state()[0]).toEqual([2, 2])
   })
 
-  test('lifts the limit when the cap rises or is disabled, and leaves the level to the agents', () => {
+  test('lifts the limit when the cap rises or is disabled, and leaves the level as it is', () => {
     const { level, cap, state, advance } = setUp()
     level('cpu', 4)
     for (const [value, expected] of [
@@ -173,7 +173,7 @@ powercaps:
     expect(state()[0]).toEqual([2, 4])
   })
 
-  test('of several domains limits the one that draws most, to what the others leave', () => {
+  test('limits the domain that draws most, to what the others leave', () => {
     const { level, cap, state, advance } = setUp()
     level('cpu', 2)
     level('gpu', 4)
@@ -190,7 +190,7 @@ powercaps:
       [1, 4],
       [2, 2],
     ])
-    // 500 mW alone are too much: all that can be done is done.
+    // 500 mW alone are too much: all domains are at their lowest level.
     cap('soc', 1000)
     advance()
     advance()
@@ -200,12 +200,12 @@ powercaps:
     ])
   })
 
-  test('counts what the host sets of a child, and limits nothing for a power of its own that the host sets', () => {
+  test('counts the power that the host sets for a child; does not limit if the host sets its own power', () => {
     const { platform, level, cap, state, advance } = setUp()
     const caps = platform.model(powercaps)
     level('cpu', 4)
     level('gpu', 2)
-    // 500 + 4000 mW and what the host says of the gpu: 1.5 W are left to the cpu.
+    // 500 + 4000 mW, and what the host sets for the gpu: 1.5 W are left to the cpu.
     cap('soc', 8000)
     caps.setPower(caps.named('cap_gpu'), 6000)
     advance()
@@ -363,7 +363,7 @@ test.each([
 
 test('a sensor may measure a powercap domain that measures others', () => {
   const { platform } = load(`${PERF.replace('power: 1', 'power: 2000')}${cap('domains: [cpu]')}${thermal('c')}`)
-  // It begins to warm at once, though nothing has changed yet.
+  // It warms from the start, although no power has changed.
   const soc = platform.model(sensors).named('s').axes[0]!
   expect([soc.read(0), soc.read(100e6)]).toEqual([25, 27])
 })

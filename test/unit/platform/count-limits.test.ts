@@ -1,4 +1,4 @@
-/** As many as fit the field that counts them, and no more: each limit of the table, on both sides. */
+/** Numbers of resources: as many as fit the field that counts them, and one more, for each limit of the table. */
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../../src/platform/core/config-error.js'
 import { LIMITS } from '../../../src/platform/core/count-limits.js'
@@ -15,10 +15,10 @@ const numbers = (count: number) => `[${Array.from({ length: count }, (_, i) => i
 const names = (count: number) => `[${Array.from({ length: count }, (_, i) => `n${i}`).join(', ')}]`
 
 interface Place {
-  /** A platform file's text with so many, without its first line. */
+  /** The text of a platform file with so many, without its first line. */
   text(count: number): string
   path: string
-  /** Not a list, but a number. */
+  /** The file has the number, not a list. */
   isNumber?: true
 }
 
@@ -85,32 +85,32 @@ describe.each(Object.entries(PLACES))('%s', (name, { text, path, isNumber }) => 
     expect(message.replace(/^a\.yaml:2:\d+: /, '')).toBe(`${path}: ${problem}; at most ${limit}`)
   })
 
-  test('as many as fit are taken', () => {
+  test('as many as fit are accepted', () => {
     expect(errorOf(() => parse(`vendor: acme\n${text(limit)}`))).toBe('')
   })
 })
 
-test('performance domains, of which a file with so many would take a minute to read', () => {
+test('performance domains (a file with so many would take a minute to read)', () => {
   const domain = { name: 'a', levels: [{ level: 1, power: 1 }] }
   const parsed = (count: number) => perfDomains.schema.safeParse(new Array(count).fill(domain))
   expect(parsed(LIMITS.perfDomains).success).toBe(true)
   expect(parsed(LIMITS.perfDomains + 1).error?.issues).toMatchObject([{ code: 'too_big', maximum: 65_535, path: [] }])
 })
 
-test('dividers are as many as the rates that they make', () => {
+test('dividers have the limit of rates', () => {
   const message = errorOf(() =>
     parse(`vendor: acme\nclocks: [{ name: a, parents: [b], divider: ${numbers(65_535 + 1)} }]`),
   )
   expect(message).toMatch(/clocks\[0\]\.divider: 65536 entries are too many; at most 65535$/)
 })
 
-test('agents of the command line count, too', () => {
+test('agents of the command line count as well', () => {
   const config = parse(`vendor: acme\nagents: ${repeated(254, 'name: "a{i}"')}`)
   expect(agentsOf(config, ['one']).length).toBe(255)
   expect(errorOf(() => agentsOf(config, ['one', 'two']))).toMatch(/^agents: 256 are too many, .*; at most 255$/)
 })
 
-test('a time to enable a clock that does not fit its word', () => {
+test('an enable delay that does not fit its word is refused', () => {
   const message = errorOf(() => parse('vendor: acme\nclocks: [{ name: a, rate: 1, enable_delay: 72 min }]'))
   expect(message).toMatch(/clocks\[0\]\.enable_delay: the duration is too long; at most 4294967295 us$/)
 })

@@ -1,4 +1,4 @@
-/** Platform files that are too much, and names that every JavaScript object has: `npm run torture -- files` has more of both. */
+/** Platform files that are too large, and names that every JavaScript object has; `npm run torture -- files` has more. */
 import { describe, expect, test } from 'vitest'
 import { definePlatform, loadPlatform } from '../../../src/loading/load.js'
 import { ConfigError } from '../../../src/platform/core/config-error.js'
@@ -83,7 +83,7 @@ describe('errors name the limit', () => {
     )
   })
 
-  test('of many unknown keys one is reported, of a long text a part', async () => {
+  test('the first of many unknown keys is reported, and the beginning of a long text', async () => {
     expect(await problemOf(`vendor: a\n${each(40_000, i => `k${i}: 1`)}`)).toMatch(
       /^a\.yaml:2:1: k0: is not a known key/,
     )
@@ -118,7 +118,7 @@ describe.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])('%s', 
     expect(await problemOf(`vendor: a\n${text}`)).toMatch(/^a\.yaml:2:/)
   })
 
-  test('can be the name of a resource and of an agent', async () => {
+  test('may be the name of a resource and of an agent', async () => {
     const { platform } = await load(
       `vendor: a\nclocks: [{ name: ${name}, rate: 1 }]\nagents: [{ name: ${name}, resources: { clocks: [${name}] } }]`,
     )

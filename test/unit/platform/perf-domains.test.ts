@@ -24,7 +24,7 @@ describe('defaults of a file', () => {
     })
   })
 
-  test('the level at start obeys the limits', () => {
+  test('the initial level is within the limits', () => {
     const [cpu] = domainsOf(`name: cpu, ${LEVELS}, sustained_frequency: 30 kHz, limits: { max: 10 }`).list
     expect(cpu?.level.level).toBe(10)
   })
@@ -102,7 +102,7 @@ test.each([
   expect(() => domainsOf(domain)).toThrow(problem)
 })
 
-test('two domains of one name, or with different units, are refused', () => {
+test('two domains with the same name, or with different units, are refused', () => {
   const a = `name: a, ${LEVELS}, ${X}`
   expect(() => domainsOf(a, a)).toThrow('perf_domains[1].name: two performance domains are named a')
   expect(() => domainsOf(a, `name: b, ${LEVELS}, ${X}, power_unit: abstract`)).toThrow(
@@ -110,7 +110,7 @@ test('two domains of one name, or with different units, are refused', () => {
   )
 })
 
-test('a name that a power domain has is refused', () => {
+test('the name of a power domain is refused', () => {
   const text = `vendor: acme\nperf_domains: [{ name: gpu, ${LEVELS}, ${X} }]\npower_domains: [{ name: gpu }]`
   expect(() => createTestAgent(text)).toThrow('perf_domains[0].name: a power domain is named gpu already')
 })

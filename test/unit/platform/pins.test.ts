@@ -16,7 +16,7 @@ test('a group has the types that all its pins have, and its own', () => {
   expect(groups[0]?.types).toEqual([19, 20, 192])
 })
 
-test('initial values: the given one, else the first, the lowest, or 0', () => {
+test('the initial value is the given one, else the first, the lowest, or 0', () => {
   const { list } = pinsOf({
     pins: '{ name: a, configs: { default: 5, slew_rate: { values: [3, 1] }, drive_strength: { range: { min: 2, max: 4 } }, input_mode: {} } }',
   })

@@ -12,7 +12,7 @@ function domainsOf(...domains: string[]) {
   return createTestAgent(`vendor: acme\npower_domains:\n${list}\n`).platform.model(powerDomains)
 }
 
-/** The domains, and what they tell: name, state, agent. */
+/** The domains, and the events that they emit: name, state, agent. */
 function watched(...domains: string[]) {
   const model = domainsOf(...domains)
   const changes: [string, number, number][] = []
@@ -33,7 +33,7 @@ describe('defaults of a file', () => {
 })
 
 describe('the state', () => {
-  test('is the most powered one that anybody wants', () => {
+  test('is the most powered one that an agent wants', () => {
     const { model, changes } = watched(`name: a, ${STATES}`)
     const domain = model.named('a')
     model.setState(domain, SLEEP, 1)
@@ -53,7 +53,7 @@ describe('the state', () => {
     ])
   })
 
-  test('of the boot firmware lasts until an agent sets one', () => {
+  test('of the boot firmware stays until an agent sets one', () => {
     const { model, changes } = watched('name: a, state: on')
     model.release(1)
     expect(model.named('a').state).toBe(ON)
@@ -61,7 +61,7 @@ describe('the state', () => {
     expect(changes).toEqual([['a', OFF, 1]])
   })
 
-  test('no longer counts agents that are gone', () => {
+  test('ignores agents that are gone', () => {
     const { model, changes } = watched('name: a', 'name: b')
     model.setState(model.named('a'), ON, 1)
     model.setState(model.named('b'), ON, 1)
@@ -98,7 +98,7 @@ describe('parents', () => {
     ])
   })
 
-  test('are on at start if their domain is not off', () => {
+  test('are on at the start unless their domain is off', () => {
     const model = domainsOf(`name: leaf, parents: [root], state: sleep, ${STATES}`, 'name: root')
     expect(model.named('root').state).toBe(ON)
     model.setState(model.named('leaf'), OFF, 1)

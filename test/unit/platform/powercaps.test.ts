@@ -13,7 +13,7 @@ const domainsOf = (...domains: string[]) => setUp(...domains).domains
 const RANGE = 'cap_range: { min: 1 W, max: 5 W, step: 1 W }'
 
 describe('defaults of a file', () => {
-  test('the cap is the highest and in force, power is not monitored', () => {
+  test('the highest cap is in force, power is not monitored', () => {
     const [domain] = domainsOf(`name: a, ${RANGE}`).list
     expect(domain).toMatchObject({
       unit: 'microwatt',
@@ -56,7 +56,7 @@ test('accuracy is kept in thousandths of a percent', () => {
   expect(domainsOf('name: a, cap: 1 W, accuracy: 2.305').named('a').accuracy).toBe(2305)
 })
 
-test('parents may stand after their children', () => {
+test('parents may come after their children', () => {
   const domains = domainsOf(`name: a, ${RANGE}, parent: b`, `name: b, ${RANGE}`)
   expect(domains.named('a').parent).toBe(domains.named('b'))
 })

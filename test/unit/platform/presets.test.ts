@@ -1,4 +1,4 @@
-/** What the presets promise in their first lines. */
+/** Checks what the first lines of the presets promise. */
 import { expect, test } from 'vitest'
 import { loadPlatform } from '../../../src/loading/load.js'
 import { clocks } from '../../../src/platform/clocks/index.js'
@@ -60,7 +60,7 @@ test('juno sets rates and voltages by its operating points', async () => {
   expect(platform.model(sensors).named('VOLT_BIG').read(0)).toBe(1000)
 })
 
-test.each(presetNames())('%s: names are unique where Linux has one name space for all', async name => {
+test.each(presetNames())('%s: names are unique where Linux has one name space for several kinds', async name => {
   const platform = await load(name)
   const clockNames = listOf(platform, clocks).map(({ name }) => name)
   const genpdNames = [...listOf(platform, powerDomains), ...listOf(platform, perfDomains)].map(({ name }) => name)

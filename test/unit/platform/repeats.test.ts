@@ -1,19 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { clocks } from '../../../src/platform/clocks/index.js'
-import { ConfigError } from '../../../src/platform/core/config-error.js'
 import { Platform, type ResourceKind } from '../../../src/platform/core/platform.js'
 import { parsePlatformConfig } from '../../../src/platform/file/config.js'
 import { ConfigSource } from '../../../src/platform/file/config-source.js'
-
-function errorOf(run: () => unknown): string {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message
-    throw error
-  }
-  return 'no error'
-}
+import { errorOf } from '../../support/config-error.js'
 
 const dataOf = (text: string): unknown => new ConfigSource(text, 'a.yaml').data()
 
@@ -32,7 +22,7 @@ test.each([
   ],
   // No repeat, no placeholder; other braces stay.
   ['[{ name: "{i}" }, { repeat: 1, name: "{j} {i * 2} {}" }]', [{ name: '{i}' }, { name: '{j} {i * 2} {}' }]],
-  // Only in lists.
+  // `repeat` works only in lists.
   ['{ repeat: 5, name: "{i}" }', { repeat: 5, name: '{i}' }],
 ])('%s', (text, data) => {
   expect(dataOf(text)).toEqual(data)
@@ -70,7 +60,7 @@ describe('errors', () => {
       'clocks: [{ repeat: 2, name: "c{i}", rate: 5 }, { name: d, rte: 5 }]',
       /^a\.yaml:2:59: clocks\[2\]\.rte: is not a known key/,
     ],
-  ])('of what is written out are shown where it stands: %s', (text, message) => {
+  ])('are reported at the place of the repeat: %s', (text, message) => {
     const kinds = [clocks as ResourceKind]
     const build = () =>
       parsePlatformConfig(`vendor: a\n${text}`, 'a.yaml', [], kinds, config => new Platform(config, kinds))

@@ -26,7 +26,7 @@ function create(section: string): { model: Sensors; time: VirtualTime; log: unkn
 const one = (fields: string) => `  - { name: soc, type: celsius, scale: -3, ${fields} }`
 
 describe('a sensor', () => {
-  test('has the defaults that let Linux read it', () => {
+  test('has defaults with which Linux can read it', () => {
     const { model } = create(one('value: 48.5'))
     expect(model.named('soc')).toMatchObject({
       enabled: true,
@@ -142,7 +142,7 @@ describe('trip points', () => {
 describe('samples', () => {
   const section = one('value: 1, update_intervals: [100 ms, 250 ms]')
 
-  test('come every interval while anybody watches', () => {
+  test('come every interval while there is a watcher', () => {
     const { model, time, log } = create(section)
     const soc = model.named('soc')
     soc.watch()
@@ -171,17 +171,17 @@ describe('samples', () => {
     time.advance(1_000_000)
     soc.configure(true, true, soc.interval)
     time.advance(250_000)
-    // Timestamps do not disturb the rhythm.
+    // Reading timestamps does not shift the interval.
     time.advance(100_000)
     soc.configure(true, false, soc.interval)
     time.advance(150_000)
     expect(log.map(entry => (entry as [number])[0])).toEqual([300_000, 1_550_000, 1_800_000])
   })
 
-  test('that are late are not made up for, and the next keep their rhythm', () => {
+  test('that are missed are not made up for, and the next ones keep the interval', () => {
     const { model, time, log } = create(section)
     model.named('soc').watch()
-    // As after a second in which the process did not run: one sample at once, then again every interval.
+    // As if the process had not run for a second: one sample at once, then one every interval.
     time.nowUs = 1_000_000
     time.advance(250_000)
     expect(log.map(entry => (entry as [number])[0])).toEqual([1_000_000, 1_000_000, 1_100_000, 1_200_000])
@@ -192,7 +192,7 @@ describe('update intervals', () => {
   const list = new UpdateIntervals([1_000_000, 100_000, 10_000_000], undefined, [0])
   const segment = new UpdateIntervals({ min: 10_000, max: 1_000_000, step: 10_000 }, 50_000, [0])
 
-  test('a list is sent in order, and begins with the first of the file', () => {
+  test('a list is sent in the order of the file; the first is in force', () => {
     expect(list.entries.map(({ mantissa, exponent }) => [mantissa, exponent])).toEqual([
       [1, -1],
       [1, 0],
@@ -236,7 +236,7 @@ describe('update intervals', () => {
   })
 })
 
-describe('refusals of the model', () => {
+describe('errors in a file', () => {
   test.each([
     ['enabled: true', 'a.yaml:3:5: sensors[0]: give either value or axes'],
     ['value: 1, axes: [{ name: x, value: 1 }]', 'sensors[0]: give either value or axes'],

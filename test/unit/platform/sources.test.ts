@@ -75,7 +75,7 @@ describe('ramp', () => {
     expect(readings(ramp, [0, 1, 5, 6, 9, 10, 12.5])).toEqual([10, 12, 20, 18, 12, 10, 15])
   })
 
-  test('it may fall, and begins when the platform starts', () => {
+  test('a ramp may fall, and begins when the platform starts', () => {
     const ramp = source({ ramp: { from: 8.4, to: 7.2, period: '1 h' } }, { scale: -3, startUs: 5 * S })
     expect(readings(ramp, [5, 5 + 1800])).toEqual([8400, 7800])
   })
@@ -108,18 +108,18 @@ describe('random walk', () => {
     expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(8000)
   })
 
-  test('the value between steps stands', () => {
+  test('the value does not change between steps', () => {
     const from = source(walk, { scale: -3 })
     expect(from.read(3.2 * S)).toBe(from.read(3.9 * S))
   })
 
-  test('how often it is read makes no difference, up to a thousand steps', () => {
+  test('the values do not depend on how often it is read, up to a thousand steps', () => {
     const often = source(walk, { scale: -3 })
     for (let us = 0; us < 1000 * S; us += 100_000) often.read(us)
     expect(source(walk, { scale: -3 }).read(1000 * S)).toBe(often.read(1000 * S))
   })
 
-  // To walk each of the 10^10 steps would take longer than a test may.
+  // Walking each of the 10^10 steps would exceed the test's time limit.
   test('after four months without a reading the steps are not computed one by one', () => {
     const from = source({ random_walk: { start: 45, step: 1, min: 40, max: 50, interval: '1 ms' } })
     const value = from.read(120 * 86400 * S)

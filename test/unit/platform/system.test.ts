@@ -5,7 +5,7 @@ import { createTestAgent } from '../../support/agent.js'
 
 const { SHUTDOWN, COLD_RESET, WARM_RESET, POWER_UP, SUSPEND } = SystemState
 
-/** The system, and what it tells. */
+/** The system, and the events that it emits. */
 function watched(config: string) {
   const { platform, time, agent } = createTestAgent(`vendor: acme\nsystem: { ${config} }\n`)
   const model = platform.model(system)
@@ -26,7 +26,7 @@ test('defaults: neither warm reset nor suspend, no time limit', () => {
 })
 
 describe('a graceful shutdown', () => {
-  test('is forced by the platform when its time is over', () => {
+  test('is forced by the platform after its time limit', () => {
     const { model, time, told } = watched('timeout: 2 s')
     model.request(SHUTDOWN, { graceful: true }, 1)
     time.advance(1_999_999)
@@ -49,7 +49,7 @@ describe('a graceful shutdown', () => {
     ])
   })
 
-  test('is off once something else is asked for', () => {
+  test('is cancelled by another request', () => {
     const { model, time, told } = watched('timeout: 2 s')
     model.request(SHUTDOWN, { graceful: true })
     model.request(COLD_RESET, { graceful: true })
@@ -58,7 +58,7 @@ describe('a graceful shutdown', () => {
     expect(model.state).toBe(POWER_UP)
   })
 
-  test('is over when the last driver is gone', () => {
+  test('is complete when the last driver is gone', () => {
     const { model, time, agent, told } = watched('timeout: 2 s')
     model.request(SHUTDOWN, { graceful: true })
     agent.restart()
@@ -81,7 +81,7 @@ test('a forced reset leads back to a running system', () => {
   expect([model.state, told]).toEqual([POWER_UP, [{ forced: WARM_RESET, agentId: 0 }]])
 })
 
-test("a vendor's state acts like the state it stands for, with its own number: a graceful shutdown has its time limit, too", () => {
+test("a vendor's state acts like the state it stands for, under its own number; its graceful shutdown has the time limit, too", () => {
   const { model, time, told } = watched('timeout: 2 s, vendor_states: { 0x80000001: shutdown, 4294967295: cold_reset }')
   model.request(0x8000_0001, { graceful: true })
   time.advance(2_000_000)
@@ -114,8 +114,16 @@ test.each([
     'vendor_states: { 5: shutdown }',
     "is not a vendor's state; write 0x80000000 to",
   ],
-  ['what no state amounts to', 'vendor_states: { 0x80000001: off }', 'off is not one of shutdown, cold_reset'],
-  ['more than agents can be told', 'timeout: 1200 h', 'system.timeout: must be at most 4294967295 ms, 49 days'],
+  [
+    'a vendor state that stands for no state',
+    'vendor_states: { 0x80000001: off }',
+    'off is not one of shutdown, cold_reset',
+  ],
+  [
+    'a timeout that does not fit the message',
+    'timeout: 1200 h',
+    'system.timeout: must be at most 4294967295 ms, 49 days',
+  ],
 ])('refuses %s', (_, config, problem) => {
   expect(() => watched(config)).toThrow(problem)
 })

@@ -51,7 +51,7 @@ const SENSOR = 0x15
 const LEVEL_SET = 0x7
 const RISING = 1
 
-/** Where a constant power leads to, in °C. */
+/** The temperature at which a constant power settles, in °C. */
 const settled = (watts: number): number => AMBIENT + RESISTANCE * watts
 /** The step response, from a temperature and a power that begins there. */
 const stepResponse = (seconds: number, from: number, watts: number): number =>
@@ -77,7 +77,7 @@ function setUp(text = PLATFORM) {
   return { platform, model, cpu, celsius, send, notified, advance }
 }
 
-test('level, heat, trip point, throttling, and the temperature that it settles at', () => {
+test('a level heats the sensor past its trip point, is throttled, and the temperature settles', () => {
   const { cpu, celsius, send, notified, advance } = setUp()
   expect(send(SENSOR, 0x5, 0, RISING, TRIP * 1000, 0)).toBe(0)
   expect(send(SENSOR, 0x4, 0, 1)).toBe(0)
@@ -94,7 +94,7 @@ test('level, heat, trip point, throttling, and the temperature that it settles a
 
   const tripAt = timeTo(TRIP, start, POWER[1800])
   const throttleAt = timeTo(THROTTLE, start, POWER[1800])
-  // Both lie before what one time constant leads to, or this would show nothing.
+  // Both times must be well within the step response, or this would show nothing.
   expect([tripAt, throttleAt].every(s => s > 0.5 && s < 3 * TIME_CONSTANT_S)).toBe(true)
   const quarter = tripAt / 4
   for (let i = 1; i < 4; i++) {
@@ -118,7 +118,7 @@ test('level, heat, trip point, throttling, and the temperature that it settles a
   const peak = celsius()
   expect(peak).toBeGreaterThan(settled(POWER[1200]))
   advance(TIME_CONSTANT_S)
-  // It was throttled at one of the looks: 100 ms before `peak` was read, at most.
+  // It was throttled at one of the polls, at most 100 ms before `peak` was read.
   const [latest, earliest] = [
     stepResponse(TIME_CONSTANT_S, peak, POWER[1200]),
     stepResponse(TIME_CONSTANT_S + 0.12, peak, POWER[1200]),
@@ -170,7 +170,7 @@ describe('a thermal source', () => {
     expect(celsius()).toBeCloseTo(expected, 3)
   })
 
-  test('adds up what heats it, and cools to ambient without power', () => {
+  test('adds up the powers of its domains, and cools to ambient without power', () => {
     const { platform, celsius, advance } = setUp()
     advance(100)
     expect(celsius('all_temp')).toBe(25 + 2 * (POWER[600] + 0.5))
@@ -197,7 +197,7 @@ sensors: [{ name: cpu_temp, type: celsius, scale: -3, value: { thermal: { of: [m
   })
 })
 
-test('a power sensor shows what a domain draws, nothing while its power domain is off', () => {
+test('a power sensor shows what a domain draws: 0 while its power domain is off', () => {
   const { platform, model, send } = setUp()
   const watts = () => ['cpu_power', 'soc_power'].map(name => model.named(name).read(0) / 1e6)
   expect(watts()).toEqual([POWER[600], 0.5])

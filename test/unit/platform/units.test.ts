@@ -53,7 +53,7 @@ describe('duration', () => {
   })
 })
 
-test('names have 1 to 63 printable ASCII characters', () => {
+test('a name has 1 to 63 printable ASCII characters', () => {
   expect(resourceName.safeParse('x'.repeat(63)).success).toBe(true)
   for (const name of ['', 'x'.repeat(64), 'tab\t', 'café']) expect(resourceName.safeParse(name).success).toBe(false)
 })

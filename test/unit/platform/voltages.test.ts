@@ -26,7 +26,7 @@ test('a range ends at its last whole step', () => {
   expect(levels).toBeUndefined()
 })
 
-test('the mode is the highest that anybody wants', () => {
+test('the mode is the highest that an agent wants', () => {
   const domains = domainsOf('name: a, level: 1 V, modes: [9], mode: on')
   const domain = domains.named('a')
   const changes: number[][] = []
@@ -42,7 +42,7 @@ test('the mode is the highest that anybody wants', () => {
   ])
 })
 
-test("an agent's requests go with it; what the boot firmware left on stays", () => {
+test("an agent's requests end with it; what the boot firmware left on stays on", () => {
   const domains = domainsOf('name: a, level: 1 V, mode: on', 'name: b, level: 1 V')
   domains.setMode(domains.named('b'), ON, 1)
   domains.release(1)

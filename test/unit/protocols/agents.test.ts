@@ -1,4 +1,4 @@
-/** Two agents of one platform: what they share of sensors, and what goes with a driver. */
+/** Two agents of one platform: what of a sensor they share, and what ends with a driver. */
 import { describe, expect, test } from 'vitest'
 import { agentsOf } from '../../../src/platform/file/config.js'
 import { sensors } from '../../../src/platform/sensors/index.js'
@@ -78,7 +78,7 @@ describe('a sensor', () => {
     note()
     restartA()
     note()
-    // It takes what there is, and has none of its own.
+    // It takes the interval in force, and wants none of its own.
     a(CONFIG_SET, 0, ENABLED)
     restartB()
     note()
@@ -94,7 +94,7 @@ describe('a sensor', () => {
     expect(soc.timestampsEnabled).toBe(false)
   })
 
-  test('loses the trip points of a driver with it, not those of others', () => {
+  test('loses a driver’s trip points when that driver goes, not those of others', () => {
     const { soc, a, b, restartA } = setUp()
     a(TRIP_POINT_CONFIG, 0, 1, 50, 0)
     b(TRIP_POINT_CONFIG, 0, (1 << 4) | 3, 60, 0)

@@ -1,4 +1,4 @@
-/** Statistics of replies: by message and status, with latencies in buckets that are at most a quarter too wide. */
+/** Statistics of replies: by message and status, with latencies in buckets no wider than a quarter of their value. */
 import { expect, test } from 'vitest'
 import { MessageCounts, percentileNs } from '../../../src/protocols/declaration/counts.js'
 
@@ -30,7 +30,7 @@ test.each([0, 1, 2, 3, 4, 5, 7, 8, 1000, 65_535, 65_536, 1_234_567, 4_000_000_00
   },
 )
 
-test('times above four seconds are counted as such, messages beyond the last are not timed', () => {
+test('times above four seconds share a bucket; messages without a name are not timed', () => {
   const counts = new MessageCounts(LAST_ID)
   counts.took(LAST_ID, 1e12)
   counts.took(LAST_ID + 1, 1000)
@@ -38,7 +38,7 @@ test('times above four seconds are counted as such, messages beyond the last are
   expect(counts.latency(LAST_ID + 1)).toEqual({ buckets: [], count: 0, sumNs: 0 })
 })
 
-test('percentiles are the ends of buckets', () => {
+test('percentiles are upper bounds of buckets', () => {
   const counts = new MessageCounts(LAST_ID)
   expect(percentileNs(counts.latency(0), 50)).toBe(0)
   for (let i = 0; i < 99; i++) counts.took(0, 1000)

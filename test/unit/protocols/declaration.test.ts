@@ -1,4 +1,4 @@
-/** What protocols make of their declarations: words of events, lists in parts, the least size of a reply. */
+/** What is derived from declarations: words of events, lists in parts, the least size of a reply. */
 import { expect, test } from 'vitest'
 import { inParts, leastOf, Parts } from '../../../src/protocols/declaration/parts.js'
 import { protocols } from '../../../src/protocols/index.js'
@@ -18,7 +18,7 @@ test('words of an event decode to the values that they were packed from', () => 
   })
 })
 
-test('a reply in parts counts what fits and what remains, up to what its bits can count', () => {
+test('a reply in parts counts the entries that fit and those that remain, up to the largest number of its field', () => {
   const parts = new Parts('counts', 'entries', [u64('entry')], { bits: 2, remainingAt: 24 })
   const view = new DataView(new ArrayBuffer(64))
   const reply = new MessageWriter(view)

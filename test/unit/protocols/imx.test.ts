@@ -96,7 +96,7 @@ describe('logical machines', () => {
     expect([linux.told(), rtos.told()]).toEqual([[], [[0, 3, BOOT]]])
   })
 
-  test('one that runs agents gets a request, and may ignore it', () => {
+  test('one that runs agents is asked to reset or shut down, and may ignore it', () => {
     const { linux, model, time } = create2()
     const asked: [Lm, LmRequest, Lm | undefined][] = []
     model.on('requested', (...request) => asked.push(request))
@@ -119,7 +119,7 @@ describe('logical machines', () => {
     expect(model.named('dsp').state).toBe('off')
   })
 
-  test('ids, also those in events and reasons, are those that the agent sees', () => {
+  test('ids are the agent’s own, also in events and reasons', () => {
     const { agents, platform } = create(
       'agents: [{ name: linux, resources: { imx_lms: [dsp, ap] } }]\n' +
         'imx_lms: [{ name: sm }, { name: ap, agents: [linux] }, { name: dsp }]\n',
@@ -157,7 +157,7 @@ describe('real-time clocks', () => {
     return { ...clocks, linux, rtos, rtc: clocks.platform.model(batteryBacked).list[0] }
   }
 
-  test('each agent has its own alarm, however far ahead', () => {
+  test('each agent has its own alarm, any time ahead', () => {
     const { linux, rtos, time } = create2('name: rtc')
     for (const agent of [linux, rtos]) agent.send(BBM, 0xa, 0, ALARM)
     linux.send(BBM, 8, 0, 1, 100 * 86_400, 0)
@@ -186,7 +186,7 @@ describe('real-time clocks', () => {
     expect(linux.told()).toEqual([[ALARM]])
   })
 
-  test('a driver that is gone leaves neither alarms nor timers', () => {
+  test('a driver that goes leaves neither alarms nor timers', () => {
     const { linux, rtos, time } = create2('name: rtc, seconds_width: 4')
     linux.send(BBM, 0xa, 0, ALARM | ROLLOVER)
     linux.send(BBM, 8, 0, 1, 5, 0)
@@ -197,7 +197,7 @@ describe('real-time clocks', () => {
     expect([linux.told(), rtos.told()]).toEqual([[], [[ROLLOVER]]])
   })
 
-  test('it counts at its own pace, and rolls over', () => {
+  test('it counts at its own rate, and rolls over', () => {
     const { rtc, time } = create2('name: rtc, seconds_width: 8, ticks_per_second: 3, time: 255')
     time.advance(999_999)
     expect([rtc?.seconds, rtc?.ticks]).toEqual([255, 255 * 3 + 2])
@@ -219,7 +219,7 @@ describe('real-time clocks', () => {
     expect(rtc?.seconds).toBe(Math.floor(time.nowUs / 1e6))
   })
 
-  test("begins with the host's time if it should", () => {
+  test("begins with the host's time if the file says so", () => {
     const before = Math.floor(Date.now() / 1000)
     const { rtc } = create2('name: rtc, time: now')
     expect(rtc?.seconds).toBeGreaterThanOrEqual(before)
@@ -332,7 +332,7 @@ test.each([
 })
 
 test.each(['imx_lms: [{ name: a }]', 'imx_bbm: {}', 'imx_cpus: [{ name: a }]', 'imx_misc: {}'])(
-  '%s is for the vendor alone whose drivers Linux has',
+  '%s is refused for any vendor but the one of Linux’s drivers',
   section => {
     const kinds = resourceKinds(everyProtocol)
     const wrong = () =>

@@ -1,4 +1,4 @@
-/** What the preset imx95 answers where its System Manager does not do what the spec offers, or does more. */
+/** Replies of the preset imx95 where its System Manager does less than the specification offers, or more. */
 import { beforeAll, expect, test } from 'vitest'
 import { loadPlatform } from '../../../src/loading/load.js'
 import { VirtualTime } from '../../../src/platform/core/time.js'
@@ -28,7 +28,7 @@ beforeAll(async () => {
   }
 })
 
-test('limits of performance can not be set, and are not offered', () => {
+test('performance limits can not be set, and are not offered', () => {
   const [agent] = agents as [Agent]
   const count = send(agent, PERF, 1)[1]! & 0xffff
   for (let id = 0; id < count; id++) {
@@ -38,7 +38,7 @@ test('limits of performance can not be set, and are not offered', () => {
   expect(send(agent, PERF, 5, count, 0, 24000)).toEqual([NOT_FOUND])
 })
 
-test('the System Manager has states of its own: others are told of them by their number', () => {
+test('the System Manager has system states of its own; notifications carry their numbers', () => {
   const [one, two] = agents as [Agent, Agent]
   const { events } = two as unknown as { events: RecordedEvents }
   const model = one.platform.model(system)
@@ -59,7 +59,7 @@ test('the System Manager has states of its own: others are told of them by their
   for (const state of [0x8000_0000, 0x8000_0007]) expect(send(one, SYSTEM, 3, 0, state)).toEqual([NOT_SUPPORTED])
 })
 
-test('the registers of the clock chip are extended words of its control', () => {
+test('the clock chip’s registers are the extended words of its control', () => {
   const [agent] = agents as [Agent]
   const PCA2131 = 0x8006
   expect(send(agent, MISC, 0x20, PCA2131, 3, 2, 2, 0x59, 0x23)).toEqual([SUCCESS])

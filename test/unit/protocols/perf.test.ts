@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { perfDomains } from '../../../src/platform/perf-domains/index.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo, takeWords } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -19,27 +18,19 @@ const LEVEL_GET = 0x8
 const NOTIFY_LIMITS = 0x9
 const NOTIFY_LEVEL = 0xa
 const OUT_OF_RANGE = -5
-/** Some agent that is not the one under test. */
+/** Another agent. */
 const OTHER = 2
 
 function setUp(platformText = PLATFORM) {
   const { agent, platform, events, exchange } = createTestAgent(platformText)
   const domains = platform.model(perfDomains)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x13, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
-  /** Notifications since the last call: id, then words. */
-  const notified = (): number[][] =>
-    events.take().map(event => {
-      const [header = 0, ...words] = new Uint32Array(event.buffer)
-      return [header & 0xff, ...words]
-    })
+  const send = senderTo(exchange, 0x13)
+  const notified = () => takeWords(events)
   return { agent, domains, cpu: domains.named('cpu'), send, notified }
 }
 
 describe('limits', () => {
-  test('of several agents hold together', () => {
+  test('of several agents apply together', () => {
     const { domains, cpu, send } = setUp()
     domains.setLimits(cpu, { max: 200 }, OTHER)
     send(LIMITS_SET, 0, 300, 200)
@@ -49,7 +40,7 @@ describe('limits', () => {
     expect(send(LIMITS_GET, 0)).toEqual([0, 300, 200])
   })
 
-  test('that contradict each other: the upper one holds', () => {
+  test('that contradict each other: the upper limit wins', () => {
     const { domains, cpu, send } = setUp()
     send(LIMITS_SET, 0, 0, 300)
     domains.setPlatformLimits(cpu, { max: 100 })
@@ -58,7 +49,7 @@ describe('limits', () => {
     expect(send(LIMITS_GET, 0)).toEqual([0, 300, 300])
   })
 
-  test('of the platform may lie beyond all levels', () => {
+  test('of the platform may be outside all levels', () => {
     const { domains, cpu, send } = setUp()
     domains.setPlatformLimits(cpu, { max: 50 })
     expect(send(LIMITS_GET, 0)).toEqual([0, 100, 100])
@@ -66,7 +57,7 @@ describe('limits', () => {
     expect(send(LIMITS_GET, 0)).toEqual([0, 300, 300])
   })
 
-  test('of the platform move the level and are told as agent 0', () => {
+  test('of the platform change the level, and are notified as agent 0’s', () => {
     const { domains, cpu, send, notified } = setUp()
     send(NOTIFY_LIMITS, 0, 1)
     send(NOTIFY_LEVEL, 0, 1)
@@ -80,7 +71,7 @@ describe('limits', () => {
     expect(send(LEVEL_GET, 0)).toEqual([0, 200])
   })
 
-  test('are told only when those in force change', () => {
+  test('are notified only when those in force change', () => {
     const { domains, cpu, send, notified } = setUp()
     domains.setPlatformLimits(cpu, { max: 200 })
     send(NOTIFY_LIMITS, 0, 1)
@@ -121,6 +112,6 @@ test('an agent that sees some domains finds them under ids of its own, in notifi
   expect(notified()).toEqual([[1, 0, 1, 100]])
 })
 
-test('a lookup by a wrong name lists the right ones', () => {
+test('the error of an unknown name lists the known ones', () => {
   expect(() => setUp().domains.named('npu')).toThrow('no performance domain is named npu; there are cpu, gpu')
 })

@@ -1,4 +1,4 @@
-/** Nothing denied is read, changed, subscribed to or named, by any command, wherever in its request the id stands. */
+/** No command reads, changes, subscribes to or names a denied resource, wherever in its request the id is. */
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../driver/random.js'
 import { isIdField } from '../../support/permission-site.js'
@@ -9,7 +9,7 @@ console.info(`permissions: FUZZ_SEED=${random.seed}`)
 
 const rows = permissionTable()
 
-test('the table has every request word that is an id', () => {
+test('the table has every word of a request that is an id', () => {
   const fields = commandsOfAll().flatMap(({ command }) =>
     command.request.map(field => ('name' in field ? field.name : '')),
   )

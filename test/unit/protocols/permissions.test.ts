@@ -32,14 +32,14 @@ describe('BASE_RESET_AGENT_CONFIGURATION', () => {
     ['itself', [GUEST, 0], SUCCESS],
     ['itself, with reserved flags', [GUEST, 3], INVALID_PARAMETERS],
     ['nobody', [3, 1], NOT_FOUND],
-  ])('of an agent that is not trusted: %s', (_, words, status) => {
+  ])('of an agent that is not trusted are refused: %s', (_, words, status) => {
     const site = permissionSite()
     site.deny()
     expect(site.asGuest(BASE, RESET_AGENT, ...words)).toEqual([status])
     expect(readsDenied(site)).toBe(DENIED)
   })
 
-  test('of a trusted agent gives permissions back if it says so, others’ and its own', () => {
+  test('of a trusted agent restores permissions if its flag says so, others’ and its own', () => {
     const site = permissionSite()
     site.deny()
     expect(site.asHost(BASE, SET_DEVICE, HOST, DEVICES.denied, 0)).toEqual([SUCCESS])
@@ -78,14 +78,14 @@ test('an untrusted agent cannot set permissions', () => {
 })
 
 test.each([
-  ['a device that the agent sees nothing of', SET_DEVICE, [GUEST, DEVICES.other, 0]],
-  ['a protocol that the device has nothing of', SET_PROTOCOL, [GUEST, DEVICES.system, CLOCK, 0]],
+  ['a device without a resource that the agent sees', SET_DEVICE, [GUEST, DEVICES.other, 0]],
+  ['a protocol of which the device has no resource', SET_PROTOCOL, [GUEST, DEVICES.system, CLOCK, 0]],
   ['Base', SET_PROTOCOL, [GUEST, DEVICES.denied, BASE, 0]],
 ])('%s is NOT_FOUND', (_, id, words) => {
   expect(permissionSite().asHost(BASE, id, ...words)).toEqual([NOT_FOUND])
 })
 
-/** Takes all that the guest sees. */
+/** Denies everything that the guest sees. */
 function denyAll(site: Site): void {
   for (const name of ['denied', 'own', 'last', 'system'] as const) site.deny(DEVICES[name])
 }
@@ -95,7 +95,7 @@ function listedFor(site: Site): { counted: number; ids: number } {
 }
 
 describe('an agent that may use none of a protocol’s resources', () => {
-  test('is not told of the protocol, which comes back with the first of them', () => {
+  test('does not see the protocol, until one of them is granted', () => {
     const site = permissionSite()
     expect(listedFor(site)).toEqual({ counted: others.length, ids: others.length })
     denyAll(site)
@@ -107,7 +107,7 @@ describe('an agent that may use none of a protocol’s resources', () => {
     expect(listedFor(site)).toEqual({ counted: others.length, ids: others.length })
   })
 
-  test('still has Base', () => {
+  test('may still use Base', () => {
     const site = permissionSite()
     const answers = (): unknown => [0x0, 0x3, 0x4, 0x5].map(id => site.asGuest(BASE, id))
     const before = answers()
@@ -143,7 +143,7 @@ describe('an agent that may use none of a protocol’s resources', () => {
     expect(site.asGuest(CLOCK, 0x0)[0]).toBe(SUCCESS)
   })
 
-  test('keeps the version that it has negotiated, and its driver’s successor does not get around it', () => {
+  test('keeps its negotiated version, and a new driver is denied as well', () => {
     const site = permissionSite()
     expect(site.asGuest(CLOCK, 0x10, 0x20000)).toEqual([SUCCESS])
     denyAll(site)
@@ -157,7 +157,7 @@ describe('an agent that may use none of a protocol’s resources', () => {
 })
 
 describe('denied resources are not counted', () => {
-  /** PROTOCOL_ATTRIBUTES: the words that count, and the bits in which they do. */
+  /** Counts in PROTOCOL_ATTRIBUTES: word and bits. */
   const COUNTS: [name: string, id: number, word: number, shift: number, mask: number][] = [
     ['power', 0x11, 1, 0, 0xffff],
     ['perf', 0x13, 1, 0, 0xffff],
@@ -174,17 +174,20 @@ describe('denied resources are not counted', () => {
     ['imx_misc, of the board', 0x84, 1, 24, 0xff],
   ]
 
-  test.each(COUNTS)('%s: up to the highest id that may be used, as ids stay', (_, id, word, shift, mask) => {
-    const site = permissionSite()
-    const count = (): number => (site.asGuest(id, 0x1)[word]! >>> shift) & mask
-    expect(count()).toBe(3)
-    site.deny(DEVICES.denied)
-    expect(count()).toBe(3)
-    site.deny(DEVICES.last)
-    expect(count()).toBe(1)
-    site.grant(DEVICES.denied)
-    expect(count()).toBe(2)
-  })
+  test.each(COUNTS)(
+    '%s: the count is the highest usable id plus one, because ids do not change',
+    (_, id, word, shift, mask) => {
+      const site = permissionSite()
+      const count = (): number => (site.asGuest(id, 0x1)[word]! >>> shift) & mask
+      expect(count()).toBe(3)
+      site.deny(DEVICES.denied)
+      expect(count()).toBe(3)
+      site.deny(DEVICES.last)
+      expect(count()).toBe(1)
+      site.grant(DEVICES.denied)
+      expect(count()).toBe(2)
+    },
+  )
 
   test('groups and functions of pins', () => {
     const site = permissionSite()
@@ -199,7 +202,7 @@ describe('denied resources are not counted', () => {
     expect(counts()).toEqual([1, 3])
   })
 
-  test('sensors are listed with a gap, which has no name, type or attributes, at the place of one between others', () => {
+  test('in the list of sensors a denied one between others has no name, type or attributes', () => {
     const site = permissionSite()
     site.deny()
     const { reply } = everyProtocol.find(({ id }) => id === SENSOR)!.commandsOf(0x30001)[0x3]!
@@ -216,7 +219,7 @@ describe('denied resources are not counted', () => {
   })
 })
 
-test('where a denied resource is referred to, it is as if it did not exist', () => {
+test('replies that refer to a denied resource treat it as if it did not exist', () => {
   const site = permissionSite()
   const clocks = { own: 0, denied: 1, last: 2 }
   expect(site.asGuest(CLOCK, 0xc, clocks.own, 0)).toEqual([SUCCESS, 2, clocks.last, clocks.denied])
@@ -231,7 +234,7 @@ test('where a denied resource is referred to, it is as if it did not exist', () 
   expect(site.asGuest(0x84, 0xa, 1)).toEqual([SUCCESS, 0x8000_0001, 0x8000_0001])
 })
 
-/** Whatever there are notifications of. */
+/** Subscribes to all notifications of resources with this id. */
 function subscribe(site: Site, id: number): void {
   const messages: [protocol: number, id: number, ...words: number[]][] = [
     ...([0x6, 0x7].map(command => [0x11, command, id, 1]) as [number, number, number, number][]),
@@ -254,8 +257,8 @@ function subscribe(site: Site, id: number): void {
 const protocolsOf = (leaks: string[]): string[] => [...new Set(leaks.map(leak => leak.split(' ').at(-1)!))].sort()
 const NOTIFYING = ['clock', 'imx_lmm', 'imx_misc', 'perf', 'power', 'powercap', 'reset', 'sensor']
 
-describe('when a resource is taken', () => {
-  test('subscriptions to it end, for good; others go on', () => {
+describe('when a resource is denied', () => {
+  test('subscriptions to it end for good; others continue', () => {
     const site = permissionSite()
     for (const id of [0, 1]) subscribe(site, id)
     site.stir()
@@ -272,7 +275,7 @@ describe('when a resource is taken', () => {
     for (const served of site.guest.protocols) expect(() => served?.restore(served.save())).not.toThrow()
   })
 
-  test('with the last one of a protocol end subscriptions to the protocol’s own events', () => {
+  test('and it was the last of a protocol, subscriptions to the protocol’s own events end', () => {
     const site = permissionSite()
     expect(site.asGuest(SYSTEM, 0x5, 1)).toEqual([SUCCESS])
     expect(site.asGuest(0x81, 0xb, 1)).toEqual([SUCCESS])
@@ -283,7 +286,7 @@ describe('when a resource is taken', () => {
     expect(site.events.take()).toEqual([])
   })
 
-  test('commands under way with it are not carried out, and their delayed responses say DENIED', () => {
+  test('pending commands on it are not executed, and their delayed responses say DENIED', () => {
     const site = permissionSite()
     const messages: [protocol: number, id: number, ...words: number[]][] = [
       [CLOCK, 0x5, 1, 1, 1, 0],
@@ -291,7 +294,7 @@ describe('when a resource is taken', () => {
       [0x16, 0x4, 1, 5, 0],
       [0x17, 0x7, 1, 1, 1],
       [0x18, 0x5, 1, 2, 2],
-      // Without delayed responses.
+      // These have no delayed response.
       [0x11, 0x4, 1, 1, 0],
       [CLOCK, 0x5, 3, 1, 1, 0],
     ]
@@ -305,7 +308,7 @@ describe('when a resource is taken', () => {
     site.time.advance(1e6)
     expect(site.events.take()).toEqual([])
     expect(site.secrets()).toBe(before)
-    // Nor does anybody wait for them to end.
+    // The resources are not busy with the cancelled commands.
     site.grant()
     expect(site.asGuest(0x17, 0x7, 1, 1, 1)).toEqual([SUCCESS])
     expect(site.asGuest(0x16, 0x4, 1, 5, 0)).toEqual([SUCCESS])
@@ -313,7 +316,7 @@ describe('when a resource is taken', () => {
 })
 
 describe('an agent that is denied everything by default', () => {
-  test('may use what a trusted one grants, until its permissions are reset', () => {
+  test('may use what a trusted agent grants, until its permissions are reset', () => {
     const site = permissionSite({}, 'denied')
     expect(listedFor(site)).toEqual({ counted: 0, ids: 0 })
     for (const { protocol, command } of commandsOfAll()) expect(site.asGuest(protocol.id, command.id)).toEqual([DENIED])
@@ -360,7 +363,7 @@ describe('an agent that is denied everything by default', () => {
   })
 })
 
-test.each(['allowed', 'denied'] as const)('permissions are kept over processes: %s by default', byDefault => {
+test.each(['allowed', 'denied'] as const)('permissions are saved and restored: %s by default', byDefault => {
   const before = permissionSite({}, byDefault)
   before.grant(DEVICES.own)
   before.grant(DEVICES.system)
@@ -377,7 +380,7 @@ test.each(['allowed', 'denied'] as const)('permissions are kept over processes: 
   expect(statuses(after)).toEqual(new Array(3).fill(byDefault === 'denied' ? DENIED : SUCCESS))
 })
 
-test('a reset that changes nothing does not say that it changed something', () => {
+test('a reset that changes nothing does not mark the state as changed', () => {
   const permissions = new Permissions()
   let changes = 0
   permissions.onChange = () => changes++

@@ -32,7 +32,7 @@ const FUNCTION_VALID = 1 << 10
 const DENIED = -3
 const NOT_FOUND = -4
 const IN_USE = -11
-/** Some agent that is not the one under test. */
+/** Another agent. */
 const OTHER = 2
 
 function setUp(platformText = PLATFORM) {
@@ -56,7 +56,7 @@ describe('exclusive control', () => {
     expect(send(REQUEST, 0, PIN)).toEqual([0])
   })
 
-  test('of a pin is exclusive control of its groups, and the other way round', () => {
+  test('of a pin includes its groups, and of a group its pins', () => {
     const { model, send } = setUp()
     model.hold(model.named('rx'), OTHER, true)
     expect(send(REQUEST, 0, GROUP)).toEqual([IN_USE])
@@ -80,13 +80,13 @@ describe('exclusive control', () => {
   })
 })
 
-test('hardware sets what agents only read', () => {
+test('the host sets values that agents can only read', () => {
   const { model, send } = setUp()
   model.configure(model.named('rx'), 14, 1, 0)
   expect(send(SETTINGS_GET, 1, 14)).toEqual([0, -1, 1, 14, 1])
 })
 
-test('tells of what is selected and set', () => {
+test('emits what is selected and set', () => {
   const { model, send } = setUp()
   const seen: unknown[] = []
   model.on('functionSelected', (target, agentId) => seen.push([target.name, target.function?.name, agentId]))
@@ -98,7 +98,7 @@ test('tells of what is selected and set', () => {
   ])
 })
 
-test('a pin that the agent lost is denied, and so are the groups it is in', () => {
+test('a pin taken from the agent is denied, and so are the groups it is in', () => {
   const { send, sendTo } = setUp()
   expect(sendTo(0x10, 0x9, 1, 0, 0)).toEqual([0])
   expect(send(REQUEST, 1, PIN)).toEqual([DENIED])
@@ -120,6 +120,6 @@ test('an agent that sees some pins finds the groups and functions of those, unde
   expect(send(SETTINGS_GET, 1, 2 << 18)).toEqual([0, -1, 0])
 })
 
-test('a lookup by a wrong name lists the right ones', () => {
+test('the error of an unknown name lists the known ones', () => {
   expect(() => setUp().model.named('cts')).toThrow('no pin is named cts; there are tx, rx, led')
 })

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { powerDomains } from '../../../src/platform/power-domains/index.js'
 import { OFF, ON } from '../../../src/platform/power-domains/model.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo, takeWords } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -19,22 +18,14 @@ const REQUESTED_NOTIFY = 0x7
 const ASYNC = 1
 const SUCCESS = 0
 const BUSY = -6
-/** Some agent that is not the one under test. */
+/** Another agent. */
 const OTHER = 2
 
 function setUp(platformText = PLATFORM) {
   const { agent, platform, time, events, exchange } = createTestAgent(platformText)
   const domains = platform.model(powerDomains)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x11, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
-  /** Notifications since the last call: id, then words. */
-  const notified = (): number[][] =>
-    events.take().map(event => {
-      const [header = 0, ...words] = new Uint32Array(event.buffer)
-      return [header & 0xff, ...words]
-    })
+  const send = senderTo(exchange, 0x11)
+  const notified = () => takeWords(events)
   return { agent, domains, time, send, notified }
 }
 
@@ -48,7 +39,7 @@ test('a domain stays on while another agent wants it', () => {
   expect(send(STATE_GET, CPU)).toEqual([SUCCESS, OFF])
 })
 
-test('changes by the platform and by others are told with the id of who caused them', () => {
+test('notifications of changes by the platform and by others have the id of who caused them', () => {
   const { domains, send, notified } = setUp()
   send(STATE_NOTIFY, CPU, 1)
   domains.setState(domains.named('cpu'), ON, 0)
@@ -61,7 +52,7 @@ test('changes by the platform and by others are told with the id of who caused t
   ])
 })
 
-test('a request that changes nothing is told as a request only', () => {
+test('a request that changes nothing is notified only as a request', () => {
   const { domains, send, notified } = setUp()
   domains.setState(domains.named('cpu'), ON, OTHER)
   send(STATE_NOTIFY, CPU, 1)
@@ -88,7 +79,7 @@ test('a driver that goes takes its votes, its subscriptions and its pending chan
   expect(notified()).toEqual([])
 })
 
-test('ids are those of the agent, in notifications too', () => {
+test('ids are the agent’s own, in notifications too', () => {
   const { domains, send, notified } = setUp(
     `${PLATFORM}\nagents: [{ name: guest, resources: { power_domains: [gpu] } }]`,
   )

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { powercaps } from '../../../src/platform/powercaps/index.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo, takeWords } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -22,23 +21,15 @@ const MEASUREMENTS_NOTIFY = 0xb
 const ASYNC = 2
 const CAP_CHANGED = 0
 const MEASUREMENTS_CHANGED = 1
-/** Some agent that is not the one under test, and the platform. */
+/** Another agent, and the platform. */
 const OTHER = 2
 const PLATFORM_ID = 0
 
 function setUp(platformText = PLATFORM) {
   const { agent, platform, time, events, exchange } = createTestAgent(platformText)
   const domains = platform.model(powercaps)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x18, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
-  /** Events since the last call: id, then words. */
-  const notified = (): number[][] =>
-    events.take().map(event => {
-      const [header = 0, ...words] = new Uint32Array(event.buffer)
-      return [header & 0xff, ...words]
-    })
+  const send = senderTo(exchange, 0x18)
+  const notified = () => takeWords(events)
   return { agent, domains, soc: domains.named('soc'), time, send, notified }
 }
 
@@ -56,7 +47,7 @@ describe('caps', () => {
     expect(send(CAP_GET, 0)).toEqual([0, 3000])
   })
 
-  test('a driver that restarts withdraws its change and its subscription, and the cap in force stays', () => {
+  test('a driver that restarts loses its pending change and its subscription; the cap in force stays', () => {
     const { agent, domains, soc, time, send, notified } = setUp()
     send(CAP_NOTIFY, 0, 1)
     send(CAP_SET, 0, 0, 4000)
@@ -72,7 +63,7 @@ describe('caps', () => {
 })
 
 describe('measurements', () => {
-  test('are told when they leave the thresholds, and again after they came back', () => {
+  test('are notified whenever they leave the range between the thresholds', () => {
     const { domains, soc, send, notified } = setUp()
     send(MEASUREMENTS_NOTIFY, 0, 1, 4000, 6000)
     for (const power of [6000, 6001, 9000, 5000, 3999, 4000, 7000, 3000]) domains.setPower(soc, power)
@@ -102,7 +93,7 @@ describe('measurements', () => {
 })
 
 describe('parents', () => {
-  test('that the agent does not see give way to theirs', () => {
+  test('that the agent does not see are replaced by their parents', () => {
     const agents = 'agents: [{ name: guest, resources: { powercaps: [core, soc] } }]'
     const { send } = setUp(`${PLATFORM}${agents}\n`)
     const parent = (id: number) => send(0x3, id).at(-1)

@@ -1,7 +1,7 @@
 /**
- * The order of src/protocols/declaration/refusals.ts, for all commands at once: each thing that can be wrong with a command is answered
- * with its status and, of each two things, the first is. What can be wrong with the frame, with ids and with notify_enable
- * follows from the declarations; the rest is said here for each command, as changes to a message that succeeds.
+ * The order of src/protocols/declaration/refusals.ts, for all commands: a command with one thing wrong gets the status of
+ * that thing, one with two the status of the first. What can be wrong with the frame, ids and notify_enable follows from
+ * the declarations; the rest is listed here for each command, as changes to a message that succeeds.
  */
 import { describe, expect, test } from 'vitest'
 import { pins } from '../../../src/platform/pins/index.js'
@@ -11,7 +11,7 @@ import { packHeader } from '../../../src/wire/header.js'
 import { statusName } from '../../../src/wire/status.js'
 import { createTestAgent, message, everyProtocol as protocols, type TestAgent } from '../../support/agent.js'
 
-/** Of each kind: 0 can be used, 1 is forbidden. What 0 offers, 2 may not. */
+/** Of each kind: 0 can be used, 1 may not be changed, 2 lacks optional features that 0 has. */
 const PLATFORM = `
 vendor: NXP
 sub_vendor: IMX
@@ -65,7 +65,7 @@ interface Message {
   id: number
   type: number
   words: number[]
-  /** Bytes at the end that are not sent. */
+  /** Bytes cut off at the end. */
   cut: number
   room: number
   events: boolean
@@ -97,7 +97,7 @@ const first =
     void before.push(({ exchange }) => {
       for (const [id, ...words] of messages) exchange(message(packHeader(protocol, id, 0, 1), ...words))
     })
-/** Somebody else has pin 0. */
+/** Another agent holds pin 0. */
 const held: Change = ({ before }) =>
   void before.push(({ platform }) => {
     const model = platform.model(pins)
@@ -110,9 +110,9 @@ const append =
 
 const BIT_31 = 2 ** 31
 
-/** By command: the words of a message that succeeds, if they are not all 0, and what can be wrong with it. */
+/** For each command: the words of a message that succeeds, if they are not all 0, and what can be wrong with it. */
 const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> = {
-  // Who may change permissions is the business of other tests: here there is one agent, and it is trusted.
+  // permissions.test.ts tests who may change permissions: here the only agent is trusted.
   NEGOTIATE_PROTOCOL_VERSION: { wrong: { unsupported: set(0, NOWHERE) } },
   BASE_DISCOVER_LIST_PROTOCOLS: { wrong: { value: set(0, 99) } },
   BASE_SET_DEVICE_PERMISSIONS: { good: [1, 0, 1], wrong: { malformed: or(2, 2) } },
@@ -172,7 +172,7 @@ const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> =
   SENSOR_AXIS_DESCRIPTION_GET: { good: [2, 0], wrong: { unsupported: set(0, 0), value: set(1, 9) } },
   SENSOR_AXIS_NAME_GET: { good: [2, 0], wrong: { unsupported: set(0, 0), value: set(1, 9) } },
   SENSOR_LIST_UPDATE_INTERVALS: { wrong: { value: set(1, 9) } },
-  // Rounded down, nothing is below the only interval of 1 s: 1 × 10^-1.
+  // 1 × 10^-1 s, rounded down: no interval is below the only one, 1 s.
   SENSOR_CONFIG_SET: {
     good: [2, 1],
     wrong: { malformed: or(1, 0x4), unsupported: or(1, 2), value: or(1, (1 << 16) | (0x1f << 11)) },
@@ -267,11 +267,11 @@ const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> =
   MISC_CONTROL_EXT_GET: { good: [0, 0, 1], wrong: { unsupported: set(0, 1), value: set(1, 2) } },
 }
 
-/** Fields that name something; those of one message are looked up together. */
+/** Fields that are ids; those of one message are looked up together. */
 const IDS = /^(agent|device|domain|clock|sensor|reason|rtc|lm|cpu|ctrl|parent|function)_id$|^identifier$|^message_id$/
 /** Fields in which bits are reserved. */
 const FLAGS = /^(flags|notify_enable|attributes|config|sensor_config|trip_point_ev_ctrl)$/
-/** Any bits have a meaning: the device's, or a value's. */
+/** Commands in which every bit of such a field has a meaning: the device's, or a value's. */
 const WITHOUT_RESERVED = ['MISC_CONTROL_NOTIFY', 'MISC_SYSLOG_GET']
 
 function changesOf(command: Command): Changes {
@@ -313,7 +313,7 @@ function statusOf(message: Message): string {
   return statusName(new DataView(reply.buffer).getInt32(4, true))
 }
 
-/** The message with both changes; undefined if they are changes of the same thing, so that both can't be. */
+/** The message with both changes; undefined if they change the same thing, so that one undoes the other. */
 function changed(good: Message, one: Change, other: Change): Message | undefined {
   const [a, b] = [one, other].map((change, i, { length }) => {
     const copy = { ...good, words: [...good.words], before: [...good.before] }
@@ -337,7 +337,7 @@ describe.each(commands)('$of $name', ({ protocol, command }) => {
   const changes = changesOf(command)
   const wrong = names.filter(name => changes[name])
 
-  test('succeeds, unless something is wrong, which has its own status', () => {
+  test('succeeds, and with one thing wrong gets that thing’s status', () => {
     expect(statusOf(good)).toBe('SUCCESS')
     for (const name of wrong) {
       const message = changed(good, changes[name]!, nothing)!
@@ -347,7 +347,7 @@ describe.each(commands)('$of $name', ({ protocol, command }) => {
     }
   })
 
-  test('of two things that are wrong, the first is answered', () => {
+  test('with two things wrong gets the status of the first', () => {
     for (const [i, earlier] of wrong.entries()) {
       const alone = statusOf(changed(good, changes[earlier]!, nothing)!)
       for (const later of wrong.slice(i + 1)) {
@@ -364,7 +364,7 @@ describe.each(commands)('$of $name', ({ protocol, command }) => {
   })
 })
 
-/** What was seen in the field, in the versions that had it. */
+/** Cases seen in the field, in the versions that had them. */
 test.each([
   ['bits that 1.0 reserves, of a clock that may not be switched', 'clock', 0x10000, 0x7, [1, 0xf]],
   ['bits that 2.0 reserves, of a clock that may not be switched', 'clock', 0x20000, 0x7, [1, 0xf]],

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { resets } from '../../../src/platform/resets/index.js'
 import { COLD_RESET } from '../../../src/platform/resets/model.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -26,10 +25,7 @@ const BUSY = -6
 function setUp(platformText = PLATFORM) {
   const { agent, platform, time, events, exchange } = createTestAgent(platformText)
   const model = platform.model(resets)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x16, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
+  const send = senderTo(exchange, 0x16)
   /** Events since the last call: id and type, then words. */
   const told = (): number[][] =>
     events.take().map(event => {
@@ -39,7 +35,7 @@ function setUp(platformText = PLATFORM) {
   return { agent, model, time, send, told }
 }
 
-test('the host sees what agents do to a line, and agents what the host does', () => {
+test('the host sees an agent’s change of a line, and agents see the host’s', () => {
   const { model, send, told } = setUp()
   const usb = model.named('usb')
   send(RESET_NOTIFY, USB, 1)
@@ -54,7 +50,7 @@ test('the host sees what agents do to a line, and agents what the host does', ()
   ])
 })
 
-test('a driver that goes takes its subscriptions and pending resets with it, not the state of the line', () => {
+test('a driver’s subscriptions and pending resets end with it; the state of the line stays', () => {
   const { agent, model, time, send, told } = setUp()
   send(RESET_NOTIFY, GPU, 1)
   send(RESET, USB, ASSERT, 0)
@@ -67,13 +63,13 @@ test('a driver that goes takes its subscriptions and pending resets with it, not
   expect(model.named('usb').asserted).toBe(true)
 })
 
-test('nothing asynchronous is offered where none may be under way', () => {
+test('asynchronous resets are not offered if the file allows none', () => {
   const { send } = setUp(`${PLATFORM}\nprotocols: { reset: { max_pending_async: 0 } }`)
   expect(send(DOMAIN_ATTRIBUTES, GPU).slice(0, 3)).toEqual([SUCCESS, 0x4000_0000, 5000])
   expect(send(RESET, GPU, ASYNC, 0)).toEqual([NOT_SUPPORTED])
 })
 
-test('ids are those of the agent, in events too', () => {
+test('ids are the agent’s own, in events too', () => {
   const { time, send, told } = setUp(`${PLATFORM}\nagents: [{ name: guest, resources: { resets: [gpu] } }]`)
   send(RESET_NOTIFY, 0, 1)
   send(RESET, 0, ASYNC, 0)

@@ -27,7 +27,7 @@ function send({ exchange }: TestAgent, id: number, ...words: number[]): number[]
   return [...new Int32Array(exchange(message(packHeader(sensor.id, id, 0, 1), ...words)).slice(4).buffer)]
 }
 
-test('1.0 announced: it can be read, at once and later, and its trip points work', () => {
+test('1.0 announced: it can be read, also asynchronously, and its trip points work', () => {
   const test = create(V1)
   expect(send(test, READING_GET, 0, 0)).toEqual([SUCCESS, 40, 0])
   expect(send(test, READING_GET, 0, ASYNC)).toEqual([SUCCESS])
@@ -48,14 +48,14 @@ test('1.0 negotiated: it can be read until a later version is negotiated', () =>
   expect(send(test, READING_GET, 0, 0)).toEqual([PROTOCOL_ERROR])
 })
 
-test('later versions enable it themselves, and what they configured outlives a negotiation among them', () => {
+test('agents with later versions enable it themselves, and a negotiation among those keeps its configuration', () => {
   const test = create(V3_1)
   expect(send(test, CONFIG_SET, 0, 1)).toEqual([SUCCESS])
   expect(send(test, NEGOTIATE, 0x20000)).toEqual([SUCCESS])
   expect(send(test, READING_GET, 0, 0)[0]).toBe(SUCCESS)
 })
 
-test('a new driver, and a reset of the agent, find it as the first did', () => {
+test('a new driver finds it as the first did, also after a reset of the agent', () => {
   const announced = create(V1)
   announced.agent.restart()
   expect(send(announced, READING_GET, 0, 0)[0]).toBe(SUCCESS)

@@ -1,4 +1,4 @@
-/** What byte vectors can't show of the Sensor protocol: lives of agents, views, exact numbers, cost. */
+/** The Sensor protocol, beyond what byte vectors show: restarts of agents, views, exact numbers, cost. */
 import { describe, expect, test } from 'vitest'
 import { dispatch } from '../../../src/device/dispatch.js'
 import { loadPlatform } from '../../../src/loading/load.js'
@@ -12,7 +12,7 @@ import { sensor } from '../../../src/protocols/sensor.js'
 import { decode, type Values } from '../../../src/wire/fields.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { MessageWriter, RequestReader } from '../../../src/wire/message.js'
-import { createTestAgent, message, RecordedEvents, type TestAgent } from '../../support/agent.js'
+import { createTestAgent, exchangeWith, message, RecordedEvents, type TestAgent } from '../../support/agent.js'
 import { leastGrowth } from '../../support/heap.js'
 
 const DESCRIPTION_GET = 0x3
@@ -78,7 +78,7 @@ describe('a driver that goes', () => {
     test.platform.model(sensors).named('soc').set(60)
     test.time.advance(1_000_000)
     expect(test.events.take()).toEqual([])
-    // And leaves no listeners: one driver's.
+    // It leaves no listeners: after a hundred restarts there are those of one driver.
     for (let i = 0; i < 100; i++) test.agent.restart()
     expect(test.platform.model(sensors).listenerCount('sample')).toBe(1)
     test.agent.release()
@@ -91,24 +91,14 @@ describe('a driver that goes', () => {
     const config = agentsOf(test.platform.config)[1]!
     const other = new Agent({ config, platform: test.platform, events, peers: [], protocols })
     send(test, CONTINUOUS_UPDATE_NOTIFY, ACCEL, 1)
-    exchangeWith(other, request(CONTINUOUS_UPDATE_NOTIFY, 0, 1))
+    exchangeWith(other)(request(CONTINUOUS_UPDATE_NOTIFY, 0, 1))
     test.agent.restart()
     test.time.advance(20_000)
     expect(test.events.take()).toEqual([])
-    // Under the id the other agent knows it by.
+    // With the other agent's id of the sensor.
     expect(events.take().map(event => words(event)[1])).toEqual([0, 0])
   })
 })
-
-function exchangeWith(agent: Agent, bytes: Uint8Array): Uint8Array {
-  const view = new DataView(bytes.buffer)
-  const reader = new RequestReader(view)
-  reader.open(0, bytes.length)
-  const buffer = new Uint8Array(136)
-  const reply = new MessageWriter(new DataView(buffer.buffer))
-  reply.open(0, buffer.length)
-  return buffer.slice(0, dispatch(agent, reader, bytes.length, reply, buffer.length))
-}
 
 describe('an agent with a view of its own', () => {
   test('numbers its sensors from 0, in descriptions, readings and events', () => {
@@ -116,16 +106,16 @@ describe('an agent with a view of its own', () => {
     const events = new RecordedEvents()
     const config = agentsOf(platform.config)[1]!
     const agent = new Agent({ config, platform, events, peers: [], protocols })
-    const described = decodeReply(0x20000, DESCRIPTION_GET, exchangeWith(agent, request(DESCRIPTION_GET, 0)))
+    const described = decodeReply(0x20000, DESCRIPTION_GET, exchangeWith(agent)(request(DESCRIPTION_GET, 0)))
     expect(described.descriptors).toMatchObject([
       { sensor_id: 0, sensor_name: 'accel' },
       { sensor_id: 1, sensor_name: 'slow' },
     ])
-    expect(payload(exchangeWith(agent, request(READING_GET, 0, 0)))[0]).toBe(1000)
-    expect(status(exchangeWith(agent, request(READING_GET, 2, 0)))).toBe(NOT_FOUND)
-    exchangeWith(agent, request(READING_GET, 1, 1))
-    exchangeWith(agent, request(TRIP_POINT_CONFIG, 1, 2, 0, 0))
-    exchangeWith(agent, request(TRIP_POINT_NOTIFY, 1, 1))
+    expect(payload(exchangeWith(agent)(request(READING_GET, 0, 0)))[0]).toBe(1000)
+    expect(status(exchangeWith(agent)(request(READING_GET, 2, 0)))).toBe(NOT_FOUND)
+    exchangeWith(agent)(request(READING_GET, 1, 1))
+    exchangeWith(agent)(request(TRIP_POINT_CONFIG, 1, 2, 0, 0))
+    exchangeWith(agent)(request(TRIP_POINT_NOTIFY, 1, 1))
     platform.model(sensors).named('slow').set(-1)
     time.advance(5000)
     expect(events.take().map(event => words(event))).toEqual([
@@ -134,7 +124,7 @@ describe('an agent with a view of its own', () => {
     ])
   })
 
-  test('is refused what was taken from it', () => {
+  test('is denied what was taken from it', () => {
     const test = create()
     test.agent.permissions.set(sensor.id, 'soc', false)
     test.agent.permissionsChanged()
@@ -184,7 +174,7 @@ describe('readings', () => {
     },
   )
 
-  test('under way end in an error when the sensor is disabled meanwhile', () => {
+  test('that are pending end in an error when the sensor is disabled', () => {
     const test = create()
     expect(send(test, READING_GET, SLOW, 1)).toBe(SUCCESS)
     expect(send(test, CONFIG_SET, SLOW, 0)).toBe(SUCCESS)
@@ -193,7 +183,7 @@ describe('readings', () => {
     expect(test.events.take().map(words)).toEqual([[PROTOCOL_ERROR]])
   })
 
-  test('are never asynchronous where the platform file allows none under way', () => {
+  test('are never asynchronous where the platform file allows none', () => {
     const test = create(`protocols: { sensor: { max_pending_async: 0 } }${PLATFORM}`)
     expect(send(test, READING_GET, SLOW, 1)).toBe(NOT_SUPPORTED)
     const { descriptors } = decodeReply(0x20000, DESCRIPTION_GET, test.exchange(request(DESCRIPTION_GET, 0)))
@@ -201,7 +191,7 @@ describe('readings', () => {
       expect(Number(descriptor.sensor_attributes_low) & ASYNC_READ).toBe(0)
   })
 
-  test('sample the time of the answer, not of the request', () => {
+  test('have the value at the time of the delayed response, not of the request', () => {
     const test = create(`
 vendor: acme
 sensors: [{ name: a, type: volt, value: { ramp: { from: 0, to: 1000, period: 1 s } }, timestamps: { exponent: -6 }, async: { latency: 7 ms } }]`)
@@ -215,7 +205,7 @@ sensors: [{ name: a, type: volt, value: { ramp: { from: 0, to: 1000, period: 1 s
 const ASYNC_READ = 1 << 31
 
 describe('notifications', () => {
-  test('subscribing twice sends once, and one unsubscription ends it', () => {
+  test('are sent once after two subscriptions, and end with one unsubscription', () => {
     const test = create()
     for (let i = 0; i < 3; i++) send(test, CONTINUOUS_UPDATE_NOTIFY, ACCEL, 1)
     test.time.advance(10_000)
@@ -225,7 +215,7 @@ describe('notifications', () => {
     expect(test.events.take()).toEqual([])
   })
 
-  test('of trip points come at once when a value is set, only to those who asked', () => {
+  test('of trip points come at once when a value is set, only to subscribers', () => {
     const test = create()
     const soc = test.platform.model(sensors).named('soc')
     send(test, TRIP_POINT_CONFIG, SOC, 3, 50_000, 0)
@@ -267,7 +257,7 @@ describe('what Linux does', () => {
     expect(test.events.take().map(event => words(event)[4])).toEqual([110_000_000, 120_000_000])
   })
 
-  test('IIO sets a sampling frequency of 50 Hz, rounded as the platform likes', () => {
+  test('IIO sets a sampling frequency of 50 Hz, which the platform may round', () => {
     const test = create()
     const mantissa = 20
     const milliseconds = -3 & 0x1f
@@ -275,7 +265,7 @@ describe('what Linux does', () => {
     expect(payload(test.exchange(request(CONFIG_GET, ACCEL)))).toEqual([(2 << 16) | ((-2 & 0x1f) << 11) | 1])
   })
 
-  test('no interval is ever 0, for IIO divides by it', () => {
+  test('no interval is ever 0, because IIO divides by it', () => {
     const test = createTestAgent(PLATFORM, { protocols })
     for (const id of [SOC, SLOW, ACCEL]) {
       const [, ...intervals] = payload(test.exchange(request(LIST_UPDATE_INTERVALS, id, 0)))
@@ -300,7 +290,7 @@ describe('what Linux does', () => {
     )
   })
 
-  test('the walk over descriptions keeps no state: nested requests do not disturb it', () => {
+  test('listing descriptions keeps no state: nested requests do not disturb it', () => {
     const test = create()
     const second = (capacity: number) => test.exchange(request(DESCRIPTION_GET, 1), capacity)
     const before = second(136)
@@ -340,6 +330,6 @@ sensors:
   }
   read(300_000)
   expect(view.getInt32(68, true)).toBe(SUCCESS)
-  // Few enough that garbage of 16 bytes a reading would still lie in the young generation.
+  // So few that garbage of 16 bytes per reading would still be in the young generation.
   expect(leastGrowth(() => read(500_000))).toBeLessThan(500_000)
 })

@@ -11,7 +11,7 @@ const STATE_NOTIFY = 0x5
 const SUCCESS = 0
 const NOT_SUPPORTED = -1
 const DENIED = -3
-/** Some agent that is not the one under test. */
+/** Another agent. */
 const OTHER = 2
 
 function setUp(config: string, version = 0x20001) {
@@ -30,7 +30,7 @@ function setUp(config: string, version = 0x20001) {
 /** A status as it stands in an unsigned word. */
 const status = (code: number) => [code >>> 0]
 
-test('a graceful request of the platform reaches the agent with its time', () => {
+test('a graceful request of the platform reaches the agent with its time limit', () => {
   const { model, time, send, notified } = setUp('system: { timeout: 10 s, suspend: true }')
   model.request(SHUTDOWN, { graceful: true })
   expect(notified()).toEqual([])
@@ -49,7 +49,7 @@ test('a graceful request of the platform reaches the agent with its time', () =>
   ])
 })
 
-test('version 1.0 is not told the time', () => {
+test('version 1.0 is not told the time limit', () => {
   const { model, send, notified } = setUp('system: { timeout: 10 s }', 0x10000)
   send(STATE_NOTIFY, 1)
   model.request(SHUTDOWN, { graceful: true })
@@ -96,7 +96,7 @@ test.each([
   ['warm_reset: true', 0x8000_0000],
   ['suspend: true', 0x4000_0000],
   ['warm_reset: true, suspend: true', 0xc000_0000],
-])('states that there are show in the attributes of STATE_SET: %s', (config, attributes) => {
+])('the attributes of STATE_SET have the states of the file: %s', (config, attributes) => {
   expect(setUp(`system: { ${config} }`).send(MESSAGE_ATTRIBUTES, STATE_SET)).toEqual([SUCCESS, attributes])
 })
 

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { voltages } from '../../../src/platform/voltages/index.js'
 import { ON } from '../../../src/platform/voltages/model.js'
-import { packHeader } from '../../../src/wire/header.js'
-import { createTestAgent, message } from '../../support/agent.js'
+import { createTestAgent, senderTo } from '../../support/agent.js'
 
 const PLATFORM = `
 vendor: acme
@@ -20,16 +19,13 @@ const LEVEL_SET = 0x7
 const ASYNC = 1
 const NOT_SUPPORTED = -1
 const BUSY = -6
-/** Some agent that is not the one under test. */
+/** Another agent. */
 const OTHER = 2
 
 function setUp(platformText = PLATFORM) {
   const { agent, platform, time, events, exchange } = createTestAgent(platformText)
   const domains = platform.model(voltages)
-  /** Status and words of the reply. */
-  const send = (id: number, ...words: number[]): number[] => [
-    ...new Int32Array(exchange(message(packHeader(0x17, id, 0, 1), ...words)).buffer).subarray(1),
-  ]
+  const send = senderTo(exchange, 0x17)
   return { agent, domains, core: domains.named('core'), time, events, send }
 }
 
@@ -44,7 +40,7 @@ describe('modes', () => {
     expect(send(CONFIG_GET, 0)).toEqual([0, 0])
   })
 
-  test('a driver that restarts wants nothing any more', () => {
+  test('a driver that restarts no longer holds its domains', () => {
     const { agent, send } = setUp()
     send(CONFIG_SET, 0, ON)
     send(CONFIG_SET, 2, ON)
@@ -60,7 +56,7 @@ describe('modes', () => {
 })
 
 describe('asynchronous levels', () => {
-  test('more than the platform takes at once are BUSY, synchronous ones are not', () => {
+  test('beyond the platform’s limit are BUSY; synchronous ones are not', () => {
     const { time, events, send } = setUp()
     expect(send(LEVEL_SET, 0, ASYNC, 1_000_000)).toEqual([0])
     expect(send(LEVEL_SET, 1, ASYNC, 3_300_000)).toEqual([BUSY])
@@ -70,13 +66,13 @@ describe('asynchronous levels', () => {
     expect(send(LEVEL_SET, 1, ASYNC, 1_800_000)).toEqual([0])
   })
 
-  test('none is offered where the platform takes none', () => {
+  test('are not offered if the platform’s limit is 0', () => {
     const { send } = setUp(PLATFORM.replace('max_pending_async: 1', 'max_pending_async: 0'))
     expect(send(DOMAIN_ATTRIBUTES, 0)[1]).toBe(0)
     expect(send(LEVEL_SET, 0, ASYNC, 1_000_000)).toEqual([NOT_SUPPORTED])
   })
 
-  test('a driver that restarts takes its change back, and the domain is free again', () => {
+  test('are cancelled when the driver restarts, and the domain is free again', () => {
     const { agent, core, time, events, send } = setUp()
     send(LEVEL_SET, 0, ASYNC, 1_000_000)
     agent.restart()

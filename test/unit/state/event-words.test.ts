@@ -1,4 +1,4 @@
-/** Delayed responses that wait are kept, whatever their words are. */
+/** Waiting delayed responses are saved, whatever their words are. */
 import { expect, test } from 'vitest'
 import { EventQueue } from '../../../src/device/event-queue.js'
 import type { NativeDevice } from '../../../src/device/native.js'
@@ -8,7 +8,7 @@ import { DENIED } from '../../../src/wire/status.js'
 const native = { peekEvent: () => -1 } as unknown as NativeDevice
 const createQueue = () => new EventQueue(native, () => new DataView(new ArrayBuffer(0)))
 
-test('a delayed response with a negative status is kept', () => {
+test('a delayed response with a negative status is saved', () => {
   const queue = createQueue()
   queue.respondLater(0x1234, [DENIED])
   const next = createQueue()

@@ -1,4 +1,4 @@
-/** What the host sets is kept: every property that can be set is the same on a platform that takes the state over. */
+/** Values set by the host are persisted: every settable property has the same value after the state is restored. */
 import { expect, test } from 'vitest'
 import { Resources } from '../../../src/observe/resources.js'
 import { type Property, valueText } from '../../../src/platform/core/property.js'
@@ -7,10 +7,10 @@ import { RequestError } from '../../../src/support/errors.js'
 import { everyProtocol } from '../../support/agent.js'
 import { configs, Side } from '../../support/kept-side.js'
 
-/** What the world around the board is like begins anew (`platform/core/kept.ts`). */
+/** Not persisted: values that stand for the world around the board (`platform/core/kept.ts`). */
 const LOST = /^sensor\.|\.(power|value)$|^imx_bbm\.button$|\.battery_low$/
 
-/** Values it can be set to that it does not have. */
+/** Allowed values other than the current one. */
 function others(property: Property): string[] {
   const allowed = property.allowed?.()
   const ends = allowed && 'step' in allowed ? [allowed.min, allowed.max] : allowed
@@ -18,14 +18,14 @@ function others(property: Property): string[] {
   return all.filter(value => value !== property.read()).map(value => valueText(property, value))
 }
 
-/** Sets it to something else. Returns whether it can be, with all that was set before. */
+/** Sets the property to another value. Returns false if what was set before prevents it. */
 function change(resources: Resources, address: string): boolean {
   return others(resources.place(address).property).some(text => {
     try {
       resources.set(address, text)
       return true
     } catch (error) {
-      // Not now: something needs it.
+      // Another resource needs it as it is.
       if (error instanceof RequestError) return false
       throw error
     }

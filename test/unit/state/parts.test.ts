@@ -1,6 +1,6 @@
 /**
- * A platform that takes over a kept state is the same as the one that it was kept of: whatever random messages did before,
- * and whatever they do to both afterwards. FUZZ_SEED repeats a failure.
+ * A platform that restores a saved state equals the one that was saved, after any random messages, and stays equal when
+ * both get the same messages. FUZZ_SEED repeats a failure.
  */
 import { describe, expect, it } from 'vitest'
 import { stateDigest } from '../../support/digest.js'
@@ -8,21 +8,21 @@ import { cases, configs, Side } from '../../support/kept-side.js'
 
 const ROUNDS = 12
 const SECOND_US = 1_000_000
-/** What these say depends on time, chance and heat, which begin anew. */
+/** Values of these depend on time, randomness and heat, which are not saved. */
 const LIVELY = ['sensor', 'perf']
-/** Everything that takes time is over then. */
+/** Long enough for every pending operation to end. */
 const LONG_US = 60 * SECOND_US
 
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-console.info(`kept states: FUZZ_SEED=${seed}`)
+console.info(`saved states: FUZZ_SEED=${seed}`)
 
-describe('a state that was kept', () => {
-  it.each(cases)('$name of $preset: goes on as if nothing had happened', ({ preset, protocol }) => {
+describe('a saved state', () => {
+  it.each(cases)('$name of $preset: is restored, and behaves the same afterwards', ({ preset, protocol }) => {
     const config = configs[preset]!
     for (let round = 0; round < ROUNDS; round++) {
       const first = new Side(config)
       first.send(protocol, seed + round)
-      // Some of what was begun is done, some under way.
+      // Some operations have ended, some are pending.
       first.time.advance((seed % 7) * 1000)
       first.send(protocol, seed - round, 5)
       const saved = first.save()

@@ -1,4 +1,4 @@
-/** A state file: whole records come back, beginnings of records go, and whatever else is wrong is said in one line. */
+/** A state file: whole records are read back, a torn last record is dropped, any other damage is an error of one line. */
 import {
   appendFileSync,
   copyFileSync,
@@ -32,7 +32,7 @@ const OWNER = { platform: 'board.yaml', fingerprint: 'abc' }
 const open = (path: string, owner = OWNER) => StateFile.open(path, owner)
 
 const say = (entry: Entry) => (record: Line) => void record.json(JSON.stringify(entry))
-/** False if there is no room for it. */
+/** Appends a record; false if there is no room for it. */
 function add(file: StateFile, entry: Entry): boolean {
   say(entry)(file.begin())
   return file.append()
@@ -61,7 +61,7 @@ function refusalOf(path: string, owner = OWNER): string {
 }
 
 describe('a state file', () => {
-  it('gives back what was written, is nobody else’s to read, and leaves nothing beside it', () =>
+  it('gives back what was written, only its owner can read it, and no other file is left', () =>
     withFile(path => {
       const file = open(path)
       expect(file.records).toEqual([{ n: 1 }, { n: 2, text: 'ä\n' }, { n: 3, text: 'ä\n' }])
@@ -71,7 +71,7 @@ describe('a state file', () => {
       file.close()
     }))
 
-  it('is new where there is none, or an empty one', () =>
+  it('is created if there is none, or an empty one', () =>
     inFolder(async folder => {
       const path = join(folder, 'empty')
       writeFileSync(path, '')
@@ -82,9 +82,9 @@ describe('a state file', () => {
       }
     }))
 
-  it('loses a record whose end is missing, wherever it was cut off, and no other', () =>
+  it('drops a record whose end is missing, wherever it was cut off, and no other', () =>
     withFile(path => {
-      // Behind the last record is an empty line; without the end of its own it is whole.
+      // An empty line follows the last record, which is whole even without its own end of line.
       const length = readFileSync(path).length - 1
       const last = readFileSync(path, 'utf8').split('\n').at(-3)!
       for (let cut = 2; cut <= Buffer.byteLength(last) + 1; cut++) {
@@ -99,7 +99,7 @@ describe('a state file', () => {
       }
     }))
 
-  it('goes on where it was torn once it is rewritten', () =>
+  it('can be appended to after it was torn and rewritten', () =>
     withFile(path => {
       truncateSync(path, statSync(path).size - 3)
       const file = open(path)
@@ -111,7 +111,7 @@ describe('a state file', () => {
       again.close()
     }))
 
-  it('can be rewritten where a process died while it did that', () =>
+  it('can be rewritten although a process died while rewriting it', () =>
     withFile(path => {
       writeFileSync(`${path}.new`, 'half a')
       const file = open(path)
@@ -122,7 +122,7 @@ describe('a state file', () => {
       again.close()
     }))
 
-  it('is rewritten without a look at what somebody has laid where its successor is written', () =>
+  it('is rewritten without following a link that somebody put in place of the new file', () =>
     withFile(path => {
       const victim = join(path, '..', 'victim')
       for (const lay of [symlinkSync, linkSync]) {
@@ -137,7 +137,7 @@ describe('a state file', () => {
       }
     }))
 
-  it('knows when it was deleted, replaced, or written to by somebody else', () =>
+  it('detects that it was deleted, replaced, or written to by somebody else', () =>
     withFile(path => {
       const file = open(path)
       expect(file.fate).toBe('whole')
@@ -157,7 +157,7 @@ describe('a state file', () => {
   it.each([
     { format: 3, age: 'a newer' },
     { format: 1, age: 'an older' },
-  ])('of $age version of the program is refused, which says what to do', ({ format, age }) =>
+  ])('of $age version of the program is refused with advice', ({ format, age }) =>
     withFile(path => {
       const json = JSON.stringify({ 'vhost-user-scmi state': format, ...OWNER })
       writeFileSync(path, `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)
@@ -166,7 +166,7 @@ describe('a state file', () => {
     }),
   )
 
-  it('is refused if its checksums are right over what is no JSON, or no map', () =>
+  it('is refused if its checksums match but its content is not JSON, or not a map', () =>
     withFile(path => {
       for (const json of ['{', '5', 'null', '[]', '{"vhost-user-scmi state":"1"}']) {
         writeFileSync(path, `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)
@@ -174,7 +174,7 @@ describe('a state file', () => {
       }
     }))
 
-  it('is rewritten behind a symbolic link', () =>
+  it('is rewritten through a symbolic link', () =>
     withFile(path => {
       const link = join(path, '..', 'link')
       symlinkSync(path, link)
@@ -186,7 +186,7 @@ describe('a state file', () => {
       again.close()
     }))
 
-  describe('with its halves full', () => {
+  describe('whose half is full', () => {
     const text = 'x'.repeat(100_000)
     /** Adds records from 1 on until the half is full; returns how many. */
     function fill(file: StateFile): number {
@@ -201,7 +201,7 @@ describe('a state file', () => {
       return (records as Entry[]).map(({ n }) => n)
     }
 
-    it('goes on in the other one, over what was there, and grows no more', () =>
+    it('continues in the other half, over old records, and does not grow', () =>
       withFile(path => {
         const file = open(path)
         file.rewrite(say({ n: 0 }))
@@ -220,7 +220,7 @@ describe('a state file', () => {
         expect(numbers(path)).toEqual([-5, ...Array.from({ length: added }, (_, i) => i + 1)])
       }))
 
-    it('has the other half if a process died while it began the next', () =>
+    it('still has the full half if a process died while it began the other', () =>
       withFile(path => {
         const file = open(path)
         file.rewrite(say({ n: 0 }))
@@ -241,7 +241,7 @@ describe('a state file', () => {
         expect(numbers(path)).toEqual([-2])
       }))
 
-    it('loses a record that was not whole, over what was there, and no other', () =>
+    it('drops a torn record among old ones, and no other', () =>
       withFile(path => {
         const file = open(path)
         file.rewrite(say({ n: 0 }))
@@ -262,7 +262,7 @@ describe('a state file', () => {
         expect(numbers(path)).toEqual([-2, 1])
       }))
 
-    it('is refused if a record before others is wrong, in either half', () =>
+    it('is refused if a record that is not the last is wrong, in either half', () =>
       withFile(path => {
         const file = open(path)
         file.rewrite(say({ n: 0 }))
@@ -287,7 +287,7 @@ describe('a state file', () => {
         file.close()
       }))
 
-    it('gets more room for what says all', () =>
+    it('grows if the first record of a half needs more room', () =>
       withFile(path => {
         const file = open(path)
         file.rewrite(say({ n: 0 }))
@@ -298,7 +298,7 @@ describe('a state file', () => {
       }))
   })
 
-  it('can be had once at a time', () =>
+  it('can be opened by one process at a time', () =>
     withFile(path => {
       const file = open(path)
       expect(refusalOf(path)).toBe(`--state ${path}: is in use by a running process; stop it or give another file`)
@@ -344,7 +344,7 @@ describe('a state file', () => {
       }
     }))
 
-  it('is refused if it is something else', () =>
+  it('is refused if it is another kind of file', () =>
     inFolder(async folder => {
       const text = join(folder, 'text')
       writeFileSync(text, 'hello\nworld\n')

@@ -7,7 +7,7 @@ const withRule = (rule: string) => `{"op": "addFault", "id": 1, "request": {"rul
 test.each([
   ['lists', '['.repeat(100_000) + ']'.repeat(100_000)],
   ['maps', `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`],
-])('what a page sends is refused, not walked, where %s lie deep in each other', (_, rule) => {
+])('a request of a page with deeply nested %s is refused', (_, rule) => {
   expect(() => parseMessage(withRule(rule))).toThrow(
     new RequestError('INVALID_ARGUMENT', 'lists and maps are nested more than 20 deep'),
   )

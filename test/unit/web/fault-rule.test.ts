@@ -17,7 +17,7 @@ const NOTHING: FaultTexts = {
   probability: '',
 }
 
-test('empty fields are not in the rule', () => {
+test('the rule has no empty fields', () => {
   expect(ruleOf(NOTHING)).toEqual({ on: 'response', drop: true })
   const filled = { agent: 'a', protocol: 'clock', message: 'CLOCK_RATE_GET', where: 'clock_id=0x2, rate=1000' }
   const texts = {
@@ -50,7 +50,7 @@ const ARGUMENTS: Partial<Record<ActionName, string>> = {
   truncate: '8',
 }
 
-test.each(Object.keys(ACTIONS) as ActionName[])('a rule that does %s is one that devices know', action => {
+test.each(Object.keys(ACTIONS) as ActionName[])('devices accept a rule that does %s', action => {
   const rule = ruleOf({ ...NOTHING, protocol: 'clock', action, argument: ARGUMENTS[action] ?? '' })
   const faults = new Faults(protocols, ['guest'])
   expect(faults.add(rule as FaultRule).given).toEqual(rule)

@@ -35,7 +35,7 @@ function stats(agent: string, tookNs: Record<number, number>, notifications = 0)
   }
 }
 
-test('rates and percentiles are those of the interval, not of the time before it', () => {
+test('rates and percentiles are those of the interval only', () => {
   const before = [stats('a', { 1000: 1000, 9000: 5 }, 7), stats('b', { 1000: 10 })]
   const after = [stats('a', { 1000: 1000, 4000: 60, 9000: 45 }, 11), stats('b', { 1000: 10 })]
   const { rates, latenciesUs, agents } = intervalOf(before, after, 2)
@@ -45,6 +45,6 @@ test('rates and percentiles are those of the interval, not of the time before it
   expect(agents.get('b')).toEqual({ rate: 0, eventRate: 0, latenciesUs: { p50: null, p99: null } })
 })
 
-test('an agent that was not there counts from zero', () => {
+test('an agent that is new counts from zero', () => {
   expect(intervalOf([], [stats('a', { 1000: 3 })], 1).rates).toEqual({ clock: 3, notifications: 0 })
 })
