@@ -1,6 +1,7 @@
 /** What the Clock protocol keeps for one agent: subscriptions, and rates that are set later. */
 import { z } from 'zod'
-import type { Clock, ClockEvents, Clocks } from '../platform/clocks/model.js'
+import type { Clock } from '../platform/clocks/clock.js'
+import type { ClockEvents, Clocks } from '../platform/clocks/model.js'
 import { mustFit, savedWord } from '../platform/core/kept.js'
 import { u32, u64 } from '../wire/fields.js'
 import { KeptView } from './declaration/kept-view.js'

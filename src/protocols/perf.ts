@@ -3,8 +3,11 @@
  * statistics are memory that agent and platform share, which virtio has not: none is announced, and
  * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
  */
+
+import type { Bounds, PerfDomain } from '../platform/perf-domains/domain.js'
 import { perfDomains } from '../platform/perf-domains/index.js'
-import type { Bounds, PerfDomain, PerfDomains, PerfEvents, PerfLevel } from '../platform/perf-domains/model.js'
+import type { PerfLevel } from '../platform/perf-domains/levels.js'
+import type { PerfDomains, PerfEvents } from '../platform/perf-domains/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'

@@ -1,7 +1,8 @@
 /** What the Powercap protocol keeps for one agent: subscriptions, and caps that are set later. */
 import { z } from 'zod'
 import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
-import { type PowercapDomain, type PowercapEvents, type Powercaps, UNCAPPED } from '../platform/powercaps/model.js'
+import { type PowercapDomain, UNCAPPED } from '../platform/powercaps/domain.js'
+import type { PowercapEvents, Powercaps } from '../platform/powercaps/model.js'
 import { u32 } from '../wire/fields.js'
 import { type KeptPart, KeptView } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'

@@ -10,7 +10,8 @@ import {
   textProperty,
 } from '../core/property.js'
 import { HERTZ, PERCENT } from '../core/unit-text.js'
-import { type Clock, type Clocks, DUTY_CYCLE, PHASE } from './model.js'
+import { type Clock, DUTY_CYCLE, PHASE } from './clock.js'
+import type { Clocks } from './model.js'
 
 const U32_MAX = 0xffff_ffff
 

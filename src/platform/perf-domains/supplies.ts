@@ -2,15 +2,19 @@
  * The supplies of a performance domain: the clock and the voltage that follow its level, and the power domain that
  * contains it.
  */
+
+import type { Clock } from '../clocks/clock.js'
 import { clocks } from '../clocks/index.js'
-import type { Clock } from '../clocks/model.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import { linked } from '../core/resource.js'
 import { powerDomains } from '../power-domains/index.js'
 import { voltages } from '../voltages/index.js'
 import type { VoltageDomain } from '../voltages/model.js'
-import type { DomainConfig, PerfDomain, PerfDomains, PerfLevel } from './model.js'
+import type { DomainConfig } from './config.js'
+import type { PerfDomain } from './domain.js'
+import type { PerfLevel } from './levels.js'
+import type { PerfDomains } from './model.js'
 
 const HZ_PER_KHZ = 1000
 

@@ -9,8 +9,8 @@ import {
   type ResourceGroup,
   textProperty,
 } from '../core/property.js'
-import { TYPE_NAMES } from './configs.js'
 import type { Pins, PinTarget } from './model.js'
+import { TYPE_NAMES } from './settings.js'
 
 const U32_MAX = 0xffff_ffff
 

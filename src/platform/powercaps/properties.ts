@@ -8,7 +8,8 @@ import {
   type ResourceGroup,
 } from '../core/property.js'
 import { SECONDS, WATTS } from '../core/unit-text.js'
-import { type PowercapDomain, type Powercaps, UNCAPPED } from './model.js'
+import { type PowercapDomain, UNCAPPED } from './domain.js'
+import type { Powercaps } from './model.js'
 
 const MICRO = 1e6
 
