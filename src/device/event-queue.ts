@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { type Kept, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
 import { monotonicUs } from '../platform/core/time.js'
-import type { EventSink, Subject } from '../protocols/declaration/protocol.js'
+import type { EventSink, Subject } from '../protocols/declaration/event-sink.js'
 import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, ENTRY_TICKET, EVENT_ENTRY, type NativeDevice } from './native.js'
 
 /** Notifications kept for a driver that offers no buffers; the oldest are dropped (virtio 1.3 §5.17.6 allows that). */

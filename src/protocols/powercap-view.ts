@@ -4,10 +4,11 @@ import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept
 import { type PowercapDomain, UNCAPPED } from '../platform/powercaps/domain.js'
 import type { PowercapEvents, Powercaps } from '../platform/powercaps/model.js'
 import { u32 } from '../wire/fields.js'
+import { event } from './declaration/define-protocol.js'
 import { type KeptPart, KeptView } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
-import { type AgentProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions } from './declaration/subscriptions.js'
 
 export const V1 = 0x10000

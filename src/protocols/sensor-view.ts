@@ -5,10 +5,11 @@ import type { SensorEvents, Sensors } from '../platform/sensors/model.js'
 import type { Sensor } from '../platform/sensors/sensor.js'
 import { rest, s64, u32, u64 } from '../wire/fields.js'
 import { PROTOCOL_ERROR } from '../wire/status.js'
+import { event } from './declaration/define-protocol.js'
 import { KeptView } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
-import { type AgentProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions } from './declaration/subscriptions.js'
 
 export const V1 = 0x10000

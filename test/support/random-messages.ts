@@ -4,7 +4,8 @@
  */
 import { dispatch } from '../../src/device/dispatch.js'
 import type { Agent, ServedProtocol } from '../../src/protocols/declaration/agent.js'
-import type { Command, EventSink, Protocol } from '../../src/protocols/declaration/protocol.js'
+import type { EventSink } from '../../src/protocols/declaration/event-sink.js'
+import type { Command, Protocol } from '../../src/protocols/declaration/protocol.js'
 import { decode, sizeOf } from '../../src/wire/fields.js'
 import { COMMAND, messageIdOf, NOTIFICATION, packHeader, protocolIdOf, typeOf } from '../../src/wire/header.js'
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'
