@@ -1,7 +1,9 @@
 /** The commands of a benchmark: one of each protocol that reads something, as a guest's driver does all day. */
+
 import type { Command, Protocol } from '../protocols/declaration/protocol.js'
 import { protocols } from '../protocols/index.js'
 import { FailedError, OperatorError } from '../support/errors.js'
+import { thereAre } from '../support/known-names.js'
 import { own } from '../support/own.js'
 import { decode, type Fields, sizeOf } from '../wire/fields.js'
 import { COMMAND, packHeader } from '../wire/header.js'
@@ -44,7 +46,7 @@ export function parseMix(text: string): Mix {
     const [, protocol = '', weight = '1'] = /^([a-z]+)(?::([1-9]\d?))?$/.exec(part) ?? []
     const read = own(READS, protocol)
     if (!read) {
-      const allowed = `protocols with a weight from 1 to 99, such as clock:2,sensor; there are ${mixableProtocols.join(', ')}`
+      const allowed = `protocols with a weight from 1 to 99, such as clock:2,sensor; ${thereAre(mixableProtocols)}`
       throw new OperatorError(`"${part}" is not a part of a mix; write ${allowed}`)
     }
     const { id, command } = declarationOf(protocol, read.name)

@@ -2,12 +2,14 @@
  * The fault rules of a server: how its devices misbehave, and other faults that can be injected. Shared by all devices
  * of a server; each asks for every message while a rule could match.
  */
+
 import { EventEmitter } from 'node:events'
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { notKnown } from '../platform/file/config-issues.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { OperatorError } from '../support/errors.js'
+import { thereIsNo } from '../support/known-names.js'
 import { messageIdOf, protocolIdOf, tokenOf } from '../wire/header.js'
 import { type Compiled, type CompiledEvent, compileEvent, compileRule, messageKey } from './compile.js'
 import { type CheckedRule, type EventMessage, type FaultRule, type MessageKind, messageKind } from './rule.js'
@@ -236,8 +238,8 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
   #find(id: number): Fault {
     const fault = this.#rules.find(candidate => candidate.id === id)
     if (fault) return fault
-    const ids = this.#rules.map(candidate => candidate.id).join(', ')
-    throw new OperatorError(`there is no fault rule ${id}; ${ids ? `there are ${ids}` : 'there are none'}`)
+    const ids = this.#rules.map(candidate => `${candidate.id}`)
+    throw new OperatorError(thereIsNo(`fault rule ${id}`, ids))
   }
 
   #of(agent: string | undefined): FaultyDevice[] {

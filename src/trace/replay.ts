@@ -2,6 +2,7 @@
  * Sends the commands of a trace to a platform again and compares the answers. A virtual clock has the times of the
  * trace, so that values that depend on time are the same. Changes by the host are not repeated.
  */
+
 import { resolve } from 'node:path'
 import { dispatch } from '../device/dispatch.js'
 import { type LoadedPlatform, loadPlatform } from '../loading/load.js'
@@ -12,6 +13,7 @@ import { agentsOf } from '../platform/file/config.js'
 import { Agent } from '../protocols/declaration/agent.js'
 import type { EventSink } from '../protocols/declaration/event-sink.js'
 import { OperatorError } from '../support/errors.js'
+import { thereAre } from '../support/known-names.js'
 import { HEADER_SIZE, MESSAGE_MAX } from '../wire/header.js'
 import { MessageWriter, RequestReader } from '../wire/message.js'
 import { statusName } from '../wire/status.js'
@@ -115,8 +117,8 @@ class Player {
     }
     const missing = agents.find(agent => !this.#parts.has(agent))
     if (missing === undefined) return
-    const names = [...this.#parts.keys()].join(', ')
-    throw new OperatorError(`the platform has no agent ${missing}, which the trace needs; there are ${names}`)
+    const known = thereAre(this.#parts.keys())
+    throw new OperatorError(`the platform has no agent ${missing}, which the trace needs; ${known}`)
   }
 
   play(event: TracedEvent): void {

@@ -1,5 +1,7 @@
 /** The platform's clocks: who feeds whom, and what a change of one means for the others. Knows no bytes. */
+
 import { EventEmitter } from 'node:events'
+import { thereAre } from '../../support/known-names.js'
 import { ConfigError } from '../core/config-error.js'
 import type { Kept, Saved } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
@@ -34,7 +36,7 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
       const parent = byName.get(name)
       if (!parent || parent === clock) {
         const others = [...byName.keys()].filter(other => other !== clock.name)
-        throw new ConfigError([clock.id, 'parents', i], `${name} is not another clock; there are ${others.join(', ')}`)
+        throw new ConfigError([clock.id, 'parents', i], `${name} is not another clock; ${thereAre(others)}`)
       }
       parent.children.push(clock)
       return parent

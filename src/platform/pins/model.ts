@@ -1,6 +1,8 @@
 /** Pins, pin groups and their functions: their state, and the rules for agents' requests. Knows no bytes. */
+
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import { named } from '../core/named.js'
@@ -250,7 +252,7 @@ function members<Member>(names: readonly string[], known: ReadonlyMap<string, Me
   const listed = new Set<string>()
   return names.map((name, i) => {
     const member = known.get(name)
-    if (!member) throw new ConfigError([...at, i], `${name} is not known; there are ${[...known.keys()].join(', ')}`)
+    if (!member) throw new ConfigError([...at, i], `${name} is not known; ${thereAre(known.keys())}`)
     if (listed.has(name)) throw new ConfigError([...at, i], `${name} is listed twice`)
     listed.add(name)
     return member

@@ -2,8 +2,10 @@
  * Power domains: their state, and the rules for agents' requests. A domain is in the most powered
  * state that any agent wants. Knows no bytes.
  */
+
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { thereAre } from '../../support/known-names.js'
 import { ConfigError } from '../core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
@@ -160,10 +162,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
       const parent = byName.get(name)
       if (!parent || parent === domain) {
         const others = [...byName.keys()].filter(other => other !== domain.name)
-        throw new ConfigError(
-          [domain.id, 'parents', i],
-          `${name} is not another power domain; there are ${others.join(', ')}`,
-        )
+        throw new ConfigError([domain.id, 'parents', i], `${name} is not another power domain; ${thereAre(others)}`)
       }
       parent.children.push(domain)
       return parent

@@ -1,5 +1,7 @@
 /** The platform's powercap domains, the measuring of their power, and the events of what changes. Knows no bytes. */
+
 import { EventEmitter } from 'node:events'
+import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { U32_MAX } from '../core/count-limits.js'
 import { byUniqueName, named } from '../core/named.js'
@@ -109,7 +111,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
 
 function parentNamed(name: string, byName: Map<string, PowercapDomain>, at: ConfigPath): PowercapDomain {
   const parent = byName.get(name)
-  if (!parent) throw new ConfigError(at, `${name} is not a powercap domain; there are ${[...byName.keys()].join(', ')}`)
+  if (!parent) throw new ConfigError(at, `${name} is not a powercap domain; ${thereAre(byName.keys())}`)
   // Linux gives up on all domains when it meets one below an abstract one.
   if (parent.unit === 'abstract') throw new ConfigError(at, `${name} has an abstract unit, so it can't be a parent`)
   return parent
