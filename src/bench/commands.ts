@@ -1,5 +1,4 @@
 /** The commands of a benchmark: one of each protocol that reads something, as a guest's driver does all day. */
-
 import type { Command, Protocol } from '../protocols/declaration/protocol.js'
 import { protocols } from '../protocols/index.js'
 import { FailedError, OperatorError } from '../support/errors.js'

@@ -1,5 +1,4 @@
 /** The actions of `vhost-user-scmi platform`. */
-
 import { addPlugins, type LoadedPlatform, loadPlatform } from '../loading/load.js'
 import { pluginNames } from '../loading/plugins.js'
 import { agentTables } from '../observe/agent-tables.js'

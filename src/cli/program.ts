@@ -2,7 +2,6 @@
  * The command `vhost-user-scmi`: parses arguments. No logic, and nothing slow to load: the actions are in cli/, loaded
  * on demand.
  */
-
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Endpoint } from '../device/endpoint.js'
 import { presetNames } from '../platform/file/presets.js'

@@ -1,5 +1,4 @@
 /** The action of `send`: connects like a guest, sends one command, prints the answer. */
-
 import { ClientBase, StatusError } from '../client/client.js'
 import { VhostUserChannel } from '../client/vhost-user-channel.js'
 import { addPlugins } from '../loading/load.js'

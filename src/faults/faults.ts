@@ -2,7 +2,6 @@
  * The fault rules of a server: how its devices misbehave, and other faults that can be injected. Shared by all devices
  * of a server; each asks for every message while a rule could match.
  */
-
 import { EventEmitter } from 'node:events'
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'

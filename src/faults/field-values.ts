@@ -1,5 +1,4 @@
 /** Checks values that are given by field name: the field exists and the value fits its type. */
-
 import { ConfigError, type ConfigPath, show } from '../platform/core/config-error.js'
 import { thereAre } from '../support/known-names.js'
 import { encode, type Field, type Fields, type Values } from '../wire/fields.js'

@@ -2,7 +2,6 @@
  * Addresses of resources: `clock.uart.rate` is a property, `clock.uart` a resource or its main property, `clock` all
  * resources of a kind. Reads, sets and watches them. Knows no transport.
  */
-
 import type { Platform, ResourceKind } from '../platform/core/platform.js'
 import { type DescribedResource, type ResourceGroup, setFromText } from '../platform/core/property.js'
 import { RequestError } from '../support/errors.js'

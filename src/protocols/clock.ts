@@ -1,5 +1,4 @@
 /** Clock management protocol, 0x14 (SCMI v3.2 §4.6), versions 1.0, 2.0 and 3.0. */
-
 import { type Clock, DUTY_CYCLE, type Rounding } from '../platform/clocks/clock.js'
 import { clocks } from '../platform/clocks/index.js'
 import { text, u32, u64 } from '../wire/fields.js'

@@ -3,7 +3,6 @@
  * statistics are memory that agent and platform share, which virtio has not: none is announced, and
  * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
  */
-
 import type { Bounds, PerfDomain } from '../platform/perf-domains/domain.js'
 import { perfDomains } from '../platform/perf-domains/index.js'
 import type { PerfLevel } from '../platform/perf-domains/levels.js'

@@ -2,7 +2,6 @@
  * Powercap management protocol, 0x18 (SCMI v3.2 §4.10), versions 1.0 and 2.0. Fast channels are memory that agent and
  * platform share, which virtio has not: POWERCAP_DESCRIBE_FASTCHANNEL is not declared.
  */
-
 import { type PowercapDomain, UNCAPPED } from '../platform/powercaps/domain.js'
 import { powercaps } from '../platform/powercaps/index.js'
 import { text, u32 } from '../wire/fields.js'

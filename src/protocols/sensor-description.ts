@@ -1,5 +1,4 @@
 /** How sensors and their axes are described (SCMI v3.2 §4.7.2.5, §4.7.2.9): fields, attribute words, lists in parts. */
-
 import type { Axis, Extended } from '../platform/sensors/axis.js'
 import { type Decimal, fitDecimal } from '../platform/sensors/decimal.js'
 import type { Sensor } from '../platform/sensors/sensor.js'

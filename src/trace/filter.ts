@@ -1,5 +1,4 @@
 /** Filters messages of a trace by terms such as `protocol=clock`, `status!=SUCCESS`, `latency>1ms`, `clock_id=3`. */
-
 import { parseQuantity, SECONDS } from '../platform/core/unit-text.js'
 import { OperatorError } from '../support/errors.js'
 import { thereAre } from '../support/known-names.js'

@@ -2,7 +2,6 @@
  * Sends the commands of a trace to a platform again and compares the answers. A virtual clock has the times of the
  * trace, so that values that depend on time are the same. Changes by the host are not repeated.
  */
-
 import { resolve } from 'node:path'
 import { dispatch } from '../device/dispatch.js'
 import { type LoadedPlatform, loadPlatform } from '../loading/load.js'

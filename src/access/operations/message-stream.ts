@@ -2,7 +2,6 @@
  * Live messages of a platform for one subscriber, filtered and decoded. Messages beyond the rate limit, or beyond what
  * the subscriber reads, are counted instead. All of this is off the hot path: see tap.ts.
  */
-
 import { type Message, MessageDecoder, messageText, type Payload } from '../../observe/messages.js'
 import type { TapRecords } from '../../observe/tap-records.js'
 import { namesOf } from '../../platform/core/named.js'

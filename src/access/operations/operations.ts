@@ -2,7 +2,6 @@
  * Everything that can be done to a running platform; the gRPC service and the page are thin layers over this. Requests
  * and replies are plain objects (shapes.ts). Every operation throws RequestError for a wrong request.
  */
-
 import type { ProtocolStats, Stats } from '../../device/stats.js'
 import type { EventMessage } from '../../faults/rule.js'
 import { agentTables } from '../../observe/agent-tables.js'

@@ -1,5 +1,4 @@
 /** `ctl messages` and `stats`. */
-
 import type { AgentStats, MessageStatsEntry, Messages } from '../../access/operations/shapes.js'
 import { tableLines } from '../../observe/tables.js'
 import type { Row } from '../../protocols/declaration/protocol.js'

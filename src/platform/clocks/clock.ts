@@ -1,5 +1,6 @@
 /** One clock: its state, who needs it, and the rates that requests result in. Knows no bytes. */
 import { z } from 'zod'
+import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import type { ClockConfig } from './config.js'
@@ -10,12 +11,6 @@ export const DUTY_CYCLE = 1
 export const PHASE = 2
 
 export type Rounding = 'down' | 'up' | 'nearest'
-
-/**
- * The boot firmware's vote: it started the clock before any agent ran. The first agent that configures the clock ends
- * the vote.
- */
-const BOOT = -1
 
 const savedClock = z.tuple([
   z.int().min(0).describe('rate in Hz'),
@@ -70,7 +65,7 @@ export class Clock implements Kept {
     if (config.duty_cycle !== undefined) this.extended.set(DUTY_CYCLE, config.duty_cycle)
     if (config.phase !== undefined) this.extended.set(PHASE, config.phase)
     for (const [type, value] of Object.entries(config.oem ?? {})) this.extended.set(Number(type), value)
-    if (config.enabled) this.#votes.add(BOOT)
+    if (config.enabled) this.#votes.add(BOOT_FIRMWARE)
   }
 
   /** The clock runs while an agent, the boot firmware or a child needs it. */
@@ -82,7 +77,7 @@ export class Clock implements Kept {
 
   /** Records whether `agentId` needs the clock. */
   vote(agentId: number, needsClock: boolean): void {
-    this.#votes.delete(BOOT)
+    this.#votes.delete(BOOT_FIRMWARE)
     if (needsClock) this.#votes.add(agentId)
     else this.#votes.delete(agentId)
     this.onChange?.()

@@ -1,5 +1,4 @@
 /** The platform's clocks: who feeds whom, and what a change of one means for the others. Knows no bytes. */
-
 import { EventEmitter } from 'node:events'
 import { thereAre } from '../../support/known-names.js'
 import { ConfigError } from '../core/config-error.js'

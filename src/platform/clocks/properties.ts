@@ -1,10 +1,10 @@
 /** The properties of clocks that the host sees and can change as if hardware changed them. */
 import { RequestError } from '../../support/errors.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import {
   flagProperty,
   numberProperty,
   onEvents,
-  PLATFORM_AGENT,
   type Property,
   type ResourceGroup,
   textProperty,

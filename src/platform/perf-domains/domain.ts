@@ -1,5 +1,6 @@
 /** One performance domain: its level, and the limits that agents and the platform set for it. Knows no bytes. */
 import { z } from 'zod'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { U32_MAX } from '../core/count-limits.js'
 import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
@@ -14,9 +15,6 @@ export interface Bounds {
 }
 
 const MICROWATTS_PER_MILLIWATT = 1000
-
-/** The platform, as one of those who set limits. */
-export const PLATFORM = 0
 
 const savedDomain = z.tuple([
   z.int().describe('level'),
@@ -69,7 +67,7 @@ export class PerfDomain implements Kept {
     }
     this.min = this.lowest
     this.max = this.highest
-    this.setBounds(PLATFORM, config.limits)
+    this.setBounds(PLATFORM_AGENT, config.limits)
     this.level = this.within(this.#described(this.sustainedLevel, [id, 'sustained_level']))
     if (config.level !== undefined) {
       this.level = this.#described(config.level, [id, 'level'])

@@ -3,10 +3,11 @@
  * follow a domain's level: see supplies.ts and powercaps/loads.ts. Knows no bytes.
  */
 import { EventEmitter } from 'node:events'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import { ConfigError } from '../core/config-error.js'
 import { byUniqueName, named } from '../core/named.js'
 import type { DomainConfig, PowerUnit } from './config.js'
-import { type Bounds, PerfDomain, PLATFORM } from './domain.js'
+import { type Bounds, PerfDomain } from './domain.js'
 import type { PerfLevel } from './levels.js'
 
 export interface PerfEvents {
@@ -57,8 +58,8 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
    * Sets bounds as hardware does, for heat or a weak supply; a bound that is left out is lifted. `holder` is an object
    * that stands for the cause; each has its own bounds.
    */
-  setPlatformLimits(domain: PerfDomain, bounds: Bounds, holder: unknown = PLATFORM): void {
-    this.#setBounds(domain, bounds, holder, PLATFORM)
+  setPlatformLimits(domain: PerfDomain, bounds: Bounds, holder: unknown = PLATFORM_AGENT): void {
+    this.#setBounds(domain, bounds, holder, PLATFORM_AGENT)
   }
 
   /** Lifts the bounds of `agentId`. Levels stay as they are. */

@@ -3,7 +3,8 @@
  * limits.
  */
 import { RequestError } from '../../support/errors.js'
-import { numberProperty, onEvents, PLATFORM_AGENT, type Property, type ResourceGroup } from '../core/property.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
+import { numberProperty, onEvents, type Property, type ResourceGroup } from '../core/property.js'
 import { HERTZ, WATTS } from '../core/unit-text.js'
 import type { Bounds, PerfDomain } from './domain.js'
 import type { PerfDomains } from './model.js'

@@ -2,9 +2,9 @@
  * The supplies of a performance domain: the clock and the voltage that follow its level, and the power domain that
  * contains it.
  */
-
 import type { Clock } from '../clocks/clock.js'
 import { clocks } from '../clocks/index.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import { linked } from '../core/resource.js'
@@ -17,9 +17,6 @@ import type { PerfLevel } from './levels.js'
 import type { PerfDomains } from './model.js'
 
 const HZ_PER_KHZ = 1000
-
-/** The platform changes clock and voltage, whoever changed the level. */
-const PLATFORM = 0
 
 interface Supplies {
   clock: Clock | undefined
@@ -86,10 +83,10 @@ function hzOf({ frequencyKhz }: PerfLevel): number {
 function follow({ level }: PerfDomain, supplies: Supplies | undefined, platform: Platform): void {
   const { clock, voltage } = supplies ?? {}
   const setVoltage = () => {
-    if (voltage) platform.model(voltages).setLevel(voltage, level.microvolts ?? voltage.level, PLATFORM)
+    if (voltage) platform.model(voltages).setLevel(voltage, level.microvolts ?? voltage.level, PLATFORM_AGENT)
   }
   const isRising = voltage !== undefined && (level.microvolts ?? 0) > voltage.level
   if (isRising) setVoltage()
-  if (clock) platform.model(clocks).setRate(clock, hzOf(level), PLATFORM)
+  if (clock) platform.model(clocks).setRate(clock, hzOf(level), PLATFORM_AGENT)
   if (!isRising) setVoltage()
 }

@@ -1,5 +1,4 @@
 /** Pins, pin groups and their functions: their state, and the rules for agents' requests. Knows no bytes. */
-
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { thereAre } from '../../support/known-names.js'

@@ -1,10 +1,10 @@
 /** The properties of pins and pin groups that the host sees and can change as if hardware changed them. */
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import {
   type Allowed,
   type DescribedResource,
   numberProperty,
   onEvents,
-  PLATFORM_AGENT,
   type Property,
   type ResourceGroup,
   textProperty,

@@ -2,10 +2,10 @@
  * Power domains: their state, and the rules for agents' requests. A domain is in the most powered
  * state that any agent wants. Knows no bytes.
  */
-
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { thereAre } from '../../support/known-names.js'
+import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError } from '../core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
@@ -16,9 +16,6 @@ import type { PowerDomainConfig } from './config.js'
 export const ON = 0x0000_0000
 export const OFF = 0x4000_0000
 const CONTEXT_LOST = 0x4000_0000
-
-/** The boot firmware's vote, from before any agent ran. The first agent that sets a state ends the vote. */
-const BOOT = -1
 
 const savedDomain = z.tuple([z.int().describe('state'), z.array(z.tuple([voter, z.int().describe('state')]))])
 
@@ -61,7 +58,7 @@ export class PowerDomain implements Kept {
       const known = [...this.stateNames.keys()].join(', ')
       throw new ConfigError([...at, 'state'], `${config.state} is not one of ${known}`)
     }
-    if (start !== OFF) this.#votes.set(BOOT, start)
+    if (start !== OFF) this.#votes.set(BOOT_FIRMWARE, start)
   }
 
   get isOn(): boolean {
@@ -89,7 +86,7 @@ export class PowerDomain implements Kept {
 
   /** Records the state that `agentId` wants; it takes effect when `neededState` is applied. */
   vote(agentId: number, state: number): void {
-    this.#votes.delete(BOOT)
+    this.#votes.delete(BOOT_FIRMWARE)
     this.#votes.set(agentId, state)
     this.onChange?.()
   }

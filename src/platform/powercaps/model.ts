@@ -1,5 +1,4 @@
 /** The platform's powercap domains, the measuring of their power, and the events of what changes. Knows no bytes. */
-
 import { EventEmitter } from 'node:events'
 import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'

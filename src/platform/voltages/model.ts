@@ -1,6 +1,7 @@
 /** Voltage domains: their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
@@ -9,9 +10,6 @@ import type { VoltageConfig } from './config.js'
 /** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 implementation-defined. */
 export const OFF = 0
 export const ON = 7
-
-/** The boot firmware's vote: it chose the mode before any agent ran. The first agent that sets a mode ends the vote. */
-const BOOT = -1
 
 const savedDomain = z.tuple([z.int().describe('level'), z.array(z.tuple([voter, z.int().describe('mode')]))])
 
@@ -58,7 +56,7 @@ export class VoltageDomain implements Kept {
     const mode = config.mode === 'on' ? ON : config.mode === 'off' ? OFF : config.mode
     if (!this.modes.has(mode)) throw new ConfigError([...at, 'mode'], `${mode} is not among the domain's modes`)
     this.#mode = mode
-    this.#votes.set(BOOT, mode)
+    this.#votes.set(BOOT_FIRMWARE, mode)
     this.permissions = config.permissions
     this.latencyUs = config.async?.latency
   }
@@ -70,7 +68,7 @@ export class VoltageDomain implements Kept {
 
   /** Records that `agentId` wants `mode`. */
   vote(agentId: number, mode: number): void {
-    this.#votes.delete(BOOT)
+    this.#votes.delete(BOOT_FIRMWARE)
     this.#votes.set(agentId, mode)
     this.#count()
     this.onChange?.()

@@ -1,5 +1,4 @@
 /** Who may set permissions, and what an agent without a permission can still do (SCMI v3.2 §4.2.2.10 ff.). */
-
 import { describe, expect, test } from 'vitest'
 import type { PlatformConfig } from '../../../src/platform/core/platform-config.js'
 import { agentsOf, parsePlatformConfig } from '../../../src/platform/file/config.js'
