@@ -31,6 +31,8 @@
         "native/socket.cc",
         "native/session.cc",
         "native/requests.cc",
+        "native/ring_requests.cc",
+        "native/memory_requests.cc",
         "native/event_buffers.cc",
         "native/held_replies.cc",
         "native/pump.cc",

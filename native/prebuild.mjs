@@ -26,15 +26,15 @@ export const targets = [
   { arch: 'x64', tools: 'x86_64-linux-gnu-', packages: 'g++-x86-64-linux-gnu' },
   { arch: 'arm64', tools: 'aarch64-linux-gnu-', packages: 'g++-aarch64-linux-gnu' },
 ]
-const products = ['vhost_user_scmi.node', 'native_floor.node', 'scmi_bench']
-const sources = ['binding.gyp', 'native']
+const PRODUCTS = ['vhost_user_scmi.node', 'native_floor.node', 'scmi_bench']
+const SOURCES = ['binding.gyp', 'native']
 /** glibc of Debian 12, RHEL 9 and Ubuntu 22.04; one binary that needs a newer one is refused. */
-const newestGlibc = '2.34'
+const NEWEST_GLIBC = '2.34'
 /**
  * exclude-libs: symbols of our libstdc++ are not for Node. gc-sections: parts of it that nothing calls want a newer glibc.
  * libgcc_s stays shared, as Node has it loaded: the static one wants glibc 2.35.
  */
-const linking = '-static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--gc-sections -s'
+const LINKING = '-static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--gc-sections -s'
 
 function fail(message) {
   console.error(`prebuild: ${message}`)
@@ -62,13 +62,13 @@ function neededGlibc(tools, files) {
   if (foreign.length > 0) fail(`needs more than the C library: ${foreign.join(', ')}`)
   const versions = all.filter(name => name.startsWith('GLIBC_')).map(name => name.slice('GLIBC_'.length))
   const needed = versions.sort(inOrder).at(-1)
-  if (inOrder(needed, newestGlibc) > 0)
-    fail(`needs glibc ${needed}, and ${newestGlibc} is promised: build on Debian 12`)
+  if (inOrder(needed, NEWEST_GLIBC) > 0)
+    fail(`needs glibc ${needed}, and ${NEWEST_GLIBC} is promised: build on Debian 12`)
   return needed
 }
 
 /** Cross-compiles the targets of binding.gyp for one kind of machine, in a folder of its own; returns that of the products. */
-export function crossBuild({ arch, tools, packages }, work, names = sources) {
+export function crossBuild({ arch, tools, packages }, work, names = SOURCES) {
   const compiler = `${tools}g++`
   if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).error) {
     fail(`${compiler} is missing; on Debian: apt-get install ${packages}`)
@@ -85,7 +85,7 @@ export function crossBuild({ arch, tools, packages }, work, names = sources) {
     CC: `${tools}gcc`,
     CXX: compiler,
     AR: `${tools}ar`,
-    LDFLAGS: linking,
+    LDFLAGS: LINKING,
   }
   const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
   const args = [gyp, 'configure', 'build', `--arch=${arch}`, '--jobs', 'max']
@@ -102,8 +102,8 @@ function build(target) {
   const partial = `${folder}.partial`
   rmSync(partial, { recursive: true, force: true })
   mkdirSync(partial, { recursive: true })
-  const files = products.map(name => join(partial, name))
-  products.forEach((name, i) => {
+  const files = PRODUCTS.map(name => join(partial, name))
+  PRODUCTS.forEach((name, i) => {
     copyFileSync(join(made, name), files[i])
     chmodSync(files[i], 0o755)
   })

@@ -1,5 +1,5 @@
 // One vhost-user device: the connection to a front end, what was negotiated, guest memory, and two rings. Requests come
-// in here; session.cc dispatches them and owns the one rule of when a reply is due, requests.cc holds what each does.
+// in here; session.cc dispatches them and owns the one rule of when a reply is due, the *requests.cc hold what each does.
 //
 // Knows neither Node nor the event loop: it calls the SessionHost for what must happen outside, and queues events for
 // JavaScript.
@@ -126,7 +126,7 @@ class Session {
   Outcome handle(const RequestRule* rule, Message& message);
   void dispatch(Message& message);
 
-  // requests.cc, in the order of the request numbers.
+  // The requests, in the order of their numbers: requests.cc, ring_requests.cc, memory_requests.cc.
   Outcome get_features(Message&);
   Outcome set_features(Message&);
   Outcome set_owner(Message&);

@@ -6,7 +6,9 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <string>
 #include <vector>
@@ -38,6 +40,14 @@ struct Message {
   VhostUserHeader header = {};
   alignas(8) uint8_t payload[PAYLOAD_MAX];
   std::vector<Fd> fds;
+
+  // The payload as a T; zeros where the message is shorter.
+  template <typename T>
+  T payload_as() const {
+    T value = {};
+    std::memcpy(&value, payload, std::min<size_t>(sizeof value, header.size));
+    return value;
+  }
 
   bool need_reply() const { return header.flags & VHOST_USER_NEED_REPLY_MASK; }
 };

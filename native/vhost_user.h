@@ -1,7 +1,7 @@
 // The vhost-user wire: requests, feature bits and payload structs, spelled as the vhost-user specification spells them.
 //
 // Both ends run on one host, so every field is in native byte order ("Message Specification"). Nothing here knows what
-// a request means; session.cc does.
+// a request means; the session does.
 #pragma once
 
 #include <cstddef>

@@ -31,15 +31,8 @@ export { RealTime, type Time, type Timer, VirtualTime } from './platform/core/ti
 export { HERTZ, SECONDS, type Unit, VOLTS, WATTS } from './platform/core/unit-text.js'
 export { duration, frequency, power, resourceName, voltage } from './platform/core/units.js'
 export type { Agent } from './protocols/declaration/agent.js'
-export type { AgentProtocol } from './protocols/declaration/protocol.js'
-export {
-  type AgentState,
-  command,
-  commandsOn,
-  defineProtocol,
-  event,
-  type Protocol,
-} from './protocols/declaration/protocol.js'
+export { command, commandsOn, defineProtocol, event } from './protocols/declaration/define-protocol.js'
+export type { AgentProtocol, AgentState, Protocol } from './protocols/declaration/protocol.js'
 export { ResourceView } from './protocols/declaration/view.js'
 export { protocols } from './protocols/index.js'
 export { type ServeOptions, serve } from './server/serve.js'

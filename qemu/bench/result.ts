@@ -1,11 +1,11 @@
 /** The result of `scmi-lab bench`, as --json prints it. */
 import type { Result } from '../../src/bench/result.js'
-import type { Load } from './loads.js'
+import type { Workload } from './workloads.js'
 
 export const FORMAT = 'scmi-lab bench 1'
 
 export interface LabBenchRow {
-  load: Load
+  load: Workload
   /** What is read: a sensor, a clock, a command. */
   what: string
   /** Guest processes that read at the same time. */

@@ -14,14 +14,14 @@ import type { Guest } from '../guest/guest.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { BackEndProcess, commandFor } from './back-end.js'
-import { type Load, type Work, workOf } from './loads.js'
 import { FORMAT, type LabBenchResult, type LabBenchRow } from './result.js'
+import { type Work, type Workload, workOf } from './workloads.js'
 
 export interface LabBenchOptions {
   /** An Image, or a version. */
   kernel: string
   platform: string
-  loads: readonly Load[]
+  loads: readonly Workload[]
   /** Numbers of guest processes. */
   processes: readonly number[]
   /** How long each is measured. */
@@ -137,7 +137,7 @@ class Bench {
     return this.#backEnd ? this.#backEnd.cpuMs() : cpuMsOf(process.pid)
   }
 
-  async #measure(load: Load, work: Work, processes: number): Promise<LabBenchRow> {
+  async #measure(load: Workload, work: Work, processes: number): Promise<LabBenchRow> {
     const { server, vm } = this.#guest
     const before = { backEnd: this.#backEndCpuMs(), qemu: cpuMsOf(vm.pid), device: server && timesIn(server) }
     const { count, ns, mean, p50, p99, max } = await this.#run(work, processes, this.#options.seconds * 1000)

@@ -37,7 +37,7 @@ export async function viewPlatform(name: string, options: DeviceOptions = {}): P
   const [{ loadPlatform }, { agentsOf }, { isServed }] = await Promise.all([
     import('../../src/loading/load.js'),
     import('../../src/platform/file/config.js'),
-    import('../../src/protocols/declaration/protocol.js'),
+    import('../../src/protocols/declaration/served.js'),
   ])
   return asLabError(async () => {
     const { platform, protocols } = await loadPlatform(name, options)

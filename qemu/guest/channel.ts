@@ -1,11 +1,11 @@
 /**
- * The host's end of the guest channel: length-framed requests to PID 1 (qemu/guest/init.c) over a virtio-serial port,
+ * The host's end of the guest channel: length-framed requests to PID 1 (qemu/guest/init) over a virtio-serial port,
  * several at once. It knows frames and jobs only.
  */
 import type { Socket } from 'node:net'
 import { GuestError } from '../support/errors.js'
 
-/** Kinds of frames, as in init.c. A frame: u32 payload length, u32 kind, u32 job id, all little-endian, payload. */
+/** Kinds of frames, as in init/channel.h. A frame: u32 payload length, u32 kind, u32 job id, all little-endian, payload. */
 export const KINDS = {
   run: 1,
   read: 2,

@@ -3,7 +3,7 @@
  * cached by a hash of its inputs. It is not compressed, because the emulated guest would have to unpack it at every boot.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { PackageOptions } from '../setup/mirror.js'
 import { downloadPackage, findPackage, unpackPackage } from '../setup/packages.js'
@@ -29,7 +29,7 @@ export const GUEST_LIBRARY = '/lib/lab.sh'
 const COMPILER_OPTIONS = ['-static', '-O2', '-Wall', '-Wextra', '-s']
 const EXECUTABLE = 0o755
 
-/** Programs of qemu/guest/ that are commands in the guest. */
+/** Programs of qemu/guest/ that are commands in the guest; `init` is PID 1. */
 const COMMANDS = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'queue-size']
 
 /** Makes the initramfs and returns its path. */
@@ -91,18 +91,28 @@ function guestProgram(name: string, options: PackageOptions): Promise<string> {
   return made
 }
 
-/** Cross-compiles qemu/guest/NAME.c, unless the cache has it from the same compiler and shared header. */
+/** The C files of a program, and the headers that they may include: qemu/guest/NAME.c, or those of a folder of its own. */
+function sourcesOf(name: string): { sources: string[]; headers: string[] } {
+  const folder = labFile('guest', name)
+  if (!existsSync(folder)) return { sources: [labFile('guest', `${name}.c`)], headers: [labFile('guest', 'raw.h')] }
+  const files = (suffix: string): string[] =>
+    readdirSync(folder)
+      .filter(file => file.endsWith(suffix))
+      .sort()
+      .map(file => join(folder, file))
+  return { sources: files('.c'), headers: files('.h') }
+}
+
+/** Cross-compiles a program, unless the cache has it from the same compiler, sources and headers. */
 async function compileProgram(name: string, options: PackageOptions): Promise<string> {
-  const source = labFile('guest', `${name}.c`)
+  const { sources, headers } = sourcesOf(name)
   requireTools('compiler')
-  const path = cachePath(
-    'guest',
-    `${name}-${hash(readFileSync(source), readFileSync(labFile('guest', 'raw.h')), compilerVersion(), COMPILER_OPTIONS.join(' '))}`,
-  )
+  const texts = [...sources, ...headers].map(file => readFileSync(file))
+  const path = cachePath('guest', `${name}-${hash(...texts, compilerVersion(), COMPILER_OPTIONS.join(' '))}`)
   if (existsSync(path)) return path
   requireTools(...TOOLS_FOR.guestPrograms)
   const partial = `${path}.${process.pid}.partial`
-  await run(`${crossPrefix}gcc`, [...COMPILER_OPTIONS, '-o', partial, source], { signal: options.signal })
+  await run(`${crossPrefix}gcc`, [...COMPILER_OPTIONS, '-o', partial, ...sources], { signal: options.signal })
   renameSync(partial, path)
   return path
 }

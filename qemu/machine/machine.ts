@@ -43,7 +43,7 @@ export interface Machine {
 /** The device's socket in command lines that are printed. */
 export const printedSocket = (index = 0): string => `/tmp/scmi${index === 0 ? '' : `-${index}`}.sock`
 
-/** Name of the guest channel's port; init.c looks for it. */
+/** Name of the guest channel's port; init/channel.c looks for it. */
 const CHANNEL_PORT = 'lab.channel'
 
 const CONSOLES: Record<Machine['console'], string[]> = {

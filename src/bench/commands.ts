@@ -2,6 +2,7 @@
 import type { Command, Protocol } from '../protocols/declaration/protocol.js'
 import { protocols } from '../protocols/index.js'
 import { FailedError, OperatorError } from '../support/errors.js'
+import { thereAre } from '../support/known-names.js'
 import { own } from '../support/own.js'
 import { decode, type Fields, sizeOf } from '../wire/fields.js'
 import { COMMAND, packHeader } from '../wire/header.js'
@@ -44,7 +45,7 @@ export function parseMix(text: string): Mix {
     const [, protocol = '', weight = '1'] = /^([a-z]+)(?::([1-9]\d?))?$/.exec(part) ?? []
     const read = own(READS, protocol)
     if (!read) {
-      const allowed = `protocols with a weight from 1 to 99, such as clock:2,sensor; there are ${mixableProtocols.join(', ')}`
+      const allowed = `protocols with a weight from 1 to 99, such as clock:2,sensor; ${thereAre(mixableProtocols)}`
       throw new OperatorError(`"${part}" is not a part of a mix; write ${allowed}`)
     }
     const { id, command } = declarationOf(protocol, read.name)

@@ -4,12 +4,16 @@ import { pluginNames } from '../loading/plugins.js'
 import { agentTables } from '../observe/agent-tables.js'
 import { tableLines } from '../observe/tables.js'
 import { ConfigError, pathText } from '../platform/core/config-error.js'
+import { namesOf } from '../platform/core/named.js'
 import { VirtualTime } from '../platform/core/time.js'
 import { agentsOf, platformJsonSchema } from '../platform/file/config.js'
 import { Agent } from '../protocols/declaration/agent.js'
-import { type EventSink, type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
+import type { EventSink } from '../protocols/declaration/event-sink.js'
+import type { Protocol } from '../protocols/declaration/protocol.js'
+import { resourceKinds } from '../protocols/declaration/served.js'
 import { protocols as standard } from '../protocols/index.js'
 import { OperatorError } from '../support/errors.js'
+import { thereIsNo } from '../support/known-names.js'
 import { printable, printableJson } from '../support/printable.js'
 
 export interface PlatformOptions {
@@ -98,7 +102,7 @@ function agentNamed({ platform, protocols }: LoadedPlatform, name: string | unde
   }
   const agent = name === undefined ? peers[0] : peers.find(peer => peer.name === name)
   if (agent) return agent
-  throw new OperatorError(`there is no agent ${name}, only ${peers.map(peer => peer.name).join(', ')}`)
+  throw new OperatorError(thereIsNo(`agent ${name}`, namesOf(peers)))
 }
 
 /**

@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { Endpoint } from '../device/endpoint.js'
 import { presetNames } from '../platform/file/presets.js'
 import { bugText, errorCode, FailedError, InterruptedError, OperatorError } from '../support/errors.js'
+import { thereAre } from '../support/known-names.js'
 import { LOG_LEVELS } from '../support/log-levels.js'
 import { own } from '../support/own.js'
 import { version } from '../support/version.js'
@@ -118,7 +119,7 @@ Exit codes: 0 stopped by a signal or done, 1 failed, 2 wrong option, file or pat
   )
   .exitOverride()
   .action(async (options: ServeCommandOptions, { args: [word] }: Command) => {
-    if (word !== undefined) program.error(`unknown command '${word}'; there are ${SUBCOMMANDS.join(', ')}`)
+    if (word !== undefined) program.error(`unknown command '${word}'; ${thereAre(SUBCOMMANDS)}`)
     await (await import('./serve.js')).run(options)
   })
 const adders: Record<Subcommand, (program: Command) => void> = {

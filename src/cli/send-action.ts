@@ -3,9 +3,11 @@ import { ClientBase, StatusError } from '../client/client.js'
 import { VhostUserChannel } from '../client/vhost-user-channel.js'
 import { addPlugins } from '../loading/load.js'
 import { hexText, type Message, messageText, type Payload } from '../observe/messages.js'
+import { namesOf } from '../platform/core/named.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { protocols as standardProtocols } from '../protocols/index.js'
 import { OperatorError } from '../support/errors.js'
+import { thereIsNo } from '../support/known-names.js'
 import type { Fields } from '../wire/fields.js'
 import { SUCCESS, statusName } from '../wire/status.js'
 import { printJsonLine, untilInterrupted } from './ctl/session.js'
@@ -114,8 +116,8 @@ function nameOf(protocols: readonly Protocol[], nameOrId: string): string {
 }
 
 function unknownProtocol(protocols: readonly Protocol[], given: string): OperatorError {
-  const names = protocols.map(({ name }) => name).join(', ')
-  return new OperatorError(`there is no protocol ${given}; there are ${names}, or give the ids of protocol and message`)
+  const unknown = thereIsNo(`protocol ${given}`, namesOf(protocols))
+  return new OperatorError(`${unknown}, or give the ids of protocol and message`)
 }
 
 /** The commands of a protocol, each with the fields of its newest layout. */

@@ -7,13 +7,8 @@
  * requests. A status other than SUCCESS is thrown as a StatusError.
  */
 import { type Message, MessageDecoder } from '../observe/messages.js'
-import {
-  type Command,
-  type Event,
-  NEGOTIATE_PROTOCOL_VERSION,
-  PROTOCOL_VERSION,
-  type Protocol,
-} from '../protocols/declaration/protocol.js'
+import { NEGOTIATE_PROTOCOL_VERSION, PROTOCOL_VERSION } from '../protocols/declaration/define-protocol.js'
+import type { Command, Event, Protocol } from '../protocols/declaration/protocol.js'
 import { FailedError, OperatorError } from '../support/errors.js'
 import type { Fields, InputOf, Values, ValuesOf } from '../wire/fields.js'
 import { COMMAND, HEADER_SIZE, packHeader, REPLY_MIN } from '../wire/header.js'

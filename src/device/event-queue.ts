@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { type Kept, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
 import { monotonicUs } from '../platform/core/time.js'
-import type { EventSink, Subject } from '../protocols/declaration/protocol.js'
+import type { EventSink, Subject } from '../protocols/declaration/event-sink.js'
 import { ENTRY_REPLY_OFFSET, ENTRY_REPLY_WINDOW, ENTRY_TICKET, EVENT_ENTRY, type NativeDevice } from './native.js'
 
 /** Notifications kept for a driver that offers no buffers; the oldest are dropped (virtio 1.3 §5.17.6 allows that). */
@@ -34,8 +34,15 @@ const savedEvents = z
   .tuple([z.int().min(0).max(0xffff).nullable(), z.array(z.array(savedWord).min(1).nullable())])
   .nullable()
 
-/** Sees what the driver is given; `window`, `offset` and `length` say where it lies. */
-export type EventListener = (timeUs: number, window: DataView, offset: number, length: number) => void
+/** What others do with events, one in each place; as the links of the answering chain (answering.ts). */
+export interface EventLinks {
+  /** Returns true to take a notification or delayed response over: it sends it later, changed, or never. */
+  faulty(header: number, words: readonly number[], mustDeliver: boolean, about: Subject | undefined): boolean
+  /** Called when delayed responses are about to be handed to the driver, and when they have been. */
+  kept(): void
+  /** Sees what the driver is given; `window`, `offset` and `length` say where it lies. */
+  seen(timeUs: number, window: DataView, offset: number, length: number): void
+}
 
 export class EventQueue implements EventSink, Kept {
   onChange: (() => void) | undefined
@@ -44,18 +51,10 @@ export class EventQueue implements EventSink, Kept {
   sent = 0
   /** Notifications dropped: no buffer for a long time, or one that is too small. */
   dropped = 0
-  /** Returns true to take a notification or delayed response over: it sends it later, changed, or never. */
-  intercept:
-    | ((header: number, words: readonly number[], mustDeliver: boolean, about: Subject | undefined) => boolean)
-    | undefined
-  /** While set, nothing is sent: everything waits as if there were no buffers. */
-  held = false
-  /** Called when delayed responses are about to be handed to the driver, and when they have been. */
-  keep: (() => void) | undefined
-  /** Called for each event that the driver is given. */
-  seen: EventListener | undefined
   readonly #native: NativeDevice
   readonly #window: (index: number) => DataView
+  readonly #links: { [P in keyof EventLinks]?: EventLinks[P] | undefined } = {}
+  #held = false
   #pending: PendingEvent[] = []
   #notifications = 0
   #scheduled = false
@@ -69,21 +68,32 @@ export class EventQueue implements EventSink, Kept {
     this.#window = window
   }
 
+  /** Puts a link in its place, or takes it out. */
+  set<P extends keyof EventLinks>(place: P, link: EventLinks[P] | undefined): void {
+    this.#links[place] = link
+  }
+
+  /** While held, nothing is sent: everything waits as if there were no buffers. */
+  hold(held: boolean): void {
+    this.#held = held
+    if (!held) this.flush()
+  }
+
   notify(header: number, words: number[], about?: Subject): void {
     if (!this.available) {
       this.dropped++
       return
     }
-    if (this.intercept?.(header, words, false, about)) return
+    if (this.#links.faulty?.(header, words, false, about)) return
     this.#queue({ header, words, size: sizeOf(words), mustDeliver: false, about })
   }
 
   respondLater(header: number, words: number[]): void {
-    if (this.intercept?.(header, words, true, undefined)) return
+    if (this.#links.faulty?.(header, words, true, undefined)) return
     this.#queue({ header, words, size: sizeOf(words), mustDeliver: true })
   }
 
-  /** Queues any bytes, past the interception, so many times. */
+  /** Queues any bytes, past the `faulty` link, so many times. */
   send(message: Uint8Array, mustDeliver: boolean, times = 1): void {
     if (!this.available && !mustDeliver) return
     const words = new Uint32Array(Math.max(1, Math.ceil(message.length / 4)))
@@ -178,13 +188,13 @@ export class EventQueue implements EventSink, Kept {
 
   /** Hands what waits to the driver, in order, as far as its buffers go. */
   flush(): void {
-    if (this.held || this.#pending.length === 0 || this.#native.peekEvent() < 0) return
+    if (this.#held || this.#pending.length === 0 || this.#native.peekEvent() < 0) return
     const position = this.#native.batch[EVENT_ENTRY + ENTRY_TICKET]!
     if (this.#restored) this.#dropSent(position)
     this.#position = position
     this.onChange?.()
     const hasResponses = this.#pending.length > this.#notifications
-    if (hasResponses) this.keep?.()
+    if (hasResponses) this.#links.kept?.()
     let done = 0
     for (const event of this.#pending) {
       const capacity = this.#native.peekEvent()
@@ -199,7 +209,7 @@ export class EventQueue implements EventSink, Kept {
     this.#pending.splice(0, done)
     this.#position = undefined
     this.onChange?.()
-    if (hasResponses) this.keep?.()
+    if (hasResponses) this.#links.kept?.()
   }
 
   #write(event: PendingEvent): void {
@@ -208,7 +218,7 @@ export class EventQueue implements EventSink, Kept {
     const offset = batch[EVENT_ENTRY + ENTRY_REPLY_OFFSET]!
     view.setUint32(offset, event.header, true)
     for (let i = 0; i < event.words.length; i++) view.setUint32(offset + 4 + i * 4, event.words[i]!, true)
-    this.seen?.(monotonicUs(), view, offset, event.size)
+    this.#links.seen?.(monotonicUs(), view, offset, event.size)
     this.#native.commitEvent(event.size)
     this.sent++
   }

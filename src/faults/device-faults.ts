@@ -21,7 +21,8 @@ import {
 } from '../device/native.js'
 import type { DeviceTap } from '../observe/tap.js'
 import { monotonicUs } from '../platform/core/time.js'
-import type { Command, Event, Subject } from '../protocols/declaration/protocol.js'
+import type { Subject } from '../protocols/declaration/event-sink.js'
+import type { Command, Event } from '../protocols/declaration/protocol.js'
 import type { Logger } from '../support/log.js'
 import type { Fields } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE } from '../wire/header.js'
@@ -65,7 +66,7 @@ export class DeviceFaults implements FaultyDevice {
     this.#waiting = new Waiting(device.agent.platform.time)
     this.#storms = new Storms(device.events)
     faults.attach(this)
-    device.events.intercept = (header, words, mustDeliver, about) => this.#intercept(header, words, mustDeliver, about)
+    device.events.set('faulty', (header, words, must, about) => this.#intercept(header, words, must, about))
     device.on('ringStopped', () => this.#faults.forget(this.#waiting.forget(['response'])))
     device.on('driverGone', () => this.#forgetAll())
   }
@@ -223,7 +224,7 @@ export class DeviceFaults implements FaultyDevice {
     else if (!delay) process.nextTick(held.deliver)
   }
 
-  /** Called for each notification or delayed response; true if a rule took it. */
+  /** The event queue's link: true if a rule took the notification or delayed response. */
   #intercept(header: number, words: readonly number[], mustDeliver: boolean, about: Subject | undefined): boolean {
     const kind = mustDeliver ? 'delayed' : 'notification'
     if (!this.#faults.awaited[kind]) return false
@@ -271,8 +272,7 @@ export class DeviceFaults implements FaultyDevice {
   }
 
   holdEvents(held: boolean): void {
-    this.#device.events.held = held
-    if (!held && !this.#closed) this.#device.events.flush()
+    if (!this.#closed) this.#device.events.hold(held)
   }
 
   /** After the batch: rings must not change during one. */

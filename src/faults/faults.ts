@@ -8,6 +8,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { notKnown } from '../platform/file/config-issues.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { OperatorError } from '../support/errors.js'
+import { thereIsNo } from '../support/known-names.js'
 import { messageIdOf, protocolIdOf, tokenOf } from '../wire/header.js'
 import { type Compiled, type CompiledEvent, compileEvent, compileRule, messageKey } from './compile.js'
 import { type CheckedRule, type EventMessage, type FaultRule, type MessageKind, messageKind } from './rule.js'
@@ -236,8 +237,8 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
   #find(id: number): Fault {
     const fault = this.#rules.find(candidate => candidate.id === id)
     if (fault) return fault
-    const ids = this.#rules.map(candidate => candidate.id).join(', ')
-    throw new OperatorError(`there is no fault rule ${id}; ${ids ? `there are ${ids}` : 'there are none'}`)
+    const ids = this.#rules.map(candidate => `${candidate.id}`)
+    throw new OperatorError(thereIsNo(`fault rule ${id}`, ids))
   }
 
   #of(agent: string | undefined): FaultyDevice[] {

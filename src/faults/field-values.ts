@@ -1,5 +1,6 @@
 /** Checks values that are given by field name: the field exists and the value fits its type. */
 import { ConfigError, type ConfigPath, show } from '../platform/core/config-error.js'
+import { thereAre } from '../support/known-names.js'
 import { encode, type Field, type Fields, type Values } from '../wire/fields.js'
 
 /** Each value must be for a field, and of its type. */
@@ -8,11 +9,8 @@ export function checkValues(values: Record<string, unknown>, fields: Fields, key
   for (const [name, value] of Object.entries(values)) {
     const field = flatten(fields).find(candidate => candidate.name === name)
     if (!field) {
-      const names = [...new Set(flatten(fields).map(candidate => candidate.name))]
-      throw new ConfigError(
-        [key, name],
-        names.length ? `unknown field; there are ${names.join(', ')}` : 'unknown field',
-      )
+      const names = flatten(fields).map(candidate => candidate.name)
+      throw new ConfigError([key, name], `unknown field; ${thereAre(names)}`)
     }
     checkValue(value, field, [key, name])
   }

@@ -5,10 +5,8 @@
 import type { Platform, ResourceKind } from '../platform/core/platform.js'
 import { type DescribedResource, type ResourceGroup, setFromText } from '../platform/core/property.js'
 import { RequestError } from '../support/errors.js'
+import { listed, thereIsNo } from '../support/known-names.js'
 import { type Place, type Reading, Watcher, type WatchOptions } from './watcher.js'
-
-/** Errors list at most this many names. */
-const LISTED = 24
 
 export class Resources {
   readonly groups: readonly ResourceGroup[]
@@ -85,22 +83,19 @@ export class Resources {
     if (own) return [own]
     const within = this.#within.get(address)
     if (within) return within
-    throw new RequestError(
-      'NOT_FOUND',
-      `there is no ${address || 'empty address'}; there are ${this.#besides(address)}`,
-    )
+    throw new RequestError('NOT_FOUND', thereIsNo(address || 'empty address', this.#besides(address)))
   }
 
   /** The alternatives to `address`, below its valid part. */
-  #besides(address: string): string {
+  #besides(address: string): readonly string[] {
     const named = address.slice(0, address.lastIndexOf('.'))
     const resource = this.#within.get(named)
     if (resource && named === addressOf(resource[0]!.group, resource[0]!.resource)) {
-      return listed(resource.map(place => place.address))
+      return resource.map(place => place.address)
     }
     const group = this.groups.find(group => address.startsWith(`${group.kind}.`))
-    if (group) return listed(group.resources.map(resource => addressOf(group, resource)))
-    return listed(this.groups.map(group => group.kind))
+    if (group) return group.resources.map(resource => addressOf(group, resource))
+    return this.groups.map(group => group.kind)
   }
 }
 
@@ -119,10 +114,4 @@ function placesOf(group: ResourceGroup): Place[] {
 /** `clock.uart`, or `system` if it is the only one of its kind. */
 export function addressOf({ kind }: ResourceGroup, { name }: DescribedResource): string {
   return name === '' ? kind : `${kind}.${name}`
-}
-
-/** `a, b, c`, shortened if there are many. */
-export function listed(names: readonly string[]): string {
-  if (names.length <= LISTED) return names.join(', ')
-  return `${names.slice(0, LISTED - 1).join(', ')} … ${names[names.length - 1]} (${names.length})`
 }

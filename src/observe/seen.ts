@@ -1,4 +1,4 @@
-/** The link of the answering chain that records batches in the tap. */
+/** The links of the answering chain and the event queue that record messages in the tap. */
 import type { Answering } from '../device/answering.js'
 import type { Device } from '../device/device.js'
 import type { DeviceTap, Tap } from './tap.js'
@@ -9,7 +9,7 @@ export function tapDevice(tap: Tap, device: Device): DeviceTap {
   const { chain, events } = device
   tap.onActive(active => {
     chain.set('seen', active ? inner => new Seen(inner, end, device) : undefined)
-    events.seen = active ? (timeUs, view, offset, length) => end.event(timeUs, view, offset, length) : undefined
+    events.set('seen', active ? (timeUs, view, offset, length) => end.event(timeUs, view, offset, length) : undefined)
   })
   return end
 }

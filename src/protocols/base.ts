@@ -6,18 +6,11 @@ import type { DeviceConfig } from '../platform/core/platform-config.js'
 import { list, s32, text, u8, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../wire/status.js'
+import { BASE, commandsOn, defineProtocol, event } from './declaration/define-protocol.js'
 import { SHORT_NAME_SIZE } from './declaration/names.js'
 import { notify } from './declaration/outgoing.js'
 import { inParts } from './declaration/parts.js'
-import {
-  type AgentProtocol,
-  type AgentState,
-  BASE,
-  commandsOn,
-  defineProtocol,
-  event,
-  type ProtocolAgent,
-} from './declaration/protocol.js'
+import type { AgentProtocol, AgentState, ProtocolAgent } from './declaration/protocol.js'
 
 const V1 = 0x10000
 const V2 = 0x20000

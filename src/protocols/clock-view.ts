@@ -1,12 +1,14 @@
 /** What the Clock protocol keeps for one agent: subscriptions, and rates that are set later. */
 import { z } from 'zod'
-import type { Clock, ClockEvents, Clocks } from '../platform/clocks/model.js'
+import type { Clock } from '../platform/clocks/clock.js'
+import type { ClockEvents, Clocks } from '../platform/clocks/model.js'
 import { mustFit, savedWord } from '../platform/core/kept.js'
 import { u32, u64 } from '../wire/fields.js'
+import { event } from './declaration/define-protocol.js'
 import { KeptView } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
-import { type AgentProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions } from './declaration/subscriptions.js'
 
 export const V1 = 0x10000

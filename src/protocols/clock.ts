@@ -1,13 +1,14 @@
 /** Clock management protocol, 0x14 (SCMI v3.2 §4.6), versions 1.0, 2.0 and 3.0. */
+import { type Clock, DUTY_CYCLE, type Rounding } from '../platform/clocks/clock.js'
 import { clocks } from '../platform/clocks/index.js'
-import { type Clock, DUTY_CYCLE, type Rounding } from '../platform/clocks/model.js'
 import { text, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import { ClockView, RATE_CHANGE_REQUESTED, RATE_CHANGED, RATE_SET_DELAYED, V1, V2, V3 } from './clock-view.js'
+import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { Parts } from './declaration/parts.js'
-import { type AgentProtocol, commandsOn, defineProtocol } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { subscribing } from './declaration/subscriptions.js'
 import { answerName } from './declaration/view.js'
 

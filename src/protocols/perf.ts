@@ -3,16 +3,19 @@
  * statistics are memory that agent and platform share, which virtio has not: none is announced, and
  * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
  */
+import type { Bounds, PerfDomain } from '../platform/perf-domains/domain.js'
 import { perfDomains } from '../platform/perf-domains/index.js'
-import type { Bounds, PerfDomain, PerfDomains, PerfEvents, PerfLevel } from '../platform/perf-domains/model.js'
+import type { PerfLevel } from '../platform/perf-domains/levels.js'
+import type { PerfDomains, PerfEvents } from '../platform/perf-domains/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import { commandsOn, defineProtocol, event } from './declaration/define-protocol.js'
 import { KeptView } from './declaration/kept-view.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { notify } from './declaration/outgoing.js'
 import { Parts } from './declaration/parts.js'
-import { type AgentProtocol, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions, subscribing } from './declaration/subscriptions.js'
 import { answerName } from './declaration/view.js'
 

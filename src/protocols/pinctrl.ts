@@ -15,9 +15,9 @@ import {
   PROTOCOL_ERROR,
   SUCCESS,
 } from '../wire/status.js'
+import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { Parts } from './declaration/parts.js'
-import { commandsOn, defineProtocol } from './declaration/protocol.js'
 import { FUNCTION, GROUP, PinctrlView } from './pinctrl-view.js'
 
 const V1 = 0x10000

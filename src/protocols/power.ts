@@ -6,11 +6,12 @@ import { ON, type PowerDomain, type PowerDomainEvents, type PowerDomains } from 
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
+import { commandsOn, defineProtocol, event } from './declaration/define-protocol.js'
 import { KeptView } from './declaration/kept-view.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { notify } from './declaration/outgoing.js'
 import { PendingCommands } from './declaration/pending.js'
-import { type AgentProtocol, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions, subscribing } from './declaration/subscriptions.js'
 import { answerName } from './declaration/view.js'
 

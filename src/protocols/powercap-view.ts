@@ -1,12 +1,15 @@
 /** What the Powercap protocol keeps for one agent: subscriptions, and caps that are set later. */
 import { z } from 'zod'
+import { PLATFORM_AGENT } from '../platform/core/agent-ids.js'
 import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
-import { type PowercapDomain, type PowercapEvents, type Powercaps, UNCAPPED } from '../platform/powercaps/model.js'
+import { type PowercapDomain, UNCAPPED } from '../platform/powercaps/domain.js'
+import type { PowercapEvents, Powercaps } from '../platform/powercaps/model.js'
 import { u32 } from '../wire/fields.js'
+import { event } from './declaration/define-protocol.js'
 import { type KeptPart, KeptView } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
-import { type AgentProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions } from './declaration/subscriptions.js'
 
 export const V1 = 0x10000
@@ -29,9 +32,6 @@ export const CAP_SET_DELAYED = [u32('domain_id'), u32('power_cap')]
 
 /** POWERCAP_DOMAIN_ATTRIBUTES: the parent of a domain that has none */
 const ROOT = 0xffff_ffff
-
-/** Agent id of the platform itself, which is who measures. */
-const PLATFORM = 0
 
 /** The powers between which an agent wants no notification of measurements. */
 interface Thresholds {
@@ -135,7 +135,7 @@ export class PowercapView extends KeptView<PowercapDomain> {
       measured: (domain, power) => {
         const id = this.measurements.idFor(domain, power)
         if (id !== undefined)
-          notify(protocol, MEASUREMENTS_CHANGED, { agent_id: PLATFORM, domain_id: id, power }, domain)
+          notify(protocol, MEASUREMENTS_CHANGED, { agent_id: PLATFORM_AGENT, domain_id: id, power }, domain)
       },
     })
   }

@@ -2,13 +2,14 @@
  * Powercap management protocol, 0x18 (SCMI v3.2 §4.10), versions 1.0 and 2.0. Fast channels are memory that agent and
  * platform share, which virtio has not: POWERCAP_DESCRIBE_FASTCHANNEL is not declared.
  */
+import { type PowercapDomain, UNCAPPED } from '../platform/powercaps/domain.js'
 import { powercaps } from '../platform/powercaps/index.js'
-import { type PowercapDomain, UNCAPPED } from '../platform/powercaps/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
-import { type AgentProtocol, commandsOn, defineProtocol } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { subscribing } from './declaration/subscriptions.js'
 import { answerCount, answerName } from './declaration/view.js'
 import { CAP_CHANGED, CAP_SET_DELAYED, MEASUREMENTS_CHANGED, PowercapView, V1, V2 } from './powercap-view.js'

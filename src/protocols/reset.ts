@@ -6,11 +6,12 @@ import type { ResetDomain, ResetEvents, Resets } from '../platform/resets/model.
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
+import { commandsOn, defineProtocol, event } from './declaration/define-protocol.js'
 import { KeptView } from './declaration/kept-view.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { notify, respondLater } from './declaration/outgoing.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
-import { type AgentProtocol, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions, subscribing } from './declaration/subscriptions.js'
 import { answerCount, answerName } from './declaration/view.js'
 

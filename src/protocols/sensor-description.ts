@@ -1,6 +1,7 @@
 /** How sensors and their axes are described (SCMI v3.2 §4.7.2.5, §4.7.2.9): fields, attribute words, lists in parts. */
+import type { Axis, Extended } from '../platform/sensors/axis.js'
 import { type Decimal, fitDecimal } from '../platform/sensors/decimal.js'
-import type { Axis, Extended, Sensor } from '../platform/sensors/sensor.js'
+import type { Sensor } from '../platform/sensors/sensor.js'
 import { optional, s64, sizeOf, text, u32, type Values } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { COMMS_ERROR, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'

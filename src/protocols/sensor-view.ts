@@ -1,14 +1,16 @@
 /** What the Sensor protocol keeps for one agent: subscriptions, and readings that are answered later. */
 import { z } from 'zod'
+import { PLATFORM_AGENT } from '../platform/core/agent-ids.js'
 import { savedWord } from '../platform/core/kept.js'
 import type { SensorEvents, Sensors } from '../platform/sensors/model.js'
 import type { Sensor } from '../platform/sensors/sensor.js'
 import { rest, s64, u32, u64 } from '../wire/fields.js'
 import { PROTOCOL_ERROR } from '../wire/status.js'
+import { event } from './declaration/define-protocol.js'
 import { KeptView } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
-import { type AgentProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions } from './declaration/subscriptions.js'
 
 export const V1 = 0x10000
@@ -35,9 +37,6 @@ const RISING = 1 << 16
 
 /** Readings under way at once for one agent, where the platform file does not say. */
 const PENDING_DEFAULT = 16
-
-/** The platform causes the events of sensors. */
-const PLATFORM = 0
 
 /** A SENSOR_READING_GET that is answered later. */
 const laterReading = z.strictObject({ id: savedWord, header: savedWord })
@@ -75,13 +74,13 @@ export class SensorView extends KeptView<Sensor> {
       tripPoint: (sensor, trip, rising) => {
         const id = this.tripPoints.idFor(sensor)
         if (id === undefined) return
-        const values = { agent_id: PLATFORM, sensor_id: id, trip_point_desc: rising ? RISING | trip : trip }
+        const values = { agent_id: PLATFORM_AGENT, sensor_id: id, trip_point_desc: rising ? RISING | trip : trip }
         notify(protocol, TRIP_POINT_EVENT, values, sensor)
       },
       sample: sensor => {
         const id = this.updates.idFor(sensor)
         if (id === undefined) return
-        notify(protocol, UPDATE, { agent_id: PLATFORM, sensor_id: id, readings: readingsOf(sensor) }, sensor)
+        notify(protocol, UPDATE, { agent_id: PLATFORM_AGENT, sensor_id: id, readings: readingsOf(sensor) }, sensor)
       },
     })
     this.versionChanged()

@@ -6,8 +6,9 @@ import { type GracefulRequest, type System, SystemState } from '../platform/syst
 import { u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
+import { commandsOn, defineProtocol, event } from './declaration/define-protocol.js'
 import { notify } from './declaration/outgoing.js'
-import { type AgentProtocol, type AgentState, commandsOn, defineProtocol, event } from './declaration/protocol.js'
+import type { AgentProtocol, AgentState } from './declaration/protocol.js'
 
 const V1 = 0x10000
 const V2 = 0x20000

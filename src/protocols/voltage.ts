@@ -6,12 +6,13 @@ import { OFF, ON, type VoltageDomain, type Voltages } from '../platform/voltages
 import { s32, text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
 import { KeptView } from './declaration/kept-view.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { respondLater } from './declaration/outgoing.js'
 import { Parts } from './declaration/parts.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
-import { type AgentProtocol, commandsOn, defineProtocol } from './declaration/protocol.js'
+import type { AgentProtocol } from './declaration/protocol.js'
 import { answerCount, answerName } from './declaration/view.js'
 
 const V1 = 0x10000

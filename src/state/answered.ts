@@ -1,6 +1,6 @@
 /**
- * The messages of a batch that were carried out, with their replies, in one piece of memory that is used again: each with
- * three words of 16 bits, its place in the batch and the lengths of request and reply, then the bytes of both.
+ * The executed messages of a batch with their replies, in one reused buffer. Each takes three words of 16 bits (its place
+ * in the batch, the lengths of request and reply), then the bytes of both.
  */
 import { BATCH_MAX, MESSAGE_MAX } from '../device/native.js'
 import { mustFit } from '../platform/core/kept.js'
@@ -24,7 +24,7 @@ export class Answered {
   /** Where in the used ring the batch's first reply went. */
   at = 0
   #view = new DataView(new ArrayBuffer(BYTES))
-  /** The same memory. */
+  /** The same buffer. */
   #bytes = Buffer.from(this.#view.buffer)
   #length = 0
 
@@ -36,7 +36,7 @@ export class Answered {
     this.#length = 0
   }
 
-  /** Hot: a byte or word at a time costs less than a view of each message would. */
+  /** Hot: copying bytes and words is cheaper than making a view of each message. */
   add(index: number, request: Place, reply: Place): void {
     const start = this.#length
     const end = start + HEAD + request.length + reply.length
@@ -56,7 +56,7 @@ export class Answered {
     old.copy(this.#bytes, 0, 0, this.#length)
   }
 
-  /** Takes over what `bytes` were, and returns it by places in the batch. Throws an error if it is anything else. */
+  /** Restores a saved batch; returns its exchanges by place. Throws an error if `bytes` are damaged. */
   restore(at: number, bytes: Buffer): Map<number, Exchange> {
     const exchanges = new Map<number, Exchange>()
     let last = -1

@@ -1,7 +1,7 @@
 /**
- * One device's side of a kept state: notices what changes it, and keeps the replies of the last batch that did. After a
- * crash the front end sends again what it saw no reply to. What of that was carried out already gets the reply that it got
- * then; the rest of the batch, too, because a reading that stood between two changes was answered between them.
+ * Persistence of one device: notices batches that change state, and stores the replies of the last one. After a crash the
+ * front end resends the messages whose replies it has not seen. Those already executed get their stored reply. So does the
+ * rest of their batch: a reading between two changes must give the value that it gave then.
  */
 import { z } from 'zod'
 import type { Answering } from '../device/answering.js'
@@ -28,7 +28,7 @@ import type { Line } from './line.js'
 
 /** Positions in the used ring have 16 bits. */
 const POSITION_MASK = 0xffff
-/** Positions after which a batch can't come again: it is forgotten before they are used a second time. */
+/** A batch is not resent once this many replies follow it. It is forgotten then, long before positions repeat. */
 const OLD = 0x4000
 
 const savedAnswered = z.strictObject({ at: z.int().min(0).max(POSITION_MASK), messages: z.base64() }).nullable()
@@ -38,18 +38,18 @@ export class DeviceKeeper {
   readonly #commit: () => void
   /** Its name, as a key of JSON. */
   readonly #key: string
-  /** The last batch that changed something, and the one that is being answered: they take turns. */
+  /** The last batch that changed something, and the one that is being answered; they swap. */
   #answered = new Answered()
   #answering = new Answered()
-  /** Whether there is such a last batch, and it is not too old to matter. */
+  /** Whether there is such a last batch, and it may still be resent. */
   #hasAnswered = false
-  /** Whether the file says otherwise. */
+  /** Whether the file has yet to be told of it. */
   #isNews = false
   /** Whether the batch that is being answered has changed something. */
   #changed = false
-  /** What the front end may still send although an earlier process carried it out, by places in `#answered`. */
+  /** What an earlier process executed and the front end may resend, by place in the batch. */
   #resuming: Map<number, Exchange> | undefined
-  /** Where requests and replies are; used again. */
+  /** Where a request and its reply are; reused. */
   readonly #request: Place
   readonly #reply: Place
 
@@ -61,10 +61,10 @@ export class DeviceKeeper {
     const view = device.window(SCRATCH_WINDOW)
     this.#request = { view, offset: 0, length: 0 }
     this.#reply = { view, offset: 0, length: 0 }
-    device.events.keep = commit
+    device.events.set('kept', commit)
   }
 
-  /** From now on, what messages change is kept. */
+  /** From now on, changes by messages are persisted. */
   start(): void {
     const { chain, agent } = this.#device
     agent.changed = false
@@ -75,7 +75,7 @@ export class DeviceKeeper {
         this.#batchDone()
       },
     }))
-    // Another driver: nothing of what the last one sent comes again.
+    // A new driver: nobody resends what the last one sent.
     this.#device.on('driverGone', () => this.#forget())
   }
 
@@ -87,14 +87,14 @@ export class DeviceKeeper {
     return this.#isNews
   }
 
-  /** Adds to a record of the file what it says of this agent's last batch. */
+  /** Adds this agent's last batch to a record of the file. */
   writeAnswered(line: Line): void {
     this.#isNews = false
     if (!this.#hasAnswered) line.json(`${this.#key}null`)
     else line.json(`${this.#key}{"at":${this.#answered.at},"messages":"`).base64(this.#answered.base64).json('"}')
   }
 
-  /** Takes over what the file says. Throws an error if it is of no use. */
+  /** Restores the last batch from the file. Throws an error if it is damaged. */
   restore(saved: Saved): void {
     const answered = readSaved(savedAnswered, saved)
     if (!answered) return
@@ -115,7 +115,7 @@ export class DeviceKeeper {
       agent.changed = false
       this.#changed = true
     }
-    // Where faults have messages answered one by one, a later one of the batch may change something.
+    // Fault rules have messages answered one by one: a later one of the batch may change something.
     const isWhole = end - first === native.batch[HEADER_COUNT]! * ENTRY_WORDS
     if (this.#changed || !isWhole) this.#note(first, end)
   }
@@ -126,10 +126,10 @@ export class DeviceKeeper {
     const { batch } = this.#device.native
     const place = (batch[HEADER_POSITION]! + indexOf(entry) - this.#answered.at) & POSITION_MASK
     const exchange = this.#resuming.get(place)
-    // A fault rule may have kept it from being carried out.
+    // A fault rule may have prevented its execution.
     if (!exchange && place < BATCH_MAX) return false
     if (!exchange?.request.equals(bytesOf(this.#requestOf(entry)))) {
-      // The front end has all replies by now, or is another.
+      // The front end has all replies by now, or it is another one.
       this.#resuming = undefined
       return false
     }
@@ -143,7 +143,7 @@ export class DeviceKeeper {
     return true
   }
 
-  /** Notes what was carried out, with replies as they were before a fault rule edits them. */
+  /** Records executed messages, with their replies before fault rules edit them. */
   #note(first: number, end: number): void {
     for (let entry = first; entry < end; entry += ENTRY_WORDS) {
       this.#answering.add(indexOf(entry), this.#requestOf(entry), this.#replyOf(entry))

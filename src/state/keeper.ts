@@ -1,12 +1,11 @@
 /**
- * Keeps a platform's state in a file, so that a process that takes over finds it as the last answered message left it: the
- * state of resources, and what agents have negotiated, subscribed to and wait for.
+ * Persists a platform's state in a file, so that the next process finds it as the last answered message left it: the state
+ * of resources, and what agents have negotiated, subscribed to and wait for.
  *
- * Each record has what differs from the records before: results, not commands, because they can be put in place in any
- * order and without time running, and because a file that has grown long is then replaced by what is true now. Records are
- * written before the replies they belong to are published: no answered change is lost. The other way round, a change may
- * be in the file whose reply was never published: a front end that resumes its ring sends that message once more. So a
- * record also has the replies of the batch that it comes from (DeviceKeeper).
+ * A record has the parts that changed since the record before: their new state, not the commands that led to it. So they
+ * can be restored in any order and without waiting, and a long file can be replaced by one record of the current state.
+ * A record is written before the replies of its batch are published, so no answered change is lost. But a process may die
+ * between the two: then the front end resends the batch. Hence a record also has the batch's replies (DeviceKeeper).
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -27,7 +26,7 @@ interface Part {
   readonly part: Kept
   /** Its name, as a key of JSON. */
   readonly key: string
-  /** Of a part that does not tell its changes: what the file has of it, as JSON after its name. */
+  /** Its state in the file, as JSON after its name; only of parts that do not report their changes. */
   text: string
 }
 
@@ -39,14 +38,14 @@ export interface KeeperOptions {
   log: Logger
 }
 
-/** How often it is looked whether the file is still there. */
+/** How often the keeper checks that the file is still there. */
 const LOOK_MS = 1000
 
 /** A record of the file. */
 const savedRecord = z.strictObject({
   /** What has changed, by the names of parts. */
   state: z.custom<Record<string, Saved>>(isMap, 'not a map of parts'),
-  /** The last batch that changed something, by agent; null: it is too old to matter. */
+  /** The last batch that changed something, by agent; null: it can't be resent any more. */
   answered: z.custom<Record<string, Saved>>(isMap, 'not a map of agents'),
 })
 
@@ -60,9 +59,9 @@ export class Keeper {
   readonly #file: StateFile
   readonly #log: Logger
   readonly #parts: readonly Part[]
-  /** Those that do not say when they change. */
+  /** Parts that do not report their changes. */
   readonly #silent: readonly Part[]
-  /** Those that have told a change since the last record. */
+  /** Parts that have reported a change since the last record. */
   readonly #changed = new Set<Part>()
   readonly #devices: readonly DeviceKeeper[]
   readonly #looking: NodeJS.Timeout
@@ -70,7 +69,7 @@ export class Keeper {
   #mustRewrite = false
   #closed = false
 
-  /** Restores what the file has, and writes it anew. Throws OperatorError if it is of no use. */
+  /** Restores the state in the file, and rewrites it. Throws OperatorError if it can't be used. */
   constructor(path: string, options: KeeperOptions) {
     const { platform, protocols, devices, origin, log } = options
     const owner = { platform: origin.name, fingerprint: fingerprintOf(options) }
@@ -102,7 +101,7 @@ export class Keeper {
     this.#looking.unref()
   }
 
-  /** Throws OperatorError unless the file holds, of each part, what that part may save; then nothing is served. */
+  /** Restores every part. Throws OperatorError if one refuses its state; then nothing is served. */
   #restore(path: string): void {
     const state = new Map<string, Saved>()
     const answered = new Map<string, Saved>()
@@ -110,7 +109,7 @@ export class Keeper {
       try {
         into()
       } catch (error) {
-        // Parts of plug-ins throw anything.
+        // Parts of plug-ins may throw anything.
         throw StateFile.wrongContent(path, `${what}: ${oneLine(error)}`)
       }
     }
@@ -134,7 +133,7 @@ export class Keeper {
     }
   }
 
-  /** Writes what has changed since the last time. Nobody is told if that fails but the log: guests can't help it. */
+  /** Writes what has changed since the last time. Failures are only logged: guests can do nothing about them. */
   commit(): void {
     if (this.#closed) return
     try {
@@ -162,7 +161,7 @@ export class Keeper {
     sayRecord(record, this.#parts.map(textOf).join(','), this.#devices)
   }
 
-  /** The parts that differ from what the file has, as the inside of a JSON object; the caller writes them to the file. */
+  /** The parts that differ from the file, as members of a JSON object; counts them as written. */
   #changes(): string {
     let changes = ''
     const add = (text: string): void => {
@@ -180,7 +179,7 @@ export class Keeper {
     return changes
   }
 
-  /** Looks whether the file is as it was left: who removed it would lose the state at the next start. */
+  /** Checks that the file is as the keeper left it: if somebody removed it, the state would be lost at the next start. */
   #look(): void {
     if (this.#closed || this.#mustRewrite) return
     const { path } = this.#file
@@ -203,7 +202,7 @@ export class Keeper {
     }
     this.#mustRewrite = true
     this.commit()
-    // Afterwards: whoever reads this may stop the process.
+    // After the write: a reader of this line may stop the process.
     this.#log.warn(`${path} was ${fate === 'deleted' ? fate : 'changed by another process'}: it is rewritten`)
   }
 
@@ -238,7 +237,7 @@ function oneLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).replaceAll(/\s+/g, ' ')
 }
 
-/** What must be equal for a state to fit: the platform file, and who talks to it in which ways. */
+/** What must be equal for a state to fit: the platform file, the agents, and their protocols. */
 function fingerprintOf({ origin, protocols, devices }: KeeperOptions): string {
   const agents = devices.map(({ agent }) => [agent.id, agent.name])
   const ways = protocols.map(({ id, name, versions }) => [id, name, versions])

@@ -1,6 +1,6 @@
 /**
- * A line of a state file: a checksum, JSON, a line end; of a record, its generation before the JSON. It is written into one buffer, piece by piece, because a record is
- * made for every batch that changes something: neither JSON.stringify nor a text of the whole are worth their time there.
+ * A line of a state file: a checksum, JSON, a line end; records have their generation before the JSON. It is written piece
+ * by piece into one buffer: every batch that changes something writes a record, and JSON.stringify of the whole is slow.
  */
 import { crc32 } from 'node:zlib'
 
@@ -10,13 +10,13 @@ const LINE_END = 0x0a
 const BYTES = 64 << 10
 /** The longest character of UTF-16, in bytes of UTF-8. */
 const CHARACTER_MAX = 3
-/** Characters that cost less with the text around them than by themselves. */
+/** Base64 below this length is cheaper to encode together with the text around it. */
 const SHORT = 1000
 
 export class Line {
   #buffer = Buffer.allocUnsafe(BYTES)
   #length = JSON_START
-  /** What is not in the buffer yet: a few short pieces cost less as one. */
+  /** Text that waits to be encoded: a few short pieces are cheaper as one. */
   #text = ''
 
   /** The line of any value, without a generation. */
@@ -45,7 +45,7 @@ export class Line {
     return this
   }
 
-  /** The line and an empty one, which nobody has who died while writing; both hold until the next line begins. */
+  /** The line, and an empty one: it ends the records, and shows that the write was complete. Valid until the next `begin`. */
   end(): Buffer {
     this.#flush()
     this.#reserve(2)
@@ -69,13 +69,13 @@ export class Line {
   }
 }
 
-/** What a line without a generation holds, or undefined if it is not whole. */
+/** The content of a line without a generation; undefined if it is incomplete. */
 export function parseLine(line: string): unknown {
   const json = checkedText(line)
   return json === undefined ? undefined : parsed(json)
 }
 
-/** What a record's line holds, or undefined if it is not whole. */
+/** The content of a record's line; undefined if it is incomplete. */
 export function parseRecord(line: string): { generation: number; value: unknown } | undefined {
   const text = checkedText(line)
   const [, digits, json] = /^(\d{1,15}) (.*)$/s.exec(text ?? '') ?? []

@@ -2,7 +2,8 @@
 import { type Kept, keptParts } from '../platform/core/kept.js'
 import type { Platform } from '../platform/core/platform.js'
 import { type Agent, ServedProtocol } from '../protocols/declaration/agent.js'
-import { type Protocol, resourceKinds } from '../protocols/declaration/protocol.js'
+import type { Protocol } from '../protocols/declaration/protocol.js'
+import { resourceKinds } from '../protocols/declaration/served.js'
 
 /** All parts by name, in the order of restoring: resources before the agents that use them. */
 export function partsOf(

@@ -1,12 +1,12 @@
 /**
- * A state file: lines of JSON, each after its checksum. The first names the platform; behind it are two halves for records,
- * which are written in turn. Knows no platform.
+ * A state file: lines of JSON, each after its checksum. The first line names the platform. Two halves for records follow,
+ * which are used in turn. Knows no platform.
  *
- * A record is added by one write(2): whatever kills the process then, the kernel has all of it or a beginning, which its
- * checksum gives away. Nothing waits for the disk, because a killed process does not take the page cache with it; a host
- * that loses power takes the guests with it. When a half is full, one record that says all begins the other one, over what
- * was there: writing over pages costs a third of new ones. Each record has the number of its half's turn, its generation: the
- * higher one holds, once its first record is whole. Locks make sure that one process has the file at a time.
+ * A record is added by one write(2). If the process is killed then, the kernel has the whole record or only its beginning,
+ * which the checksum reveals. Nothing is synced to disk: the page cache survives the process, and when the host loses
+ * power, the guests are gone, too. When a half is full, a record of the whole state starts the other half, overwriting what
+ * was there: that takes a third of the time of new pages. Each record has a generation, the number of its half's turn. The
+ * half with the higher one is valid, once its first record is complete. Locks keep other processes from the file.
  */
 import {
   closeSync,
@@ -32,7 +32,7 @@ const BYTES_MAX = 100_000_000
 const MODE = 0o600
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
 
-/** Room for records in each half: so much, and so many times as much as the record that says all. */
+/** Room for records in each half: a minimum, and a multiple of the record of the whole state. */
 const ROOM_MIN = 4 << 20
 const ROOM_FACTOR = 2
 
@@ -43,7 +43,7 @@ export class StateFile {
   readonly path: string
   /** What the file held when it was opened: JSON of any shape. */
   readonly records: readonly unknown[]
-  /** Bytes at its end that were no whole record: a process died while it wrote them. */
+  /** Bytes of an incomplete record at its end: a process died while writing it. */
   readonly tornBytes: number
   readonly #owner: StateOwner
   readonly #line = new Line()
@@ -72,12 +72,12 @@ export class StateFile {
     this.#size = size
   }
 
-  /** The error for content that is of no use. */
+  /** The error for content that can't be used. */
   static wrongContent(path: string, what: string): OperatorError {
     return new OperatorError(`--state ${path}: invalid content: ${what}; ${ADVICE}`)
   }
 
-  /** Opens a file, or makes a new one, and keeps others from it. Throws OperatorError if it is of no use. */
+  /** Opens a file or makes a new one, and locks it. Throws OperatorError if it can't be used. */
   static open(path: string, owner: StateOwner): StateFile {
     let fd: number | undefined
     try {
@@ -112,7 +112,7 @@ export class StateFile {
     return true
   }
 
-  /** Goes on in the other half, with a record that says all; `say` writes it. Throws a system error: then `rewrite`. */
+  /** Continues in the other half with a record of the whole state, which `say` writes. Throws a system error: then `rewrite`. */
   restart(say: (record: Line) => void): void {
     this.#generation++
     say(this.begin())
@@ -134,7 +134,7 @@ export class StateFile {
     this.#size = Math.max(this.#size, this.#position + 1)
   }
 
-  /** Replaces the file by one with a record that says all. Throws a system error, and then the file is as before. */
+  /** Replaces the file by one with a record of the whole state. Throws a system error; the file is unchanged then. */
   rewrite(say: (record: Line) => void): void {
     const path = `${this.path}.new`
     const fd = openNew(path)
@@ -185,8 +185,8 @@ function openLocked(path: string): number {
 }
 
 /**
- * Makes a file where there is none. What a process left there that died is removed, and so is a link, which somebody else
- * may have laid: whatever it leads to is left alone. Throws a system error.
+ * Makes a new file. Removes what a killed process left at this path, or a link that somebody else put there; the link's
+ * target is left alone. Throws a system error.
  */
 function openNew(path: string): number {
   try {

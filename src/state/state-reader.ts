@@ -1,4 +1,4 @@
-/** Reads a state file, also a damaged or hostile one. state-file.ts describes the format. */
+/** Reads a state file, which may be damaged or hostile. state-file.ts describes the format. */
 import { OperatorError } from '../support/errors.js'
 import { parseLine, parseRecord } from './line.js'
 
@@ -10,7 +10,7 @@ export const ADVICE = 'remove it to start over, or give another file'
 
 const LINE_END = 0x0a
 
-/** Which platform a file is of. */
+/** The platform that a file belongs to. */
 export interface StateOwner {
   /** For people. */
   platform: string

@@ -21,8 +21,8 @@ export interface Progress {
 /** For work whose progress somebody else shows. */
 export const silentProgress: Progress = { update() {}, note() {}, clear() {}, done() {}, stop() {} }
 
-const redrawMs = 100
-const plainMs = 10_000
+const REDRAW_MS = 100
+const PLAIN_MS = 10_000
 
 /** A duration for people: in tenths of a second below a minute, otherwise in seconds. */
 export function seconds(ms: number): string {
@@ -46,7 +46,7 @@ function terminalProgress(title: string, stream: NodeJS.WriteStream): Progress {
     const text = `${title}: ${line}`.replace('%t', seconds(Date.now() - began))
     stream.write(`\r\x1b[K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`)
   }
-  const timer = setInterval(draw, redrawMs).unref()
+  const timer = setInterval(draw, REDRAW_MS).unref()
   const stop = () => {
     clearInterval(timer)
     stream.write('\r\x1b[K')
@@ -86,7 +86,7 @@ function plainProgress(title: string, stream: NodeJS.WriteStream): Progress {
       }
       clearTimeout(later)
       // A skipped update is printed later, unless a newer one replaces it.
-      const wait = step === lastStep ? lastPrint + plainMs - Date.now() : 0
+      const wait = step === lastStep ? lastPrint + PLAIN_MS - Date.now() : 0
       if (wait <= 0) print()
       else later = setTimeout(print, wait).unref()
     },

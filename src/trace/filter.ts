@@ -1,6 +1,7 @@
 /** Filters messages of a trace by terms such as `protocol=clock`, `status!=SUCCESS`, `latency>1ms`, `clock_id=3`. */
 import { parseQuantity, SECONDS } from '../platform/core/unit-text.js'
 import { OperatorError } from '../support/errors.js'
+import { thereAre } from '../support/known-names.js'
 import type { Value } from '../wire/fields.js'
 import type { TracedMessage } from './reader.js'
 
@@ -41,7 +42,7 @@ export class MessageFilter {
     const unused = this.#terms.find(term => !term.used && !isKey(term.name))
     if (!unused) return
     throw new OperatorError(
-      `--filter ${unused.name}: no message of the trace has that field; besides fields there are ${KEYS.join(', ')}`,
+      `--filter ${unused.name}: no message of the trace has that field; besides fields ${thereAre(KEYS)}`,
     )
   }
 }

@@ -10,8 +10,9 @@ import { type Message, MessageDecoder } from '../observe/messages.js'
 import { VirtualTime } from '../platform/core/time.js'
 import { agentsOf } from '../platform/file/config.js'
 import { Agent } from '../protocols/declaration/agent.js'
-import type { EventSink } from '../protocols/declaration/protocol.js'
+import type { EventSink } from '../protocols/declaration/event-sink.js'
 import { OperatorError } from '../support/errors.js'
+import { thereAre } from '../support/known-names.js'
 import { HEADER_SIZE, MESSAGE_MAX } from '../wire/header.js'
 import { statusName } from '../wire/status.js'
 import { differingFields, type Ignored } from './compare.js'
@@ -114,8 +115,8 @@ class Player {
     }
     const missing = agents.find(agent => !this.#parts.has(agent))
     if (missing === undefined) return
-    const names = [...this.#parts.keys()].join(', ')
-    throw new OperatorError(`the platform has no agent ${missing}, which the trace needs; there are ${names}`)
+    const known = thereAre(this.#parts.keys())
+    throw new OperatorError(`the platform has no agent ${missing}, which the trace needs; ${known}`)
   }
 
   play(event: TracedEvent): void {

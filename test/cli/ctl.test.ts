@@ -189,7 +189,7 @@ describe('ctl fails with one line', () => {
     [['fault', 'add', '--protocol', 'clock'], 2, /^fault rule: it does nothing; give at least one of/],
     [['fault', 'add', '--times', 'x', '--drop'], 2, /^fault rule: times: x/],
     [['fault', 'add', '--where', 'x', '--drop'], 2, 'x is not name=value'],
-    [['fault', 'remove', '3'], 2, 'there is no fault rule 3; there is none'],
+    [['fault', 'remove', '3'], 2, 'there is no fault rule 3; there are none'],
     [['trace', 'stop'], 1, 'no trace is being recorded; start one'],
     [['set', 'sensor.cpu', '--fast'], 2, "unknown option '--fast' (see --help)"],
     [['top'], 2, /^top needs a terminal/],

@@ -95,7 +95,11 @@ describe('platform show', () => {
 
   test('an agent that is not there', async () => {
     const { code, stdout, stderr } = await platform('show', 'good.yaml', '--agent', 'nobody')
-    expect([code, stdout, stderr]).toEqual([2, '', 'vhost-user-scmi: there is no agent nobody, only linux, other\n'])
+    expect([code, stdout, stderr]).toEqual([
+      2,
+      '',
+      'vhost-user-scmi: there is no agent nobody; there are linux, other\n',
+    ])
   })
 
   test('shows every section of the preset everything', async () => {

@@ -252,7 +252,7 @@ describe('fault rules', () => {
     const { client } = await setUp({ connect: false })
     for (const name of ['removeFault', 'releaseFault'] as const) {
       await expect(client.call(name, { id: 7 })).rejects.toThrow(
-        new OperatorError('there is no fault rule 7; there is none'),
+        new OperatorError('there is no fault rule 7; there are none'),
       )
     }
   })

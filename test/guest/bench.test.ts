@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { LOADS, workOf } from '../../qemu/bench/loads.js'
 import type { LabBenchResult } from '../../qemu/bench/result.js'
+import { WORKLOADS, workOf } from '../../qemu/bench/workloads.js'
 import { boot } from '../../qemu/boot/boot.js'
 import type { Server } from '../../qemu/devices/device.js'
 import { KERNEL_LIMIT_MS, testKernel } from './kernel.js'
@@ -66,7 +66,7 @@ describe('a measurement', () => {
       const guest = await boot({ kernel, platform: 'demo' })
       try {
         const kinds = { hwmon: 'SENSOR_READING_GET', clock: 'CLOCK_RATE_GET', raw: 'PROTOCOL_VERSION' }
-        for (const load of LOADS) {
+        for (const load of WORKLOADS) {
           const { words } = (await workOf[load](guest))!
           const before = succeeded(guest.server!, kinds[load])
           const text = await guest.check(`scmi-bench 300 3 ${words.join(' ')}`)

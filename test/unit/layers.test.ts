@@ -39,6 +39,7 @@ const FLOORS: Readonly<Record<string, readonly string[][]>> = {
     ['boot'],
     ['bench', 'runner'],
     ['scenarios'],
+    ['cli'],
     ['cli.ts'],
   ],
 }

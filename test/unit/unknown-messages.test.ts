@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import {
   NEGOTIATE_PROTOCOL_VERSION,
   PROTOCOL_MESSAGE_ATTRIBUTES,
-  type Protocol,
-} from '../../src/protocols/declaration/protocol.js'
+} from '../../src/protocols/declaration/define-protocol.js'
+import type { Protocol } from '../../src/protocols/declaration/protocol.js'
 import { packHeader } from '../../src/wire/header.js'
 import { NOT_FOUND, NOT_SUPPORTED } from '../../src/wire/status.js'
 import { createTestAgent, message, everyProtocol as protocols, type TestAgent } from '../support/agent.js'

@@ -45,7 +45,7 @@ it("executes a page's requests, and replies with the operations' errors", async 
   expect((await page.request('set', { address: 'clock.uart' })).error).toMatch(/^value: /)
   expect((await page.request('close', {})).error).toBe('there is no close')
   expect((await page.request('toString', {})).error).toBe('there is no toString')
-  expect((await page.request('removeFault', { id: 7 })).error).toBe('there is no fault rule 7; there is none')
+  expect((await page.request('removeFault', { id: 7 })).error).toBe('there is no fault rule 7; there are none')
 
   const rule = { protocol: 'clock', message: 'CLOCK_RATE_GET', status: 'BUSY', times: 2 }
   expect((await page.request('addFault', { rule })).error).toBeUndefined()

@@ -40,7 +40,7 @@ export function callLimits(clients: Clients): ServerInterceptor {
     connections.set(session, connection)
     const isStream = method.responseStream
     const isFull = () => open.calls >= CALLS_MAX || (isStream && open.streams >= STREAMS_MAX)
-    // Who calls again and again takes no place of its own kind, and leaves room for those who have fewer.
+    // A connection replaces only calls of connections that have more than it: calling again and again gains nothing.
     if (isFull()) {
       const mayReplace = (other: Client) => (connectionOf.get(other)?.calls ?? 0) > connection.calls
       clients.makeRoom('control', mayReplace, connection.calls === 0)

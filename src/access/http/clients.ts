@@ -80,8 +80,8 @@ export class Clients {
   }
 
   /**
-   * Called when a new client finds no place: disconnects the one that has read nothing for the longest, of those that it may
-   * take the place of. One that `isNew`, with nothing here yet, does not wait for its turn.
+   * Makes room when all places are taken: disconnects the client that has read nothing for the longest, among those that
+   * the newcomer may replace. `isNew`: the newcomer has no place yet, so it does not wait for its turn.
    */
   makeRoom(door: Door, mayReplace: (client: Client) => boolean, isNew: boolean): void {
     const nowMs = performance.now()

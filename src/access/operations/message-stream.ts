@@ -3,10 +3,11 @@
  * the subscriber reads, are counted instead. All of this is off the hot path: see tap.ts.
  */
 import { type Message, MessageDecoder, messageText, type Payload } from '../../observe/messages.js'
-import { listed } from '../../observe/resources.js'
 import type { TapRecords } from '../../observe/tap-records.js'
+import { namesOf } from '../../platform/core/named.js'
 import type { Protocol } from '../../protocols/declaration/protocol.js'
 import { RequestError } from '../../support/errors.js'
+import { thereIsNo } from '../../support/known-names.js'
 import type { Value, Values } from '../../wire/fields.js'
 import {
   DELAYED_RESPONSE,
@@ -213,20 +214,19 @@ function keysOf(name: string, protocols: readonly Protocol[]): number[] {
   ])
   if (keys.length > 0) return keys
   const names = protocols.flatMap(({ commands, events }) => [...commands, ...events].map(message => message.name))
-  throw new RequestError('NOT_FOUND', `there is no message ${name}; there are ${listed([...new Set(names)])}`)
+  throw new RequestError('NOT_FOUND', thereIsNo(`message ${name}`, names))
 }
 
 /** The protocol of this name. Throws RequestError. */
 export function protocolNamed(name: string, protocols: readonly Protocol[]): Protocol {
   const protocol = protocols.find(protocol => protocol.name === name)
   if (protocol) return protocol
-  const names = protocols.map(protocol => protocol.name)
-  throw new RequestError('NOT_FOUND', `there is no protocol ${name}; there are ${listed(names)}`)
+  throw new RequestError('NOT_FOUND', thereIsNo(`protocol ${name}`, namesOf(protocols)))
 }
 
 /** Checks that `name` is one of `names`. Throws RequestError. */
 export function known<Name extends string>(name: string, names: readonly Name[], what: string): Name {
   const found = names.find(candidate => candidate === name)
   if (found !== undefined) return found
-  throw new RequestError('NOT_FOUND', `there is no ${what} ${name}; there are ${listed(names)}`)
+  throw new RequestError('NOT_FOUND', thereIsNo(`${what} ${name}`, names))
 }

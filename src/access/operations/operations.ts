@@ -8,8 +8,9 @@ import { agentTables } from '../../observe/agent-tables.js'
 import { Resources } from '../../observe/resources.js'
 import { system } from '../../platform/system/index.js'
 import { SystemState } from '../../platform/system/model.js'
-import { resourceKinds } from '../../protocols/declaration/protocol.js'
+import { resourceKinds } from '../../protocols/declaration/served.js'
 import { RequestError } from '../../support/errors.js'
+import { thereIsNo } from '../../support/known-names.js'
 import type { Served } from '../served.js'
 import { describe, readingEntry } from './describe.js'
 import { known, protocolNamed, streamMessages } from './message-stream.js'
@@ -166,8 +167,8 @@ export class Operations {
     const { faults } = this.listFaults()
     const fault = faults.find(fault => fault.id === id)
     if (fault) return fault
-    const ids = faults.map(fault => fault.id).join(', ')
-    throw new RequestError('NOT_FOUND', `there is no fault rule ${id}; there ${ids ? `are ${ids}` : 'is none'}`)
+    const ids = faults.map(fault => `${fault.id}`)
+    throw new RequestError('NOT_FOUND', thereIsNo(`fault rule ${id}`, ids))
   }
 
   /** Runs `change` and finds out which agents get an event because of it. */

@@ -1,5 +1,5 @@
 /**
- * The connection to one open page: sends updates some times a second and answers requests. A slow page gets fewer
+ * The connection to one open page: sends updates several times a second and answers requests. A slow page gets fewer
  * updates; nothing waits for it.
  */
 import { WebSocket } from 'ws'

@@ -17,7 +17,7 @@ export interface Hello {
   messagesPerSecond: number
 }
 
-/** Some times a second: updates. */
+/** Several times a second: updates. */
 export interface Tick {
   type: 'tick'
   /** Milliseconds since 1970. */

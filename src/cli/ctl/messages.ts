@@ -3,6 +3,7 @@ import type { AgentStats, MessageStatsEntry, Messages } from '../../access/opera
 import { tableLines } from '../../observe/tables.js'
 import type { Row } from '../../protocols/declaration/protocol.js'
 import { OperatorError } from '../../support/errors.js'
+import { thereIsNo } from '../../support/known-names.js'
 import { printable } from '../../support/printable.js'
 import { percentileText, timeText } from './rates.js'
 import {
@@ -72,9 +73,8 @@ export async function stats(options: CtlOptions & { agent?: string }): Promise<v
   const { agents } = await withDevice(options, client => client.call('getStats', undefined))
   const wanted = agents.filter(({ agent }) => options.agent === undefined || agent === options.agent)
   if (wanted.length === 0) {
-    throw new OperatorError(
-      `there is no agent ${options.agent}; there are ${agents.map(({ agent }) => agent).join(', ')}`,
-    )
+    const names = agents.map(({ agent }) => agent)
+    throw new OperatorError(thereIsNo(`agent ${options.agent}`, names))
   }
   if (options.json) printJson(wanted)
   else console.log(wanted.map(agentText).join('\n\n'))

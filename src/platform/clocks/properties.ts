@@ -1,16 +1,17 @@
 /** The properties of clocks that the host sees and can change as if hardware changed them. */
 import { RequestError } from '../../support/errors.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import {
   flagProperty,
   numberProperty,
   onEvents,
-  PLATFORM_AGENT,
   type Property,
   type ResourceGroup,
   textProperty,
 } from '../core/property.js'
 import { HERTZ, PERCENT } from '../core/unit-text.js'
-import { type Clock, type Clocks, DUTY_CYCLE, PHASE } from './model.js'
+import { type Clock, DUTY_CYCLE, PHASE } from './clock.js'
+import type { Clocks } from './model.js'
 
 const U32_MAX = 0xffff_ffff
 

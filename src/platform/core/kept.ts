@@ -4,6 +4,7 @@
  * battery), and what the platform does by itself for heat or power, which it does again after a restart.
  */
 import { z } from 'zod'
+import { BOOT_FIRMWARE } from './agent-ids.js'
 
 /** Plain JSON data; undefined fields are left out. Equal state gives equal text, so that a comparison shows changes. */
 export type Saved = string | number | boolean | null | readonly Saved[] | { readonly [key: string]: Saved | undefined }
@@ -39,8 +40,8 @@ function isKept(thing: unknown): thing is Kept {
   return typeof thing === 'object' && thing !== null && 'save' in thing && 'restore' in thing
 }
 
-/** Agent ids as votes record them: 0 is the platform, -1 the boot firmware. */
-export const voter = z.int().min(-1).max(0xffff_ffff)
+/** Who votes: an agent, or one of agent-ids.ts. */
+export const voter = z.int().min(BOOT_FIRMWARE).max(0xffff_ffff)
 
 /** A 32-bit word of a message. */
 export const savedWord = z.int().min(0).max(0xffff_ffff)

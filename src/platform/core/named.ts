@@ -1,9 +1,14 @@
 /** Things that people call by name: no two of a kind have the same one. */
+import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from './config-error.js'
-import { thereAre } from './resource.js'
 
 interface Named {
   readonly name: string
+}
+
+/** The names of `things`. */
+export function namesOf(things: readonly Named[]): string[] {
+  return things.map(({ name }) => name)
 }
 
 /** `things` by name. Throws ConfigError at the second of one name; `pathOf` gives the path of a thing by its position. */
@@ -24,6 +29,6 @@ export function byUniqueName<Thing extends Named>(
 /** The thing with this name. Throws an error that lists the known names: for callers on the host, who know the platform. */
 export function named<Thing extends Named>(things: readonly Thing[], singular: string, name: string): Thing {
   const thing = things.find(thing => thing.name === name)
-  if (!thing) throw new Error(`no ${singular} is named ${name}; ${thereAre(things)}`)
+  if (!thing) throw new Error(`no ${singular} is named ${name}; ${thereAre(namesOf(things))}`)
   return thing
 }

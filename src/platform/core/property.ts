@@ -7,9 +7,6 @@ import { RequestError } from '../../support/errors.js'
 import { own } from '../../support/own.js'
 import { formatQuantity, parseQuantity, spellingsOf, type Unit } from './unit-text.js'
 
-/** The platform itself is the agent behind changes from the host. */
-export const PLATFORM_AGENT = 0
-
 export type PropertyValue = number | boolean | string
 
 /** Numbers from min to max; step 0: any number between. */

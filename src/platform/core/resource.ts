@@ -2,7 +2,9 @@
  * A resource kind: a section of the platform file, its schema, and the model built from it. The constant that describes
  * the kind is also the key of its model in the platform, so look-ups are typed.
  */
+import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from './config-error.js'
+import { namesOf } from './named.js'
 import type { Platform, ResourceKind } from './platform.js'
 
 /** A kind whose resources have names. */
@@ -25,15 +27,10 @@ export function linked<Resource extends { name: string }>(
   const list = listOf(platform, kind)
   const resource = list.find(resource => resource.name === name)
   if (resource) return resource
-  throw new ConfigError(path, `${name} is not in ${kind.section}; ${thereAre(list)}`)
+  throw new ConfigError(path, `${name} is not in ${kind.section}; ${thereAre(namesOf(list))}`)
 }
 
 /** All resources of a kind; none if the platform file lacks its section. */
 export function listOf<Resource>(platform: Platform, kind: NamedKind<Resource>): readonly Resource[] {
   return platform.has(kind) ? platform.model(kind).list : []
-}
-
-/** The known names, for errors. */
-export function thereAre(resources: readonly { name: string }[]): string {
-  return resources.length === 0 ? 'there are none' : `there are ${resources.map(({ name }) => name).join(', ')}`
 }

@@ -2,7 +2,8 @@
 import { ConfigError } from '../core/config-error.js'
 import type { ResourceKind } from '../core/platform.js'
 import { powerDomains } from '../power-domains/index.js'
-import { type DomainConfig, domainsSchema, PerfDomains } from './model.js'
+import { type DomainConfig, domainsSchema } from './config.js'
+import { PerfDomains } from './model.js'
 import { perfProperties } from './properties.js'
 import { connectSupplies } from './supplies.js'
 

@@ -3,9 +3,11 @@
  * limits.
  */
 import { RequestError } from '../../support/errors.js'
-import { numberProperty, onEvents, PLATFORM_AGENT, type Property, type ResourceGroup } from '../core/property.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
+import { numberProperty, onEvents, type Property, type ResourceGroup } from '../core/property.js'
 import { HERTZ, WATTS } from '../core/unit-text.js'
-import type { Bounds, PerfDomain, PerfDomains } from './model.js'
+import type { Bounds, PerfDomain } from './domain.js'
+import type { PerfDomains } from './model.js'
 
 const MICRO = 1e6
 const HZ_PER_KHZ = 1000

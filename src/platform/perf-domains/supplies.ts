@@ -2,20 +2,21 @@
  * The supplies of a performance domain: the clock and the voltage that follow its level, and the power domain that
  * contains it.
  */
+import type { Clock } from '../clocks/clock.js'
 import { clocks } from '../clocks/index.js'
-import type { Clock } from '../clocks/model.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import { linked } from '../core/resource.js'
 import { powerDomains } from '../power-domains/index.js'
 import { voltages } from '../voltages/index.js'
 import type { VoltageDomain } from '../voltages/model.js'
-import type { DomainConfig, PerfDomain, PerfDomains, PerfLevel } from './model.js'
+import type { DomainConfig } from './config.js'
+import type { PerfDomain } from './domain.js'
+import type { PerfLevel } from './levels.js'
+import type { PerfDomains } from './model.js'
 
 const HZ_PER_KHZ = 1000
-
-/** The platform changes clock and voltage, whoever changed the level. */
-const PLATFORM = 0
 
 interface Supplies {
   clock: Clock | undefined
@@ -82,10 +83,10 @@ function hzOf({ frequencyKhz }: PerfLevel): number {
 function follow({ level }: PerfDomain, supplies: Supplies | undefined, platform: Platform): void {
   const { clock, voltage } = supplies ?? {}
   const setVoltage = () => {
-    if (voltage) platform.model(voltages).setLevel(voltage, level.microvolts ?? voltage.level, PLATFORM)
+    if (voltage) platform.model(voltages).setLevel(voltage, level.microvolts ?? voltage.level, PLATFORM_AGENT)
   }
   const isRising = voltage !== undefined && (level.microvolts ?? 0) > voltage.level
   if (isRising) setVoltage()
-  if (clock) platform.model(clocks).setRate(clock, hzOf(level), PLATFORM)
+  if (clock) platform.model(clocks).setRate(clock, hzOf(level), PLATFORM_AGENT)
   if (!isRising) setVoltage()
 }

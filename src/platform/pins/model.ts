@@ -1,46 +1,12 @@
-/** Pins, pin groups and their functions: configuration, state, and the rules for agents' requests. Knows no bytes. */
+/** Pins, pin groups and their functions: their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
-import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import { named } from '../core/named.js'
-import { resourceName } from '../core/units.js'
-import { pinConfigsSchema, type Setting, settingsOf } from './configs.js'
-
-const names = z.array(z.string()).min(1).max(LIMITS.pinMembers)
-
-const pinSchema = z.strictObject({
-  name: resourceName,
-  configs: pinConfigsSchema.prefault({}),
-  function: z.string().optional().describe('Function at start; default: none'),
-})
-
-const groupSchema = z.strictObject({
-  name: resourceName,
-  pins: names.describe('Names of its pins'),
-  configs: pinConfigsSchema
-    .prefault({})
-    .describe('Values of the group itself, besides the types that all its pins have'),
-})
-
-const functionSchema = z.strictObject({
-  name: resourceName,
-  groups: names.optional().describe('Names of the groups that can select it'),
-  pins: names.optional().describe('Instead of groups: names of the single pins that can select it'),
-  gpio: z.boolean().default(false).describe('Its pins become general-purpose inputs and outputs'),
-})
-
-export const pinctrlSchema = z.strictObject({
-  pins: z.array(pinSchema).min(1).max(LIMITS.pins),
-  groups: z.array(groupSchema).max(LIMITS.pinGroups).default([]),
-  functions: z.array(functionSchema).max(LIMITS.pinFunctions).default([]),
-})
-
-type PinConfig = z.infer<typeof pinSchema>
-type GroupConfig = z.infer<typeof groupSchema>
-type FunctionConfig = z.infer<typeof functionSchema>
-export type PinctrlConfig = z.infer<typeof pinctrlSchema>
+import type { FunctionConfig, GroupConfig, PinConfig, PinctrlConfig } from './config.js'
+import { type Setting, settingsOf } from './settings.js'
 
 /** A pin or a group: the target of function selection, configuration, request and release. */
 export interface PinTarget {
@@ -285,7 +251,7 @@ function members<Member>(names: readonly string[], known: ReadonlyMap<string, Me
   const listed = new Set<string>()
   return names.map((name, i) => {
     const member = known.get(name)
-    if (!member) throw new ConfigError([...at, i], `${name} is not known; there are ${[...known.keys()].join(', ')}`)
+    if (!member) throw new ConfigError([...at, i], `${name} is not known; ${thereAre(known.keys())}`)
     if (listed.has(name)) throw new ConfigError([...at, i], `${name} is listed twice`)
     listed.add(name)
     return member

@@ -1,16 +1,16 @@
 /** The properties of pins and pin groups that the host sees and can change as if hardware changed them. */
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import {
   type Allowed,
   type DescribedResource,
   numberProperty,
   onEvents,
-  PLATFORM_AGENT,
   type Property,
   type ResourceGroup,
   textProperty,
 } from '../core/property.js'
-import { TYPE_NAMES } from './configs.js'
 import type { Pins, PinTarget } from './model.js'
+import { TYPE_NAMES } from './settings.js'
 
 const U32_MAX = 0xffff_ffff
 

@@ -1,6 +1,7 @@
 /** The resource kind `power_domains`: schema, model and host properties. */
 import type { ResourceKind } from '../core/platform.js'
-import { type PowerDomainConfig, PowerDomains, powerDomainsSchema } from './model.js'
+import { type PowerDomainConfig, powerDomainsSchema } from './config.js'
+import { PowerDomains } from './model.js'
 import { powerProperties } from './properties.js'
 
 export const powerDomains: ResourceKind<PowerDomainConfig[], PowerDomains> = {

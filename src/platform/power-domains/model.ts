@@ -1,53 +1,21 @@
 /**
- * Power domains: their configuration, their state, and the rules for agents' requests. A domain is in the most powered
+ * Power domains: their state, and the rules for agents' requests. A domain is in the most powered
  * state that any agent wants. Knows no bytes.
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { thereAre } from '../../support/known-names.js'
+import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError } from '../core/config-error.js'
-import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import { checkTree } from '../core/tree.js'
-import { duration, power, resourceName } from '../core/units.js'
+import type { PowerDomainConfig } from './config.js'
 
-/** Power states on the wire (v3.2 §4.3.2.5): bit 30: context is lost, bits 27 to 0: state id, all others zero. */
+/** Power states on the wire (v3.2 §4.3.2.5): bit 30: context is lost, bits 27 to 0: state id. */
 export const ON = 0x0000_0000
 export const OFF = 0x4000_0000
 const CONTEXT_LOST = 0x4000_0000
-const STATE_ID_MAX = 0x0fff_ffff
-
-const stateSchema = z.strictObject({
-  name: z.string().min(1),
-  id: z.int().min(1).max(STATE_ID_MAX).describe('Platform-defined state id; 0 is reserved for on and off'),
-  context_lost: z.boolean().default(false).describe('The domain loses its registers and memory in this state'),
-})
-
-const asyncSchema = z.strictObject({
-  latency: duration.default(1000).describe('Time that an asynchronous state change takes'),
-})
-
-const powerDomainSchema = z.strictObject({
-  name: resourceName,
-  state: z.string().default('off').describe('State at start, until an agent changes it: on, off or one of states'),
-  states: z.array(stateSchema).min(1).optional().describe('States between on and off, highest power first'),
-  critical: z.boolean().default(false).describe('Always on; agents may not switch it off'),
-  power: power.optional().describe('Power drawn while it is on, without its performance domains; default: 0'),
-  parents: z
-    .array(z.string())
-    .min(1)
-    .optional()
-    .describe('Names of its parents, which are on whenever this one is not off'),
-  sync: z.boolean().default(true).describe('The state can be changed synchronously'),
-  async: asyncSchema.optional().describe('The state can be changed asynchronously'),
-  notify: z.boolean().default(true).describe('State notifications are offered'),
-})
-
-export const powerDomainsSchema = z.array(powerDomainSchema).min(1).max(LIMITS.powerDomains)
-export type PowerDomainConfig = z.infer<typeof powerDomainSchema>
-
-/** The boot firmware's vote, from before any agent ran. The first agent that sets a state ends the vote. */
-const BOOT = -1
 
 const savedDomain = z.tuple([z.int().describe('state'), z.array(z.tuple([voter, z.int().describe('state')]))])
 
@@ -90,7 +58,7 @@ export class PowerDomain implements Kept {
       const known = [...this.stateNames.keys()].join(', ')
       throw new ConfigError([...at, 'state'], `${config.state} is not one of ${known}`)
     }
-    if (start !== OFF) this.#votes.set(BOOT, start)
+    if (start !== OFF) this.#votes.set(BOOT_FIRMWARE, start)
   }
 
   get isOn(): boolean {
@@ -118,7 +86,7 @@ export class PowerDomain implements Kept {
 
   /** Records the state that `agentId` wants; it takes effect when `neededState` is applied. */
   vote(agentId: number, state: number): void {
-    this.#votes.delete(BOOT)
+    this.#votes.delete(BOOT_FIRMWARE)
     this.#votes.set(agentId, state)
     this.onChange?.()
   }
@@ -191,10 +159,7 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
       const parent = byName.get(name)
       if (!parent || parent === domain) {
         const others = [...byName.keys()].filter(other => other !== domain.name)
-        throw new ConfigError(
-          [domain.id, 'parents', i],
-          `${name} is not another power domain; there are ${others.join(', ')}`,
-        )
+        throw new ConfigError([domain.id, 'parents', i], `${name} is not another power domain; ${thereAre(others)}`)
       }
       parent.children.push(domain)
       return parent

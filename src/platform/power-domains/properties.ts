@@ -1,13 +1,7 @@
 /** The properties of power domains that the host sees and can change as if hardware changed them. */
 import { RequestError } from '../../support/errors.js'
-import {
-  numberProperty,
-  onEvents,
-  PLATFORM_AGENT,
-  type Property,
-  type ResourceGroup,
-  textProperty,
-} from '../core/property.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
+import { numberProperty, onEvents, type Property, type ResourceGroup, textProperty } from '../core/property.js'
 import { WATTS } from '../core/unit-text.js'
 import type { PowerDomain, PowerDomains } from './model.js'
 

@@ -5,10 +5,13 @@
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import type { Time, Timer } from '../core/time.js'
+import { PerfDomain } from '../perf-domains/domain.js'
 import { perfDomains } from '../perf-domains/index.js'
-import { PerfDomain, type PerfDomains } from '../perf-domains/model.js'
+import type { PerfDomains } from '../perf-domains/model.js'
+import type { PowercapConfig } from './config.js'
+import type { PowercapDomain, PowerSource } from './domain.js'
 import { domainLoads, type Load, loadNamed, onDomainPower } from './loads.js'
-import type { PowercapConfig, PowercapDomain, Powercaps, PowerSource } from './model.js'
+import type { Powercaps } from './model.js'
 
 /** As a cap: power is not limited. */
 const UNCAPPED = 0

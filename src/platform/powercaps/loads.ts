@@ -1,7 +1,9 @@
 /** Loads: everything that draws power, and notice when the power changes. */
+import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import { namesOf } from '../core/named.js'
 import type { Platform } from '../core/platform.js'
-import { listOf, thereAre } from '../core/resource.js'
+import { listOf } from '../core/resource.js'
 import { perfDomains } from '../perf-domains/index.js'
 import { powerDomains } from '../power-domains/index.js'
 
@@ -19,7 +21,7 @@ export function domainLoads(platform: Platform): Load[] {
 /** The load of this name. Throws ConfigError at `path`. */
 export function loadNamed(platform: Platform, loads: readonly Load[], name: string, path: ConfigPath): Load {
   const [load, ...others] = loads.filter(load => load.name === name)
-  if (!load) throw new ConfigError(path, `${name} is not a domain that draws power; ${thereAre(loads)}`)
+  if (!load) throw new ConfigError(path, `${name} is not a domain that draws power; ${thereAre(namesOf(loads))}`)
   if (others.length > 0)
     throw new ConfigError(path, `${name} is the name of a powercap domain and of another domain; rename one`)
   const perf = listOf(platform, perfDomains).find(domain => domain === load)

@@ -1,14 +1,9 @@
 /** The properties of powercap domains that the host sees and can change as if hardware changed them: power and caps. */
-import {
-  numberProperty,
-  onEvents,
-  PLATFORM_AGENT,
-  type Property,
-  type Range,
-  type ResourceGroup,
-} from '../core/property.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
+import { numberProperty, onEvents, type Property, type Range, type ResourceGroup } from '../core/property.js'
 import { SECONDS, WATTS } from '../core/unit-text.js'
-import { type PowercapDomain, type Powercaps, UNCAPPED } from './model.js'
+import { type PowercapDomain, UNCAPPED } from './domain.js'
+import type { Powercaps } from './model.js'
 
 const MICRO = 1e6
 

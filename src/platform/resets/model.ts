@@ -1,11 +1,10 @@
-/** Reset domains: their configuration, their state, and the rules for agents' requests. Knows no bytes. */
+/** Reset domains: their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../core/config-error.js'
-import { LIMITS } from '../core/count-limits.js'
 import { type Kept, readSaved, type Saved } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
-import { duration, resourceName } from '../core/units.js'
+import type { ResetConfig } from './config.js'
 
 /** Reset states on the wire (v3.2 §4.8.2.4): below 2^31 architectural, from there on the vendor's. */
 export const COLD_RESET = 0
@@ -13,30 +12,6 @@ const VENDOR_FIRST = 0x8000_0000
 
 /** Latencies have 32 bits of microseconds on the wire; all ones means unknown. */
 const LATENCY_US_MAX = 0xffff_fffe
-
-const stateSchema = z.strictObject({
-  name: z.string().min(1),
-  id: z.int().min(0).max(0x7fff_ffff).describe('Vendor-defined reset state id'),
-})
-
-const asyncSchema = z.strictObject({
-  latency: duration.default(1000).describe('Time that an asynchronous reset takes'),
-})
-
-const resetSchema = z.strictObject({
-  name: resourceName,
-  asserted: z.boolean().default(false).describe('Held in reset at start'),
-  explicit: z
-    .boolean()
-    .default(true)
-    .describe('Agents may assert and deassert; if false, only autonomous resets are offered'),
-  async: asyncSchema.optional().describe('Autonomous resets can be asynchronous'),
-  states: z.array(stateSchema).min(1).optional().describe('Reset states besides the cold reset'),
-  notify: z.boolean().default(true).describe('Reset notifications are offered'),
-})
-
-export const resetsSchema = z.array(resetSchema).min(1).max(LIMITS.resets)
-export type ResetConfig = z.infer<typeof resetSchema>
 
 export class ResetDomain implements Kept {
   readonly id: number

@@ -1,5 +1,6 @@
 /** The properties of reset domains that the host sees and can change as if hardware changed them. */
-import { flagProperty, onEvents, PLATFORM_AGENT, type ResourceGroup, textProperty } from '../core/property.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
+import { flagProperty, onEvents, type ResourceGroup, textProperty } from '../core/property.js'
 import { COLD_RESET, type Resets } from './model.js'
 
 export function resetProperties(model: Resets): ResourceGroup[] {

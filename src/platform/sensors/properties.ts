@@ -4,9 +4,10 @@ import type { Platform } from '../core/platform.js'
 import { flagProperty, numberProperty, onEvents, type Property, type ResourceGroup } from '../core/property.js'
 import type { Time } from '../core/time.js'
 import { measuredUnit, SECONDS } from '../core/unit-text.js'
+import type { Axis } from './axis.js'
 import type { Sensors } from './model.js'
 import { unscaled } from './scaled.js'
-import type { Axis, Sensor } from './sensor.js'
+import type { Sensor } from './sensor.js'
 import { sensorTypeName } from './types.js'
 
 const US_PER_S = 1e6

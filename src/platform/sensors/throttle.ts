@@ -6,11 +6,12 @@ import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Platform } from '../core/platform.js'
 import { linked } from '../core/resource.js'
 import type { Timer } from '../core/time.js'
+import type { PerfDomain } from '../perf-domains/domain.js'
 import { perfDomains } from '../perf-domains/index.js'
-import type { PerfDomain } from '../perf-domains/model.js'
+import type { Axis } from './axis.js'
 import type { ThrottleConfig } from './config.js'
 import { scaled } from './scaled.js'
-import type { Axis, Sensor } from './sensor.js'
+import type { Sensor } from './sensor.js'
 
 export class Throttle {
   readonly #sensor: Sensor

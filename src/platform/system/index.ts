@@ -1,6 +1,7 @@
 /** The resource kind `system`: schema, model and host properties. */
 import type { Platform, ResourceKind } from '../core/platform.js'
-import { System, type SystemConfig, systemSchema } from './model.js'
+import { type SystemConfig, systemSchema } from './config.js'
+import { System } from './model.js'
 import { systemProperties } from './properties.js'
 
 export const system: ResourceKind<SystemConfig, System> = {

@@ -1,57 +1,15 @@
-/** Voltage domains: their configuration, their state, and the rules for agents' requests. Knows no bytes. */
+/** Voltage domains: their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
-import { LIMITS } from '../core/count-limits.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
-import { duration, resourceName, voltage } from '../core/units.js'
+import type { VoltageConfig } from './config.js'
 
 /** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 implementation-defined. */
 export const OFF = 0
 export const ON = 7
-const IMPLEMENTATION_MIN = 8
-const IMPLEMENTATION_MAX = 15
-
-/** Levels are signed 32-bit numbers of microvolts. */
-const LEVEL_LIMIT = 2 ** 31
-
-const level = voltage.refine(microvolts => microvolts >= -LEVEL_LIMIT && microvolts < LEVEL_LIMIT, {
-  error: 'voltages must lie within -2147.483648 V and 2147.483647 V',
-})
-
-const implementationMode = z.int().min(IMPLEMENTATION_MIN).max(IMPLEMENTATION_MAX)
-
-const permissionsSchema = z
-  .strictObject({ mode: z.boolean().default(true), level: z.boolean().default(true) })
-  .describe('What agents may change; the matching request is DENIED otherwise')
-
-const asyncSchema = z.strictObject({
-  latency: duration.default(1000).describe('Time that an asynchronous level change takes'),
-})
-
-const voltageSchema = z.strictObject({
-  name: resourceName,
-  levels: z.array(level).min(1).max(LIMITS.voltageLevels).optional().describe('All levels the domain can have'),
-  range: z
-    .strictObject({ min: level, max: level, step: level })
-    .optional()
-    .describe('Range of levels, in steps; Linux ignores domains with negative levels'),
-  level: level.optional().describe('Level at start; default: the lowest'),
-  modes: z.array(implementationMode).default([]).describe('Implementation-defined modes besides off and on, 8 to 15'),
-  mode: z
-    .union([z.enum(['off', 'on']), implementationMode])
-    .default('off')
-    .describe('Mode at start, until an agent sets one'),
-  permissions: permissionsSchema.prefault({}),
-  async: asyncSchema.optional().describe('The level can be set asynchronously'),
-})
-
-export const voltagesSchema = z.array(voltageSchema).min(1).max(LIMITS.voltages)
-export type VoltageConfig = z.infer<typeof voltageSchema>
-
-/** The boot firmware's vote: it chose the mode before any agent ran. The first agent that sets a mode ends the vote. */
-const BOOT = -1
 
 const savedDomain = z.tuple([z.int().describe('level'), z.array(z.tuple([voter, z.int().describe('mode')]))])
 
@@ -98,7 +56,7 @@ export class VoltageDomain implements Kept {
     const mode = config.mode === 'on' ? ON : config.mode === 'off' ? OFF : config.mode
     if (!this.modes.has(mode)) throw new ConfigError([...at, 'mode'], `${mode} is not among the domain's modes`)
     this.#mode = mode
-    this.#votes.set(BOOT, mode)
+    this.#votes.set(BOOT_FIRMWARE, mode)
     this.permissions = config.permissions
     this.latencyUs = config.async?.latency
   }
@@ -110,7 +68,7 @@ export class VoltageDomain implements Kept {
 
   /** Records that `agentId` wants `mode`. */
   vote(agentId: number, mode: number): void {
-    this.#votes.delete(BOOT)
+    this.#votes.delete(BOOT_FIRMWARE)
     this.#votes.set(agentId, mode)
     this.#count()
     this.onChange?.()

@@ -1,13 +1,7 @@
 /** The properties of voltage domains that the host sees and can change as if hardware changed them. */
 import { RequestError } from '../../support/errors.js'
-import {
-  numberProperty,
-  onEvents,
-  PLATFORM_AGENT,
-  type Property,
-  type ResourceGroup,
-  textProperty,
-} from '../core/property.js'
+import { PLATFORM_AGENT } from '../core/agent-ids.js'
+import { numberProperty, onEvents, type Property, type ResourceGroup, textProperty } from '../core/property.js'
 import { VOLTS } from '../core/unit-text.js'
 import { OFF, ON, type VoltageDomain, type Voltages } from './model.js'
 

@@ -1,10 +1,11 @@
 /** NXP i.MX Battery-Backed Module protocol, 0x81 (Linux, vendors/imx/imx95.rst; imx-sm), version 1.0. */
 import { z } from 'zod'
 import { readSaved, type Saved } from '../../platform/core/kept.js'
+import { commandsOn, defineProtocol, event } from '../../protocols/declaration/define-protocol.js'
 import { type KeptPart, KeptView } from '../../protocols/declaration/kept-view.js'
 import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
 import { notify } from '../../protocols/declaration/outgoing.js'
-import { type AgentProtocol, commandsOn, defineProtocol, event } from '../../protocols/declaration/protocol.js'
+import type { AgentProtocol } from '../../protocols/declaration/protocol.js'
 import { FlagSubscriptions } from '../../protocols/declaration/subscriptions.js'
 import { text, u32, u64 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'

@@ -1,7 +1,8 @@
 /** NXP i.MX CPU protocol, 0x82 (Linux, vendors/imx/imx95.rst; imx-sm), version 1.0. */
 import type { PowerDomain } from '../../platform/power-domains/model.js'
+import { commandsOn, defineProtocol } from '../../protocols/declaration/define-protocol.js'
 import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
-import { type AgentProtocol, commandsOn, defineProtocol } from '../../protocols/declaration/protocol.js'
+import type { AgentProtocol } from '../../protocols/declaration/protocol.js'
 import { answerCount, ResourceView } from '../../protocols/declaration/view.js'
 import { power } from '../../protocols/power.js'
 import { type Field, list, text, u32, u64 } from '../../wire/fields.js'

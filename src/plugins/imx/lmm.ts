@@ -1,15 +1,10 @@
 /** NXP i.MX Logical Machine Management protocol, 0x80 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. */
 import type { Platform } from '../../platform/core/platform.js'
+import { commandsOn, defineProtocol, event } from '../../protocols/declaration/define-protocol.js'
 import { KeptView } from '../../protocols/declaration/kept-view.js'
 import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
 import { notify } from '../../protocols/declaration/outgoing.js'
-import {
-  type AgentProtocol,
-  commandsOn,
-  defineProtocol,
-  event,
-  type ProtocolAgent,
-} from '../../protocols/declaration/protocol.js'
+import type { AgentProtocol, ProtocolAgent } from '../../protocols/declaration/protocol.js'
 import { FlagSubscriptions } from '../../protocols/declaration/subscriptions.js'
 import { answerCount } from '../../protocols/declaration/view.js'
 import { s32, text, u32, u64 } from '../../wire/fields.js'

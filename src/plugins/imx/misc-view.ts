@@ -1,8 +1,9 @@
 /** What the Miscellaneous protocol keeps for one agent: its view of the controls, and its subscriptions. */
 import { mustHave, type Saved } from '../../platform/core/kept.js'
 import type { Platform } from '../../platform/core/platform.js'
+import { event } from '../../protocols/declaration/define-protocol.js'
 import { notify } from '../../protocols/declaration/outgoing.js'
-import { type AgentProtocol, type AgentState, event } from '../../protocols/declaration/protocol.js'
+import type { AgentProtocol, AgentState } from '../../protocols/declaration/protocol.js'
 import { FlagSubscriptions, type Ids } from '../../protocols/declaration/subscriptions.js'
 import { ResourceView } from '../../protocols/declaration/view.js'
 import { u32 } from '../../wire/fields.js'

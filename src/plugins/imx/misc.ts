@@ -2,9 +2,10 @@
  * NXP i.MX Miscellaneous protocol, 0x84 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. DDR information
  * (0x22) is not declared: there is no DDR controller here.
  */
+import { commandsOn, defineProtocol } from '../../protocols/declaration/define-protocol.js'
 import { SHORT_NAME_SIZE } from '../../protocols/declaration/names.js'
 import { Parts } from '../../protocols/declaration/parts.js'
-import { type AgentProtocol, commandsOn, defineProtocol } from '../../protocols/declaration/protocol.js'
+import type { AgentProtocol } from '../../protocols/declaration/protocol.js'
 import type { ResourceView } from '../../protocols/declaration/view.js'
 import { list, text, u32 } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'

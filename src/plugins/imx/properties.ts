@@ -1,9 +1,9 @@
 /** What the host sees of an i.MX's own resources, and can change as hardware does. */
+import { PLATFORM_AGENT } from '../../platform/core/agent-ids.js'
 import {
   flagProperty,
   numberProperty,
   onEvents,
-  PLATFORM_AGENT,
   type Property,
   type ResourceGroup,
   textProperty,

@@ -1,6 +1,6 @@
 /**
  * An agent (one guest's SCMI driver) and its protocols: the version in force, the commands of that version, the state
- * each protocol keeps for the agent. dispatch looks messages up here; protocols are declared in protocol.ts.
+ * each protocol keeps for the agent. dispatch looks messages up here; define-protocol.ts declares protocols.
  */
 import { z } from 'zod'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
@@ -9,19 +9,11 @@ import type { AgentConfig, ResourceNames } from '../../platform/core/platform-co
 import { resourceNames } from '../../platform/core/resource.js'
 import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../../wire/header.js'
 import { MessageCounts } from './counts.js'
+import { BASE, NEGOTIATE_PROTOCOL_VERSION } from './define-protocol.js'
+import type { EventSink, Subject } from './event-sink.js'
 import { Permissions } from './permissions.js'
-import {
-  type AgentProtocol,
-  type AgentState,
-  BASE,
-  type Command,
-  type EventSink,
-  isServed,
-  NEGOTIATE_PROTOCOL_VERSION,
-  type Protocol,
-  type ProtocolAgent,
-  type Subject,
-} from './protocol.js'
+import type { AgentProtocol, AgentState, Command, Protocol, ProtocolAgent } from './protocol.js'
+import { isServed } from './served.js'
 
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
 const IDS = 256

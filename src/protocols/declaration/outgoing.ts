@@ -2,7 +2,8 @@
 import { SUCCESS } from '../../wire/status.js'
 import { type NumbersOf, packWords, type WordFields } from '../../wire/words.js'
 
-import type { AgentProtocol, Event, Subject } from './protocol.js'
+import type { Subject } from './event-sink.js'
+import type { AgentProtocol, Event } from './protocol.js'
 
 /** Sends a notification; `subject` is the resource that it is about, which may be taken from the agent. */
 export function notify<F extends WordFields>(

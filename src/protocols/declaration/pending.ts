@@ -52,7 +52,7 @@ export class PendingCommands<Op extends PendingOp & Record<keyof Op, Saved>> imp
     return this.#view.protocol
   }
 
-  /** Whether another command with a delayed response is BUSY: the most are under way, or the agent leaves responses lying. */
+  /** Whether another command with a delayed response is BUSY: too many are under way, or the agent does not fetch responses. */
   get busy(): boolean {
     return this.#underWay.size >= this.max || this.#protocol.agent.events.congested
   }

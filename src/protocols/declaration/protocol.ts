@@ -1,35 +1,14 @@
 /**
- * How a protocol is declared: `defineProtocol`, `command`, `event`. One declaration drives dispatch, discovery
- * (versions, message attributes), payload checks, traces, tests and the README's tables. The commands that every
- * protocol has are written here, once.
+ * What a protocol is: its commands and notifications as tables, what it keeps for each agent, and what its handlers are
+ * given. Types only; define-protocol.ts makes them.
  */
 import type { Saved } from '../../platform/core/kept.js'
 import type { Platform, ResourceKind } from '../../platform/core/platform.js'
-import type { AgentConfig, ResourceNames } from '../../platform/core/platform-config.js'
-import { type Fields, padding, sizeOf, u32 } from '../../wire/fields.js'
+import type { ResourceNames } from '../../platform/core/platform-config.js'
+import type { Fields } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
-import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../../wire/status.js'
-import { leastOf } from './parts.js'
+import type { EventSink, Subject } from './event-sink.js'
 import type { Permissions } from './permissions.js'
-
-/** The resource that a notification is about. */
-export interface Subject {
-  readonly name: string
-}
-
-/** The agent's side of the event queue. Both take the payload as 32-bit words. */
-export interface EventSink {
-  /** Whether the driver has an event queue at all (VIRTIO_SCMI_F_P2A_CHANNELS negotiated). */
-  readonly available: boolean
-  /** So many delayed responses wait for the driver that no more may be added. */
-  readonly congested: boolean
-  /** Queues a notification about `subject`. May be dropped, and counted, when the driver offers no buffers for long. */
-  notify(header: number, words: number[], subject?: Subject): void
-  /** Queues a delayed response; never dropped while the driver lives. */
-  respondLater(header: number, words: number[]): void
-  /** Drops queued notifications. Not needed by a sink that queues none. */
-  drop?(which: (header: number, subject: Subject | undefined) => boolean): void
-}
 
 /** What one protocol keeps for one agent: its view of the resources, its subscriptions. */
 export interface AgentState {
@@ -203,157 +182,7 @@ export interface Protocol<
   E extends readonly Event[] = readonly Event[],
 > extends Omit<Required<ProtocolDeclaration<S, N, C, E>>, 'commands'> {
   /** The declared commands, and before them those that every protocol has. */
-  commands: readonly (CommonCommand | C[number])[]
+  commands: C
   /** The commands of a version, by message id. */
   commandsOf(version: number): (Command<S> | undefined)[]
-}
-
-const noAttributes = (): number => 0
-
-/**
- * Declares a command. `request` are the fields after the header, `reply` those after the status word. Handlers get the
- * protocol's state as a type of its own: `const command = commandsOn<ClockView>()`.
- */
-export const command = commandsOn<AgentState>()
-
-/** `command` for handlers whose state is an `S`. */
-export function commandsOn<S extends AgentState>() {
-  return <const N extends string, const Q extends Fields, const R extends Fields, const D extends Fields = readonly []>(
-    id: number,
-    name: N,
-    request: Q,
-    reply: R,
-    handler: Command<S>['handler'],
-    options: CommandOptions<S, D> = {},
-  ): Command<S, N, Q, R, D> => {
-    const { min, fixed } = sizeOf(request)
-    // Dispatch reads these for every message: all commands have the same fields, in the same order.
-    return {
-      id,
-      name,
-      request,
-      reply,
-      requestMin: min,
-      requestFixed: fixed,
-      replyMin: options.replyMin ?? leastOf(reply),
-      since: options.since ?? 0,
-      needsEvents: options.needsEvents ?? false,
-      changes: options.changes ?? reply.length === 0,
-      delayed: options.delayed,
-      attributes: options.attributes ?? noAttributes,
-      handler,
-    }
-  }
-}
-
-/** Declares a notification. */
-export function event<const N extends string, const F extends Fields>(
-  id: number,
-  name: N,
-  fields: F,
-  since = 0,
-): Event<N, F> {
-  return { id, name, fields, since }
-}
-
-/** The protocol that every platform has and that names the others. */
-export const BASE = 0x10
-
-/** Messages that every protocol has (SCMI v3.2 §4.1.5 and §4.2.2.2 ff.). */
-export const PROTOCOL_VERSION = 0x0
-export const PROTOCOL_ATTRIBUTES = 0x1
-export const PROTOCOL_MESSAGE_ATTRIBUTES = 0x2
-export const NEGOTIATE_PROTOCOL_VERSION = 0x10
-
-function commonCommands(negotiateSince: number) {
-  return [
-    command(PROTOCOL_VERSION, 'PROTOCOL_VERSION', [], [u32('version')], (_state, _request, reply, protocol) => {
-      reply.u32(protocol.announced)
-      return SUCCESS
-    }),
-    command(
-      PROTOCOL_MESSAGE_ATTRIBUTES,
-      'PROTOCOL_MESSAGE_ATTRIBUTES',
-      [u32('message_id')],
-      [u32('attributes')],
-      (state, request, reply, protocol) => {
-        const command = protocol.command(request.u32())
-        if (!command) return NOT_FOUND
-        reply.u32(command.attributes(state))
-        return SUCCESS
-      },
-    ),
-    command(
-      NEGOTIATE_PROTOCOL_VERSION,
-      'NEGOTIATE_PROTOCOL_VERSION',
-      [u32('version')],
-      [],
-      (_state, request, _reply, protocol) => (protocol.negotiate(request.u32()) ? SUCCESS : NOT_SUPPORTED),
-      { since: negotiateSince },
-    ),
-  ]
-}
-
-type CommonCommand = ReturnType<typeof commonCommands>[number]
-
-/** The commands without the type of their state, which only the protocol itself knows. */
-type Stateless<C extends readonly unknown[]> = {
-  [I in keyof C]: C[I] extends Command<infer _S, infer N, infer Q, infer R, infer D>
-    ? Command<AgentState, N, Q, R, D>
-    : never
-}
-
-/** Declares a protocol; `commands` are its own, PROTOCOL_ATTRIBUTES included, without the other common ones. */
-export function defineProtocol<
-  S extends AgentState,
-  const N extends string,
-  const C extends readonly Command<S>[],
-  const E extends readonly Event[] = readonly [],
->(declaration: ProtocolDeclaration<S, N, C, E>): Protocol<AgentState, N, Stateless<C>, E> {
-  const versions = declaration.versions
-  const negotiateSince = declaration.negotiateSince ?? versions[versions.length - 1]!
-  const exact: readonly Command<S>[] = [...(commonCommands(negotiateSince) as Command<S>[]), ...declaration.commands]
-  const commands = (declaration.takesPadding ? exact.map(withPadding) : exact) as readonly (
-    | CommonCommand
-    | Stateless<C>[number]
-  )[]
-  return {
-    // Without events, E is the empty tuple.
-    events: [] as readonly Event[] as E,
-    resource: undefined as never,
-    takesPadding: false,
-    show: state => (declaration.resource ? namesIn(state, declaration.resource.section) : {}),
-    ...declaration,
-    negotiateSince,
-    commands,
-    commandsOf(version) {
-      const table: (Command<S> | undefined)[] = []
-      for (const command of commands) {
-        const other = table[command.id]
-        if (command.since <= version && (!other || other.since <= command.since)) table[command.id] = command
-      }
-      return table
-    },
-  }
-}
-
-function withPadding<S>(command: Command<S>): Command<S> {
-  return { ...command, request: [...command.request, padding], requestFixed: false }
-}
-
-/** Ids and names of a view's resources. */
-function namesIn(state: object, section: string): Tables {
-  const list = 'list' in state && Array.isArray(state.list) ? state.list : []
-  return { [section]: list.map(({ name }: { name: string }, id) => ({ id, name })) }
-}
-
-/** Whether an agent is offered `protocol`: it has no resources of its own, or the agent sees some of the platform's. */
-export function isServed({ resource }: Protocol, platform: Platform, agent: Pick<AgentConfig, 'resources'>): boolean {
-  return !resource || (platform.has(resource) && agent.resources[resource.section]?.length !== 0)
-}
-
-/** The kinds of resources that `protocols` serve, each once. */
-export function resourceKinds(protocols: readonly Protocol[]): ResourceKind[] {
-  const kinds = protocols.flatMap(({ resource }) => (resource ? [resource as ResourceKind] : []))
-  return [...new Set(kinds)]
 }

@@ -5,7 +5,7 @@ import { Resources } from '../../../src/observe/resources.js'
 import type { Platform } from '../../../src/platform/core/platform.js'
 import { allowedText, type Property, type PropertyValue, valueText } from '../../../src/platform/core/property.js'
 import { VirtualTime } from '../../../src/platform/core/time.js'
-import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
+import { resourceKinds } from '../../../src/protocols/declaration/served.js'
 import { RequestError } from '../../../src/support/errors.js'
 import { createTestAgent, everyProtocol, hex, message, type TestAgent } from '../../support/agent.js'
 

@@ -4,7 +4,7 @@ import { turns, until } from '../../../src/front-end/wait.js'
 import { Resources } from '../../../src/observe/resources.js'
 import type { Reading, Watcher } from '../../../src/observe/watcher.js'
 import { clocks } from '../../../src/platform/clocks/index.js'
-import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
+import { resourceKinds } from '../../../src/protocols/declaration/served.js'
 import { createTestAgent, everyProtocol, type TestAgent } from '../../support/agent.js'
 
 const text = `

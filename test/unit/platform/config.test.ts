@@ -10,7 +10,7 @@ import { duration, frequency, resourceName } from '../../../src/platform/core/un
 import { type ProtocolInfo, parsePlatformConfig, platformJsonSchema } from '../../../src/platform/file/config.js'
 import { presetNames } from '../../../src/platform/file/presets.js'
 import { sensors } from '../../../src/platform/sensors/index.js'
-import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
+import { resourceKinds } from '../../../src/protocols/declaration/served.js'
 import { protocols as allProtocols } from '../../../src/protocols/index.js'
 import { errorOf } from '../../support/config-error.js'
 

@@ -4,7 +4,7 @@ import { ConfigError } from '../../../src/platform/core/config-error.js'
 import { LIMITS } from '../../../src/platform/core/count-limits.js'
 import { agentsOf, parsePlatformConfig } from '../../../src/platform/file/config.js'
 import { perfDomains } from '../../../src/platform/perf-domains/index.js'
-import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
+import { resourceKinds } from '../../../src/protocols/declaration/served.js'
 import { protocols } from '../../../src/protocols/index.js'
 
 const kinds = resourceKinds(protocols)

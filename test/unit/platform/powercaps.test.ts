@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { UNCAPPED } from '../../../src/platform/powercaps/domain.js'
 import { powercaps } from '../../../src/platform/powercaps/index.js'
-import { UNCAPPED } from '../../../src/platform/powercaps/model.js'
 import { createTestAgent } from '../../support/agent.js'
 
 function setUp(...domains: string[]) {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { addPlugins } from '../../../src/loading/load.js'
 import { pluginNames } from '../../../src/loading/plugins.js'
 import { platformJsonSchema } from '../../../src/platform/file/config.js'
-import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
+import { resourceKinds } from '../../../src/protocols/declaration/served.js'
 import { protocols as standard } from '../../../src/protocols/index.js'
 
 test('the schema for editors is up to date (npm run schema)', async () => {

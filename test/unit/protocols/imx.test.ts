@@ -8,7 +8,7 @@ import { parsePlatformConfig } from '../../../src/platform/file/config.js'
 import { batteryBacked, cpus, lms, misc } from '../../../src/plugins/imx/kinds.js'
 import type { Lm, LmRequest } from '../../../src/plugins/imx/lms.js'
 import { Agent } from '../../../src/protocols/declaration/agent.js'
-import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
+import { resourceKinds } from '../../../src/protocols/declaration/served.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { everyProtocol, exchangeWith, message, RecordedEvents } from '../../support/agent.js'
 

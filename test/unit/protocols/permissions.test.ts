@@ -1,11 +1,11 @@
 /** Who may set permissions, and what an agent without a permission can still do (SCMI v3.2 §4.2.2.10 ff.). */
-
 import { describe, expect, test } from 'vitest'
 import type { PlatformConfig } from '../../../src/platform/core/platform-config.js'
 import { agentsOf, parsePlatformConfig } from '../../../src/platform/file/config.js'
 import { Agent } from '../../../src/protocols/declaration/agent.js'
+import { command, defineProtocol } from '../../../src/protocols/declaration/define-protocol.js'
 import { Permissions } from '../../../src/protocols/declaration/permissions.js'
-import { command, defineProtocol, type Protocol } from '../../../src/protocols/declaration/protocol.js'
+import type { Protocol } from '../../../src/protocols/declaration/protocol.js'
 import { decode } from '../../../src/wire/fields.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { DENIED, INVALID_PARAMETERS, NOT_FOUND, SUCCESS } from '../../../src/wire/status.js'

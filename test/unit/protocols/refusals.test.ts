@@ -5,7 +5,8 @@
  */
 import { describe, expect, test } from 'vitest'
 import { pins } from '../../../src/platform/pins/index.js'
-import { type Command, NEGOTIATE_PROTOCOL_VERSION, type Protocol } from '../../../src/protocols/declaration/protocol.js'
+import { NEGOTIATE_PROTOCOL_VERSION } from '../../../src/protocols/declaration/define-protocol.js'
+import type { Command, Protocol } from '../../../src/protocols/declaration/protocol.js'
 import { REFUSALS, type RefusalName, VALUES } from '../../../src/protocols/declaration/refusals.js'
 import { packHeader } from '../../../src/wire/header.js'
 import { statusName } from '../../../src/wire/status.js'

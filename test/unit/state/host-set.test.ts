@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { Resources } from '../../../src/observe/resources.js'
 import { type Property, valueText } from '../../../src/platform/core/property.js'
-import { resourceKinds } from '../../../src/protocols/declaration/protocol.js'
+import { resourceKinds } from '../../../src/protocols/declaration/served.js'
 import { RequestError } from '../../../src/support/errors.js'
 import { everyProtocol } from '../../support/agent.js'
 import { configs, Side } from '../../support/kept-side.js'

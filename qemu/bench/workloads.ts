@@ -2,8 +2,8 @@
 import type { Guest } from '../guest/guest.js'
 import { readHwmon } from '../guest/view.js'
 
-export const LOADS = ['hwmon', 'clock', 'raw'] as const
-export type Load = (typeof LOADS)[number]
+export const WORKLOADS = ['hwmon', 'clock', 'raw'] as const
+export type Workload = (typeof WORKLOADS)[number]
 
 /** The arguments, and what they ask for in words; undefined if the guest has nothing of the kind. */
 export interface Work {
@@ -11,7 +11,7 @@ export interface Work {
   what: string
 }
 
-export const workOf: Record<Load, (guest: Guest) => Promise<Work | undefined>> = {
+export const workOf: Record<Workload, (guest: Guest) => Promise<Work | undefined>> = {
   /** A sensor through hwmon: each read is a SENSOR_READING_GET. */
   async hwmon(guest) {
     const [reading] = await readHwmon(guest)

@@ -1,0 +1,80 @@
+/** `scmi-lab boot` and `scmi-lab demo`. */
+import type { Command } from 'commander'
+import { controlOption, httpOption, metricsOption, type OpenOptions } from '../../src/cli/open-options.js'
+import { presetNames } from '../../src/platform/file/presets.js'
+import type { BootOptions } from '../boot/boot.js'
+import { count, repeatable, size } from './arguments.js'
+
+interface BootArguments extends OpenOptions {
+  kernel: string
+  platform: string
+  memory: string
+  cpus: number
+  append: string[]
+  debug: boolean
+  trace?: string
+  printCommand: boolean
+  json: boolean
+}
+
+export function addBootCommand(program: Command, signal: AbortSignal): void {
+  program
+    .command('boot')
+    .description('Start the device and a guest, with a shell on this terminal. Leave with "exit" or Ctrl-A X.')
+    .option('--kernel <image|version>', 'an Image, or a version that is built if need be', '7.3')
+    .option(
+      '--platform <file|preset>',
+      `the platform to serve: a YAML file, or a preset (${presetNames().join(', ')})`,
+      'demo',
+    )
+    .option('--memory <size>', "the guest's memory: 256M, 1G", size, '256M')
+    .option('--cpus <n>', "the guest's CPUs", count, 2)
+    .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))
+    .option('--debug', "show the SCMI drivers' debug messages", false)
+    .option('--trace <file>', "record the device's messages and the kernel's SCMI events, for `vhost-user-scmi trace`")
+    .addOption(controlOption)
+    .addOption(httpOption)
+    .addOption(metricsOption)
+    .option('--print-command', "print QEMU's command line instead of booting", false)
+    .option('--json', 'with --print-command: print the words of both command lines as JSON', false)
+    .argument('[qemu-args...]', 'after --: further arguments for QEMU')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  scmi-lab boot
+  scmi-lab boot --platform board.yaml --debug
+  scmi-lab boot --kernel 6.12 -- -s -S          wait for a debugger on port 1234
+  scmi-lab boot --append "initcall_debug oops=panic"
+  scmi-lab boot --trace boot.pftrace            both sides on one time line: open it at ui.perfetto.dev
+  scmi-lab boot --http 8080 --control           look into the device on a page, or from another shell with vhost-user-scmi ctl
+In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
+    )
+    .action(async (qemuArguments: string[], options: BootArguments) => {
+      const { bootFromArguments } = await import('../boot/commands.js')
+      const { platform, memory, cpus, append, debug, trace } = options
+      const settings: Omit<BootOptions, 'kernel'> = {
+        ...(trace === undefined ? {} : { trace }),
+        platform,
+        memory,
+        cpus,
+        append,
+        driverDebug: debug,
+        qemuArguments,
+        signal,
+      }
+      await bootFromArguments(options.kernel, settings, options)
+    })
+}
+
+export function addDemoCommand(program: Command, signal: AbortSignal): void {
+  program
+    .command('demo')
+    .description(
+      'Boot a guest on the demo platform and show what both sides see: clocks, sensors, a change, a notification.',
+    )
+    .action(async () => {
+      const { demo } = await import('../boot/demo.js')
+      await demo({ signal })
+    })
+}

@@ -1,0 +1,39 @@
+/** The pinctrl section of a platform file. */
+import { z } from 'zod'
+import { LIMITS } from '../core/count-limits.js'
+import { resourceName } from '../core/units.js'
+import { pinConfigsSchema } from './settings.js'
+
+const names = z.array(z.string()).min(1).max(LIMITS.pinMembers)
+
+const pinSchema = z.strictObject({
+  name: resourceName,
+  configs: pinConfigsSchema.prefault({}),
+  function: z.string().optional().describe('Function at start; default: none'),
+})
+
+const groupSchema = z.strictObject({
+  name: resourceName,
+  pins: names.describe('Names of its pins'),
+  configs: pinConfigsSchema
+    .prefault({})
+    .describe('Values of the group itself, besides the types that all its pins have'),
+})
+
+const functionSchema = z.strictObject({
+  name: resourceName,
+  groups: names.optional().describe('Names of the groups that can select it'),
+  pins: names.optional().describe('Instead of groups: names of the single pins that can select it'),
+  gpio: z.boolean().default(false).describe('Its pins become general-purpose inputs and outputs'),
+})
+
+export const pinctrlSchema = z.strictObject({
+  pins: z.array(pinSchema).min(1).max(LIMITS.pins),
+  groups: z.array(groupSchema).max(LIMITS.pinGroups).default([]),
+  functions: z.array(functionSchema).max(LIMITS.pinFunctions).default([]),
+})
+
+export type PinConfig = z.infer<typeof pinSchema>
+export type GroupConfig = z.infer<typeof groupSchema>
+export type FunctionConfig = z.infer<typeof functionSchema>
+export type PinctrlConfig = z.infer<typeof pinctrlSchema>

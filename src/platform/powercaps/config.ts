@@ -1,0 +1,57 @@
+/** The powercaps section of a platform file. */
+import { z } from 'zod'
+import { LIMITS, U32_MAX } from '../core/count-limits.js'
+import { duration, power, resourceName } from '../core/units.js'
+
+/** A plain number is in the domain's unit; a text brings its own unit. */
+const amount = z.union([z.int().min(0).max(U32_MAX), power.transform(microwatts => ({ microwatts }))], {
+  error: ({ input }) => `${input} is not a power; write a whole number of the domain's unit or e.g. "2.5 W"`,
+})
+
+const interval = duration.refine(us => us > 0 && us <= U32_MAX, { error: 'must be longer than 0 and at most 71 min' })
+
+const permissionsSchema = z
+  .strictObject({ cap: z.boolean().default(true), pai: z.boolean().default(true) })
+  .describe('What agents may change; the matching request is DENIED otherwise')
+
+const asyncSchema = z.strictObject({
+  latency: duration.default(1000).describe('Time that an asynchronous change of the cap takes'),
+})
+
+const powercapSchema = z.strictObject({
+  name: resourceName,
+  unit: z
+    .enum(['abstract', 'microwatt', 'milliwatt'])
+    .default('microwatt')
+    .describe('Unit of plain numbers of power, here and in messages; Linux ignores abstract domains'),
+  cap_range: z
+    .strictObject({ min: amount, max: amount, step: amount })
+    .optional()
+    .describe('Range of caps, in steps; default: the cap is fixed'),
+  cap: amount.optional().describe('Cap at start; default: the highest'),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('The cap is in force at start; agents may disable it, from version 2.0 on'),
+  pai_range: z
+    .strictObject({ min: interval, max: interval, step: interval })
+    .optional()
+    .describe('Range of power averaging intervals, in steps; default: the interval is fixed'),
+  pai: interval.optional().describe('Power averaging interval at start; default: the shortest, or 100 ms'),
+  sustainable_power: amount.default(0).describe('0: not specified'),
+  accuracy: z.number().min(0).max(100).multipleOf(0.001).default(0).describe('Of measurements, in percent'),
+  parent: z.string().optional().describe('Name of the domain that this one is part of'),
+  power: amount.optional().describe('Power that the domain draws; without power and domains, power is not monitored'),
+  domains: z
+    .array(z.string())
+    .optional()
+    .describe("Names of the performance and power domains in it; its power is the sum of theirs and its children's"),
+  permissions: permissionsSchema.prefault({}),
+  async: asyncSchema.optional().describe('The cap can be set asynchronously'),
+  notify: z.boolean().default(true).describe('Notifications of caps and, where monitored, of measurements are offered'),
+})
+
+export const powercapsSchema = z.array(powercapSchema).min(1).max(LIMITS.powercaps)
+export type PowercapConfig = z.infer<typeof powercapSchema>
+export type Unit = PowercapConfig['unit']
+export type Amount = z.infer<typeof amount>
