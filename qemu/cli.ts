@@ -16,6 +16,7 @@ import { DEFAULT_KERNEL } from './kernel/source.js'
 import { parseMemory } from './machine/machine.js'
 import type { ListArguments, RunArguments, Shard } from './runner/commands.js'
 import { LabError } from './support/errors.js'
+import { ACCELERATOR_VARIABLE, ACCELERATORS } from './support/host.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -95,9 +96,20 @@ const program = new Command('scmi-lab')
   .addOption(
     new Option('--debian-mirror <url>', 'where kernel sources and busybox come from').env('SCMI_LAB_DEBIAN_MIRROR'),
   )
+  .addOption(
+    new Option(
+      '--accel <name>',
+      "run guests by this accelerator of QEMU's; default: kvm where it can make a guest, else tcg",
+    )
+      .choices(ACCELERATORS)
+      .env(ACCELERATOR_VARIABLE),
+  )
+  // These may stand anywhere on the line.
+  .configureHelp({ showGlobalOptions: true })
   // Passed on by the environment, which workers and child processes inherit.
   .hook('preAction', program => {
-    const { busybox, debianMirror } = program.opts<{ busybox?: string; debianMirror?: string }>()
+    const { accel, busybox, debianMirror } = program.opts<{ accel?: string; busybox?: string; debianMirror?: string }>()
+    if (accel !== undefined) process.env[ACCELERATOR_VARIABLE] = accel
     if (busybox !== undefined) process.env.SCMI_LAB_BUSYBOX = resolve(busybox)
     if (debianMirror !== undefined) process.env.SCMI_LAB_DEBIAN_MIRROR = debianMirror
   })
@@ -318,6 +330,7 @@ program
     const { demo } = await import('./boot/demo.js')
     await demo({ signal })
   })
+
 
 /** Ctrl-C and the other signals stop the work in order; a second one ends the process at once. */
 function stopOnSignals(): void {
