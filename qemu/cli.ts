@@ -5,6 +5,7 @@ import '../src/cli/gone-terminal.js'
 import { resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { named, oneLine, wholeNumber, wholeNumbers } from '../src/cli/arguments.js'
+import { addCompletionCommand } from '../src/cli/completion/commands.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../src/cli/open-options.js'
 import { ENDING_SIGNALS } from '../src/cli/signals.js'
 import { presetNames } from '../src/platform/file/presets.js'
@@ -331,6 +332,7 @@ program
     await demo({ signal })
   })
 
+addCompletionCommand(program, async () => (await import('./runner/names.js')).NAMES)
 
 /** Ctrl-C and the other signals stop the work in order; a second one ends the process at once. */
 function stopOnSignals(): void {
