@@ -6,6 +6,8 @@ import type { Tool } from './tool.js'
 interface GuestTools {
   /** The prefix of the compiler's and binutils' names. */
   prefix: string
+  /** Words by which the compiler finds the C library. */
+  sysroot: string[]
   compiler: Tool
   libc: Tool
   headers: Tool
@@ -19,18 +21,33 @@ const HAS_HEADERS = ['-fsyntax-only', '-include', 'linux/errno.h', '-xc', '/dev/
 /** openSUSE calls its cross compiler by its own name. */
 const CROSS_PREFIXES = ['aarch64-linux-gnu-', 'aarch64-suse-linux-']
 
-/** The tools that build for arm64 on a host of this architecture (process.arch); `has` tells which programs there are. */
-export function guestTools(arch: string, has: (program: string) => boolean): GuestTools {
+/** Fedora's cross compiler finds no C library by itself; each release has its own below this folder (glibc.spec, sysroot_prefix). */
+const FEDORA_SYSROOTS = '/usr/aarch64-redhat-linux/sys-root'
+
+/** What is asked of the host. */
+interface Host {
+  /** process.arch. */
+  arch: string
+  has(program: string): boolean
+  /** Names in a folder; none if there is no such folder. */
+  list(folder: string): string[]
+}
+
+/** The tools that build for arm64 on a host. */
+export function guestTools({ arch, has, list }: Host): GuestTools {
   const isNative = arch === 'arm64'
   const cross = CROSS_PREFIXES.find(name => has(`${name}gcc`)) ?? CROSS_PREFIXES[0]!
   const prefix = isNative ? '' : cross
   const command = `${prefix}gcc`
-  const probe = (words: string[]): string[] => [command, ...words]
+  const newest = isNative ? undefined : list(FEDORA_SYSROOTS).sort(byNumbers).at(-1)
+  const sysroot = newest === undefined ? [] : [`--sysroot=${FEDORA_SYSROOTS}/${newest}`]
+  const probe = (words: string[]): string[] => [command, ...sysroot, ...words]
   const library = isNative ? '/usr/lib/aarch64-linux-gnu/libc.a' : '/usr/aarch64-linux-gnu/lib/libc.a'
   const include = isNative ? '/usr/include/linux/errno.h' : '/usr/aarch64-linux-gnu/include/linux/errno.h'
   const of = (name: string, native: string): string => (isNative ? native : name)
   return {
     prefix,
+    sysroot,
     compiler: { command, package: of('gcc-aarch64-linux-gnu', 'gcc'), purpose: 'build for arm64' },
     libc: {
       file: library,
@@ -46,6 +63,8 @@ export function guestTools(arch: string, has: (program: string) => boolean): Gue
     },
   }
 }
+
+const byNumbers = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
 
 /** How QEMU provides the guest's processors. */
 export interface Processors {

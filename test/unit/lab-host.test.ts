@@ -68,12 +68,28 @@ describe('processors of the guest', () => {
   })
 })
 
-test('an arm64 host builds with its own compiler, others with a cross compiler', () => {
-  const [own, cross] = ['arm64', 'x64'].map(arch => guestTools(arch, () => false))
-  expect([own!.prefix, own!.compiler.command, own!.libc.package]).toEqual(['', 'gcc', 'libc6-dev'])
-  expect([cross!.prefix, cross!.compiler.command]).toEqual(['aarch64-linux-gnu-', 'aarch64-linux-gnu-gcc'])
-  expect(guestTools('x64', name => name === 'aarch64-suse-linux-gcc').prefix).toBe('aarch64-suse-linux-')
-  expect(cross!.headers.package).toBe('linux-libc-dev-arm64-cross')
+describe('the compiler for the guest', () => {
+  const none = { has: () => false, list: () => [] }
+
+  test('is the own one of an arm64 host, and a cross compiler on others', () => {
+    const [own, cross] = ['arm64', 'x64'].map(arch => guestTools({ arch, ...none }))
+    expect([own!.prefix, own!.compiler.command, own!.libc.package]).toEqual(['', 'gcc', 'libc6-dev'])
+    expect([cross!.prefix, cross!.compiler.command]).toEqual(['aarch64-linux-gnu-', 'aarch64-linux-gnu-gcc'])
+    expect(cross!.headers.package).toBe('linux-libc-dev-arm64-cross')
+  })
+
+  test('has another name on openSUSE', () => {
+    const has = (name: string): boolean => name === 'aarch64-suse-linux-gcc'
+    expect(guestTools({ arch: 'x64', ...none, has }).prefix).toBe('aarch64-suse-linux-')
+  })
+
+  test('is told where the C library is on Fedora, to check it and to build', () => {
+    const list = (folder: string): string[] => (folder === '/usr/aarch64-redhat-linux/sys-root' ? ['fc9', 'fc43'] : [])
+    const { sysroot, libc, headers } = guestTools({ arch: 'x64', ...none, list })
+    expect(sysroot).toEqual(['--sysroot=/usr/aarch64-redhat-linux/sys-root/fc43'])
+    for (const { probe } of [libc, headers]) expect(probe).toContain(sysroot[0])
+    expect(guestTools({ arch: 'arm64', ...none, list }).sysroot).toEqual([])
+  })
 })
 
 describe('systems without apt', () => {
