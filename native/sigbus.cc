@@ -32,11 +32,13 @@ void handle(int signal, siginfo_t* info, void*) {
   const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
   // si_code > 0: raised by the kernel for an access. One sent by kill(2) carries no address of ours.
   for (int i = 0; info->si_code > 0 && i < SLOTS; i++) {
-    // Pairs with the release store in watch(): a slot with a begin has its end and page size.
+    // Pairs with the release stores in watch(): a slot with a begin has its end and page size.
     const uintptr_t begin = slots[i].begin.load(std::memory_order_acquire);
     if (begin == 0 || address < begin) continue;
-    if (address >= slots[i].end.load(std::memory_order_relaxed)) continue;
-    const uintptr_t page_size = slots[i].page_size.load(std::memory_order_relaxed);
+    const uintptr_t page_size = slots[i].page_size.load(std::memory_order_acquire);
+    if (address >= slots[i].end.load(std::memory_order_acquire)) continue;
+    // Another thread may have given the slot to another mapping since: then its begin has changed, at the latest to 0.
+    if (slots[i].begin.load(std::memory_order_relaxed) != begin) continue;
     void* page = reinterpret_cast<void*>(address & ~(page_size - 1));
     if (mmap(page, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page) {
       // Read by the thread that faulted, after this handler returned to it: program order suffices.
@@ -73,9 +75,10 @@ int watch(const void* begin, size_t length, size_t page_size) {
     if (slots[i].claimed.exchange(true, std::memory_order_acquire)) continue;
     const auto address = reinterpret_cast<uintptr_t>(begin);
     slots[i].broken.store(false, std::memory_order_relaxed);
-    slots[i].page_size.store(page_size, std::memory_order_relaxed);
-    slots[i].end.store(address + length, std::memory_order_relaxed);
-    slots[i].begin.store(address, std::memory_order_release);  // pairs with the acquire load in handle()
+    // Release: pairs with the acquire loads in handle(), for which the begin of before is gone once it sees these.
+    slots[i].page_size.store(page_size, std::memory_order_release);
+    slots[i].end.store(address + length, std::memory_order_release);
+    slots[i].begin.store(address, std::memory_order_release);
     return i;
   }
   return -1;

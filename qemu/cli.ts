@@ -5,6 +5,7 @@ import '../src/cli/gone-terminal.js'
 import { resolve } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { oneLine } from '../src/cli/arguments.js'
+import { addCompletionCommand } from '../src/cli/completion/commands.js'
 import { ENDING_SIGNALS } from '../src/cli/signals.js'
 import { bugText } from '../src/support/errors.js'
 import { addBenchCommand } from './cli/bench.js'
@@ -13,6 +14,7 @@ import { addKernelCommand } from './cli/kernel.js'
 import { addScenarioCommands } from './cli/scenarios.js'
 import { addSetupCommand } from './cli/setup.js'
 import { LabError } from './support/errors.js'
+import { ACCELERATOR_VARIABLE, ACCELERATORS } from './support/host.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -30,9 +32,20 @@ const program = new Command('scmi-lab')
   .addOption(
     new Option('--debian-mirror <url>', 'where kernel sources and busybox come from').env('SCMI_LAB_DEBIAN_MIRROR'),
   )
+  .addOption(
+    new Option(
+      '--accel <name>',
+      "run guests by this accelerator of QEMU's; default: kvm where it can make a guest, else tcg",
+    )
+      .choices(ACCELERATORS)
+      .env(ACCELERATOR_VARIABLE),
+  )
+  // These may stand anywhere on the line.
+  .configureHelp({ showGlobalOptions: true })
   // Passed on by the environment, which workers and child processes inherit.
   .hook('preAction', program => {
-    const { busybox, debianMirror } = program.opts<{ busybox?: string; debianMirror?: string }>()
+    const { accel, busybox, debianMirror } = program.opts<{ accel?: string; busybox?: string; debianMirror?: string }>()
+    if (accel !== undefined) process.env[ACCELERATOR_VARIABLE] = accel
     if (busybox !== undefined) process.env.SCMI_LAB_BUSYBOX = resolve(busybox)
     if (debianMirror !== undefined) process.env.SCMI_LAB_DEBIAN_MIRROR = debianMirror
   })
@@ -60,6 +73,8 @@ for (const add of [
 ]) {
   add(program, signal)
 }
+
+addCompletionCommand(program, async () => (await import('./runner/names.js')).NAMES)
 
 /** Ctrl-C and the other signals stop the work in order; a second one ends the process at once. */
 function stopOnSignals(): void {

@@ -11,6 +11,7 @@ import { boot } from '../boot/boot.js'
 import { kernelImage } from '../boot/commands.js'
 import type { Server } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
+import { tellProcessors } from '../machine/machine.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { BackEndProcess, commandFor } from './back-end.js'
@@ -40,6 +41,7 @@ const GRACE_MS = 60_000
 /** Boots a guest and measures. Throws LabError for what is missing, WorkError for what goes wrong meanwhile. */
 export async function labBench(options: LabBenchOptions): Promise<LabBenchResult> {
   requireTools(...TOOLS_FOR.boot)
+  tellProcessors()
   const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
   const socketPath = join(folder, 'back-end.sock')
   const { backEnd: command, signal, platform, cpus, seconds } = options

@@ -11,7 +11,9 @@ import { seconds } from '../../src/support/progress.js'
 import { NOTIFICATION, packHeader } from '../../src/wire/header.js'
 import type { Guest } from '../guest/guest.js'
 import { readClocks, readHwmon, readIio, scmiLog } from '../guest/view.js'
+import { tellProcessors } from '../machine/machine.js'
 import { WorkError } from '../support/errors.js'
+import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { boot } from './boot.js'
 import { kernelImage } from './commands.js'
 
@@ -35,6 +37,8 @@ const UNITS: Record<string, string> = {
 
 /** Boots a guest on the demo platform and prints what both sides see. Throws WorkError if they disagree. */
 export async function demo(options: { signal: AbortSignal }): Promise<void> {
+  requireTools(...TOOLS_FOR.boot)
+  tellProcessors()
   const kernel = await kernelImage('7.3', options.signal)
   const began = Date.now()
   const guest = await boot({ kernel, platform: 'demo', signal: options.signal })
@@ -176,7 +180,7 @@ async function showTraffic(guest: Guest, server: Server): Promise<void> {
   }
   say(`events  ${String(stats.notificationsSent).padStart(7)} sent`)
   const rate = ((stats.messages - before) / elapsedMs) * 1000
-  say(`${BURST} hwmon reads by a shell in the guest: ${Math.round(rate)} messages/s under emulation`)
+  say(`${BURST} hwmon reads by a shell in the guest: ${Math.round(rate)} messages/s`)
   say(`time in the device: ${latencyText(stats)}`)
 }
 

@@ -12,7 +12,7 @@ import { hash, writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
 import { cachePath, labFile } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { crossPrefix, requireTools, TOOLS_FOR } from '../support/tools.js'
+import { crossPrefix, guestSysroot, requireTools, TOOLS_FOR } from '../support/tools.js'
 import { writeCpio } from './cpio.js'
 
 /** A file of the caller for the guest. */
@@ -112,7 +112,8 @@ async function compileProgram(name: string, options: PackageOptions): Promise<st
   if (existsSync(path)) return path
   requireTools(...TOOLS_FOR.guestPrograms)
   const partial = `${path}.${process.pid}.partial`
-  await run(`${crossPrefix}gcc`, [...COMPILER_OPTIONS, '-o', partial, ...sources], { signal: options.signal })
+  const words = [...guestSysroot, ...COMPILER_OPTIONS, '-o', partial, ...sources]
+  await run(`${crossPrefix}gcc`, words, { signal: options.signal })
   renameSync(partial, path)
   return path
 }

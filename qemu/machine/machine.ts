@@ -82,6 +82,12 @@ export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string
   ]
 }
 
+/** What the guests' processors are, for people. */
+export const processorsText = (): string => processors(QEMU_COMMAND).text
+
+/** Tells it, in the first line of what starts guests. */
+export const tellProcessors = (): void => console.error(`processors of the guest: ${processorsText()}`)
+
 function scmiArguments(device: ScmiDevice, index: number): string[] {
   const { id, bus, path, dials, hasSlot, isPlugged } = device
   const slot = hasSlot ? ['-device', `pcie-root-port,id=${slotOf(id)},chassis=${index + 1},slot=${index + 1}`] : []

@@ -8,6 +8,7 @@ import { tableLines } from '../../src/observe/tables.js'
 import { whyUnwritable } from '../../src/support/path-error.js'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import type { Guest } from '../guest/guest.js'
+import { processorsText, tellProcessors } from '../machine/machine.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import { programVersion, QEMU_COMMAND, requireTools, TOOLS_FOR } from '../support/tools.js'
@@ -75,6 +76,7 @@ export async function runFromArguments(words: string[], options: RunArguments, s
   const baseline = options.baseline === undefined ? undefined : readRunRecord(options.baseline)
   for (const name of ['json', 'junit', 'report'] as const) checkWritable(`--${name}`, options[name])
   requireTools(...TOOLS_FOR.boot)
+  tellProcessors()
   const kernels = await findKernels(options, signal)
   const run = await runAndTell(entries, kernels, options, signal)
   const changes = baseline && compare(run, baseline)
@@ -205,5 +207,10 @@ function program(): string[] {
 
 function versions(): Record<string, string> {
   const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
-  return { 'vhost-user-scmi': version, QEMU: programVersion(QEMU_COMMAND).text, Node: process.version }
+  return {
+    'vhost-user-scmi': version,
+    QEMU: programVersion(QEMU_COMMAND).text,
+    processors: processorsText(),
+    Node: process.version,
+  }
 }

@@ -1,5 +1,6 @@
 /**
- * Package names of systems without apt, for the message of `scmi-lab setup`. None of the names was tried on its system.
+ * Package names of systems without apt, for the message of `scmi-lab setup`. The names are from those systems' package sources
+ * and from what others install on them; none was tried.
  */
 
 /** A family of systems with the same package names. */
@@ -16,7 +17,7 @@ const SYSTEMS: Record<System, Packages> = {
     command: 'dnf install',
     names: {
       'qemu-system-arm': 'qemu-system-aarch64',
-      // Static guest programs; Fedora names the sysroot after its own version.
+      // glibc.spec, sysroot_package_arch: libc.a and the kernel's headers, too.
       'libc6-dev-arm64-cross': 'sysroot-aarch64-fc$(rpm -E %fedora)-glibc',
       'linux-libc-dev-arm64-cross': '',
       'device-tree-compiler': 'dtc',
@@ -48,6 +49,7 @@ const SYSTEMS: Record<System, Packages> = {
     names: {
       'qemu-system-arm': 'qemu-arm',
       'gcc-aarch64-linux-gnu': 'cross-aarch64-gcc14',
+      // glibc.spec: the whole sysroot, with libc.a.
       'libc6-dev-arm64-cross': 'cross-aarch64-glibc-devel',
       'linux-libc-dev-arm64-cross': 'cross-aarch64-linux-glibc-devel',
       'device-tree-compiler': 'dtc',

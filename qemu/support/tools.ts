@@ -3,14 +3,19 @@
  * is cheap (it asks no package manager), so every command checks before it starts.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { LabError } from './errors.js'
 import { guestTools } from './host.js'
 import type { Tool } from './tool.js'
 
-const guest = guestTools(process.arch, name => findProgram(name) !== undefined)
+const guest = guestTools({
+  arch: process.arch,
+  has: name => findProgram(name) !== undefined,
+  list: folder => (existsSync(folder) ? readdirSync(folder) : []),
+})
 export const crossPrefix = guest.prefix
+export const guestSysroot = guest.sysroot
 export const QEMU_COMMAND = 'qemu-system-aarch64'
 
 export const TOOLS = {

@@ -36,7 +36,6 @@ Examples:
   vhost-user-scmi ctl fault add --protocol clock --message CLOCK_RATE_SET --drop --times 3
   vhost-user-scmi ctl messages --failed                        print failed messages live
   vhost-user-scmi ctl top                                      show a live view
-  source <(vhost-user-scmi ctl completion bash)                complete commands with the Tab key
 
 Exit codes: 0 done, 1 the device refused or is gone, 2 wrong option, address, value or path.`,
     )
@@ -46,7 +45,6 @@ Exit codes: 0 done, 1 the device refused or is gone, 2 wrong option, address, va
   addActs(ctl)
   addFaults(ctl)
   addStreams(ctl)
-  addCompletion(ctl, program)
 }
 
 /** An action's options and those of all `ctl` commands, without the program's own. */
@@ -179,17 +177,4 @@ function addStreams(ctl: Command): void {
     .description('Show message rates, latencies and changing resources, live. q quits.')
     .option('--interval <ms>', 'refresh interval', wholeNumber(), 1000)
     .action(async (_options, command) => (await import('./ctl/top.js')).top(all(command)))
-}
-
-function addCompletion(ctl: Command, program: Command): void {
-  ctl
-    .command('completion')
-    .description('Print the completion script of a shell: source <(vhost-user-scmi ctl completion bash)')
-    .addArgument(new Argument('<shell>').choices(['bash', 'zsh']))
-    .action(async shell => (await import('./ctl/completion.js')).script(shell))
-  // Called by the completion script.
-  ctl
-    .command('complete', { hidden: true })
-    .argument('[word...]')
-    .action(async words => (await import('./ctl/completion.js')).complete(program, words))
 }

@@ -12,6 +12,7 @@ import { own } from '../support/own.js'
 import { version } from '../support/version.js'
 import { fileMode, oneLine, pollUs, repeated, wholeNumber } from './arguments.js'
 import { addBenchCommand } from './bench.js'
+import { addCompletionCommand } from './completion/commands.js'
 import { addCtlCommand } from './ctl.js'
 import { controlOption, httpOption, metricsOption } from './open-options.js'
 import { addPlatformCommand } from './platform.js'
@@ -128,6 +129,7 @@ const adders: Record<Subcommand, (program: Command) => void> = {
   bench: addBenchCommand,
   ctl: addCtlCommand,
   send: addSendCommand,
+  completion: program => addCompletionCommand(program, async () => (await import('./ctl/names.js')).NAMES),
 }
 for (const name of SUBCOMMANDS) adders[name](program)
 // Not before: subcommands would inherit it. The program's action reports words that are no subcommand.

@@ -1,3 +1,3 @@
 /** Names of the subcommands. Without one, the command serves. */
-export const SUBCOMMANDS = ['platform', 'trace', 'bench', 'ctl', 'send'] as const
+export const SUBCOMMANDS = ['platform', 'trace', 'bench', 'ctl', 'send', 'completion'] as const
 export type Subcommand = (typeof SUBCOMMANDS)[number]

@@ -83,7 +83,7 @@ function paragraphsOf(lines) {
   return paragraphs
 }
 
-/** Each subcommand, followed by its own subcommands; without what the parent's help says too. */
+/** Each subcommand, followed by its own subcommands; without what the parent's help says too, such as its options. */
 function* subcommandsOf(program, words, help) {
   const above = sectionsOf(help)
   const said = new Set(above.map(section => JSON.stringify(section)))
@@ -93,7 +93,8 @@ function* subcommandsOf(program, words, help) {
     if (name === 'help') continue
     const path = [...words, name]
     const text = output(program, [...path, '--help'])
-    yield { path, sections: sectionsOf(text).filter(section => !said.has(JSON.stringify(section))) }
+    const isNew = section => section.title !== 'Global Options' && !said.has(JSON.stringify(section))
+    yield { path, sections: sectionsOf(text).filter(isNew) }
     yield* subcommandsOf(program, path, text)
   }
 }
@@ -136,12 +137,9 @@ const isCurrent =
 if (isCurrent) process.exit()
 rmSync(system, { recursive: true, force: true })
 for (const [name, command] of Object.entries(commands)) {
+  const script = shell => output(command.program, ['completion', shell])
   write(join(system, 'share/man/man1', `${name}.1`), manPage(name, command))
+  write(join(system, 'share/bash-completion/completions', name), script('bash'))
+  write(join(system, 'share/zsh/site-functions', `_${name}`), script('zsh'))
 }
-const { program } = commands['vhost-user-scmi']
-const script = shell => output(program, ['ctl', 'completion', shell])
-write(join(system, 'share/bash-completion/completions/vhost-user-scmi'), script('bash'))
-// zsh sources the file at the first Tab, and expects it to complete at once.
-const loaded = script('zsh').replace(/\(\( \$\+functions[\s\S]*/, '_vhost_user_scmi "$@"\n')
-write(join(system, 'share/zsh/site-functions/_vhost-user-scmi'), loaded)
 cpSync(at('src/systemd'), join(system, 'lib/systemd/system'), { recursive: true })

@@ -53,7 +53,7 @@ describe('output', () => {
   test.each([
     { args: [], says: /give one of --socket-path, --connect or --fd/ },
     { args: ['--nonsense'], says: /unknown option '--nonsense'/ },
-    { args: ['extra'], says: /unknown command 'extra'; there are platform, trace, bench, ctl, send/ },
+    { args: ['extra'], says: /unknown command 'extra'; there are platform, trace, bench, ctl, send, completion/ },
     { args: ['--socket-path', 'a', '--connect', 'b'], says: /--socket-path.*cannot be used with.*--connect/ },
     { args: ['--fd', '9', '--connect', 'b'], says: /cannot be used with/ },
     { args: ['--fd', 'nine'], says: /Write a whole number/ },

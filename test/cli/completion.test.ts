@@ -1,21 +1,30 @@
 /** The Tab key in real shells, on a running device. */
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, test, vi } from 'vitest'
+import { packageRoot } from '../../qemu/support/paths.js'
 import { setUp } from '../control/rig.js'
+import { runLab } from '../guest/lab-command.js'
 import { Terminal } from '../support/terminal.js'
-import { runCommand } from './command.js'
+import { type Finished, runCommand } from './command.js'
 
 vi.setConfig({ testTimeout: 240_000 })
 
-const CLI = join(import.meta.dirname, '../../dist/src/cli.js')
+const ASKS = ['completion', 'candidates', '--']
 
-/** The candidates for the last word, as shells get them. */
-async function candidates(control: string, ...words: string[]): Promise<string[]> {
-  const { stdout, stderr, code } = await runCommand('ctl', 'complete', '--', 'ctl', '--control', control, ...words)
+/** The candidates that a command printed. */
+function listed({ stdout, stderr, code }: Finished): string[] {
   expect([code, stderr]).toEqual([0, ''])
   return stdout.split('\n').flatMap(line => (line ? [line.split('\t', 1)[0]!] : []))
 }
+
+const ofDevice = async (...words: string[]): Promise<string[]> => listed(await runCommand(...ASKS, ...words))
+const ofLab = async (...words: string[]): Promise<string[]> => listed(await runLab([...ASKS, ...words]))
+
+/** The candidates for the last word of a `ctl` command, as shells get them. */
+const candidates = (control: string, ...words: string[]): Promise<string[]> =>
+  ofDevice('ctl', '--control', control, ...words)
 
 it('candidates are commands, options, and the names of the device', async () => {
   const { control, client } = await setUp()
@@ -39,7 +48,6 @@ it('candidates are commands, options, and the names of the device', async () => 
       ['power', 'sh'],
       ['messages', '--status', 'NOT_F'],
       ['show', '--agent', ''],
-      ['completion', ''],
       ['messages', '--failed', '--js'],
     ].map(words => candidates(control, ...words)),
   )
@@ -61,7 +69,6 @@ it('candidates are commands, options, and the names of the device', async () => 
     ['shutdown'],
     ['NOT_FOUND'],
     ['linux', 'rtos'],
-    ['bash', 'zsh'],
     ['--json'],
   ])
 })
@@ -71,26 +78,60 @@ it('without a device, commands are completed and names are not', async () => {
   expect(await candidates('/no/such/socket', 'get', 'clock.')).toEqual([])
 })
 
+test('the device’s own options and arguments are completed', async () => {
+  expect(await ofDevice('')).toEqual(['platform', 'trace', 'bench', 'ctl', 'send', 'completion'])
+  expect(await ofDevice('--pl')).toEqual(['--platform', '--plugin'])
+  expect(await ofDevice('--platform', 'm')).toEqual(['minimal'])
+  expect(await ofDevice('platform', 'show', 'ju')).toEqual(['juno'])
+  // Options of the program end where the subcommand begins.
+  expect(await ofDevice('platform', 'show', '--pl')).toEqual([])
+  expect(await ofDevice('completion', '')).toEqual(['bash', 'zsh'])
+})
+
+test('of the lab, kernels, variants and scenarios are completed, too', async () => {
+  expect(await ofLab('ker')).toEqual(['kernel'])
+  expect(await ofLab('kernel', 'build', '--source', '')).toEqual(['7.3', '7.2', '6.12'])
+  expect(await ofLab('run', '--variant', 'd')).toEqual(['debug', 'driver-remove'])
+  expect(await ofLab('run', 'probe/at')).toEqual(['probe/at-boot'])
+  expect(await ofLab('run', 'probe/at-boot', 'ci')).toEqual(['ci'])
+  expect(await ofLab('run', 'probe/at-boot', 'probe/at')).toEqual([])
+  expect(await ofLab('list', '--scenarios', '/no/such/folder', '')).toEqual([])
+  expect(await ofLab('run', '--accel', '')).toEqual(['kvm', 'tcg'])
+  // The program's options may stand after the subcommand.
+  expect(await ofLab('run', '--busy')).toEqual(['--busybox'])
+  expect(await ofLab('completion', '')).toEqual(['bash', 'zsh'])
+})
+
+/** A shell without configuration, in which both commands are in PATH. */
+function startShell(command: string[], folder: string, more: Record<string, string> = {}): Terminal {
+  symlinkSync(join(packageRoot, 'dist/src/cli.js'), join(folder, 'vhost-user-scmi'))
+  symlinkSync(join(packageRoot, 'dist/qemu/cli.js'), join(folder, 'scmi-lab'))
+  const env = {
+    PATH: `${folder}:${process.env.PATH}`,
+    HOME: folder,
+    // bash would write its history there when its terminal goes, while the folder is being removed.
+    HISTFILE: '/dev/null',
+    // zsh would ask questions of a user who has no configuration.
+    ZDOTDIR: folder,
+    ...more,
+  }
+  const terminal = new Terminal(command, { columns: 120, env })
+  onTestFinished(() => terminal.close())
+  return terminal
+}
+
+const BASH = ['bash', '--norc', '--noprofile', '-i']
+const ZSH = ['zsh', '-f', '-i']
+
 describe.each([
-  ['bash', ['bash', '--norc', '--noprofile', '-i']],
-  ['zsh', ['zsh', '-f', '-i']],
+  ['bash', BASH],
+  ['zsh', ZSH],
 ])('%s', (shell, command) => {
   it('completes with the Tab key', async () => {
     const { control, folder, guest } = await setUp()
-    symlinkSync(CLI, join(folder, 'vhost-user-scmi'))
     const start = join(folder, 'start')
-    writeFileSync(start, 'PS1="ready> "; source <(vhost-user-scmi ctl completion $1)\n')
-    const env = {
-      PATH: `${folder}:${process.env.PATH}`,
-      VHOST_USER_SCMI_CONTROL: control,
-      HOME: folder,
-      // bash would write its history there when its terminal goes, while the folder is being removed.
-      HISTFILE: '/dev/null',
-      // zsh would ask questions of a user who has no configuration.
-      ZDOTDIR: folder,
-    }
-    const terminal = new Terminal(command, { columns: 120, env })
-    onTestFinished(() => terminal.close())
+    writeFileSync(start, 'PS1="ready> "; source <(vhost-user-scmi completion $1)\n')
+    const terminal = startShell(command, folder, { VHOST_USER_SCMI_CONTROL: control })
     await terminal.shows(/[$%#] ?$/)
     terminal.type(`. ${start} ${shell}\r`)
     await terminal.shows(/\nready>$/)
@@ -109,5 +150,32 @@ describe.each([
     expect(await guest.send(0x14, 0x6, 1)).toEqual([0, 48e6, 0])
     terminal.type('vhost-user-scmi ctl get clock.\t\t')
     await terminal.shows(/clock\.cpu[\s\S]*clock\.uart|clock\.uart +clock\.cpu/)
+  })
+})
+
+// bash-completion sources the file at the first Tab; zsh finds it in $fpath, by its name.
+describe.each([
+  ['bash', BASH, 'scmi-lab', 'source'],
+  ['zsh', ZSH, '_scmi-lab', 'autoload -Uz compinit; fpath=($PWD $fpath); compinit -u -D; :'],
+])('installed for %s', (shell, command, file, load) => {
+  it('completes with the first Tab', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'scmi-completion-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const site = join(folder, 'site')
+    mkdirSync(site)
+    const { stdout } = await runLab(['completion', shell])
+    writeFileSync(join(site, file), stdout)
+    const start = join(folder, 'start')
+    writeFileSync(start, `PS1="ready> "; cd ${site}; ${load} ${join(site, file)}\n`)
+    const terminal = startShell(command, folder)
+    await terminal.shows(/[$%#] ?$/)
+    terminal.type(`. ${start}\r`)
+    await terminal.shows(/\nready>$/)
+    terminal.type('clear; scmi-lab kern\t')
+    await terminal.shows(/scmi-lab kernel ?$/)
+    terminal.type('bu\t--var\t')
+    await terminal.shows(/scmi-lab kernel build --variant ?$/)
+    terminal.type('mod\t')
+    await terminal.shows(/scmi-lab kernel build --variant modules ?$/)
   })
 })

@@ -79,10 +79,12 @@ test('it brings man pages with all subcommands, completions and units', () => {
     const page = system(`share/man/man1/${name}.1`)
     expect(page).toMatch(/^\.SH EXIT CODES$/m)
     expect(page, 'a paragraph of nothing').not.toMatch(/^\.PP\n\.(PP|S[HS])/m)
+    expect(page, 'options that the parent has').not.toContain('Global Options')
+    // Found by their names (test/cli/completion.test.ts).
+    expect(system(`share/bash-completion/completions/${name}`)).toMatch(new RegExp(`^complete .* ${name}$`, 'm'))
+    expect(system(`share/zsh/site-functions/_${name}`)).toMatch(new RegExp(`^#compdef ${name}\n`))
   }
   expect(system('share/man/man1/scmi-lab.1')).toMatch(/^\.SS scmi\\-lab kernel build$/m)
-  expect(system('share/bash-completion/completions/vhost-user-scmi')).toContain('complete -o default')
-  expect(system('share/zsh/site-functions/_vhost-user-scmi')).toMatch(/^#compdef vhost-user-scmi\n/)
   expect(system('lib/systemd/system/vhost-user-scmi@.socket')).toContain('[Socket]')
 })
 

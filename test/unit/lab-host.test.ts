@@ -1,31 +1,95 @@
 /** The lab on other hosts: arm64, and systems without apt. */
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
 import { dataOf, entryOf } from '../../qemu/setup/mirror.js'
 import { installLine, systemOf } from '../../qemu/setup/systems.js'
 import { chooseProcessors, guestTools } from '../../qemu/support/host.js'
 
-describe('the guest’s processors', () => {
-  const emulated = { gic: '3', cpu: 'cortex-a57', acceleration: [] }
+describe('processors of the guest', () => {
+  const emulated = { gic: '3', cpu: 'cortex-a57', acceleration: [], text: 'emulated cortex-a57 (TCG)' }
+  const hosts = { gic: 'host', cpu: 'host', acceleration: ['-accel', 'kvm'], text: "the host's own (KVM)" }
+  const works = (): undefined => undefined
+  const fails = (): string => 'no access to /dev/kvm'
+  const refuse = (): never => {
+    throw new Error('asked')
+  }
 
-  test('are the host’s on arm64, if KVM can create a guest', () => {
-    expect(chooseProcessors('arm64', () => true)).toEqual({ gic: 'host', cpu: 'host', acceleration: ['-accel', 'kvm'] })
-    expect(chooseProcessors('arm64', () => false)).toEqual(emulated)
+  test('are the host’s own on arm64, if KVM makes a guest; else it is told why not', () => {
+    expect(chooseProcessors('arm64', undefined, works)).toEqual(hosts)
+    const text = 'emulated cortex-a57 (TCG), because no access to /dev/kvm'
+    expect(chooseProcessors('arm64', undefined, fails)).toEqual({ ...emulated, text })
   })
 
   test('are emulated on any other host, without trying KVM', () => {
-    const refuse = (): boolean => {
-      throw new Error('asked')
+    expect(chooseProcessors('x64', undefined, refuse)).toEqual(emulated)
+  })
+
+  test('are those that --accel names, or it is refused', () => {
+    expect(chooseProcessors('arm64', 'kvm', works)).toEqual(hosts)
+    expect(chooseProcessors('arm64', 'tcg', refuse)).toEqual(emulated)
+    expect(() => chooseProcessors('arm64', 'kvm', fails)).toThrow('--accel kvm: no access to /dev/kvm')
+    expect(() => chooseProcessors('x64', 'kvm', refuse)).toThrow(
+      'KVM runs arm64 guests on arm64 hosts only, and this is x64',
+    )
+    expect(() => chooseProcessors('x64', 'hvf', refuse)).toThrow('SCMI_LAB_ACCEL is hvf; it can be kvm or tcg')
+  })
+
+  /** QEMU's command line on an arm64 host with this QEMU. */
+  async function lineOn(qemu: string): Promise<{ words: string[]; text: string }> {
+    const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-host-'))
+    const { arch } = process
+    vi.stubEnv('PATH', `${folder}:${process.env.PATH}`)
+    vi.resetModules()
+    try {
+      writeFileSync(join(folder, 'qemu-system-aarch64'), `#!/bin/sh\n${qemu}\n`, { mode: 0o755 })
+      Object.defineProperty(process, 'arch', { value: 'arm64' })
+      const { baseArguments, processorsText } = await import('../../qemu/machine/machine.js')
+      return { words: baseArguments({ memory: '256M', cpus: 2 }), text: processorsText() }
+    } finally {
+      Object.defineProperty(process, 'arch', { value: arch })
+      vi.unstubAllEnvs()
+      rmSync(folder, { recursive: true })
     }
-    expect(chooseProcessors('x64', refuse)).toEqual(emulated)
+  }
+
+  test('are asked of QEMU on an arm64 host, and are in its command line', async () => {
+    const asks = 'case "$*" in *gic-version=host,dumpdtb=*"-cpu host -accel kvm"*) exit 0;; esac; exit 9'
+    const { words, text } = await lineOn(asks)
+    expect(words.join(' ')).toContain('-machine virt,gic-version=host,memory-backend=mem -cpu host -smp 2 -accel kvm')
+    expect(text).toBe("the host's own (KVM)")
+  })
+
+  test('say what QEMU said when it could not', async () => {
+    const { words, text } = await lineOn('echo "Could not access KVM kernel module: Permission denied" >&2; exit 1')
+    expect(words.join(' ')).toContain('-machine virt,gic-version=3,memory-backend=mem -cpu cortex-a57 -smp 2 -m')
+    expect(text).toMatch(/^emulated .* because QEMU makes no guest with KVM: Could not access KVM kernel module: Perm/)
   })
 })
 
-test('an arm64 host builds with its own compiler, others with a cross compiler', () => {
-  const [own, cross] = ['arm64', 'x64'].map(arch => guestTools(arch, () => false))
-  expect([own!.prefix, own!.compiler.command, own!.libc.package]).toEqual(['', 'gcc', 'libc6-dev'])
-  expect([cross!.prefix, cross!.compiler.command]).toEqual(['aarch64-linux-gnu-', 'aarch64-linux-gnu-gcc'])
-  expect(guestTools('x64', name => name === 'aarch64-suse-linux-gcc').prefix).toBe('aarch64-suse-linux-')
-  expect(cross!.headers.package).toBe('linux-libc-dev-arm64-cross')
+describe('the compiler for the guest', () => {
+  const none = { has: () => false, list: () => [] }
+
+  test('is the own one of an arm64 host, and a cross compiler on others', () => {
+    const [own, cross] = ['arm64', 'x64'].map(arch => guestTools({ arch, ...none }))
+    expect([own!.prefix, own!.compiler.command, own!.libc.package]).toEqual(['', 'gcc', 'libc6-dev'])
+    expect([cross!.prefix, cross!.compiler.command]).toEqual(['aarch64-linux-gnu-', 'aarch64-linux-gnu-gcc'])
+    expect(cross!.headers.package).toBe('linux-libc-dev-arm64-cross')
+  })
+
+  test('has another name on openSUSE', () => {
+    const has = (name: string): boolean => name === 'aarch64-suse-linux-gcc'
+    expect(guestTools({ arch: 'x64', ...none, has }).prefix).toBe('aarch64-suse-linux-')
+  })
+
+  test('is told where the C library is on Fedora, to check it and to build', () => {
+    const list = (folder: string): string[] => (folder === '/usr/aarch64-redhat-linux/sys-root' ? ['fc9', 'fc43'] : [])
+    const { sysroot, libc, headers } = guestTools({ arch: 'x64', ...none, list })
+    expect(sysroot).toEqual(['--sysroot=/usr/aarch64-redhat-linux/sys-root/fc43'])
+    for (const { probe } of [libc, headers]) expect(probe).toContain(sysroot[0])
+    expect(guestTools({ arch: 'arm64', ...none, list }).sysroot).toEqual([])
+  })
 })
 
 describe('a system without apt', () => {

@@ -19,6 +19,11 @@ const ROWS: readonly Row[] = [
   [/^npm run schema$/, 'test/unit/platform/schema.test.ts', 'npm run schema'],
   // CI leaves these tests out, because each builds a kernel; only this command runs them.
   [/^npm run planted$/, 'package.json', 'vitest run --config test/planted/vitest.config.ts'],
+  [
+    /^source <\(vhost-user-scmi completion bash\)$/,
+    'test/cli/completion.test.ts',
+    'source <(vhost-user-scmi completion',
+  ],
   [/^npm pack && npm install /, 'test/package/package.test.ts', 'user.pack()', "'install'"],
   [/^node qemu\/setup\/bootstrap\.mjs( --build-only)?$/, 'test/package/npx.test.ts', 'qemu/setup/bootstrap.mjs'],
   // `npm run torture -- sanitizers`, which .ci/run runs, builds with this.
@@ -30,7 +35,7 @@ const ROWS: readonly Row[] = [
   [/^npx vhost-user-scmi --socket-path \S+ --platform demo$/, 'test/web/command.test.ts', "'--platform demo'"],
   [/^npx vhost-user-scmi --socket-path \S+ --http 8080$/, 'test/web/command.test.ts', "'--http 8080'"],
   [/--control --metrics 9100 &$/, 'test/guest/control.test.ts', "readmeLines('--metrics 9100')"],
-  [/^(source <\()?npx vhost-user-scmi ctl /, 'test/guest/control.test.ts', "readmeLines('--metrics 9100')"],
+  [/^npx vhost-user-scmi ctl /, 'test/guest/control.test.ts', "readmeLines('--metrics 9100')"],
   [/^curl -s localhost:9100\/metrics$/, 'test/guest/control.test.ts', "readmeLines('--metrics 9100')"],
   [/^npx vhost-user-scmi trace (show|replay) /, 'test/guest/trace.test.ts', "readmeLines('boot --trace')"],
   [/^npx vhost-user-scmi send \S+ clock CLOCK_RATE_GET /, 'test/cli/send.test.ts', "'CLOCK_RATE_GET'"],

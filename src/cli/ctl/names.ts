@@ -1,48 +1,59 @@
-/** Names from the running device for completion, by the name of the option or argument. */
-import type { Command, Option } from 'commander'
-import type { ControlClient } from '../../access/control/client.js'
+/** Names for completion: those of the running device, and what options of `vhost-user-scmi` can be besides files. */
+import type { Command } from 'commander'
+import { ControlClient } from '../../access/control/client.js'
+import { defaultControlPath } from '../../access/control/socket.js'
 import type { Description, ProtocolEntry } from '../../access/operations/shapes.js'
+import { presetNames } from '../../platform/file/presets.js'
+import { FailedError, OperatorError } from '../../support/errors.js'
 import { STATUS_NAMES } from '../../wire/status.js'
+import { type Candidate, commandNamed, type Find, type Names, type Typed } from '../completion/candidates.js'
 
-export interface Candidate {
-  text: string
-  description?: string
+const presets: Find = async () => presetNames().map(text => ({ text }))
+
+/** Candidates from the running device; none if there is none, as errors would spoil the prompt. */
+function asked(find: (client: ControlClient, typed: Typed, last: string) => Promise<Candidate[]>): Find {
+  return async (typed, last) => {
+    try {
+      const client = await ControlClient.open(String(typed.values.control ?? defaultControlPath()))
+      try {
+        return await find(client, typed, last)
+      } finally {
+        client.close()
+      }
+    } catch (error) {
+      if (error instanceof OperatorError || error instanceof FailedError) return []
+      throw error
+    }
+  }
 }
-
-/** The parsed line before the word to complete. */
-export interface Typed {
-  command: Command
-  operands: string[]
-  /** Values of options, by attribute name. */
-  values: Record<string, string>
-  /** The word to complete is the value of this option. */
-  option?: Option
-}
-
-type Find = (client: ControlClient, typed: Typed, last: string) => Promise<Candidate[]>
 
 /** Candidates from the platform's description. */
 function described(find: (description: Description, typed: Typed, last: string) => Candidate[]): Find {
-  return async (client, typed, last) => find(await client.call('describe', undefined), typed, last)
+  return asked(async (client, typed, last) => find(await client.call('describe', undefined), typed, last))
 }
 
-const FINDERS: Record<string, Find> = {
-  address: described(addresses),
-  value: described(values),
-  agent: described(({ agents }) => agents.map(({ name }) => ({ text: name }))),
-  protocol: described(({ protocols }) => protocols.map(({ name }) => ({ text: name }))),
-  message: described(messages),
-  'field=value': described(fields),
-  status: async () => STATUS_NAMES.map(text => ({ text })),
-  id: async client => {
-    const { faults } = await client.call('listFaults', undefined)
-    return faults.map(({ id, rule }) => ({ text: String(id), description: JSON.stringify(rule) }))
+export const NAMES: Names = {
+  finders: {
+    platform: presets,
+    'file|preset': presets,
+    address: described(addresses),
+    value: described(values),
+    agent: described(({ agents }) => agents.map(({ name }) => ({ text: name }))),
+    protocol: described(({ protocols }) => protocols.map(({ name }) => ({ text: name }))),
+    message: described(messages),
+    'field=value': described(fields),
+    status: async () => STATUS_NAMES.map(text => ({ text })),
+    id: asked(async client => {
+      const { faults } = await client.call('listFaults', undefined)
+      return faults.map(({ id, rule }) => ({ text: String(id), description: JSON.stringify(rule) }))
+    }),
   },
-}
-
-/** How to find candidates for an option or argument of this name; undefined: unknown. */
-export function candidatesFor(name: string): Find | undefined {
-  return FINDERS[name]
+  async define(program: Command, words: readonly string[]): Promise<void> {
+    if (!words.includes('fault')) return
+    const { addRuleOptions } = await import('./faults.js')
+    const add = commandNamed(commandNamed(commandNamed(program, 'ctl'), 'fault'), 'add')
+    if (add) addRuleOptions(add)
+  },
 }
 
 /** First kinds, then the resources of a kind, then the properties of a resource. */
