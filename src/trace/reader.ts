@@ -100,6 +100,7 @@ export function readTrace(path: string): Recording {
     builder.add(packet)
     packets++
   }
+  builder.end()
   const { about, events } = builder
   if (!about) {
     const isCut = reader.cutOff > 0 || packets < PACKETS_BEFORE_ABOUT
@@ -130,6 +131,8 @@ class RecordingBuilder {
   #kernelOffsetNs = 0
   /** Commands by flow id. */
   readonly #flows = new Map<number, TracedMessage>()
+  /** Kernel events of commands, which may stand in the file before their command. */
+  readonly #ofCommands: { moment: TracedMoment; flow: number }[] = []
 
   add(packet: TracePacket): void {
     if ((packet.sequence_flags ?? 0) & SEQ_INCREMENTAL_STATE_CLEARED!) this.#names = new Map()
@@ -139,6 +142,11 @@ class RecordingBuilder {
     if (packet.clock_snapshot) this.#clock(packet.clock_snapshot)
     const isKernels = packet.timestamp_clock_id === KERNEL_CLOCK
     if (track_event) this.#event(track_event, Number(packet.timestamp) + (isKernels ? this.#kernelOffsetNs : 0))
+  }
+
+  /** To call after the last packet. */
+  end(): void {
+    for (const { moment, flow } of this.#ofCommands) moment.command = this.#flows.get(flow)
   }
 
   #clock({ clocks }: NonNullable<TracePacket['clock_snapshot']>): void {
@@ -227,7 +235,7 @@ class RecordingBuilder {
     this.events.push(moment)
     if (event.type === TYPE_SLICE_BEGIN) this.#open.set(uuid, moment)
     const [flow] = event.flow_ids ?? []
-    if (flow !== undefined) moment.command = this.#flows.get(Number(flow))
+    if (flow !== undefined) this.#ofCommands.push({ moment, flow: Number(flow) })
   }
 
   #value(uuid: number, value: number | string, timeNs: number): void {

@@ -42,6 +42,29 @@ const messagesOf = (path: string, kind: TracedMessage['kind']): TracedMessage[] 
   readTrace(path).events.flatMap(event => (event.what === 'message' && event.kind === kind ? event : []))
 
 describe('a trace', () => {
+  it('joins a kernel event with its command, even if the command comes later in the file', async () => {
+    const { server, guest, folder } = await served()
+    const path = join(folder, 'trace')
+    // Hears of messages before the trace does.
+    const unlisten = server.tap.listen(records => {
+      while (records.next()) {
+        const command = { arrivedNs: Math.round(records.arrivedUs * 1000), token: 0 }
+        const timeNs = command.arrivedNs
+        trace.kernel([{ name: 'CLOCK_RATE_GET', protocolId: CLOCK, timeNs, endNs: timeNs + 1, command, values: {} }], {
+          guestNs: timeNs,
+          hostNs: timeNs,
+          errorNs: 1,
+        })
+      }
+    })
+    const trace = await server.startTrace(path, { withKernel: true })
+    await guest.driver.exchange(new Uint8Array(Uint32Array.of((CLOCK << 10) | RATE_GET, 1).buffer), CAPACITY)
+    await trace.stop()
+    unlisten()
+    const [event] = readTrace(path).events.filter(({ what, ...rest }) => what === 'moment' && 'endNs' in rest)
+    expect((event as TracedMoment).command).toMatchObject({ message: 'CLOCK_RATE_GET', request: { clock_id: 1 } })
+  })
+
   it('has every message as the driver saw it, with times between those of the driver', async () => {
     const all = await served()
     const path = join(all.folder, 'trace')
