@@ -20,8 +20,9 @@ interface Use {
   allowance: number
   refilledMs: number
   omitted: number
-  /** The last line that was left out. */
+  /** The last line that was left out, and its level. */
   text: string
+  level: Level
 }
 
 export class LimitedLog {
@@ -65,6 +66,7 @@ export class LimitedLog {
     if (use.allowance < 1) {
       use.omitted++
       use.text = text
+      use.level = level
       this.#timer ??= setTimeout(() => this.#tell(), TELL_MS).unref()
       return
     }
@@ -83,7 +85,7 @@ export class LimitedLog {
     }
     if (this.#uses.size >= TEXTS_MAX) this.#forget(nowMs)
     if (this.#uses.size >= TEXTS_MAX && kind !== OTHERS) return this.#useOf(OTHERS)
-    const use = { allowance: BURST, refilledMs: nowMs, omitted: 0, text: '' }
+    const use: Use = { allowance: BURST, refilledMs: nowMs, omitted: 0, text: '', level: 'info' }
     this.#uses.set(kind, use)
     return use
   }
@@ -99,7 +101,7 @@ export class LimitedLog {
     clearTimeout(this.#timer)
     this.#timer = undefined
     for (const use of this.#uses.values()) {
-      if (use.omitted > 0) this.#log.warn(`${use.omitted} more lines like this were omitted: ${use.text}`)
+      if (use.omitted > 0) this.#log[use.level](`${use.omitted} more lines like this were omitted: ${use.text}`)
       use.omitted = 0
     }
   }
