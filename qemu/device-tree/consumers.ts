@@ -3,11 +3,12 @@
  * to drivers. Linux makes no devices for them until that driver is loaded, because /scmi-lab itself is no device.
  */
 import { clocks } from '../../src/platform/clocks/index.js'
+import { rowsOf } from '../../src/platform/core/ids.js'
 import { perfDomains } from '../../src/platform/perf-domains/index.js'
 import { powerDomains } from '../../src/platform/power-domains/index.js'
 import { resets } from '../../src/platform/resets/index.js'
 import { voltages } from '../../src/platform/voltages/index.js'
-import { quoted, seen, type TreeView } from './view.js'
+import { eachSeen, quoted, seen, type TreeView } from './view.js'
 
 /** A consumer of the resource `label`, with the properties by which its driver finds it. */
 export const consumer = (kind: string, id: number, label: string, properties: string): string =>
@@ -20,7 +21,7 @@ export const consumers = (nodes: readonly string[]): string =>
 export function clockConsumers(view: TreeView): string {
   const list = seen(view, clocks)
   return consumers(
-    list.map((clock, id) => {
+    rowsOf(list, (clock, id) => {
       const parents = clock.parents.filter(parent => list.includes(parent))
       const cells = [id, ...parents.map(parent => list.indexOf(parent))].map(cell => `<&scmi_14 ${cell}>`)
       const names = ['clock', ...parents.map(({ name }) => name)].map(quoted)
@@ -32,24 +33,24 @@ export function clockConsumers(view: TreeView): string {
 /** Linux requests only synchronous changes: it cannot use a domain without them. */
 export const powerConsumers = (view: TreeView): string =>
   consumers(
-    seen(view, powerDomains).flatMap(({ name, sync }, id) =>
-      sync ? [consumer('power-domain', id, name, `power-domains = <&scmi_11 ${id}>;`)] : [],
-    ),
+    eachSeen(view, powerDomains, ({ name, sync }, id) =>
+      sync ? consumer('power-domain', id, name, `power-domains = <&scmi_11 ${id}>;`) : '',
+    ).filter(Boolean),
   )
 
 export const perfConsumers = (view: TreeView): string =>
   consumers(
-    seen(view, perfDomains).map(({ name }, id) =>
+    eachSeen(view, perfDomains, ({ name }, id) =>
       consumer('perf-domain', id, name, `power-domains = <&scmi_13 ${id}>;`),
     ),
   )
 
 export const resetConsumers = (view: TreeView): string =>
-  consumers(seen(view, resets).map(({ name }, id) => consumer('reset', id, name, `resets = <&scmi_16 ${id}>;`)))
+  consumers(eachSeen(view, resets, ({ name }, id) => consumer('reset', id, name, `resets = <&scmi_16 ${id}>;`)))
 
 export const regulatorConsumers = (view: TreeView): string =>
   consumers(
-    seen(view, voltages).map(({ name }, id) => consumer('regulator', id, name, `lab-supply = <&scmi_voltage_${id}>;`)),
+    eachSeen(view, voltages, ({ name }, id) => consumer('regulator', id, name, `lab-supply = <&scmi_voltage_${id}>;`)),
   )
 
 /** A number as dtc takes it in a cell: a negative one only as an expression. */
@@ -57,7 +58,7 @@ const cell = (value: number): string => (value < 0 ? `(${value})` : String(value
 
 /** Linux makes a regulator of each voltage domain that has a node, and changes a voltage only within given limits. */
 export function regulators(view: TreeView): string {
-  const nodes = seen(view, voltages).map(({ name, range, permissions, mode }, id) => {
+  const nodes = eachSeen(view, voltages, ({ name, range, permissions, mode }, id) => {
     const canSet = permissions.level && range.min !== range.max
     const limits = canSet
       ? `regulator-min-microvolt = <${cell(range.min)}>; regulator-max-microvolt = <${cell(range.max)}>;`

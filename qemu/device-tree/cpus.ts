@@ -1,7 +1,7 @@
 /** CPUs: their performance domains, and the thermal zones that slow them down. */
 import { perfDomains } from '../../src/platform/perf-domains/index.js'
 import { sensors } from '../../src/platform/sensors/index.js'
-import { seen, type TreeView } from './view.js'
+import { eachSeen, type TreeView } from './view.js'
 
 /** SENSOR_DESCRIPTION_GET's number for degrees Celsius (SCMI v3.2 §4.7.2.5), the unit of Linux' thermal zones. */
 const CELSIUS = 2
@@ -20,8 +20,8 @@ const cpuPath = (cpu: number): string => `&{/cpus/cpu@${cpu}}`
  * when a level that it sets is refused.
  */
 export function cpuDomains(view: TreeView): number[] {
-  const settable = seen(view, perfDomains).flatMap((domain, id) =>
-    domain.permissions.level ? [{ ...domain, id }] : [],
+  const settable = eachSeen(view, perfDomains, ({ name, permissions }, id) => ({ name, permissions, id })).filter(
+    ({ permissions }) => permissions.level,
   )
   const named = settable.filter(({ name }) => /cpu/i.test(name))
   const ids = (named.length > 0 ? named : settable.slice(0, 1)).map(({ id }) => id)
@@ -41,8 +41,8 @@ export const cpuNodes = (view: TreeView): string =>
 /** A thermal zone for each temperature sensor; the CPUs cool it, if they can. */
 export function thermalZones(view: TreeView): string {
   const cooling = cpuDomains(view).map((_, cpu) => `<${cpuPath(cpu)} 0xffffffff 0xffffffff>`)
-  const zones = seen(view, sensors).flatMap(({ name, type }, id) => {
-    if (type !== CELSIUS) return []
+  const zones = eachSeen(view, sensors, ({ name, type }, id) => {
+    if (type !== CELSIUS) return ''
     const suffix = `-${id}`
     const zone = name.replaceAll(/[^\w-]/g, '_').slice(0, ZONE_NAME_MAX - suffix.length) + suffix
     const trip = `hot_${id}: hot { type = "passive"; temperature = <${TRIP_MILLICELSIUS}>; hysteresis = <${HYSTERESIS_MILLICELSIUS}>; };`
@@ -51,7 +51,7 @@ export function thermalZones(view: TreeView): string {
         ? ''
         : `cooling-maps { slow { trip = <&hot_${id}>; cooling-device = ${cooling.join(', ')}; }; };`
     const polling = `polling-delay = <${POLL_MS}>; polling-delay-passive = <${POLL_WHEN_HOT_MS}>;`
-    return [`${zone} { thermal-sensors = <&scmi_15 ${id}>; ${polling} trips { ${trip} }; ${map} };`]
-  })
+    return `${zone} { thermal-sensors = <&scmi_15 ${id}>; ${polling} trips { ${trip} }; ${map} };`
+  }).filter(Boolean)
   return zones.length === 0 ? '' : `/ { thermal-zones {\n${zones.join('\n')}\n}; };`
 }

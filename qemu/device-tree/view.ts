@@ -1,4 +1,5 @@
 /** What device tree source is made from: the platform as the guest's agent sees it, and the machine. */
+import { byId, rowsOf } from '../../src/platform/core/ids.js'
 import type { Platform, ResourceKind } from '../../src/platform/core/platform.js'
 
 export interface TreeView {
@@ -8,17 +9,26 @@ export interface TreeView {
 }
 
 /**
- * The resources of a section, with the ids that the guest uses. A guest of the lab is the platform's first agent. Empty if
- * the platform has none.
+ * What `node` makes of each resource of a section and its id, as the guest's agent sees them. A guest of the lab is the
+ * platform's first agent. Empty if the platform has none.
  */
-export function seen<Config, Resource extends { name: string }>(
+export function eachSeen<Config, Resource extends { name: string; id: number }, Node>(
+  view: TreeView,
+  kind: ResourceKind<Config, { list: readonly Resource[] }>,
+  node: (resource: Resource, id: number) => Node,
+): Node[] {
+  return rowsOf(seen(view, kind), node)
+}
+
+/** The resources by id; undefined where nobody has it. */
+export function seen<Config, Resource extends { name: string; id: number }>(
   { platform }: TreeView,
   kind: ResourceKind<Config, { list: readonly Resource[] }>,
-): readonly Resource[] {
+): readonly (Resource | undefined)[] {
   if (!platform.has(kind as ResourceKind)) return []
   const { list } = platform.model(kind)
   const names = platform.config.agents[0]?.resources[kind.section]
-  return names?.flatMap(name => list.filter(resource => resource.name === name)) ?? list
+  return names?.flatMap(name => list.filter(resource => resource.name === name)) ?? byId(list)
 }
 
 /** A string of device tree source. */

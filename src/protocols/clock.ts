@@ -223,7 +223,7 @@ export const clock = defineProtocol({
   resource: clocks,
   attach: (platform, protocol) => new ClockView(platform.model(clocks), protocol),
   show: view => ({
-    clocks: view.list.map(({ name, enabled, rateHz, rates, range, parent }, id) => {
+    clocks: view.rows(({ name, enabled, rateHz, rates, range, parent }, id) => {
       const [min_hz, max_hz, step_hz] = rates ? [] : [range.min, range.max, range.step]
       const rate = { rate_hz: rateHz, rates_hz: rates, min_hz, max_hz, step_hz }
       return { id, name, enabled, ...rate, parent: view.nameOf(parent) }

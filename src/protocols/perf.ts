@@ -245,8 +245,8 @@ export const perf = defineProtocol({
   versions: [V1, V2, V3, V4],
   resource: perfDomains,
   attach: (platform, protocol) => new PerfView(platform.model(perfDomains), protocol),
-  show: ({ list }) => ({
-    perf_domains: list.map(({ name, level, levels, min, max }, id) => ({
+  show: view => ({
+    perf_domains: view.rows(({ name, level, levels, min, max }, id) => ({
       id,
       name,
       level: level.level,

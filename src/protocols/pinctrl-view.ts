@@ -1,4 +1,5 @@
 /** Pins, groups and functions as one agent sees them, by the ids that it knows them by. */
+import { byId } from '../platform/core/ids.js'
 import type { Pin, PinFunction, PinGroup, Pins, PinTarget } from '../platform/pins/model.js'
 import { DENIED, NOT_FOUND } from '../wire/status.js'
 import type { AgentProtocol, AgentState } from './declaration/protocol.js'
@@ -15,8 +16,9 @@ export const FUNCTION = 2
  */
 export class PinctrlView extends ResourceView<Pin> implements AgentState {
   readonly pins: Pins
-  readonly groups: readonly PinGroup[]
-  readonly functions: readonly PinFunction[]
+  /** By id, like `list`. */
+  readonly groups: readonly (PinGroup | undefined)[]
+  readonly functions: readonly (PinFunction | undefined)[]
   /** How many ids of groups and functions there are, as `count` of pins. */
   groupCount = 0
   functionCount = 0
@@ -27,21 +29,23 @@ export class PinctrlView extends ResourceView<Pin> implements AgentState {
   constructor(pins: Pins, protocol: AgentProtocol) {
     super(pins.list, protocol)
     this.pins = pins
-    const seen = new Set<Pin | PinGroup>(this.list)
-    this.groups = pins.groups.filter(group => group.pins.every(pin => seen.has(pin)))
-    for (const group of this.groups) seen.add(group)
-    this.functions = pins.functions.filter(fn => [...fn.groups, ...fn.pins].some(member => seen.has(member)))
+    const seen = new Set<Pin | PinGroup>(this.resources)
+    const groups = pins.groups.filter(group => group.pins.every(pin => seen.has(pin)))
+    for (const group of groups) seen.add(group)
+    const functions = pins.functions.filter(fn => [...fn.groups, ...fn.pins].some(member => seen.has(member)))
+    this.groups = this.hasOwnIds ? groups : byId(groups)
+    this.functions = this.hasOwnIds ? functions : byId(functions)
     this.#findMembers()
   }
 
   #findMembers(): void {
     const pinIds = (some: readonly Pin[]) => some.flatMap(pin => this.idOf(pin) ?? [])
     const isWhole = (group: PinGroup) => group.pins.every(pin => this.idOf(pin) !== undefined)
-    this.#groupMembers = this.groups.map(group => (isWhole(group) ? pinIds(group.pins) : []))
-    const groupIds = new Map(this.groups.flatMap((group, id) => (isWhole(group) ? [[group, id]] : [])))
-    this.#functionMembers = this.functions.map(({ groups, pins }) => [
-      ...groups.flatMap(group => groupIds.get(group) ?? []),
-      ...pinIds(pins),
+    this.#groupMembers = this.groups.map(group => (group && isWhole(group) ? pinIds(group.pins) : []))
+    const groupIds = new Map(this.groups.flatMap((group, id) => (group && isWhole(group) ? [[group, id]] : [])))
+    this.#functionMembers = this.functions.map(fn => [
+      ...(fn?.groups ?? []).flatMap(group => groupIds.get(group) ?? []),
+      ...pinIds(fn?.pins ?? []),
     ])
     this.groupCount = this.#groupMembers.findLastIndex(members => members.length > 0) + 1
     this.functionCount = this.#functionMembers.findLastIndex(members => members.length > 0) + 1

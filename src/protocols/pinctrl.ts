@@ -2,6 +2,8 @@
  * Pin control protocol, 0x19 (SCMI v3.2 §4.11), version 1.0. PINCTRL_SET_PERMISSIONS (0xa) is not declared: no platform or
  * agent that we know of has it. The platform file and the Base protocol say which agent may use which pin.
  */
+
+import { rowsOf } from '../platform/core/ids.js'
 import { pins } from '../platform/pins/index.js'
 import type { PinTarget } from '../platform/pins/model.js'
 import { list, sizeOf, text, u16, u32 } from '../wire/fields.js'
@@ -186,10 +188,10 @@ export const pinctrl = defineProtocol({
   versions: [V1],
   resource: pins,
   attach: (platform, protocol) => new PinctrlView(platform.model(pins), protocol),
-  show: ({ list, groups, functions }) => ({
-    pins: list.map((pin, id) => ({ id, name: pin.name, function: pin.function?.name })),
-    pin_groups: groups.map(({ name, pins }, id) => ({ id, name, pins: pins.map(pin => pin.name) })),
-    pin_functions: functions.map(({ name, groups, pins }, id) => {
+  show: view => ({
+    pins: view.rows((pin, id) => ({ id, name: pin.name, function: pin.function?.name })),
+    pin_groups: rowsOf(view.groups, ({ name, pins }, id) => ({ id, name, pins: pins.map(pin => pin.name) })),
+    pin_functions: rowsOf(view.functions, ({ name, groups, pins }, id) => {
       return { id, name, groups: groups.map(group => group.name), pins: pins.map(pin => pin.name) }
     }),
   }),

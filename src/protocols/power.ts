@@ -146,7 +146,7 @@ export const power = defineProtocol({
   resource: powerDomains,
   attach: (platform, protocol) => new PowerView(platform.model(powerDomains), protocol),
   show: view => ({
-    power_domains: view.list.map(({ name, state, stateNames, parents }, id) => {
+    power_domains: view.rows(({ name, state, stateNames, parents }, id) => {
       const stateName = [...stateNames].find(([, number]) => number === state)?.[0]
       return {
         id,

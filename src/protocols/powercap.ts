@@ -151,7 +151,7 @@ export const powercap = defineProtocol({
   resource: powercaps,
   attach: (platform, protocol) => new PowercapView(platform.model(powercaps), protocol),
   show: (view, nowUs) => ({
-    powercaps: view.list.map(({ name, unit, cap, capRange, source, paiUs, parent }, id) => ({
+    powercaps: view.rows(({ name, unit, cap, capRange, source, paiUs, parent }, id) => ({
       id,
       name,
       unit,

@@ -121,8 +121,10 @@ export const reset = defineProtocol({
   versions: [V1, V3, V3_1],
   resource: resets,
   attach: (platform, protocol) => new ResetView(platform.model(resets), protocol),
-  show: ({ list }) => ({
-    resets: list.map(({ name, asserted, stateNames }, id) => ({ id, name, asserted, states: [...stateNames.keys()] })),
+  show: view => ({
+    resets: view.rows(({ name, asserted, stateNames }, id) => {
+      return { id, name, asserted, states: [...stateNames.keys()] }
+    }),
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], answerCount),

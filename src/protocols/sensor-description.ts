@@ -95,8 +95,9 @@ function writeExtended(reply: MessageWriter, extended: Extended): void {
   reply.s64(extended.max)
 }
 
-function sensorSize(view: SensorView, sensor: Sensor, version: number): number {
-  if (version < V2 || !sensor.extended || view.idOf(sensor) === undefined) return SENSOR_SIZE
+/** A gap among the ids has the size of a sensor without extended attributes. */
+function sensorSize(view: SensorView, sensor: Sensor | undefined, version: number): number {
+  if (version < V2 || !sensor?.extended || view.idOf(sensor) === undefined) return SENSOR_SIZE
   return SENSOR_SIZE + POWER_SIZE + (sensor.multiAxis ? 0 : RANGE_SIZE)
 }
 
@@ -104,7 +105,7 @@ function writeSensor(reply: MessageWriter, view: SensorView, id: number, version
   const sensor = view.find(id)
   reply.u32(id)
   if (!sensor) {
-    // Linux looks sensors up by their place in this list, so a denied one leaves a gap: of no type, without a name.
+    // Linux looks sensors up by their place in this list: an id that has none, or a denied one, is a gap of no type and name.
     reply.u32(0)
     reply.u32(0)
     reply.text('', SHORT_NAME_SIZE)
@@ -129,7 +130,7 @@ export function sensorDescriptionGet(
   const index = request.u32()
   if (index >= view.count) return INVALID_PARAMETERS
   const left = view.count - index
-  const size = (sensor: Sensor): number => sensorSize(view, sensor, version)
+  const size = (sensor: Sensor | undefined): number => sensorSize(view, sensor, version)
   const returned = Math.min(SENSORS.fitting(reply, view.list, index, size), left)
   if (returned === 0) return COMMS_ERROR
   SENSORS.beginWith(reply, returned, left)

@@ -61,7 +61,7 @@ export class SensorView extends KeptView<Sensor> {
 
   constructor(sensors: Sensors, protocol: AgentProtocol) {
     super(sensors.list, protocol)
-    const anyAsync = this.list.some(sensor => sensor.latencyUs !== undefined)
+    const anyAsync = this.resources.some(sensor => sensor.latencyUs !== undefined)
     this.pending = this.keep(
       new PendingCommands(this, {
         max: anyAsync ? (maxPending(protocol) ?? PENDING_DEFAULT) : 0,
@@ -100,7 +100,7 @@ export class SensorView extends KeptView<Sensor> {
     const enablesAll = this.protocol.version < V2
     if (enablesAll === this.#enablesAll) return
     this.#enablesAll = enablesAll
-    for (const sensor of this.list) {
+    for (const sensor of this.resources) {
       if (enablesAll) sensor.configure(true, false, undefined, this.agentId)
       else sensor.unconfigure(this.agentId)
     }
@@ -124,6 +124,6 @@ export class SensorView extends KeptView<Sensor> {
 
   override release(): void {
     super.release()
-    if (this.#enablesAll) for (const sensor of this.list) sensor.unconfigure(this.agentId)
+    if (this.#enablesAll) for (const sensor of this.resources) sensor.unconfigure(this.agentId)
   }
 }

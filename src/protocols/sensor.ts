@@ -201,8 +201,8 @@ export const sensor = defineProtocol({
   negotiateSince: V3_1,
   resource: sensors,
   attach: (platform, protocol) => new SensorView(platform.model(sensors), protocol),
-  show: ({ list }, nowUs) => ({
-    sensors: list.map(({ name, type, axes, multiAxis, enabled }, id) => {
+  show: (view, nowUs) => ({
+    sensors: view.rows(({ name, type, axes, multiAxis, enabled }, id) => {
       const values = axes.map(axis => Number((axis.read(nowUs) * 10 ** axis.scale).toPrecision(12)))
       return {
         id,

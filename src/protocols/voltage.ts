@@ -156,8 +156,8 @@ export const voltage = defineProtocol({
   versions: [V1, V2, V2_1],
   resource: voltages,
   attach: (platform, protocol) => new VoltageView(platform.model(voltages), protocol),
-  show: ({ list }) => ({
-    voltages: list.map(({ name, mode, level, levels, range }, id) => {
+  show: view => ({
+    voltages: view.rows(({ name, mode, level, levels, range }, id) => {
       const [min_uv, max_uv, step_uv] = levels ? [] : [range.min, range.max, range.step]
       const modeName = mode === ON ? 'on' : mode === OFF ? 'off' : mode
       return { id, name, mode: modeName, level_uv: level, levels_uv: levels, min_uv, max_uv, step_uv }

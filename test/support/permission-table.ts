@@ -124,14 +124,24 @@ function afterStir(site: Site): string | undefined {
 }
 
 /** All combinations of words: `field` has the owner's ids, other id fields the guest's own. */
-function* valuesOf({ command, field, owner }: Row): Generator<Values> {
-  const counts = ofField(COUNTS_IF, command, field)
-  const choices = scalarsOf(command).map(declared => {
-    const name = nameOf(declared)
-    if (!isIdField(name)) return WORDS
+function valuesOf({ command, field, owner }: Row): Generator<Values> {
+  return requestsOf(command, field, name => {
     const ids = ofField(IDS_OF, command, name) ?? IDS
     // A clock's parent is another clock.
     return name === field ? ids[owner] : ids.own
+  })
+}
+
+/** Requests for the sake of one word that is an id; `idsOf` gives the values of each such word. */
+export function* requestsOf(
+  command: Command,
+  field: string,
+  idsOf: (name: string) => readonly number[],
+): Generator<Values> {
+  const counts = ofField(COUNTS_IF, command, field)
+  const choices = scalarsOf(command).map(declared => {
+    const name = nameOf(declared)
+    return isIdField(name) ? idsOf(name) : WORDS
   })
   const names = scalarsOf(command).map(nameOf)
   const total = choices.reduce((product, { length }) => product * length, 1)
@@ -147,7 +157,7 @@ function* valuesOf({ command, field, owner }: Row): Generator<Values> {
 }
 
 /** The request's words; lists get as many entries as its fields say, of small numbers. */
-function wordsOf(fields: Fields, values: Values): number[] {
+export function wordsOf(fields: Fields, values: Values): number[] {
   return fields.flatMap(field => {
     if (field.kind === 'list') {
       const count = Math.min(field.count?.(values) ?? 0, 2)

@@ -1,5 +1,6 @@
 /**
- * Byte vectors: whole messages as they cross the wire, one file per protocol. Each is sent through dispatch, its reply and
+ * Byte vectors: whole messages as they cross the wire, one file per protocol, and `PROTOCOL.WHAT.yaml` for what needs a
+ * platform of its own. Each is sent through dispatch, its reply and
  * events are compared, and every message is decoded by the protocol's field tables and encoded again.
  *
  * A step: `send` has the bytes of a message, `reply` those of the expected reply (`unanswered: true`: none), `capacity` the
@@ -53,10 +54,11 @@ for (const file of files) {
     platform: string
     vectors: Vector[]
   }
-  const protocol = protocols.find(protocol => `${protocol.name}.yaml` === file)
+  const [name, what = ''] = file.split('.')
+  const protocol = protocols.find(protocol => protocol.name === name)
   if (!protocol) throw new Error(`${file} is named after no protocol`)
 
-  describe(protocol.name, () => {
+  describe(`${name} ${what === 'yaml' ? '' : what}`.trim(), () => {
     test.each(vectors)('$name', vector => {
       const versions = vector.version === undefined ? {} : { [protocol.name]: vector.version }
       const {

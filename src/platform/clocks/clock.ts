@@ -46,8 +46,8 @@ export class Clock implements Kept {
   readonly extended = new Map<number, number>()
   readonly #votes = new Set<number>()
 
-  constructor(id: number, config: ClockConfig, at: ConfigPath) {
-    this.id = id
+  constructor(config: ClockConfig, at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     const { rates, range } = ownRates(config, at)
     this.rates = rates

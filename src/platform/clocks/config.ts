@@ -1,6 +1,7 @@
 /** The clocks section of a platform file. */
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
+import { numbered, resourceId } from '../core/ids.js'
 import { duration, frequency, resourceName } from '../core/units.js'
 
 const permissionsSchema = z
@@ -17,6 +18,7 @@ const enableDelay = duration.refine(us => us <= U32_MAX, { error: `the duration 
 const divisor = z.int().min(1).max(0xffff)
 
 const clockSchema = z.strictObject({
+  id: resourceId(LIMITS.clocks),
   name: resourceName,
   rates: z.array(frequency).min(1).max(LIMITS.clockRates).optional().describe('All rates the clock can have'),
   range: z
@@ -55,5 +57,5 @@ const clockSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Rate notifications are offered'),
 })
 
-export const clocksSchema = z.array(clockSchema).min(1).max(LIMITS.clocks)
-export type ClockConfig = z.infer<typeof clockSchema>
+export const clocksSchema = numbered(z.array(clockSchema).min(1).max(LIMITS.clocks), LIMITS.clocks)
+export type ClockConfig = z.infer<typeof clocksSchema>[number]

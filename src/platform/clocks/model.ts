@@ -1,7 +1,7 @@
 /** The platform's clocks: who feeds whom, and what a change of one means for the others. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { thereAre } from '../../support/known-names.js'
-import { ConfigError } from '../core/config-error.js'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import type { Kept, Saved } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import { checkTree } from '../core/tree.js'
@@ -23,19 +23,22 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
   constructor(configs: ClockConfig[]) {
     super()
     this.setMaxListeners(0)
-    this.list = configs.map((config, id) => new Clock(id, config, [id]))
+    this.list = configs.map((config, position) => new Clock(config, [position]))
     const byName = byUniqueName(this.list, 'clocks')
-    for (const clock of this.list) this.#connect(clock, configs[clock.id]!, byName)
+    configs.forEach((config, position) => {
+      this.#connect(this.list[position]!, config, byName, [position])
+    })
     checkTree(this.list, ({ parents }) => parents, 'parents')
-    for (const clock of this.list) if (!clock.dividers) this.#divide(clock, configs)
+    const rates = new Map(this.list.map((clock, position) => [clock, configs[position]!.rate]))
+    for (const clock of this.list) if (!clock.dividers) this.#divide(clock, rates)
   }
 
-  #connect(clock: Clock, config: ClockConfig, byName: Map<string, Clock>): void {
+  #connect(clock: Clock, config: ClockConfig, byName: Map<string, Clock>, at: ConfigPath): void {
     clock.parents = (config.parents ?? []).map((name, i) => {
       const parent = byName.get(name)
       if (!parent || parent === clock) {
         const others = [...byName.keys()].filter(other => other !== clock.name)
-        throw new ConfigError([clock.id, 'parents', i], `${name} is not another clock; ${thereAre(others)}`)
+        throw new ConfigError([...at, 'parents', i], `${name} is not another clock; ${thereAre(others)}`)
       }
       parent.children.push(clock)
       return parent
@@ -43,25 +46,25 @@ export class Clocks extends EventEmitter<ClockEvents> implements Kept {
     const name = config.parent ?? config.parents?.[0]
     clock.parent = clock.parents.find(parent => parent.name === name)
     if (name !== undefined && !clock.parent) {
-      throw new ConfigError([clock.id, 'parent'], `${name} is not among the clock's parents`)
+      throw new ConfigError([...at, 'parent'], `${name} is not among the clock's parents`)
     }
   }
 
-  /** Sets the rates of the clocks that divide this one's, down the tree. */
-  #divide(parent: Clock, configs: readonly ClockConfig[]): void {
+  /** Sets the rates of the clocks that divide this one's, down the tree. `rates` are the configured ones. */
+  #divide(parent: Clock, rates: ReadonlyMap<Clock, number | undefined>): void {
     for (const clock of parent.children) {
       if (!clock.dividers || clock.parent !== parent) continue
-      const rateHz = configs[clock.id]!.rate
+      const rateHz = rates.get(clock)
       clock.divider = clock.dividers[clock.dividers.length - 1]!
       clock.follow()
       if (rateHz !== undefined) {
         const divider = clock.dividers.find(divider => divided(parent.rateHz, divider) === rateHz)
         const message = `${rateHz} Hz is not one of the rates ${clock.rates?.join(', ')} that the divider gives`
-        if (divider === undefined) throw new ConfigError([clock.id, 'rate'], message)
+        if (divider === undefined) throw new ConfigError([this.list.indexOf(clock), 'rate'], message)
         clock.divider = divider
         clock.follow()
       }
-      this.#divide(clock, configs)
+      this.#divide(clock, rates)
     }
   }
 

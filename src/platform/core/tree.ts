@@ -5,12 +5,13 @@ import { ConfigError } from './config-error.js'
 const LEVELS_MAX = 100
 
 interface Node {
-  /** Its position in the section. */
-  id: number
   name: string
 }
 
-/** Throws ConfigError at `key` if a resource is its own ancestor or has too many levels of ancestors. */
+/**
+ * Throws ConfigError at `key` if a resource is its own ancestor or has too many levels of ancestors. `resources` are in the
+ * order of the section.
+ */
 export function checkTree<Resource extends Node>(
   resources: readonly Resource[],
   parentsOf: (resource: Resource) => readonly Resource[],
@@ -20,10 +21,13 @@ export function checkTree<Resource extends Node>(
   let rest = resources
   for (let level = 0; rest.length > 0; level++) {
     const ready = rest.filter(resource => parentsOf(resource).every(parent => settled.has(parent)))
-    if (ready.length === 0) throw ownAncestor(rest, parentsOf, key, settled)
+    if (ready.length === 0) throw ownAncestor(resources, rest, parentsOf, key, settled)
     if (level > LEVELS_MAX) {
-      const [{ id, name }] = ready as [Resource]
-      throw new ConfigError([id, key], `${name} has more than ${LEVELS_MAX} levels of ancestors`)
+      const [deep] = ready as [Resource]
+      throw new ConfigError(
+        [resources.indexOf(deep), key],
+        `${deep.name} has more than ${LEVELS_MAX} levels of ancestors`,
+      )
     }
     for (const resource of ready) settled.add(resource)
     rest = rest.filter(resource => !settled.has(resource))
@@ -32,6 +36,7 @@ export function checkTree<Resource extends Node>(
 
 /** Every resource in `rest` has a parent in `rest`, so walking upwards ends in a cycle: names its first resource. */
 function ownAncestor<Resource extends Node>(
+  resources: readonly Resource[],
   rest: readonly Resource[],
   parentsOf: (resource: Resource) => readonly Resource[],
   key: string,
@@ -41,6 +46,6 @@ function ownAncestor<Resource extends Node>(
   let at = rest[0]!
   for (; !walk.has(at); at = parentsOf(at).find(parent => !settled.has(parent))!) walk.add(at)
   const ring = [...walk].slice([...walk].indexOf(at))
-  const { id, name } = ring.reduce((first, other) => (other.id < first.id ? other : first))
-  return new ConfigError([id, key], `${name} is its own ancestor`)
+  const first = Math.min(...ring.map(resource => resources.indexOf(resource)))
+  return new ConfigError([first, key], `${resources[first]!.name} is its own ancestor`)
 }

@@ -21,7 +21,7 @@ const PLACEHOLDER = /\{ *i *(?:([%/]) *([1-9]\d{0,5}) *)?\}/g
 export const repeatJsonSchema = {
   description:
     'How many copies of this entry to make; {i} in texts is the number of the copy, from 0 or from `from`. ' +
-    '{i % n} is the remainder, {i / n} the quotient',
+    '{i % n} is the remainder, {i / n} the quotient. An id is that of the first copy; the others count on',
   anyOf: [
     { type: 'integer', minimum: 1, maximum: ENTRIES_MAX },
     {
@@ -90,7 +90,12 @@ export class Repeats {
     const { count, from } = numbersOf(repeat, path)
     this.#entries += count * mapsIn(entry)
     if (this.#entries > ENTRIES_MAX) throw new ConfigError(path, `expands the file to more than ${ENTRIES_MAX} entries`)
-    return Array.from({ length: count }, (_, i) => this.#copy(entry, from + i, path))
+    const { id } = entry
+    return Array.from({ length: count }, (_, i) => {
+      const copy = this.#copy(entry, from + i, path) as Map
+      // The id is the first copy's; the others count on.
+      return typeof id === 'number' ? { ...copy, id: id + i } : copy
+    })
   }
 
   #copy(value: unknown, i: number, path: ConfigPath): unknown {

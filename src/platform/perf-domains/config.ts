@@ -1,6 +1,7 @@
 /** The section of performance domains in a platform file. */
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
+import { numbered, resourceId } from '../core/ids.js'
 import { duration, frequency, resourceName, voltage } from '../core/units.js'
 
 /** Latencies and rate limits have this many bits on the wire (SCMI v3.2 §4.5.3.4 and §4.5.3.5). */
@@ -22,6 +23,7 @@ const levelSchema = z.strictObject({
 })
 
 const domainSchema = z.strictObject({
+  id: resourceId(LIMITS.perfDomains),
   name: resourceName,
   levels: z.array(levelSchema).min(1).max(LIMITS.perfLevels).describe('All levels the domain can have'),
   power_unit: z
@@ -57,6 +59,6 @@ const domainSchema = z.strictObject({
     .describe("The platform's own limits at start, as levels"),
 })
 
-export const domainsSchema = z.array(domainSchema).min(1).max(LIMITS.perfDomains)
-export type DomainConfig = z.infer<typeof domainSchema>
+export const domainsSchema = numbered(z.array(domainSchema).min(1).max(LIMITS.perfDomains), LIMITS.perfDomains)
+export type DomainConfig = z.infer<typeof domainsSchema>[number]
 export type PowerUnit = DomainConfig['power_unit']

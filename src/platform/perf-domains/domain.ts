@@ -46,8 +46,8 @@ export class PerfDomain implements Kept {
   /** By agent id, or by the object that stands for a part of the platform. */
   readonly #bounds = new Map<unknown, Bounds>()
 
-  constructor(id: number, config: DomainConfig) {
-    this.id = id
+  constructor(config: DomainConfig, at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     this.powerUnit = config.power_unit
     this.levelIndexing = config.level_indexing
@@ -55,24 +55,24 @@ export class PerfDomain implements Kept {
     this.takesLimits = config.set_limits
     this.permissions = config.permissions
     this.notifies = config.notify
-    const sustained = sustainedOf(config, [id])
+    const sustained = sustainedOf(config, at)
     this.sustainedLevel = sustained.level
     this.sustainedKhz = sustained.khz
-    this.levels = levelsOf(config, sustained, [id])
+    this.levels = levelsOf(config, sustained, at)
     const { min, max } = config.limits
-    if (min !== undefined) this.#described(min, [id, 'limits', 'min'])
-    if (max !== undefined) this.#described(max, [id, 'limits', 'max'])
+    if (min !== undefined) this.#described(min, [...at, 'limits', 'min'])
+    if (max !== undefined) this.#described(max, [...at, 'limits', 'max'])
     if (min !== undefined && max !== undefined && min > max) {
-      throw new ConfigError([id, 'limits', 'min'], 'min is above max')
+      throw new ConfigError([...at, 'limits', 'min'], 'min is above max')
     }
     this.min = this.lowest
     this.max = this.highest
     this.setBounds(PLATFORM_AGENT, config.limits)
-    this.level = this.within(this.#described(this.sustainedLevel, [id, 'sustained_level']))
+    this.level = this.within(this.#described(this.sustainedLevel, [...at, 'sustained_level']))
     if (config.level !== undefined) {
-      this.level = this.#described(config.level, [id, 'level'])
+      this.level = this.#described(config.level, [...at, 'level'])
       if (this.within(this.level) !== this.level) {
-        throw new ConfigError([id, 'level'], `level ${config.level} is outside the limits`)
+        throw new ConfigError([...at, 'level'], `level ${config.level} is outside the limits`)
       }
     }
   }

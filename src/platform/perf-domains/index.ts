@@ -16,8 +16,8 @@ export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
     const { list } = model
     const taken = platform.has(powerDomains) ? platform.model(powerDomains).list.map(({ name }) => name) : []
     // Linux also makes power domains of performance domains, in the same name space.
-    const clash = list.find(({ name }) => taken.includes(name))
-    if (clash) throw new ConfigError([clash.id, 'name'], `a power domain is named ${clash.name} already`)
+    const clash = list.findIndex(({ name }) => taken.includes(name))
+    if (clash >= 0) throw new ConfigError([clash, 'name'], `a power domain is named ${list[clash]!.name} already`)
     connectSupplies(model, config, platform)
   },
 }

@@ -24,13 +24,14 @@ export class PerfDomains extends EventEmitter<PerfEvents> {
   constructor(configs: DomainConfig[]) {
     super()
     this.setMaxListeners(0)
-    this.list = configs.map((config, id) => new PerfDomain(id, config))
+    this.list = configs.map((config, position) => new PerfDomain(config, [position]))
     const first = this.list[0]!
     this.powerUnit = first.powerUnit
     byUniqueName(this.list, 'performance domains')
-    for (const { id, powerUnit } of this.list) {
+    for (const [position, { powerUnit }] of this.list.entries()) {
       if (powerUnit !== this.powerUnit) {
-        throw new ConfigError([id, 'power_unit'], `all domains have one unit, and ${first.name} has ${this.powerUnit}`)
+        const message = `all domains have one unit, and ${first.name} has ${this.powerUnit}`
+        throw new ConfigError([position, 'power_unit'], message)
       }
     }
   }

@@ -27,16 +27,16 @@ interface Supplies {
 export function connectSupplies(model: PerfDomains, configs: readonly DomainConfig[], platform: Platform): void {
   const all = new Map<PerfDomain, Supplies>()
   const taken = new Map<Clock | VoltageDomain, PerfDomain>()
-  configs.forEach((config, id) => {
-    const domain = model.list[id]!
-    const supplies = suppliesOf(domain, config, platform)
+  configs.forEach((config, position) => {
+    const domain = model.list[position]!
+    const supplies = suppliesOf(domain, config, platform, [position])
     for (const [key, supply] of Object.entries(supplies) as [string, Clock | VoltageDomain | undefined][]) {
       const other = supply && taken.get(supply)
-      if (other) throw new ConfigError([id, key], `${supply.name} is set by ${other.name} already`)
+      if (other) throw new ConfigError([position, key], `${supply.name} is set by ${other.name} already`)
       if (supply) taken.set(supply, domain)
     }
     if (config.power_domain !== undefined) {
-      domain.powerDomain = linked(platform, powerDomains, config.power_domain, [id, 'power_domain'])
+      domain.powerDomain = linked(platform, powerDomains, config.power_domain, [position, 'power_domain'])
     }
     all.set(domain, supplies)
   })
@@ -44,8 +44,7 @@ export function connectSupplies(model: PerfDomains, configs: readonly DomainConf
   model.on('levelChanged', domain => follow(domain, all.get(domain), platform))
 }
 
-function suppliesOf(domain: PerfDomain, config: DomainConfig, platform: Platform): Supplies {
-  const at: ConfigPath = [domain.id]
+function suppliesOf(domain: PerfDomain, config: DomainConfig, platform: Platform, at: ConfigPath): Supplies {
   const clock = config.clock === undefined ? undefined : linked(platform, clocks, config.clock, [...at, 'clock'])
   const voltage =
     config.voltage === undefined ? undefined : linked(platform, voltages, config.voltage, [...at, 'voltage'])

@@ -1,18 +1,21 @@
 /** The pinctrl section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
+import { numbered, resourceId } from '../core/ids.js'
 import { resourceName } from '../core/units.js'
 import { pinConfigsSchema } from './settings.js'
 
 const names = z.array(z.string()).min(1).max(LIMITS.pinMembers)
 
 const pinSchema = z.strictObject({
+  id: resourceId(LIMITS.pins),
   name: resourceName,
   configs: pinConfigsSchema.prefault({}),
   function: z.string().optional().describe('Function at start; default: none'),
 })
 
 const groupSchema = z.strictObject({
+  id: resourceId(LIMITS.pinGroups),
   name: resourceName,
   pins: names.describe('Names of its pins'),
   configs: pinConfigsSchema
@@ -21,6 +24,7 @@ const groupSchema = z.strictObject({
 })
 
 const functionSchema = z.strictObject({
+  id: resourceId(LIMITS.pinFunctions),
   name: resourceName,
   groups: names.optional().describe('Names of the groups that can select it'),
   pins: names.optional().describe('Instead of groups: names of the single pins that can select it'),
@@ -28,12 +32,12 @@ const functionSchema = z.strictObject({
 })
 
 export const pinctrlSchema = z.strictObject({
-  pins: z.array(pinSchema).min(1).max(LIMITS.pins),
-  groups: z.array(groupSchema).max(LIMITS.pinGroups).default([]),
-  functions: z.array(functionSchema).max(LIMITS.pinFunctions).default([]),
+  pins: numbered(z.array(pinSchema).min(1).max(LIMITS.pins), LIMITS.pins),
+  groups: numbered(z.array(groupSchema).max(LIMITS.pinGroups), LIMITS.pinGroups).default([]),
+  functions: numbered(z.array(functionSchema).max(LIMITS.pinFunctions), LIMITS.pinFunctions).default([]),
 })
 
-export type PinConfig = z.infer<typeof pinSchema>
-export type GroupConfig = z.infer<typeof groupSchema>
-export type FunctionConfig = z.infer<typeof functionSchema>
 export type PinctrlConfig = z.infer<typeof pinctrlSchema>
+export type PinConfig = PinctrlConfig['pins'][number]
+export type GroupConfig = PinctrlConfig['groups'][number]
+export type FunctionConfig = PinctrlConfig['functions'][number]

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import { byId } from '../core/ids.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import { named } from '../core/named.js'
 import type { FunctionConfig, GroupConfig, PinConfig, PinctrlConfig } from './config.js'
@@ -33,8 +34,8 @@ export class Pin implements PinTarget {
   holder: number | undefined
   readonly #settings: ReadonlyMap<number, readonly Setting[]>
 
-  constructor(id: number, config: PinConfig, at: ConfigPath) {
-    this.id = id
+  constructor(config: PinConfig, at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     const settings = settingsOf(config.configs, [...at, 'configs'])
     this.#settings = new Map([...settings].map(([type, setting]) => [type, [setting]]))
@@ -61,8 +62,8 @@ export class PinGroup implements PinTarget {
   readonly types: readonly number[]
   readonly #settings = new Map<number, readonly Setting[]>()
 
-  constructor(id: number, config: GroupConfig, pins: readonly Pin[], at: ConfigPath) {
-    this.id = id
+  constructor(config: GroupConfig, pins: readonly Pin[], at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     this.pins = pins
     for (const type of pins[0]?.types ?? []) {
@@ -102,8 +103,8 @@ export class PinFunction {
   /** The single pins that can select it; empty if groups can. */
   readonly pins: readonly Pin[]
 
-  constructor(id: number, config: FunctionConfig, groups: readonly PinGroup[], pins: readonly Pin[]) {
-    this.id = id
+  constructor(config: FunctionConfig, groups: readonly PinGroup[], pins: readonly Pin[]) {
+    this.id = config.id
     this.name = config.name
     this.gpio = config.gpio
     this.groups = groups
@@ -136,22 +137,23 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
   constructor(config: PinctrlConfig) {
     super()
     this.setMaxListeners(0)
-    const pins = unique(config.pins, 'pins', (pin, id, at) => new Pin(id, pin, at))
-    const groups = unique(config.groups, 'groups', (group, id, at) => {
-      return new PinGroup(id, group, members(group.pins, pins, [...at, 'pins']), at)
+    const pins = unique(config.pins, 'pins', (pin, at) => new Pin(pin, at))
+    const groups = unique(config.groups, 'groups', (group, at) => {
+      return new PinGroup(group, members(group.pins, pins, [...at, 'pins']), at)
     })
-    const functions = unique(config.functions, 'functions', (fn, id, at) => {
+    const functions = unique(config.functions, 'functions', (fn, at) => {
       if ((fn.groups === undefined) === (fn.pins === undefined)) {
         throw new ConfigError(at, 'a function needs either groups or pins')
       }
       const ofGroups = members(fn.groups ?? [], groups, [...at, 'groups'])
-      return new PinFunction(id, fn, ofGroups, members(fn.pins ?? [], pins, [...at, 'pins']))
+      return new PinFunction(fn, ofGroups, members(fn.pins ?? [], pins, [...at, 'pins']))
     })
     this.list = [...pins.values()]
     this.groups = [...groups.values()]
     this.functions = [...functions.values()]
-    config.pins.forEach((pin, id) => {
-      if (pin.function !== undefined) this.list[id]!.function = this.#atStart(pin.function, this.list[id]!, functions)
+    config.pins.forEach(({ function: name }, position) => {
+      const pin = this.list[position]!
+      if (name !== undefined) pin.function = this.#atStart(name, pin, functions, ['pins', position, 'function'])
     })
   }
 
@@ -205,9 +207,10 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
     const targets = [...this.list, ...this.groups]
     mustFit(pins.length === this.list.length, `there are ${this.list.length} pins`)
     mustFit(values.length === targets.length, `there are ${targets.length} pins and groups`)
-    this.list.forEach((pin, id) => {
-      const [fn, holder] = pins[id]!
-      pin.function = fn === null ? undefined : mustHave(this.functions[fn], `there is no function ${fn}`)
+    const functions = byId(this.functions)
+    this.list.forEach((pin, position) => {
+      const [fn, holder] = pins[position]!
+      pin.function = fn === null ? undefined : mustHave(functions[fn], `there is no function ${fn}`)
       pin.holder = holder ?? undefined
     })
     targets.forEach((target, i) => {
@@ -221,10 +224,10 @@ export class Pins extends EventEmitter<PinEvents> implements Kept {
     })
   }
 
-  #atStart(name: string, pin: Pin, functions: ReadonlyMap<string, PinFunction>): PinFunction {
+  #atStart(name: string, pin: Pin, functions: ReadonlyMap<string, PinFunction>, at: ConfigPath): PinFunction {
     const fn = functions.get(name)
     if (fn && (pin.canHave(fn) || fn.groups.some(group => group.pins.includes(pin)))) return fn
-    throw new ConfigError(['pins', pin.id, 'function'], `${name} is not a function of ${pin.name}`)
+    throw new ConfigError(at, `${name} is not a function of ${pin.name}`)
   }
 }
 
@@ -236,12 +239,13 @@ function settingsIn(target: PinTarget): Setting[] {
 function unique<Config extends { name: string }, Built>(
   configs: readonly Config[],
   section: string,
-  build: (config: Config, id: number, at: ConfigPath) => Built,
+  build: (config: Config, at: ConfigPath) => Built,
 ): Map<string, Built> {
   const built = new Map<string, Built>()
-  configs.forEach((config, id) => {
-    if (built.has(config.name)) throw new ConfigError([section, id, 'name'], `two ${section} are named ${config.name}`)
-    built.set(config.name, build(config, id, [section, id]))
+  configs.forEach((config, position) => {
+    const at = [section, position]
+    if (built.has(config.name)) throw new ConfigError([...at, 'name'], `two ${section} are named ${config.name}`)
+    built.set(config.name, build(config, at))
   })
   return built
 }

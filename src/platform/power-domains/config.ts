@@ -1,6 +1,7 @@
 /** The power_domains section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
+import { numbered, resourceId } from '../core/ids.js'
 import { duration, power, resourceName } from '../core/units.js'
 
 /** State ids have 28 bits on the wire (SCMI v3.2 §4.3.2.5). */
@@ -17,6 +18,7 @@ const asyncSchema = z.strictObject({
 })
 
 const powerDomainSchema = z.strictObject({
+  id: resourceId(LIMITS.powerDomains),
   name: resourceName,
   state: z.string().default('off').describe('State at start, until an agent changes it: on, off or one of states'),
   states: z.array(stateSchema).min(1).optional().describe('States between on and off, highest power first'),
@@ -32,5 +34,8 @@ const powerDomainSchema = z.strictObject({
   notify: z.boolean().default(true).describe('State notifications are offered'),
 })
 
-export const powerDomainsSchema = z.array(powerDomainSchema).min(1).max(LIMITS.powerDomains)
-export type PowerDomainConfig = z.infer<typeof powerDomainSchema>
+export const powerDomainsSchema = numbered(
+  z.array(powerDomainSchema).min(1).max(LIMITS.powerDomains),
+  LIMITS.powerDomains,
+)
+export type PowerDomainConfig = z.infer<typeof powerDomainsSchema>[number]

@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { thereAre } from '../../support/known-names.js'
 import { BOOT_FIRMWARE } from '../core/agent-ids.js'
-import { ConfigError } from '../core/config-error.js'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import { checkTree } from '../core/tree.js'
@@ -43,8 +43,8 @@ export class PowerDomain implements Kept {
   readonly #states: readonly number[]
   readonly #votes = new Map<number, number>()
 
-  constructor(id: number, config: PowerDomainConfig, at: (string | number)[]) {
-    this.id = id
+  constructor(config: PowerDomainConfig, at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     this.critical = config.critical
     this.sync = config.sync
@@ -117,7 +117,7 @@ export class PowerDomain implements Kept {
   }
 }
 
-function statesOf(config: PowerDomainConfig, at: (string | number)[]): Map<string, number> {
+function statesOf(config: PowerDomainConfig, at: ConfigPath): Map<string, number> {
   const states = new Map([['on', ON]])
   const numbers = new Set<number>()
   config.states?.forEach(({ name, id, context_lost }, i) => {
@@ -143,23 +143,22 @@ export class PowerDomains extends EventEmitter<PowerDomainEvents> {
   constructor(configs: PowerDomainConfig[]) {
     super()
     this.setMaxListeners(0)
-    this.list = configs.map((config, id) => new PowerDomain(id, config, [id]))
+    this.list = configs.map((config, position) => new PowerDomain(config, [position]))
     // Linux registers a device for each domain name; one duplicate would make it refuse all domains.
     const byName = byUniqueName(this.list, 'power domains')
-    configs.forEach((config, id) => {
-      const domain = this.list[id]
-      if (domain) this.#connect(domain, config, byName)
+    configs.forEach((config, position) => {
+      this.#connect(this.list[position]!, config, byName, [position])
     })
     checkTree(this.list, ({ parents }) => parents, 'parents')
     for (const domain of this.list) this.#settle(domain, 0)
   }
 
-  #connect(domain: PowerDomain, config: PowerDomainConfig, byName: Map<string, PowerDomain>): void {
+  #connect(domain: PowerDomain, config: PowerDomainConfig, byName: Map<string, PowerDomain>, at: ConfigPath): void {
     domain.parents = (config.parents ?? []).map((name, i) => {
       const parent = byName.get(name)
       if (!parent || parent === domain) {
         const others = [...byName.keys()].filter(other => other !== domain.name)
-        throw new ConfigError([domain.id, 'parents', i], `${name} is not another power domain; ${thereAre(others)}`)
+        throw new ConfigError([...at, 'parents', i], `${name} is not another power domain; ${thereAre(others)}`)
       }
       parent.children.push(domain)
       return parent

@@ -1,6 +1,7 @@
 /** The powercaps section of a platform file. */
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
+import { numbered, resourceId } from '../core/ids.js'
 import { duration, power, resourceName } from '../core/units.js'
 
 /** A plain number is in the domain's unit; a text brings its own unit. */
@@ -19,6 +20,7 @@ const asyncSchema = z.strictObject({
 })
 
 const powercapSchema = z.strictObject({
+  id: resourceId(LIMITS.powercaps),
   name: resourceName,
   unit: z
     .enum(['abstract', 'microwatt', 'milliwatt'])
@@ -51,7 +53,7 @@ const powercapSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Notifications of caps and, where monitored, of measurements are offered'),
 })
 
-export const powercapsSchema = z.array(powercapSchema).min(1).max(LIMITS.powercaps)
-export type PowercapConfig = z.infer<typeof powercapSchema>
+export const powercapsSchema = numbered(z.array(powercapSchema).min(1).max(LIMITS.powercaps), LIMITS.powercaps)
+export type PowercapConfig = z.infer<typeof powercapsSchema>[number]
 export type Unit = PowercapConfig['unit']
 export type Amount = z.infer<typeof amount>

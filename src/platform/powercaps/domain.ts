@@ -81,8 +81,8 @@ export class PowercapDomain implements Kept {
   /** A change of the cap is pending: others must wait. */
   changing = false
 
-  constructor(id: number, config: PowercapConfig, at: ConfigPath) {
-    this.id = id
+  constructor(config: PowercapConfig, at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     this.unit = config.unit
     const power = (value: Amount, ...field: string[]) => inUnit(value, config.unit, [...at, ...field])

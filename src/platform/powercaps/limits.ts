@@ -23,9 +23,9 @@ const LOOK_MIN_US = 1000
 export function connectPowercaps(model: Powercaps, platform: Platform, configs: readonly PowercapConfig[]): void {
   const loads = new Map<PowercapDomain, Load[]>()
   const taken = new Map<Load, PowercapDomain>()
-  configs.forEach(({ domains }, id) => {
-    const powercap = model.list[id]!
-    if (domains) loads.set(powercap, loadsOf(powercap, domains, platform, taken))
+  configs.forEach(({ domains }, position) => {
+    const powercap = model.list[position]!
+    if (domains) loads.set(powercap, loadsOf(powercap, domains, platform, taken, [position, 'domains']))
   })
   const childrenOf = new Map<PowercapDomain, PowercapDomain[]>([...loads.keys()].map(powercap => [powercap, []]))
   for (const child of model.list) if (child.parent) childrenOf.get(child.parent)?.push(child)
@@ -34,7 +34,7 @@ export function connectPowercaps(model: Powercaps, platform: Platform, configs: 
     const child = children.find(({ unit }) => unit === 'abstract')
     if (child)
       throw new ConfigError(
-        [child.id, 'unit'],
+        [model.list.indexOf(child), 'unit'],
         `an abstract unit can't be converted to that of its parent, ${powercap.name}`,
       )
     powercap.source = new DomainPower(powercap, own, children)
@@ -55,8 +55,8 @@ function loadsOf(
   names: readonly string[],
   platform: Platform,
   taken: Map<Load, PowercapDomain>,
+  at: ConfigPath,
 ): Load[] {
-  const at: ConfigPath = [powercap.id, 'domains']
   if (powercap.unit === 'abstract')
     throw new ConfigError(at, "a powercap domain with an abstract unit can't measure domains")
   const known = domainLoads(platform)

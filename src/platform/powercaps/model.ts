@@ -36,10 +36,10 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
     super()
     this.setMaxListeners(0)
     this.#time = time
-    this.list = configs.map((config, id) => new PowercapDomain(id, config, [id]))
+    this.list = configs.map((config, position) => new PowercapDomain(config, [position]))
     const byName = byUniqueName(this.list, 'powercap domains')
-    configs.forEach(({ parent }, id) => {
-      if (parent !== undefined) this.list[id]!.parent = parentNamed(parent, byName, [id, 'parent'])
+    configs.forEach(({ parent }, position) => {
+      if (parent !== undefined) this.list[position]!.parent = parentNamed(parent, byName, [position, 'parent'])
     })
     checkTree(this.list, ({ parent }) => (parent ? [parent] : []), 'parent')
   }

@@ -1,6 +1,7 @@
 /** The resets section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
+import { numbered, resourceId } from '../core/ids.js'
 import { duration, resourceName } from '../core/units.js'
 
 const stateSchema = z.strictObject({
@@ -13,6 +14,7 @@ const asyncSchema = z.strictObject({
 })
 
 const resetSchema = z.strictObject({
+  id: resourceId(LIMITS.resets),
   name: resourceName,
   asserted: z.boolean().default(false).describe('Held in reset at start'),
   explicit: z
@@ -24,5 +26,5 @@ const resetSchema = z.strictObject({
   notify: z.boolean().default(true).describe('Reset notifications are offered'),
 })
 
-export const resetsSchema = z.array(resetSchema).min(1).max(LIMITS.resets)
-export type ResetConfig = z.infer<typeof resetSchema>
+export const resetsSchema = numbered(z.array(resetSchema).min(1).max(LIMITS.resets), LIMITS.resets)
+export type ResetConfig = z.infer<typeof resetsSchema>[number]

@@ -1,7 +1,7 @@
 /** Reset domains: their state, and the rules for agents' requests. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ConfigError } from '../core/config-error.js'
+import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { type Kept, readSaved, type Saved } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import type { ResetConfig } from './config.js'
@@ -29,8 +29,8 @@ export class ResetDomain implements Kept {
   resetting = false
   readonly #states: readonly number[]
 
-  constructor(id: number, config: ResetConfig, at: (string | number)[]) {
-    this.id = id
+  constructor(config: ResetConfig, at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     this.explicit = config.explicit
     this.latencyUs = config.async?.latency
@@ -84,7 +84,7 @@ export class Resets extends EventEmitter<ResetEvents> {
   constructor(configs: ResetConfig[]) {
     super()
     this.setMaxListeners(0)
-    this.list = configs.map((config, id) => new ResetDomain(id, config, [id]))
+    this.list = configs.map((config, position) => new ResetDomain(config, [position]))
     byUniqueName(this.list, 'resets')
   }
 

@@ -1,6 +1,7 @@
 /** The sensors section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
+import { numbered, resourceId } from '../core/ids.js'
 import { duration, resourceName } from '../core/units.js'
 import { EXPONENT_MAX, EXPONENT_MIN } from './decimal.js'
 import { sourceSchema } from './sources.js'
@@ -47,6 +48,7 @@ export const throttleSchema = z
 export type ThrottleConfig = z.infer<typeof throttleSchema>
 
 const sensorSchema = z.strictObject({
+  id: resourceId(LIMITS.sensors),
   name: resourceName,
   type: sensorType.describe('Sensor type, which is its unit, by name or number'),
   scale: scale.default(0),
@@ -69,7 +71,7 @@ const sensorSchema = z.strictObject({
   extended: extendedSchema.optional(),
 })
 
-export const sensorsSchema = z.array(sensorSchema).min(1).max(LIMITS.sensors)
-export type SensorConfig = z.infer<typeof sensorSchema>
+export const sensorsSchema = numbered(z.array(sensorSchema).min(1).max(LIMITS.sensors), LIMITS.sensors)
+export type SensorConfig = z.infer<typeof sensorsSchema>[number]
 export type AxisConfig = z.infer<typeof axisSchema>
 export type AxisExtendedConfig = z.infer<typeof axisExtendedSchema>

@@ -66,6 +66,7 @@ const savedSensor = z.tuple([
 ])
 
 export class Sensor implements Kept {
+  readonly id: number
   readonly name: string
   onChange: (() => void) | undefined
   readonly type: number
@@ -103,6 +104,7 @@ export class Sensor implements Kept {
   /** `position` is the sensor's index in the sensors section; paths of errors start there. Throws ConfigError. */
   constructor(position: number, config: SensorConfig, context: SensorContext) {
     const path: ConfigPath = [position]
+    this.id = config.id
     this.name = config.name
     this.type = config.type
     this.scale = config.scale

@@ -1,6 +1,7 @@
 /** The voltages section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
+import { numbered, resourceId } from '../core/ids.js'
 import { duration, resourceName, voltage } from '../core/units.js'
 
 /** Levels are signed 32-bit numbers of microvolts. */
@@ -25,6 +26,7 @@ const asyncSchema = z.strictObject({
 })
 
 const voltageSchema = z.strictObject({
+  id: resourceId(LIMITS.voltages),
   name: resourceName,
   levels: z.array(level).min(1).max(LIMITS.voltageLevels).optional().describe('All levels the domain can have'),
   range: z
@@ -41,5 +43,5 @@ const voltageSchema = z.strictObject({
   async: asyncSchema.optional().describe('The level can be set asynchronously'),
 })
 
-export const voltagesSchema = z.array(voltageSchema).min(1).max(LIMITS.voltages)
-export type VoltageConfig = z.infer<typeof voltageSchema>
+export const voltagesSchema = numbered(z.array(voltageSchema).min(1).max(LIMITS.voltages), LIMITS.voltages)
+export type VoltageConfig = z.infer<typeof voltagesSchema>[number]

@@ -32,8 +32,8 @@ export class VoltageDomain implements Kept {
   #mode: number
   readonly #votes = new Map<number, number>()
 
-  constructor(id: number, config: VoltageConfig, at: ConfigPath) {
-    this.id = id
+  constructor(config: VoltageConfig, at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     if (config.levels && config.range) throw new ConfigError([...at, 'range'], 'give either levels or range, not both')
     if (config.range) {
@@ -127,7 +127,7 @@ export class Voltages extends EventEmitter<VoltageEvents> {
   constructor(configs: VoltageConfig[]) {
     super()
     this.setMaxListeners(0)
-    this.list = configs.map((config, id) => new VoltageDomain(id, config, [id]))
+    this.list = configs.map((config, position) => new VoltageDomain(config, [position]))
     byUniqueName(this.list, 'voltage domains')
   }
 

@@ -1,11 +1,12 @@
 /** Battery-backed parts of an i.MX: real-time clocks, registers, and the power button. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { numbered } from '../../platform/core/ids.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
 import { byUniqueName, named } from '../../platform/core/named.js'
 import type { Time } from '../../platform/core/time.js'
 import { word } from './reasons.js'
-import { Rtc, rtcSchema } from './rtc.js'
+import { RTCS_MAX, Rtc, rtcSchema } from './rtc.js'
 
 const permissionsSchema = z
   .strictObject({
@@ -14,9 +15,9 @@ const permissionsSchema = z
   })
   .describe('What agents may do: write registers, be notified of the button; DENIED otherwise')
 
-/** The number of clocks has 8 bits, and so have their ids in notifications; the number of registers has 16 bits. */
+/** The number of registers has 16 bits. */
 export const batteryBackedSchema = z.strictObject({
-  rtcs: z.array(rtcSchema).max(0xff).default([]),
+  rtcs: numbered(z.array(rtcSchema).max(RTCS_MAX), RTCS_MAX).default([]),
   registers: z
     .union([z.int().min(0).max(0xffff), z.array(word).max(0xffff)])
     .default(0)
@@ -55,8 +56,8 @@ export class BatteryBacked extends EventEmitter<BatteryBackedEvents> implements 
       alarm: (rtc: Rtc, agentId: number) => this.emit('alarm', rtc, agentId),
       rollover: (rtc: Rtc) => this.emit('rollover', rtc),
     }
-    this.list = config.rtcs.map((rtc, id) => new Rtc(id, rtc, time, listener, ['rtcs', id]))
-    byUniqueName(this.list, 'clocks', id => ['rtcs', id])
+    this.list = config.rtcs.map((rtc, i) => new Rtc(rtc, time, listener, ['rtcs', i]))
+    byUniqueName(this.list, 'clocks', i => ['rtcs', i])
     this.registers =
       typeof config.registers === 'number' ? new Uint32Array(config.registers) : Uint32Array.from(config.registers)
     this.permissions = config.permissions

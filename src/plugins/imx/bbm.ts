@@ -213,14 +213,14 @@ export const bbm = defineProtocol({
   takesPadding: true,
   resource: batteryBacked,
   attach: (platform, protocol) => new BbmView(platform.model(batteryBacked), protocol),
-  show: ({ list, model }) => ({
-    rtcs: list.map(({ name, seconds, ticksPerSecond }, id) => ({
+  show: view => ({
+    rtcs: view.rows(({ name, seconds, ticksPerSecond }, id) => ({
       id,
       name,
       seconds,
       ticks_per_second: ticksPerSecond,
     })),
-    battery_backed: [{ registers: model.registers.length, button_down: model.buttonDown }],
+    battery_backed: [{ registers: view.model.registers.length, button_down: view.model.buttonDown }],
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], protocolAttributes),

@@ -174,8 +174,8 @@ export const cpu = defineProtocol({
   takesPadding: true,
   resource: cpus,
   attach: (platform, protocol) => new CpuView(platform.model(cpus), protocol),
-  show: ({ list }) => ({
-    cpus: list.map(({ name, runMode, sleepMode, vectors }, id) => {
+  show: view => ({
+    cpus: view.rows(({ name, runMode, sleepMode, vectors }, id) => {
       return { id, name, run_mode: runMode, sleep_mode: sleepMode, start_address: `0x${vectors.start.toString(16)}` }
     }),
   }),

@@ -1,6 +1,7 @@
 /** CPUs of an i.MX: their configuration, and their state. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { byId, numbered, resourceId } from '../../platform/core/ids.js'
 import { type Kept, readSaved, type Saved, savedLong } from '../../platform/core/kept.js'
 import { byUniqueName, named } from '../../platform/core/named.js'
 import { type DomainSetting, LowPower } from './low-power.js'
@@ -18,7 +19,11 @@ export type RunMode = keyof typeof RunMode
 export const SleepMode = { run: 0, wait: 1, stop: 2, suspend: 3 } as const
 export type SleepMode = keyof typeof SleepMode
 
+/** The number of CPUs has 16 bits. */
+const CPUS_MAX = 0xffff
+
 const cpuSchema = z.strictObject({
+  id: resourceId(CPUS_MAX),
   name: shortName,
   run_mode: z.enum(['start', 'hold', 'stop', 'sleep']).default('stop').describe('At start'),
   sleep_mode: z.enum(['run', 'wait', 'stop', 'suspend']).default('run').describe('At start'),
@@ -39,9 +44,8 @@ const cpuSchema = z.strictObject({
   permissions: permissionsSchema.prefault({}),
 })
 
-/** The number of CPUs has 16 bits. */
-export const cpusSchema = z.array(cpuSchema).min(1).max(0xffff)
-export type CpuConfig = z.infer<typeof cpuSchema>
+export const cpusSchema = numbered(z.array(cpuSchema).min(1).max(CPUS_MAX), CPUS_MAX)
+export type CpuConfig = z.infer<typeof cpusSchema>[number]
 
 /** What the address of a CPU points to, code or a vector table, and when the CPU uses it. */
 export interface VectorUse {
@@ -74,8 +78,8 @@ export class Cpu implements Kept {
   /** Addresses by occasion. */
   readonly vectors: { boot: number; start: number; resume: number }
 
-  constructor(id: number, config: CpuConfig) {
-    this.id = id
+  constructor(config: CpuConfig) {
+    this.id = config.id
     this.name = config.name
     this.vectorTable = config.vector_table
     this.permissions = config.permissions
@@ -106,11 +110,14 @@ interface CpuEvents {
 
 export class Cpus extends EventEmitter<CpuEvents> {
   readonly list: readonly Cpu[]
+  /** By the platform's ids. */
+  readonly byId: readonly (Cpu | undefined)[]
 
   constructor(configs: CpuConfig[]) {
     super()
     this.setMaxListeners(0)
-    this.list = configs.map((config, id) => new Cpu(id, config))
+    this.list = configs.map(config => new Cpu(config))
+    this.byId = byId(this.list)
     byUniqueName(this.list, 'CPUs')
   }
 

@@ -1,4 +1,5 @@
 /** NXP i.MX Logical Machine Management protocol, 0x80 (Linux, vendors/imx/imx95.rst; imx-sm), versions 1.0 and 1.1. */
+import { byId } from '../../platform/core/ids.js'
 import type { Platform } from '../../platform/core/platform.js'
 import { commandsOn, defineProtocol, event } from '../../protocols/declaration/define-protocol.js'
 import { KeptView } from '../../protocols/declaration/kept-view.js'
@@ -83,10 +84,10 @@ class LmmView extends KeptView<Lm> {
 /** Reasons with origins as the agent numbers them. Origins that it does not see or may not use are left out. */
 export function reasonsAsSeen(agent: ProtocolAgent, { boot, shutdown }: Reasons): Reasons {
   if (!agent.platform.has(lms)) return { boot, shutdown }
-  const { list } = agent.platform.model(lms)
+  const machines = byId(agent.platform.model(lms).list)
   const view = agent.protocols[IMX_LMM]?.state as LmmView | undefined
   const seen = (reason: Reason | undefined): Reason | undefined => {
-    const origin = reason?.origin === undefined ? undefined : list[reason.origin]
+    const origin = reason?.origin === undefined ? undefined : machines[reason.origin]
     return reason && { ...reason, origin: origin && view?.idOf(origin) }
   }
   return { boot: seen(boot), shutdown: seen(shutdown) }
@@ -164,7 +165,7 @@ function lmmResetVectorSet(view: LmmView, request: RequestReader): number {
   const address = request.u64()
   if (!lm) return view.refusal
   const model = view.platform.has(cpus) ? view.platform.model(cpus) : undefined
-  const cpu = model?.list[cpuId]
+  const cpu = model?.byId[cpuId]
   if (!model || !cpu) return NOT_FOUND
   if (flags & ~TABLE) return INVALID_PARAMETERS
   if (!lm.permissions.manage || view.isDenied(cpu)) return DENIED
@@ -189,8 +190,8 @@ export const lmm = defineProtocol({
   takesPadding: true,
   resource: lms,
   attach: (platform, protocol) => new LmmView(platform, protocol),
-  show: ({ list, own }) => ({
-    logical_machines: list.map((lm, id) => ({ id, name: lm.name, state: lm.state, self: lm === own })),
+  show: view => ({
+    logical_machines: view.rows((lm, id) => ({ id, name: lm.name, state: lm.state, self: lm === view.own })),
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], [u32('attributes')], answerCount),

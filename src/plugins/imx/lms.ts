@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/core/config-error.js'
+import { byId, numbered, resourceId } from '../../platform/core/ids.js'
 import { type Kept, mustHave, readSaved, type Saved } from '../../platform/core/kept.js'
 import { byUniqueName, named } from '../../platform/core/named.js'
 import type { Time, Timer } from '../../platform/core/time.js'
@@ -22,7 +23,11 @@ const permissionsSchema = z
 export const LmState = { off: 0, on: 1, suspended: 2, powered: 3 } as const
 export type LmState = keyof typeof LmState
 
+/** Ids have four bits in reasons, and Linux takes no more. */
+const LMS_MAX = 16
+
 const lmSchema = z.strictObject({
+  id: resourceId(LMS_MAX),
   name: shortName,
   state: z.enum(['off', 'on', 'suspended', 'powered']).default('on').describe('State at start'),
   agents: z.array(z.string()).default([]).describe('Names of the agents that run in it'),
@@ -34,11 +39,8 @@ const lmSchema = z.strictObject({
   permissions: permissionsSchema.prefault({}),
 })
 
-/** Ids have four bits in reasons, and Linux takes no more. */
-const LMS_MAX = 16
-
-export const lmsSchema = z.array(lmSchema).min(1).max(LMS_MAX)
-export type LmConfig = z.infer<typeof lmSchema>
+export const lmsSchema = numbered(z.array(lmSchema).min(1).max(LMS_MAX), LMS_MAX)
+export type LmConfig = z.infer<typeof lmsSchema>[number]
 
 const savedLm = z.tuple([
   z.enum(['off', 'on', 'suspended', 'powered']),
@@ -61,8 +63,8 @@ export class Lm implements Kept {
   /** Why it booted and shut down; undefined: for the system's reasons. */
   readonly reasons: Reasons
 
-  constructor(id: number, config: LmConfig) {
-    this.id = id
+  constructor(config: LmConfig) {
+    this.id = config.id
     this.name = config.name
     this.agents = config.agents
     this.hasAgents = config.default || config.agents.length > 0
@@ -117,16 +119,16 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
     super()
     this.setMaxListeners(0)
     this.#time = time
-    this.list = configs.map((config, id) => new Lm(id, config))
+    this.list = configs.map(config => new Lm(config))
     const taken = new Set<string>()
     byUniqueName(this.list, 'logical machines')
-    configs.forEach(({ agents, default: isDefault }, id) => {
+    configs.forEach(({ agents, default: isDefault }, position) => {
       agents.forEach((agent, i) => {
-        if (taken.has(agent)) throw new ConfigError([id, 'agents', i], `${agent} runs in another machine already`)
+        if (taken.has(agent)) throw new ConfigError([position, 'agents', i], `${agent} runs in another machine already`)
         taken.add(agent)
       })
-      if (isDefault && configs.findIndex(config => config.default) !== id) {
-        throw new ConfigError([id, 'default'], 'another machine is the default already')
+      if (isDefault && configs.findIndex(config => config.default) !== position) {
+        throw new ConfigError([position, 'default'], 'another machine is the default already')
       }
     })
     this.#default =
@@ -205,7 +207,8 @@ export class Lms extends EventEmitter<LmEvents> implements Kept {
   }
 
   restore(saved: Saved): void {
-    const machine = (id: number): Lm => mustHave(this.list[id], `there is no machine ${id}`)
+    const machines = byId(this.list)
+    const machine = (id: number): Lm => mustHave(machines[id], `there is no machine ${id}`)
     for (const [id, request, by] of readSaved(savedLms, saved)) {
       this.#doLater(machine(id), request, by === null ? undefined : machine(by))
     }

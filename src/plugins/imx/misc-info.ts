@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { numbered, resourceId } from '../../platform/core/ids.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
 import { byUniqueName, named } from '../../platform/core/named.js'
 import { type Reasons, reasonSchema, shortName, word } from './reasons.js'
@@ -39,6 +40,10 @@ const controlSchema = z.strictObject({
   permissions: permissionsSchema.prefault({}),
 })
 
+/** Controls of the device or of the board. */
+const controlsSchema = (limit: number) =>
+  numbered(z.array(controlSchema.extend({ id: resourceId(limit) })).max(limit), limit).default([])
+
 const shortText = z
   .string()
   .regex(/^[ -~]*$/)
@@ -52,8 +57,8 @@ const DEVICE_CONTROLS_MAX = 0x8000
 const REASONS_MAX = 0xff
 
 export const miscSchema = z.strictObject({
-  device_controls: z.array(controlSchema).max(DEVICE_CONTROLS_MAX).default([]),
-  board_controls: z.array(controlSchema).max(BOARD_CONTROLS_MAX).default([]),
+  device_controls: controlsSchema(DEVICE_CONTROLS_MAX),
+  board_controls: controlsSchema(BOARD_CONTROLS_MAX).describe('In messages their ids are higher by 0x8000'),
   reasons: z.array(shortName).max(REASONS_MAX).default([]).describe('Names of reset reasons, by number'),
   boot_reason: reasonSchema.optional().describe('Why the system booted'),
   shutdown_reason: reasonSchema.optional().describe('Why the system shut down before that'),
@@ -73,10 +78,11 @@ export const miscSchema = z.strictObject({
   log: words(LOG_MAX).optional().describe('Words of the system log'),
 })
 
-type ControlConfig = z.infer<typeof controlSchema>
 export type MiscConfig = z.infer<typeof miscSchema>
+type ControlConfig = MiscConfig['device_controls'][number]
 
 export class Control {
+  readonly id: number
   readonly name: string
   readonly values: Uint32Array
   /** Extended words by address; empty if it has none. */
@@ -86,6 +92,7 @@ export class Control {
   readonly actions: ReadonlyMap<number, readonly number[]>
 
   constructor(config: ControlConfig) {
+    this.id = config.id
     this.name = config.name
     this.values = Uint32Array.from([config.value].flat())
     const { extended } = config

@@ -191,7 +191,7 @@ export const misc = defineProtocol({
   attach: (platform, protocol) => new MiscView(platform, protocol),
   show({ deviceControls, boardControls }) {
     const rows = (view: ResourceView<Control>, first: number) =>
-      view.list.map(({ name, values }, i) => ({ id: first + i, name, value: [...values] }))
+      view.rows(({ name, values }, id) => ({ id: first + id, name, value: [...values] }))
     return { device_controls: rows(deviceControls, 0), board_controls: rows(boardControls, BOARD) }
   },
   commands: [

@@ -1,6 +1,7 @@
 /** A real-time clock of the battery-backed module: it counts with the platform's time. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/core/config-error.js'
+import { resourceId } from '../../platform/core/ids.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../../platform/core/kept.js'
 import type { Time, Timer } from '../../platform/core/time.js'
 import { shortName } from './reasons.js'
@@ -13,7 +14,11 @@ const permissionsSchema = z
   })
   .describe('What agents may set and be told; the matching request is DENIED otherwise')
 
+/** The number of clocks has 8 bits, and so have their ids in notifications. */
+export const RTCS_MAX = 0xff
+
 export const rtcSchema = z.strictObject({
+  id: resourceId(RTCS_MAX),
   name: shortName,
   time: z
     .union([z.int().min(0).max(Number.MAX_SAFE_INTEGER), z.literal('now')])
@@ -27,7 +32,7 @@ export const rtcSchema = z.strictObject({
   permissions: permissionsSchema.prefault({}),
 })
 
-export type RtcConfig = z.infer<typeof rtcSchema>
+export type RtcConfig = z.infer<typeof rtcSchema> & { id: number }
 
 const US_PER_S = 1_000_000
 
@@ -71,8 +76,8 @@ export class Rtc implements Kept {
   #rolloverAtUs = Number.POSITIVE_INFINITY
   #timer: Timer | undefined
 
-  constructor(id: number, config: RtcConfig, time: Time, listener: RtcListener, at: ConfigPath) {
-    this.id = id
+  constructor(config: RtcConfig, time: Time, listener: RtcListener, at: ConfigPath) {
+    this.id = config.id
     this.name = config.name
     this.secondsWidth = config.seconds_width
     this.ticksWidth = config.ticks_width

@@ -3,6 +3,7 @@
  * attributes), payload checks, traces, tests and the README's tables. The commands that every protocol has are written
  * here, once.
  */
+import { rowsOf } from '../../platform/core/ids.js'
 import { type Fields, padding, sizeOf, u32 } from '../../wire/fields.js'
 import { NOT_FOUND, NOT_SUPPORTED, SUCCESS } from '../../wire/status.js'
 import { leastOf } from './parts.js'
@@ -143,6 +144,6 @@ function withPadding<S>(command: Command<S>): Command<S> {
 
 /** Ids and names of a view's resources. */
 function namesIn(state: object, section: string): Tables {
-  const list = 'list' in state && Array.isArray(state.list) ? state.list : []
-  return { [section]: list.map(({ name }: { name: string }, id) => ({ id, name })) }
+  const list: readonly ({ name: string } | undefined)[] = 'list' in state && Array.isArray(state.list) ? state.list : []
+  return { [section]: rowsOf(list, ({ name }, id) => ({ id, name })) }
 }

@@ -1,20 +1,24 @@
 /**
- * One agent's view of the resources of one protocol: those that the platform file shows it, with ids of its own from 0 up,
- * without those that the Base protocol's permission commands denied it (SCMI v3.2 §4.2.2.10 ff.). Views of protocols with
- * resources extend it. Ids on the wire are the view's: take them from `idOf`, never from the resource.
+ * One agent's view of the resources of one protocol: those that the platform file shows it, without those that the Base
+ * protocol's permission commands denied it (SCMI v3.2 §4.2.2.10 ff.). Their ids are the platform's; if the file lists the
+ * agent's resources, their positions in that list. Views of protocols with resources extend it. Ids on the wire are the
+ * view's: take them from `idOf`, never from the resource.
  *
  * Permissions change while drivers run, so they never move an id. A message for a denied resource is answered DENIED. No
  * other message names or counts the resource.
  */
+import { byId, rowsOf } from '../../platform/core/ids.js'
 import { mustHave } from '../../platform/core/kept.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { DENIED, NOT_FOUND, SUCCESS } from '../../wire/status.js'
 import { NAME_SIZE } from './names.js'
 import type { AgentProtocol } from './protocol.js'
 
-export class ResourceView<Resource extends { name: string }> {
-  /** The resources by this agent's ids. */
-  readonly list: readonly Resource[]
+export class ResourceView<Resource extends { readonly name: string; readonly id?: number }> {
+  /** The resources by this agent's ids; undefined where nobody has the id. */
+  readonly list: readonly (Resource | undefined)[]
+  /** The same without gaps, in the order of ids. */
+  readonly resources: readonly Resource[]
   /** Number of ids for an agent that goes through them all: one more than the highest that it may use. */
   count = 0
   /**
@@ -25,16 +29,21 @@ export class ResourceView<Resource extends { name: string }> {
   /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
   refusal = NOT_FOUND
   readonly protocol: AgentProtocol
-  /** The same, without those that are denied. */
+  /** The platform file lists the agent's resources, which numbers them. */
+  protected readonly hasOwnIds: boolean
+  /** `list` without those that are denied. */
   #allowed: readonly (Resource | undefined)[] = []
   readonly #ids: ReadonlyMap<Resource, number>
 
   /** `resources` are all the platform has. */
   constructor(resources: readonly Resource[], protocol: AgentProtocol) {
-    this.list = visibleTo(protocol, resources)
-    this.held = new Set(this.list)
+    const names = protocol.agent.resources[protocol.protocol.resource?.section ?? '']
+    this.hasOwnIds = names !== undefined
+    this.list = names ? named(names, resources) : byId(resources)
+    this.resources = this.list.filter(resource => resource !== undefined)
+    this.held = new Set(this.resources)
     this.protocol = protocol
-    this.#ids = new Map(this.list.map((resource, id) => [resource, id]))
+    this.#ids = new Map(this.rows((resource, id) => [resource, id]))
     this.#readPermissions()
   }
 
@@ -66,6 +75,11 @@ export class ResourceView<Resource extends { name: string }> {
     return mustHave(this.list[id], `there is no resource ${id}`)
   }
 
+  /** What `row` makes of each resource and its id. */
+  rows<Row>(row: (resource: Resource, id: number) => Row): Row[] {
+    return rowsOf(this.list, row)
+  }
+
   /** The name of a resource that this agent may use, for people. */
   nameOf(resource: Resource | undefined): string | undefined {
     return resource && this.idOf(resource) !== undefined ? resource.name : undefined
@@ -89,17 +103,19 @@ export class ResourceView<Resource extends { name: string }> {
   #readPermissions(): void {
     const { agent, protocol } = this.protocol
     const denies = agent.permissions.deniedBy(protocol.id)
-    this.#allowed = this.list.map(resource => (denies(resource.name) ? undefined : resource))
+    const isDenied = (resource: Resource): boolean => denies(resource.name)
+    this.#allowed = this.resources.some(isDenied)
+      ? this.list.map(resource => (resource && isDenied(resource) ? undefined : resource))
+      : this.list
     this.count = this.#allowed.findLastIndex(resource => resource !== undefined) + 1
   }
 }
 
-function visibleTo<Resource extends { name: string }>(
-  { agent, protocol }: AgentProtocol,
+/** The resources with these names, in their order. */
+function named<Resource extends { readonly name: string }>(
+  names: readonly string[],
   resources: readonly Resource[],
 ): readonly Resource[] {
-  const names = agent.resources[protocol.resource?.section ?? '']
-  if (!names) return resources
   const byName = new Map<string, Resource[]>()
   for (const resource of resources) {
     const others = byName.get(resource.name)

@@ -33,8 +33,8 @@ test('large has 1,000 clocks, 500 sensors, 256 power domains, in a tree', async 
 
 test('imx95 numbers things as the chip does', async () => {
   const platform = await load('imx95')
-  const ids = (list: readonly { name: string }[], ...names: string[]) =>
-    names.map(name => list.findIndex(resource => resource.name === name))
+  const ids = (list: readonly { name: string; id: number }[], ...names: string[]) =>
+    names.map(name => list.find(resource => resource.name === name)?.id)
   const clockIds = ids(
     platform.model(clocks).list,
     'osc24m',
