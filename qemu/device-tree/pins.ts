@@ -80,7 +80,7 @@ function pinUsers({ platform }: TreeView): PinUser[] {
   const groups = model.groups.map((target, id): PinUser => {
     const label = `scmi_group_${id}`
     const functions = model.functions.flatMap((fn, i) =>
-      target.canHave(fn) ? [{ name: fn.name, label: `${label}_${i}`, body: `function = ${quoted(fn.name)};` }] : [],
+      target.canHave(fn) ? [{ name: fn.name, label: `${label}_${i}`, body: `function = ${quoted(fn.wireName)};` }] : [],
     )
     return { kind: 'pin-group', id, target, states: [...functions, ...configStates(label, target)] }
   })
@@ -94,7 +94,7 @@ function pinUsers({ platform }: TreeView): PinUser[] {
 export const pinStates = (view: TreeView): string =>
   pinUsers(view)
     .flatMap(({ kind, target, states }) => {
-      const target_ = `${kind === 'pin' ? 'pins' : 'groups'} = ${quoted(target.name)};`
+      const target_ = `${kind === 'pin' ? 'pins' : 'groups'} = ${quoted(target.wireName)};`
       return states.map(({ label, body }) => `${label}: ${label.replaceAll('_', '-')} { ${target_} ${body} };`)
     })
     .join('\n')

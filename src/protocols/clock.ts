@@ -1,6 +1,7 @@
 /** Clock management protocol, 0x14 (SCMI v3.2 §4.6), versions 1.0, 2.0 and 3.0. */
-import { type Clock, DUTY_CYCLE, type Rounding } from '../platform/clocks/clock.js'
+import { type Clock, DUTY_CYCLE } from '../platform/clocks/clock.js'
 import { clocks } from '../platform/clocks/index.js'
+import type { Rounding } from '../platform/clocks/rates.js'
 import { text, u32, u64 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
@@ -20,9 +21,6 @@ const HAS_PARENTS = 1 << 28
 const EXTENDED_CONFIG = 1 << 27
 const RESTRICTED = 1 << 1
 const ENABLED = 1 << 0
-
-/** CLOCK_DESCRIBE_RATES */
-const TRIPLET = 1 << 12
 
 /** CLOCK_RATE_SET flags */
 const ASYNC = 1 << 0
@@ -63,7 +61,7 @@ function clockAttributes(
   let attributes = clock.enabled ? ENABLED : 0
   if (version >= V2) {
     if (clock.notifies) attributes += RATE_CHANGED_NOTIFICATIONS + RATE_REQUESTED_NOTIFICATIONS
-    attributes += extendedNameFlag(clock.name, EXTENDED_NAME)
+    attributes += extendedNameFlag(clock.wireName, EXTENDED_NAME)
   }
   if (version >= V3) {
     if (view.parentIds(clock).length > 0) attributes += HAS_PARENTS
@@ -71,7 +69,7 @@ function clockAttributes(
     if (!(permissions.state && permissions.parent && permissions.rate)) attributes += RESTRICTED
   }
   reply.u32(attributes)
-  reply.text(clock.name, SHORT_NAME_SIZE)
+  reply.text(clock.wireName, SHORT_NAME_SIZE)
   if (version >= V2) reply.u32(clock.enableDelayUs)
   return SUCCESS
 }
@@ -80,18 +78,19 @@ function clockDescribeRates(view: ClockView, request: RequestReader, reply: Mess
   const clock = view.find(request.u32())
   const index = request.u32()
   if (!clock) return view.refusal
-  if (!clock.rates) {
+  const { toldRates, range, triplet } = clock
+  if (!toldRates) {
     if (index !== 0) return OUT_OF_RANGE
-    reply.u32(TRIPLET | 3)
-    reply.u64(clock.range.min)
-    reply.u64(clock.range.max)
-    reply.u64(clock.range.step)
+    RATES.beginTriplet(reply, triplet)
+    if (triplet.values > 0) reply.u64(range.min)
+    if (triplet.values > 1) reply.u64(range.max)
+    if (triplet.values > 2) reply.u64(range.step)
     return SUCCESS
   }
-  const left = clock.rates.length - index
+  const left = toldRates.length - index
   if (left <= 0) return OUT_OF_RANGE
   const returned = RATES.begin(reply, left)
-  for (let i = index; i < index + returned; i++) reply.u64(clock.rates[i]!)
+  for (let i = index; i < index + returned; i++) reply.u64(toldRates[i]!)
   return SUCCESS
 }
 

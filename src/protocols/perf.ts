@@ -132,13 +132,13 @@ function performanceDomainAttributes(
   const { permissions, notifies, takesLimits } = domain
   let attributes = (takesLimits && permissions.limits ? MAY_SET_LIMITS : 0) + (permissions.level ? MAY_SET_LEVEL : 0)
   attributes += (notifies.limits ? LIMITS_NOTIFICATIONS : 0) + (notifies.level ? LEVEL_NOTIFICATIONS : 0)
-  if (version >= V3) attributes += extendedNameFlag(domain.name, EXTENDED_NAME)
+  if (version >= V3) attributes += extendedNameFlag(domain.wireName, EXTENDED_NAME)
   if (version >= V4 && domain.levelIndexing) attributes += LEVEL_INDEXING
   reply.u32(attributes)
   reply.u32(domain.rateLimitUs)
   reply.u32(domain.sustainedKhz)
   reply.u32(domain.sustainedLevel)
-  reply.text(domain.name, SHORT_NAME_SIZE)
+  reply.text(domain.wireName, SHORT_NAME_SIZE)
   return SUCCESS
 }
 
@@ -151,12 +151,12 @@ function performanceDescribeLevels(
   const domain = view.find(request.u32())
   const index = request.u32()
   if (!domain) return view.refusal
-  const left = domain.levels.length - index
+  const left = domain.toldLevels.length - index
   // Before v4 the index counts as a parameter, from v4 on as a range: platforms of those times answer so.
   if (left <= 0) return version >= V4 ? OUT_OF_RANGE : INVALID_PARAMETERS
   const returned = version >= V4 ? LEVELS.begin(reply, left) : LEVELS_V1.begin(reply, left)
   for (let i = index; i < index + returned; i++) {
-    const level = domain.levels[i]!
+    const level = domain.toldLevels[i]!
     reply.u32(level.level)
     reply.u32(powerCost(view.domains, level, version))
     reply.u32(level.latencyUs)

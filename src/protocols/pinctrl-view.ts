@@ -63,7 +63,7 @@ export class PinctrlView extends ResourceView<Pin> implements AgentState {
   }
 
   /** The pin, group or function, or undefined: then answer `refusal`. */
-  findNamed(selector: number, id: number): { name: string } | undefined {
+  findNamed(selector: number, id: number): { wireName: string } | undefined {
     return selector === FUNCTION ? this.functionWith(id) : this.target(selector, id)
   }
 

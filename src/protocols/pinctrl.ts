@@ -57,8 +57,8 @@ function pinctrlAttributes(view: PinctrlView, request: RequestReader, reply: Mes
   if (!found) return view.refusal
   const fn = selector === FUNCTION ? view.functions[id] : undefined
   const flags = (fn?.gpio ? GPIO_FUNCTION : 0) + (fn?.pinOnly ? PIN_ONLY_FUNCTION : 0)
-  reply.u32(extendedNameFlag(found.name, EXTENDED_NAME) + flags + view.members(selector, id).length)
-  reply.text(found.name, SHORT_NAME_SIZE)
+  reply.u32(extendedNameFlag(found.wireName, EXTENDED_NAME) + flags + view.members(selector, id).length)
+  reply.text(found.wireName, SHORT_NAME_SIZE)
   return SUCCESS
 }
 
@@ -170,7 +170,7 @@ function pinctrlNameGet(view: PinctrlView, request: RequestReader, reply: Messag
   const found = view.findNamed(selector, id)
   if (!found) return view.refusal
   reply.u32(0)
-  reply.text(found.name, NAME_SIZE)
+  reply.text(found.wireName, NAME_SIZE)
   return SUCCESS
 }
 

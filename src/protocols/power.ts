@@ -101,10 +101,10 @@ function powerDomainAttributes(
   if (version >= V3) {
     // Version 2.0 has these notifications too, but no bit that says so.
     if (domain.notifies) attributes += STATE_REQUESTED_NOTIFICATIONS
-    attributes += extendedNameFlag(domain.name, EXTENDED_NAME)
+    attributes += extendedNameFlag(domain.wireName, EXTENDED_NAME)
   }
   reply.u32(attributes)
-  reply.text(domain.name, SHORT_NAME_SIZE)
+  reply.text(domain.wireName, SHORT_NAME_SIZE)
   return SUCCESS
 }
 

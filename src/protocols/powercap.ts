@@ -36,7 +36,7 @@ const RANGES = [
 ]
 
 function attributesOf(view: PowercapView, domain: PowercapDomain): number {
-  let attributes = UNITS[domain.unit] + extendedNameFlag(domain.name, EXTENDED_NAME)
+  let attributes = UNITS[domain.unit] + extendedNameFlag(domain.wireName, EXTENDED_NAME)
   if (domain.notifies) attributes += CAP_NOTIFICATIONS
   if (domain.notifies && domain.source) attributes += MEASUREMENT_NOTIFICATIONS
   if (view.pending.offersAsync(domain)) attributes += ASYNC_CAP_SET
@@ -51,7 +51,7 @@ function powercapDomainAttributes(view: PowercapView, request: RequestReader, re
   if (!domain) return view.refusal
   const { paiRange, capRange } = domain
   reply.u32(attributesOf(view, domain))
-  reply.text(domain.name, SHORT_NAME_SIZE)
+  reply.text(domain.wireName, SHORT_NAME_SIZE)
   reply.u32(paiRange.min)
   reply.u32(paiRange.max)
   reply.u32(paiRange.step)

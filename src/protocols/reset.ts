@@ -82,10 +82,10 @@ function resetDomainAttributes(
   if (!domain) return view.refusal
   let attributes = view.pending.offersAsync(domain) ? ASYNC_RESET : 0
   if (domain.notifies) attributes += RESET_NOTIFICATIONS
-  if (version >= V3) attributes += extendedNameFlag(domain.name, EXTENDED_NAME)
+  if (version >= V3) attributes += extendedNameFlag(domain.wireName, EXTENDED_NAME)
   reply.u32(attributes)
   reply.u32(domain.latencyUs ?? LATENCY_UNKNOWN)
-  reply.text(domain.name, SHORT_NAME_SIZE)
+  reply.text(domain.wireName, SHORT_NAME_SIZE)
   return SUCCESS
 }
 

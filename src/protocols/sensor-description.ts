@@ -68,7 +68,7 @@ function attributesLow(view: SensorView, sensor: Sensor, version: number): numbe
   if (view.hasEvents && sensor.continuousUpdates) attributes += CONTINUOUS_UPDATES
   if (sensor.timestampExponent !== undefined) attributes += TIMESTAMPS + (exponentBits(sensor.timestampExponent) << 10)
   if (sensor.extended) attributes += EXTENDED_ATTRIBUTES
-  if (version >= V3) attributes += extendedNameFlag(sensor.name, EXTENDED_NAME)
+  if (version >= V3) attributes += extendedNameFlag(sensor.wireName, EXTENDED_NAME)
   return attributes
 }
 
@@ -113,7 +113,7 @@ function writeSensor(reply: MessageWriter, view: SensorView, id: number, version
   }
   reply.u32(attributesLow(view, sensor, version))
   reply.u32(attributesHigh(sensor, version))
-  reply.text(sensor.name, SHORT_NAME_SIZE)
+  reply.text(sensor.wireName, SHORT_NAME_SIZE)
   if (version < V2 || !sensor.extended) return
   reply.u32(sensor.powerMicrowatts)
   const { extended } = sensor.axes[0]!

@@ -23,9 +23,6 @@ const V2_1 = 0x20001
 const ASYNC_LEVEL_SET = 2 ** 31
 const EXTENDED_NAME = 1 << 30
 
-/** VOLTAGE_DESCRIBE_LEVELS */
-const SEGMENT = 1 << 12
-
 /** VOLTAGE_LEVEL_SET flags, v2 and up */
 const ASYNC = 1 << 0
 
@@ -76,8 +73,8 @@ function voltageDomainAttributes(
   const domain = view.find(request.u32())
   if (!domain) return view.refusal
   const asyncFlag = view.pending.offersAsync(domain) ? ASYNC_LEVEL_SET : 0
-  reply.u32(version >= V2 ? asyncFlag + extendedNameFlag(domain.name, EXTENDED_NAME) : 0)
-  reply.text(domain.name, SHORT_NAME_SIZE)
+  reply.u32(version >= V2 ? asyncFlag + extendedNameFlag(domain.wireName, EXTENDED_NAME) : 0)
+  reply.text(domain.wireName, SHORT_NAME_SIZE)
   return SUCCESS
 }
 
@@ -85,18 +82,19 @@ function voltageDescribeLevels(view: VoltageView, request: RequestReader, reply:
   const domain = view.find(request.u32())
   const index = request.u32()
   if (!domain) return view.refusal
-  if (!domain.levels) {
+  const { toldLevels, range, triplet } = domain
+  if (!toldLevels) {
     if (index !== 0) return OUT_OF_RANGE
-    reply.u32(SEGMENT | 3)
-    reply.s32(domain.range.min)
-    reply.s32(domain.range.max)
-    reply.s32(domain.range.step)
+    LEVELS.beginTriplet(reply, triplet)
+    if (triplet.values > 0) reply.s32(range.min)
+    if (triplet.values > 1) reply.s32(range.max)
+    if (triplet.values > 2) reply.s32(range.step)
     return SUCCESS
   }
-  const left = domain.levels.length - index
+  const left = toldLevels.length - index
   if (left <= 0) return OUT_OF_RANGE
   const returned = LEVELS.begin(reply, left)
-  for (let i = index; i < index + returned; i++) reply.s32(domain.levels[i]!)
+  for (let i = index; i < index + returned; i++) reply.s32(toldLevels[i]!)
   return SUCCESS
 }
 

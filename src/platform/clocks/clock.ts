@@ -2,15 +2,15 @@
 import { z } from 'zod'
 import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import { wireNameOf } from '../core/entry.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
+import { type Triplet, WHOLE_TRIPLET } from '../core/triplet.js'
 import type { ClockConfig } from './config.js'
-import { divided, dividersOf, listed, ownRates, type Rates } from './rates.js'
+import { divided, dividedRates, dividersOf, type Rates, type Rounding, ratesOf, supportedRate } from './rates.js'
 
 /** Extended configuration types of CLOCK_CONFIG_SET (SCMI v3.2 §4.6.2.8); 0x80 and up are the vendor's. */
 export const DUTY_CYCLE = 1
 export const PHASE = 2
-
-export type Rounding = 'down' | 'up' | 'nearest'
 
 const savedClock = z.tuple([
   z.int().min(0).describe('rate in Hz'),
@@ -23,10 +23,10 @@ const savedClock = z.tuple([
 export class Clock implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
-  /** With dividers they follow the parent's rate. */
-  rates: Rates['rates']
-  range: Rates['range']
+  /** How a range is told. */
+  readonly triplet: Triplet
   /** Ascending; undefined: the clock's rates do not depend on the parent. */
   readonly dividers: readonly number[] | undefined
   /** The divider in use. */
@@ -45,13 +45,15 @@ export class Clock implements Kept {
   /** Values by extended configuration type; a type without a value is not supported. */
   readonly extended = new Map<number, number>()
   readonly #votes = new Set<number>()
+  /** With dividers they follow the parent's rate. */
+  #rates: Rates
 
   constructor(config: ClockConfig, at: ConfigPath) {
     this.id = config.id
     this.name = config.name
-    const { rates, range } = ownRates(config, at)
-    this.rates = rates
-    this.range = range
+    this.wireName = wireNameOf(config)
+    this.#rates = ratesOf(config, at)
+    this.triplet = config.triplet ?? WHOLE_TRIPLET
     this.dividers = dividersOf(config, at)
     this.rateHz = config.rate ?? this.range.min
     if (!this.dividers && this.supportedRate(this.rateHz, 'nearest') !== this.rateHz) {
@@ -66,6 +68,21 @@ export class Clock implements Kept {
     if (config.phase !== undefined) this.extended.set(PHASE, config.phase)
     for (const [type, value] of Object.entries(config.oem ?? {})) this.extended.set(Number(type), value)
     if (config.enabled) this.#votes.add(BOOT_FIRMWARE)
+  }
+
+  /** Ascending rates in Hz; undefined if the clock has a range. */
+  get rates(): readonly number[] | undefined {
+    return this.#rates.list
+  }
+
+  /** The rates as they are told; undefined: as a range. */
+  get toldRates(): readonly number[] | undefined {
+    return this.#rates.told
+  }
+
+  /** In Hz; step 0: a list, or every rate. */
+  get range(): Rates['range'] {
+    return this.#rates.range
   }
 
   /** The clock runs while an agent, the boot firmware or a child needs it. */
@@ -142,30 +159,13 @@ export class Clock implements Kept {
   follow(): void {
     if (!this.dividers || !this.parent) return
     const { rateHz } = this.parent
-    const { rates, range } = listed(this.dividers.map(divider => divided(rateHz, divider)).reverse())
-    this.rates = rates
-    this.range = range
+    this.#rates = dividedRates(rateHz, this.dividers)
     this.rateHz = divided(rateHz, this.divider)
     this.onChange?.()
   }
 
   /** The rate in Hz that a request for `rateHz` results in; undefined if it is out of range. */
   supportedRate(rateHz: number, rounding: Rounding): number | undefined {
-    const { min, max, step } = this.range
-    if (rateHz < min || rateHz > max) return undefined
-    let below: number
-    let above: number
-    if (this.rates) {
-      let i = this.rates.length - 1
-      while (this.rates[i]! > rateHz) i--
-      below = this.rates[i]!
-      above = below === rateHz ? below : this.rates[i + 1]!
-    } else {
-      below = min + Math.floor((rateHz - min) / step) * step
-      above = below === rateHz ? below : below + step
-    }
-    if (rounding === 'down') return below
-    if (rounding === 'up') return above
-    return rateHz - below <= above - rateHz ? below : above
+    return supportedRate(this.#rates, rateHz, rounding)
   }
 }

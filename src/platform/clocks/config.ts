@@ -1,8 +1,11 @@
 /** The clocks section of a platform file. */
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
-import { numbered, resourceId } from '../core/ids.js'
-import { duration, frequency, resourceName } from '../core/units.js'
+import { entryKeys } from '../core/entry.js'
+import { numbered } from '../core/ids.js'
+import { odditiesOf } from '../core/oddities.js'
+import { tripletSchema } from '../core/triplet.js'
+import { duration, frequency } from '../core/units.js'
 
 const permissionsSchema = z
   .strictObject({
@@ -18,13 +21,19 @@ const enableDelay = duration.refine(us => us <= U32_MAX, { error: `the duration 
 const divisor = z.int().min(1).max(0xffff)
 
 const clockSchema = z.strictObject({
-  id: resourceId(LIMITS.clocks),
-  name: resourceName,
-  rates: z.array(frequency).min(1).max(LIMITS.clockRates).optional().describe('All rates the clock can have'),
+  ...entryKeys(LIMITS.clocks),
+  rates: z
+    .array(frequency)
+    .min(1)
+    .max(LIMITS.clockRates)
+    .optional()
+    .describe('All rates the clock can have, ascending'),
   range: z
     .strictObject({ min: frequency, max: frequency, step: frequency })
     .optional()
     .describe('Range of rates, in steps'),
+  triplet: tripletSchema.optional(),
+  oddities: odditiesOf('repeated_rates', 'unordered_rates', 'flat_range', 'lone_triplet'),
   divider: z
     .union([divisor, z.array(divisor).min(1).max(LIMITS.clockRates)])
     .optional()

@@ -1,9 +1,12 @@
 /** Things that people call by name: no two of a kind have the same one. */
 import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from './config-error.js'
+import { wireNameHint } from './entry.js'
 
 interface Named {
   readonly name: string
+  /** The name in messages, for what has one there. */
+  readonly wireName?: string
 }
 
 /** The names of `things`. */
@@ -20,11 +23,18 @@ export function byUniqueName<Thing extends Named>(
   const byName = new Map<string, Thing>()
   for (const [i, thing] of things.entries()) {
     const { name } = thing
-    if (byName.has(name)) throw new ConfigError([...pathOf(i), 'name'], `two ${plural} are named ${name}`)
+    if (byName.has(name)) {
+      const problem = 'wireName' in thing ? twoAreNamed(name, plural) : `two ${plural} are named ${name}`
+      throw new ConfigError([...pathOf(i), 'name'], problem)
+    }
     byName.set(name, thing)
   }
   return byName
 }
+
+/** For the second resource of a name. */
+export const twoAreNamed = (name: string, plural: string): string =>
+  `two ${plural} are named ${name}; ${wireNameHint(name)}`
 
 /** The thing with this name. Throws an error that lists the known names: for callers on the host, who know the platform. */
 export function named<Thing extends Named>(things: readonly Thing[], singular: string, name: string): Thing {

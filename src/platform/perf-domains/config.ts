@@ -1,8 +1,10 @@
 /** The section of performance domains in a platform file. */
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
-import { numbered, resourceId } from '../core/ids.js'
-import { duration, frequency, resourceName, voltage } from '../core/units.js'
+import { entryKeys } from '../core/entry.js'
+import { numbered } from '../core/ids.js'
+import { odditiesOf } from '../core/oddities.js'
+import { duration, frequency, voltage } from '../core/units.js'
 
 /** Latencies and rate limits have this many bits on the wire (SCMI v3.2 §4.5.3.4 and §4.5.3.5). */
 const LATENCY_MAX_US = 0xffff
@@ -15,7 +17,7 @@ const atMost = (maxUs: number): z.ZodType<number> =>
 
 const levelSchema = z.strictObject({
   level: levelValue.describe('Performance as an abstract number'),
-  power: z.int().min(1).max(U32_MAX).describe('Cost in the power unit; with a cost of 0 Linux builds no energy model'),
+  power: z.int().min(0).max(U32_MAX).describe('Cost in the power unit'),
   latency: atMost(LATENCY_MAX_US).default(50).describe('Worst-case time to reach this level'),
   frequency: frequency.optional().describe('Whole kHz; default: in proportion to the sustained level'),
   voltage: voltage.optional().describe("Voltage that the level sets in the domain's voltage domain"),
@@ -23,16 +25,16 @@ const levelSchema = z.strictObject({
 })
 
 const domainSchema = z.strictObject({
-  id: resourceId(LIMITS.perfDomains),
-  name: resourceName,
-  levels: z.array(levelSchema).min(1).max(LIMITS.perfLevels).describe('All levels the domain can have'),
+  ...entryKeys(LIMITS.perfDomains),
+  levels: z.array(levelSchema).min(1).max(LIMITS.perfLevels).describe('All levels the domain can have, ascending'),
   power_unit: z
     .enum(['abstract', 'milliwatt', 'microwatt'])
     .default('milliwatt')
     .describe('Must be the same in all domains'),
   level_indexing: z.boolean().default(false).describe('Levels are requested by index (version 4.0 and up)'),
-  sustained_level: levelValue.optional().describe('Level that can be sustained; default: the highest'),
+  sustained_level: z.int().min(0).max(U32_MAX).optional().describe('Level that can be sustained; default: the highest'),
   sustained_frequency: frequency.optional().describe('Frequency at that level; default: that of the level'),
+  oddities: odditiesOf('repeated_levels', 'unordered_levels', 'zero_power', 'zero_sustained', 'fractional_sustained'),
   clock: z.string().optional().describe("Name of the clock that runs at the level's frequency"),
   voltage: z.string().optional().describe("Name of the voltage domain that is set to the level's voltage"),
   power_domain: z

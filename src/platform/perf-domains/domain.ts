@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { U32_MAX } from '../core/count-limits.js'
+import { wireNameOf } from '../core/entry.js'
 import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import type { PowerDomain } from '../power-domains/model.js'
 import type { DomainConfig, PowerUnit } from './config.js'
@@ -24,7 +25,10 @@ const savedDomain = z.tuple([
 export class PerfDomain implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
+  /** In the order in which they are told. */
+  readonly toldLevels: readonly PerfLevel[]
   /** Ascending. */
   readonly levels: readonly PerfLevel[]
   readonly powerUnit: PowerUnit
@@ -49,6 +53,7 @@ export class PerfDomain implements Kept {
   constructor(config: DomainConfig, at: ConfigPath) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.powerUnit = config.power_unit
     this.levelIndexing = config.level_indexing
     this.rateLimitUs = config.rate_limit
@@ -58,7 +63,8 @@ export class PerfDomain implements Kept {
     const sustained = sustainedOf(config, at)
     this.sustainedLevel = sustained.level
     this.sustainedKhz = sustained.khz
-    this.levels = levelsOf(config, sustained, at)
+    this.toldLevels = levelsOf(config, sustained, at)
+    this.levels = [...this.toldLevels].sort((a, b) => a.level - b.level)
     const { min, max } = config.limits
     if (min !== undefined) this.#described(min, [...at, 'limits', 'min'])
     if (max !== undefined) this.#described(max, [...at, 'limits', 'max'])
@@ -68,7 +74,8 @@ export class PerfDomain implements Kept {
     this.min = this.lowest
     this.max = this.highest
     this.setBounds(PLATFORM_AGENT, config.limits)
-    this.level = this.within(this.#described(this.sustainedLevel, [...at, 'sustained_level']))
+    const start = sustained.level === 0 ? this.highest : this.#described(sustained.level, [...at, 'sustained_level'])
+    this.level = this.within(start)
     if (config.level !== undefined) {
       this.level = this.#described(config.level, [...at, 'level'])
       if (this.within(this.level) !== this.level) {

@@ -1,22 +1,20 @@
 /** The pinctrl section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
-import { numbered, resourceId } from '../core/ids.js'
-import { resourceName } from '../core/units.js'
+import { entryKeys } from '../core/entry.js'
+import { numbered } from '../core/ids.js'
 import { pinConfigsSchema } from './settings.js'
 
 const names = z.array(z.string()).min(1).max(LIMITS.pinMembers)
 
 const pinSchema = z.strictObject({
-  id: resourceId(LIMITS.pins),
-  name: resourceName,
+  ...entryKeys(LIMITS.pins),
   configs: pinConfigsSchema.prefault({}),
   function: z.string().optional().describe('Function at start; default: none'),
 })
 
 const groupSchema = z.strictObject({
-  id: resourceId(LIMITS.pinGroups),
-  name: resourceName,
+  ...entryKeys(LIMITS.pinGroups),
   pins: names.describe('Names of its pins'),
   configs: pinConfigsSchema
     .prefault({})
@@ -24,8 +22,7 @@ const groupSchema = z.strictObject({
 })
 
 const functionSchema = z.strictObject({
-  id: resourceId(LIMITS.pinFunctions),
-  name: resourceName,
+  ...entryKeys(LIMITS.pinFunctions),
   groups: names.optional().describe('Names of the groups that can select it'),
   pins: names.optional().describe('Instead of groups: names of the single pins that can select it'),
   gpio: z.boolean().default(false).describe('Its pins become general-purpose inputs and outputs'),

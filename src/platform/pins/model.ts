@@ -3,15 +3,17 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import { wireNameOf } from '../core/entry.js'
 import { byId } from '../core/ids.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
-import { named } from '../core/named.js'
+import { named, twoAreNamed } from '../core/named.js'
 import type { FunctionConfig, GroupConfig, PinConfig, PinctrlConfig } from './config.js'
 import { type Setting, settingsOf } from './settings.js'
 
 /** A pin or a group: the target of function selection, configuration, request and release. */
 export interface PinTarget {
   readonly name: string
+  readonly wireName: string
   /** A pin itself, or the members of a group. */
   readonly pins: readonly Pin[]
   /** Configuration types, ascending. */
@@ -27,6 +29,7 @@ export interface PinTarget {
 export class Pin implements PinTarget {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   readonly pins: readonly Pin[] = [this]
   readonly types: readonly number[]
   function: PinFunction | undefined
@@ -37,6 +40,7 @@ export class Pin implements PinTarget {
   constructor(config: PinConfig, at: ConfigPath) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     const settings = settingsOf(config.configs, [...at, 'configs'])
     this.#settings = new Map([...settings].map(([type, setting]) => [type, [setting]]))
     this.types = [...settings.keys()]
@@ -58,6 +62,7 @@ export class Pin implements PinTarget {
 export class PinGroup implements PinTarget {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   readonly pins: readonly Pin[]
   readonly types: readonly number[]
   readonly #settings = new Map<number, readonly Setting[]>()
@@ -65,6 +70,7 @@ export class PinGroup implements PinTarget {
   constructor(config: GroupConfig, pins: readonly Pin[], at: ConfigPath) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.pins = pins
     for (const type of pins[0]?.types ?? []) {
       const settings = pins.map(pin => pin.settings(type) ?? [])
@@ -97,6 +103,7 @@ export class PinGroup implements PinTarget {
 export class PinFunction {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   readonly gpio: boolean
   /** The groups that can select it; empty if single pins can. */
   readonly groups: readonly PinGroup[]
@@ -106,6 +113,7 @@ export class PinFunction {
   constructor(config: FunctionConfig, groups: readonly PinGroup[], pins: readonly Pin[]) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.gpio = config.gpio
     this.groups = groups
     this.pins = pins
@@ -244,7 +252,7 @@ function unique<Config extends { name: string }, Built>(
   const built = new Map<string, Built>()
   configs.forEach((config, position) => {
     const at = [section, position]
-    if (built.has(config.name)) throw new ConfigError([...at, 'name'], `two ${section} are named ${config.name}`)
+    if (built.has(config.name)) throw new ConfigError([...at, 'name'], twoAreNamed(config.name, section))
     built.set(config.name, build(config, at))
   })
   return built

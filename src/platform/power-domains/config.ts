@@ -1,8 +1,9 @@
 /** The power_domains section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
-import { numbered, resourceId } from '../core/ids.js'
-import { duration, power, resourceName } from '../core/units.js'
+import { entryKeys } from '../core/entry.js'
+import { numbered } from '../core/ids.js'
+import { duration, power } from '../core/units.js'
 
 /** State ids have 28 bits on the wire (SCMI v3.2 §4.3.2.5). */
 const STATE_ID_MAX = 0x0fff_ffff
@@ -18,8 +19,7 @@ const asyncSchema = z.strictObject({
 })
 
 const powerDomainSchema = z.strictObject({
-  id: resourceId(LIMITS.powerDomains),
-  name: resourceName,
+  ...entryKeys(LIMITS.powerDomains),
   state: z.string().default('off').describe('State at start, until an agent changes it: on, off or one of states'),
   states: z.array(stateSchema).min(1).optional().describe('States between on and off, highest power first'),
   critical: z.boolean().default(false).describe('Always on; agents may not switch it off'),

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { thereAre } from '../../support/known-names.js'
 import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import { wireNameOf } from '../core/entry.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import { checkTree } from '../core/tree.js'
@@ -22,6 +23,7 @@ const savedDomain = z.tuple([z.int().describe('state'), z.array(z.tuple([voter, 
 export class PowerDomain implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
   readonly critical: boolean
   readonly sync: boolean
@@ -46,6 +48,7 @@ export class PowerDomain implements Kept {
   constructor(config: PowerDomainConfig, at: ConfigPath) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.critical = config.critical
     this.sync = config.sync
     this.latencyUs = config.async?.latency

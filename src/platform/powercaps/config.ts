@@ -1,8 +1,9 @@
 /** The powercaps section of a platform file. */
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
-import { numbered, resourceId } from '../core/ids.js'
-import { duration, power, resourceName } from '../core/units.js'
+import { entryKeys } from '../core/entry.js'
+import { numbered } from '../core/ids.js'
+import { duration, power } from '../core/units.js'
 
 /** A plain number is in the domain's unit; a text brings its own unit. */
 const amount = z.union([z.int().min(0).max(U32_MAX), power.transform(microwatts => ({ microwatts }))], {
@@ -20,8 +21,7 @@ const asyncSchema = z.strictObject({
 })
 
 const powercapSchema = z.strictObject({
-  id: resourceId(LIMITS.powercaps),
-  name: resourceName,
+  ...entryKeys(LIMITS.powercaps),
   unit: z
     .enum(['abstract', 'microwatt', 'milliwatt'])
     .default('microwatt')

@@ -1,8 +1,9 @@
 /** The resets section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
-import { numbered, resourceId } from '../core/ids.js'
-import { duration, resourceName } from '../core/units.js'
+import { entryKeys } from '../core/entry.js'
+import { numbered } from '../core/ids.js'
+import { duration } from '../core/units.js'
 
 const stateSchema = z.strictObject({
   name: z.string().min(1),
@@ -14,8 +15,7 @@ const asyncSchema = z.strictObject({
 })
 
 const resetSchema = z.strictObject({
-  id: resourceId(LIMITS.resets),
-  name: resourceName,
+  ...entryKeys(LIMITS.resets),
   asserted: z.boolean().default(false).describe('Held in reset at start'),
   explicit: z
     .boolean()

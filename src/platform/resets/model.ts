@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import { wireNameOf } from '../core/entry.js'
 import { type Kept, readSaved, type Saved } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import type { ResetConfig } from './config.js'
@@ -16,6 +17,7 @@ const LATENCY_US_MAX = 0xffff_fffe
 export class ResetDomain implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
   readonly explicit: boolean
   /** Time of an asynchronous reset; undefined: not supported. */
@@ -32,6 +34,7 @@ export class ResetDomain implements Kept {
   constructor(config: ResetConfig, at: ConfigPath) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.explicit = config.explicit
     this.latencyUs = config.async?.latency
     this.notifies = config.notify

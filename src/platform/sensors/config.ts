@@ -1,7 +1,8 @@
 /** The sensors section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
-import { numbered, resourceId } from '../core/ids.js'
+import { entryKeys } from '../core/entry.js'
+import { numbered } from '../core/ids.js'
 import { duration, resourceName } from '../core/units.js'
 import { EXPONENT_MAX, EXPONENT_MIN } from './decimal.js'
 import { sourceSchema } from './sources.js'
@@ -48,8 +49,7 @@ export const throttleSchema = z
 export type ThrottleConfig = z.infer<typeof throttleSchema>
 
 const sensorSchema = z.strictObject({
-  id: resourceId(LIMITS.sensors),
-  name: resourceName,
+  ...entryKeys(LIMITS.sensors),
   type: sensorType.describe('Sensor type, which is its unit, by name or number'),
   scale: scale.default(0),
   value: sourceSchema.optional().describe("In the sensor's unit"),

@@ -23,8 +23,8 @@ export class Sensors extends EventEmitter<SensorEvents> {
       tripPoint: (sensor, id, rising) => this.emit('tripPoint', sensor, id, rising),
       sample: sensor => this.emit('sample', sensor),
     }
-    byUniqueName(configs, 'sensors')
     this.list = configs.map((config, i) => new Sensor(i, config, { time, seed, listener }))
+    byUniqueName(this.list, 'sensors')
   }
 
   /** The sensor of this name. Throws if there is none, as only callers on the host ask, who know the platform. */

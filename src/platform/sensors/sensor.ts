@@ -1,6 +1,7 @@
 /** One sensor: what agents configured, and the sampling for trip points and updates. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import { wireNameOf } from '../core/entry.js'
 import { type Kept, mustFit, readSaved, type Saved, savedLong, voter } from '../core/kept.js'
 import type { Time, Timer } from '../core/time.js'
 import { type Axis, type AxisContext, createAxes } from './axis.js'
@@ -68,6 +69,7 @@ const savedSensor = z.tuple([
 export class Sensor implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
   readonly type: number
   readonly scale: number
@@ -106,6 +108,7 @@ export class Sensor implements Kept {
     const path: ConfigPath = [position]
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.type = config.type
     this.scale = config.scale
     this.multiAxis = config.axes !== undefined

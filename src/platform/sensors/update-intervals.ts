@@ -1,6 +1,6 @@
 /** The update intervals of a sensor: a list, or a range with steps (SCMI v3.2 §4.7.2.10). */
 import { z } from 'zod'
-import type { Rounding } from '../clocks/clock.js'
+import type { Rounding } from '../clocks/rates.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
 import { duration } from '../core/units.js'

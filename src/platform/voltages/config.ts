@@ -1,8 +1,11 @@
 /** The voltages section of a platform file. */
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
-import { numbered, resourceId } from '../core/ids.js'
-import { duration, resourceName, voltage } from '../core/units.js'
+import { entryKeys } from '../core/entry.js'
+import { numbered } from '../core/ids.js'
+import { odditiesOf } from '../core/oddities.js'
+import { tripletSchema } from '../core/triplet.js'
+import { duration, voltage } from '../core/units.js'
 
 /** Levels are signed 32-bit numbers of microvolts. */
 const LEVEL_LIMIT = 2 ** 31
@@ -26,13 +29,19 @@ const asyncSchema = z.strictObject({
 })
 
 const voltageSchema = z.strictObject({
-  id: resourceId(LIMITS.voltages),
-  name: resourceName,
-  levels: z.array(level).min(1).max(LIMITS.voltageLevels).optional().describe('All levels the domain can have'),
+  ...entryKeys(LIMITS.voltages),
+  levels: z
+    .array(level)
+    .min(1)
+    .max(LIMITS.voltageLevels)
+    .optional()
+    .describe('All levels the domain can have, ascending'),
   range: z
     .strictObject({ min: level, max: level, step: level })
     .optional()
     .describe('Range of levels, in steps; Linux ignores domains with negative levels'),
+  triplet: tripletSchema.optional(),
+  oddities: odditiesOf('repeated_levels', 'unordered_levels', 'flat_range'),
   level: level.optional().describe('Level at start; default: the lowest'),
   modes: z.array(implementationMode).default([]).describe('Implementation-defined modes besides off and on, 8 to 15'),
   mode: z

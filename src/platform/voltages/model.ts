@@ -3,8 +3,11 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
+import { wireNameOf } from '../core/entry.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
+import { listOfValues, rangeOfValues } from '../core/oddities.js'
+import { type Triplet, WHOLE_TRIPLET } from '../core/triplet.js'
 import type { VoltageConfig } from './config.js'
 
 /** Modes (SCMI v3.2 §4.9.2.6): 0 and 7 are architectural, 1 to 6 are reserved, 8 to 15 implementation-defined. */
@@ -16,10 +19,15 @@ const savedDomain = z.tuple([z.int().describe('level'), z.array(z.tuple([voter, 
 export class VoltageDomain implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
   /** Ascending levels in microvolts; undefined if the domain has a range. */
   readonly levels: readonly number[] | undefined
-  /** In microvolts. A list of levels has its lowest and highest level here, and step 0. */
+  /** The same as VOLTAGE_DESCRIBE_LEVELS tells them. */
+  readonly toldLevels: readonly number[] | undefined
+  /** How a range is told. */
+  readonly triplet: Triplet
+  /** In microvolts. A list of levels has its lowest and highest level here, and step 0. In a range, step 0 allows all. */
   readonly range: { min: number; max: number; step: number }
   readonly modes: ReadonlySet<number>
   readonly permissions: { mode: boolean; level: boolean }
@@ -35,19 +43,22 @@ export class VoltageDomain implements Kept {
   constructor(config: VoltageConfig, at: ConfigPath) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     if (config.levels && config.range) throw new ConfigError([...at, 'range'], 'give either levels or range, not both')
     if (config.range) {
-      const { min, max, step } = config.range
-      if (max < min) throw new ConfigError([...at, 'range', 'max'], `max is below min; write at least ${min}`)
-      if (step < 1) throw new ConfigError([...at, 'range', 'step'], 'the step must be at least 1 uV')
-      this.range = { min, max: min + Math.floor((max - min) / step) * step, step }
+      this.range = rangeOfValues(config, config.range, 'uV', [...at, 'range'])
     } else {
       const levels = config.levels ?? (config.level === undefined ? undefined : [config.level])
       if (!levels) throw new ConfigError(at, 'a voltage domain needs one of level (fixed), levels or range')
-      this.levels = [...levels].sort((a, b) => a - b)
-      if (new Set(levels).size !== levels.length) throw new ConfigError([...at, 'levels'], 'a level is listed twice')
+      const { told, ascending } = listOfValues(config, 'level', levels, [...at, 'levels'])
+      this.levels = ascending
+      this.toldLevels = told
+      if (config.triplet) {
+        throw new ConfigError([...at, 'triplet'], 'has no effect: the domain tells a list of levels, not a range')
+      }
       this.range = { min: this.levels[0]!, max: this.levels[this.levels.length - 1]!, step: 0 }
     }
+    this.triplet = config.triplet ?? WHOLE_TRIPLET
     this.level = config.level ?? this.range.min
     if (!this.supportsLevel(this.level)) {
       throw new ConfigError([...at, 'level'], `${this.level} uV is not one of the domain's levels`)
@@ -110,7 +121,7 @@ export class VoltageDomain implements Kept {
   supportsLevel(level: number): boolean {
     if (this.levels) return this.levels.includes(level)
     const { min, max, step } = this.range
-    return level >= min && level <= max && (level - min) % step === 0
+    return level >= min && level <= max && (step === 0 || (level - min) % step === 0)
   }
 }
 

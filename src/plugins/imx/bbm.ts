@@ -139,7 +139,7 @@ function bbmRtcAttributes(view: BbmView, request: RequestReader, reply: MessageW
   if (!rtc) return view.refusal
   const { secondsWidth, ticksWidth, ticksPerSecond } = rtc
   reply.u32((secondsWidth << SECONDS_WIDTH_SHIFT) | (ticksWidth << TICKS_WIDTH_SHIFT) | ticksPerSecond)
-  reply.text(rtc.name, SHORT_NAME_SIZE)
+  reply.text(rtc.wireName, SHORT_NAME_SIZE)
   return SUCCESS
 }
 

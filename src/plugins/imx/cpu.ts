@@ -58,7 +58,7 @@ function cpuAttributes(view: CpuView, request: RequestReader, reply: MessageWrit
   const cpu = view.find(request.u32())
   if (!cpu) return view.refusal
   reply.u32(0)
-  reply.text(cpu.name, SHORT_NAME_SIZE)
+  reply.text(cpu.wireName, SHORT_NAME_SIZE)
   return SUCCESS
 }
 

@@ -1,11 +1,12 @@
 /** CPUs of an i.MX: their configuration, and their state. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { byId, numbered, resourceId } from '../../platform/core/ids.js'
+import { entryKeys, wireNameOf } from '../../platform/core/entry.js'
+import { byId, numbered } from '../../platform/core/ids.js'
 import { type Kept, readSaved, type Saved, savedLong } from '../../platform/core/kept.js'
 import { byUniqueName, named } from '../../platform/core/named.js'
 import { type DomainSetting, LowPower } from './low-power.js'
-import { shortName } from './reasons.js'
+import { SHORT_NAME_MAX } from './reasons.js'
 
 const permissionsSchema = z
   .strictObject({ control: z.boolean().default(true) })
@@ -23,8 +24,7 @@ export type SleepMode = keyof typeof SleepMode
 const CPUS_MAX = 0xffff
 
 const cpuSchema = z.strictObject({
-  id: resourceId(CPUS_MAX),
-  name: shortName,
+  ...entryKeys(CPUS_MAX, SHORT_NAME_MAX),
   run_mode: z.enum(['start', 'hold', 'stop', 'sleep']).default('stop').describe('At start'),
   sleep_mode: z.enum(['run', 'wait', 'stop', 'suspend']).default('run').describe('At start'),
   reset_vector: z
@@ -68,6 +68,7 @@ const savedCpu = z.tuple([
 export class Cpu implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
   readonly vectorTable: boolean
   readonly permissions: { control: boolean }
@@ -81,6 +82,7 @@ export class Cpu implements Kept {
   constructor(config: CpuConfig) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.vectorTable = config.vector_table
     this.permissions = config.permissions
     this.lowPowerInterfaces = config.low_power_interfaces

@@ -143,7 +143,7 @@ function lmmAttributes(view: LmmView, request: RequestReader, reply: MessageWrit
   reply.u32(protocol.version >= V1_1 ? lm.agents.length : 0)
   reply.u32(LmState[lm.state])
   reply.s32(lm.error)
-  reply.text(lm.name, SHORT_NAME_SIZE)
+  reply.text(lm.wireName, SHORT_NAME_SIZE)
   return SUCCESS
 }
 

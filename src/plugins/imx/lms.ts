@@ -5,12 +5,13 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/core/config-error.js'
-import { byId, numbered, resourceId } from '../../platform/core/ids.js'
+import { entryKeys, wireNameOf } from '../../platform/core/entry.js'
+import { byId, numbered } from '../../platform/core/ids.js'
 import { type Kept, mustHave, readSaved, type Saved } from '../../platform/core/kept.js'
 import { byUniqueName, named } from '../../platform/core/named.js'
 import type { Time, Timer } from '../../platform/core/time.js'
 import { duration } from '../../platform/core/units.js'
-import { type Reasons, reasonSchema, requestedBy, shortName } from './reasons.js'
+import { type Reasons, reasonSchema, requestedBy, SHORT_NAME_MAX } from './reasons.js'
 
 const permissionsSchema = z
   .strictObject({
@@ -27,8 +28,7 @@ export type LmState = keyof typeof LmState
 const LMS_MAX = 16
 
 const lmSchema = z.strictObject({
-  id: resourceId(LMS_MAX),
-  name: shortName,
+  ...entryKeys(LMS_MAX, SHORT_NAME_MAX),
   state: z.enum(['off', 'on', 'suspended', 'powered']).default('on').describe('State at start'),
   agents: z.array(z.string()).default([]).describe('Names of the agents that run in it'),
   default: z.boolean().default(false).describe('Agents that no machine lists run in this one; default: in the first'),
@@ -51,6 +51,7 @@ const savedLm = z.tuple([
 export class Lm implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
   /** Names of the agents that run in it. */
   readonly agents: readonly string[]
@@ -66,6 +67,7 @@ export class Lm implements Kept {
   constructor(config: LmConfig) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.agents = config.agents
     this.hasAgents = config.default || config.agents.length > 0
     this.latencyUs = config.latency

@@ -5,7 +5,9 @@ import type { Platform } from '../../platform/core/platform.js'
 import { resourceName } from '../../platform/core/units.js'
 
 /** Names have 15 characters: these protocols have no extended name commands. */
-export const shortName = resourceName.max(15)
+export const SHORT_NAME_MAX = 15
+
+export const shortName = resourceName.max(SHORT_NAME_MAX)
 
 export const word = z.int().min(0).max(0xffff_ffff)
 

@@ -1,10 +1,10 @@
 /** A real-time clock of the battery-backed module: it counts with the platform's time. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/core/config-error.js'
-import { resourceId } from '../../platform/core/ids.js'
+import { entryKeys, wireNameOf } from '../../platform/core/entry.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../../platform/core/kept.js'
 import type { Time, Timer } from '../../platform/core/time.js'
-import { shortName } from './reasons.js'
+import { SHORT_NAME_MAX } from './reasons.js'
 
 const permissionsSchema = z
   .strictObject({
@@ -18,8 +18,7 @@ const permissionsSchema = z
 export const RTCS_MAX = 0xff
 
 export const rtcSchema = z.strictObject({
-  id: resourceId(RTCS_MAX),
-  name: shortName,
+  ...entryKeys(RTCS_MAX, SHORT_NAME_MAX),
   time: z
     .union([z.int().min(0).max(Number.MAX_SAFE_INTEGER), z.literal('now')])
     .default(0)
@@ -54,6 +53,7 @@ const savedRtc = z.tuple([
 export class Rtc implements Kept {
   readonly id: number
   readonly name: string
+  readonly wireName: string
   onChange: (() => void) | undefined
   readonly secondsWidth: number
   readonly ticksWidth: number
@@ -79,6 +79,7 @@ export class Rtc implements Kept {
   constructor(config: RtcConfig, time: Time, listener: RtcListener, at: ConfigPath) {
     this.id = config.id
     this.name = config.name
+    this.wireName = wireNameOf(config)
     this.secondsWidth = config.seconds_width
     this.ticksWidth = config.ticks_width
     this.ticksPerSecond = config.ticks_per_second

@@ -2,10 +2,14 @@
  * Replies with a list that may need several messages: a word that counts the entries returned, in its low bits, and those
  * that remain, in its high bits; then the entries. The agent asks again, from the next entry on, until none remains.
  */
+import type { Triplet } from '../../platform/core/triplet.js'
 import { type Fields, type List, list, type Scalar, sizeOf, u32 } from '../../wire/fields.js'
 import type { MessageWriter } from '../../wire/message.js'
 
 const COUNT_SIZE = 4
+
+/** In the word that counts: what follows are minimum, maximum and step of a range. */
+const TRIPLET = 1 << 12
 
 /** Where the word counts: bits of the entries returned, and the first bit of those that remain. */
 interface CountLayout {
@@ -49,6 +53,11 @@ export class Parts<C extends string, N extends string, E extends Fields> {
   /** Writes the word that counts for `returned` of `left` entries. `flags` are other bits of it. */
   beginWith(reply: MessageWriter, returned: number, left: number, flags = 0): void {
     reply.u32((left - returned) * this.#one + flags + returned)
+  }
+
+  /** Writes the word that counts for a range, with as many as `triplet` says. */
+  beginTriplet(reply: MessageWriter, { returned, remaining }: Triplet): void {
+    this.beginWith(reply, returned, returned + remaining, TRIPLET)
   }
 
   /** How many of `entries`, from `index` on, fit into the reply, where they differ in size. */

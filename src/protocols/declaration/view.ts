@@ -12,9 +12,18 @@ import { mustHave } from '../../platform/core/kept.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
 import { DENIED, NOT_FOUND, SUCCESS } from '../../wire/status.js'
 import { NAME_SIZE } from './names.js'
-import type { AgentProtocol } from './protocol.js'
+import type { AgentProtocol, Row } from './protocol.js'
 
-export class ResourceView<Resource extends { readonly name: string; readonly id?: number }> {
+/** What views know of a resource. */
+export interface Viewed {
+  readonly name: string
+  /** In messages; default: the position. */
+  readonly id?: number
+  /** In messages; default: `name`. */
+  readonly wireName?: string
+}
+
+export class ResourceView<Resource extends Viewed> {
   /** The resources by this agent's ids; undefined where nobody has the id. */
   readonly list: readonly (Resource | undefined)[]
   /** The same without gaps, in the order of ids. */
@@ -43,7 +52,7 @@ export class ResourceView<Resource extends { readonly name: string; readonly id?
     this.resources = this.list.filter(resource => resource !== undefined)
     this.held = new Set(this.resources)
     this.protocol = protocol
-    this.#ids = new Map(this.rows((resource, id) => [resource, id]))
+    this.#ids = new Map(rowsOf(this.list, (resource, id) => [resource, id]))
     this.#readPermissions()
   }
 
@@ -75,9 +84,12 @@ export class ResourceView<Resource extends { readonly name: string; readonly id?
     return mustHave(this.list[id], `there is no resource ${id}`)
   }
 
-  /** What `row` makes of each resource and its id. */
-  rows<Row>(row: (resource: Resource, id: number) => Row): Row[] {
-    return rowsOf(this.list, row)
+  /** Rows for people: what `row` makes of each resource and its id. */
+  rows(row: (resource: Resource, id: number) => Row): Row[] {
+    return rowsOf(this.list, (resource, id) => {
+      const { name, wireName = name } = resource
+      return wireName === name ? row(resource, id) : { ...row(resource, id), wire_name: wireName }
+    })
   }
 
   /** The name of a resource that this agent may use, for people. */
@@ -126,20 +138,16 @@ function named<Resource extends { readonly name: string }>(
 }
 
 /** The handler of PROTOCOL_ATTRIBUTES where that is the number of resources. */
-export function answerCount(
-  view: ResourceView<{ name: string }>,
-  _request: RequestReader,
-  reply: MessageWriter,
-): number {
+export function answerCount(view: ResourceView<Viewed>, _request: RequestReader, reply: MessageWriter): number {
   reply.u32(view.count)
   return SUCCESS
 }
 
 /** The handler of the *_NAME_GET commands: flags, which are reserved, and the whole name of the resource. */
-export function answerName(view: ResourceView<{ name: string }>, request: RequestReader, reply: MessageWriter): number {
+export function answerName(view: ResourceView<Viewed>, request: RequestReader, reply: MessageWriter): number {
   const resource = view.find(request.u32())
   if (!resource) return view.refusal
   reply.u32(0)
-  reply.text(resource.name, NAME_SIZE)
+  reply.text(resource.wireName ?? resource.name, NAME_SIZE)
   return SUCCESS
 }

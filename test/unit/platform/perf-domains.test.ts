@@ -7,7 +7,7 @@ function domainsOf(...domains: string[]) {
   return createTestAgent(`vendor: acme\nperf_domains:\n${list}\n`).platform.model(perfDomains)
 }
 
-const LEVELS = 'levels: [{ level: 30, power: 9 }, { level: 10, power: 1 }]'
+const LEVELS = 'levels: [{ level: 10, power: 1 }, { level: 30, power: 9 }]'
 
 describe('defaults of a file', () => {
   test('indexes are positions, frequencies are in proportion, the highest level is the sustained one', () => {
@@ -44,7 +44,11 @@ test.each([
     'name: a, levels: [{ level: 1, power: 1, frequency: 1500 }], sustained_frequency: 1 MHz',
     'perf_domains[0].levels[0].frequency: 1500 Hz is not a frequency that SCMI can carry',
   ],
-  ['a power of 0', `name: a, levels: [{ level: 1, power: 0 }], ${X}`, '0 is too small; at least 1'],
+  [
+    'a power of 0',
+    `name: a, levels: [{ level: 1, power: 0 }], ${X}`,
+    'perf_domains[0].levels[0].power: the power is 0',
+  ],
   ['a level of 0', `name: a, levels: [{ level: 0, power: 1 }], ${X}`, '0 is too small; at least 1'],
   ['no levels', `name: a, levels: [], ${X}`, '0 entries are too few; at least 1'],
   [
@@ -55,17 +59,17 @@ test.each([
   [
     'a level twice',
     `name: a, levels: [{ level: 1, power: 1 }, { level: 1, power: 2 }], ${X}`,
-    'perf_domains[0].levels: level 1 is listed twice',
+    'perf_domains[0].levels: a level is listed twice',
   ],
   [
     'an index twice',
     `name: a, levels: [{ level: 1, power: 1 }, { level: 2, power: 2, index: 0 }], ${X}`,
-    'perf_domains[0].levels: two levels have the index 0',
+    'perf_domains[0].levels[1]: two levels have the index 0',
   ],
   [
     'frequencies that do not ascend, with indexing',
     `name: a, level_indexing: true, levels: [{ level: 1, power: 1, frequency: 2 kHz }, { level: 2, power: 2, frequency: 2 kHz }]`,
-    'perf_domains[0].levels: the frequency of level 2 must be above that of 1',
+    'perf_domains[0].levels[1]: the frequency of level 2 must be above that of 1',
   ],
   [
     'a latency of more than 16 bits',

@@ -55,7 +55,7 @@ describe('errors', () => {
       'clocks: [{ name: a, rate: 5 }, { repeat: 3, name: "c{i}", rate: 24 MHzz }]',
       /^a\.yaml:2:65: clocks\[1\]\.rate: 24 MHzz is not a freq/,
     ],
-    ['clocks: [{ repeat: 2, name: c, rate: 5 }]', /^a\.yaml:2:29: clocks\[1\]\.name: two clocks are named c$/],
+    ['clocks: [{ repeat: 2, name: c, rate: 5 }]', /^a\.yaml:2:29: clocks\[1\]\.name: two clocks are named c; /],
     [
       'clocks: [{ repeat: 2, name: "c{i}", rate: 5 }, { name: d, rte: 5 }]',
       /^a\.yaml:2:59: clocks\[2\]\.rte: is not a known key/,

@@ -10,7 +10,7 @@ function domainsOf(...domains: string[]) {
 
 describe('defaults of a file', () => {
   test('the level is the lowest, the mode is off, agents may change both', () => {
-    const [domain] = domainsOf('name: a, levels: [1 V, 0.9 V]').list
+    const [domain] = domainsOf('name: a, levels: [0.9 V, 1 V]').list
     expect(domain).toMatchObject({ level: 900_000, mode: OFF, permissions: { mode: true, level: true } })
     expect(domain?.latencyUs).toBeUndefined()
   })

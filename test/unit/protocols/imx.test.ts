@@ -294,8 +294,10 @@ test('controls report to the host what agents set and start', () => {
   ])
 })
 
+const HINT = '; name one otherwise, with wire_name: a if firmware does so'
+
 test.each([
-  ['imx_lms: [{ name: a }, { name: a }]', 'imx_lms[1].name: two logical machines are named a'],
+  ['imx_lms: [{ name: a }, { name: a }]', `imx_lms[1].name: two logical machines are named a${HINT}`],
   [
     'imx_lms: [{ name: a, agents: [x] }, { name: b, agents: [x] }]',
     'imx_lms[1].agents[0]: x runs in another machine already',
@@ -305,8 +307,11 @@ test.each([
     'imx_lms[1].default: another machine is the default already',
   ],
   ['imx_lms: [{ repeat: 17, name: "a{i}" }]', 'imx_lms: 17 entries are too many; at most 16'],
-  ['imx_lms: [{ name: a_name_of_16_chr }]', 'imx_lms[0].name: a_name_of_16_chr is too long; at most 15 characters'],
-  ['imx_bbm: { rtcs: [{ name: a }, { name: a }] }', 'imx_bbm.rtcs[1].name: two clocks are named a'],
+  [
+    'imx_lms: [{ name: a_name_of_16_chr }]',
+    'imx_lms[0].name: a_name_of_16_chr is not a name; write 1 to 15 printable ASCII characters',
+  ],
+  ['imx_bbm: { rtcs: [{ name: a }, { name: a }] }', `imx_bbm.rtcs[1].name: two clocks are named a${HINT}`],
   [
     'imx_bbm: { rtcs: [{ name: a, seconds_width: 40 }] }',
     'imx_bbm.rtcs[0].seconds_width: the time in ticks has more than 53 bits',
@@ -315,7 +320,7 @@ test.each([
     'imx_bbm: { rtcs: [{ name: a, time: 256, seconds_width: 8 }] }',
     'imx_bbm.rtcs[0].time: 256 s do not fit seconds_width',
   ],
-  ['imx_cpus: [{ name: a }, { name: a }]', 'imx_cpus[1].name: two CPUs are named a'],
+  ['imx_cpus: [{ name: a }, { name: a }]', `imx_cpus[1].name: two CPUs are named a${HINT}`],
   [
     'imx_misc: { device_controls: [{ name: a }], board_controls: [{ name: a }] }',
     'imx_misc.board_controls[0].name: two controls are named a',
