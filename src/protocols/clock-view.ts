@@ -48,7 +48,7 @@ export class ClockView extends KeptView<Clock> {
         check: ({ id, rateHz }) => {
           const clock = this.saved(id)
           // A divider's rates may have changed since, with those of its parent.
-          const isRate = clock.dividers !== undefined || clock.supportedRate(rateHz, 'nearest') === rateHz
+          const isRate = clock.dividers !== undefined || clock.canHave(rateHz)
           mustFit(isRate, `no rate: ${rateHz}`)
         },
         finish: ({ id, rateHz, header, respond }) => {

@@ -106,9 +106,10 @@ function clockRateSet(view: ClockView, request: RequestReader, _reply: MessageWr
   const respond = (flags & NO_DELAYED_RESPONSE) === 0
   if (asynchronous && (view.pending.max === 0 || (respond && !protocol.agent.events.available))) return NOT_SUPPORTED
   const rounding: Rounding = flags & ROUND_AUTO ? 'nearest' : flags & ROUND_UP ? 'up' : 'down'
-  const rateHz = clock.supportedRate(wantedHz, rounding)
-  if (rateHz === undefined) return INVALID_PARAMETERS
+  const supportedHz = clock.supportedRate(wantedHz, rounding)
+  if (supportedHz === undefined) return INVALID_PARAMETERS
   if (asynchronous && view.pending.busy) return BUSY
+  const rateHz = clock.granted(supportedHz)
   view.clocks.emit('rateRequested', clock, view.agentId, wantedHz)
   if (asynchronous) view.pending.start({ id, rateHz, header: request.header, respond }, clock.latencyUs)
   else view.clocks.setRate(clock, rateHz, view.agentId)

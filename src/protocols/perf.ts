@@ -216,7 +216,7 @@ function performanceLevelSet(view: PerfView, request: RequestReader): number {
   const value = view.levelValueOf(domain, word)
   const level = value === undefined ? undefined : domain.allowedLevel(value)
   if (!level) return OUT_OF_RANGE
-  view.domains.setLevel(domain, level, view.agentId)
+  view.domains.setLevel(domain, domain.granted(level), view.agentId)
   return SUCCESS
 }
 

@@ -78,8 +78,11 @@ export class PinctrlView extends ResourceView<Pin> implements AgentState {
     return this.#functionMembers[id]?.length ? id : undefined
   }
 
-  #unlessDenied<Found>(found: Found | undefined, members: readonly number[] | undefined): Found | undefined {
-    if (members?.length) return found
+  #unlessDenied<Found extends PinGroup | PinFunction>(
+    found: Found | undefined,
+    members: readonly number[] | undefined,
+  ): Found | undefined {
+    if (found && members?.length) return this.unlessAnswered(found)
     this.refusal = found === undefined ? NOT_FOUND : DENIED
     return undefined
   }

@@ -45,7 +45,7 @@ class VoltageView extends KeptView<VoltageDomain> {
       new PendingCommands(this, {
         max: maxPending(protocol),
         shape: levelSet,
-        check: ({ id, level }) => mustFit(this.saved(id).supportsLevel(level), `no level: ${level}`),
+        check: ({ id, level }) => mustFit(this.saved(id).canHave(level), `no level: ${level}`),
         mark: ({ id }, underWay) => {
           this.list[id]!.changing = underWay
         },
@@ -134,8 +134,9 @@ function voltageLevelSet(
   if (asynchronous && !view.pending.offersAsync(domain)) return NOT_SUPPORTED
   if (!domain.supportsLevel(level)) return domain.levels ? INVALID_PARAMETERS : OUT_OF_RANGE
   if (domain.changing || (asynchronous && view.pending.busy)) return BUSY
-  if (asynchronous) view.pending.start({ id, level, header: request.header }, domain.latencyUs)
-  else view.voltages.setLevel(domain, level, view.agentId)
+  const granted = domain.granted(level)
+  if (asynchronous) view.pending.start({ id, level: granted, header: request.header }, domain.latencyUs)
+  else view.voltages.setLevel(domain, granted, view.agentId)
   return SUCCESS
 }
 

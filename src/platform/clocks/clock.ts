@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
-import { wireNameOf } from '../core/entry.js'
+import { Entry } from '../core/entry.js'
+import { Grants } from '../core/grants.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import { type Triplet, WHOLE_TRIPLET } from '../core/triplet.js'
 import type { ClockConfig } from './config.js'
@@ -20,10 +21,7 @@ const savedClock = z.tuple([
   z.array(voter),
 ])
 
-export class Clock implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class Clock extends Entry implements Kept {
   onChange: (() => void) | undefined
   /** How a range is told. */
   readonly triplet: Triplet
@@ -45,13 +43,12 @@ export class Clock implements Kept {
   /** Values by extended configuration type; a type without a value is not supported. */
   readonly extended = new Map<number, number>()
   readonly #votes = new Set<number>()
+  readonly #grants: Grants
   /** With dividers they follow the parent's rate. */
   #rates: Rates
 
   constructor(config: ClockConfig, at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.#rates = ratesOf(config, at)
     this.triplet = config.triplet ?? WHOLE_TRIPLET
     this.dividers = dividersOf(config, at)
@@ -68,6 +65,10 @@ export class Clock implements Kept {
     if (config.phase !== undefined) this.extended.set(PHASE, config.phase)
     for (const [type, value] of Object.entries(config.oem ?? {})) this.extended.set(Number(type), value)
     if (config.enabled) this.#votes.add(BOOT_FIRMWARE)
+    const grantKey = (['grants', 'rounds'] as const).find(key => config[key] !== undefined)
+    if (grantKey && this.dividers)
+      throw new ConfigError([...at, grantKey], "has no effect: the clock divides its parent's rate")
+    this.#grants = new Grants(config, rateHz => this.supportedRate(rateHz, 'nearest') === rateHz, at)
   }
 
   /** Ascending rates in Hz; undefined if the clock has a range. */
@@ -124,7 +125,7 @@ export class Clock implements Kept {
   restore(saved: Saved): void {
     const [rateHz, divider, parent, extended, votes] = readSaved(savedClock, saved)
     // With dividers the rate follows from the parent's.
-    if (!this.dividers) mustFit(this.supportedRate(rateHz, 'nearest') === rateHz, `it can't have ${rateHz} Hz`)
+    if (!this.dividers) mustFit(this.canHave(rateHz), `it can't have ${rateHz} Hz`)
     mustFit(this.dividers?.includes(divider) ?? divider === 1, `it has no divider ${divider}`)
     mustFit((parent === null) === (this.parents.length === 0), 'a clock with parents has one')
     const types = extended.map(([type]) => type)
@@ -167,5 +168,15 @@ export class Clock implements Kept {
   /** The rate in Hz that a request for `rateHz` results in; undefined if it is out of range. */
   supportedRate(rateHz: number, rounding: Rounding): number | undefined {
     return supportedRate(this.#rates, rateHz, rounding)
+  }
+
+  /** What an agent gets that sets this supported rate. */
+  granted(rateHz: number): number {
+    return this.#grants.of(rateHz)
+  }
+
+  /** Whether a request of an agent can lead to this rate. */
+  canHave(rateHz: number): boolean {
+    return this.supportedRate(rateHz, 'nearest') === rateHz || this.#grants.canGive(rateHz)
   }
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { entryKeys } from '../core/entry.js'
+import { roundingKeys } from '../core/grants.js'
 import { numbered } from '../core/ids.js'
 import { odditiesOf } from '../core/oddities.js'
 import { tripletSchema } from '../core/triplet.js'
@@ -32,6 +33,7 @@ const clockSchema = z.strictObject({
     .strictObject({ min: frequency, max: frequency, step: frequency })
     .optional()
     .describe('Range of rates, in steps'),
+  ...roundingKeys(frequency),
   triplet: tripletSchema.optional(),
   oddities: odditiesOf('repeated_rates', 'unordered_rates', 'flat_range', 'lone_triplet'),
   divider: z

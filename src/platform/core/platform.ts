@@ -79,7 +79,9 @@ export interface ResourceKind<Config = unknown, Model = unknown> {
    * ConfigError for what a schema can't check.
    */
   create(config: Config, platform: Platform): Model
-  /** Names that agents and devices can list; default: the names of the section's entries. */
+  /** Keys of the lists of entries within the section; default: the section itself is the list. */
+  lists?: readonly string[]
+  /** Names that agents and devices can list; default: the names of all entries. */
   names?(config: Config): string[]
   /** Resolves references to other resources by name; called once all models exist. */
   link?(model: Model, platform: Platform, config: Config): void

@@ -10,10 +10,23 @@ import type { Platform, ResourceKind } from './platform.js'
 /** A kind whose resources have names. */
 export type NamedKind<Resource> = ResourceKind<unknown, { readonly list: readonly Resource[] }>
 
+/** An entry, and its path within the section. */
+interface PlacedEntry {
+  entry: { readonly name: string; readonly answers?: Readonly<Record<string, number>> }
+  path: ConfigPath
+}
+
+/** The entries of a checked section. */
+export function entriesOf({ lists }: ResourceKind, section: unknown): PlacedEntry[] {
+  const placed = (list: unknown, path: ConfigPath): PlacedEntry[] =>
+    Array.isArray(list) ? list.map((entry, i) => ({ entry, path: [...path, i] })) : []
+  if (!lists) return placed(section, [])
+  return lists.flatMap(key => placed((section as Record<string, unknown>)[key], [key]))
+}
+
 /** The names that agents and devices can list; a section without names counts as one resource, named after the section. */
 export function resourceNames(kind: ResourceKind, section: unknown): readonly string[] {
-  const entries = Array.isArray(section) ? section : []
-  const names = kind.names?.(section) ?? entries.map((resource: { name: string }) => resource.name)
+  const names = kind.names?.(section) ?? entriesOf(kind, section).map(({ entry }) => entry.name)
   return names.length > 0 ? names : [kind.section]
 }
 

@@ -4,15 +4,17 @@
  */
 import { z } from 'zod'
 import { own } from '../../support/own.js'
+import type { Fields } from '../../wire/fields.js'
 import { NOT_FOUND, NOT_SUPPORTED } from '../../wire/status.js'
 import { versionText } from '../../wire/version.js'
 import { ConfigError, type ConfigPath, show } from '../core/config-error.js'
 import { LIMITS } from '../core/count-limits.js'
-import { byUniqueName } from '../core/named.js'
+import { byUniqueName, twoAreCalled } from '../core/named.js'
 import type { ResourceKind } from '../core/platform.js'
 import type { AgentConfig, PlatformConfig, ProtocolConfig, ResourceNames } from '../core/platform-config.js'
 import { resourceNames } from '../core/resource.js'
 import { resourceName } from '../core/units.js'
+import { checkAnswers } from './answers.js'
 import { explain, type KnownKeys } from './config-issues.js'
 import { ConfigSource } from './config-source.js'
 import { repeatJsonSchema } from './repeats.js'
@@ -22,7 +24,8 @@ export interface ProtocolInfo {
   name: string
   /** Supported versions, ascending, as major << 16 | minor. */
   versions: readonly number[]
-  commands: readonly { delayed?: unknown }[]
+  commands: readonly { name: string; request: Fields; reply: Fields; delayed?: unknown }[]
+  resource?: { section: string }
 }
 
 const identity = (what: string) =>
@@ -157,6 +160,7 @@ export function buildPlatform<T>(
   try {
     const config = configFrom(result.data, kinds)
     checkNames(config, kinds)
+    for (const protocol of protocols) checkAnswers(config, protocol, kinds)
     return build(config)
   } catch (error) {
     if (!(error instanceof ConfigError) || error.place !== undefined) throw error
@@ -226,7 +230,7 @@ function checkNames(config: PlatformConfig, kinds: readonly ResourceKind[]): voi
   config.devices.forEach((device, i) => {
     checkResources(known, device.resources, ['devices', i, 'resources'])
   })
-  byUniqueName(config.agents, 'agents', i => ['agents', i])
+  byUniqueName(config.agents, 'agents', i => ['agents', i], twoAreCalled)
   config.agents.forEach((agent, i) => {
     checkResources(known, agent.resources, ['agents', i, 'resources'])
   })

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { entryKeys } from '../core/entry.js'
+import { grantKeys } from '../core/grants.js'
 import { numbered } from '../core/ids.js'
 import { odditiesOf } from '../core/oddities.js'
 import { duration, frequency, voltage } from '../core/units.js'
@@ -34,6 +35,7 @@ const domainSchema = z.strictObject({
   level_indexing: z.boolean().default(false).describe('Levels are requested by index (version 4.0 and up)'),
   sustained_level: z.int().min(0).max(U32_MAX).optional().describe('Level that can be sustained; default: the highest'),
   sustained_frequency: frequency.optional().describe('Frequency at that level; default: that of the level'),
+  ...grantKeys(levelValue),
   oddities: odditiesOf('repeated_levels', 'unordered_levels', 'zero_power', 'zero_sustained', 'fractional_sustained'),
   clock: z.string().optional().describe("Name of the clock that runs at the level's frequency"),
   voltage: z.string().optional().describe("Name of the voltage domain that is set to the level's voltage"),

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { U32_MAX } from '../core/count-limits.js'
-import { wireNameOf } from '../core/entry.js'
+import { Entry } from '../core/entry.js'
+import { Grants } from '../core/grants.js'
 import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import type { PowerDomain } from '../power-domains/model.js'
 import type { DomainConfig, PowerUnit } from './config.js'
@@ -22,10 +23,7 @@ const savedDomain = z.tuple([
   z.array(z.tuple([voter, savedWord.nullable().describe('min'), savedWord.nullable().describe('max')])),
 ])
 
-export class PerfDomain implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class PerfDomain extends Entry implements Kept {
   onChange: (() => void) | undefined
   /** In the order in which they are told. */
   readonly toldLevels: readonly PerfLevel[]
@@ -49,11 +47,10 @@ export class PerfDomain implements Kept {
   powerDomain: PowerDomain | undefined
   /** By agent id, or by the object that stands for a part of the platform. */
   readonly #bounds = new Map<unknown, Bounds>()
+  readonly #grants: Grants
 
   constructor(config: DomainConfig, at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.powerUnit = config.power_unit
     this.levelIndexing = config.level_indexing
     this.rateLimitUs = config.rate_limit
@@ -65,6 +62,8 @@ export class PerfDomain implements Kept {
     this.sustainedKhz = sustained.khz
     this.toldLevels = levelsOf(config, sustained, at)
     this.levels = [...this.toldLevels].sort((a, b) => a.level - b.level)
+    for (const granted of config.grants?.values() ?? []) this.#described(granted, [...at, 'grants'])
+    this.#grants = new Grants(config, value => this.levels.some(({ level }) => level === value), at)
     const { min, max } = config.limits
     if (min !== undefined) this.#described(min, [...at, 'limits', 'min'])
     if (max !== undefined) this.#described(max, [...at, 'limits', 'max'])
@@ -112,6 +111,12 @@ export class PerfDomain implements Kept {
   /** The level that a request for `value` results in: the next higher one; undefined if the limits forbid it. */
   allowedLevel(value: number): PerfLevel | undefined {
     return value < this.min.level || value > this.max.level ? undefined : this.#atLeast(value)
+  }
+
+  /** What an agent gets that sets this level. */
+  granted(level: PerfLevel): PerfLevel {
+    const value = this.#grants.of(level.level)
+    return value === level.level ? level : this.within(this.#atLeast(value))
   }
 
   /** `level`, clamped to the limits. */

@@ -9,5 +9,6 @@ export const pins: ResourceKind<PinctrlConfig, Pins> = {
   schema: pinctrlSchema,
   create: config => new Pins(config),
   properties: pinProperties,
+  lists: ['pins', 'groups', 'functions'],
   names: ({ pins }) => pins.map(({ name }) => name),
 }

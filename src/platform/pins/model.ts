@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { thereAre } from '../../support/known-names.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
-import { wireNameOf } from '../core/entry.js'
+import { Entry } from '../core/entry.js'
 import { byId } from '../core/ids.js'
 import { type Kept, mustFit, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import { named, twoAreNamed } from '../core/named.js'
@@ -26,10 +26,7 @@ export interface PinTarget {
   canHave(fn: PinFunction): boolean
 }
 
-export class Pin implements PinTarget {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class Pin extends Entry implements PinTarget {
   readonly pins: readonly Pin[] = [this]
   readonly types: readonly number[]
   function: PinFunction | undefined
@@ -38,9 +35,7 @@ export class Pin implements PinTarget {
   readonly #settings: ReadonlyMap<number, readonly Setting[]>
 
   constructor(config: PinConfig, at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     const settings = settingsOf(config.configs, [...at, 'configs'])
     this.#settings = new Map([...settings].map(([type, setting]) => [type, [setting]]))
     this.types = [...settings.keys()]
@@ -59,18 +54,13 @@ export class Pin implements PinTarget {
  * A group has the configuration types that all its pins have, and applies them to each pin; it can have types of its
  * own.
  */
-export class PinGroup implements PinTarget {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class PinGroup extends Entry implements PinTarget {
   readonly pins: readonly Pin[]
   readonly types: readonly number[]
   readonly #settings = new Map<number, readonly Setting[]>()
 
   constructor(config: GroupConfig, pins: readonly Pin[], at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.pins = pins
     for (const type of pins[0]?.types ?? []) {
       const settings = pins.map(pin => pin.settings(type) ?? [])
@@ -100,10 +90,7 @@ export class PinGroup implements PinTarget {
   }
 }
 
-export class PinFunction {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class PinFunction extends Entry {
   readonly gpio: boolean
   /** The groups that can select it; empty if single pins can. */
   readonly groups: readonly PinGroup[]
@@ -111,9 +98,7 @@ export class PinFunction {
   readonly pins: readonly Pin[]
 
   constructor(config: FunctionConfig, groups: readonly PinGroup[], pins: readonly Pin[]) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.gpio = config.gpio
     this.groups = groups
     this.pins = pins

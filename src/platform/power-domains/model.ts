@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { thereAre } from '../../support/known-names.js'
 import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
-import { wireNameOf } from '../core/entry.js'
+import { Entry } from '../core/entry.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import { checkTree } from '../core/tree.js'
@@ -20,10 +20,7 @@ const CONTEXT_LOST = 0x4000_0000
 
 const savedDomain = z.tuple([z.int().describe('state'), z.array(z.tuple([voter, z.int().describe('state')]))])
 
-export class PowerDomain implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class PowerDomain extends Entry implements Kept {
   onChange: (() => void) | undefined
   readonly critical: boolean
   readonly sync: boolean
@@ -46,9 +43,7 @@ export class PowerDomain implements Kept {
   readonly #votes = new Map<number, number>()
 
   constructor(config: PowerDomainConfig, at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.critical = config.critical
     this.sync = config.sync
     this.latencyUs = config.async?.latency

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { U32_MAX } from '../core/count-limits.js'
-import { wireNameOf } from '../core/entry.js'
+import { Entry } from '../core/entry.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../core/kept.js'
 import type { Amount, PowercapConfig, Unit } from './config.js'
 
@@ -56,10 +56,7 @@ function inUnit(value: Amount, unit: Unit, at: ConfigPath): number {
 
 const savedDomain = z.tuple([z.int().describe('cap'), z.int().describe('averaging interval')])
 
-export class PowercapDomain implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class PowercapDomain extends Entry implements Kept {
   onChange: (() => void) | undefined
   readonly unit: Unit
   /** In the domain's unit, like all powers here. */
@@ -84,9 +81,7 @@ export class PowercapDomain implements Kept {
   changing = false
 
   constructor(config: PowercapConfig, at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.unit = config.unit
     const power = (value: Amount, ...field: string[]) => inUnit(value, config.unit, [...at, ...field])
     const cap = config.cap === undefined ? undefined : power(config.cap, 'cap')

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
-import { wireNameOf } from '../core/entry.js'
+import { Entry } from '../core/entry.js'
 import { type Kept, readSaved, type Saved } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import type { ResetConfig } from './config.js'
@@ -14,10 +14,7 @@ const VENDOR_FIRST = 0x8000_0000
 /** Latencies have 32 bits of microseconds on the wire; all ones means unknown. */
 const LATENCY_US_MAX = 0xffff_fffe
 
-export class ResetDomain implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class ResetDomain extends Entry implements Kept {
   onChange: (() => void) | undefined
   readonly explicit: boolean
   /** Time of an asynchronous reset; undefined: not supported. */
@@ -32,9 +29,7 @@ export class ResetDomain implements Kept {
   readonly #states: readonly number[]
 
   constructor(config: ResetConfig, at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.explicit = config.explicit
     this.latencyUs = config.async?.latency
     this.notifies = config.notify

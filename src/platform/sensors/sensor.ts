@@ -1,7 +1,7 @@
 /** One sensor: what agents configured, and the sampling for trip points and updates. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
-import { wireNameOf } from '../core/entry.js'
+import { Entry } from '../core/entry.js'
 import { type Kept, mustFit, readSaved, type Saved, savedLong, voter } from '../core/kept.js'
 import type { Time, Timer } from '../core/time.js'
 import { type Axis, type AxisContext, createAxes } from './axis.js'
@@ -66,10 +66,7 @@ const savedSensor = z.tuple([
   ),
 ])
 
-export class Sensor implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class Sensor extends Entry implements Kept {
   onChange: (() => void) | undefined
   readonly type: number
   readonly scale: number
@@ -106,9 +103,7 @@ export class Sensor implements Kept {
   /** `position` is the sensor's index in the sensors section; paths of errors start there. Throws ConfigError. */
   constructor(position: number, config: SensorConfig, context: SensorContext) {
     const path: ConfigPath = [position]
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.type = config.type
     this.scale = config.scale
     this.multiAxis = config.axes !== undefined

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { LIMITS } from '../core/count-limits.js'
 import { entryKeys } from '../core/entry.js'
+import { roundingKeys } from '../core/grants.js'
 import { numbered } from '../core/ids.js'
 import { odditiesOf } from '../core/oddities.js'
 import { tripletSchema } from '../core/triplet.js'
@@ -40,6 +41,7 @@ const voltageSchema = z.strictObject({
     .strictObject({ min: level, max: level, step: level })
     .optional()
     .describe('Range of levels, in steps; Linux ignores domains with negative levels'),
+  ...roundingKeys(level),
   triplet: tripletSchema.optional(),
   oddities: odditiesOf('repeated_levels', 'unordered_levels', 'flat_range'),
   level: level.optional().describe('Level at start; default: the lowest'),

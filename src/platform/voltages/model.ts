@@ -3,7 +3,8 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { BOOT_FIRMWARE } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
-import { wireNameOf } from '../core/entry.js'
+import { Entry } from '../core/entry.js'
+import { Grants } from '../core/grants.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../core/kept.js'
 import { byUniqueName, named } from '../core/named.js'
 import { listOfValues, rangeOfValues } from '../core/oddities.js'
@@ -16,10 +17,7 @@ export const ON = 7
 
 const savedDomain = z.tuple([z.int().describe('level'), z.array(z.tuple([voter, z.int().describe('mode')]))])
 
-export class VoltageDomain implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class VoltageDomain extends Entry implements Kept {
   onChange: (() => void) | undefined
   /** Ascending levels in microvolts; undefined if the domain has a range. */
   readonly levels: readonly number[] | undefined
@@ -39,11 +37,10 @@ export class VoltageDomain implements Kept {
   changing = false
   #mode: number
   readonly #votes = new Map<number, number>()
+  readonly #grants: Grants
 
   constructor(config: VoltageConfig, at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     if (config.levels && config.range) throw new ConfigError([...at, 'range'], 'give either levels or range, not both')
     if (config.range) {
       this.range = rangeOfValues(config, config.range, 'uV', [...at, 'range'])
@@ -70,6 +67,7 @@ export class VoltageDomain implements Kept {
     this.#votes.set(BOOT_FIRMWARE, mode)
     this.permissions = config.permissions
     this.latencyUs = config.async?.latency
+    this.#grants = new Grants(config, level => this.supportsLevel(level), at)
   }
 
   /** The highest mode that any agent wants: off only if nobody wants it on. */
@@ -104,7 +102,7 @@ export class VoltageDomain implements Kept {
 
   restore(saved: Saved): void {
     const [level, votes] = readSaved(savedDomain, saved)
-    mustFit(this.supportsLevel(level), `it can't have ${level} uV`)
+    mustFit(this.canHave(level), `it can't have ${level} uV`)
     for (const [, mode] of votes) mustFit(this.modes.has(mode), `it has no mode ${mode}`)
     this.level = level
     this.#votes.clear()
@@ -115,6 +113,16 @@ export class VoltageDomain implements Kept {
   #count(): void {
     this.#mode = OFF
     for (const mode of this.#votes.values()) if (mode > this.#mode) this.#mode = mode
+  }
+
+  /** What an agent gets that sets this level. */
+  granted(level: number): number {
+    return this.#grants.of(level)
+  }
+
+  /** Whether a request of an agent can lead to this level. */
+  canHave(level: number): boolean {
+    return this.supportsLevel(level) || this.#grants.canGive(level)
   }
 
   /** Whether the domain has exactly this level, in microvolts. */

@@ -1,7 +1,7 @@
 /** CPUs of an i.MX: their configuration, and their state. Knows no bytes. */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { entryKeys, wireNameOf } from '../../platform/core/entry.js'
+import { Entry, entryKeys } from '../../platform/core/entry.js'
 import { byId, numbered } from '../../platform/core/ids.js'
 import { type Kept, readSaved, type Saved, savedLong } from '../../platform/core/kept.js'
 import { byUniqueName, named } from '../../platform/core/named.js'
@@ -65,10 +65,7 @@ const savedCpu = z.tuple([
   z.custom<Saved>(),
 ])
 
-export class Cpu implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class Cpu extends Entry implements Kept {
   onChange: (() => void) | undefined
   readonly vectorTable: boolean
   readonly permissions: { control: boolean }
@@ -80,9 +77,7 @@ export class Cpu implements Kept {
   readonly vectors: { boot: number; start: number; resume: number }
 
   constructor(config: CpuConfig) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.vectorTable = config.vector_table
     this.permissions = config.permissions
     this.lowPowerInterfaces = config.low_power_interfaces

@@ -37,7 +37,7 @@ export const misc: ResourceKind<MiscConfig, Misc> = {
     requireImx(platform)
     return new Misc(config)
   },
-  names: ({ device_controls, board_controls }) => [...device_controls, ...board_controls].map(({ name }) => name),
+  lists: ['device_controls', 'board_controls'],
 }
 
 export const batteryBacked: ResourceKind<BatteryBackedConfig, BatteryBacked> = {
@@ -50,5 +50,5 @@ export const batteryBacked: ResourceKind<BatteryBackedConfig, BatteryBacked> = {
     platform.onClose(() => model.close())
     return model
   },
-  names: ({ rtcs }) => rtcs.map(({ name }) => name),
+  lists: ['rtcs'],
 }

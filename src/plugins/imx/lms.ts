@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { ConfigError } from '../../platform/core/config-error.js'
-import { entryKeys, wireNameOf } from '../../platform/core/entry.js'
+import { Entry, entryKeys } from '../../platform/core/entry.js'
 import { byId, numbered } from '../../platform/core/ids.js'
 import { type Kept, mustHave, readSaved, type Saved } from '../../platform/core/kept.js'
 import { byUniqueName, named } from '../../platform/core/named.js'
@@ -48,10 +48,7 @@ const savedLm = z.tuple([
   reasonSchema.nullable().describe('shutdown'),
 ])
 
-export class Lm implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class Lm extends Entry implements Kept {
   onChange: (() => void) | undefined
   /** Names of the agents that run in it. */
   readonly agents: readonly string[]
@@ -65,9 +62,7 @@ export class Lm implements Kept {
   readonly reasons: Reasons
 
   constructor(config: LmConfig) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.agents = config.agents
     this.hasAgents = config.default || config.agents.length > 0
     this.latencyUs = config.latency

@@ -4,10 +4,11 @@
  */
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { numbered, resourceId } from '../../platform/core/ids.js'
+import { Entry, entryKeys } from '../../platform/core/entry.js'
+import { numbered } from '../../platform/core/ids.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
-import { byUniqueName, named } from '../../platform/core/named.js'
-import { type Reasons, reasonSchema, shortName, word } from './reasons.js'
+import { byUniqueName, named, twoAreCalled } from '../../platform/core/named.js'
+import { type Reasons, reasonSchema, SHORT_NAME_MAX, shortName, word } from './reasons.js'
 
 /** As many words fit into a message of 128 bytes beside id and count. Linux takes no more. */
 const VALUES_MAX = 30
@@ -24,7 +25,6 @@ const permissionsSchema = z
   .describe('What agents may do: set it and start its actions, be notified; DENIED otherwise')
 
 const controlSchema = z.strictObject({
-  name: shortName,
   value: z
     .union([word, words(VALUES_MAX).min(1)])
     .default(0)
@@ -40,9 +40,11 @@ const controlSchema = z.strictObject({
   permissions: permissionsSchema.prefault({}),
 })
 
-/** Controls of the device or of the board. */
-const controlsSchema = (limit: number) =>
-  numbered(z.array(controlSchema.extend({ id: resourceId(limit) })).max(limit), limit).default([])
+/** Controls of the device or of the board. No message has their names. */
+function controlsSchema(limit: number) {
+  const { id, name, answers } = entryKeys(limit, SHORT_NAME_MAX)
+  return numbered(z.array(controlSchema.extend({ id, name, answers })).max(limit), limit).default([])
+}
 
 const shortText = z
   .string()
@@ -81,9 +83,7 @@ export const miscSchema = z.strictObject({
 export type MiscConfig = z.infer<typeof miscSchema>
 type ControlConfig = MiscConfig['device_controls'][number]
 
-export class Control {
-  readonly id: number
-  readonly name: string
+export class Control extends Entry {
   readonly values: Uint32Array
   /** Extended words by address; empty if it has none. */
   readonly extended: Uint32Array
@@ -92,8 +92,7 @@ export class Control {
   readonly actions: ReadonlyMap<number, readonly number[]>
 
   constructor(config: ControlConfig) {
-    this.id = config.id
-    this.name = config.name
+    super(config)
     this.values = Uint32Array.from([config.value].flat())
     const { extended } = config
     this.extended = typeof extended === 'number' ? new Uint32Array(extended) : Uint32Array.from(extended)
@@ -135,9 +134,8 @@ export class Misc extends EventEmitter<MiscEvents> implements Kept {
     this.deviceControls = config.device_controls.map(control => new Control(control))
     this.boardControls = config.board_controls.map(control => new Control(control))
     const { length } = this.deviceControls
-    byUniqueName(this.#controls, 'controls', i => {
-      return i < length ? ['device_controls', i] : ['board_controls', i - length]
-    })
+    const pathOf = (i: number) => (i < length ? ['device_controls', i] : ['board_controls', i - length])
+    byUniqueName(this.#controls, 'controls', pathOf, twoAreCalled)
     this.reasonNames = config.reasons
     this.reasons = { boot: config.boot_reason, shutdown: config.shutdown_reason }
     this.build = config.build

@@ -1,7 +1,7 @@
 /** A real-time clock of the battery-backed module: it counts with the platform's time. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../../platform/core/config-error.js'
-import { entryKeys, wireNameOf } from '../../platform/core/entry.js'
+import { Entry, entryKeys } from '../../platform/core/entry.js'
 import { type Kept, mustFit, readSaved, type Saved, voter } from '../../platform/core/kept.js'
 import type { Time, Timer } from '../../platform/core/time.js'
 import { SHORT_NAME_MAX } from './reasons.js'
@@ -50,10 +50,7 @@ const savedRtc = z.tuple([
   z.array(z.tuple([voter, z.int().min(0).describe('seconds')])),
 ])
 
-export class Rtc implements Kept {
-  readonly id: number
-  readonly name: string
-  readonly wireName: string
+export class Rtc extends Entry implements Kept {
   onChange: (() => void) | undefined
   readonly secondsWidth: number
   readonly ticksWidth: number
@@ -77,9 +74,7 @@ export class Rtc implements Kept {
   #timer: Timer | undefined
 
   constructor(config: RtcConfig, time: Time, listener: RtcListener, at: ConfigPath) {
-    this.id = config.id
-    this.name = config.name
-    this.wireName = wireNameOf(config)
+    super(config)
     this.secondsWidth = config.seconds_width
     this.ticksWidth = config.ticks_width
     this.ticksPerSecond = config.ticks_per_second

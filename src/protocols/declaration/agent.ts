@@ -8,6 +8,7 @@ import type { Platform } from '../../platform/core/platform.js'
 import type { AgentConfig, ResourceNames } from '../../platform/core/platform-config.js'
 import { resourceNames } from '../../platform/core/resource.js'
 import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../../wire/header.js'
+import { answeredCommands, withAnswers } from './answers.js'
 import { MessageCounts } from './counts.js'
 import { BASE, NEGOTIATE_PROTOCOL_VERSION } from './define-protocol.js'
 import type { EventSink, Subject } from './event-sink.js'
@@ -33,11 +34,13 @@ export class ServedProtocol implements AgentProtocol, Kept {
   commands: (Command | undefined)[] = []
   /** The agent may use none of the protocol's resources. Every message is then DENIED, and the protocol is not listed. */
   denied = false
+  answering: string | undefined
   state: AgentState
   /** What it answered, and how long that took. */
   readonly counts: MessageCounts
   /** Names of the resources that the agent sees; undefined: the protocol has no section of the platform file. */
   readonly #names: ReadonlySet<string> | undefined
+  readonly #answered: ReadonlySet<string>
   #commandsOfVersion: (Command | undefined)[]
 
   constructor(protocol: Protocol, agent: Agent) {
@@ -45,11 +48,17 @@ export class ServedProtocol implements AgentProtocol, Kept {
     this.agent = agent
     this.announced = agent.platform.versionOf(protocol.name) ?? protocol.versions[protocol.versions.length - 1]!
     this.version = this.announced
-    this.#commandsOfVersion = protocol.commandsOf(this.announced)
+    this.#answered = answeredCommands(protocol, agent.platform)
+    this.#commandsOfVersion = this.#commandsOf(this.announced)
     this.#names = namesSeen(protocol, agent)
     this.#applyPermissions()
     this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
     this.state = this.#attach()
+  }
+
+  #commandsOf(version: number): (Command | undefined)[] {
+    const commands = this.protocol.commandsOf(version)
+    return this.#answered.size === 0 ? commands : withAnswers(commands, this.#answered, this)
   }
 
   #attach(): AgentState {
@@ -74,7 +83,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
     if (version > this.announced || !this.protocol.versions.includes(version)) return false
     const negotiateAgain = this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION]
     this.version = version
-    this.#commandsOfVersion = this.protocol.commandsOf(version)
+    this.#commandsOfVersion = this.#commandsOf(version)
     this.#commandsOfVersion[NEGOTIATE_PROTOCOL_VERSION] = negotiateAgain
     this.#applyPermissions()
     this.state.versionChanged?.()
@@ -160,7 +169,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
   /** A new driver: forgets what the last one configured and negotiated. */
   restart(): void {
     this.version = this.announced
-    this.#commandsOfVersion = this.protocol.commandsOf(this.announced)
+    this.#commandsOfVersion = this.#commandsOf(this.announced)
     this.#applyPermissions()
     this.reset()
   }

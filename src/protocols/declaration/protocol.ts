@@ -68,6 +68,8 @@ export interface AgentProtocol {
   readonly version: number
   /** The agent may use none of the protocol's resources. Every message is then DENIED, and the protocol is not listed. */
   readonly denied: boolean
+  /** Name of the command that runs, if some resource answers it itself. */
+  readonly answering: string | undefined
   readonly state: AgentState
   readonly onChange: (() => void) | undefined
   /** The command with this id as discovery shows it: absent if this agent cannot use it. */

@@ -39,7 +39,10 @@ export const REFUSALS = {
   count: { wrong: 'A list has fewer entries than the message counts', statuses: [PROTOCOL_ERROR] },
   /** A selector says of which kind an id is: nothing can be looked up without it. */
   selector: { wrong: 'A selector has no meaning', statuses: [INVALID_PARAMETERS] },
-  /** DENIED by the Base protocol's permissions comes at the look-up, whatever the command would do. */
+  /**
+   * DENIED by the Base protocol's permissions comes at the look-up, whatever the command would do; so does a status of the
+   * platform file (`answers`).
+   */
   resource: { wrong: 'There is no such resource, or it was denied to the agent', statuses: [NOT_FOUND, DENIED] },
   malformed: {
     wrong: 'Reserved bits are set; a flag, mode or state has no meaning here; flags contradict each other',

@@ -21,6 +21,8 @@ export interface Viewed {
   readonly id?: number
   /** In messages; default: `name`. */
   readonly wireName?: string
+  /** Statuses that it answers to commands, by their names. */
+  readonly answers?: ReadonlyMap<string, number> | undefined
 }
 
 export class ResourceView<Resource extends Viewed> {
@@ -35,13 +37,15 @@ export class ResourceView<Resource extends Viewed> {
    * `reset` releases them. At first all, as a state file may have restored such settings.
    */
   readonly held: Set<Resource>
-  /** Why the last `find` gave nothing: NOT_FOUND or DENIED. */
+  /** Why the last `find` gave nothing: NOT_FOUND, DENIED, or what the platform file has this resource answer. */
   refusal = NOT_FOUND
   readonly protocol: AgentProtocol
   /** The platform file lists the agent's resources, which numbers them. */
   protected readonly hasOwnIds: boolean
   /** `list` without those that are denied. */
   #allowed: readonly (Resource | undefined)[] = []
+  /** The same without those that answer some command themselves. */
+  #plain: readonly (Resource | undefined)[] = []
   readonly #ids: ReadonlyMap<Resource, number>
 
   /** `resources` are all the platform has. */
@@ -63,9 +67,24 @@ export class ResourceView<Resource extends Viewed> {
 
   /** The resource with this id, or undefined: then answer `refusal`. Hot code. */
   find(id: number): Resource | undefined {
+    const resource = this.#plain[id]
+    return resource === undefined ? this.#findOther(id) : resource
+  }
+
+  #findOther(id: number): Resource | undefined {
     const resource = this.#allowed[id]
-    if (resource === undefined) this.refusal = this.list[id] === undefined ? NOT_FOUND : DENIED
-    return resource
+    if (resource !== undefined) return this.unlessAnswered(resource)
+    this.refusal = this.list[id] === undefined ? NOT_FOUND : DENIED
+    return undefined
+  }
+
+  /** The resource, or undefined if it answers the command that runs with `refusal`. */
+  protected unlessAnswered<Found extends Viewed>(resource: Found): Found | undefined {
+    const { answering } = this.protocol
+    const status = answering === undefined ? undefined : resource.answers?.get(answering)
+    if (status === undefined) return resource
+    this.refusal = status
+    return undefined
   }
 
   /** This agent's id of a resource, or undefined if it does not see it or may not use it. */
@@ -119,6 +138,9 @@ export class ResourceView<Resource extends Viewed> {
     this.#allowed = this.resources.some(isDenied)
       ? this.list.map(resource => (resource && isDenied(resource) ? undefined : resource))
       : this.list
+    this.#plain = this.resources.some(({ answers }) => answers)
+      ? this.#allowed.map(resource => (resource?.answers ? undefined : resource))
+      : this.#allowed
     this.count = this.#allowed.findLastIndex(resource => resource !== undefined) + 1
   }
 }

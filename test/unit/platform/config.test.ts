@@ -43,8 +43,12 @@ const wheels: ResourceKind<z.infer<typeof wheelSchema>[], string[]> = {
 }
 const kinds = [wheels as ResourceKind]
 const protocols: ProtocolInfo[] = [
-  { name: 'wheel', versions: [0x10000, 0x20000, 0x20001], commands: [{ delayed: [] }] },
-  { name: 'quick', versions: [0x10000], commands: [{}] },
+  {
+    name: 'wheel',
+    versions: [0x10000, 0x20000, 0x20001],
+    commands: [{ name: 'TURN', request: [], reply: [], delayed: [] }],
+  },
+  { name: 'quick', versions: [0x10000], commands: [{ name: 'RUN', request: [], reply: [] }] },
 ]
 
 function build(text: string): Platform {
