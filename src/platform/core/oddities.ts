@@ -13,7 +13,8 @@ const ODDITIES = {
   flat_range: 'a range has step 0, so that everything in it is allowed, or a minimum that is its maximum',
   lone_triplet: 'a fixed rate is told as a range from the rate to itself, with step 0',
   zero_power: 'a level has power 0, with which Linux builds no energy model',
-  zero_sustained: 'the sustained level or frequency is 0; Linux takes levels for kHz then',
+  zero_sustained:
+    'the sustained level or frequency is 0; Linux takes levels for kHz then, and with frequency 0 all of them for turbo levels',
   fractional_sustained: 'the sustained frequency is no multiple of its level; Linux rounds the quotient',
 } as const
 
