@@ -118,7 +118,7 @@ function build(target) {
 function isCurrent({ arch }) {
   const record = join(root, 'prebuilds', `linux-${arch}`, 'needs.json')
   const made = statSync(record, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  return made > Math.max(...sources.map(name => newestChange(join(root, name))))
+  return made > Math.max(...SOURCES.map(name => newestChange(join(root, name))))
 }
 
 /** Which commit is packed: a package has no git to ask. */

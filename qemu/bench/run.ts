@@ -41,7 +41,6 @@ const GRACE_MS = 60_000
 /** Boots a guest and measures. Throws LabError for what is missing, WorkError for what goes wrong meanwhile. */
 export async function labBench(options: LabBenchOptions): Promise<LabBenchResult> {
   requireTools(...TOOLS_FOR.boot)
-  tellProcessors()
   const folder = mkdtempSync(join(tmpdir(), 'scmi-lab-'))
   const socketPath = join(folder, 'back-end.sock')
   const { backEnd: command, signal, platform, cpus, seconds } = options
@@ -53,6 +52,7 @@ export async function labBench(options: LabBenchOptions): Promise<LabBenchResult
   try {
     const line = command === undefined ? undefined : commandFor(command, socketPath)
     const kernel = await kernelImage(options.kernel, signal)
+    tellProcessors()
     backEnd = line === undefined ? undefined : await BackEndProcess.start(line, socketPath, signal)
     progress.update('booting')
     // Without the back end there is nothing to boot.

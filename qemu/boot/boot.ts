@@ -23,6 +23,7 @@ import {
   printedSocket,
   qemuLine,
   type ScmiDevice,
+  tellProcessors,
 } from '../machine/machine.js'
 import { Qmp } from '../machine/qmp.js'
 import { Vm } from '../machine/vm.js'
@@ -120,6 +121,7 @@ export async function bootOnTerminal(options: BootOptions): Promise<void> {
     const kernelTrace = await startTrace(devices, options)
     const listener = kernelTrace ? await listen(join(folder, 'channel.sock')) : undefined
     if (options.signal?.aborted) throw new InterruptedError()
+    tellProcessors()
     vm = new Vm({ ...plan.machine, ...(listener ? { channel: listener.path } : {}) }, plan.reproduce)
     // Not awaited: the shell starts at once. If the kernel's events cannot be read, the trace says so.
     const followed = kernelTrace && listener ? follow(kernelTrace, vm, listener, options) : undefined

@@ -4,7 +4,6 @@ import { type OpenOptions, waysIn } from '../../src/cli/open-options.js'
 import { openTo, viewPlatform } from '../devices/device.js'
 import { buildKernel } from '../kernel/build.js'
 import { DEBIAN_KERNELS } from '../kernel/source.js'
-import { tellProcessors } from '../machine/machine.js'
 import { LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
@@ -21,7 +20,6 @@ export async function bootFromArguments(
   requireTools(...TOOLS_FOR.boot)
   // A wrong platform file is reported before minutes of building.
   if (settings.platform) await viewPlatform(settings.platform)
-  if (!output.printCommand) tellProcessors()
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
   if (!output.printCommand) return bootOnTerminal(open ? { ...options, device: await openTo(open) } : options)
   const { device, qemu } = await bootLines(options)

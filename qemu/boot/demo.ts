@@ -11,6 +11,7 @@ import { seconds } from '../../src/support/progress.js'
 import { NOTIFICATION, packHeader } from '../../src/wire/header.js'
 import type { Guest } from '../guest/guest.js'
 import { readClocks, readHwmon, readIio, scmiLog } from '../guest/view.js'
+import { DEFAULT_KERNEL } from '../kernel/source.js'
 import { tellProcessors } from '../machine/machine.js'
 import { WorkError } from '../support/errors.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
@@ -38,8 +39,8 @@ const UNITS: Record<string, string> = {
 /** Boots a guest on the demo platform and prints what both sides see. Throws WorkError if they disagree. */
 export async function demo(options: { signal: AbortSignal }): Promise<void> {
   requireTools(...TOOLS_FOR.boot)
+  const kernel = await kernelImage(DEFAULT_KERNEL, options.signal)
   tellProcessors()
-  const kernel = await kernelImage('7.3', options.signal)
   const began = Date.now()
   const guest = await boot({ kernel, platform: 'demo', signal: options.signal })
   try {

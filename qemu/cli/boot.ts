@@ -1,8 +1,10 @@
 /** `scmi-lab boot` and `scmi-lab demo`. */
+
 import type { Command } from 'commander'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../../src/cli/open-options.js'
 import { presetNames } from '../../src/platform/file/presets.js'
 import type { BootOptions } from '../boot/boot.js'
+import { DEFAULT_KERNEL } from '../kernel/source.js'
 import { count, repeatable, size } from './arguments.js'
 
 interface BootArguments extends OpenOptions {
@@ -21,7 +23,7 @@ export function addBootCommand(program: Command, signal: AbortSignal): void {
   program
     .command('boot')
     .description('Start the device and a guest, with a shell on this terminal. Leave with "exit" or Ctrl-A X.')
-    .option('--kernel <image|version>', 'an Image, or a version that is built if need be', '7.3')
+    .option('--kernel <image|version>', 'an Image, or a version that is built if need be', DEFAULT_KERNEL)
     .option(
       '--platform <file|preset>',
       `the platform to serve: a YAML file, or a preset (${presetNames().join(', ')})`,

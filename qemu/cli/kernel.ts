@@ -1,6 +1,8 @@
 /** `scmi-lab kernel`. */
+
 import type { Command } from 'commander'
 import { PLAIN, variants } from '../kernel/config.js'
+import { DEFAULT_KERNEL } from '../kernel/source.js'
 import { count, repeatable } from './arguments.js'
 
 interface BuildArguments {
@@ -20,7 +22,11 @@ export function addKernelCommand(program: Command, signal: AbortSignal): void {
   kernel
     .command('build')
     .description('Build an arm64 Image with all SCMI drivers, or find it in the cache; prints its path.')
-    .option('--source <7.3|7.2|6.12|path>', "a Debian kernel's version, or a source tree (never written to)", '7.3')
+    .option(
+      '--source <7.3|7.2|6.12|path>',
+      "a Debian kernel's version, or a source tree (never written to)",
+      DEFAULT_KERNEL,
+    )
     .addOption(repeatable('--patch <file>', 'apply a patch: a diff, or a mail as the list shows it', 'none'))
     .option('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, PLAIN)
     .addOption(repeatable('--config <fragment>', 'merge a fragment of a configuration, the last one wins', 'none'))

@@ -108,7 +108,10 @@ async function compileProgram(name: string, options: PackageOptions): Promise<st
   const { sources, headers } = sourcesOf(name)
   requireTools('compiler')
   const texts = [...sources, ...headers].map(file => readFileSync(file))
-  const path = cachePath('guest', `${name}-${hash(...texts, compilerVersion(), COMPILER_OPTIONS.join(' '))}`)
+  const path = cachePath(
+    'guest',
+    `${name}-${hash(...texts, compilerVersion(), [...guestSysroot, ...COMPILER_OPTIONS].join(' '))}`,
+  )
   if (existsSync(path)) return path
   requireTools(...TOOLS_FOR.guestPrograms)
   const partial = `${path}.${process.pid}.partial`

@@ -85,7 +85,7 @@ export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string
 /** What the guests' processors are, for people. */
 export const processorsText = (): string => processors(QEMU_COMMAND).text
 
-/** Tells it, in the first line of what starts guests. */
+/** Prints it on standard error: once for each command that starts guests. */
 export const tellProcessors = (): void => console.error(`processors of the guest: ${processorsText()}`)
 
 function scmiArguments(device: ScmiDevice, index: number): string[] {

@@ -157,7 +157,8 @@ export class Keeper {
   }
 
   readonly #sayAll = (record: Line): void => {
-    this.#changes()
+    this.#changed.clear()
+    for (const part of this.#silent) part.text = textOf(part)
     sayRecord(record, this.#parts.map(textOf).join(','), this.#devices)
   }
 

@@ -1,4 +1,4 @@
-/** Errors about a name that is not known list those that are, so that who mistyped it finds the right one. */
+/** Errors about an unknown name list the known ones. */
 
 /** At most so many names are listed. */
 const LISTED = 24

@@ -13,16 +13,18 @@ const OTHERS = 'others'
 /** How often counts are logged. */
 const TELL_MS = 5000
 
-type Level = 'info' | 'warn' | 'error'
+/** The gravest last. */
+const LEVELS = ['info', 'warn', 'error'] as const
+type Level = (typeof LEVELS)[number]
 
 /** Recent use of a text. */
 interface Use {
   allowance: number
   refilledMs: number
   omitted: number
-  /** The last line that was left out, and its level. */
-  text: string
+  /** Level and text of the last of the gravest lines that were left out. */
   level: Level
+  text: string
 }
 
 export class LimitedLog {
@@ -64,9 +66,9 @@ export class LimitedLog {
   #limited(level: Level, text: string, error?: unknown): void {
     const use = this.#useOf(kindOf(text))
     if (use.allowance < 1) {
+      const isGravest = use.omitted === 0 || LEVELS.indexOf(level) >= LEVELS.indexOf(use.level)
+      if (isGravest) Object.assign(use, { level, text })
       use.omitted++
-      use.text = text
-      use.level = level
       this.#timer ??= setTimeout(() => this.#tell(), TELL_MS).unref()
       return
     }

@@ -84,7 +84,7 @@ test('the device’s own options and arguments are completed', async () => {
   expect(await ofDevice('--platform', 'm')).toEqual(['minimal'])
   expect(await ofDevice('platform', 'show', 'ju')).toEqual(['juno'])
   // Options of the program end where the subcommand begins.
-  expect(await ofDevice('platform', 'show', '--pl')).toEqual([])
+  expect(await ofDevice('platform', 'show', '--so')).toEqual([])
   expect(await ofDevice('completion', '')).toEqual(['bash', 'zsh'])
 })
 

@@ -51,7 +51,7 @@ describe('the socket', () => {
     await open(stale)
   })
 
-  it('has different errors if it is missing, dead, or not a socket', async () => {
+  it('has different errors if it is missing, if its device is dead, and if that stops', async () => {
     const { folder, server, control, client } = await setUp({ connect: false })
     const refusal = async (path: string) => {
       const error = await ControlClient.open(path).catch((error: Error) => error)

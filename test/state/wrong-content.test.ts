@@ -6,7 +6,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { CAPACITY } from '../../src/client/channel.js'
+import { exchange } from '../../src/device/exchange.js'
 import type { Saved } from '../../src/platform/core/kept.js'
+import { COMMAND, NOTIFICATION, packHeader } from '../../src/wire/header.js'
 import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
 import { Random } from '../driver/random.js'
 import { cases, configs, Side } from '../support/kept-side.js'
@@ -115,6 +118,29 @@ describe('a changed value of a part', () => {
     expect(refused).toBeGreaterThan(50)
     expect(refused).toBeGreaterThan(taken)
   })
+})
+
+/** Replaces the header of a command under way. */
+function withHeader(node: Node, header: number): Node {
+  return JSON.parse(JSON.stringify(node), (key, value) => (key === 'header' ? header : value))
+}
+
+it.each([
+  { what: 'no command', header: 0 },
+  { what: 'a command that is answered at once', header: packHeader(0x14, 0x6, COMMAND, 1) },
+  { what: 'a command of another protocol', header: packHeader(0x15, 0x6, COMMAND, 1) },
+  { what: 'a notification', header: packHeader(0x14, 0x5, NOTIFICATION, 1) },
+])('a command under way with the header of $what is refused', ({ header }) => {
+  const side = new Side(configs.everything!)
+  const [agent] = side.agents
+  const message = Uint32Array.of(packHeader(0x14, 0x5, COMMAND, 1), 1, 0, 24e6, 0)
+  exchange(agent!, new Uint8Array(message.buffer), CAPACITY)
+  const saved = side.save()['agents/first/clock'] as Node
+  expect(JSON.stringify(saved)).toContain('"header"')
+  const restore = (node: Node) => () =>
+    new Map(new Side(configs.everything!).parts()).get('agents/first/clock')!.restore(node as Saved)
+  expect(restore(saved)).not.toThrow()
+  expect(restore(withHeader(saved, header))).toThrow(`no command with header ${header} can be under way`)
 })
 
 const PLATFORM = 'vendor: v\nclocks: [{ name: a, rates: [1 MHz, 2 MHz] }, { name: b, rate: 1 MHz }]\n'

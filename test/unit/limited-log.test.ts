@@ -28,6 +28,17 @@ it.each([
   expect(lines.length + Number.parseInt(count!.msg, 10)).toBe(WRITES)
 })
 
+it('texts that share a limit are counted at the level of the gravest', () => {
+  const lines: { level: number; msg: string }[] = []
+  const log = new LimitedLog(pino({ base: null }, { write: line => lines.push(JSON.parse(line)) }))
+  // More texts than have limits of their own.
+  for (let i = 0; i < WRITES; i++) log.info(String.fromCharCode(0x4e00 + i))
+  log.error('broken')
+  log.info('hello')
+  log.close()
+  expect(lines.at(-1)).toMatchObject({ level: 50, msg: expect.stringMatching(/were omitted: broken$/) })
+})
+
 it('omitted lines that the log does not show are not counted in it either', () => {
   expect(linesAt('warn').some(({ msg }) => msg.includes('hello'))).toBe(false)
 })

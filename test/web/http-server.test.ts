@@ -52,9 +52,19 @@ it('one that waits for each response keeps its connection', async () => {
   }
 })
 
+it('a request to upgrade is answered as any other by a server that upgrades nothing, and keeps no place', async () => {
+  const { server } = await listen()
+  for (let i = 0; i < 8; i++) {
+    const socket = dial(server)
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    expect(String(await once(socket, 'data'))).toContain('200 OK')
+  }
+})
+
 it('a request may have a body with what looks like more requests, of which none is parsed', async () => {
   const { server, parsed } = await listen()
   const socket = dial(server)
+  // With the request's own, four ends of headers: the limit of one read.
   const body = REQUEST.repeat(3)
   socket.write(`POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
   expect(String(await once(socket, 'data'))).toContain('200 OK')

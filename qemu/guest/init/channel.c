@@ -16,6 +16,7 @@
 static int port = -1;
 /* The path of the port's virtio device; it ends in the device's name. */
 static char port_device[256];
+
 /* Opens the port with our name and stores its device's path; -1 if the port is not there, or the host is not connected. */
 static int open_port(void)
 {

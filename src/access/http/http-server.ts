@@ -22,7 +22,7 @@ const IDLE_MS = 30_000
 const RESPONSE_MS = 60_000
 const HEADERS_MAX = 8 << 10
 const HEADERS_END = '\r\n\r\n'
-/** Limit of requests in one read of a connection. */
+/** Limit of header ends in one read of a connection; one GET has one. */
 const PIPELINED_MAX = 4
 
 export interface HttpOptions {
@@ -32,10 +32,13 @@ export interface HttpOptions {
   clients: Clients
   /** One request at a time per connection: a client that pipelines is disconnected. */
   onRequest(request: IncomingMessage, response: ServerResponse): void
+  /** Takes over the connection, without limits. Default: a request to upgrade is a request as any other. */
+  onUpgrade?(request: IncomingMessage, socket: Socket, head: Buffer): void
 }
 
 /** Resolves with a listening server. Throws OperatorError if the address can't be used. */
-export function listenHttp({ address, door, connectionsMax, clients, onRequest }: HttpOptions): Promise<Server> {
+export function listenHttp(options: HttpOptions): Promise<Server> {
+  const { address, door, connectionsMax, clients, onRequest, onUpgrade } = options
   const server = createServer({
     headersTimeout: REQUEST_MS,
     requestTimeout: REQUEST_MS,
@@ -66,12 +69,15 @@ export function listenHttp({ address, door, connectionsMax, clients, onRequest }
     onRequest(request, response)
     clients.sent()
   })
-  // After an upgrade, HTTP's limits no longer apply.
-  server.on('upgrade', ({ socket }) => {
-    socket.off('data', refusePipelines)
-    busy.add(socket)
-    removers.get(socket)?.()
-  })
+  if (onUpgrade) {
+    server.on('upgrade', (request, _, head) => {
+      const { socket } = request
+      socket.off('data', refusePipelines)
+      busy.add(socket)
+      removers.get(socket)?.()
+      onUpgrade(request, socket, head)
+    })
+  }
   return new Promise((resolve, reject) => {
     server.once('error', error => {
       const problem = PROBLEMS[errorCode(error) ?? ''] ?? error.message
@@ -82,8 +88,8 @@ export function listenHttp({ address, door, connectionsMax, clients, onRequest }
 }
 
 /**
- * Disconnects a client that pipelines many requests. Node would make objects for each request of a read, even after the
- * connection is destroyed: a thousand of them in 64 KiB. It stops at the first byte that is not HTTP.
+ * Disconnects a client that pipelines many requests. Node would make objects for each request of a read, a thousand in
+ * 64 KiB, even after the connection is destroyed. Its parser gets the same buffer after this, and stops at the zeros.
  */
 function refusePipelines(this: Socket, read: Buffer): void {
   let requests = 0

@@ -5,8 +5,7 @@
  * change anything.
  */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { AddressInfo, Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Logger } from '../../support/log.js'
 import type { Clients } from '../http/clients.js'
@@ -82,7 +81,6 @@ export class WebServer {
     this.address = { ...options.address, port: (http.address() as AddressInfo).port }
     // Such as too many open files: waiting clients keep waiting.
     http.on('error', error => options.log.warn(`web view: ${error.message}`))
-    http.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
   }
 
   /** Resolves when browsers can connect. Throws OperatorError if the address can't be used. */
@@ -94,6 +92,7 @@ export class WebServer {
       connectionsMax: CONNECTIONS_MAX,
       clients,
       onRequest: (request, response) => server.#onRequest(request, response),
+      onUpgrade: (request, socket, head) => server.#onUpgrade(request, socket, head),
     })
     const server = new WebServer(http, options)
     const reach = isLoopback(options.address) ? '' : ' (unencrypted, and open to the network)'
@@ -162,11 +161,13 @@ export class WebServer {
     return { status: 200, type: HTML, body: '<!doctype html><meta http-equiv="refresh" content="0; url=/">', cookie }
   }
 
-  #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const refusal = this.#refusal(request) ?? this.#socketRefusal(request)
     if (refusal) {
       socket.on('error', () => socket.destroy())
-      socket.end(`HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\n\r\n${refusal.body}`)
+      socket.write(`HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\n\r\n${refusal.body}`)
+      // Not end(): the client may never close its side.
+      socket.destroySoon()
       return
     }
     this.#sockets.handleUpgrade(request, socket, head, page => {

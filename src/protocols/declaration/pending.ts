@@ -1,7 +1,8 @@
 /** Commands of one agent that are answered at once and carried out later: how many at a time, and what ends them. */
 import { z } from 'zod'
-import { readSaved, type Saved } from '../../platform/core/kept.js'
+import { mustFit, readSaved, type Saved } from '../../platform/core/kept.js'
 import type { Timer } from '../../platform/core/time.js'
+import { COMMAND, messageIdOf, protocolIdOf, typeOf } from '../../wire/header.js'
 import { DENIED } from '../../wire/status.js'
 import type { KeptPart } from './kept-view.js'
 import type { AgentProtocol } from './protocol.js'
@@ -87,9 +88,18 @@ export class PendingCommands<Op extends PendingOp & Record<keyof Op, Saved>> imp
   /** The commands are carried out at once: they have taken long enough. */
   restore(saved: Saved): void {
     for (const op of readSaved(z.array(this.#options.shape), saved)) {
+      mustFit(this.#isOf(op), `no command with header ${op.header} can be under way`)
       this.#options.check(op)
       this.start(op)
     }
+  }
+
+  /** Whether the header is that of a command of this protocol with a delayed response. */
+  #isOf({ header }: Op): boolean {
+    if (header === undefined) return true
+    const { id, commands } = this.#protocol.protocol
+    const isDelayed = commands.some(command => command.id === messageIdOf(header) && command.delayed !== undefined)
+    return typeOf(header) === COMMAND && protocolIdOf(header) === id && isDelayed
   }
 
   /** Gives up all commands. */
