@@ -34,7 +34,7 @@ const savedEvents = z
   .tuple([z.int().min(0).max(0xffff).nullable(), z.array(z.array(savedWord).min(1).nullable())])
   .nullable()
 
-/** What others do with events, one in each place; as the links of the answering chain (answering.ts). */
+/** What fault rules, the state file and the tap do with events: at most one of each. */
 export interface EventLinks {
   /** Returns true to take a notification or delayed response over: it sends it later, changed, or never. */
   faulty(header: number, words: readonly number[], mustDeliver: boolean, about: Subject | undefined): boolean
@@ -68,7 +68,7 @@ export class EventQueue implements EventSink, Kept {
     this.#window = window
   }
 
-  /** Puts a link in its place, or takes it out. */
+  /** Sets one of them, or removes it. */
   set<P extends keyof EventLinks>(place: P, link: EventLinks[P] | undefined): void {
     this.#links[place] = link
   }

@@ -6,8 +6,8 @@ import { dispatch } from './dispatch.js'
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /**
- * Executes a whole message for `agent`, with the first `capacity` bytes of `memory` as the reply buffer. Returns a copy of
- * the reply, empty if there is none.
+ * Executes a whole message for `agent`, with the first `capacity` bytes of `memory` (not a Buffer) as the reply buffer.
+ * Returns a copy of the reply, empty if there is none.
  */
 export function exchange(
   agent: Agent,

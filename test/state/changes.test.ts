@@ -1,5 +1,5 @@
 /**
- * The keeper saves only parts that have changed, and misses none: after each batch of random messages, timers, settings of
+ * The keeper saves only parts that have reported a change, and misses none: after each batch of random messages, timers, settings of
  * the host and new drivers, the file holds what all parts would save. FUZZ_SEED repeats a failure.
  */
 import { readFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /** The completion scripts. They ask the command itself for candidates of the last word: `completion candidates`. */
 export type Shell = 'bash' | 'zsh'
 
-// After a name that ends in a dot or "=" no space is added. Without candidates, shells complete files.
+// If the first candidate ends in a dot or "=", no space is added after the word. Without candidates, shells complete files.
 const SCRIPTS: Record<Shell, (name: string) => string> = {
   bash: name => `_${name}() {
   mapfile -t COMPREPLY < <("$1" completion candidates -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f 1)
