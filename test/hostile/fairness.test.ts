@@ -18,7 +18,7 @@ const P99_MS = 3
 const ANSWERS = 150
 const WARM_UP = 50
 /** The first measurements may run code that is not compiled yet. */
-const ROUNDS = 4
+const ROUNDS = 10
 const LIMIT_MS = 20_000
 const ON = 0
 const OFF = 0x4000_0000
