@@ -177,6 +177,6 @@ export class Clock extends Entry implements Kept {
 
   /** Whether a request of an agent can lead to this rate. */
   canHave(rateHz: number): boolean {
-    return this.supportedRate(rateHz, 'nearest') === rateHz || this.#grants.canGive(rateHz)
+    return this.supportedRate(rateHz, 'nearest') === rateHz || this.#grants.canGive(rateHz, this.range)
   }
 }

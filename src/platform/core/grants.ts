@@ -60,12 +60,17 @@ export class Grants {
   of(value: number): number {
     const granted = this.#granted.get(value)
     if (granted !== undefined) return granted
-    return this.#rounds ? ROUND[this.#rounds.direction](value / this.#rounds.to) * this.#rounds.to : value
+    return this.#rounded(value)
   }
 
-  /** Whether a request can result in `value`, besides the values that can be set. */
-  canGive(value: number): boolean {
-    if (this.#rounds && value % this.#rounds.to === 0) return true
+  /** Whether a request for a value of the range can result in `value`, besides the values that can be set. */
+  canGive(value: number, { min, max }: { min: number; max: number }): boolean {
+    const isMultiple = this.#rounds !== undefined && value % this.#rounds.to === 0
+    if (isMultiple && value >= this.#rounded(min) && value <= this.#rounded(max)) return true
     return [...this.#granted.values()].includes(value)
+  }
+
+  #rounded(value: number): number {
+    return this.#rounds ? ROUND[this.#rounds.direction](value / this.#rounds.to) * this.#rounds.to : value
   }
 }

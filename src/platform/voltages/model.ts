@@ -122,7 +122,7 @@ export class VoltageDomain extends Entry implements Kept {
 
   /** Whether a request of an agent can lead to this level. */
   canHave(level: number): boolean {
-    return this.supportsLevel(level) || this.#grants.canGive(level)
+    return this.supportsLevel(level) || this.#grants.canGive(level, this.range)
   }
 
   /** Whether the domain has exactly this level, in microvolts. */

@@ -54,11 +54,13 @@ voltages: [{ name: v, levels: [1, 2], grants: { 2: 3 } }]`
   const next = load(text)
   const [nextA, nextB] = next.model(clocks).list
   nextA!.restore(a!.save())
-  nextB!.restore([105, 1, null, [], []])
+  nextB!.restore([98, 1, null, [], []])
   next.model(voltages).list[0]!.restore(v!.save())
-  expect([nextA!.rateHz, nextB!.rateHz, next.model(voltages).list[0]!.level]).toEqual([15, 105, 3])
+  expect([nextA!.rateHz, nextB!.rateHz, next.model(voltages).list[0]!.level]).toEqual([15, 98, 3])
   expect(() => nextA!.restore([16, 1, null, [], []])).toThrow("it can't have 16 Hz")
   expect(() => nextB!.restore([106, 1, null, [], []])).toThrow("it can't have 106 Hz")
+  // A multiple, but no rate of the range is rounded to it.
+  expect(() => nextB!.restore([105, 1, null, [], []])).toThrow("it can't have 105 Hz")
   expect(b!.granted(50)).toBe(49)
 })
 
