@@ -107,6 +107,13 @@ Napi::Value KillChild(Args args) {
   return number_or_fail(args.Env(), "waitpid", waitpid(child, nullptr, 0));
 }
 
+// threadCpuMs(): CPU time of this thread. That of the process also has V8's threads, which compile and collect garbage.
+Napi::Value ThreadCpuMs(Args args) {
+  timespec used;
+  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) < 0) return fail_call(args.Env(), "clock_gettime");
+  return Napi::Number::New(args.Env(), 1e3 * static_cast<double>(used.tv_sec) + 1e-6 * static_cast<double>(used.tv_nsec));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(Args)) {
     exports.Set(name, Napi::Function::New(env, function, name));
@@ -119,6 +126,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("forkFlip", ForkFlip);
   add("forkDriver", ForkDriver);
   add("killChild", KillChild);
+  add("threadCpuMs", ThreadCpuMs);
   return exports;
 }
 
