@@ -2,11 +2,12 @@
 import { type Result, timed } from './result.js'
 import { runSuite } from './suite.js'
 
-/** Tests that measure memory or time, which sanitizers change, and one that runs the READMEs' commands. */
+/** Tests that measure memory or time, which sanitizers change, and tests of commands, which run for minutes with them. */
 const EXCLUDED = [
   'test/native/heap.test.ts',
   'test/hostile/clients.test.ts',
   'test/hostile/fairness.test.ts',
+  'test/hostile/texts.test.ts',
   'test/native/readme.test.ts',
 ]
 
