@@ -358,7 +358,7 @@ it('a driver that is polled while it sends gets batches that begin small, until 
 }, async () => {
   const rig = await running({ pollUs: 1_000_000 })
   let sizes: number[] = []
-  for (let i = 0; i < 500 && sizes.length < 2; i++) sizes = await foundSending(rig)
+  for (let i = 0; i < 500 && sizes.length < 3; i++) sizes = await foundSending(rig)
   expect(sizes).toEqual([4, 16, 4])
   rig.driver.cmdq.disableSignals()
   let short = 0

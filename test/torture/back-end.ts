@@ -7,8 +7,11 @@ import { packageRoot } from '../../qemu/support/paths.js'
 const CLI = join(packageRoot, 'dist/src/cli.js')
 const LIMIT_MS = 30_000
 
+/** A kill may interrupt the write of a record, whose command then has no answer yet. */
+const TORN_RECORD = /WARN: state: dropped \d+ bytes of an incomplete record/
+
 export class BackEnd {
-  /** Warnings and errors that it logged. */
+  /** Warnings and errors that it logged, other than that. */
   readonly complaints: string[] = []
   readonly #words: readonly string[]
   readonly #folder: string
@@ -29,7 +32,7 @@ export class BackEnd {
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       for (const line of text.split('\n')) {
         if (line.includes('ready: ')) this.#ready = true
-        else if (line !== '') this.complaints.push(line)
+        else if (line !== '' && !TORN_RECORD.test(line)) this.complaints.push(line)
       }
     })
     return child
