@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -11,6 +12,8 @@ export default defineConfig({
     pool: 'forks',
     poolOptions: {
       forks: {
+        // Also on two cores, since many tests wait. None asserts a time of the wall clock.
+        maxForks: Math.max(2, availableParallelism() - 1),
         // The heap tests need gc(), and a young generation that does not move while they measure.
         execArgv: ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'],
       },

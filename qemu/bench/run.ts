@@ -22,7 +22,7 @@ export interface LabBenchOptions {
   /** An Image, or a version. */
   kernel: string
   platform: string
-  loads: readonly Workload[]
+  workloads: readonly Workload[]
   /** Numbers of guest processes. */
   processes: readonly number[]
   /** How long each is measured. */
@@ -33,7 +33,7 @@ export interface LabBenchOptions {
   signal: AbortSignal
 }
 
-/** Warm-up before each load: fills caches, compiles code. */
+/** Warm-up before each workload: fills caches, compiles code. */
 const WARMUP_MS = 300
 /** How much longer than the measurement a guest may take. */
 const GRACE_MS = 60_000
@@ -110,23 +110,23 @@ class Bench {
   }
 
   async measureAll(): Promise<LabBenchRow[]> {
-    const { loads, processes } = this.#options
+    const { workloads, processes } = this.#options
     const rows: LabBenchRow[] = []
-    for (const [i, load] of loads.entries()) {
-      const work = await workOf[load](this.#guest)
+    for (const [i, workload] of workloads.entries()) {
+      const work = await workOf[workload](this.#guest)
       if (!work) {
-        this.#progress.note(`${load}: the guest has no such thing, left out`)
+        this.#progress.note(`${workload}: the guest has no such thing, left out`)
         continue
       }
       await this.#run(work, 1, WARMUP_MS)
       for (const [j, count] of processes.entries()) {
-        const done = (i + j / processes.length) / loads.length
+        const done = (i + j / processes.length) / workloads.length
         this.#progress.update(`${work.what}, ${count === 1 ? 'one process' : `${count} processes`}`, done)
-        rows.push(await this.#measure(load, work, count))
+        rows.push(await this.#measure(workload, work, count))
       }
     }
     if (rows.length === 0)
-      throw new WorkError(`the guest has none of ${loads.join(', ')} on platform ${this.#options.platform}`)
+      throw new WorkError(`the guest has none of ${workloads.join(', ')} on platform ${this.#options.platform}`)
     return rows
   }
 
@@ -139,14 +139,14 @@ class Bench {
     return this.#backEnd ? this.#backEnd.cpuMs() : cpuMsOf(process.pid)
   }
 
-  async #measure(load: Workload, work: Work, processes: number): Promise<LabBenchRow> {
+  async #measure(workload: Workload, work: Work, processes: number): Promise<LabBenchRow> {
     const { server, vm } = this.#guest
     const before = { backEnd: this.#backEndCpuMs(), qemu: cpuMsOf(vm.pid), device: server && timesIn(server) }
     const { count, ns, mean, p50, p99, max } = await this.#run(work, processes, this.#options.seconds * 1000)
     const us = (ms: number): number => rounded((ms * 1000) / count)
     const deviceUs = server && before.device && meanUsSince(server, before.device)
     return {
-      load,
+      load: workload,
       what: work.what,
       processes,
       rate: rounded(count / (ns / 1e9)),

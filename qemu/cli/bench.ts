@@ -60,7 +60,7 @@ Exit codes: 0 done, 1 failed, 2 wrong option, file or missing tool, 130 interrup
     )
     .action(async ({ load, backend, json, ...options }: BenchArguments) => {
       const [{ labBench }, { benchLines }] = await Promise.all([import('../bench/run.js'), import('../bench/text.js')])
-      const result = await labBench({ ...options, loads: load, backEnd: backend, signal })
+      const result = await labBench({ ...options, workloads: load, backEnd: backend, signal })
       console.log(json ? JSON.stringify(result, undefined, 2) : benchLines(result).join('\n'))
     })
 }

@@ -39,7 +39,9 @@ export function guestTools({ arch, has, list }: Host): GuestTools {
   const cross = CROSS_PREFIXES.find(name => has(`${name}gcc`)) ?? CROSS_PREFIXES[0]!
   const prefix = isNative ? '' : cross
   const command = `${prefix}gcc`
-  const newest = isNative ? undefined : list(FEDORA_SYSROOTS).sort(byNumbers).at(-1)
+  // A release of which the headers were removed may leave its folder.
+  const hasHeaders = (release: string) => list(`${FEDORA_SYSROOTS}/${release}/usr`).includes('include')
+  const newest = isNative ? undefined : list(FEDORA_SYSROOTS).filter(hasHeaders).sort(byNumbers).at(-1)
   const sysroot = newest === undefined ? [] : [`--sysroot=${FEDORA_SYSROOTS}/${newest}`]
   const probe = (words: string[]): string[] => [command, ...sysroot, ...words]
   const library = isNative ? '/usr/lib/aarch64-linux-gnu/libc.a' : '/usr/aarch64-linux-gnu/lib/libc.a'

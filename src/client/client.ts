@@ -10,6 +10,7 @@ import { type Message, MessageDecoder } from '../observe/messages.js'
 import { NEGOTIATE_PROTOCOL_VERSION, PROTOCOL_VERSION } from '../protocols/declaration/define-protocol.js'
 import type { Command, Event, Protocol } from '../protocols/declaration/protocol.js'
 import { FailedError, OperatorError } from '../support/errors.js'
+import { thereIsNo } from '../support/known-names.js'
 import type { Fields, InputOf, Values, ValuesOf } from '../wire/fields.js'
 import { COMMAND, HEADER_SIZE, packHeader, REPLY_MIN } from '../wire/header.js'
 import { SUCCESS, statusName } from '../wire/status.js'
@@ -150,8 +151,12 @@ export class ClientBase {
   #find(protocol: string, message: string): { declared: Protocol; layouts: Command[] } {
     const declared = this.#protocols.find(({ name }) => name === protocol)
     if (!declared) {
-      const names = this.#protocols.map(({ name }) => name).join(', ')
-      throw new OperatorError(`there is no protocol ${protocol}; there are ${names}`)
+      throw new OperatorError(
+        thereIsNo(
+          `protocol ${protocol}`,
+          this.#protocols.map(({ name }) => name),
+        ),
+      )
     }
     const layouts = (declared.commands as readonly Command[]).filter(({ name }) => name === message)
     if (layouts.length === 0) {

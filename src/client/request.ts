@@ -1,5 +1,6 @@
 /** Encodes the payload of a request from values by field name; checks names and values. */
 import { OperatorError } from '../support/errors.js'
+import { thereIsNo } from '../support/known-names.js'
 import { encode, type Field, type Fields, rangeOf, type Value, type Values } from '../wire/fields.js'
 
 const PADDING_MAX = 1024
@@ -8,10 +9,7 @@ const PADDING_MAX = 1024
 export function encodeRequest(fields: Fields, values: Readonly<Record<string, unknown>>): Uint8Array {
   const names = namesOf(fields)
   for (const name of Object.keys(values)) {
-    if (names.includes(name)) continue
-    throw new OperatorError(
-      `there is no field ${name}; ${names.length ? `there are ${names.join(', ')}` : 'the request has none'}`,
-    )
+    if (!names.includes(name)) throw new OperatorError(thereIsNo(`field ${name}`, names))
   }
   return encode(fields, complete(fields, values, ''))
 }

@@ -66,15 +66,15 @@ describe('a measurement', () => {
       const guest = await boot({ kernel, platform: 'demo' })
       try {
         const kinds = { hwmon: 'SENSOR_READING_GET', clock: 'CLOCK_RATE_GET', raw: 'PROTOCOL_VERSION' }
-        for (const load of WORKLOADS) {
-          const { words } = (await workOf[load](guest))!
-          const before = succeeded(guest.server!, kinds[load])
+        for (const workload of WORKLOADS) {
+          const { words } = (await workOf[workload](guest))!
+          const before = succeeded(guest.server!, kinds[workload])
           const text = await guest.check(`scmi-bench 300 3 ${words.join(' ')}`)
           const count = Number(/^count (\d+) ns \d+ mean \d+ p50 \d+ p99 \d+ max \d+$/m.exec(text)?.[1])
           // Each process sends once before the measurement, and the kernel may read a sensor by itself.
-          const messages = succeeded(guest.server!, kinds[load]) - before - 3
-          expect(messages, load).toBeGreaterThanOrEqual(count)
-          expect(messages, load).toBeLessThan(count + 10)
+          const messages = succeeded(guest.server!, kinds[workload]) - before - 3
+          expect(messages, workload).toBeGreaterThanOrEqual(count)
+          expect(messages, workload).toBeLessThan(count + 10)
         }
       } finally {
         await guest.close()

@@ -84,7 +84,15 @@ describe('the compiler for the guest', () => {
   })
 
   test('is told where the C library is on Fedora, to check it and to build', () => {
-    const list = (folder: string): string[] => (folder === '/usr/aarch64-redhat-linux/sys-root' ? ['fc9', 'fc43'] : [])
+    const root = '/usr/aarch64-redhat-linux/sys-root'
+    const folders: Record<string, string[]> = {
+      [root]: ['fc9', 'fc43', 'fc44'],
+      [`${root}/fc9/usr`]: ['include', 'lib'],
+      [`${root}/fc43/usr`]: ['include', 'lib'],
+      // What is left of one that was removed.
+      [`${root}/fc44/usr`]: ['lib'],
+    }
+    const list = (folder: string): string[] => folders[folder] ?? []
     const { sysroot, libc, headers } = guestTools({ arch: 'x64', ...none, list })
     expect(sysroot).toEqual(['--sysroot=/usr/aarch64-redhat-linux/sys-root/fc43'])
     for (const { probe } of [libc, headers]) expect(probe).toContain(sysroot[0])
