@@ -7,7 +7,7 @@ export type { Device } from './device/device.js'
 export type { Endpoint } from './device/endpoint.js'
 export type { Stats } from './device/stats.js'
 export type { Fault, FaultHit, FaultState, Faults } from './faults/faults.js'
-export { type EventMessage, eventMessage, type FaultRule, faultRule } from './faults/rule.js'
+export { type EventMessage, eventMessage, type FaultRule, faultRule } from './faults/rules/rule.js'
 export {
   definePlatform,
   type LoadedPlatform,

@@ -170,7 +170,7 @@ async function tellTrace({ list: [server] }: OwnDevices, kernelTrace: KernelTrac
 export async function bootLines(options: BootOptions): Promise<{ device: string[]; qemu: string[] }> {
   const { machine, platform } = await makePlan(options, null, 'terminal')
   const [first] = machine.scmi
-  const device = first && platform !== null ? deviceLine(platform, first) : []
+  const device = first && platform !== null ? deviceLine(platform, first, options.device) : []
   return { device, qemu: qemuLine(machine) }
 }
 
@@ -197,7 +197,9 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
     extra: options.qemuArguments ?? [],
     scmi,
   }
-  const lines = scmi.map((device, index) => deviceLine(platform!, { ...device, path: printedSocket(index) }))
+  const lines = scmi.map((device, index) =>
+    deviceLine(platform!, { ...device, path: printedSocket(index) }, requests[index]!.device),
+  )
   return { machine, platform, reproduce: lines.map(words => `${shellLine(words)} &`), requests }
 }
 

@@ -18,10 +18,15 @@ export async function bootFromArguments(
   const open = waysIn(output)
   if (open && output.printCommand) throw new LabError('--control, --http and --metrics do not go with --print-command')
   requireTools(...TOOLS_FOR.boot)
-  // A wrong platform file is reported before minutes of building.
-  if (settings.platform) await viewPlatform(settings.platform)
+  // Wrong files are reported before minutes of building.
+  const view = settings.platform ? await viewPlatform(settings.platform, settings.device) : undefined
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
-  if (!output.printCommand) return bootOnTerminal(open ? { ...options, device: await openTo(open) } : options)
+  if (!output.printCommand) {
+    if (open) return bootOnTerminal({ ...options, device: { ...settings.device, ...(await openTo(open)) } })
+    // With `open` the device logs it.
+    if (view?.faults) console.error(`scmi-lab: ${view.faults}`)
+    return bootOnTerminal(options)
+  }
   const { device, qemu } = await bootLines(options)
   if (output.json) return console.log(JSON.stringify({ device, qemu }))
   console.error(`Start the device first:\n${shellLine(device)}\nThen QEMU:`)

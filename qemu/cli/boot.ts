@@ -1,6 +1,7 @@
 /** `scmi-lab boot` and `scmi-lab demo`. */
 
 import type { Command } from 'commander'
+import { faultsOption } from '../../src/cli/faults-option.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../../src/cli/open-options.js'
 import { presetNames } from '../../src/platform/file/presets.js'
 import type { BootOptions } from '../boot/boot.js'
@@ -8,6 +9,7 @@ import { DEFAULT_KERNEL } from '../kernel/source.js'
 import { count, repeatable, size } from './arguments.js'
 
 interface BootArguments extends OpenOptions {
+  faults?: string
   kernel: string
   platform: string
   memory: string
@@ -33,6 +35,7 @@ export function addBootCommand(program: Command, signal: AbortSignal): void {
     .option('--cpus <n>', "the guest's CPUs", count, 2)
     .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))
     .option('--debug', "show the SCMI drivers' debug messages", false)
+    .addOption(faultsOption)
     .option('--trace <file>', "record the device's messages and the kernel's SCMI events, for `vhost-user-scmi trace`")
     .addOption(controlOption)
     .addOption(httpOption)
@@ -48,15 +51,17 @@ Examples:
   scmi-lab boot --platform board.yaml --debug
   scmi-lab boot --kernel 6.12 -- -s -S          wait for a debugger on port 1234
   scmi-lab boot --append "initcall_debug oops=panic"
+  scmi-lab boot --faults rules.yaml             with firmware that misbehaves from the first message on
   scmi-lab boot --trace boot.pftrace            both sides on one time line: open it at ui.perfetto.dev
   scmi-lab boot --http 8080 --control           look into the device on a page, or from another shell with vhost-user-scmi ctl
 In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
     )
     .action(async (qemuArguments: string[], options: BootArguments) => {
       const { bootFromArguments } = await import('../boot/commands.js')
-      const { platform, memory, cpus, append, debug, trace } = options
+      const { platform, memory, cpus, append, debug, trace, faults } = options
       const settings: Omit<BootOptions, 'kernel'> = {
         ...(trace === undefined ? {} : { trace }),
+        ...(faults === undefined ? {} : { device: { faults } }),
         platform,
         memory,
         cpus,

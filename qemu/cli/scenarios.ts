@@ -1,5 +1,6 @@
 /** `scmi-lab list` and `scmi-lab run`. */
 import type { Command } from 'commander'
+import { faultsOption } from '../../src/cli/faults-option.js'
 import { PLAIN, variants } from '../kernel/config.js'
 import { DEFAULT_KERNEL } from '../kernel/source.js'
 import type { ListArguments, RunArguments } from '../runner/commands.js'
@@ -28,6 +29,7 @@ export function addScenarioCommands(program: Command, signal: AbortSignal): void
     .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', DEFAULT_KERNEL))
     .addOption(repeatable('--patch <file>', 'apply a patch to each kernel before it is built', 'none'))
     .addOption(repeatable('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, PLAIN))
+    .addOption(faultsOption)
     .option('--shell', 'end in the guest: where the scenario fails, or at its end')
     .option('--baseline <file>', 'print what got better and worse since the run that wrote this file with --json')
     .option('--report <file>', 'write a page to attach to a mail: table, evidence, versions, configurations')

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import type { ControlOptions } from '../../src/access/open.js'
+import type { FaultRule } from '../../src/faults/rules/rule.js'
 import type { ServeOptions } from '../../src/server/serve.js'
 import type { Server } from '../../src/server/server.js'
 import type { ScmiView } from '../device-tree/scmi-node.js'
@@ -32,28 +33,45 @@ export async function openTo(open: ControlOptions): Promise<DeviceOptions> {
   return { open, log: createLogger({ level: 'info', json: false }) }
 }
 
-/** Loads a platform as its first agent sees it, without serving it: for the device tree. */
-export async function viewPlatform(name: string, options: DeviceOptions = {}): Promise<ScmiView> {
-  const [{ loadPlatform }, { agentsOf }, { isServed }] = await Promise.all([
+/** A platform as its first agent sees it, and what its fault rules are, for people. */
+export interface PlatformView extends ScmiView {
+  faults: string | undefined
+}
+
+/** Loads a platform without serving it: for the device tree, and to report mistakes early. */
+export async function viewPlatform(name: string, options: DeviceOptions = {}): Promise<PlatformView> {
+  const [{ loadPlatform, rulesText }, { agentsOf }, { isServed }] = await Promise.all([
     import('../../src/loading/load.js'),
     import('../../src/platform/file/config.js'),
     import('../../src/protocols/declaration/served.js'),
   ])
   return asLabError(async () => {
-    const { platform, protocols } = await loadPlatform(name, options)
+    const { platform, protocols, faults } = await loadPlatform(name, options)
     const agent = agentsOf(platform.config)[0]!
-    return { platform, protocols: protocols.filter(protocol => isServed(protocol, platform, agent)) }
+    const served = protocols.filter(protocol => isServed(protocol, platform, agent))
+    return { platform, protocols: served, faults: rulesText(faults) }
   })
 }
 
+/** The fault rules of a file, for devices of whatever platform. */
+export async function readFaults(path: string): Promise<FaultRule[]> {
+  const [{ readRulesFile }, { protocols }, { DEFAULT_AGENT }] = await Promise.all([
+    import('../../src/faults/rules/rules-file.js'),
+    import('../../src/protocols/index.js'),
+    import('../../src/platform/file/config.js'),
+  ])
+  return asLabError(async () => readRulesFile(path, { protocols, agents: [DEFAULT_AGENT] }).map(({ given }) => given))
+}
+
 /** The command line that starts the same device by hand. */
-export const deviceLine = (platform: string, socket: DeviceSocket): string[] => [
+export const deviceLine = (platform: string, socket: DeviceSocket, { faults }: DeviceOptions = {}): string[] => [
   'node',
   join(packageRoot, 'dist', 'src', 'cli.js'),
   socket.dials === 'qemu' ? '--socket-path' : '--connect',
   socket.path,
   '--platform',
   platform,
+  ...(typeof faults === 'string' ? ['--faults', faults] : []),
 ]
 
 /** Turns the device's OperatorError into the lab's LabError. */

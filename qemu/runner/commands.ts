@@ -4,9 +4,11 @@ import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, resolve } from 'node:path'
 import colors from 'picocolors'
+import type { FaultRule } from '../../src/faults/rules/rule.js'
 import { tableLines } from '../../src/observe/tables.js'
 import { whyUnwritable } from '../../src/support/path-error.js'
 import { type Progress, startProgress } from '../../src/support/progress.js'
+import { readFaults } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
 import { processorsText, tellProcessors } from '../machine/machine.js'
 import { LabError, WorkError } from '../support/errors.js'
@@ -29,6 +31,8 @@ export interface RunArguments extends KernelSelection {
   jobs?: number
   /** A folder of the user's scenarios, instead of the lab's. */
   scenarios?: string
+  /** A file of fault rules for all devices. */
+  faults?: string
   /** This share of the scenarios. */
   shard?: Shard
   /** KTAP on standard output, instead of text. */
@@ -76,9 +80,12 @@ export async function runFromArguments(words: string[], options: RunArguments, s
   const baseline = options.baseline === undefined ? undefined : readRunRecord(options.baseline)
   for (const name of ['json', 'junit', 'report'] as const) checkWritable(`--${name}`, options[name])
   requireTools(...TOOLS_FOR.boot)
+  const faults = options.faults === undefined ? [] : await readFaults(options.faults)
   const kernels = await findKernels(options, signal)
   tellProcessors()
-  const run = await runAndTell(entries, kernels, options, signal)
+  if (options.faults !== undefined)
+    console.error(`fault rules: ${faults.length} of ${options.faults}, in every scenario`)
+  const run = await runAndTell(entries, kernels, { ...options, rules: faults }, signal)
   const changes = baseline && compare(run, baseline)
   if (options.ktap) process.stdout.write(ktapText(run))
   if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 1)}\n`)
@@ -116,7 +123,7 @@ function changeLines(changes: ReturnType<typeof compare>): string[] {
 async function runAndTell(
   entries: readonly Entry[],
   kernels: readonly TestKernel[],
-  options: RunArguments,
+  options: RunArguments & { rules: FaultRule[] },
   signal: AbortSignal,
 ): Promise<RunRecord> {
   const began = new Date()
@@ -131,6 +138,7 @@ async function runAndTell(
   try {
     const results = await runSuite(entries, kernels, {
       jobs: options.jobs ?? availableParallelism(),
+      faults: options.rules,
       signal,
       onStep: (entry, kernel, step) => board.step(`${entry.name} (${kernel.label})`, step),
       onResult(result) {
@@ -193,9 +201,10 @@ async function offerShell(guest: Guest, { failures }: Result): Promise<void> {
 }
 
 /** The command that runs this scenario again and stops in a shell. */
-function reproduceLine({ name }: Entry, { words }: TestKernel, { scenarios }: RunArguments): string {
+function reproduceLine({ name }: Entry, { words }: TestKernel, { scenarios, faults }: RunArguments): string {
   const folder = scenarios ? ['--scenarios', resolve(scenarios)] : []
-  return shellLine([...program(), 'run', name, ...words, ...folder, '--shell'])
+  const rules = faults === undefined ? [] : ['--faults', resolve(faults)]
+  return shellLine([...program(), 'run', name, ...words, ...folder, ...rules, '--shell'])
 }
 
 /** How this program was called. */

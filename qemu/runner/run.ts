@@ -1,8 +1,10 @@
 /** Runs one scenario on one kernel: boots its machine, runs it, and checks what it leaves behind. */
 import { stringify } from 'yaml'
+import type { FaultRule } from '../../src/faults/rules/rule.js'
 import { afterMs, type Timer } from '../../src/platform/core/time.js'
 import { silentProgress } from '../../src/support/progress.js'
 import { boot } from '../boot/boot.js'
+import type { DeviceOptions } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
 import { GUEST_LIBRARY } from '../guest/image.js'
 import { GuestError, InterruptedError } from '../support/errors.js'
@@ -22,7 +24,7 @@ import { Context, GUEST_SCENARIO } from './context.js'
 import { logAround } from './evidence.js'
 import { misfit, type TestKernel } from './kernels.js'
 import type { Entry } from './load.js'
-import type { Scenario } from './scenario.js'
+import type { DeviceNeeds, Scenario } from './scenario.js'
 import type { Slots } from './slots.js'
 import { withLines } from './symbols.js'
 import { Wire } from './wire.js'
@@ -50,6 +52,8 @@ export interface Outcome {
 
 export interface RunOptions {
   slots: Slots
+  /** Fault rules of the devices, before those of the scenario. */
+  faults: readonly FaultRule[]
   signal: AbortSignal
   onStep: (text: string) => void
   /** Called when the scenario is over or has failed, before guest and devices are ended. */
@@ -155,7 +159,7 @@ class Run {
       append: [...DEADLY, ...append],
       kernel: this.#kernel.image,
       platform: platformFile(this.#scenario),
-      scmi: devices.map((needs, i) => ({ ...needs, device: { ...needs.device, log: this.#wires[i]!.log } })),
+      scmi: devices.map((needs, i) => ({ ...needs, device: this.#deviceOptions(needs, i) })),
       onServer: (device, index) => this.#wires[index]!.watch(device),
       memory: memoryFor(this.#kernel),
       limitMs: BOOT_LIMIT_MS,
@@ -166,6 +170,12 @@ class Run {
     if (guest instanceof Error) return guest
     this.#patience = Math.min(Math.ceil((performance.now() - began) / USUAL_BOOT_MS), MOST_PATIENCE)
     return guest
+  }
+
+  #deviceOptions({ device }: DeviceNeeds, index: number): DeviceOptions {
+    const own = device?.faults ?? []
+    if (typeof own === 'string') throw new TypeError('a scenario has its fault rules in a list')
+    return { ...device, faults: [...this.#options.faults, ...own], log: this.#wires[index]!.log }
   }
 
   /** Prepares a guest that has just booted: guest file, modules. */

@@ -1,4 +1,5 @@
 /** Runs scenarios on kernels, several at a time, and compares each outcome with its record. */
+import type { FaultRule } from '../../src/faults/rules/rule.js'
 import type { Guest } from '../guest/guest.js'
 import { InterruptedError } from '../support/errors.js'
 import { type Finding, findingFor, isRecorded } from './findings.js'
@@ -19,6 +20,8 @@ export interface Result extends Outcome {
 export interface SuiteOptions {
   /** How many guests run at once. */
   jobs: number
+  /** Fault rules of all devices, before those of the scenarios. */
+  faults?: readonly FaultRule[]
   signal: AbortSignal
   onStep(entry: Entry, kernel: TestKernel, step: string): void
   onResult(result: Result): void
@@ -46,7 +49,7 @@ export async function runOne(entry: Entry, kernel: TestKernel, { onEnd, ...optio
 export async function runSuite(
   entries: readonly Entry[],
   kernels: readonly TestKernel[],
-  { jobs, signal, onStep, onResult, onEnd }: SuiteOptions,
+  { jobs, faults, signal, onStep, onResult, onEnd }: SuiteOptions,
 ): Promise<Result[]> {
   const slots = new Slots(jobs)
   const broken = new AbortController()
@@ -55,6 +58,7 @@ export async function runSuite(
     if (stopped.aborted) throw new InterruptedError()
     const result = await runOne(entry, kernel, {
       slots,
+      faults: faults ?? [],
       signal: stopped,
       onStep: step => onStep(entry, kernel, step),
       ...(onEnd ? { onEnd } : {}),

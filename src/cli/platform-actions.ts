@@ -1,16 +1,15 @@
 /** The actions of `vhost-user-scmi platform`. */
-import { addPlugins, type LoadedPlatform, loadPlatform } from '../loading/load.js'
+import { addPlugins, countRules, fileJsonSchema, type LoadedPlatform, loadPlatform } from '../loading/load.js'
 import { pluginNames } from '../loading/plugins.js'
 import { agentTables } from '../observe/agent-tables.js'
 import { tableLines } from '../observe/tables.js'
 import { ConfigError, pathText } from '../platform/core/config-error.js'
 import { namesOf } from '../platform/core/named.js'
 import { VirtualTime } from '../platform/core/time.js'
-import { agentsOf, platformJsonSchema } from '../platform/file/config.js'
+import { agentsOf } from '../platform/file/config.js'
 import { Agent } from '../protocols/declaration/agent.js'
 import type { EventSink } from '../protocols/declaration/event-sink.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
-import { resourceKinds } from '../protocols/declaration/served.js'
 import { protocols as standard } from '../protocols/index.js'
 import { OperatorError } from '../support/errors.js'
 import { thereIsNo } from '../support/known-names.js'
@@ -18,13 +17,15 @@ import { printable, printableJson } from '../support/printable.js'
 
 export interface PlatformOptions {
   plugin: string[]
+  /** A file of fault rules. */
+  faults?: string
   json?: boolean
   agent?: string
 }
 
 /** Loads with a clock that stands still: values are those at start. */
-function load(file: string, protocols: readonly Protocol[]): Promise<LoadedPlatform> {
-  return loadPlatform(file, { protocols, time: new VirtualTime() })
+function load(file: string, protocols: readonly Protocol[], faults?: string): Promise<LoadedPlatform> {
+  return loadPlatform(file, { protocols, time: new VirtualTime(), ...(faults === undefined ? {} : { faults }) })
 }
 
 interface Checked {
@@ -32,6 +33,8 @@ interface Checked {
   ok: boolean
   /** Number of resources by section; a section that is not a list counts as 1. */
   resources?: Record<string, number>
+  /** Number of fault rules, if there are any. */
+  faults?: number
   place?: string
   field?: string
   problem?: string
@@ -41,7 +44,7 @@ export async function check(files: string[], options: PlatformOptions): Promise<
   const protocols = await addPlugins(standard, options.plugin)
   const results: Checked[] = []
   for (const file of files) {
-    const { result, line } = await checkOne(file, protocols)
+    const { result, line } = await checkOne(file, protocols, options.faults)
     results.push(result)
     if (!options.json) console.log(printable(line))
   }
@@ -50,13 +53,20 @@ export async function check(files: string[], options: PlatformOptions): Promise<
   if (wrong > 0) throw new OperatorError(`${wrong} of ${files.length} platform files are wrong`)
 }
 
-async function checkOne(file: string, protocols: readonly Protocol[]): Promise<{ result: Checked; line: string }> {
+async function checkOne(
+  file: string,
+  protocols: readonly Protocol[],
+  faults: string | undefined,
+): Promise<{ result: Checked; line: string }> {
   try {
-    const { platform } = await load(file, protocols)
+    const { platform, faults: rules } = await load(file, protocols, faults)
     const sections = Object.entries(platform.config.sections)
     const resources = Object.fromEntries(sections.map(([name, s]) => [name, Array.isArray(s) ? s.length : 1]))
     const counts = sections.map(([name, section]) => (Array.isArray(section) ? countText(section.length, name) : name))
-    return { result: { file, ok: true, resources }, line: [`${file}: ok`, ...counts].join(', ') }
+    const ofRules = countRules(rules)
+    if (ofRules > 0) counts.push(countText(ofRules, 'fault_rules'))
+    const result = { file, ok: true, resources, ...(ofRules > 0 ? { faults: ofRules } : {}) }
+    return { result, line: [`${file}: ok`, ...counts].join(', ') }
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error
     const { place, path, problem } =
@@ -111,5 +121,5 @@ function agentNamed({ platform, protocols }: LoadedPlatform, name: string | unde
  */
 export async function schema(options: PlatformOptions): Promise<void> {
   const protocols = await addPlugins(standard, [...pluginNames(), ...options.plugin])
-  console.log(JSON.stringify(platformJsonSchema(protocols, resourceKinds(protocols)), undefined, 2))
+  console.log(JSON.stringify(fileJsonSchema(protocols), undefined, 2))
 }

@@ -14,6 +14,7 @@ export function addPlatformCommand(program: Command): void {
     .description('Check platform files: print their errors, or what they contain. Exit code 2 if any is wrong.')
     .argument('<file...>', 'platform files, or presets')
     .addOption(plugin)
+    .option('--faults <file>', 'check fault rules, too: those that `--faults` of other commands gets')
     .option('--json', 'print JSON')
     .action(async (files, options) => (await actions()).check(files, options))
   platform

@@ -14,6 +14,7 @@ import { fileMode, oneLine, pollUs, repeated, wholeNumber } from './arguments.js
 import { addBenchCommand } from './bench.js'
 import { addCompletionCommand } from './completion/commands.js'
 import { addCtlCommand } from './ctl.js'
+import { faultsOption } from './faults-option.js'
 import { controlOption, httpOption, metricsOption } from './open-options.js'
 import { addPlatformCommand } from './platform.js'
 import { addSendCommand } from './send.js'
@@ -87,6 +88,7 @@ const program = new Command('vhost-user-scmi')
     '--state <file>',
     'persist the state that guests set in this file, and resume from it after a crash or restart',
   )
+  .addOption(faultsOption)
   .option('--trace <file>', "record every message to a file for Perfetto's viewer and `vhost-user-scmi trace`")
   .addOption(controlOption)
   .addOption(httpOption)

@@ -20,6 +20,7 @@ export interface ServeCommandOptions extends OpenOptions {
   trace?: string
   pollUs: number | 'auto'
   state?: string
+  faults?: string
   agent: Record<string, Endpoint>
   socketMode: number
   releaseAfter: number
@@ -57,6 +58,7 @@ export async function run(options: ServeCommandOptions): Promise<void> {
     log,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
     ...(options.state === undefined ? {} : { state: options.state }),
+    ...(options.faults === undefined ? {} : { faults: options.faults }),
     ...(open ? { open } : {}),
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })

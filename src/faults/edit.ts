@@ -3,8 +3,9 @@ import type { Command, Event } from '../protocols/declaration/protocol.js'
 import { decode, encode, type Fields, type Values } from '../wire/fields.js'
 import { HEADER_SIZE, messageIdOf, packHeader, protocolIdOf, STATUS_SIZE, tokenOf, typeOf } from '../wire/header.js'
 import { STATUS_NAMES, SUCCESS } from '../wire/status.js'
-import { sentFields } from './compile.js'
-import type { CheckedRule } from './rule.js'
+import { sentFields } from './rules/compile.js'
+import type { Wanted } from './rules/field-values.js'
+import type { CheckedRule } from './rules/rule.js'
 
 const TOKENS = 0x400
 
@@ -36,9 +37,9 @@ export function viewOf(bytes: Uint8Array): DataView {
 }
 
 /** Whether the payload has all these fields with these values. */
-export function hasValues(payload: DataView, fields: Fields, wanted: Record<string, string | number>): boolean {
+export function hasValues(payload: DataView, fields: Fields, wanted: readonly Wanted[]): boolean {
   const values = tryDecode(fields, payload)
-  return values !== undefined && Object.entries(wanted).every(([name, value]) => isSame(values[name], value))
+  return values !== undefined && wanted.every(one => fits(values[one.name], one))
 }
 
 function statusNumber(status: NonNullable<CheckedRule['status']>): number {
@@ -92,7 +93,8 @@ function tryDecode(fields: Fields, bytes: DataView): Values | undefined {
   }
 }
 
-function isSame(value: Values[string] | undefined, wanted: string | number): boolean {
-  if (typeof value === 'string') return value === String(wanted)
-  return (typeof value === 'number' || typeof value === 'bigint') && BigInt(value) === BigInt(wanted)
+function fits(value: Values[string] | undefined, { text, numbers }: Wanted): boolean {
+  if (typeof value === 'string') return value === text
+  if (typeof value !== 'number' && typeof value !== 'bigint') return false
+  return numbers !== undefined && value >= numbers.min && value <= numbers.max
 }

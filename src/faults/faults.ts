@@ -10,8 +10,16 @@ import type { Protocol } from '../protocols/declaration/protocol.js'
 import { OperatorError } from '../support/errors.js'
 import { thereIsNo } from '../support/known-names.js'
 import { messageIdOf, protocolIdOf, tokenOf } from '../wire/header.js'
-import { type Compiled, type CompiledEvent, compileEvent, compileRule, messageKey } from './compile.js'
-import { type CheckedRule, type EventMessage, type FaultRule, type MessageKind, messageKind } from './rule.js'
+import {
+  type Compiled,
+  type CompiledEvent,
+  compileEvent,
+  compileRule,
+  messageKey,
+  type ReadyRule,
+} from './rules/compile.js'
+import type { Wanted } from './rules/field-values.js'
+import { type CheckedRule, type EventMessage, type FaultRule, type MessageKind, messageKind } from './rules/rule.js'
 import type { Held } from './waiting.js'
 
 /** A message that a rule has hit. */
@@ -61,10 +69,11 @@ export class Fault {
   }
 
   /** Whether it matches this message; counts the hit. Calls `hasValues` for `where` only if everything else matches. */
-  takes(agent: string, header: number, hasValues: (wanted: Record<string, string | number>) => boolean): boolean {
+  takes(agent: string, header: number, hasValues: (wanted: readonly Wanted[]) => boolean): boolean {
     const { rule } = this
+    const { wanted } = this.#match
     if (!this.active || !this.#isFor(agent, header)) return false
-    if (rule.where && !hasValues(rule.where)) return false
+    if (wanted && !hasValues(wanted)) return false
     if (this.#skipped < (rule.skip ?? 0)) {
       this.#skipped++
       return false
@@ -142,8 +151,12 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
    * field and its allowed values.
    */
   add(given: FaultRule): Fault {
-    const match = compileRule(given, { protocols: this.#protocols, agents: this.#agents })
-    const fault = new Fault(++this.#lastId, { ...given }, match)
+    return this.addReady(compileRule(given, { protocols: this.#protocols, agents: this.#agents }))
+  }
+
+  /** The same for a rule that was checked when it was loaded. */
+  addReady({ given, match }: ReadyRule): Fault {
+    const fault = new Fault(++this.#lastId, given, match)
     this.#changed([...this.#rules, fault])
     return fault
   }
@@ -206,7 +219,7 @@ export class Faults extends EventEmitter<{ hit: [hit: FaultHit] }> {
     kind: MessageKind,
     agent: string,
     header: number,
-    hasValues: (wanted: Record<string, string | number>) => boolean,
+    hasValues: (wanted: readonly Wanted[]) => boolean,
   ): Fault | undefined {
     const fault = this.#rules.find(other => other.rule.on === kind && other.takes(agent, header, hasValues))
     if (!fault) return undefined

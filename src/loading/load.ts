@@ -1,10 +1,16 @@
-/** Loads a platform file or preset, and the protocols of its plug-ins. */
+/** Loads a platform file or preset, the protocols of its plug-ins, and fault rules. */
 import { resolve } from 'node:path'
 import { stringify } from 'yaml'
+import type { z } from 'zod'
+import { compileRule, type Known, type ReadyRule } from '../faults/rules/compile.js'
+import type { CheckedRule, FaultRule } from '../faults/rules/rule.js'
+import { readRulesFile, readyRules } from '../faults/rules/rules-file.js'
 import { ConfigError } from '../platform/core/config-error.js'
+import { namesOf } from '../platform/core/named.js'
 import { Platform } from '../platform/core/platform.js'
+import type { PlatformConfig } from '../platform/core/platform-config.js'
 import { RealTime, type Time } from '../platform/core/time.js'
-import { buildPlatform } from '../platform/file/config.js'
+import { agentsOf, buildPlatform, platformJsonSchema } from '../platform/file/config.js'
 import { ConfigSource } from '../platform/file/config-source.js'
 import { readPlatformText } from '../platform/file/presets.js'
 import { TOO_DEEP } from '../platform/file/yaml-text.js'
@@ -12,6 +18,7 @@ import type { Protocol } from '../protocols/declaration/protocol.js'
 import { resourceKinds } from '../protocols/declaration/served.js'
 import { protocols as allProtocols } from '../protocols/index.js'
 import { OperatorError } from '../support/errors.js'
+import { FILE_KEYS } from './file-keys.js'
 import { guarded } from './plugin-guard.js'
 import { loadPlugin, type Plugin, type PluginModule, withPlugin } from './plugins.js'
 
@@ -21,6 +28,10 @@ export interface LoadOptions {
   /** Plug-ins besides those in the platform file; paths are relative to the working directory. */
   plugins?: readonly Plugin[]
   time?: Time
+  /** Fault rules ahead of those of the platform file, or the path of a file with them. */
+  faults?: string | readonly FaultRule[]
+  /** Names of agents besides those of the platform file, which rules may use. */
+  agents?: readonly string[]
 }
 
 /** A platform that a program defines: the content of a platform file as an object. */
@@ -57,7 +68,16 @@ export interface LoadedPlatform {
   platform: Platform
   /** All protocols that the platform file can configure, whether or not the platform has resources for them. */
   protocols: readonly Protocol[]
+  /** Fault rules, in the order in which they are tried. The loader only checks them; a server applies them. */
+  faults: readonly RulesFrom[]
   origin: PlatformOrigin
+}
+
+/** Fault rules from one place. */
+export interface RulesFrom {
+  /** For people: the name of a file. */
+  place: string
+  rules: readonly ReadyRule[]
 }
 
 /** What a platform was made from, to make it again. */
@@ -84,10 +104,37 @@ export async function loadPlatform(
   const protocols = await addPluginsOf(source, folder, given)
   const kinds = resourceKinds(protocols)
   const time = options.time ?? new RealTime()
-  const platform = buildPlatform(source, protocols, kinds, config => new Platform(config, kinds, time))
+  // Rules come first: a platform's clocks would run on after an error.
+  const build = (config: PlatformConfig, { faults: checked }: { faults: CheckedRule[] }) => {
+    const known = { protocols, agents: namesOf(agentsOf(config, options.agents)) }
+    const written = (source.data() as { faults?: FaultRule[] }).faults ?? []
+    const ofFile = { place: name, rules: readyRules(written, checked, ['faults'], known) }
+    const faults = [givenRules(options.faults ?? [], known), ofFile].filter(({ rules }) => rules.length > 0)
+    return { faults, platform: new Platform(config, kinds, time) }
+  }
+  const { platform, faults } = buildPlatform(source, protocols, kinds, build, FILE_KEYS)
   const ofFile = source.texts('plugins').map(plugin => ({ name: plugin, folder: resolve(folder) }))
   const plugins = pluginModules(options)?.concat(ofFile)
-  return { platform, protocols, origin: { name, text, folder: resolve(folder), plugins } }
+  return { platform, protocols, faults, origin: { name, text, folder: resolve(folder), plugins } }
+}
+
+function givenRules(faults: string | readonly FaultRule[], known: Known): RulesFrom {
+  if (typeof faults === 'string') return { place: faults, rules: readRulesFile(faults, known) }
+  return { place: 'the program', rules: faults.map(rule => compileRule(rule, known)) }
+}
+
+export const countRules = (faults: readonly RulesFrom[]): number =>
+  faults.reduce((sum, { rules }) => sum + rules.length, 0)
+
+/** `fault rules: 2 of faults.yaml, 1 of board.yaml`; undefined: there are none. */
+export function rulesText(faults: readonly RulesFrom[]): string | undefined {
+  if (faults.length === 0) return undefined
+  return `fault rules: ${faults.map(({ place, rules }) => `${rules.length} of ${place}`).join(', ')}`
+}
+
+/** The JSON Schema of platform files that may have sections of these protocols, for editors. */
+export function fileJsonSchema(protocols: readonly Protocol[]): z.core.JSONSchema.JSONSchema {
+  return platformJsonSchema(protocols, resourceKinds(protocols), FILE_KEYS)
 }
 
 /** The modules of the protocols besides the standard ones; undefined if not all of them come from modules. */

@@ -5,10 +5,12 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { TOP_KEYS } from '../platform/file/config.js'
 import { PROTOCOL_ATTRIBUTES } from '../protocols/declaration/define-protocol.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { errorCode, OperatorError } from '../support/errors.js'
 import { whyUnreadable } from '../support/path-error.js'
+import { FILE_KEYS } from './file-keys.js'
 import { guarded, importWatched } from './plugin-guard.js'
 import { importPlugin } from './plugin-imports.js'
 
@@ -124,8 +126,7 @@ function isProtocol(candidate: unknown): candidate is Protocol {
 }
 
 /** Keys of the platform file that are not sections. */
-const TOP_KEYS = ['vendor', 'sub_vendor', 'implementation_version', 'description', 'seed', 'agents', 'protocols']
-const RESERVED_KEYS = [...TOP_KEYS, 'devices', 'plugins']
+const RESERVED_KEYS = [...TOP_KEYS, ...Object.keys(FILE_KEYS)]
 
 /** Why `protocol` can't be served beside `others`; undefined: it can. */
 function conflict(protocol: Protocol, others: readonly Protocol[]): string | undefined {

@@ -1,8 +1,7 @@
 /** Puts a server together: loads the platform and opens everything that the options ask for. */
 import type { ControlOptions } from '../access/open.js'
 import type { Endpoint } from '../device/endpoint.js'
-import type { FaultRule } from '../faults/rule.js'
-import { type LoadOptions, loadPlatform, type PlatformDefinition } from '../loading/load.js'
+import { type LoadOptions, loadPlatform, type PlatformDefinition, rulesText } from '../loading/load.js'
 import type { AgentConfig } from '../platform/core/platform-config.js'
 import { RealTime } from '../platform/core/time.js'
 import { agentsOf } from '../platform/file/config.js'
@@ -12,7 +11,7 @@ import { type Logger, silentLogger } from '../support/log.js'
 import { own } from '../support/own.js'
 import { Server, type ServerOptions } from './server.js'
 
-export interface ServeOptions extends LoadOptions, ServerOptions {
+export interface ServeOptions extends Omit<LoadOptions, 'agents'>, ServerOptions {
   /** Endpoint of the first agent, which is the only one unless the platform file has more. */
   endpoint?: Endpoint
   /** Endpoints by name of the agent. A name that the platform file lacks adds an agent that sees everything. */
@@ -24,8 +23,6 @@ export interface ServeOptions extends LoadOptions, ServerOptions {
   trace?: string
   /** Persist the platform's state in this file, and resume from what it holds. */
   state?: string
-  /** Fault rules from the start; `server.faults` adds others. */
-  faults?: readonly FaultRule[]
   /** Open the control service, the web view or metrics. */
   open?: ControlOptions
 }
@@ -53,12 +50,15 @@ function endpointsOf(agents: readonly AgentConfig[], options: ServeOptions): Map
 export async function serve(options: ServeOptions): Promise<Server> {
   const log = options.log ?? silentLogger()
   const time = options.state === undefined ? undefined : new WatchedTime(options.time ?? new RealTime())
-  const loaded = await loadPlatform(options.platform, { ...options, ...(time ? { time } : {}) })
-  const agents = agentsOf(loaded.platform.config, Object.keys(options.endpoints ?? {}))
+  const names = Object.keys(options.endpoints ?? {})
+  const loaded = await loadPlatform(options.platform, { ...options, agents: names, ...(time ? { time } : {}) })
+  const agents = agentsOf(loaded.platform.config, names)
   const endpoints = endpointsOf(agents, options)
   const server = new Server(loaded, agents, options, log)
   try {
-    for (const rule of options.faults ?? []) server.faults.add(rule)
+    for (const { rules } of loaded.faults) for (const rule of rules) server.faults.addReady(rule)
+    const told = rulesText(loaded.faults)
+    if (told) log.info(`${told}; \`vhost-user-scmi ctl fault list\` shows them`)
     if (options.state !== undefined && time) await server.keepState(options.state, time)
     if (options.trace !== undefined) await server.startTrace(options.trace)
     await server.open(endpoints)

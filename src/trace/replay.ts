@@ -71,7 +71,8 @@ export async function replay(recording: Recording, options: ReplayOptions): Prom
   const { name, text, folder, plugins: recorded } = about.origin
   const platform = options.platform ?? { name, text, folder }
   const own = options.platform === undefined ? (recorded ?? []).map(moduleOf) : []
-  const loaded = await loadPlatform(platform, { plugins: [...own, ...(options.plugins ?? [])], time })
+  const plugins = [...own, ...(options.plugins ?? [])]
+  const loaded = await loadPlatform(platform, { plugins, time, agents: about.agents })
   const player = new Player(loaded, time, recording, options)
   for (const event of events) player.play(event)
   return player.finish()

@@ -1,7 +1,7 @@
 /** Every fault that a rule can cause, as a driver sees it. Faults end with the driver that they were for. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { FaultRule } from '../../src/faults/rule.js'
+import type { FaultRule } from '../../src/faults/rules/rule.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { stop } from '../../src/front-end/qemu.js'
 import { turns, until } from '../../src/front-end/wait.js'

@@ -6,7 +6,7 @@
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { FaultRule } from '../../src/faults/rule.js'
+import type { FaultRule } from '../../src/faults/rules/rule.js'
 import type { Message } from '../../src/front-end/driver.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { FLAT } from '../../src/front-end/memory.js'

@@ -13,7 +13,7 @@ const FLOORS: Readonly<Record<string, readonly string[][]>> = {
     ['platform/file', 'platform'],
     ['protocols/declaration'],
     ['protocols'],
-    ['plugins', 'front-end'],
+    ['plugins', 'front-end', 'faults/rules'],
     ['device'],
     ['loading'],
     ['observe'],

@@ -33,6 +33,10 @@ const ROWS: readonly Row[] = [
 
   // The device.
   [/^npx vhost-user-scmi --socket-path \S+ --platform demo$/, 'test/web/command.test.ts', "'--platform demo'"],
+  [/^npx vhost-user-scmi --socket-path \S+ --faults \S+$/, 'test/cli/faults.test.ts', "'--faults', path"],
+  [/^npx vhost-user-scmi platform check .*--faults /, 'test/cli/faults.test.ts', "'platform', 'check'"],
+  [/^npx scmi-lab boot --faults /, 'test/guest/faults.test.ts', "'--faults', faults], {}, 'terminal'"],
+  [/^npx scmi-lab run \S+ --faults /, 'test/guest/faults.test.ts', "['run', 'probe/at-boot'"],
   [/^npx vhost-user-scmi --socket-path \S+ --http 8080$/, 'test/web/command.test.ts', "'--http 8080'"],
   [/--control --metrics 9100 &$/, 'test/guest/control.test.ts', "readmeLines('--metrics 9100')"],
   [/^npx vhost-user-scmi ctl /, 'test/guest/control.test.ts', "readmeLines('--metrics 9100')"],

@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Platform } from '../../src/platform/core/platform.js'
+import { loadPlatform } from '../../src/loading/load.js'
 import { VirtualTime } from '../../src/platform/core/time.js'
-import { parsePlatformConfig } from '../../src/platform/file/config.js'
 import type { Protocol } from '../../src/protocols/declaration/protocol.js'
-import { resourceKinds } from '../../src/protocols/declaration/served.js'
-import { protocols } from '../../src/protocols/index.js'
 import { everyProtocol } from '../support/agent.js'
 
 const versionText = (version: number): string => `${version >>> 16}.${version & 0xffff}`
@@ -38,14 +35,9 @@ test("README's table of protocols matches the declarations", () => {
   expect(table).toBe(expected)
 })
 
-test("README's platform files are valid", () => {
+test("README's platform files are valid", async () => {
   const described = readme + readFileSync(join(import.meta.dirname, '../../src/platform/README.md'), 'utf8')
   const files = [...described.matchAll(/```yaml\n(vendor: [\s\S]*?)```/g)].map(([, text]) => text!)
   expect(files.length).toBeGreaterThan(1)
-  const kinds = resourceKinds(protocols)
-  for (const text of files) {
-    const build = () =>
-      parsePlatformConfig(text, 'README', protocols, kinds, c => new Platform(c, kinds, new VirtualTime()))
-    expect(build).not.toThrow()
-  }
+  for (const text of files) await loadPlatform({ text, name: 'README' }, { time: new VirtualTime() })
 })

@@ -1,4 +1,4 @@
-import type { EventMessage, FaultRule } from '../../../src/faults/rule.js'
+import type { EventMessage, FaultRule } from '../../../src/faults/rules/rule.js'
 import { expectReadable, READABLE_LATER, VALUE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 import { expectStorm, handledNotifications, SOON_TRIED_AGAIN, startStorm } from '../../runner/storm.js'

@@ -1,4 +1,4 @@
-import type { FaultRule } from '../../../src/faults/rule.js'
+import type { FaultRule } from '../../../src/faults/rules/rule.js'
 import {
   ANY_ERROR,
   expectReadable,

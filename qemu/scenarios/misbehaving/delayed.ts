@@ -1,4 +1,4 @@
-import type { FaultRule } from '../../../src/faults/rule.js'
+import type { FaultRule } from '../../../src/faults/rules/rule.js'
 import { expectReadable, expectReading, expectSaid, READABLE_LATER, TIMED_OUT, VALUE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 

@@ -1,4 +1,4 @@
-import type { FaultRule } from '../../../src/faults/rule.js'
+import type { FaultRule } from '../../../src/faults/rules/rule.js'
 import type { Context } from '../../runner/context.js'
 import { expectClients, expectIdentity, rediscover } from '../../runner/discovery.js'
 import { expectSaid, READABLE, SHORT_TIMEOUT } from '../../runner/readings.js'

@@ -1,4 +1,4 @@
-import type { EventMessage } from '../../../src/faults/rule.js'
+import type { EventMessage } from '../../../src/faults/rules/rule.js'
 import { expectReadable, expectSaid, READABLE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'
 import { handledNotifications } from '../../runner/storm.js'

@@ -1,4 +1,4 @@
-import type { FaultRule } from '../../../src/faults/rule.js'
+import type { FaultRule } from '../../../src/faults/rules/rule.js'
 import { expectClients, rediscover } from '../../runner/discovery.js'
 import { expectSaid, READABLE } from '../../runner/readings.js'
 import { family } from '../../runner/scenario.js'

@@ -3,7 +3,7 @@
  * and replies are plain objects (shapes.ts). Every operation throws RequestError for a wrong request.
  */
 import type { ProtocolStats, Stats } from '../../device/stats.js'
-import type { EventMessage } from '../../faults/rule.js'
+import type { EventMessage } from '../../faults/rules/rule.js'
 import { agentTables } from '../../observe/agent-tables.js'
 import { Resources } from '../../observe/resources.js'
 import { system } from '../../platform/system/index.js'

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import type { FaultEntry, Struct } from '../../access/operations/shapes.js'
-import { faultRule } from '../../faults/rule.js'
+import { faultRule } from '../../faults/rules/rule.js'
 import { tableLines } from '../../observe/tables.js'
 import { repeated } from '../arguments.js'
 import { type CtlOptions, printJson, printLine, withDevice } from './session.js'

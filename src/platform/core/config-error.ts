@@ -21,9 +21,9 @@ export class ConfigError extends OperatorError {
     this.place = place
   }
 
-  /** The same error with its path from the top of the file. */
-  within(section: string): ConfigError {
-    return new ConfigError([section, ...this.path], this.problem)
+  /** The same error with its path from the top of the file; `above` leads to where the path began. */
+  within(...above: ConfigPath): ConfigError {
+    return new ConfigError([...above, ...this.path], this.problem)
   }
 }
 

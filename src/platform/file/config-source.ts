@@ -5,7 +5,7 @@ import type { Problem } from './config-issues.js'
 import { Repeats } from './repeats.js'
 import { dataOf, readYaml, type YamlText, YamlTextError } from './yaml-text.js'
 
-/** The text of a platform file, and the position of each field in it. */
+/** The text of a platform file, or of another in YAML, and the position of each field in it. */
 export class ConfigSource {
   readonly #file: string
   readonly #lines = new LineCounter()

@@ -28,6 +28,10 @@ export interface ProtocolInfo {
   resource?: { section: string }
 }
 
+/** Further keys of the file, which the caller uses itself, and their schemas. */
+type Keys = z.ZodRawShape
+type ValuesOf<K extends Keys> = { [Key in keyof K]: z.output<K[Key]> }
+
 const identity = (what: string) =>
   z.string().regex(/^[ -~]{0,15}$/, {
     error: ({ input }) => `${show(input)} is not ${what}; write at most 15 ASCII characters`,
@@ -62,10 +66,17 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
 
 type PlatformFile = z.infer<ReturnType<typeof topSchema>> & Record<string, unknown>
 
-function platformSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]): z.ZodType<PlatformFile> {
+function platformSchema(
+  protocols: readonly ProtocolInfo[],
+  kinds: readonly ResourceKind[],
+  keys: Keys,
+): z.ZodType<PlatformFile> {
   const sections = Object.fromEntries(kinds.map(kind => [kind.section, kind.schema.optional()]))
-  return topSchema(protocols, kinds).extend(sections) as unknown as z.ZodType<PlatformFile>
+  return topSchema(protocols, kinds).extend(keys).extend(sections) as unknown as z.ZodType<PlatformFile>
 }
+
+/** Keys that every file can have. */
+export const TOP_KEYS = Object.keys(topSchema([], []).shape)
 
 function protocolSchema({ versions, commands }: ProtocolInfo): z.ZodType<ProtocolConfig> {
   const schema = z.strictObject({ version: versionSchema(versions).optional() })
@@ -123,15 +134,16 @@ function agentSchema(kinds: readonly ResourceKind[]) {
 export function platformJsonSchema(
   protocols: readonly ProtocolInfo[],
   kinds: readonly ResourceKind[],
+  keys: Keys = {},
 ): z.core.JSONSchema.JSONSchema {
-  const schema = fileJsonSchema(protocols, kinds)
+  const schema = fileJsonSchema(protocols, kinds, keys)
   allowRepeats(schema)
   return schema
 }
 
 /** JSON Schema of the file after repeats are expanded. */
-function fileJsonSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[]) {
-  return z.toJSONSchema(platformSchema(protocols, kinds), { io: 'input', target: 'draft-7' })
+function fileJsonSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceKind[], keys: Keys) {
+  return z.toJSONSchema(platformSchema(protocols, kinds, keys), { io: 'input', target: 'draft-7' })
 }
 
 /** Allows `repeat` in maps that are list entries. */
@@ -143,25 +155,26 @@ function allowRepeats(node: unknown): void {
 }
 
 /**
- * Checks a platform file and builds what it describes. Throws ConfigError for the first problem. Errors of `build` get
- * their place in the file.
+ * Checks a platform file and builds what it describes; `build` also gets the values of `keys`. Throws ConfigError for the
+ * first problem. Errors of `build` get their place in the file.
  */
-export function buildPlatform<T>(
+export function buildPlatform<T, K extends Keys>(
   source: ConfigSource,
   protocols: readonly ProtocolInfo[],
   kinds: readonly ResourceKind[],
-  build: (config: PlatformConfig) => T,
+  build: (config: PlatformConfig, values: ValuesOf<K>) => T,
+  keys: K,
 ): T {
-  const result = platformSchema(protocols, kinds).safeParse(source.data(), { reportInput: true })
+  const result = platformSchema(protocols, kinds, keys).safeParse(source.data(), { reportInput: true })
   if (!result.success) {
-    const known = fileJsonSchema(protocols, kinds) as KnownKeys
+    const known = fileJsonSchema(protocols, kinds, keys) as KnownKeys
     throw source.first(result.error.issues.flatMap(issue => explain(issue, known)))
   }
   try {
     const config = configFrom(result.data, kinds)
     checkNames(config, kinds)
     for (const protocol of protocols) checkAnswers(config, protocol, kinds)
-    return build(config)
+    return build(config, result.data as unknown as ValuesOf<K>)
   } catch (error) {
     if (!(error instanceof ConfigError) || error.place !== undefined) throw error
     throw source.error({ path: error.path, text: error.problem, place: 'value' })
@@ -176,7 +189,7 @@ export function parsePlatformConfig<T>(
   kinds: readonly ResourceKind[],
   build: (config: PlatformConfig) => T,
 ): T {
-  return buildPlatform(new ConfigSource(text, fileName), protocols, kinds, build)
+  return buildPlatform(new ConfigSource(text, fileName), protocols, kinds, build, {})
 }
 
 function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): PlatformConfig {
@@ -198,6 +211,9 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
   }
 }
 
+/** Name of the only agent, if neither file nor command line name one. */
+export const DEFAULT_AGENT = 'guest'
+
 /**
  * The agents to serve: those of the file, then one for each name in `more`, which sees everything; without any, one
  * agent. Unless the file says otherwise, only the first is trusted to set permissions. Throws ConfigError if there are
@@ -205,7 +221,7 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
  */
 export function agentsOf(config: PlatformConfig, more: readonly string[] = []): AgentConfig[] {
   const agents = [...config.agents]
-  const names = agents.length + more.length === 0 ? ['guest'] : more
+  const names = agents.length + more.length === 0 ? [DEFAULT_AGENT] : more
   for (const name of names) {
     if (agents.some(agent => agent.name === name)) continue
     const id = agents.length + 1

@@ -56,7 +56,7 @@ export function readYaml(text: string, lines: LineCounter): YamlText {
 function composed(text: string, lines: LineCounter): Document {
   const composer = new Composer({ lineCounter: lines, prettyErrors: false, uniqueKeys: false })
   const [document, second] = composer.compose(tokensOf(text, lines), true, text.length)
-  if (second) throw new YamlTextError('a platform file is one document; take out the ---', second.range[0])
+  if (second) throw new YamlTextError('the file must be one document; take out the ---', second.range[0])
   return document as Document
 }
 

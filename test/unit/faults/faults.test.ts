@@ -1,10 +1,20 @@
 /** Which messages a rule matches, and the errors of a wrong rule. */
 import { describe, expect, it } from 'vitest'
+import { hasValues, viewOf } from '../../../src/faults/edit.js'
 import { Faults } from '../../../src/faults/faults.js'
-import type { EventMessage, FaultRule, MessageKind } from '../../../src/faults/rule.js'
+import { compileRule } from '../../../src/faults/rules/compile.js'
+import type { EventMessage, FaultRule, MessageKind } from '../../../src/faults/rules/rule.js'
+import type { Command } from '../../../src/protocols/declaration/protocol.js'
 import { protocols } from '../../../src/protocols/index.js'
 import { OperatorError } from '../../../src/support/errors.js'
 import { packHeader } from '../../../src/wire/header.js'
+
+/** The values of `where` against a payload. */
+function where(message: string, wanted: Record<string, string | number>, words: number[]): boolean {
+  const { match } = compileRule({ message, where: wanted, drop: true }, { protocols, agents: [] })
+  const command = protocols.flatMap(({ commands }) => commands as Command[]).find(({ name }) => name === message)!
+  return hasValues(viewOf(new Uint8Array(Uint32Array.from(words).buffer)), command.request, match.wanted!)
+}
 
 const BASE = 0x10
 const CLOCK = 0x14
@@ -125,6 +135,27 @@ describe('a rule matches', () => {
   })
 })
 
+describe('where', () => {
+  it.each<[number | string, number[]]>([
+    [5, [5]],
+    ['5', [5]],
+    ['0x5', [5]],
+    ['5..7', [5, 6, 7]],
+    ['0x5..0x7', [5, 6, 7]],
+    ['-1..1', [0, 1]],
+    ['7..7', [7]],
+  ])('clock_id: %s', (wanted, matching) => {
+    const ids = Array.from({ length: 10 }, (_, id) => id)
+    expect(ids.filter(id => where('CLOCK_RATE_GET', { clock_id: wanted }, [id]))).toEqual(matching)
+  })
+
+  it('has all of several fields, also those of 64 bits', () => {
+    const wanted = { clock_id: '1..2', rate: `${2 ** 32}..${2 ** 33}` }
+    const set = (id: number, high: number) => where('CLOCK_RATE_SET', wanted, [0, id, 0, high])
+    expect([set(1, 1), set(2, 2), set(3, 1), set(1, 0), set(1, 3)]).toEqual([true, true, false, false, false])
+  })
+})
+
 describe('the list of rules', () => {
   it('is plain data: each rule as it was added, its hits, and whether it is active', () => {
     const rule: FaultRule = { protocol: 'clock', delay: '5 ms', times: 1 }
@@ -206,6 +237,19 @@ describe('a wrong rule', () => {
     [{ ...RATE_GET_RULE, fields: { rat: 1 } }, 'fields.rat: unknown field; there are rate'],
     [{ ...RATE_GET_RULE, fields: { rate: 'fast' } }, 'fields.rate: fast is not a whole number'],
     [{ ...RATE_GET_RULE, drop: true, where: { rate: 1 } }, 'where.rate: unknown field; there are clock_id'],
+    [{ drop: true, where: { clock_id: 1 } }, 'where: needs a message'],
+    [
+      { ...RATE_GET_RULE, drop: true, where: { clock_id: '9..1' } },
+      'where.clock_id: 9..1 is not a range, which begins with its smallest value; write e.g. 10, or 10..20',
+    ],
+    [
+      { ...RATE_GET_RULE, drop: true, where: { clock_id: 'uart' } },
+      'where.clock_id: uart is not a whole number or a range; write e.g. 10, or 10..20',
+    ],
+    [
+      { on: 'delayed', message: 'SENSOR_READING_GET', drop: true, where: { readings: 1 } },
+      'where.readings: is a list, which has no value to compare',
+    ],
     [
       { message: 'BASE_DISCOVER_LIST_PROTOCOLS', fields: { protocols: 5 } },
       'fields.protocols: 5 is not a list of maps',

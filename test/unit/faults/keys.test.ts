@@ -1,7 +1,7 @@
 /** Each key of a fault rule that changes bytes has an example here that shows it; a key without one fails the test. */
 import { expect, test } from 'vitest'
 import { edit } from '../../../src/faults/edit.js'
-import { ACTIONS, ARRIVALS, type CheckedRule, type FaultRule, faultRule } from '../../../src/faults/rule.js'
+import { ACTIONS, ARRIVALS, type CheckedRule, type FaultRule, faultRule } from '../../../src/faults/rules/rule.js'
 import { protocols } from '../../../src/protocols/index.js'
 import { packHeader } from '../../../src/wire/header.js'
 

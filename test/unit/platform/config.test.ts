@@ -132,7 +132,7 @@ describe('errors name the place and the problem', () => {
     ['vendor: acme\nvendor: b', 'a.yaml:2:1: Map keys must be unique'],
     ['vendor: acme\nwheels: !metal []', 'a.yaml:2:9: Unresolved tag: !metal'],
     ['vendor: *acme', 'a.yaml:1:9: there is no &acme before *acme'],
-    ['vendor: acme\n---\nvendor: b', 'a.yaml:2:1: a platform file is one document; take out the ---'],
+    ['vendor: acme\n---\nvendor: b', 'a.yaml:2:1: the file must be one document; take out the ---'],
     // the top
     ['vendor: 5', 'a.yaml:1:9: vendor: 5 is not text'],
     ['vendor:', 'a.yaml:1:1: vendor: has no value; write text'],

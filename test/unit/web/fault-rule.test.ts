@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ACTIONS, type ActionName, type FaultTexts, ruleOf, ruleText } from '../../../src/access/web/page/fault-rule.js'
 import { Faults } from '../../../src/faults/faults.js'
-import type { FaultRule } from '../../../src/faults/rule.js'
+import type { FaultRule } from '../../../src/faults/rules/rule.js'
 import { protocols } from '../../../src/protocols/index.js'
 
 const NOTHING: FaultTexts = {

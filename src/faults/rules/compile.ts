@@ -1,11 +1,11 @@
 /** Compiles fault rules: names become ids; errors name the allowed values. */
 import { z } from 'zod'
-import { ConfigError } from '../platform/core/config-error.js'
-import { closest, explain, type KnownKeys, notKnown } from '../platform/file/config-issues.js'
-import type { Command, Event, Protocol } from '../protocols/declaration/protocol.js'
-import type { Fields } from '../wire/fields.js'
-import { SUCCESS } from '../wire/status.js'
-import { checkValues, wordsOf } from './field-values.js'
+import { ConfigError } from '../../platform/core/config-error.js'
+import { closest, explain, type KnownKeys, notKnown } from '../../platform/file/config-issues.js'
+import type { Command, Event, Protocol } from '../../protocols/declaration/protocol.js'
+import type { Fields } from '../../wire/fields.js'
+import { SUCCESS } from '../../wire/status.js'
+import { checkValues, type Wanted, wantedValues, wordsOf } from './field-values.js'
 import {
   ACTIONS,
   ARRIVALS,
@@ -25,6 +25,14 @@ export interface Compiled {
   /** Protocol and message ids, if given; several messages if several protocols have the name. */
   protocolId: number | undefined
   messageIds: ReadonlySet<number> | undefined
+  /** What `where` asks for. */
+  wanted: readonly Wanted[] | undefined
+}
+
+/** A rule that can be added: as its author wrote it, and checked. */
+export interface ReadyRule {
+  given: FaultRule
+  match: Compiled
 }
 
 /** Protocol ids have 8 bits (SCMI v3.2 §4.1.2). */
@@ -33,25 +41,28 @@ const IDS = 256
 /** Protocol and message in one number. */
 export const messageKey = (protocolId: number, messageId: number): number => (protocolId << 8) | messageId
 
-interface Known {
+/** What rules can name. */
+export interface Known {
   protocols: readonly Protocol[]
   agents: readonly string[]
 }
 
 /** Checks a rule. Throws ConfigError for the author of the rule. */
-export function compileRule(given: FaultRule, known: Known): Compiled {
+export function compileRule(given: FaultRule, known: Known): ReadyRule {
   const rule = parse('fault rule', faultRule, given)
-  return inPlace('fault rule', () => {
-    checkCombination(rule)
-    const named = resolve(rule.on, rule, known)
-    for (const [key, fields] of [
-      ['where', named.messages.flatMap(message => (rule.on === 'response' ? message.request : message.sent))],
-      ['fields', named.messages.flatMap(message => message.sent)],
-    ] as const) {
-      if (rule[key]) checkValues(rule[key], fields, key, rule.message !== undefined)
-    }
-    return { rule, protocolId: named.protocolId, messageIds: named.messageIds }
-  })
+  return inPlace('fault rule', () => ({ given: { ...given }, match: compileChecked(rule, known) }))
+}
+
+/** The same for a rule that fits the schema. Paths of errors start within the rule. */
+export function compileChecked(rule: CheckedRule, known: Known): Compiled {
+  checkCombination(rule)
+  const { protocolId, messageIds, messages } = resolve(rule.on, rule, known)
+  const isNamed = rule.message !== undefined
+  const matched = messages.flatMap(message => (rule.on === 'response' ? message.request : message.sent))
+  const wanted = rule.where && wantedValues(rule.where, matched, isNamed)
+  const sent = messages.flatMap(message => message.sent)
+  if (rule.fields) checkValues(rule.fields, sent, 'fields', isNamed)
+  return { rule, protocolId, messageIds, wanted }
 }
 
 export interface CompiledEvent extends CheckedEvent {

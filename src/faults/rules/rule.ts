@@ -1,12 +1,12 @@
 /**
  * The schema of fault rules: which messages they match, how they change them, when these arrive. Used by programs, the
- * lab's scenarios and the command line.
+ * lab's scenarios, the command line and files.
  */
 import { z } from 'zod'
-import { show } from '../platform/core/config-error.js'
-import { duration } from '../platform/core/units.js'
-import { COMMAND, DELAYED_RESPONSE, NOTIFICATION } from '../wire/header.js'
-import { STATUS_NAMES } from '../wire/status.js'
+import { show } from '../../platform/core/config-error.js'
+import { duration } from '../../platform/core/units.js'
+import { COMMAND, DELAYED_RESPONSE, NOTIFICATION } from '../../wire/header.js'
+import { STATUS_NAMES } from '../../wire/status.js'
 
 /** Messages of a platform, and their types in the header (SCMI v3.2 §4.1.2). */
 export const MESSAGE_TYPES = { response: COMMAND, delayed: DELAYED_RESPONSE, notification: NOTIFICATION } as const
@@ -38,7 +38,9 @@ const match = {
   where: z
     .record(z.string(), scalar)
     .optional()
-    .describe('Required field values by name: of the command, or of the delayed response itself'),
+    .describe(
+      'Required field values by name, or ranges of them such as "10..20": of the command, or of the delayed response itself',
+    ),
   skip: z.int().min(0).optional().describe('Matching messages to let through before the first hit'),
   times: count.optional().describe('Number of hits; default: unlimited'),
   probability: z.number().min(0).max(1).optional().describe('Probability of a hit, for each matching message'),
@@ -89,6 +91,11 @@ const delivery = {
 }
 
 export const faultRule = z.strictObject({ ...match, ...edits, ...delivery })
+
+/** At most this many rules in a file: each is looked at for every message. */
+const RULES_MAX = 1000
+/** The rules of a file, which can't hold functions. */
+export const fileRules = z.array(faultRule.omit({ rewrite: true })).max(RULES_MAX)
 
 /** As written by its author. */
 export type FaultRule = z.input<typeof faultRule>
