@@ -10,6 +10,7 @@ import { type Progress, startProgress } from '../../src/support/progress.js'
 import { makeDeviceTree } from '../device-tree/device-tree.js'
 import { scmiSource } from '../device-tree/scmi-node.js'
 import { asLabError, deviceLine, type Server, viewPlatform } from '../devices/device.js'
+import type { JoinedAgent } from '../devices/join.js'
 import { type DeviceRequest, OwnDevices } from '../devices/own-devices.js'
 import { Channel } from '../guest/channel.js'
 import { Guest } from '../guest/guest.js'
@@ -37,6 +38,8 @@ export interface BootOptions extends DeviceRequest {
   kernel: string
   /** Platform file or preset; null for a machine without the SCMI device. Default: the demo preset. */
   platform?: string | null
+  /** The guest joins a device that runs already, instead of `platform` and `scmi`. */
+  joins?: JoinedAgent
   /** Every SCMI device of the machine; default: one. All have the same platform, each its own copy. */
   scmi?: DeviceRequest[]
   /** The SCMI nodes of the device tree, each with these further properties as source; default: one without. */
@@ -72,6 +75,8 @@ const DRIVER_DEBUG = ['dyndbg="file drivers/firmware/arm_scmi/* +p"', 'ignore_lo
 interface Plan {
   machine: Machine
   platform: string | null
+  /** The command lines of the devices of this process. */
+  devices: string[][]
   reproduce: string[]
   requests: DeviceRequest[]
 }
@@ -168,21 +173,23 @@ async function tellTrace({ list: [server] }: OwnDevices, kernelTrace: KernelTrac
 
 /** The command lines that do what `bootOnTerminal` does: first the device's, if there is one, then QEMU's. */
 export async function bootLines(options: BootOptions): Promise<{ device: string[]; qemu: string[] }> {
-  const { machine, platform } = await makePlan(options, null, 'terminal')
-  const [first] = machine.scmi
-  const device = first && platform !== null ? deviceLine(platform, first, options.device) : []
-  return { device, qemu: qemuLine(machine) }
+  const { machine, devices } = await makePlan(options, null, 'terminal')
+  return { device: devices[0] ?? [], qemu: qemuLine(machine) }
 }
 
 /** `folder`: where the sockets are; null when the command lines are only printed. */
 async function makePlan(options: BootOptions, folder: string | null, console: Machine['console']): Promise<Plan> {
   requireTools(...TOOLS_FOR.boot)
   if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
-  const platform = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
-  const requests = platform === null ? [] : (options.scmi ?? [options])
+  const { joins } = options
+  const named = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
+  const platform = joins ? null : named
+  const requests = joins ? [{ ...options, ...requestOf(joins) }] : platform === null ? [] : (options.scmi ?? [options])
   const scmi = requests.map((request, index) => planDevice(request, index, folder))
   const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
-  const view = platform === null ? undefined : await viewPlatform(platform, options.device)
+  const loaded = platform === null ? undefined : await viewPlatform(platform, options.device)
+  const view = joins?.view ?? loaded
+  const others = loaded?.agents.slice(1)
   const source = view ? scmiSource(view, base, options.nodes) : ''
   const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
   const terminal = console === 'terminal' ? terminalWords() : []
@@ -197,18 +204,22 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
     extra: options.qemuArguments ?? [],
     scmi,
   }
-  const lines = scmi.map((device, index) =>
-    deviceLine(platform!, { ...device, path: printedSocket(index) }, requests[index]!.device),
+  const lines = scmi.flatMap((device, index) =>
+    platform === null
+      ? []
+      : [deviceLine(platform, { ...device, path: printedSocket(index) }, requests[index]!.device, others)],
   )
-  return { machine, platform, reproduce: lines.map(words => `${shellLine(words)} &`), requests }
+  return { machine, platform, devices: lines, reproduce: lines.map(words => `${shellLine(words)} &`), requests }
 }
+
+const requestOf = ({ socket: { path, dials } }: JoinedAgent): DeviceRequest => ({ socketPath: path, dials })
 
 function planDevice(request: DeviceRequest, index: number, folder: string | null): ScmiDevice {
   const printed = printedSocket(index)
   const isPlugged = request.isPlugged ?? true
   return {
     id: basename(printed, '.sock'),
-    path: folder === null ? printed : (request.socketPath ?? join(folder, basename(printed))),
+    path: request.socketPath ?? (folder === null ? printed : join(folder, basename(printed))),
     dials: request.dials ?? 'qemu',
     bus: request.bus ?? 'pci',
     hasSlot: request.hasSlot ?? !isPlugged,

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { type OpenOptions, waysIn } from '../../src/cli/open-options.js'
 import { openTo, viewPlatform } from '../devices/device.js'
+import { joinAgent } from '../devices/join.js'
 import { buildKernel } from '../kernel/build.js'
 import { DEBIAN_KERNELS } from '../kernel/source.js'
 import { LabError } from '../support/errors.js'
@@ -9,12 +10,15 @@ import { shellLine } from '../support/process.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { type BootOptions, bootLines, bootOnTerminal } from './boot.js'
 
+type OutputOptions = OpenOptions & { printCommand: boolean; json: boolean }
+
 export async function bootFromArguments(
   kernel: string,
   settings: Omit<BootOptions, 'kernel'>,
-  output: OpenOptions & { printCommand: boolean; json: boolean },
+  output: OutputOptions & { agent?: string },
 ): Promise<void> {
   if (output.json && !output.printCommand) throw new LabError('--json goes with --print-command')
+  if (output.agent !== undefined) return joinFromArguments(kernel, settings, output.agent, output)
   const open = waysIn(output)
   if (open && output.printCommand) throw new LabError('--control, --http and --metrics do not go with --print-command')
   requireTools(...TOOLS_FOR.boot)
@@ -22,15 +26,43 @@ export async function bootFromArguments(
   const view = settings.platform ? await viewPlatform(settings.platform, settings.device) : undefined
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
   if (!output.printCommand) {
+    if (view) tellAgents(view.agents, output.control)
     if (open) return bootOnTerminal({ ...options, device: { ...settings.device, ...(await openTo(open)) } })
     // With `open` the device logs it.
     if (view?.faults) console.error(`scmi-lab: ${view.faults}`)
     return bootOnTerminal(options)
   }
+  return printLines(options, output)
+}
+
+/** `scmi-lab boot --agent`: the guest of another agent of a device that runs. `control` is the device's. */
+async function joinFromArguments(
+  kernel: string,
+  settings: Omit<BootOptions, 'kernel'>,
+  agent: string,
+  output: OutputOptions,
+): Promise<void> {
+  requireTools(...TOOLS_FOR.boot)
+  const joins = await joinAgent(agent, output.control === true ? undefined : output.control)
+  const options = { ...settings, joins, kernel: await kernelImage(kernel, settings.signal) }
+  return output.printCommand ? printLines(options, output) : bootOnTerminal(options)
+}
+
+async function printLines(options: BootOptions, { json }: OutputOptions): Promise<void> {
   const { device, qemu } = await bootLines(options)
-  if (output.json) return console.log(JSON.stringify({ device, qemu }))
-  console.error(`Start the device first:\n${shellLine(device)}\nThen QEMU:`)
+  if (json) return console.log(JSON.stringify({ device, qemu }))
+  if (device.length > 0) console.error(`Start the device first:\n${shellLine(device)}\nThen QEMU:`)
   console.log(shellLine(qemu))
+}
+
+/** Says how guests of the other agents join, if there are any. */
+function tellAgents([first, ...others]: string[], control: OpenOptions['control']): void {
+  if (others.length === 0) return
+  const at = control === undefined || control === true ? '' : ` --control ${control}`
+  const how = control === undefined ? 'start this one with --control, then ' : ''
+  console.error(
+    `scmi-lab: this is the guest of agent ${first}. For ${others.join(', ')}: ${how}scmi-lab boot --agent NAME${at}`,
+  )
 }
 
 /** The path of an Image: the given file, or the Image of a version, built or from the cache. */

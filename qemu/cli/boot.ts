@@ -1,6 +1,6 @@
 /** `scmi-lab boot` and `scmi-lab demo`. */
 
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { faultsOption } from '../../src/cli/faults-option.js'
 import { controlOption, httpOption, metricsOption, type OpenOptions } from '../../src/cli/open-options.js'
 import { presetNames } from '../../src/platform/file/presets.js'
@@ -9,6 +9,7 @@ import { DEFAULT_KERNEL } from '../kernel/source.js'
 import { count, repeatable, size } from './arguments.js'
 
 interface BootArguments extends OpenOptions {
+  agent?: string
   faults?: string
   kernel: string
   platform: string
@@ -30,6 +31,12 @@ export function addBootCommand(program: Command, signal: AbortSignal): void {
       '--platform <file|preset>',
       `the platform to serve: a YAML file, or a preset (${presetNames().join(', ')})`,
       'demo',
+    )
+    .addOption(
+      new Option(
+        '--agent <name>',
+        "be this agent's guest on a device that runs already, which --control finds: a vhost-user-scmi or scmi-lab boot with --control",
+      ).conflicts(['platform', 'trace', 'faults', 'http', 'metrics']),
     )
     .option('--memory <size>', "the guest's memory: 256M, 1G", size, '256M')
     .option('--cpus <n>', "the guest's CPUs", count, 2)
@@ -54,6 +61,8 @@ Examples:
   scmi-lab boot --faults rules.yaml             with firmware that misbehaves from the first message on
   scmi-lab boot --trace boot.pftrace            both sides on one time line: open it at ui.perfetto.dev
   scmi-lab boot --http 8080 --control           look into the device on a page, or from another shell with vhost-user-scmi ctl
+  scmi-lab boot --platform two.yaml --control   a platform with two agents, and the first one's guest; in another terminal:
+  scmi-lab boot --agent second                  the second agent's guest, on the same device
 In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
     )
     .action(async (qemuArguments: string[], options: BootArguments) => {

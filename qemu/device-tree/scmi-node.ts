@@ -2,7 +2,6 @@
  * The device tree's view of the platform: `/firmware/scmi` with a child per protocol, and the nodes elsewhere that make
  * a client driver of the guest use it. Adding a protocol's view is one entry in the table below.
  */
-import type { Platform } from '../../src/platform/core/platform.js'
 import {
   clockConsumers,
   perfConsumers,
@@ -40,8 +39,7 @@ export const PROTOCOL_NODES: Record<number, ProtocolNode> = {
 const BASE = 0x10
 
 /** What the device tree is made from. */
-export interface ScmiView {
-  platform: Platform
+export interface ScmiView extends Pick<TreeView, 'platform' | 'agent'> {
   protocols: readonly { id: number }[]
 }
 
@@ -50,11 +48,11 @@ export interface ScmiView {
  * properties of the node. Consumers refer to the first; the others are only probed.
  */
 export function scmiSource(
-  { platform, protocols }: ScmiView,
+  { platform, agent, protocols }: ScmiView,
   { cpus }: { cpus: number },
   nodes: readonly string[] = [''],
 ): string {
-  const view = { platform, cpus }
+  const view = { platform, agent, cpus }
   const ids = protocols.map(protocol => protocol.id).filter(id => id !== BASE)
   const sources = nodes.map((properties, index) => {
     const children = ids.map(id => protocolNode(id, view, index === 0))

@@ -1,16 +1,19 @@
 /** What device tree source is made from: the platform as the guest's agent sees it, and the machine. */
 import { byId, rowsOf } from '../../src/platform/core/ids.js'
 import type { Platform, ResourceKind } from '../../src/platform/core/platform.js'
+import type { AgentConfig } from '../../src/platform/core/platform-config.js'
 
 export interface TreeView {
   platform: Platform
+  /** The guest's agent; default: the platform's first. */
+  agent?: Pick<AgentConfig, 'resources'> | undefined
   /** How many CPUs the machine has. */
   cpus: number
 }
 
 /**
- * What `node` makes of each resource of a section and its id, as the guest's agent sees them. A guest of the lab is the
- * platform's first agent. Empty if the platform has none.
+ * What `node` makes of each resource of a section and its id, as the guest's agent sees them. Empty if the platform has
+ * none.
  */
 export function eachSeen<Config, Resource extends { name: string; id: number }, Node>(
   view: TreeView,
@@ -22,12 +25,12 @@ export function eachSeen<Config, Resource extends { name: string; id: number }, 
 
 /** The resources by id; undefined where nobody has it. */
 export function seen<Config, Resource extends { name: string; id: number }>(
-  { platform }: TreeView,
+  { platform, agent }: TreeView,
   kind: ResourceKind<Config, { list: readonly Resource[] }>,
 ): readonly (Resource | undefined)[] {
   if (!platform.has(kind as ResourceKind)) return []
   const { list } = platform.model(kind)
-  const names = platform.config.agents[0]?.resources[kind.section]
+  const names = (agent ?? platform.config.agents[0])?.resources[kind.section]
   return names?.flatMap(name => list.filter(resource => resource.name === name)) ?? byId(list)
 }
 

@@ -5,18 +5,29 @@
 import { join } from 'node:path'
 import type { ControlOptions } from '../../src/access/open.js'
 import type { FaultRule } from '../../src/faults/rules/rule.js'
+import type { LoadOptions, PlatformDefinition } from '../../src/loading/load.js'
+import type { AgentConfig } from '../../src/platform/core/platform-config.js'
 import type { ServeOptions } from '../../src/server/serve.js'
 import type { Server } from '../../src/server/server.js'
 import type { ScmiView } from '../device-tree/scmi-node.js'
 import type { DeviceSocket } from '../machine/machine.js'
-import { LabError } from '../support/errors.js'
+import { LabError, WorkError } from '../support/errors.js'
 import { packageRoot } from '../support/paths.js'
 
 export type { Server }
 /** The options of a server that the lab's caller decides. */
 export type DeviceOptions = Omit<ServeOptions, 'platform' | 'endpoint'>
 
-/** Starts the device in this process, on the socket of the machine. */
+/** Id of the second agent. */
+const SECOND = 2
+
+/** The socket of an agent that is not the machine's. */
+const socketOfAgent = ({ path }: DeviceSocket, id: number): string => `${path}.${id}`
+
+/**
+ * Starts the device in this process, on the socket of the machine. The first agent is its guest; others have sockets beside
+ * it, for guests that join.
+ */
 export async function startDevice(
   platform: string,
   socket: DeviceSocket,
@@ -24,7 +35,8 @@ export async function startDevice(
 ): Promise<Server> {
   const { serve } = await import('../../src/server/serve.js')
   const endpoint = socket.dials === 'qemu' ? { socketPath: socket.path } : { connectPath: socket.path }
-  return asLabError(() => serve({ ...options, platform, endpoint }))
+  const endpointOf = ({ id }: AgentConfig) => ({ socketPath: socketOfAgent(socket, id) })
+  return asLabError(() => serve({ endpointOf, ...options, platform, endpoint }))
 }
 
 /** Options of a device with control socket, page or metrics; it logs their addresses and its events to standard error. */
@@ -33,24 +45,40 @@ export async function openTo(open: ControlOptions): Promise<DeviceOptions> {
   return { open, log: createLogger({ level: 'info', json: false }) }
 }
 
-/** A platform as its first agent sees it, and what its fault rules are, for people. */
+/** A platform as one of its agents sees it. */
 export interface PlatformView extends ScmiView {
+  /** The names of all agents. */
+  agents: string[]
+  /** What its fault rules are, for people. */
   faults: string | undefined
 }
 
-/** Loads a platform without serving it: for the device tree, and to report mistakes early. */
-export async function viewPlatform(name: string, options: DeviceOptions = {}): Promise<PlatformView> {
-  const [{ loadPlatform, rulesText }, { agentsOf }, { isServed }] = await Promise.all([
+/** Loads a platform without serving it: for the device tree, and to report mistakes early. Default: the first agent. */
+export async function viewPlatform(
+  platform: string | PlatformDefinition,
+  options: LoadOptions = {},
+  name?: string,
+): Promise<PlatformView> {
+  const [{ loadPlatform, rulesText }, { agentsOf }] = await Promise.all([
     import('../../src/loading/load.js'),
     import('../../src/platform/file/config.js'),
-    import('../../src/protocols/declaration/served.js'),
   ])
   return asLabError(async () => {
-    const { platform, protocols, faults } = await loadPlatform(name, options)
-    const agent = agentsOf(platform.config)[0]!
-    const served = protocols.filter(protocol => isServed(protocol, platform, agent))
-    return { platform, protocols: served, faults: rulesText(faults) }
+    const loaded = await loadPlatform(platform, options)
+    const agents = agentsOf(loaded.platform.config, options.agents)
+    const agent = agents.find(agent => agent.name === name) ?? agents[0]!
+    const view = await viewOf(loaded, agent)
+    return { ...view, agents: agents.map(agent => agent.name), faults: rulesText(loaded.faults) }
   })
+}
+
+/** What an agent of a loaded platform sees. */
+export async function viewOf(
+  { platform, protocols }: Pick<Server, 'platform' | 'protocols'>,
+  agent: Pick<AgentConfig, 'resources'>,
+): Promise<ScmiView> {
+  const { isServed } = await import('../../src/protocols/declaration/served.js')
+  return { platform, agent, protocols: protocols.filter(protocol => isServed(protocol, platform, agent)) }
 }
 
 /** The fault rules of a file, for devices of whatever platform. */
@@ -63,23 +91,30 @@ export async function readFaults(path: string): Promise<FaultRule[]> {
   return asLabError(async () => readRulesFile(path, { protocols, agents: [DEFAULT_AGENT] }).map(({ given }) => given))
 }
 
-/** The command line that starts the same device by hand. */
-export const deviceLine = (platform: string, socket: DeviceSocket, { faults }: DeviceOptions = {}): string[] => [
+/** The command line that starts the same device by hand; `others` are the agents besides the first. */
+export const deviceLine = (
+  platform: string,
+  socket: DeviceSocket,
+  { faults }: DeviceOptions = {},
+  others: readonly string[] = [],
+): string[] => [
   'node',
   join(packageRoot, 'dist', 'src', 'cli.js'),
   socket.dials === 'qemu' ? '--socket-path' : '--connect',
   socket.path,
   '--platform',
   platform,
+  ...others.flatMap((name, i) => ['--agent', `${name}=${socketOfAgent(socket, i + SECOND)}`]),
   ...(typeof faults === 'string' ? ['--faults', faults] : []),
 ]
 
-/** Turns the device's OperatorError into the lab's LabError. */
+/** Turns the device's errors into the lab's. */
 export async function asLabError<T>(work: () => Promise<T>): Promise<T> {
-  const { OperatorError } = await import('../../src/support/errors.js')
+  const { FailedError, OperatorError } = await import('../../src/support/errors.js')
   try {
     return await work()
   } catch (error) {
+    if (error instanceof FailedError) throw new WorkError(error.message)
     throw error instanceof OperatorError ? new LabError(error.message) : error
   }
 }

@@ -66,6 +66,8 @@ export interface ContextParts {
   onStep: (text: string) => void
   /** Prepares a guest that has just booted for the scenario. */
   prepare: () => Promise<void>
+  /** The guests of other agents, by name. */
+  others?: ReadonlyMap<string, Context>
 }
 
 export class Context {
@@ -75,14 +77,23 @@ export class Context {
   readonly patience: number
   readonly #onStep: (text: string) => void
   readonly #prepare: () => Promise<void>
+  readonly #others: ReadonlyMap<string, Context>
 
-  constructor({ guest, slots, plugged, patience, onStep, prepare }: ContextParts) {
+  constructor({ guest, slots, plugged, patience, onStep, prepare, others = new Map() }: ContextParts) {
     this.guest = guest
     this.#slots = slots
     this.plugged = plugged
     this.patience = patience
     this.#onStep = onStep
     this.#prepare = prepare
+    this.#others = others
+  }
+
+  /** The guest of another agent, which `guests` of the scenario names. */
+  agent(name: string): Context {
+    const context = this.#others.get(name)
+    if (!context) throw new TypeError(`the scenario has no guest of agent ${name}`)
+    return context
   }
 
   get qmp(): Qmp {
@@ -104,10 +115,10 @@ export class Context {
     return this.server.device
   }
 
-  /** Announces the next step: to people, and in the guest's log, to show which lines belong to it. */
+  /** Announces the next step: to people, and in the guests' logs, to show which lines belong to it. */
   async step(text: string): Promise<void> {
     this.#onStep(text)
-    await this.guest.writeFile('/dev/kmsg', `lab: ${text}\n`)
+    for (const { guest } of [this, ...this.#others.values()]) await guest.writeFile('/dev/kmsg', `lab: ${text}\n`)
   }
 
   /** Runs a function of the guest file or of lab.sh; resolves with its output. A non-zero exit status is an error. */

@@ -3,8 +3,8 @@ import { stringify } from 'yaml'
 import type { FaultRule } from '../../src/faults/rules/rule.js'
 import { afterMs, type Timer } from '../../src/platform/core/time.js'
 import { silentProgress } from '../../src/support/progress.js'
-import { boot } from '../boot/boot.js'
-import type { DeviceOptions } from '../devices/device.js'
+import { type BootOptions, boot } from '../boot/boot.js'
+import { type DeviceOptions, type Server, viewOf } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
 import { GUEST_LIBRARY } from '../guest/image.js'
 import { GuestError, InterruptedError } from '../support/errors.js'
@@ -89,6 +89,8 @@ class Run {
   readonly #steps: Step[] = []
   readonly #wires: Wire[]
   readonly #plugged: boolean[]
+  /** The guests of other agents. */
+  readonly #others: { name: string; guest: Guest }[] = []
   #patience = 1
   /** The guest no longer answers, not even to a power-off. */
   #isHung = false
@@ -116,7 +118,9 @@ class Run {
     failures.push(...(await this.#end(guest)))
     if (signal.aborted) throw new InterruptedError()
     const console = before + guest.console.slice(meanwhile)
-    failures.push(...checkLog(console, this.#scenario))
+    for (const log of [console, ...this.#others.map(other => other.guest.console)]) {
+      failures.push(...checkLog(log, this.#scenario))
+    }
     return this.#outcome(failures, console)
   }
 
@@ -127,12 +131,13 @@ class Run {
 
   async #outcome(failures: readonly Failure[], console: string): Promise<Outcome> {
     const isOne = this.#wires.length === 1
+    const logs = [console, ...this.#others.map(({ name, guest }) => `--- the guest of ${name}\n${guest.console}`)]
     return {
       failures: [...failures],
-      console,
+      console: logs.join('\n'),
       ms: Date.now() - this.#began,
       steps: this.#steps,
-      log: failures.length > 0 ? await withLines(logAround(console), this.#kernel.image) : [],
+      log: failures.length > 0 ? await withLines(logs.flatMap(logAround), this.#kernel.image) : [],
       messages: this.#wires.flatMap((wire, i) => wire.tail().map(line => (isOne ? line : `device ${i}: ${line}`))),
     }
   }
@@ -152,24 +157,58 @@ class Run {
   /** Boots the guest; a failure to boot is a failure of the scenario. */
   async #boot(): Promise<Guest | Error> {
     this.#step('boot')
-    const { devices = [{}], append = [], ...machine } = this.#scenario.machine ?? {}
+    const { devices = [{}] } = this.#scenario.machine ?? {}
     const began = performance.now()
     const booting = boot({
-      ...machine,
-      append: [...DEADLY, ...append],
-      kernel: this.#kernel.image,
+      ...this.#bootOptions(),
       platform: platformFile(this.#scenario),
       scmi: devices.map((needs, i) => ({ ...needs, device: this.#deviceOptions(needs, i) })),
       onServer: (device, index) => this.#wires[index]!.watch(device),
-      memory: memoryFor(this.#kernel),
-      limitMs: BOOT_LIMIT_MS,
-      signal: this.#options.signal,
-      progress: silentProgress,
     })
     const guest = await booting.catch((error: Error) => error)
     if (guest instanceof Error) return guest
     this.#patience = Math.min(Math.ceil((performance.now() - began) / USUAL_BOOT_MS), MOST_PATIENCE)
     return guest
+  }
+
+  #bootOptions(): BootOptions {
+    const { devices: _, append = [], ...machine } = this.#scenario.machine ?? {}
+    return {
+      ...machine,
+      append: [...DEADLY, ...append],
+      kernel: this.#kernel.image,
+      memory: memoryFor(this.#kernel),
+      limitMs: BOOT_LIMIT_MS,
+      signal: this.#options.signal,
+      progress: silentProgress,
+    }
+  }
+
+  /** Boots the guest of another agent of the first device, and prepares it. */
+  async #join(server: Server, name: string): Promise<Context> {
+    this.#step(`boot the guest of ${name}`)
+    const index = server.devices.findIndex(({ agent }) => agent.name === name)
+    const { socketPath: path } = server.endpoints[index] as { socketPath: string }
+    const view = await viewOf(server, server.devices[index]!.agent)
+    const guest = await boot({ ...this.#bootOptions(), joins: { socket: { path, dials: 'qemu' }, view } })
+    this.#others.push({ name, guest })
+    await this.#prepare(guest)
+    return this.#contextOf(guest, [true])
+  }
+
+  #contextOf(guest: Guest, plugged: boolean[], others?: ReadonlyMap<string, Context>): Context {
+    const onStep = (text: string) => this.#step(text)
+    const prepare = () => this.#prepare(guest)
+    const { slots } = this.#options
+    return new Context({
+      guest,
+      slots,
+      plugged,
+      patience: this.#patience,
+      onStep,
+      prepare,
+      ...(others ? { others } : {}),
+    })
   }
 
   #deviceOptions({ device }: DeviceNeeds, index: number): DeviceOptions {
@@ -186,19 +225,23 @@ class Run {
 
   /** Runs the scenario, then the checks that need the guest. */
   async #play(guest: Guest): Promise<Failure[]> {
-    const { signal, slots } = this.#options
-    const onStep = (text: string) => this.#step(text)
-    const prepare = () => this.#prepare(guest)
-    const t = new Context({ guest, slots, plugged: this.#plugged, patience: this.#patience, onStep, prepare })
-    const stop = () => guest.vm.kill()
+    const { signal } = this.#options
+    const others = new Map<string, Context>()
+    const t = this.#contextOf(guest, this.#plugged, others)
+    const stop = () => {
+      for (const { vm } of [guest, ...this.#others.map(other => other.guest)]) vm.kill()
+    }
     signal.addEventListener('abort', stop)
     const failures: Failure[] = []
     try {
-      await prepare()
+      await this.#prepare(guest)
+      for (const name of this.#scenario.guests ?? []) others.set(name, await this.#join(guest.server!, name))
       const limitMs = (this.#scenario.limitMs ?? DEFAULT_LIMIT_MS) * this.#patience
       await within(limitMs, guest, () => this.#scenario.run(t))
-      await checkInstance(t, this.#scenario)
-      if (hasLeakDetector(this.#kernel)) await checkLeaks(t)
+      for (const one of [t, ...others.values()]) {
+        await checkInstance(one, this.#scenario)
+        if (hasLeakDetector(this.#kernel)) await checkLeaks(one)
+      }
     } catch (error) {
       failures.push(this.#failure(error))
     } finally {
@@ -207,15 +250,18 @@ class Run {
     return [...failures, ...checkGuest(this.#wires, t, this.#scenario)]
   }
 
-  /** Powers the guest off; that tests the drivers, too. */
-  async #end(guest: Guest): Promise<Failure[]> {
+  /** Powers the guests off; that tests the drivers, too. The machine's is the last, as its device goes with it. */
+  async #end(machine: Guest): Promise<Failure[]> {
     const failures: Failure[] = []
-    const shared = guest.vm.isRunning ? sharedWith(guest.vm.pid) : new Set<string>()
-    try {
-      await (this.#isHung ? guest.kill() : guest.close())
-    } catch (error) {
-      this.#step('power off')
-      failures.push(this.#failure(error))
+    const guests = [...this.#others.map(({ guest }) => guest), machine]
+    const shared = new Set(guests.flatMap(({ vm }) => (vm.isRunning ? [...sharedWith(vm.pid)] : [])))
+    for (const guest of guests) {
+      try {
+        await (this.#isHung ? guest.kill() : guest.close())
+      } catch (error) {
+        this.#step('power off')
+        failures.push(this.#failure(error))
+      }
     }
     return [...failures, ...checkDescriptors(shared)]
   }

@@ -13,6 +13,8 @@ export interface Scenario {
   /** A preset, or the keys of a platform file; default: the preset minimal. */
   platform?: string | Record<string, unknown>
   machine?: MachineNeeds
+  /** Further guests on the platform of the first device: the names of their agents. The machine's guest is the first agent. */
+  guests?: string[]
   kernel?: KernelNeeds
   /** Findings of the final checks that this scenario causes on purpose. */
   allows?: Allowances

@@ -9,6 +9,8 @@ import type { Server } from '../devices/device.js'
 const TAIL = 60
 
 interface KeptMessage {
+  /** Position of the agent. */
+  device: number
   /** CLOCK_MONOTONIC. */
   answeredUs: number
   isEvent: boolean
@@ -32,14 +34,17 @@ export class Wire {
   readonly #tail: KeptMessage[] = []
   readonly #beganUs = nowUs()
   #decoder: MessageDecoder | undefined
+  /** What messages of each agent begin with. */
+  #agents: string[] = ['']
 
   constructor() {
     const write = (line: string) => void this.violations.push((JSON.parse(line) as { msg: string }).msg)
     this.log = pino({ level: 'warn', base: null }, { write })
   }
 
-  watch({ tap, protocols }: Server): void {
+  watch({ tap, protocols, devices }: Server): void {
     this.#decoder = new MessageDecoder(protocols)
+    this.#agents = devices.length > 1 ? devices.map(({ agent }) => `${agent.name}: `) : ['']
     tap.listen(records => {
       while (records.next()) this.#keep(records)
     })
@@ -53,8 +58,8 @@ export class Wire {
     })
   }
 
-  #keep({ answeredUs, isEvent, request, reply }: TapRecords): void {
-    const kept = { answeredUs, isEvent, request: copy(request), reply: copy(reply) }
+  #keep({ device, answeredUs, isEvent, request, reply }: TapRecords): void {
+    const kept = { device, answeredUs, isEvent, request: copy(request), reply: copy(reply) }
     this.messages++
     this.#tail.push(kept)
     if (this.#tail.length > TAIL) this.#tail.shift()
@@ -62,8 +67,9 @@ export class Wire {
     if (isRefused) this.violations.push(this.#describe(kept))
   }
 
-  #describe({ isEvent, request, reply }: KeptMessage): string {
+  #describe({ device, isEvent, request, reply }: KeptMessage): string {
     const message = isEvent ? this.#decoder!.event(reply) : this.#decoder!.command(request, reply)
-    return message ? messageText(message) : `a message of ${request.byteLength} bytes, too short for a header`
+    const text = message ? messageText(message) : `a message of ${request.byteLength} bytes, too short for a header`
+    return `${this.#agents[device]}${text}`
   }
 }

@@ -16,7 +16,8 @@ export async function connectClient(path: string, options: VhostUserOptions = {}
 
 /**
  * A client of a platform in this process: a platform file, a preset, or the result of `definePlatform` or
- * `loadPlatform`. Closing the client does not close a platform that was passed in.
+ * `loadPlatform`. Its fault rules do not apply, as there is no device. Closing the client does not close a platform that
+ * was passed in.
  */
 export async function createLocalClient(
   platform: string | PlatformDefinition | LoadedPlatform,

@@ -23,6 +23,9 @@ export interface PluginModule {
   folder: string
 }
 
+/** The name by which a plug-in is loaded from any folder. */
+export const moduleOf = ({ name, folder }: PluginModule): string => (/[./]/.test(name) ? resolve(folder, name) : name)
+
 /** Protocol ids have 8 bits; vendors' start at 0x80 (SCMI v3.2 §4.1.2). */
 const VENDOR_FIRST = 0x80
 const PROTOCOL_LAST = 0xff

@@ -16,6 +16,8 @@ export interface ServeOptions extends Omit<LoadOptions, 'agents'>, ServerOptions
   endpoint?: Endpoint
   /** Endpoints by name of the agent. A name that the platform file lacks adds an agent that sees everything. */
   endpoints?: Record<string, Endpoint>
+  /** The endpoint of an agent that has none by the other options or the platform file. */
+  endpointOf?: (agent: AgentConfig) => Endpoint
   /** A platform file, the name of a preset, or the result of `definePlatform`. */
   platform: string | PlatformDefinition
   log?: Logger
@@ -32,7 +34,8 @@ function endpointsOf(agents: readonly AgentConfig[], options: ServeOptions): Map
   return new Map(
     agents.map((agent, i) => {
       const fromFile = agent.socket === undefined ? undefined : { socketPath: agent.socket }
-      const endpoint = own(options.endpoints, agent.name) ?? (i === 0 ? options.endpoint : undefined) ?? fromFile
+      const given = own(options.endpoints, agent.name) ?? (i === 0 ? options.endpoint : undefined)
+      const endpoint = given ?? fromFile ?? options.endpointOf?.(agent)
       if (endpoint) return [agent.name, endpoint]
       throw new OperatorError(
         agents.length === 1

@@ -2,10 +2,9 @@
  * Sends the commands of a trace to a platform again and compares the answers. A virtual clock has the times of the
  * trace, so that values that depend on time are the same. Changes by the host are not repeated.
  */
-import { resolve } from 'node:path'
 import { exchange } from '../device/exchange.js'
 import { type LoadedPlatform, loadPlatform } from '../loading/load.js'
-import type { PluginModule } from '../loading/plugins.js'
+import { moduleOf } from '../loading/plugins.js'
 import { type Message, MessageDecoder } from '../observe/messages.js'
 import { VirtualTime } from '../platform/core/time.js'
 import { agentsOf } from '../platform/file/config.js'
@@ -77,9 +76,6 @@ export async function replay(recording: Recording, options: ReplayOptions): Prom
   for (const event of events) player.play(event)
   return player.finish()
 }
-
-/** Modules from files as absolute paths. */
-const moduleOf = ({ name, folder }: PluginModule): string => (/[./]/.test(name) ? resolve(folder, name) : name)
 
 /** A replayed agent, and its events in the trace. */
 interface Part {

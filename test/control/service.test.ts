@@ -5,6 +5,7 @@ import { operationName, serviceDefinition } from '../../src/access/control/schem
 import { Operations } from '../../src/access/operations/operations.js'
 import type { ReadingEntry } from '../../src/access/operations/shapes.js'
 import { until } from '../../src/front-end/wait.js'
+import { loadPlatform } from '../../src/loading/load.js'
 import { FailedError, OperatorError } from '../../src/support/errors.js'
 import { packHeader } from '../../src/wire/header.js'
 import { CLOCK, nextEvents, SENSOR, SYSTEM, setUp, UART } from './rig.js'
@@ -48,6 +49,18 @@ describe('describing', () => {
       name: 'CLOCK_RATE_CHANGED',
       fields: ['agent_id', 'clock_id', 'rate'],
     })
+  })
+
+  it('tells what the platform was made from, and where its agents are reached', async () => {
+    const { client, folder } = await setUp()
+    const { text, agents, ...source } = await client.call('getPlatform', undefined)
+    expect(source).toEqual({ name: 'definePlatform', folder: process.cwd(), plugins: [] })
+    const { platform } = await loadPlatform({ text })
+    expect(platform.config).toMatchObject({ vendor: 'acme', agents: [{ name: 'linux' }, { name: 'rtos' }] })
+    expect(agents).toEqual([
+      { name: 'linux', socket: join(folder, 'linux'), dials: false, connected: true },
+      { name: 'rtos', socket: join(folder, 'rtos'), dials: false, connected: false },
+    ])
   })
 
   it('lists what each agent sees', async () => {

@@ -33,6 +33,7 @@ it('of every operation', async () => {
   const examples: Examples = {
     describe: undefined,
     describeAgent: { agent: 'linux' },
+    getPlatform: undefined,
     get: { addresses: [] },
     set: { address: 'clock.uart', value: '48 MHz' },
     watch: { addresses: [], interval_ms: 20 },

@@ -117,4 +117,6 @@ test('an agent that sees part of the platform has its own ids in its guest', asy
   const source = scmiSource({ platform: limited as unknown as typeof platform, protocols }, { cpus: 3 })
   expect(source).toMatch(/label = "clk_uart"; clocks = <&scmi_14 0>, <&scmi_14 1>; clock-names = "clock", "clk_xtal";/)
   expect(source).not.toContain('clk_display_pixel')
+  // The same for another agent than the first.
+  expect(scmiSource({ platform, agent, protocols }, { cpus: 3 })).toBe(source)
 })

@@ -35,6 +35,12 @@ const ROWS: readonly Row[] = [
   [/^npx vhost-user-scmi --socket-path \S+ --platform demo$/, 'test/web/command.test.ts', "'--platform demo'"],
   [/^npx vhost-user-scmi --socket-path \S+ --faults \S+$/, 'test/cli/faults.test.ts', "'--faults', path"],
   [/^npx vhost-user-scmi platform check .*--faults /, 'test/cli/faults.test.ts', "'platform', 'check'"],
+  [
+    /^npx scmi-lab boot --platform \S+ --control$/,
+    'test/guest/join.test.ts',
+    "'--platform', path('two.yaml'), '--control'",
+  ],
+  [/^npx scmi-lab boot --agent \S+$/, 'test/guest/join.test.ts', "terminal('boot', '--agent',"],
   [/^npx scmi-lab boot --faults /, 'test/guest/faults.test.ts', "'--faults', faults], {}, 'terminal'"],
   [/^npx scmi-lab run \S+ --faults /, 'test/guest/faults.test.ts', "['run', 'probe/at-boot'"],
   [/^npx vhost-user-scmi --socket-path \S+ --http 8080$/, 'test/web/command.test.ts', "'--http 8080'"],

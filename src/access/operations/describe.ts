@@ -1,4 +1,5 @@
 /** Description of a running platform as plain data, for pages, completion and clients. */
+import { resolve } from 'node:path'
 import type { Endpoint } from '../../device/endpoint.js'
 import { addressOf, type Resources } from '../../observe/resources.js'
 import type { Reading } from '../../observe/watcher.js'
@@ -6,7 +7,15 @@ import { allowedText, type Property, valueText } from '../../platform/core/prope
 import type { Protocol } from '../../protocols/declaration/protocol.js'
 import type { Field } from '../../wire/fields.js'
 import type { Served } from '../served.js'
-import type { Description, PropertyEntry, ProtocolEntry, ReadingEntry, ResourceEntry } from './shapes.js'
+import type {
+  AgentSocket,
+  Description,
+  PlatformSource,
+  PropertyEntry,
+  ProtocolEntry,
+  ReadingEntry,
+  ResourceEntry,
+} from './shapes.js'
 
 /** Longer lists of values are described by text only. */
 const VALUES_MAX = 256
@@ -36,6 +45,20 @@ export function describe(server: Served, resources: Resources, version: string):
     ),
     protocols: server.protocols.map(protocolEntry),
   }
+}
+
+export function platformSource({ origin, devices, endpoints }: Served): PlatformSource {
+  const { name, text, folder, plugins = [] } = origin
+  const agents = devices.map(({ agent, connected }, i): AgentSocket => {
+    const endpoint = endpoints[i]
+    const dials = endpoint !== undefined && 'connectPath' in endpoint
+    return { name: agent.name, socket: socketOf(endpoint), dials, connected }
+  })
+  return { name, text, folder, plugins: [...plugins], agents }
+}
+
+function socketOf(endpoint: Endpoint | undefined): string {
+  return endpoint === undefined || 'fd' in endpoint ? '' : resolve(endpointText(endpoint))
 }
 
 function endpointText(endpoint: Endpoint | undefined): string {

@@ -12,7 +12,7 @@ import { resourceKinds } from '../../protocols/declaration/served.js'
 import { RequestError } from '../../support/errors.js'
 import { thereIsNo } from '../../support/known-names.js'
 import type { Served } from '../served.js'
-import { describe, readingEntry } from './describe.js'
+import { describe, platformSource, readingEntry } from './describe.js'
 import { known, protocolNamed, streamMessages } from './message-stream.js'
 import type * as shape from './shapes.js'
 import type { Sink } from './sink.js'
@@ -37,6 +37,11 @@ export class Operations {
 
   describe(): shape.Description {
     return describe(this.server, this.resources, this.#version)
+  }
+
+  /** For guests that join. */
+  getPlatform(): shape.PlatformSource {
+    return platformSource(this.server)
   }
 
   /** Default: the first agent. */

@@ -24,6 +24,25 @@ export interface AgentEntry {
   protocols: string[]
 }
 
+/** What the platform was made from, and where its agents are reached. */
+export interface PlatformSource {
+  name: string
+  /** The platform file, and the folder that its paths are relative to. */
+  text: string
+  folder: string
+  plugins: { name: string; folder: string }[]
+  agents: AgentSocket[]
+}
+
+export interface AgentSocket {
+  name: string
+  /** Absolute path; empty: the socket was inherited. */
+  socket: string
+  /** The device connects to it; else it listens. */
+  dials: boolean
+  connected: boolean
+}
+
 export interface ResourceEntry {
   kind: string
   name: string

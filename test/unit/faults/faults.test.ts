@@ -4,15 +4,16 @@ import { hasValues, viewOf } from '../../../src/faults/edit.js'
 import { Faults } from '../../../src/faults/faults.js'
 import { compileRule } from '../../../src/faults/rules/compile.js'
 import type { EventMessage, FaultRule, MessageKind } from '../../../src/faults/rules/rule.js'
-import type { Command } from '../../../src/protocols/declaration/protocol.js'
+import type { Protocol } from '../../../src/protocols/declaration/protocol.js'
 import { protocols } from '../../../src/protocols/index.js'
 import { OperatorError } from '../../../src/support/errors.js'
 import { packHeader } from '../../../src/wire/header.js'
 
 /** The values of `where` against a payload. */
 function where(message: string, wanted: Record<string, string | number>, words: number[]): boolean {
+  const all: readonly Protocol[] = protocols
   const { match } = compileRule({ message, where: wanted, drop: true }, { protocols, agents: [] })
-  const command = protocols.flatMap(({ commands }) => commands as Command[]).find(({ name }) => name === message)!
+  const command = all.flatMap(({ commands }) => commands).find(({ name }) => name === message)!
   return hasValues(viewOf(new Uint8Array(Uint32Array.from(words).buffer)), command.request, match.wanted!)
 }
 

@@ -1,5 +1,5 @@
 /** Fault rules in files: what a file may look like, and what is said about a wrong one. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -45,6 +45,12 @@ describe('a file of rules', () => {
       { message: 'CLOCK_ATTRIBUTES', where: { clock_id: '0' }, drop: true },
       { message: 'CLOCK_ATTRIBUTES', where: { clock_id: '1' }, drop: true },
     ])
+  })
+
+  it('of the README', () => {
+    const readme = readFileSync(join(import.meta.dirname, '../../../src/faults/README.md'), 'utf8')
+    const [, text] = /```yaml\n(# rules\.yaml[\s\S]*?)```/.exec(readme)!
+    expect(read(text!)).toHaveLength(2)
   })
 
   it('may have no rules', () => {
