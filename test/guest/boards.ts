@@ -14,6 +14,9 @@ export interface Board {
 /** Names of the clocks that Linux has registered. */
 const clockNames = async (guest: Guest): Promise<string[]> => (await readClocks(guest)).map(({ name }) => name)
 
+/** Where the energy models of CPUs are. */
+const ENERGY_MODELS = 'ls -d /sys/kernel/debug/energy_model/cpu*'
+
 const lines = async (guest: Guest, command: string): Promise<string[]> =>
   (await guest.check(command)).trimEnd().split('\n')
 
@@ -33,6 +36,11 @@ export const BOARDS: Record<string, Board> = {
       for (const driver of drivers) {
         expect(await guest.check(`ls /sys/bus/scmi_protocol/drivers/${driver}`), driver).toMatch(/scmi_dev/)
       }
+    },
+  },
+  juno: {
+    async check(guest) {
+      expect(await lines(guest, ENERGY_MODELS)).toHaveLength(2)
     },
   },
   morello: {
@@ -73,7 +81,7 @@ export const BOARDS: Record<string, Board> = {
       const frequencies = '/sys/devices/system/cpu/cpufreq/policy0/scaling_available_frequencies'
       expect((await guest.check(`cat ${frequencies}`)).trim()).toBe('1200000')
       // With powers of 0 there is no energy model.
-      expect((await guest.run('ls -d /sys/kernel/debug/energy_model/cpu*')).status).not.toBe(0)
+      expect((await guest.run(ENERGY_MODELS)).status).not.toBe(0)
     },
   },
   x1e: {
