@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { makeDeviceTree } from '../device-tree/device-tree.js'
+import type { GivenSource } from '../device-tree/given-source.js'
 import { scmiSource } from '../device-tree/scmi-node.js'
 import { asLabError, deviceLine, type Server, viewPlatform } from '../devices/device.js'
 import { type DeviceRequest, OwnDevices } from '../devices/own-devices.js'
@@ -51,6 +52,8 @@ export interface BootOptions extends DeviceRequest {
   driverDebug?: boolean
   /** Further device tree source. */
   deviceTreeSource?: string
+  /** Device tree source from files of the user's, merged last. */
+  dts?: GivenSource[]
   /** Files to put into the guest. */
   files?: GuestFile[]
   qemuArguments?: string[]
@@ -181,10 +184,8 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
   const platform = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
   const requests = platform === null ? [] : (options.scmi ?? [options])
   const scmi = requests.map((request, index) => planDevice(request, index, folder))
-  const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
-  const view = platform === null ? undefined : await viewPlatform(platform, options.device)
-  const source = view ? scmiSource(view, base, options.nodes) : ''
-  const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
+  const base = baseOf(options)
+  const files = await makeFiles(options)
   const terminal = console === 'terminal' ? terminalWords() : []
   const debug = options.driverDebug ? DRIVER_DEBUG : []
   const traceWords = options.trace === undefined ? [] : KERNEL_TRACE_WORDS
@@ -214,18 +215,34 @@ function planDevice(request: DeviceRequest, index: number, folder: string | null
   }
 }
 
+const baseOf = ({
+  memory = '256M',
+  cpus = 2,
+}: Pick<BootOptions, 'memory' | 'cpus'>): Pick<Machine, 'memory' | 'cpus'> => ({
+  memory: parseMemory(memory),
+  cpus,
+})
+
+/** Makes the device tree of a boot with these options, and returns its path. It needs no kernel. */
+export async function deviceTreeOf(options: Omit<BootOptions, 'kernel'>): Promise<string> {
+  const base = baseOf(options)
+  const platform = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
+  const view = platform === null ? undefined : await viewPlatform(platform, options.device)
+  return makeDeviceTree({
+    arguments: [...baseArguments(base), ...(options.qemuArguments ?? [])],
+    source: `${view ? scmiSource(view, base, options.nodes) : ''}\n${options.deviceTreeSource ?? ''}`,
+    given: options.dts,
+    signal: options.signal,
+  })
+}
+
 /** Device tree and initramfs. */
-async function makeFiles(
-  base: Pick<Machine, 'memory' | 'cpus'>,
-  source: string,
-  options: BootOptions,
-): Promise<{ deviceTree: string; initramfs: string }> {
+async function makeFiles(options: BootOptions): Promise<{ deviceTree: string; initramfs: string }> {
   const progress = options.progress ?? startProgress('boot')
   const { signal } = options
-  const words = [...baseArguments(base), ...(options.qemuArguments ?? [])]
   try {
     const [deviceTree, initramfs] = await Promise.all([
-      makeDeviceTree({ arguments: words, source, signal }),
+      deviceTreeOf(options),
       makeInitramfs([...moduleFiles(options.kernel), ...(options.files ?? [])], { signal, progress }),
     ])
     return { deviceTree, initramfs }

@@ -7,7 +7,7 @@ import { DEBIAN_KERNELS } from '../kernel/source.js'
 import { LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
-import { type BootOptions, bootLines, bootOnTerminal } from './boot.js'
+import { type BootOptions, bootLines, bootOnTerminal, deviceTreeOf } from './boot.js'
 
 export async function bootFromArguments(
   kernel: string,
@@ -18,8 +18,9 @@ export async function bootFromArguments(
   const open = waysIn(output)
   if (open && output.printCommand) throw new LabError('--control, --http and --metrics do not go with --print-command')
   requireTools(...TOOLS_FOR.boot)
-  // A wrong platform file is reported before minutes of building.
+  // A wrong platform file or device tree is reported before minutes of building.
   if (settings.platform) await viewPlatform(settings.platform)
+  if (settings.dts?.length) await deviceTreeOf(settings)
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
   if (!output.printCommand) return bootOnTerminal(open ? { ...options, device: await openTo(open) } : options)
   const { device, qemu } = await bootLines(options)

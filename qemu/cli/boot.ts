@@ -13,6 +13,7 @@ interface BootArguments extends OpenOptions {
   memory: string
   cpus: number
   append: string[]
+  dts: string[]
   debug: boolean
   trace?: string
   printCommand: boolean
@@ -32,6 +33,7 @@ export function addBootCommand(program: Command, signal: AbortSignal): void {
     .option('--memory <size>', "the guest's memory: 256M, 1G", size, '256M')
     .option('--cpus <n>', "the guest's CPUs", count, 2)
     .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))
+    .addOption(repeatable('--dts <file>', "overlay source to merge into the guest's device tree", 'none'))
     .option('--debug', "show the SCMI drivers' debug messages", false)
     .option('--trace <file>', "record the device's messages and the kernel's SCMI events, for `vhost-user-scmi trace`")
     .addOption(controlOption)
@@ -46,14 +48,18 @@ export function addBootCommand(program: Command, signal: AbortSignal): void {
 Examples:
   scmi-lab boot
   scmi-lab boot --platform board.yaml --debug
+  scmi-lab boot --platform imx95 --dts board.dtso
   scmi-lab boot --kernel 6.12 -- -s -S          wait for a debugger on port 1234
   scmi-lab boot --append "initcall_debug oops=panic"
   scmi-lab boot --trace boot.pftrace            both sides on one time line: open it at ui.perfetto.dev
   scmi-lab boot --http 8080 --control           look into the device on a page, or from another shell with vhost-user-scmi ctl
-In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
+In the guest: "scmi-raw -h" sends SCMI messages by hand.
+--dts takes source without a preprocessor: / { compatible = "fsl,imx95"; }; &scmi { arm,max-msg-size = <104>; }; A protocol's node
+has the label scmi_ID, with its id in hexadecimal (&scmi_14); others are found by path (&{/cpus/cpu@0}).`,
     )
     .action(async (qemuArguments: string[], options: BootArguments) => {
       const { bootFromArguments } = await import('../boot/commands.js')
+      const { readGivenSource } = await import('../device-tree/given-source.js')
       const { platform, memory, cpus, append, debug, trace } = options
       const settings: Omit<BootOptions, 'kernel'> = {
         ...(trace === undefined ? {} : { trace }),
@@ -61,6 +67,7 @@ In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
         memory,
         cpus,
         append,
+        dts: options.dts.map(readGivenSource),
         driverDebug: debug,
         qemuArguments,
         signal,
