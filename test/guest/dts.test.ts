@@ -85,7 +85,7 @@ describe('a wrong file is one line with the place, and exit code 2, before a ker
     expect(await wrong(text)).toEqual(line(problem))
   })
 
-  test('of several, the one with the problem is named; a wrong platform comes first', async () => {
+  test('of several, the one with the problem is named', async () => {
     await inFolder(async folder => {
       const good = join(folder, 'good.dtso')
       writeFileSync(good, '/ { board; };\n')

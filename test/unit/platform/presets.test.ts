@@ -101,7 +101,7 @@ test.each([
   ],
   ['r-car-x5h', powerDomains, { VIPN: 0, UFS0: 12, RC11: 32, AC31: 111, CMN: 116, Q_CMN04: 206, Q_APU_P07: 254 }],
 ] as [string, ResourceKind<unknown, { list: readonly { name: string; id: number }[] }>, Record<string, number>][])(
-  '%s numbers $1.section as its firmware does',
+  '%s numbers its resources as its firmware does (%#)',
   async (name, kind, ids) => {
     const { list } = (await load(name)).model(kind)
     const found = list.filter(resource => resource.name in ids).map(resource => [resource.name, resource.id])
