@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { makeDeviceTree } from '../device-tree/device-tree.js'
-import { scmiSource } from '../device-tree/scmi-node.js'
+import type { GivenSource } from '../device-tree/given-source.js'
+import { type ScmiView, scmiSource } from '../device-tree/scmi-node.js'
 import { asLabError, deviceLine, type Server, viewPlatform } from '../devices/device.js'
 import type { JoinedAgent } from '../devices/join.js'
 import { type DeviceRequest, OwnDevices } from '../devices/own-devices.js'
@@ -54,6 +55,8 @@ export interface BootOptions extends DeviceRequest {
   driverDebug?: boolean
   /** Further device tree source. */
   deviceTreeSource?: string
+  /** Device tree source from files of the user's, merged last. */
+  dts?: GivenSource[]
   /** Files to put into the guest. */
   files?: GuestFile[]
   qemuArguments?: string[]
@@ -186,12 +189,10 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
   const platform = joins ? null : named
   const requests = joins ? [{ ...options, ...requestOf(joins) }] : platform === null ? [] : (options.scmi ?? [options])
   const scmi = requests.map((request, index) => planDevice(request, index, folder))
-  const base = { memory: parseMemory(options.memory ?? '256M'), cpus: options.cpus ?? 2 }
   const loaded = platform === null ? undefined : await viewPlatform(platform, options.device)
-  const view = joins?.view ?? loaded
   const others = loaded?.agents.slice(1)
-  const source = view ? scmiSource(view, base, options.nodes) : ''
-  const files = await makeFiles(base, `${source}\n${options.deviceTreeSource ?? ''}`, options)
+  const base = baseOf(options)
+  const files = await makeFiles(options, joins?.view ?? loaded)
   const terminal = console === 'terminal' ? terminalWords() : []
   const debug = options.driverDebug ? DRIVER_DEBUG : []
   const traceWords = options.trace === undefined ? [] : KERNEL_TRACE_WORDS
@@ -227,18 +228,35 @@ function planDevice(request: DeviceRequest, index: number, folder: string | null
   }
 }
 
+const baseOf = ({
+  memory = '256M',
+  cpus = 2,
+}: Pick<BootOptions, 'memory' | 'cpus'>): Pick<Machine, 'memory' | 'cpus'> => ({
+  memory: parseMemory(memory),
+  cpus,
+})
+
+/** Makes the device tree of a boot with these options, and returns its path. It needs no kernel. */
+export function deviceTreeOf(options: Omit<BootOptions, 'kernel'>, view: ScmiView | undefined): Promise<string> {
+  const base = baseOf(options)
+  return makeDeviceTree({
+    arguments: [...baseArguments(base), ...(options.qemuArguments ?? [])],
+    source: `${view ? scmiSource(view, base, options.nodes) : ''}\n${options.deviceTreeSource ?? ''}`,
+    given: options.dts,
+    signal: options.signal,
+  })
+}
+
 /** Device tree and initramfs. */
 async function makeFiles(
-  base: Pick<Machine, 'memory' | 'cpus'>,
-  source: string,
   options: BootOptions,
+  view: ScmiView | undefined,
 ): Promise<{ deviceTree: string; initramfs: string }> {
   const progress = options.progress ?? startProgress('boot')
   const { signal } = options
-  const words = [...baseArguments(base), ...(options.qemuArguments ?? [])]
   try {
     const [deviceTree, initramfs] = await Promise.all([
-      makeDeviceTree({ arguments: words, source, signal }),
+      deviceTreeOf(options, view),
       makeInitramfs([...moduleFiles(options.kernel), ...(options.files ?? [])], { signal, progress }),
     ])
     return { deviceTree, initramfs }

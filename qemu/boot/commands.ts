@@ -8,7 +8,7 @@ import { DEBIAN_KERNELS } from '../kernel/source.js'
 import { LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
-import { type BootOptions, bootLines, bootOnTerminal } from './boot.js'
+import { type BootOptions, bootLines, bootOnTerminal, deviceTreeOf } from './boot.js'
 
 type OutputOptions = OpenOptions & { printCommand: boolean; json: boolean }
 
@@ -24,6 +24,7 @@ export async function bootFromArguments(
   requireTools(...TOOLS_FOR.boot)
   // Wrong files are reported before minutes of building.
   const view = settings.platform ? await viewPlatform(settings.platform, settings.device) : undefined
+  if (settings.dts?.length) await deviceTreeOf(settings, view)
   const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
   if (!output.printCommand) {
     if (view) tellAgents(view.agents, output.control)

@@ -16,6 +16,7 @@ interface BootArguments extends OpenOptions {
   memory: string
   cpus: number
   append: string[]
+  dts: string[]
   debug: boolean
   trace?: string
   printCommand: boolean
@@ -41,6 +42,7 @@ export function addBootCommand(program: Command, signal: AbortSignal): void {
     .option('--memory <size>', "the guest's memory: 256M, 1G", size, '256M')
     .option('--cpus <n>', "the guest's CPUs", count, 2)
     .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))
+    .addOption(repeatable('--dts <file>', "overlay source to merge into the guest's device tree", 'none'))
     .option('--debug', "show the SCMI drivers' debug messages", false)
     .addOption(faultsOption)
     .option('--trace <file>', "record the device's messages and the kernel's SCMI events, for `vhost-user-scmi trace`")
@@ -56,6 +58,7 @@ export function addBootCommand(program: Command, signal: AbortSignal): void {
 Examples:
   scmi-lab boot
   scmi-lab boot --platform board.yaml --debug
+  scmi-lab boot --platform imx95 --dts board.dtso
   scmi-lab boot --kernel 6.12 -- -s -S          wait for a debugger on port 1234
   scmi-lab boot --append "initcall_debug oops=panic"
   scmi-lab boot --faults rules.yaml             with firmware that misbehaves from the first message on
@@ -63,10 +66,13 @@ Examples:
   scmi-lab boot --http 8080 --control           look into the device on a page, or from another shell with vhost-user-scmi ctl
   scmi-lab boot --platform two.yaml --control   a platform with two agents, and the first one's guest; in another terminal:
   scmi-lab boot --agent second                  the second agent's guest, on the same device
-In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
+In the guest: "scmi-raw -h" sends SCMI messages by hand.
+--dts takes source without a preprocessor: / { compatible = "fsl,imx95"; }; &scmi { arm,max-msg-size = <104>; }; A protocol's node
+has the label scmi_ID, with its id in hexadecimal (&scmi_14); others are found by path (&{/cpus/cpu@0}).`,
     )
     .action(async (qemuArguments: string[], options: BootArguments) => {
       const { bootFromArguments } = await import('../boot/commands.js')
+      const { readGivenSource } = await import('../device-tree/given-source.js')
       const { platform, memory, cpus, append, debug, trace, faults } = options
       const settings: Omit<BootOptions, 'kernel'> = {
         ...(trace === undefined ? {} : { trace }),
@@ -75,6 +81,7 @@ In the guest: "scmi-raw -h" sends SCMI messages by hand.`,
         memory,
         cpus,
         append,
+        dts: options.dts.map(readGivenSource),
         driverDebug: debug,
         qemuArguments,
         signal,

@@ -14,8 +14,11 @@ const ZONE_NAME_MAX = 19
 
 const cpuPath = (cpu: number): string => `&{/cpus/cpu@${cpu}}`
 
+/** Names of CPUs' domains: "cpu" is in them, or they are a core's or a Qualcomm cluster's (a55, NCC0). */
+const CPU_NAME = /cpu|^a\d\d$|^ncc\d*$/i
+
 /**
- * The id of each CPU's performance domain. Domains with "cpu" in their name share the CPUs in equal parts, in order; if
+ * The id of each CPU's performance domain. Domains that are named after CPUs share the CPUs in equal parts, in order; if
  * there are none, all CPUs are in the first domain. Domains whose level agents may not set are left out: Linux crashes
  * when a level that it sets is refused.
  */
@@ -23,7 +26,7 @@ export function cpuDomains(view: TreeView): number[] {
   const settable = eachSeen(view, perfDomains, ({ name, permissions }, id) => ({ name, permissions, id })).filter(
     ({ permissions }) => permissions.level,
   )
-  const named = settable.filter(({ name }) => /cpu/i.test(name))
+  const named = settable.filter(({ name }) => CPU_NAME.test(name))
   const ids = (named.length > 0 ? named : settable.slice(0, 1)).map(({ id }) => id)
   if (ids.length === 0) return []
   return Array.from({ length: view.cpus }, (_, cpu) => ids[Math.floor((cpu * ids.length) / view.cpus)]!)

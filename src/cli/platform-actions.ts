@@ -7,6 +7,7 @@ import { ConfigError, pathText } from '../platform/core/config-error.js'
 import { namesOf } from '../platform/core/named.js'
 import { VirtualTime } from '../platform/core/time.js'
 import { agentsOf } from '../platform/file/config.js'
+import { presetDescriptions } from '../platform/file/presets.js'
 import { Agent } from '../protocols/declaration/agent.js'
 import type { EventSink } from '../protocols/declaration/event-sink.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
@@ -26,6 +27,16 @@ export interface PlatformOptions {
 /** Loads with a clock that stands still: values are those at start. */
 function load(file: string, protocols: readonly Protocol[], faults?: string): Promise<LoadedPlatform> {
   return loadPlatform(file, { protocols, time: new VirtualTime(), ...(faults === undefined ? {} : { faults }) })
+}
+
+export function presets(options: Pick<PlatformOptions, 'json'>): void {
+  const list = presetDescriptions()
+  if (options.json) {
+    console.log(printableJson(list, 2))
+    return
+  }
+  const width = Math.max(...list.map(({ name }) => name.length))
+  for (const { name, description } of list) console.log(`${name.padEnd(width)}  ${description}`)
 }
 
 interface Checked {

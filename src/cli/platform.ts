@@ -1,4 +1,4 @@
-/** `vhost-user-scmi platform check|show|schema`: inspects platform files without serving them. */
+/** `vhost-user-scmi platform presets|check|show|schema`: inspects platform files without serving them. */
 import { type Command, Option } from 'commander'
 import { repeated } from './arguments.js'
 
@@ -9,6 +9,11 @@ export function addPlatformCommand(program: Command): void {
   const platform = program.command('platform').description('Inspect platform files without serving them.')
   const plugin = new Option('--plugin <file|name>', "add a plug-in's protocols; repeatable")
   plugin.argParser(repeated).default([], 'none')
+  platform
+    .command('presets')
+    .description('List the platforms that come with the package: a line each. They are commented files, to be copied.')
+    .option('--json', 'print JSON')
+    .action(async options => (await actions()).presets(options))
   platform
     .command('check')
     .description('Check platform files: print their errors, or what they contain. Exit code 2 if any is wrong.')

@@ -81,7 +81,7 @@ it('without a device, commands are completed and names are not', async () => {
 test('the device’s own options and arguments are completed', async () => {
   expect(await ofDevice('')).toEqual(['platform', 'trace', 'bench', 'ctl', 'send', 'completion'])
   expect(await ofDevice('--pl')).toEqual(['--platform', '--plugin'])
-  expect(await ofDevice('--platform', 'm')).toEqual(['minimal'])
+  expect(await ofDevice('--platform', 'mi')).toEqual(['minimal'])
   expect(await ofDevice('platform', 'show', 'ju')).toEqual(['juno'])
   // Options of the program end where the subcommand begins.
   expect(await ofDevice('platform', 'show', '--so')).toEqual([])

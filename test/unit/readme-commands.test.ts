@@ -53,6 +53,7 @@ const ROWS: readonly Row[] = [
   [/ clock CLOCK_RATE_NOTIFY .*--listen 0$/, 'test/cli/send.test.ts', "'CLOCK_RATE_NOTIFY'", "'--listen', '0'"],
   [/ --platform \S+ --plugin \S+$/, 'test/cli/plugin.test.ts', "'--platform', file, '--plugin'"],
   [/^npx vhost-user-scmi --connect \S+ --state /, 'test/torture/kills.ts', "'--connect'", "'--state'"],
+  [/^npx vhost-user-scmi platform presets$/, 'test/cli/platform.test.ts', "'platform', 'presets'"],
   [/^npx vhost-user-scmi platform check /, 'test/cli/platform.test.ts', "'platform', 'check'"],
   [/^npx vhost-user-scmi platform show /, 'test/cli/platform.test.ts', "'platform', 'show'"],
   [/^npx vhost-user-scmi platform schema /, 'test/cli/platform.test.ts', "'platform', 'schema'"],
@@ -63,6 +64,7 @@ const ROWS: readonly Row[] = [
   // The lab.
   [/^qemu-system-aarch64 /, 'test/guest/guest.test.ts', '-device vhost-user-scmi-pci,chardev=scmi'],
   [/^npx scmi-lab setup$/, 'test/guest/tools.test.ts', "runLab(['setup'"],
+  [/^npx scmi-lab boot --platform \S+ --dts \S+$/, 'test/guest/dts.test.ts', "runLab(['boot'", "'--dts'"],
   [/^npx scmi-lab boot --trace /, 'test/guest/trace.test.ts', "readmeLines('boot --trace')"],
   [/^npx scmi-lab boot --print-command$/, 'test/guest/guest.test.ts', "'--print-command'"],
   [/^npx scmi-lab boot( --kernel \S+)?$/, 'test/guest/guest.test.ts', "['boot', '--kernel', kernel]"],

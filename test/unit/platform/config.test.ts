@@ -9,6 +9,7 @@ import { VirtualTime } from '../../../src/platform/core/time.js'
 import { duration, frequency, resourceName } from '../../../src/platform/core/units.js'
 import { type ProtocolInfo, parsePlatformConfig, platformJsonSchema } from '../../../src/platform/file/config.js'
 import { presetNames } from '../../../src/platform/file/presets.js'
+import { perfDomains } from '../../../src/platform/perf-domains/index.js'
 import { sensors } from '../../../src/platform/sensors/index.js'
 import { resourceKinds } from '../../../src/protocols/declaration/served.js'
 import { protocols as allProtocols } from '../../../src/protocols/index.js'
@@ -264,7 +265,8 @@ describe('presets', () => {
 
   test.each(presetNames())('%s is a platform', async name => {
     const { platform } = await loadPlatform(name, { time: new VirtualTime() })
-    expect(platform.has(sensors as ResourceKind) || platform.has(clocks as ResourceKind)).toBe(true)
+    const some = [sensors, clocks, perfDomains].some(kind => platform.has(kind as ResourceKind))
+    expect(some).toBe(true)
   })
 
   const presets = presetNames().join(', ')
