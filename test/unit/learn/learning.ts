@@ -19,6 +19,14 @@ export async function probePlatform(text: string, more: (probe: KernelProbe) => 
   return probe.probed
 }
 
+/** What the platform of this text answers to the same requests. */
+export async function askedAgain(text: string, probed: readonly Probed[]): Promise<Probed[]> {
+  const channel = new AgentChannel(await loadPlatform({ text }, { time: new VirtualTime() }))
+  const probe = new KernelProbe(channel.agent)
+  for (const { protocolId, messageId, request, name } of probed) probe.ask(protocolId, messageId, request, name)
+  return probe.probed
+}
+
 /** Learns from these bytes of a file. */
 export async function learnText(
   content: string | Buffer,
