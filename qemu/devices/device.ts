@@ -78,7 +78,10 @@ export async function viewOf(
   agent: Pick<AgentConfig, 'resources'>,
 ): Promise<ScmiView> {
   const { isServed } = await import('../../src/protocols/declaration/served.js')
-  return { platform, agent, protocols: protocols.filter(protocol => isServed(protocol, platform, agent)) }
+  const served = protocols.filter(protocol => isServed(protocol, platform, agent)).map(({ id }) => id)
+  const recorded = platform.config.recorded.map(({ protocolId }) => protocolId)
+  const ids = [...new Set([...served, ...recorded])].sort((a, b) => a - b)
+  return { platform, agent, protocols: ids.map(id => ({ id })) }
 }
 
 /** The fault rules of a file, for devices of whatever platform. */

@@ -6,12 +6,19 @@ import { MessageDecoder } from '../../src/observe/messages.js'
 import type { TapRecords } from '../../src/observe/tap-records.js'
 import { monotonicUs } from '../../src/platform/core/time.js'
 import type { KernelEvent } from '../../src/trace/events.js'
+import {
+  type Instant,
+  isTransfer,
+  parseLine,
+  type TraceLine,
+  type Transfer,
+  Transfers,
+} from '../../src/trace/kernel-events.js'
 import { COMMAND, HEADER_SIZE, packHeader } from '../../src/wire/header.js'
 import type { Server } from '../devices/device.js'
 import type { Channel } from '../guest/channel.js'
 import { WorkError } from '../support/errors.js'
 import { GuestClock } from './clock.js'
-import { type Instant, isTransfer, parseLine, type TraceLine, type Transfer, Transfers } from './events.js'
 
 /** Words for the kernel's command line: all SCMI events from boot on, by a clock that is never set. */
 export const KERNEL_TRACE_WORDS = ['trace_event=scmi', 'trace_clock=mono', 'trace_buf_size=4M']

@@ -5,6 +5,7 @@ import { agentTables } from '../observe/agent-tables.js'
 import { tableLines } from '../observe/tables.js'
 import { ConfigError, pathText } from '../platform/core/config-error.js'
 import { namesOf } from '../platform/core/named.js'
+import type { Platform } from '../platform/core/platform.js'
 import { VirtualTime } from '../platform/core/time.js'
 import { agentsOf } from '../platform/file/config.js'
 import { presetDescriptions } from '../platform/file/presets.js'
@@ -46,6 +47,8 @@ interface Checked {
   resources?: Record<string, number>
   /** Number of fault rules, if there are any. */
   faults?: number
+  /** Number of recorded answers, if there are some. */
+  recorded?: number
   place?: string
   field?: string
   problem?: string
@@ -71,13 +74,11 @@ async function checkOne(
 ): Promise<{ result: Checked; line: string }> {
   try {
     const { platform, faults: rules } = await load(file, protocols, faults)
-    const sections = Object.entries(platform.config.sections)
-    const resources = Object.fromEntries(sections.map(([name, s]) => [name, Array.isArray(s) ? s.length : 1]))
-    const counts = sections.map(([name, section]) => (Array.isArray(section) ? countText(section.length, name) : name))
+    const { line, ...counts } = sectionCounts(platform)
     const ofRules = countRules(rules)
-    if (ofRules > 0) counts.push(countText(ofRules, 'fault_rules'))
-    const result = { file, ok: true, resources, ...(ofRules > 0 ? { faults: ofRules } : {}) }
-    return { result, line: [`${file}: ok`, ...counts].join(', ') }
+    const texts = [`${file}: ok`, line, ofRules > 0 ? countText(ofRules, 'fault_rules') : '']
+    const result = { file, ok: true, ...counts, ...(ofRules > 0 ? { faults: ofRules } : {}) }
+    return { result, line: texts.filter(Boolean).join(', ') }
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error
     const { place, path, problem } =
@@ -86,6 +87,20 @@ async function checkOne(
     const result = { file, ok: false, place: place ?? file, ...field, problem }
     return { result, line: error.message }
   }
+}
+
+/** How many resources of each section a platform has, and recorded answers; `line` is for people. */
+export function sectionCounts({ config }: Platform): {
+  resources: Record<string, number>
+  recorded?: number
+  line: string
+} {
+  const sections = Object.entries(config.sections)
+  const resources = Object.fromEntries(sections.map(([name, s]) => [name, Array.isArray(s) ? s.length : 1]))
+  const counts = sections.map(([name, section]) => (Array.isArray(section) ? countText(section.length, name) : name))
+  const recorded = config.recorded.filter(({ messageId }) => messageId !== undefined).length
+  if (recorded === 0) return { resources, line: counts.join(', ') }
+  return { resources, recorded, line: [...counts, countText(recorded, 'recorded_answers')].join(', ') }
 }
 
 /** `1 clock`, `2 power domains` */

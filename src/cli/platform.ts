@@ -5,6 +5,16 @@ import { repeated } from './arguments.js'
 /** Loaded on demand: other commands do not wait for them. */
 const actions = () => import('./platform-actions.js')
 
+const learnActions = () => import('./platform-learn.js')
+
+const LEARN_HELP = `
+On the board, run what \`platform record\` prints; then:
+  vhost-user-scmi platform learn scmi-trace.txt > board.yaml
+  vhost-user-scmi platform check board.yaml
+  scmi-lab boot --platform board.yaml
+
+What the trace does not tell has a default and the comment "not seen". What no model can say is kept in \`recorded\`, by request.`
+
 export function addPlatformCommand(program: Command): void {
   const platform = program.command('platform').description('Inspect platform files without serving them.')
   const plugin = new Option('--plugin <file|name>', "add a plug-in's protocols; repeatable")
@@ -35,4 +45,18 @@ export function addPlatformCommand(program: Command): void {
     .description('Print the JSON Schema of platform files, for editors.')
     .addOption(plugin)
     .action(async options => (await actions()).schema(options))
+  platform
+    .command('learn')
+    .description("Write the platform file of a board, from traces of its kernel's SCMI events, or from traces of ours.")
+    .argument('<trace...>', "text of the kernel's trace, of trace-cmd report, or a file of --trace")
+    .addOption(plugin)
+    .option('--instance <number>', "the kernel's SCMI instance (id= of scmi_msg_dump); default: the first")
+    .option('--agent <name>', 'the agent of a trace of ours; default: the first')
+    .option('--json', 'print what was found, and the file as a text, as JSON')
+    .addHelpText('after', LEARN_HELP)
+    .action(async (files, options) => (await learnActions()).learn(files, options))
+  platform
+    .command('record')
+    .description('Print the script that records the boot of a board for `platform learn`, with instructions.')
+    .action(async () => (await learnActions()).record())
 }

@@ -14,30 +14,30 @@ import { subscribing } from './declaration/subscriptions.js'
 import { answerName } from './declaration/view.js'
 
 /** CLOCK_ATTRIBUTES */
-const RATE_CHANGED_NOTIFICATIONS = 2 ** 31
-const RATE_REQUESTED_NOTIFICATIONS = 1 << 30
-const EXTENDED_NAME = 1 << 29
-const HAS_PARENTS = 1 << 28
-const EXTENDED_CONFIG = 1 << 27
-const RESTRICTED = 1 << 1
-const ENABLED = 1 << 0
+export const RATE_CHANGED_NOTIFICATIONS = 2 ** 31
+export const RATE_REQUESTED_NOTIFICATIONS = 1 << 30
+export const EXTENDED_NAME = 1 << 29
+export const HAS_PARENTS = 1 << 28
+export const EXTENDED_CONFIG = 1 << 27
+export const RESTRICTED = 1 << 1
+export const ENABLED = 1 << 0
 
 /** CLOCK_RATE_SET flags */
-const ASYNC = 1 << 0
+export const ASYNC = 1 << 0
 const NO_DELAYED_RESPONSE = 1 << 1
 const ROUND_UP = 1 << 2
 const ROUND_AUTO = 1 << 3
 const RATE_SET_FLAGS = 0xf
 
 /** CLOCK_CONFIG_SET, v3: what becomes of the state */
-const STATE_DISABLE = 0
-const STATE_ENABLE = 1
+export const STATE_DISABLE = 0
+export const STATE_ENABLE = 1
 const STATE_UNCHANGED = 3
 
 /** CLOCK_GET_PERMISSIONS */
-const MAY_SET_STATE = 2 ** 31
-const MAY_SET_PARENT = 1 << 30
-const MAY_SET_RATE = 1 << 29
+export const MAY_SET_STATE = 2 ** 31
+export const MAY_SET_PARENT = 1 << 30
+export const MAY_SET_RATE = 1 << 29
 
 const CLOCK_ID = [u32('clock_id')]
 const NOTIFY = [u32('clock_id'), u32('notify_enable')]

@@ -26,16 +26,16 @@ const V4 = 0x40000
 
 /** PROTOCOL_ATTRIBUTES: the power unit; microwatts are known from v3 on */
 const POWER_ABSTRACT = 0 << 16
-const POWER_MILLIWATT = 1 << 16
-const POWER_MICROWATT = 2 << 16
+export const POWER_MILLIWATT = 1 << 16
+export const POWER_MICROWATT = 2 << 16
 
 /** PERFORMANCE_DOMAIN_ATTRIBUTES */
-const MAY_SET_LIMITS = 2 ** 31
-const MAY_SET_LEVEL = 1 << 30
-const LIMITS_NOTIFICATIONS = 1 << 29
-const LEVEL_NOTIFICATIONS = 1 << 28
-const EXTENDED_NAME = 1 << 26
-const LEVEL_INDEXING = 1 << 25
+export const MAY_SET_LIMITS = 2 ** 31
+export const MAY_SET_LEVEL = 1 << 30
+export const LIMITS_NOTIFICATIONS = 1 << 29
+export const LEVEL_NOTIFICATIONS = 1 << 28
+export const EXTENDED_NAME = 1 << 26
+export const LEVEL_INDEXING = 1 << 25
 
 /** PERFORMANCE_LIMITS_SET, v3: leave this bound as it is */
 const UNCHANGED = 0

@@ -25,15 +25,15 @@ import { FUNCTION, GROUP, PinctrlView } from './pinctrl-view.js'
 const V1 = 0x10000
 
 /** PINCTRL_ATTRIBUTES */
-const EXTENDED_NAME = 2 ** 31
-const GPIO_FUNCTION = 1 << 17
-const PIN_ONLY_FUNCTION = 1 << 16
+export const EXTENDED_NAME = 2 ** 31
+export const GPIO_FUNCTION = 1 << 17
+export const PIN_ONLY_FUNCTION = 1 << 16
 
 /** PINCTRL_SETTINGS_GET: what is asked for */
 const ONE_VALUE = 0
-const ALL_VALUES = 1
+export const ALL_VALUES = 1
 const FUNCTION_ONLY = 2
-const NO_FUNCTION = 0xffff_ffff
+export const NO_FUNCTION = 0xffff_ffff
 
 /** PINCTRL_SETTINGS_CONFIGURE attributes: two bits of selector, eight of count, and this one */
 const FUNCTION_VALID = 1 << 10

@@ -21,11 +21,11 @@ const V3 = 0x30000
 const V3_1 = 0x30001
 
 /** POWER_DOMAIN_ATTRIBUTES */
-const STATE_CHANGED_NOTIFICATIONS = 2 ** 31
-const ASYNC_STATE_SET = 1 << 30
-const SYNC_STATE_SET = 1 << 29
+export const STATE_CHANGED_NOTIFICATIONS = 2 ** 31
+export const ASYNC_STATE_SET = 1 << 30
+export const SYNC_STATE_SET = 1 << 29
 const STATE_REQUESTED_NOTIFICATIONS = 1 << 28
-const EXTENDED_NAME = 1 << 27
+export const EXTENDED_NAME = 1 << 27
 
 /** POWER_STATE_SET flags */
 const ASYNC = 1 << 0

@@ -15,14 +15,14 @@ import { answerCount, answerName } from './declaration/view.js'
 import { CAP_CHANGED, CAP_SET_DELAYED, MEASUREMENTS_CHANGED, PowercapView, V1, V2 } from './powercap-view.js'
 
 /** POWERCAP_DOMAIN_ATTRIBUTES */
-const CAP_NOTIFICATIONS = 2 ** 31
+export const CAP_NOTIFICATIONS = 2 ** 31
 const MEASUREMENT_NOTIFICATIONS = 1 << 30
-const ASYNC_CAP_SET = 1 << 29
-const EXTENDED_NAME = 1 << 28
-const CAP_CONFIGURABLE = 1 << 27
-const MONITORED = 1 << 26
-const PAI_CONFIGURABLE = 1 << 25
-const UNITS = { abstract: 0 << 23, microwatt: 1 << 23, milliwatt: 2 << 23 }
+export const ASYNC_CAP_SET = 1 << 29
+export const EXTENDED_NAME = 1 << 28
+export const CAP_CONFIGURABLE = 1 << 27
+export const MONITORED = 1 << 26
+export const PAI_CONFIGURABLE = 1 << 25
+export const UNITS = { abstract: 0 << 23, microwatt: 1 << 23, milliwatt: 2 << 23 }
 
 /** POWERCAP_CAP_SET flags */
 const NO_DELAYED_RESPONSE = 1 << 0

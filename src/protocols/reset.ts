@@ -20,18 +20,18 @@ const V3 = 0x30000
 const V3_1 = 0x30001
 
 /** RESET_DOMAIN_ATTRIBUTES */
-const ASYNC_RESET = 2 ** 31
-const RESET_NOTIFICATIONS = 1 << 30
-const EXTENDED_NAME = 1 << 29
+export const ASYNC_RESET = 2 ** 31
+export const RESET_NOTIFICATIONS = 1 << 30
+export const EXTENDED_NAME = 1 << 29
 
 /** RESET flags */
-const AUTONOMOUS = 1 << 0
+export const AUTONOMOUS = 1 << 0
 const ASSERT = 1 << 1
 const ASYNC = 1 << 2
 const RESET_FLAGS = 0x7
 
 /** RESET_DOMAIN_ATTRIBUTES: the latency of a domain that does not tell it */
-const LATENCY_UNKNOWN = 0xffff_ffff
+export const LATENCY_UNKNOWN = 0xffff_ffff
 
 const DOMAIN_ID = [u32('domain_id')]
 

@@ -11,15 +11,15 @@ import type { AgentProtocol } from './declaration/protocol.js'
 import { type SensorView, V2, V3 } from './sensor-view.js'
 
 /** sensor_attributes_low */
-const ASYNC_READ = 2 ** 31
-const CONTINUOUS_UPDATES = 1 << 30
-const EXTENDED_NAME = 1 << 29
-const TIMESTAMPS = 1 << 9
-const EXTENDED_ATTRIBUTES = 1 << 8
+export const ASYNC_READ = 2 ** 31
+export const CONTINUOUS_UPDATES = 1 << 30
+export const EXTENDED_NAME = 1 << 29
+export const TIMESTAMPS = 1 << 9
+export const EXTENDED_ATTRIBUTES = 1 << 8
 /** sensor_attributes_high, v2 and up */
-const HAS_AXES = 1 << 8
+export const HAS_AXES = 1 << 8
 /** axis_attributes_low */
-const AXIS_EXTENDED_NAME = 1 << 9
+export const AXIS_EXTENDED_NAME = 1 << 9
 /** The mantissa of a v1 update interval has five bits. */
 const V1_MANTISSA_MAX = 31
 

@@ -40,11 +40,11 @@ const ASYNC = 1 << 0
 const TRIP_RESERVED = ~0xff3
 
 /** SENSOR_LIST_UPDATE_INTERVALS */
-const SEGMENTED = 1 << 12
+export const SEGMENTED = 1 << 12
 const SEGMENTED_WORDS = 3
 
 /** sensor_config of SENSOR_CONFIG_GET and SET */
-const ENABLED = 1 << 0
+export const ENABLED = 1 << 0
 const TIMESTAMPS = 1 << 1
 const CONFIG_RESERVED = 0x1fc
 /** By the value of bits 10:9; 3 is reserved. */

@@ -15,8 +15,8 @@ const V2 = 0x20000
 const V2_1 = 0x20001
 
 /** PROTOCOL_MESSAGE_ATTRIBUTES of SYSTEM_POWER_STATE_SET */
-const WARM_RESET = 2 ** 31
-const SUSPEND = 1 << 30
+export const WARM_RESET = 2 ** 31
+export const SUSPEND = 1 << 30
 
 /** SYSTEM_POWER_STATE_SET and SYSTEM_POWER_STATE_NOTIFIER flags */
 const FORCEFUL = 0

@@ -20,11 +20,11 @@ const V2 = 0x20000
 const V2_1 = 0x20001
 
 /** VOLTAGE_DOMAIN_ATTRIBUTES, v2 and up */
-const ASYNC_LEVEL_SET = 2 ** 31
-const EXTENDED_NAME = 1 << 30
+export const ASYNC_LEVEL_SET = 2 ** 31
+export const EXTENDED_NAME = 1 << 30
 
 /** VOLTAGE_LEVEL_SET flags, v2 and up */
-const ASYNC = 1 << 0
+export const ASYNC = 1 << 0
 
 const DOMAIN_ID = [u32('domain_id')]
 const LEVELS = new Parts('flags', 'voltage', [s32('level')])

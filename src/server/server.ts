@@ -56,6 +56,7 @@ export class Server {
     this.#log = log
     this.platform = platform
     platform.tellBug = problem => log.error(problem)
+    platform.tell = text => log.info(text)
     this.protocols = protocols
     this.origin = origin
     this.startedUs = platform.time.nowUs

@@ -134,6 +134,23 @@ export function decode(fields: Fields, bytes: DataView): Values {
   return values
 }
 
+/**
+ * Decodes what there is of `bytes`: fields up to the first that is cut off, and entries of lists as far as the bytes go,
+ * whatever the count says. For messages that do not follow their declaration.
+ */
+export function decodeSome(fields: Fields, bytes: DataView): Values {
+  const values: Values = {}
+  const byLength = fields.map(
+    (field): Field => (field.kind === 'list' && field.align === 1 ? rest(field.name, field.entry) : field),
+  )
+  try {
+    decodeAt(byLength, bytes, 0, values)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+  }
+  return values
+}
+
 function decodeAt(fields: Fields, bytes: DataView, start: number, values: Values): number {
   let at = start
   for (const field of fields) {
@@ -143,6 +160,7 @@ function decodeAt(fields: Fields, bytes: DataView, start: number, values: Values
         break
       case 'list': {
         const entries: Values[] = []
+        values[field.name] = entries
         const first = at
         const count = field.count ? field.count(values) : Number.POSITIVE_INFINITY
         for (let i = 0; i < count && (field.count || at < bytes.byteLength); i++) {
@@ -150,7 +168,6 @@ function decodeAt(fields: Fields, bytes: DataView, start: number, values: Values
           at = decodeAt(field.entry, bytes, at, entry)
           entries.push(entry)
         }
-        values[field.name] = entries
         at = first + Math.ceil((at - first) / field.align) * field.align
         break
       }

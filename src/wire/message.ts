@@ -53,6 +53,14 @@ export class RequestReader {
     return value
   }
 
+  /** A copy of the unread bytes. Allocates: not for hot code. */
+  rest(): Uint8Array {
+    const { buffer, byteOffset } = this.view
+    const rest = new Uint8Array(buffer, byteOffset + this.#at, this.left).slice()
+    this.#at = this.#end
+    return rest
+  }
+
   /** Low word, then high word; exact below 2^53, which covers every quantity of SCMI in practice. */
   u64(): number {
     const low = this.u32()

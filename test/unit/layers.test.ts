@@ -19,7 +19,7 @@ const FLOORS: Readonly<Record<string, readonly string[][]>> = {
     ['observe'],
     ['faults', 'state', 'client'],
     ['trace'],
-    ['access/served.ts', 'access/http'],
+    ['learn', 'access/served.ts', 'access/http'],
     ['access/operations'],
     ['access/control', 'access/web', 'access/metrics'],
     ['access'],

@@ -56,6 +56,10 @@ const ROWS: readonly Row[] = [
   [/^npx vhost-user-scmi platform presets$/, 'test/cli/platform.test.ts', "'platform', 'presets'"],
   [/^npx vhost-user-scmi platform check /, 'test/cli/platform.test.ts', "'platform', 'check'"],
   [/^npx vhost-user-scmi platform show /, 'test/cli/platform.test.ts', "'platform', 'show'"],
+  [/^npx vhost-user-scmi platform learn /, 'test/cli/learn.test.ts', "'platform', 'learn'"],
+  [/^npx vhost-user-scmi platform record /, 'test/cli/learn.test.ts', "'platform', 'record'"],
+  [/^npx scmi-lab boot --platform board\.yaml$/, 'test/guest/learn.test.ts', 'platform: yaml'],
+  [/^npm run round-trip$/, 'package.json', 'SCMI_ROUND_TRIP=all vitest run test/guest/learn.test.ts'],
   [/^npx vhost-user-scmi platform schema /, 'test/cli/platform.test.ts', "'platform', 'schema'"],
   [/^npx vhost-user-scmi bench\b/, 'test/bench/command.test.ts', "runCommand('bench'", "'clock:3,sensor'"],
   // The tests start the same program without the debugger.

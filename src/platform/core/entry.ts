@@ -7,7 +7,8 @@ import { resourceId } from './ids.js'
 /** The most characters of a name on the wire (SCMI v3.2 §4.1.1). Names over 15 need the extended name commands. */
 const NAME_MAX = 63
 
-const status = z
+/** A status by name or number. */
+export const statusSchema = z
   .union([z.enum(STATUS_NAMES), z.int().min(-0x8000_0000).max(0x7fff_ffff)])
   .transform(given => (typeof given === 'number' ? given : -STATUS_NAMES.indexOf(given)))
 
@@ -28,7 +29,7 @@ export const entryKeys = (limit: number, nameMax = NAME_MAX) => ({
     .optional()
     .describe('Name in messages, which others can have as well, or empty; default: name'),
   answers: z
-    .record(z.string(), status)
+    .record(z.string(), statusSchema)
     .optional()
     .describe('Statuses, by name or number, that commands which name it are answered with, by names of commands'),
 })

@@ -36,6 +36,18 @@ export interface AgentConfig {
   resources: ResourceNames
 }
 
+/** An answer that is kept as it was recorded on a board. */
+export interface RecordedAnswer {
+  protocolId: number
+  /** Undefined: the protocol is listed, and answers nothing. */
+  messageId: number | undefined
+  /** Payload of the request, as hex digits. */
+  request: string
+  status: number
+  /** What follows the status. */
+  reply: Uint8Array
+}
+
 export interface PlatformConfig {
   vendor: string
   subVendor: string
@@ -49,6 +61,8 @@ export interface PlatformConfig {
   agents: AgentConfig[]
   protocols: Record<string, ProtocolConfig | undefined>
   devices: DeviceConfig[]
+  /** In the order of the file. Several for one request are given one after the other; the last one stays. */
+  recorded: readonly RecordedAnswer[]
   /** The sections, each as its kind's schema returns it. */
   sections: Record<string, unknown>
 }

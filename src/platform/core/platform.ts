@@ -12,6 +12,9 @@ export class Platform {
   readonly #models = new Map<string, unknown>()
   /** Reports a bug of a plug-in; the server sets it. */
   tellBug: (problem: string) => void = () => {}
+  /** Logs what an operator should know; the server sets it. */
+  tell: (text: string) => void = () => {}
+  readonly #told = new Set<string>()
   readonly #closers: (() => void)[] = []
 
   /** Builds the model of each kind that has a section in the configuration. */
@@ -43,6 +46,13 @@ export class Platform {
     const model = this.#models.get(kind.section)
     if (model === undefined) throw new Error(`the platform has no ${kind.section}`)
     return model as Model
+  }
+
+  /** Logs a text, and does nothing if it was logged before. Callers have few texts. */
+  tellOnce(text: string): void {
+    if (this.#told.has(text)) return
+    this.#told.add(text)
+    this.tell(text)
   }
 
   /** Registers a function that stops a model's timers when the platform closes. */

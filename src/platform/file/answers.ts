@@ -28,7 +28,7 @@ export function checkAnswers(config: PlatformConfig, protocol: ProtocolInfo, kin
 }
 
 function problemOf({ name: protocol, commands }: ProtocolInfo, name: string, status: number): string | undefined {
-  const about = commands.filter(({ request }) => namesResource(request))
+  const about = commands.filter(({ request }) => isAbout(request))
   const command = about.find(command => command.name === name)
   if (command) {
     if (status !== SUCCESS || command.reply.length === 0) return undefined
@@ -43,9 +43,8 @@ function problemOf({ name: protocol, commands }: ProtocolInfo, name: string, sta
   return `${protocol} has no command ${show(name)} that names a resource; ${hint}`
 }
 
-/** By the names of declared fields. Ids of messages and of reset reasons are no resources'. */
-function namesResource(request: Fields): boolean {
-  return request.some(
-    field => field.kind === 'u32' && /(_id|^identifier)$/.test(field.name) && !/^(message|reason)_/.test(field.name),
-  )
-}
+/** Whether a field of this name has the id of a resource. Ids of messages and of reset reasons are no resources'. */
+export const namesResource = (field: string): boolean =>
+  /(_id|^identifier)$/.test(field) && !/^(message|reason)_/.test(field)
+
+const isAbout = (request: Fields): boolean => request.some(field => field.kind === 'u32' && namesResource(field.name))

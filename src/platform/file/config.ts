@@ -17,14 +17,16 @@ import { resourceName } from '../core/units.js'
 import { checkAnswers } from './answers.js'
 import { explain, type KnownKeys } from './config-issues.js'
 import { ConfigSource } from './config-source.js'
+import { recordedSchema } from './recorded.js'
 import { repeatJsonSchema } from './repeats.js'
 
 /** What the loader needs of a protocol declaration. */
 export interface ProtocolInfo {
+  id: number
   name: string
   /** Supported versions, ascending, as major << 16 | minor. */
   versions: readonly number[]
-  commands: readonly { name: string; request: Fields; reply: Fields; delayed?: unknown }[]
+  commands: readonly { id: number; name: string; request: Fields; reply: Fields; delayed?: unknown }[]
   resource?: { section: string }
 }
 
@@ -57,6 +59,9 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
       .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
       .default({}),
     devices: z.array(deviceSchema(kinds)).default([]),
+    recorded: recordedSchema(protocols).describe(
+      'Answers of a board that the model does not give, by request; several for one request come one after the other',
+    ),
     plugins: z
       .array(z.string())
       .default([])
@@ -207,6 +212,7 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
     }),
     protocols: file.protocols,
     devices: file.devices,
+    recorded: file.recorded,
     sections,
   }
 }

@@ -14,6 +14,7 @@ import { BASE, NEGOTIATE_PROTOCOL_VERSION } from './define-protocol.js'
 import type { EventSink, Subject } from './event-sink.js'
 import { Permissions } from './permissions.js'
 import type { AgentProtocol, AgentState, Command, Protocol, ProtocolAgent } from './protocol.js'
+import { type Records, recordedProtocol, recordsOf, withRecords } from './recorded.js'
 import { isServed } from './served.js'
 
 /** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
@@ -41,24 +42,30 @@ export class ServedProtocol implements AgentProtocol, Kept {
   /** Names of the resources that the agent sees; undefined: the protocol has no section of the platform file. */
   readonly #names: ReadonlySet<string> | undefined
   readonly #answered: ReadonlySet<string>
+  readonly #records: Records | undefined
+  /** There is no model: all answers are recorded ones. */
+  readonly #isRecorded: boolean
   #commandsOfVersion: (Command | undefined)[]
 
-  constructor(protocol: Protocol, agent: Agent) {
+  constructor(protocol: Protocol, agent: Agent, records?: Records, isRecorded = false) {
     this.protocol = protocol
     this.agent = agent
+    this.#records = records
+    this.#isRecorded = isRecorded
     this.announced = agent.platform.versionOf(protocol.name) ?? protocol.versions[protocol.versions.length - 1]!
     this.version = this.announced
     this.#answered = answeredCommands(protocol, agent.platform)
     this.#commandsOfVersion = this.#commandsOf(this.announced)
     this.#names = namesSeen(protocol, agent)
     this.#applyPermissions()
-    this.counts = new MessageCounts(Math.max(...protocol.commands.map(command => command.id)))
+    this.counts = new MessageCounts(Math.max(0, ...protocol.commands.map(command => command.id)))
     this.state = this.#attach()
   }
 
   #commandsOf(version: number): (Command | undefined)[] {
     const commands = this.protocol.commandsOf(version)
-    return this.#answered.size === 0 ? commands : withAnswers(commands, this.#answered, this)
+    const answering = this.#answered.size === 0 ? commands : withAnswers(commands, this.#answered, this)
+    return this.#records ? withRecords(answering, this.#records, this.#isRecorded) : answering
   }
 
   #attach(): AgentState {
@@ -221,8 +228,15 @@ export class Agent implements ProtocolAgent, Kept {
     this.peers = options.peers
     this.permissions.onChange = () => this.onChange?.()
     this.protocols = new Array(IDS).fill(undefined)
+    const recorded = recordsOf(this.platform)
     for (const protocol of options.protocols) {
-      if (isServed(protocol, this.platform, this)) this.protocols[protocol.id] = new ServedProtocol(protocol, this)
+      if (!isServed(protocol, this.platform, this)) continue
+      this.protocols[protocol.id] = new ServedProtocol(protocol, this, recorded.get(protocol.id))
+    }
+    for (const [id, records] of recorded) {
+      if (this.protocols[id]) continue
+      const declared = options.protocols.find(protocol => protocol.id === id)
+      this.protocols[id] = new ServedProtocol(recordedProtocol(id, records, declared), this, records, true)
     }
   }
 

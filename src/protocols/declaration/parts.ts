@@ -3,13 +3,13 @@
  * that remain, in its high bits; then the entries. The agent asks again, from the next entry on, until none remains.
  */
 import type { Triplet } from '../../platform/core/triplet.js'
-import { type Fields, type List, list, type Scalar, sizeOf, u32 } from '../../wire/fields.js'
+import { type Fields, type List, list, type Scalar, sizeOf, u32, type Values } from '../../wire/fields.js'
 import type { MessageWriter } from '../../wire/message.js'
 
 const COUNT_SIZE = 4
 
 /** In the word that counts: what follows are minimum, maximum and step of a range. */
-const TRIPLET = 1 << 12
+export const TRIPLET = 1 << 12
 
 /** Where the word counts: bits of the entries returned, and the first bit of those that remain. */
 interface CountLayout {
@@ -20,6 +20,8 @@ interface CountLayout {
 /** A list that does not fit into one reply as a whole. Replies with it need room for one entry at least. */
 export interface PartialList<N extends string, E extends Fields> extends List<N, E> {
   inParts: true
+  /** How many entries come in later parts, by the word that counts; undefined: no word says it. */
+  remaining?: (before: Values) => number
 }
 
 /** Notes that a list comes in parts, where no word says how many entries remain. */
@@ -40,7 +42,8 @@ export class Parts<C extends string, N extends string, E extends Fields> {
     this.#one = 2 ** remainingAt
     this.#entrySize = sizeOf(entry).min
     const counted = list(name, entry, values => Number(values[count]) & this.#max)
-    this.fields = [u32(count), inParts(counted)]
+    const remaining = (values: Values): number => Math.floor(Number(values[count]) / this.#one)
+    this.fields = [u32(count), { ...inParts(counted), remaining }]
   }
 
   /** Writes the word that counts, if `left` entries of one size are left. Returns how many the handler must write now. */

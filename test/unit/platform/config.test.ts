@@ -45,11 +45,12 @@ const wheels: ResourceKind<z.infer<typeof wheelSchema>[], string[]> = {
 const kinds = [wheels as ResourceKind]
 const protocols: ProtocolInfo[] = [
   {
+    id: 0x90,
     name: 'wheel',
     versions: [0x10000, 0x20000, 0x20001],
-    commands: [{ name: 'TURN', request: [], reply: [], delayed: [] }],
+    commands: [{ id: 3, name: 'TURN', request: [], reply: [], delayed: [] }],
   },
-  { name: 'quick', versions: [0x10000], commands: [{ name: 'RUN', request: [], reply: [] }] },
+  { id: 0x91, name: 'quick', versions: [0x10000], commands: [{ id: 3, name: 'RUN', request: [], reply: [] }] },
 ]
 
 function build(text: string): Platform {
@@ -103,6 +104,7 @@ test('defaults of a file', () => {
     agents: [],
     protocols: {},
     devices: [],
+    recorded: [],
     sections: {},
   })
 })
@@ -119,7 +121,7 @@ test.each([
 })
 
 const KEYS =
-  'vendor, sub_vendor, implementation_version, description, unknown_message, seed, agents, protocols, devices, plugins, wheels'
+  'vendor, sub_vendor, implementation_version, description, unknown_message, seed, agents, protocols, devices, recorded, plugins, wheels'
 const WHEEL_KEYS = 'name, speed, wait, spokes, colour, letter, motor, tags, slots, next'
 const wheel = (fields: string) => `vendor: acme\nwheels:\n  - name: left\n    speed: 5\n    ${fields}`
 

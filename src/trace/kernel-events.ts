@@ -1,4 +1,8 @@
-/** The text of the kernel's trace_pipe as events: `<idle>-0 [000] d.h2. 1.480552: scmi_rx_done: pt=10 msg_id=00 seq=0001 …`. */
+/**
+ * The text of the kernel's trace as events: of trace and trace_pipe, `<idle>-0 [000] d.h2. 1.480552: scmi_rx_done: pt=10
+ * msg_id=00 seq=0001 …`; of `trace-cmd report`, which may leave the flags out; of the console with tp_printk, `[ 1.480552]
+ * scmi_rx_done: …`.
+ */
 
 export interface TraceLine {
   task: string
@@ -9,13 +13,24 @@ export interface TraceLine {
   text: string
 }
 
-const LINE = /^\s*(.+)-\d+\s+(?:\(.*?\)\s+)?\[\d+\]\s+\S+\s+(\d+)\.(\d{6}): (\w+): ?(.*)$/
+/** Longer lines are no events: a payload has at most some thousand bytes. */
+const LINE_MAX = 20_000
+const LINE = /^\s*(\S.{0,40}?)-\d+\s+(?:\([^)]{0,40}\)\s+)?\[\d+\]\s+(?:[^\s:]+\s+)?(\d+)\.(\d{6,9}): (\w+): *(.*?)\r?$/
+const CONSOLE_LINE = /^(?:<\d+>)?\[ *(\d+)\.(\d{6})\](?:\[[^\]]{0,20}\])? (scmi_\w+): (.*?)\r?$/
 
 /** Parses a line; undefined if it is no event, for example a line about lost events. */
 export function parseLine(line: string): TraceLine | undefined {
-  const [, task, seconds, micros, name, text] = LINE.exec(line) ?? []
-  if (task === undefined || name === undefined || text === undefined) return undefined
-  return { task, timeNs: Number(seconds) * 1e9 + Number(micros) * 1e3, name, text }
+  if (line.length > LINE_MAX) return undefined
+  const [, task, seconds, fraction, name, text] = LINE.exec(line) ?? consoleParts(line) ?? []
+  if (task === undefined || fraction === undefined || name === undefined || text === undefined) return undefined
+  return { task, timeNs: Number(seconds) * 1e9 + Number(fraction.padEnd(9, '0')), name, text }
+}
+
+/** The parts of a line of the console, which names no task. */
+function consoleParts(line: string): string[] | undefined {
+  const [whole, seconds, fraction, name, text] = CONSOLE_LINE.exec(line) ?? []
+  if (whole === undefined) return undefined
+  return [whole, '', seconds!, fraction!, name!, text!]
 }
 
 /** The values of `pt=10 msg_id=00`, by name. */

@@ -1,0 +1,46 @@
+/** What a learned platform does not tell although the board did: memory that agents and the board share, and times. */
+import { PROTOCOL_MESSAGE_ATTRIBUTES } from '../protocols/declaration/define-protocol.js'
+import type { Command, Protocol } from '../protocols/declaration/protocol.js'
+import { decodeSome, type Values } from '../wire/fields.js'
+import { viewOf } from './told.js'
+
+/** Bits that announce fast channels, by command and field (SCMI v3.2 §4.5.3.4, §4.10.3.4). */
+const FAST_CHANNELS: Readonly<Record<string, number>> = {
+  PERFORMANCE_DOMAIN_ATTRIBUTES: 1 << 27,
+  POWERCAP_DOMAIN_ATTRIBUTES: 1 << 22,
+}
+/** PROTOCOL_MESSAGE_ATTRIBUTES of the commands that can have fast channels: the bit that says so. */
+const MAY_BE_FAST = /^(PERFORMANCE_(LEVEL|LIMITS)|POWERCAP_(CAP|PAI))_(SET|GET)$/
+const IS_FAST = 1 << 0
+
+const SHARED_OR_TIME = /^(statistics_|sensor_reg_|timestamp$)/
+
+/** Messages that describe fast channels; no protocol here declares them. */
+const DESCRIBE_FAST_CHANNEL: Readonly<Record<string, number>> = { perf: 0xb, powercap: 0xc }
+
+export const isAboutFastChannels = (protocol: string, messageId: number): boolean =>
+  DESCRIBE_FAST_CHANNEL[protocol] === messageId
+
+/** The values without those that a platform can't have; `request` is the payload. */
+export function withoutMemory(protocol: Protocol, command: Command, request: Uint8Array, values: Values): Values {
+  const kept = without(values)
+  const bit = FAST_CHANNELS[command.name]
+  if (bit !== undefined && kept.attributes !== undefined) kept.attributes = cleared(Number(kept.attributes), bit)
+  if (command.id === PROTOCOL_MESSAGE_ATTRIBUTES && kept.attributes !== undefined) {
+    const { message_id } = decodeSome(command.request, viewOf(request))
+    const asked = protocol.commands.find(({ id }) => id === Number(message_id))
+    if (asked && MAY_BE_FAST.test(asked.name)) kept.attributes = cleared(Number(kept.attributes), IS_FAST)
+  }
+  return kept
+}
+
+const cleared = (word: number, bit: number): number => (word & ~bit) >>> 0
+
+function without(values: Values): Values {
+  const kept: Values = {}
+  for (const [field, value] of Object.entries(values)) {
+    if (SHARED_OR_TIME.test(field)) continue
+    kept[field] = Array.isArray(value) ? value.map(without) : value
+  }
+  return kept
+}
