@@ -31,12 +31,12 @@ interface Refusal {
   key: string
 }
 
-/** The rows of the platform file's README: what is in the file, what is wrong with it, the key that allows it. */
+/** The rows of the platform file's README: what is in the file, what is wrong with it, the key that allows it, Linux. */
 function refusals(): Refusal[] {
   const readme = readFileSync(join(import.meta.dirname, '../../src/platform/README.md'), 'utf8')
   const [, table] = /\| in the file \|.*\n\|---.*\n([\s\S]*?)\n\n/.exec(readme)!
   return table!.split('\n').map(row => {
-    const [, file, problem, key] = /^\| `(.*)` \| (.*) \| `(.*)` \|$/.exec(row)!
+    const [, file, problem, key] = /^\| `(.*?)` \| ([^|]*) \| `([^`]*)` \| [^|]+ \|$/.exec(row)!
     return { text: file!.replaceAll('`, `', '\n'), problem: problem!, key: key! }
   })
 }
