@@ -197,9 +197,9 @@ clocks() {
 		END { for (c in clocks) print c, value[c, "clk_rate"], value[c, "clk_min_rate"] "-" value[c, "clk_max_rate"] }' | sort
 }
 
-# The first CPU's frequencies in kHz, and the one that it has.
+# The first CPU's frequencies in kHz, or "none", and the one that it has.
 CPUFREQ=/sys/devices/system/cpu/cpufreq/policy0
-frequencies() { cat $CPUFREQ/stats/time_in_state 2>&1 | sed 's/ .*//' | sort -n | tr '\n' ' '; }
+frequencies() { if [ -e $CPUFREQ ]; then cut -d' ' -f1 $CPUFREQ/stats/time_in_state | sort -n | xargs; else echo none; fi; }
 frequency() { cat $CPUFREQ/cpuinfo_cur_freq; }
 # Asks for a frequency, as the governor userspace does; prints the one that there is then, or the error's text.
 ask_frequency() {

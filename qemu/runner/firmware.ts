@@ -6,15 +6,9 @@ import type { Context } from './context.js'
 import { type Family, family, type Scenario } from './scenario.js'
 
 /** A platform with an oddity, and what the kernel must make of it. */
-export interface Board {
-  /** What the platform does, and what the kernel must do. */
-  summary: string
+interface Board extends Scenario {
   /** The keys of the platform file, without its vendor. */
   platform: Record<string, unknown>
-  machine?: Scenario['machine']
-  allows?: Scenario['allows']
-  tags?: string[]
-  run(t: Context): Promise<void>
 }
 
 /** Scenarios for boards of a vendor that Linux has no quirks for. */
