@@ -179,3 +179,31 @@ start_readings() {
 	{ while reading; [ ! -e /tmp/storm-over ]; do :; done >/tmp/readings; echo over >/tmp/readings-over; } >/dev/null 2>&1 &
 }
 end_readings() { wait_for 300 [ -e /tmp/readings-over ] && sort -u /tmp/readings; }
+
+# The lab's consumers (guest/consumer): resources as drivers in the kernel use them. use KIND NAME FILE [VALUE] reads a file
+# of a consumer, or writes VALUE and reads it then; prints the value, or the error's text.
+use() {
+	file=/sys/kernel/debug/scmi-lab/$1/$2/$3
+	[ -e /sys/kernel/debug/scmi-lab ] || insmod /lib/lab-consumer.ko || return
+	[ $# -lt 4 ] || written=$( (echo "$4" >"$file") 2>&1) || { echo "${written##*: }"; return 0; }
+	dd if="$file" bs=4096 count=1 status=none 2>&1 | sed 's/.*: //'
+}
+
+# The platform's clocks: NAME RATE LOWEST-HIGHEST, in the order of their names. clk24mhz is the machine's.
+clocks() {
+	cd /sys/kernel/debug/clk || return
+	grep . */clk_rate */clk_min_rate */clk_max_rate | awk -F '[/:]' '
+		$1 != "clk24mhz" { value[$1, $2] = $3; clocks[$1] }
+		END { for (c in clocks) print c, value[c, "clk_rate"], value[c, "clk_min_rate"] "-" value[c, "clk_max_rate"] }' | sort
+}
+
+# The first CPU's frequencies in kHz, or "none", and the one that it has.
+CPUFREQ=/sys/devices/system/cpu/cpufreq/policy0
+frequencies() { if [ -e $CPUFREQ ]; then cut -d' ' -f1 $CPUFREQ/stats/time_in_state | sort -n | xargs; else echo none; fi; }
+frequency() { cat $CPUFREQ/cpuinfo_cur_freq; }
+# Asks for a frequency, as the governor userspace does; prints the one that there is then, or the error's text.
+ask_frequency() {
+	echo userspace >$CPUFREQ/scaling_governor
+	asked=$( (echo "$1" >$CPUFREQ/scaling_setspeed) 2>&1) || { echo "${asked##*: }"; return 0; }
+	frequency
+}

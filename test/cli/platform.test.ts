@@ -28,6 +28,29 @@ function platform(...args: string[]) {
   })
 }
 
+interface Refusal {
+  text: string
+  problem: string
+  key: string
+}
+
+/** The rows of the platform file's README: what is in the file, what is wrong with it, the key that allows it, Linux. */
+function refusals(): Refusal[] {
+  const readme = readFileSync(join(import.meta.dirname, '../../src/platform/README.md'), 'utf8')
+  const [, table] = /\| in the file \|.*\n\|---.*\n([\s\S]*?)\n\n/.exec(readme)!
+  return table!.split('\n').map(row => {
+    const [, file, problem, key] = /^\| `(.*?)` \| ([^|]*) \| `([^`]*)` \| [^|]+ \|$/.exec(row)!
+    return { text: file!.replaceAll('`, `', '\n'), problem: problem!, key: key! }
+  })
+}
+
+/** The same file with the key in its last entry; a name that others have, or that is empty, becomes another one. */
+function allowed(text: string, key: string): string {
+  if (!key.startsWith('wire_name')) return text.replace(/ \}\]$/, `, ${key} }]`)
+  const at = text.lastIndexOf('name: ')
+  return text.slice(0, at) + text.slice(at).replace(/^name: [^,]*/, `name: other, ${key}`)
+}
+
 describe('platform presets', () => {
   test('lists each with its description', async () => {
     const { code, stdout } = await runCommand('platform', 'presets')
@@ -78,6 +101,38 @@ describe('platform check', () => {
     )
     expect([code, stderr]).toEqual([2, 'vhost-user-scmi: 2 of 3 platform files are wrong\n'])
   })
+
+  test('of ten files against the rules, those of the README, says a line each with the key that allows it', () =>
+    inFolder(async folder => {
+      const rows = refusals()
+      expect(rows).toHaveLength(10)
+      const write = (kind: string, texts: string[]): string[] =>
+        texts.map((text, i) => {
+          const file = join(folder, `${kind}-${i}.yaml`)
+          writeFileSync(file, `vendor: acme\n${text}\n`)
+          return file
+        })
+      const wrong = write(
+        'wrong',
+        rows.map(({ text }) => text),
+      )
+      const { code, stdout } = await runCommand('platform', 'check', ...wrong)
+      const lines = stdout.trimEnd().split('\n')
+      expect([code, lines.length]).toEqual([2, rows.length])
+      for (const [i, { text, problem, key }] of rows.entries()) {
+        const last = text.split('\n').length + 1
+        expect(lines[i]!.startsWith(`${wrong[i]}:${last}:`), lines[i]).toBe(true)
+        expect(lines[i]).toMatch(/:\d+: [a-z_]+\[\d\]\S*: /)
+        expect(lines[i]).toContain(`: ${problem}`)
+        expect(lines[i]).toContain(key)
+      }
+      const right = write(
+        'right',
+        rows.map(({ text, key }) => allowed(text, key)),
+      )
+      const after = await runCommand('platform', 'check', ...right)
+      expect([after.code, after.stdout.match(/: ok, /g)?.length], after.stdout).toEqual([0, rows.length])
+    }))
 
   test('as JSON', async () => {
     const { code, stdout } = await platform('check', '--json', 'good.yaml', 'wrong.yaml')

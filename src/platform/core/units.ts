@@ -27,7 +27,7 @@ function quantity({ name, base, units, example, signed, unitNeeded }: QuantityTy
   const text = z.string().meta({ pattern })
   const number = signed ? z.number() : z.number().nonnegative()
   return z
-    .union(unitNeeded ? [text] : [number, text], { error: issue => notOne(issue.input) })
+    .union(unitNeeded ? [text] : [text, number], { error: issue => notOne(issue.input) })
     .meta({
       description: `${plain ? `A number of ${base}, or a` : 'A'} number with a unit: ${Object.keys(units).join(', ')}`,
     })

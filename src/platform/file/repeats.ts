@@ -45,7 +45,7 @@ export class Repeats {
 
   /** The data with repeats expanded; each alias becomes a copy. Throws ConfigError with a path in the text. */
   expand(data: unknown, path: ConfigPath = []): unknown {
-    this.#count(data, path)
+    this.#add(1, typeof data === 'string' ? data.length : 0, path)
     // Aliases can nest deeper than the text; the top-level key is enough of a place.
     if (path.length > DEPTH_MAX) throw new ConfigError(path.slice(0, 1), TOO_DEEP)
     if (Array.isArray(data)) return this.#expandList(data, path)
@@ -53,11 +53,11 @@ export class Repeats {
     return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, this.expand(value, [...path, key])]))
   }
 
-  /** Counts one more value of the expanded data. */
-  #count(value: unknown, path: ConfigPath): void {
-    if (++this.#values > VALUES_MAX) throw new ConfigError(path, `expands the file to more than ${VALUES_MAX} values`)
-    if (typeof value !== 'string') return
-    this.#characters += value.length
+  /** Counts what is added to the expanded data. */
+  #add(values: number, characters: number, path: ConfigPath): void {
+    this.#values += values
+    if (this.#values > VALUES_MAX) throw new ConfigError(path, `expands the file to more than ${VALUES_MAX} values`)
+    this.#characters += characters
     if (this.#characters > CHARACTERS_MAX) {
       throw new ConfigError(path, `expands the file to more than ${CHARACTERS_MAX} characters`)
     }
@@ -90,35 +90,59 @@ export class Repeats {
     const { count, from } = numbersOf(repeat, path)
     this.#entries += count * mapsIn(entry)
     if (this.#entries > ENTRIES_MAX) throw new ConfigError(path, `expands the file to more than ${ENTRIES_MAX} entries`)
+    const { values, characters } = sizeOf(entry)
+    const make = this.#copier(entry, path)!
     const { id } = entry
     return Array.from({ length: count }, (_, i) => {
-      const copy = this.#copy(entry, from + i, path) as Map
+      this.#add(values, characters, path)
+      const copy = make(from + i) as Map
       // The id is the first copy's; the others count on.
       return typeof id === 'number' ? { ...copy, id: id + i } : copy
     })
   }
 
-  #copy(value: unknown, i: number, path: ConfigPath): unknown {
-    const copy = this.#copied(value, i, path)
-    this.#count(copy, path)
-    return copy
-  }
-
-  #copied(value: unknown, i: number, path: ConfigPath): unknown {
-    if (typeof value === 'string') return withNumber(value, i)
-    if (Array.isArray(value)) {
-      const copy = value.map(entry => this.#copy(entry, i, path))
-      const positions = this.#positions.get(value)
-      if (positions) this.#positions.set(copy, positions)
+  /**
+   * What makes a copy of `value` by its number; undefined if all copies are the value itself. Most values of an entry are
+   * the same in all its copies, and large boards have thousands of copies.
+   */
+  #copier(value: unknown, path: ConfigPath): ((i: number) => unknown) | undefined {
+    if (typeof value === 'string') return value.includes('{') ? i => this.#text(value, i, path) : undefined
+    if (typeof value !== 'object' || value === null) return undefined
+    const parts = Object.entries(value).flatMap(([key, part]) => {
+      const make = this.#copier(part, path)
+      return make ? [{ key, make }] : []
+    })
+    const positions = Array.isArray(value) ? this.#positions.get(value) : undefined
+    return i => {
+      const copy: Map | unknown[] = Array.isArray(value) ? [...value] : { ...value }
+      for (const { key, make } of parts) (copy as Map)[key] = make(i)
+      if (positions) this.#positions.set(copy as unknown[], positions)
       return copy
     }
-    if (!isMap(value)) return value
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.#copy(entry, i, path)]))
+  }
+
+  #text(text: string, i: number, path: ConfigPath): string {
+    const written = withNumber(text, i)
+    this.#add(0, written.length - text.length, path)
+    return written
   }
 }
 
 function isMap(value: unknown): value is Map {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The values in `value`, including itself, and the characters of its texts. */
+function sizeOf(value: unknown): { values: number; characters: number } {
+  if (typeof value === 'string') return { values: 1, characters: value.length }
+  const size = { values: 1, characters: 0 }
+  if (typeof value !== 'object' || value === null) return size
+  for (const part of Object.values(value)) {
+    const { values, characters } = sizeOf(part)
+    size.values += values
+    size.characters += characters
+  }
+  return size
 }
 
 /** The number of maps in `value`, including itself. */

@@ -28,6 +28,22 @@ test.each([
   expect(dataOf(text)).toEqual(data)
 })
 
+test('copies have no list and no map in common', () => {
+  const [first, second] = dataOf('[{ repeat: 2, name: "{i}", in: [{ x: 1 }] }]') as { in: { x: number }[] }[]
+  first!.in[0]!.x = 2
+  first!.in.push({ x: 3 })
+  expect(second!.in).toEqual([{ x: 1 }])
+})
+
+test('a key named __proto__ is a key of the copies', () => {
+  const copies = dataOf('[{ repeat: 2, __proto__: { x: "{i}" } }]') as object[]
+  expect(copies.map(copy => Object.getOwnPropertyDescriptor(copy, '__proto__')?.value)).toEqual([
+    { x: '0' },
+    { x: '1' },
+  ])
+  expect(copies.map(copy => Object.getPrototypeOf(copy))).toEqual([Object.prototype, Object.prototype])
+})
+
 describe('errors', () => {
   const LIMIT = 'is not a number of entries; write 1 to 100000'
   test.each([
