@@ -131,13 +131,14 @@ class Run {
 
   async #outcome(failures: readonly Failure[], console: string): Promise<Outcome> {
     const isOne = this.#wires.length === 1
-    const logs = [console, ...this.#others.map(({ name, guest }) => `--- the guest of ${name}\n${guest.console}`)]
+    const others = this.#others.map(({ name, guest }) => ({ title: `--- the guest of ${name}`, log: guest.console }))
+    const around = [...logAround(console), ...others.flatMap(({ title, log }) => [title, ...logAround(log)])]
     return {
       failures: [...failures],
-      console: logs.join('\n'),
+      console: [console, ...others.map(({ title, log }) => `${title}\n${log}`)].join('\n'),
       ms: Date.now() - this.#began,
       steps: this.#steps,
-      log: failures.length > 0 ? await withLines(logs.flatMap(logAround), this.#kernel.image) : [],
+      log: failures.length > 0 ? await withLines(around, this.#kernel.image) : [],
       messages: this.#wires.flatMap((wire, i) => wire.tail().map(line => (isOne ? line : `device ${i}: ${line}`))),
     }
   }

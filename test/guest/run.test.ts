@@ -51,13 +51,13 @@ describe('a run', () => {
 
   beforeAll(async () => {
     const reports = ['--json', file('run.json'), '--junit', file('run.xml'), '--report', file('run.html'), '--ktap']
-    finished = await lab(...own('dies', 'fails', 'hangs', 'panics', 'recorded', 'works', ...reports))
+    finished = await lab(...own('dies', 'fails', 'hangs', 'pair', 'panics', 'recorded', 'works', ...reports))
     run = JSON.parse(readFileSync(file('run.json'), 'utf8'))
   }, LIMIT_MS)
 
   test('with differences ends with 1, says how many, and leaves nothing behind', () => {
     expect(finished.code).toBe(1)
-    expect(finished.stderr).toMatch(/6 run in .*: 2 as recorded, 1 of them known findings, 4 differ$/m)
+    expect(finished.stderr).toMatch(/7 run in .*: 2 as recorded, 1 of them known findings, 5 differ$/m)
     expectNothingLeft()
   })
 
@@ -70,6 +70,14 @@ describe('a run', () => {
     expect(log.join('\n')).toMatch(/Run \/init as init process[\s\S]* lab: look for a clock/)
     expect(messages.join('\n')).toMatch(/base BASE_DISCOVER_VENDOR #\d+ .*vhost-user-scmi/)
     expect(finished.stderr).toContain(said)
+  })
+
+  test('shows the logs of both guests, and whose messages they are', () => {
+    const { failures, steps, log, messages } = resultOf('pair')
+    expect(failures).toMatchObject([{ what: 'the second guest has no clock', said: "got 'uart', wanted ''" }])
+    expect(steps.map(({ text }) => text)).toEqual(['boot', 'boot the guest of second', 'ask both'])
+    expect(log.join('\n')).toMatch(/lab: ask both[\s\S]*--- the guest of second[\s\S]*lab: ask both/)
+    for (const name of ['first', 'second']) expect(messages.join('\n')).toContain(`${name}: `)
   })
 
   test('ends a scenario that takes too long', () => {
@@ -102,8 +110,8 @@ describe('a run', () => {
   test('writes every form of report', () => {
     expect(finished.stdout).toMatch(/^KTAP version 1\n1\.\.1\n {2}KTAP version 1\n/)
     expect(finished.stdout).toMatch(/^ {2}not ok 2 own\/fails$/m)
-    expect(finished.stdout).toMatch(/^ {2}ok 5 own\/recorded # XFAIL One is not two\.$/m)
-    expect(readFileSync(file('run.xml'), 'utf8')).toMatch(/<testsuite name="Linux .*" tests="6" failures="4"/)
+    expect(finished.stdout).toMatch(/^ {2}ok 6 own\/recorded # XFAIL One is not two\.$/m)
+    expect(readFileSync(file('run.xml'), 'utf8')).toMatch(/<testsuite name="Linux .*" tests="7" failures="5"/)
     expect(readFileSync(file('run.html'), 'utf8')).toContain('CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=y')
   })
 
@@ -128,8 +136,8 @@ describe('a run', () => {
     async () => {
       const before = { ...run, results: run.results.map(result => ({ ...result, outcome: 'failed' as const })) }
       writeFileSync(file('before.json'), JSON.stringify(before))
-      // Of all seven, the seventh: own/works.
-      const { code, stdout } = await lab(...own('--shard', '7/7', '--baseline', file('before.json')))
+      // Of all eight, the eighth: own/works.
+      const { code, stdout } = await lab(...own('--shard', '8/8', '--baseline', file('before.json')))
       expect(stdout).toMatch(/^ok +own\/works .*s$/m)
       expect(stdout).toMatch(/^since the baseline:\nKIND +SCENARIO +KERNEL.*\nbetter +own\/works/m)
       expect(stdout).toMatch(/^1 run in .*: 1 as recorded$/m)

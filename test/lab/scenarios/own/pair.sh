@@ -1,0 +1,1 @@
+clocks() { ls /sys/kernel/debug/clk | grep uart; }
