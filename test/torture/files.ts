@@ -18,7 +18,9 @@ const CLI = join(packageRoot, 'dist/src/cli.js')
  */
 const SECONDS_MAX = 2
 const SERVED_SECONDS_MAX = 5
+/** Resident memory, likewise. */
 const MEGABYTES_MAX = 300
+const SERVED_MEGABYTES_MAX = 400
 /** Characters; errors repeat the path, which may be long. */
 const OUTPUT_MAX = 12_000
 /** A command that runs longer is killed. */
@@ -95,7 +97,7 @@ export function wrongWith(
   if (code === 'in time') return `did not end within ${LIMIT_MS / 1000} s; ${excerpt}`
   if (/^\s+at /m.test(output)) return `a stack: ${excerpt}`
   if (seconds > (served ? SERVED_SECONDS_MAX : SECONDS_MAX)) return `took ${seconds.toFixed(1)} s; ${excerpt}`
-  if (megabytes > MEGABYTES_MAX) return `took ${megabytes.toFixed(0)} MB; ${excerpt}`
+  if (megabytes > (served ? SERVED_MEGABYTES_MAX : MEGABYTES_MAX)) return `took ${megabytes.toFixed(0)} MB; ${excerpt}`
   if (mayServe && served && code === 0) return undefined
   if (ends === 'fine') return `did not serve (exit code ${code}); ${excerpt}`
   if (code !== 2) return `ended with ${code}; ${excerpt}`
