@@ -98,16 +98,20 @@ export function nameOf(
   return name === undefined ? undefined : String(name)
 }
 
+/** PROTOCOL_ATTRIBUTES: how many ids are counted; other bits are the protocol's own. */
+const COUNT = 0xffff
+
 /**
  * A draft for each resource that the board has. `attributes` is the command that the kernel asks of each; NOT_FOUND is a hole.
- * `count` is how many ids the protocol counted; the last one must be there, or fewer would be counted.
+ * The last id that the protocol counts must be there, or fewer would be counted.
  */
 export function draftsOf(
   told: Told,
   attributes: string,
-  count: number | undefined,
   describe: (draft: Draft, answer: Answer | undefined) => void,
 ): Draft[] {
+  const word = told.number('PROTOCOL_ATTRIBUTES', undefined, 'attributes')
+  const count = word === undefined ? undefined : word & COUNT
   const asked = told.idsOf(attributes).filter(id => count === undefined || id < count)
   const drafts: Draft[] = []
   for (const id of asked) {

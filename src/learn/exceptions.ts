@@ -11,7 +11,7 @@ import type { Mismatch } from './compare.js'
 import { statusKey } from './draft.js'
 import type { Exchange } from './exchange.js'
 import { isAboutFastChannels } from './left-out.js'
-import { idField, type Told, viewOf } from './told.js'
+import { idField, pushTo, type Told, viewOf } from './told.js'
 
 /** Values that agents set, or that change by themselves. */
 const CHANGING = new Set([
@@ -129,10 +129,7 @@ export function recordAll(
   const requests = new Map<string, Exchange[]>()
   for (const exchange of exchanges) {
     if (exchange.status === undefined) continue
-    const key = `${exchange.messageId} ${hex(exchange.request)}`
-    const some = requests.get(key)
-    if (some) some.push(exchange)
-    else requests.set(key, [exchange])
+    pushTo(requests, `${exchange.messageId} ${hex(exchange.request)}`, exchange)
   }
   return [...requests.values()].flatMap(some => {
     const [first] = some

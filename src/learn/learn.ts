@@ -11,7 +11,7 @@ import { protocols as standard } from '../protocols/index.js'
 import { FailedError } from '../support/errors.js'
 import type { Progress } from '../support/progress.js'
 import type { Board } from './board.js'
-import { type Mismatch, mismatches } from './compare.js'
+import { mismatches } from './compare.js'
 import type { Draft } from './draft.js'
 import { addAnswers, addRecorded, recordAll } from './exceptions.js'
 import type { Heard } from './exchange.js'
@@ -133,5 +133,3 @@ function repaired(board: Board, { path, problem }: ConfigError): boolean {
   }
   return true
 }
-
-export type { Mismatch }

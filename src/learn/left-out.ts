@@ -5,10 +5,10 @@ import { decodeSome, type Values } from '../wire/fields.js'
 import { viewOf } from './told.js'
 
 /** Bits that announce fast channels, by command and field (SCMI v3.2 §4.5.3.4, §4.10.3.4). */
-const FAST_CHANNELS: Readonly<Record<string, number>> = {
+export const FAST_CHANNELS = {
   PERFORMANCE_DOMAIN_ATTRIBUTES: 1 << 27,
   POWERCAP_DOMAIN_ATTRIBUTES: 1 << 22,
-}
+} as const
 /** PROTOCOL_MESSAGE_ATTRIBUTES of the commands that can have fast channels: the bit that says so. */
 const MAY_BE_FAST = /^(PERFORMANCE_(LEVEL|LIMITS)|POWERCAP_(CAP|PAI))_(SET|GET)$/
 const IS_FAST = 1 << 0
@@ -24,7 +24,7 @@ export const isAboutFastChannels = (protocol: string, messageId: number): boolea
 /** The values without those that a platform can't have; `request` is the payload. */
 export function withoutMemory(protocol: Protocol, command: Command, request: Uint8Array, values: Values): Values {
   const kept = without(values)
-  const bit = FAST_CHANNELS[command.name]
+  const bit = (FAST_CHANNELS as Readonly<Record<string, number>>)[command.name]
   if (bit !== undefined && kept.attributes !== undefined) kept.attributes = cleared(Number(kept.attributes), bit)
   if (command.id === PROTOCOL_MESSAGE_ATTRIBUTES && kept.attributes !== undefined) {
     const { message_id } = decodeSome(command.request, viewOf(request))

@@ -15,7 +15,7 @@ import { resets } from './sections/resets.js'
 import { sensors } from './sections/sensors.js'
 import { system } from './sections/system.js'
 import { voltages } from './sections/voltages.js'
-import { Told } from './told.js'
+import { pushTo, Told } from './told.js'
 
 /** Power and performance domains share their names: Linux makes power domains of both. */
 type Learner = (told: Told, domains: Names) => Section | Section[]
@@ -118,10 +118,6 @@ function answersUnknown(told: readonly Told[]): boolean {
 
 function groupsOf(exchanges: readonly Exchange[]): Map<number, Exchange[]> {
   const groups = new Map<number, Exchange[]>()
-  for (const exchange of exchanges) {
-    const group = groups.get(exchange.protocolId)
-    if (group) group.push(exchange)
-    else groups.set(exchange.protocolId, [exchange])
-  }
+  for (const exchange of exchanges) pushTo(groups, exchange.protocolId, exchange)
   return groups
 }

@@ -1,9 +1,10 @@
 /** Rates and voltages as their lists were told: one by one, or as a range of minimum, maximum and step. */
 import { WHOLE_TRIPLET } from '../platform/core/triplet.js'
 import { TRIPLET } from '../protocols/declaration/parts.js'
+import { SUCCESS } from '../wire/status.js'
 import type { Draft } from './draft.js'
 import { listOddities } from './quantities.js'
-import type { Listed } from './told.js'
+import type { Listed, Told } from './told.js'
 
 /** Names of fields, and of keys of the file. */
 interface Words {
@@ -65,19 +66,32 @@ function putRange(
   if (differing.length > 0) draft.put('triplet', Object.fromEntries(differing))
 }
 
-/**
- * What became of values that were set: those of which the next reading tells another one. `sets` and `gets` are values with
- * their place among the messages.
- */
-export function grantsOf(
-  sets: readonly { at: number; value: number }[],
-  gets: readonly { at: number; value: number }[],
-): Map<number, number> {
-  const grants = new Map<number, number>()
-  sets.forEach(({ at, value }, i) => {
+/** Commands that set and read a value, and its field in both. */
+interface Setting {
+  set: string
+  get: string
+  field: string
+  /** The value that the field stands for; undefined: none. Default: itself. */
+  valueFor?(word: number): number | undefined
+  format(value: number): string | number
+}
+
+/** Puts what became of values that were set, where the next reading told another one, into the draft. */
+export function putGrants(
+  told: Told,
+  draft: Draft,
+  { set, get, field, valueFor = word => word, format }: Setting,
+): void {
+  const values = (command: string, part: 'request' | 'reply') =>
+    told.answers(command, draft.id).flatMap(answer => {
+      const value = answer.status === SUCCESS ? valueFor(Number(answer[part][field])) : undefined
+      return value === undefined ? [] : { at: told.at(answer), value }
+    })
+  const [sets, gets] = [values(set, 'request'), values(get, 'reply')]
+  const grants = sets.flatMap(({ at, value }, i) => {
     const until = sets[i + 1]?.at ?? Number.POSITIVE_INFINITY
-    const next = gets.find(get => get.at > at && get.at < until)
-    if (next && next.value !== value) grants.set(value, next.value)
+    const next = gets.find(read => read.at > at && read.at < until)
+    return next && next.value !== value ? [[value, format(next.value)]] : []
   })
-  return grants
+  if (grants.length > 0) draft.put('grants', Object.fromEntries(grants))
 }

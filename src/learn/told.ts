@@ -8,7 +8,7 @@ import { NEGOTIATE_PROTOCOL_VERSION, PROTOCOL_VERSION } from '../protocols/decla
 import type { PartialList } from '../protocols/declaration/parts.js'
 import type { Command, Protocol } from '../protocols/declaration/protocol.js'
 import { decodeSome, type Fields, type Scalar, type Values } from '../wire/fields.js'
-import { SUCCESS } from '../wire/status.js'
+import { DENIED, SUCCESS } from '../wire/status.js'
 import type { Exchange } from './exchange.js'
 
 export interface Answer {
@@ -110,6 +110,11 @@ export class Told {
     return steady
   }
 
+  /** Whether the command was sent for this resource, and always denied. */
+  isDenied(command: string, id: number): boolean {
+    return this.answers(command, id)[0]?.status === DENIED && this.isSteady(command, id)
+  }
+
   command(exchange: Exchange): Command | undefined {
     return this.#commands[exchange.messageId]
   }
@@ -203,7 +208,7 @@ function negotiatedIn(exchanges: readonly Exchange[]): number | undefined {
   return found && viewOf(found.request).getUint32(0, true)
 }
 
-function pushTo<T>(map: Map<string, T[]>, key: string, value: T): void {
+export function pushTo<K, T>(map: Map<K, T[]>, key: K, value: T): void {
   const list = map.get(key)
   if (list) list.push(value)
   else map.set(key, [value])

@@ -10,6 +10,8 @@ export const REPLY_MIN = 8
 
 /** Longest accepted message, including the header: far above Linux' default of 128 bytes of payload. */
 export const MESSAGE_MAX = 4096
+/** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
+export const IDS = 256
 
 /** A command and its immediate response. */
 export const COMMAND = 0

@@ -1,8 +1,11 @@
+import type { Context } from '../../runner/context.js'
 import { boards, expectUse } from '../../runner/firmware.js'
 import { expectSaid } from '../../runner/readings.js'
 
 const TABLE = 'scmi-regulator.c:scmi_config_discrete_regulator_mappings takes the list as it is'
 const VDD = { name: 'vdd', levels: ['900 mV', '1 V'] }
+const expectOtherSet = (t: Context, because: string): Promise<void> =>
+  expectUse(t, 'the other can be set', because, ['regulators', 'vdd', 'microvolts', 1e6], '1000000')
 
 export default boards({
   lists: {
@@ -30,7 +33,7 @@ export default boards({
       const because = 'scmi-regulator.c:scmi_config_linear_regulator_mappings has fixed_uV for it'
       await expectUse(t, 'it is read', because, ['regulators', 'flat', 'microvolts'], '1000000')
       await expectUse(t, 'it can be enabled', because, ['regulators', 'flat', 'enabled', 1], '1')
-      await expectUse(t, 'the other can be set', because, ['regulators', 'vdd', 'microvolts', 1e6], '1000000')
+      await expectOtherSet(t, because)
     },
   },
   'step-0': {
@@ -40,7 +43,7 @@ export default boards({
     },
     async run(t) {
       const because = 'a range has at least its limits'
-      await expectUse(t, 'the other can be set', because, ['regulators', 'vdd', 'microvolts', 1e6], '1000000')
+      await expectOtherSet(t, because)
       await expectUse(t, 'the lower limit can be set', because, ['regulators', 'free', 'microvolts', 900_000], '900000')
       await expectUse(
         t,
@@ -62,7 +65,7 @@ export default boards({
     async run(t) {
       const because = 'voltage.c:scmi_init_voltage_levels refuses a segment that has not three values'
       await expectSaid(t, because, 'Invalid level descriptor')
-      await expectUse(t, 'the other can be set', because, ['regulators', 'vdd', 'microvolts', 1e6], '1000000')
+      await expectOtherSet(t, because)
     },
   },
   granted: {

@@ -35,6 +35,7 @@ export function wantedValues(values: Record<string, string | number>, fields: Fi
 }
 
 const NUMBER = '-?\\d+|0x[0-9a-f]+'
+const WHOLE = new RegExp(`^(${NUMBER})$`, 'i')
 const NUMBERS = new RegExp(`^(${NUMBER})(?:\\.\\.(${NUMBER}))?$`, 'i')
 
 /** `10` or `10..20`. */
@@ -83,5 +84,5 @@ function flatten(fields: Fields): NamedField[] {
 }
 
 function isInteger(value: unknown): boolean {
-  return Number.isInteger(value) || (typeof value === 'string' && /^(-?\d+|0x[0-9a-f]+)$/i.test(value))
+  return Number.isInteger(value) || (typeof value === 'string' && WHOLE.test(value))
 }

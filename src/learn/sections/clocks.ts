@@ -1,13 +1,12 @@
 /** The clocks that a board told of. */
 import * as CLOCK from '../../protocols/clock.js'
 import { V2, V3 } from '../../protocols/clock-view.js'
-import { DENIED, SUCCESS } from '../../wire/status.js'
+import { SUCCESS } from '../../wire/status.js'
 import { type Draft, draftsOf, Names, nameOf, type Section } from '../draft.js'
 import { hertz, medianUs, microseconds } from '../quantities.js'
-import { grantsOf, putValues } from '../ranges.js'
+import { putGrants, putValues } from '../ranges.js'
 import type { Answer, Told } from '../told.js'
 
-const COUNT = 0xffff
 const CONFIG_TYPE = 0xff
 
 const WORDS = {
@@ -20,10 +19,8 @@ const WORDS = {
 } as const
 
 export function clocks(told: Told): Section {
-  const attributes = told.number('PROTOCOL_ATTRIBUTES', undefined, 'attributes')
   const names = new Names()
-  const count = attributes === undefined ? undefined : attributes & COUNT
-  const drafts = draftsOf(told, 'CLOCK_ATTRIBUTES', count, (draft, answer) => clock(told, draft, answer, names))
+  const drafts = draftsOf(told, 'CLOCK_ATTRIBUTES', (draft, answer) => clock(told, draft, answer, names))
   const byId = new Map(drafts.map(draft => [draft.id, draft]))
   for (const draft of drafts) putParents(told, draft, byId)
   return { key: 'clocks', drafts, notes: [] }
@@ -44,7 +41,7 @@ function clock(told: Told, draft: Draft, answer: Answer | undefined, names: Name
     if (delay > 0) draft.put('enable_delay', microseconds(delay))
   }
   if (told.version >= V3 && flags & CLOCK.EXTENDED_CONFIG) putExtended(told, draft)
-  putGrants(told, draft)
+  putSets(told, draft)
 }
 
 function putPermissions(told: Told, draft: Draft, flags: number): void {
@@ -52,15 +49,11 @@ function putPermissions(told: Told, draft: Draft, flags: number): void {
   const word = told.number('CLOCK_GET_PERMISSIONS', id, 'permissions')
   if (word !== undefined) {
     const may = { state: CLOCK.MAY_SET_STATE, parent: CLOCK.MAY_SET_PARENT, rate: CLOCK.MAY_SET_RATE }
-    const denied = Object.entries(may).filter(([, flag]) => Math.floor(word / flag) % 2 === 0)
+    const denied = Object.entries(may).filter(([, flag]) => !(word & flag))
     if (denied.length > 0) draft.put('permissions', Object.fromEntries(denied.map(([key]) => [key, false])))
     return
   }
-  const isDenied = (command: string): boolean => {
-    const answers = told.answers(command, id)
-    return answers.length > 0 && answers.every(({ status }) => status === DENIED)
-  }
-  const denied = { state: isDenied('CLOCK_CONFIG_SET'), rate: isDenied('CLOCK_RATE_SET') }
+  const denied = { state: told.isDenied('CLOCK_CONFIG_SET', id), rate: told.isDenied('CLOCK_RATE_SET', id) }
   const keys = Object.entries(denied).filter(([, is]) => is)
   if (keys.length > 0) draft.put('permissions', Object.fromEntries(keys.map(([key]) => [key, false])))
   else if (told.version < V3 || flags & CLOCK.RESTRICTED) draft.unseen.push('permissions')
@@ -81,18 +74,11 @@ function putExtended(told: Told, draft: Draft): void {
   if (!['duty_cycle', 'phase', 'oem'].some(key => key in draft.values)) draft.guess('oem', { '0x80': 0 })
 }
 
-function putGrants(told: Told, draft: Draft): void {
+function putSets(told: Told, draft: Draft): void {
   const { id } = draft
-  const done = told.answers('CLOCK_RATE_SET', id).filter(({ status }) => status === SUCCESS)
-  const sets = done.map(answer => ({ at: told.at(answer), value: Number(answer.request.rate) }))
-  const read = told.answers('CLOCK_RATE_GET', id).filter(({ status }) => status === SUCCESS)
-  const grants = grantsOf(
-    sets,
-    read.map(answer => ({ at: told.at(answer), value: Number(answer.reply.rate) })),
-  )
-  if (grants.size > 0) draft.put('grants', Object.fromEntries([...grants].map(([asked, got]) => [asked, hertz(got)])))
-  const later = done.flatMap(({ request, exchange }) => {
-    return Number(request.flags) & CLOCK.ASYNC && exchange.delayedNs !== undefined ? exchange.delayedNs : []
+  putGrants(told, draft, { set: 'CLOCK_RATE_SET', get: 'CLOCK_RATE_GET', field: 'rate', format: hertz })
+  const later = told.answers('CLOCK_RATE_SET', id).flatMap(({ status, request, exchange }) => {
+    return status === SUCCESS && Number(request.flags) & CLOCK.ASYNC ? (exchange.delayedNs ?? []) : []
   })
   const latency = medianUs(later)
   if (latency !== undefined) draft.put('latency', microseconds(latency))

@@ -1,25 +1,21 @@
 /** The performance domains that a board told of. */
 import * as PERF from '../../protocols/perf.js'
 import type { Values } from '../../wire/fields.js'
-import { SUCCESS } from '../../wire/status.js'
 import { type Draft, draftsOf, type Names, nameOf, type Section } from '../draft.js'
+import { FAST_CHANNELS } from '../left-out.js'
 import { hertz, listOddities, microseconds } from '../quantities.js'
-import { grantsOf } from '../ranges.js'
+import { putGrants } from '../ranges.js'
 import type { Answer, Told } from '../told.js'
 
-const COUNT = 0xffff
 const LATENCY = 0xffff
 const RATE_LIMIT = 0xf_ffff
 const V4 = 0x40000
 const HZ_PER_KHZ = 1000
-/** PERFORMANCE_DOMAIN_ATTRIBUTES: the domain has fast channels, which are memory of the board. */
-const FAST_CHANNELS = 1 << 27
 
 export function perfDomains(told: Told, names: Names): Section {
   const attributes = told.number('PROTOCOL_ATTRIBUTES', undefined, 'attributes')
   const unit = unitOf(attributes ?? PERF.POWER_MILLIWATT)
-  const count = attributes === undefined ? undefined : attributes & COUNT
-  const drafts = draftsOf(told, 'PERFORMANCE_DOMAIN_ATTRIBUTES', count, (draft, answer) => {
+  const drafts = draftsOf(told, 'PERFORMANCE_DOMAIN_ATTRIBUTES', (draft, answer) => {
     domain(told, draft, answer, names)
     if (unit !== 'milliwatt') draft.put('power_unit', unit)
   })
@@ -93,10 +89,7 @@ function putSustained(draft: Draft, reply: Values, levels: readonly { level: num
 }
 
 function putFlags(draft: Draft, reply: Values, flags: number): void {
-  const denied = [
-    ...(flags & PERF.MAY_SET_LEVEL ? [] : ['level']),
-    ...(Math.floor(flags / PERF.MAY_SET_LIMITS) % 2 === 1 ? [] : ['limits']),
-  ]
+  const denied = [...(flags & PERF.MAY_SET_LEVEL ? [] : ['level']), ...(flags & PERF.MAY_SET_LIMITS ? [] : ['limits'])]
   if (denied.length > 0) draft.put('permissions', Object.fromEntries(denied.map(key => [key, false])))
   const silent = [
     ...(flags & PERF.LEVEL_NOTIFICATIONS ? [] : ['level']),
@@ -105,7 +98,8 @@ function putFlags(draft: Draft, reply: Values, flags: number): void {
   if (silent.length > 0) draft.put('notify', Object.fromEntries(silent.map(key => [key, false])))
   const limit = Number(reply.rate_limit) & RATE_LIMIT
   if (limit > 0) draft.put('rate_limit', microseconds(limit))
-  if (flags & FAST_CHANNELS) draft.note('fast channels are left out: they are memory of the board')
+  if (flags & FAST_CHANNELS.PERFORMANCE_DOMAIN_ATTRIBUTES)
+    draft.note('fast channels are left out: they are memory of the board')
 }
 
 /** Level and limits at start; with indexing messages have indexes. */
@@ -136,11 +130,6 @@ function putStart(
     ...(max !== undefined && max !== Math.max(...values) ? { max } : {}),
   }
   if (Object.keys(limits).length > 0) draft.put('limits', limits)
-  const done = (command: string, field: 'request' | 'reply') =>
-    told.answers(command, id).flatMap(answer => {
-      const value = answer.status === SUCCESS ? levelOf(Number(answer[field].performance_level)) : undefined
-      return value === undefined ? [] : { at: told.at(answer), value }
-    })
-  const grants = grantsOf(done('PERFORMANCE_LEVEL_SET', 'request'), done('PERFORMANCE_LEVEL_GET', 'reply'))
-  if (grants.size > 0) draft.put('grants', Object.fromEntries(grants))
+  const [set, get] = ['PERFORMANCE_LEVEL_SET', 'PERFORMANCE_LEVEL_GET']
+  putGrants(told, draft, { set, get, field: 'performance_level', valueFor: levelOf, format: level => level })
 }

@@ -5,14 +5,11 @@ import { DENIED, SUCCESS } from '../../wire/status.js'
 import { type Draft, draftsOf, type Names, nameOf, type Section } from '../draft.js'
 import type { Answer, Told } from '../told.js'
 
-const COUNT = 0xffff
 const CONTEXT_LOST = 0x4000_0000
 const STATE_ID = 0x0fff_ffff
 
 export function powerDomains(told: Told, names: Names): Section {
-  const attributes = told.number('PROTOCOL_ATTRIBUTES', undefined, 'attributes')
-  const count = attributes === undefined ? undefined : attributes & COUNT
-  const drafts = draftsOf(told, 'POWER_DOMAIN_ATTRIBUTES', count, (draft, answer) => domain(told, draft, answer, names))
+  const drafts = draftsOf(told, 'POWER_DOMAIN_ATTRIBUTES', (draft, answer) => domain(told, draft, answer, names))
   return { key: 'power_domains', drafts, notes: drafts.length > 0 ? ['parents are not told'] : [] }
 }
 
@@ -38,7 +35,7 @@ function domain(told: Told, draft: Draft, answer: Answer | undefined, names: Nam
   const flags = Number(answer.reply.attributes)
   if (flags & POWER.ASYNC_STATE_SET) draft.put('async', {}).unseen.push('latency')
   if (!(flags & POWER.SYNC_STATE_SET)) draft.put('sync', false)
-  if (Math.floor(flags / POWER.STATE_CHANGED_NOTIFICATIONS) % 2 === 0) draft.put('notify', false)
+  if (!(flags & POWER.STATE_CHANGED_NOTIFICATIONS)) draft.put('notify', false)
 }
 
 /** States that were read, or set with success. */

@@ -2,24 +2,20 @@
 import * as POWERCAP from '../../protocols/powercap.js'
 import type { Values } from '../../wire/fields.js'
 import { type Draft, draftsOf, Names, nameOf, type Section } from '../draft.js'
+import { FAST_CHANNELS } from '../left-out.js'
 import { medianUs, microseconds } from '../quantities.js'
 import type { Answer, Told } from '../told.js'
 
-const COUNT = 0xffff
 const UNIT_MASK = 3 << 23
-/** POWERCAP_DOMAIN_ATTRIBUTES: the domain has fast channels, which are memory of the board. */
-const FAST_CHANNELS = 1 << 22
 /** A domain without a parent tells its own id, or this. */
 const NO_PARENT = 0xffff_ffff
 const UNCAPPED = 0
 const ACCURACY_STEPS = 1000
 
 export function powercaps(told: Told): Section {
-  const attributes = told.number('PROTOCOL_ATTRIBUTES', undefined, 'attributes')
   const names = new Names()
   const parents = new Map<Draft, number>()
-  const count = attributes === undefined ? undefined : attributes & COUNT
-  const drafts = draftsOf(told, 'POWERCAP_DOMAIN_ATTRIBUTES', count, (draft, answer) => {
+  const drafts = draftsOf(told, 'POWERCAP_DOMAIN_ATTRIBUTES', (draft, answer) => {
     domain(told, draft, answer, names)
     if (answer) parents.set(draft, Number(answer.reply.parent_id))
   })
@@ -56,8 +52,9 @@ function domain(told: Told, draft: Draft, answer: Answer | undefined, names: Nam
     const latency = medianUs(told.answers('POWERCAP_CAP_SET', id).flatMap(({ exchange }) => exchange.delayedNs ?? []))
     draft.put('async', latency === undefined ? {} : { latency: microseconds(latency) })
   }
-  if (Math.floor(flags / POWERCAP.CAP_NOTIFICATIONS) % 2 === 0) draft.put('notify', false)
-  if (flags & FAST_CHANNELS) draft.note('fast channels are left out: they are memory of the board')
+  if (!(flags & POWERCAP.CAP_NOTIFICATIONS)) draft.put('notify', false)
+  if (flags & FAST_CHANNELS.POWERCAP_DOMAIN_ATTRIBUTES)
+    draft.note('fast channels are left out: they are memory of the board')
 }
 
 function putCap(draft: Draft, reply: Values, cap: number | undefined): void {

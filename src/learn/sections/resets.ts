@@ -5,13 +5,9 @@ import { type Draft, draftsOf, Names, nameOf, type Section } from '../draft.js'
 import { microseconds } from '../quantities.js'
 import type { Answer, Told } from '../told.js'
 
-const COUNT = 0xffff
-
 export function resets(told: Told): Section {
-  const attributes = told.number('PROTOCOL_ATTRIBUTES', undefined, 'attributes')
   const names = new Names()
-  const count = attributes === undefined ? undefined : attributes & COUNT
-  const drafts = draftsOf(told, 'RESET_DOMAIN_ATTRIBUTES', count, (draft, answer) => domain(told, draft, answer, names))
+  const drafts = draftsOf(told, 'RESET_DOMAIN_ATTRIBUTES', (draft, answer) => domain(told, draft, answer, names))
   return { key: 'resets', drafts, notes: [] }
 }
 
@@ -23,7 +19,7 @@ function domain(told: Told, draft: Draft, answer: Answer | undefined, names: Nam
   if (!answer) return
   const flags = Number(answer.reply.attributes)
   const latency = Number(answer.reply.latency)
-  if (Math.floor(flags / RESET.ASYNC_RESET) % 2 === 1) {
+  if (flags & RESET.ASYNC_RESET) {
     draft.put('async', latency === RESET.LATENCY_UNKNOWN ? {} : { latency: microseconds(latency) })
   }
   if (!(flags & RESET.RESET_NOTIFICATIONS)) draft.put('notify', false)

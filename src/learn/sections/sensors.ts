@@ -41,7 +41,6 @@ export function sensors(told: Told): Section {
   return { key: 'sensors', drafts, notes }
 }
 
-const isSet = (word: number, flag: number): boolean => Math.floor(word / flag) % 2 === 1
 /** Five bits in two's complement, from bit `at` on. */
 const exponentAt = (word: number, at: number): number => ((word >>> at) << 27) >> 27
 
@@ -57,7 +56,7 @@ function sensor(told: Told, draft: Draft, entry: Values, names: Names): Draft {
   if (hasAxes) putAxes(told, draft, (high >>> AXES_AT) & 0x3f)
   else putValue(told, draft, scale)
   if (low & TRIP_POINTS && !hasAxes) draft.put('trip_points', low & TRIP_POINTS)
-  if (isSet(low, SENSOR.ASYNC_READ)) {
+  if (low & SENSOR.ASYNC_READ) {
     const latency = medianUs(told.answers('SENSOR_READING_GET', id).flatMap(({ exchange }) => exchange.delayedNs ?? []))
     draft.put('async', { latency: microseconds(latency ?? 1000) })
     if (latency === undefined) draft.unseen.push('latency')

@@ -10,7 +10,7 @@ export function system(told: Told): Section {
   const asked = told.answers('PROTOCOL_MESSAGE_ATTRIBUTES').find(({ request }) => Number(request.message_id) === id)
   const flags = Number(asked?.reply.attributes ?? 0)
   const map = {
-    ...(Math.floor(flags / SYSTEM.WARM_RESET) % 2 === 1 ? { warm_reset: true } : {}),
+    ...(flags & SYSTEM.WARM_RESET ? { warm_reset: true } : {}),
     ...(flags & SYSTEM.SUSPEND ? { suspend: true } : {}),
   }
   const notes = asked ? [] : ['not seen: warm_reset, suspend']

@@ -1,13 +1,12 @@
 /** The voltage domains that a board told of. */
 import { OFF, ON } from '../../platform/voltages/model.js'
 import * as VOLTAGE from '../../protocols/voltage.js'
-import { DENIED, SUCCESS } from '../../wire/status.js'
+import { SUCCESS } from '../../wire/status.js'
 import { type Draft, draftsOf, Names, nameOf, type Section } from '../draft.js'
 import { medianUs, microseconds, microvolts } from '../quantities.js'
-import { grantsOf, putValues } from '../ranges.js'
+import { putGrants, putValues } from '../ranges.js'
 import type { Answer, Told } from '../told.js'
 
-const COUNT = 0xffff
 /** Modes of implementations (SCMI v3.2 §4.9.2.6). */
 const MODE_MIN = 8
 const MODE_MAX = 15
@@ -22,12 +21,8 @@ const WORDS = {
 } as const
 
 export function voltages(told: Told): Section {
-  const attributes = told.number('PROTOCOL_ATTRIBUTES', undefined, 'attributes')
   const names = new Names()
-  const count = attributes === undefined ? undefined : attributes & COUNT
-  const drafts = draftsOf(told, 'VOLTAGE_DOMAIN_ATTRIBUTES', count, (draft, answer) =>
-    domain(told, draft, answer, names),
-  )
+  const drafts = draftsOf(told, 'VOLTAGE_DOMAIN_ATTRIBUTES', (draft, answer) => domain(told, draft, answer, names))
   return { key: 'voltages', drafts, notes: [] }
 }
 
@@ -37,13 +32,9 @@ function domain(told: Told, draft: Draft, answer: Answer | undefined, names: Nam
   const current = told.number('VOLTAGE_LEVEL_GET', id, 'voltage_level')
   putValues(draft, told.list('VOLTAGE_DESCRIBE_LEVELS', id), current, WORDS)
   putMode(told, draft)
-  const isDenied = (command: string): boolean => {
-    const answers = told.answers(command, id)
-    return answers.length > 0 && answers.every(({ status }) => status === DENIED)
-  }
   const denied = [
-    ...(isDenied('VOLTAGE_CONFIG_SET') ? ['mode'] : []),
-    ...(isDenied('VOLTAGE_LEVEL_SET') ? ['level'] : []),
+    ...(told.isDenied('VOLTAGE_CONFIG_SET', id) ? ['mode'] : []),
+    ...(told.isDenied('VOLTAGE_LEVEL_SET', id) ? ['level'] : []),
   ]
   if (denied.length > 0) draft.put('permissions', Object.fromEntries(denied.map(key => [key, false])))
   putSets(told, draft, answer)
@@ -62,16 +53,10 @@ function putMode(told: Told, draft: Draft): void {
 
 function putSets(told: Told, draft: Draft, answer: Answer | undefined): void {
   const { id } = draft
-  const done = told.answers('VOLTAGE_LEVEL_SET', id).filter(({ status }) => status === SUCCESS)
-  const read = told.answers('VOLTAGE_LEVEL_GET', id).filter(({ status }) => status === SUCCESS)
-  const sets = done.map(set => ({ at: told.at(set), value: Number(set.request.voltage_level) }))
-  const grants = grantsOf(
-    sets,
-    read.map(get => ({ at: told.at(get), value: Number(get.reply.voltage_level) })),
-  )
-  if (grants.size > 0)
-    draft.put('grants', Object.fromEntries([...grants].map(([asked, got]) => [asked, microvolts(got)])))
-  if (!answer || Math.floor(Number(answer.reply.attributes) / VOLTAGE.ASYNC_LEVEL_SET) % 2 === 0) return
+  const [set, get] = ['VOLTAGE_LEVEL_SET', 'VOLTAGE_LEVEL_GET']
+  putGrants(told, draft, { set, get, field: 'voltage_level', format: microvolts })
+  if (!(Number(answer?.reply.attributes ?? 0) & VOLTAGE.ASYNC_LEVEL_SET)) return
+  const done = told.answers(set, id).filter(({ status }) => status === SUCCESS)
   const latency = medianUs(done.flatMap(({ exchange }) => exchange.delayedNs ?? []))
   draft.put('async', latency === undefined ? {} : { latency: microseconds(latency) })
 }

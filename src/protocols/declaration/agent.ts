@@ -7,7 +7,7 @@ import { type Kept, mustFit, readSaved, type Saved } from '../../platform/core/k
 import type { Platform } from '../../platform/core/platform.js'
 import type { AgentConfig, ResourceNames } from '../../platform/core/platform-config.js'
 import { resourceNames } from '../../platform/core/resource.js'
-import { delayedResponseTo, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../../wire/header.js'
+import { delayedResponseTo, IDS, messageIdOf, NOTIFICATION, packHeader, protocolIdOf } from '../../wire/header.js'
 import { answeredCommands, withAnswers } from './answers.js'
 import { MessageCounts } from './counts.js'
 import { BASE, NEGOTIATE_PROTOCOL_VERSION } from './define-protocol.js'
@@ -16,9 +16,6 @@ import { Permissions } from './permissions.js'
 import type { AgentProtocol, AgentState, Command, Protocol, ProtocolAgent } from './protocol.js'
 import { type Records, recordedProtocol, recordsOf, withRecords } from './recorded.js'
 import { isServed } from './served.js'
-
-/** Message ids are 8 bits wide, and so are protocol ids (SCMI v3.2 §4.1.2). */
-const IDS = 256
 
 const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
 

@@ -2,9 +2,7 @@
  * Counts of one protocol for one agent: answers by message and status, and latencies. Counting is hot code: one addition
  * per message and some per batch, in arrays that never grow.
  */
-
-/** Message ids are 8 bits wide (SCMI v3.2 §4.1.2). */
-const IDS = 256
+import { IDS } from '../../wire/header.js'
 
 /** Statuses are counted in the column of their negation; the last column is for statuses without a name. */
 const STATUSES = 16

@@ -5,13 +5,11 @@
  */
 import type { Platform } from '../../platform/core/platform.js'
 import type { RecordedAnswer } from '../../platform/core/platform-config.js'
+import { IDS } from '../../wire/header.js'
 import { type MessageWriter, RequestReader } from '../../wire/message.js'
 import { COMMS_ERROR, NOT_FOUND, NOT_SUPPORTED, PROTOCOL_ERROR, statusName } from '../../wire/status.js'
 import { PROTOCOL_VERSION } from './define-protocol.js'
 import type { AgentProtocol, Command, Protocol } from './protocol.js'
-
-/** Message ids are 8 bits wide (SCMI v3.2 §4.1.2). */
-const IDS = 256
 
 /** Answers by message id, then by the request's payload as hex digits. */
 export type Records = ReadonlyMap<number, ReadonlyMap<string, readonly RecordedAnswer[]>>
@@ -116,7 +114,7 @@ function answering(
       if (!found)
         return model
           ? byModel(model, header, payload, { state, reply, protocol })
-          : unrecorded(command, payload, protocol)
+          : unrecorded(command, answers.size > 0, protocol)
       const count = given.get(found) ?? 0
       given.set(found, Math.min(count + 1, found.length))
       const answer = found[Math.min(count, found.length - 1)]!
@@ -149,12 +147,13 @@ function byModel(model: Command, header: number, payload: Uint8Array, { state, r
   return model.handler(state, request, reply, protocol)
 }
 
-function unrecorded({ name, id }: Command, payload: Uint8Array, { protocol, agent }: AgentProtocol): number {
+/**
+ * `isKnown`: other requests of this message are recorded. The log tells of it once for each message: guests decide what their requests hold, so that is not in
+ * the text.
+ */
+function unrecorded({ name }: Command, isKnown: boolean, { protocol, agent }: AgentProtocol): number {
   const { platform } = agent
-  const status = protocol.commandsOf(protocol.versions[0]!)[id] ? NOT_FOUND : platform.config.unknownMessage
-  const bytes = payload.length > 0 ? ` of ${payload.length} bytes` : ''
-  platform.tellOnce(
-    `${protocol.name} ${name}: a request${bytes} is not recorded in the platform file: ${statusName(status)}`,
-  )
+  const status = isKnown ? NOT_FOUND : platform.config.unknownMessage
+  platform.tellOnce(`${protocol.name} ${name}: a request is not recorded in the platform file: ${statusName(status)}`)
   return status
 }

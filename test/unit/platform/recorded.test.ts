@@ -46,6 +46,12 @@ describe('a protocol without a model', () => {
     expect(vendor(4)).toEqual([0, 1])
   })
 
+  test('tells of a message once, whatever its requests hold: guests decide how long they are', () => {
+    const { vendor, told } = agentOf(text)
+    for (let words = 2; words <= 100; words++) vendor(3, ...Array.from({ length: words }, (_, i) => i + words))
+    expect(told).toEqual(['0x85 0x3: a request is not recorded in the platform file: NOT_FOUND'])
+  })
+
   test('tells once that an answer is recorded, and that a request is not', () => {
     const { vendor, told } = agentOf(text)
     expect([vendor(3, 1), vendor(3, 1), vendor(3, 9), vendor(3, 9), vendor(9), vendor(9)]).toEqual([
@@ -58,7 +64,7 @@ describe('a protocol without a model', () => {
     ])
     expect(told).toEqual([
       '0x85 0x3: the answer is one of those recorded in the platform file',
-      '0x85 0x3: a request of 4 bytes is not recorded in the platform file: NOT_FOUND',
+      '0x85 0x3: a request is not recorded in the platform file: NOT_FOUND',
       '0x85 0x9: a request is not recorded in the platform file: NOT_FOUND',
     ])
   })
@@ -102,7 +108,7 @@ describe('a protocol with a model', () => {
     const { clock, exchange, told } = agentOf(text)
     expect(clock(0x40)).toEqual([0, 42])
     expect(clock(0x40, 1)).toEqual([-4])
-    expect(told[1]).toBe('clock 0x40: a request of 4 bytes is not recorded in the platform file: NOT_FOUND')
+    expect(told[1]).toBe('clock 0x40: a request is not recorded in the platform file: NOT_FOUND')
     // CLOCK_RATE_GET takes one word.
     expect([clock(6), clock(6, 1, 1)]).toEqual([[-10], [-10]])
     const short = exchange(message(packHeader(CLOCK, 6, 0, 1), 0), 12)
