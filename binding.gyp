@@ -21,6 +21,7 @@
         "native/sigbus.cc",
         "native/mapping.cc",
         "native/memory_map.cc",
+        "native/memory_watch.cc",
         "native/ring_error.cc",
         "native/refusal.cc",
         "native/descriptor_chain.cc",

@@ -26,6 +26,8 @@ class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
                            InstanceMethod<&Device::commit_event>("commitEvent"),
                            InstanceMethod<&Device::complete_held>("completeHeld"),
                            InstanceMethod<&Device::break_ring>("breakRing"),
+                           InstanceMethod<&Device::locate>("locate"),
+                           InstanceMethod<&Device::watch_memory>("watchMemory"),
                            InstanceMethod<&Device::features>("features"),
                            InstanceMethod<&Device::latencies>("latencies"),
                            InstanceMethod<&Device::close>("close"),
@@ -44,6 +46,8 @@ class Device final : public Napi::ObjectWrap<Device>, JavaScriptSide {
   Napi::Value commit_event(const Napi::CallbackInfo& info);
   Napi::Value complete_held(const Napi::CallbackInfo& info);
   Napi::Value break_ring(const Napi::CallbackInfo& info);
+  Napi::Value locate(const Napi::CallbackInfo& info);
+  Napi::Value watch_memory(const Napi::CallbackInfo& info);
   Napi::Value features(const Napi::CallbackInfo& info);
   Napi::Value latencies(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

@@ -51,6 +51,7 @@ void EventLoop::settle() {
       UvHandles::set_interval(accept_retry_, 0);
       settle();
     });
+    look_ = handles_.timer([this] { on_look(); });
   }
   if (session.connected()) {
     // One front end at a time: another one waits in the backlog.
@@ -62,7 +63,15 @@ void EventLoop::settle() {
   }
   const bool polling = session.wants_polling(CMDQ) || session.wants_polling(EVENTQ);
   UvHandles::set_interval(interval_, polling ? POLL_INTERVAL_MS : 0);
+  UvHandles::set_interval(look_, look_ms_);
   UvHandles::set_active(idle_, visit_due_ || session.has_events());
+}
+
+void EventLoop::watch_memory(uint64_t ms, uint64_t address, uint32_t flags, uint32_t words) {
+  core_->memory_watch.set(address, flags, words);
+  if (ms != look_ms_ && look_ != nullptr) UvHandles::set_interval(look_, 0);
+  look_ms_ = ms;
+  settle();
 }
 
 void EventLoop::close() {
@@ -73,6 +82,7 @@ void EventLoop::close() {
   UvHandles::close(prepare_);
   UvHandles::close(interval_);
   UvHandles::close(accept_retry_);
+  UvHandles::close(look_);
   listener_.reset();
 }
 
@@ -213,6 +223,17 @@ void EventLoop::on_interval() {
     if (session.wants_polling(EVENTQ)) session.announce_event_buffers();
     if (session.wants_polling(CMDQ)) visit();
   });
+}
+
+// Most looks find nothing, and must cost next to nothing: JavaScript gets no turn for them.
+void EventLoop::on_look() {
+  const bool found = core_->memory_watch.look(core_->session.memory());
+  core_->session.check_memory();
+  if (found) {
+    turn([this] { js_.on_event({.kind = EventKind::MEMORY_WRITTEN}); });
+  } else if (core_->session.has_events()) {
+    settle();
+  }
 }
 
 }  // namespace vhost_user_scmi

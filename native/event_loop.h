@@ -13,6 +13,7 @@
 #include "event_buffers.h"
 #include "held_replies.h"
 #include "kick_wait.h"
+#include "memory_watch.h"
 #include "pump.h"
 #include "session.h"
 #include "uv_handles.h"
@@ -56,6 +57,8 @@ class EventLoop final : SessionHost {
   // Takes a listening or a connected socket. False, with `fd` untouched, if libuv watches it already for somebody else.
   bool listen_on(Fd& fd);
   bool attach(Fd& fd);
+  // Looks at the watched memory every `ms`, and reports MEMORY_WRITTEN when there is something; 0: never.
+  void watch_memory(uint64_t ms, uint64_t address, uint32_t flags, uint32_t words);
   // Brings the handles in step with the state. To be called after anything that may change it; runs no JavaScript.
   void settle();
   void close();
@@ -74,6 +77,7 @@ class EventLoop final : SessionHost {
     EventBuffers event_buffers;
     HeldReplies held_replies;
     KickWait kick_wait;
+    MemoryWatch memory_watch;
   };
 
   bool watch_kick(unsigned queue, int fd) override;
@@ -93,6 +97,7 @@ class EventLoop final : SessionHost {
   void on_prepare();
   bool wait_for_kicks();
   void on_interval();
+  void on_look();
 
   JavaScriptSide& js_;
   uv_loop_t* const loop_;
@@ -106,11 +111,13 @@ class EventLoop final : SessionHost {
   UvHandles::Poll* connection_watch_ = nullptr;
   int connection_events_ = 0;
   UvHandles::Poll* kick_watch_[QUEUES] = {};
-  // These four exist from the first settle() to close().
+  uint64_t look_ms_ = 0;
+  // These five exist from the first settle() to close().
   UvHandles::Idle* idle_ = nullptr;
   UvHandles::Prepare* prepare_ = nullptr;
   UvHandles::Timer* interval_ = nullptr;
   UvHandles::Timer* accept_retry_ = nullptr;
+  UvHandles::Timer* look_ = nullptr;
 };
 
 }  // namespace vhost_user_scmi

@@ -66,6 +66,18 @@ bool MemoryMap::translate(uint64_t address, uint32_t length, std::vector<Piece>&
   return true;
 }
 
+MemoryMap::Place MemoryMap::locate(uint64_t address, uint32_t length, Piece& piece) const {
+  if (!translate_whole(address, length, piece)) {
+    std::vector<Piece> pieces;
+    if (overflows(address, length) || !translate(address, length, pieces)) return Place::NOT_MEMORY;
+    if (pieces.size() != 1) return Place::SPLIT;
+    piece = pieces.front();
+  }
+  // A front end chooses where a region begins: in its file, and in the guest.
+  const uint64_t odd = reinterpret_cast<uintptr_t>(piece.host) | piece.offset;
+  return odd % sizeof(uint64_t) == 0 ? Place::WHOLE : Place::UNALIGNED;
+}
+
 uint8_t* MemoryMap::from_user(uint64_t address, uint64_t length) const {
   for (const Region& region : regions_) {
     if (address < region.wire.user_address) continue;

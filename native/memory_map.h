@@ -55,6 +55,15 @@ class MemoryMap {
   // `pieces` in an unspecified longer state, if any byte is not guest memory.
   bool translate(uint64_t address, uint32_t length, std::vector<Piece>& pieces) const;
 
+  enum class Place : uint8_t {
+    WHOLE,
+    NOT_MEMORY,  // some byte is not guest memory
+    SPLIT,       // it lies in two regions or windows
+    UNALIGNED,   // words in it could not be read and written whole
+  };
+  // Guest-physical [address, address + length) as one piece of 64-bit words, for memory that is looked at for long.
+  Place locate(uint64_t address, uint32_t length, Piece& piece) const;
+
   // Front-end virtual [address, address + length) as a pointer, if it lies in one region; else nullptr.
   uint8_t* from_user(uint64_t address, uint64_t length) const;
 

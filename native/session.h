@@ -34,6 +34,7 @@ enum class EventKind : uint8_t {
   QUEUE_FAULT = 5,
   REFUSED = 6,
   EVENT_BUFFERS = 7,
+  MEMORY_WRITTEN = 8,
 };
 
 struct Event {

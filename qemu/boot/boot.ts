@@ -9,6 +9,7 @@ import { basename, join, resolve } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { makeDeviceTree } from '../device-tree/device-tree.js'
 import type { GivenSource } from '../device-tree/given-source.js'
+import { type Reserving, reservedMemory, sharedAddress } from '../device-tree/reserved-memory.js'
 import { type ScmiView, scmiSource } from '../device-tree/scmi-node.js'
 import { asLabError, deviceLine, type Server, viewPlatform } from '../devices/device.js'
 import type { JoinedAgent } from '../devices/join.js'
@@ -45,6 +46,8 @@ export interface BootOptions extends DeviceRequest {
   scmi?: DeviceRequest[]
   /** The SCMI nodes of the device tree, each with these further properties as source; default: one without. */
   nodes?: string[]
+  /** How the device tree reserves the platform's shared memory; default: so that it works. */
+  reserving?: Reserving
   /** Default 256M. */
   memory?: string
   /** Default 2. */
@@ -187,11 +190,12 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
   const { joins } = options
   const named = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
   const platform = joins ? null : named
-  const requests = joins ? [{ ...options, ...requestOf(joins) }] : platform === null ? [] : (options.scmi ?? [options])
-  const scmi = requests.map((request, index) => planDevice(request, index, folder))
+  const asked = joins ? [{ ...options, ...requestOf(joins) }] : platform === null ? [] : (options.scmi ?? [options])
+  const scmi = asked.map((request, index) => planDevice(request, index, folder))
   const loaded = platform === null ? undefined : await viewPlatform(platform, options.device)
   const others = loaded?.agents.slice(1)
   const base = baseOf(options)
+  const requests = asked.map((request, index) => withSharedMemory(request, index, base, loaded))
   const files = await makeFiles(options, joins?.view ?? loaded)
   const terminal = console === 'terminal' ? terminalWords() : []
   const debug = options.driverDebug ? DRIVER_DEBUG : []
@@ -211,6 +215,24 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
       : [deviceLine(platform, { ...device, path: printedSocket(index) }, requests[index]!.device, others)],
   )
   return { machine, platform, devices: lines, reproduce: lines.map(words => `${shellLine(words)} &`), requests }
+}
+
+/** Devices of this process are told where their shared memory is; those of one guest have different ones. */
+function withSharedMemory(
+  request: DeviceRequest,
+  index: number,
+  { memory }: Pick<Machine, 'memory'>,
+  view: ScmiView | undefined,
+): DeviceRequest {
+  const shared = view?.platform.config.sharedMemory
+  if (!shared || (shared.address !== undefined && index === 0)) return request
+  return { ...request, device: { ...request.device, sharedMemory: sharedAddress(shared, memory, index) } }
+}
+
+/** Source that reserves the shared memory of all devices. */
+function reserved({ scmi = [{}], reserving }: Omit<BootOptions, 'kernel'>, memory: string, view?: ScmiView): string {
+  const shared = view?.platform.config.sharedMemory
+  return shared ? reservedMemory(sharedAddress(shared, memory), shared.size * scmi.length, reserving) : ''
 }
 
 const requestOf = ({ socket: { path, dials } }: JoinedAgent): DeviceRequest => ({ socketPath: path, dials })
@@ -241,7 +263,11 @@ export function deviceTreeOf(options: Omit<BootOptions, 'kernel'>, view: ScmiVie
   const base = baseOf(options)
   return makeDeviceTree({
     arguments: [...baseArguments(base), ...(options.qemuArguments ?? [])],
-    source: `${view ? scmiSource(view, base, options.nodes) : ''}\n${options.deviceTreeSource ?? ''}`,
+    source: [
+      view ? scmiSource(view, base, options.nodes) : '',
+      reserved(options, base.memory, view),
+      options.deviceTreeSource ?? '',
+    ].join('\n'),
     given: options.dts,
     signal: options.signal,
   })

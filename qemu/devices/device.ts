@@ -98,7 +98,7 @@ export async function readFaults(path: string): Promise<FaultRule[]> {
 export const deviceLine = (
   platform: string,
   socket: DeviceSocket,
-  { faults }: DeviceOptions = {},
+  { faults, sharedMemory }: DeviceOptions = {},
   others: readonly string[] = [],
 ): string[] => [
   'node',
@@ -109,6 +109,7 @@ export const deviceLine = (
   platform,
   ...others.flatMap((name, i) => ['--agent', `${name}=${socketOfAgent(socket, i + SECOND)}`]),
   ...(typeof faults === 'string' ? ['--faults', faults] : []),
+  ...(sharedMemory === undefined ? [] : ['--shared-memory', `0x${sharedMemory.toString(16)}`]),
 ]
 
 /** Turns the device's errors into the lab's. */

@@ -2,6 +2,7 @@
  * What a scenario is: a host file `qemu/scenarios/GROUP/NAME.ts` that exports one of these, or several by name, and a
  * guest file `NAME.sh` beside it with shell functions for it. qemu/README.md tells how to write one.
  */
+import type { Reserving } from '../device-tree/reserved-memory.js'
 import type { DeviceRequest } from '../devices/own-devices.js'
 import type { Context } from './context.js'
 
@@ -32,6 +33,8 @@ export interface MachineNeeds {
   deviceTreeSource?: string
   /** Words for the kernel's command line. */
   append?: string[]
+  /** How the device tree reserves the platform's shared memory; default: so that it works. */
+  reserving?: Reserving
   /** Default 2. */
   cpus?: number
   qemuArguments?: string[]

@@ -42,6 +42,13 @@ export function repeated(value: string, others: string[] = []): string[] {
   return [...others, value]
 }
 
+/** A guest-physical address where a page begins. */
+export function pageAddress(text: string): number {
+  const number = /^(0x[0-9a-f]{1,13}|\d{1,15})$/i.test(text) ? Number(text) : Number.NaN
+  if (number % 0x1000 === 0) return number
+  throw new InvalidArgumentError('Write a multiple of 0x1000, such as 0x4f000000.')
+}
+
 /** How long a device polls its ring after work. */
 export function pollUs(text: string): number | 'auto' {
   if (text === 'auto') return text

@@ -10,7 +10,7 @@ import { thereAre } from '../support/known-names.js'
 import { LOG_LEVELS } from '../support/log-levels.js'
 import { own } from '../support/own.js'
 import { version } from '../support/version.js'
-import { fileMode, oneLine, pollUs, repeated, wholeNumber } from './arguments.js'
+import { fileMode, oneLine, pageAddress, pollUs, repeated, wholeNumber } from './arguments.js'
 import { addBenchCommand } from './bench.js'
 import { addCompletionCommand } from './completion/commands.js'
 import { addCtlCommand } from './ctl.js'
@@ -93,6 +93,12 @@ const program = new Command('vhost-user-scmi')
   .addOption(controlOption)
   .addOption(httpOption)
   .addOption(metricsOption)
+  .addOption(
+    new Option(
+      '--shared-memory <address>',
+      "guest-physical address of the platform file's shared_memory, instead of the file's own",
+    ).argParser(pageAddress),
+  )
   .option('--mem-slots', 'offer CONFIGURE_MEM_SLOTS; then QEMU sends no memory regions after a reconnect', false)
   .option('--print-capabilities', 'print the back-end capabilities as JSON, for QEMU supervisors, and exit')
   .version(version, '-V, --version', 'print the version; with --json also commit and addon, for bug reports')

@@ -24,6 +24,7 @@ export interface ServeCommandOptions extends OpenOptions {
   agent: Record<string, Endpoint>
   socketMode: number
   releaseAfter: number
+  sharedMemory?: number
 }
 
 const MS_PER_S = 1000
@@ -60,6 +61,7 @@ export async function run(options: ServeCommandOptions): Promise<void> {
     ...(options.state === undefined ? {} : { state: options.state }),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
     ...(open ? { open } : {}),
+    sharedMemory: options.sharedMemory,
     native: { memSlots: options.memSlots, pollUs: options.pollUs },
   })
   surviveDroppedErrors(problem => log.error(problem))

@@ -25,6 +25,7 @@ import {
   TIME_SERVICE,
   TIME_TAKEN,
 } from './native.js'
+import { SharedRegion } from './shared-region.js'
 import { protocolStats, type Stats } from './stats.js'
 
 export interface DeviceOptions {
@@ -47,6 +48,7 @@ export class Device extends DriverLife {
   /** Messages that fault rules took. */
   faultHits = 0
   readonly #commands: Commands
+  readonly #region: SharedRegion | undefined
   readonly #spare = new DataView(new ArrayBuffer(MESSAGE_MAX))
 
   constructor(options: DeviceOptions) {
@@ -67,6 +69,8 @@ export class Device extends DriverLife {
     options.peers.push(this.agent)
     this.#commands = new Commands(this.native.batch, [...this.native.windows(), this.#spare], this.agent, this.log)
     this.chain = new Chain(this.#commands)
+    const { shared } = this.agent
+    this.#region = shared && new SharedRegion(this.native, shared, this.log)
   }
 
   /** Answers a batch. Hot: allocates nothing, enters native code for nothing. */
@@ -74,6 +78,8 @@ export class Device extends DriverLife {
     const { batch, times } = this.native
     this.agent.platform.time.nowUs = times[TIME_TAKEN]!
     // All messages of a batch take its time, so recording the last one is enough.
+    const { shared } = this.agent
+    if (shared?.watched) this.memoryWritten()
     if (batch[HEADER_PREVIOUS_COUNT] !== 0) this.agent.took(this.#commands.header, times[TIME_SERVICE]!)
     this.chain.outer.answer(BATCH_HEADER, BATCH_HEADER + count * ENTRY_WORDS)
   }
@@ -95,7 +101,13 @@ export class Device extends DriverLife {
   protected memoryChanged(): number {
     const windows = this.native.windows()
     this.#commands.windows = [...windows, this.#spare]
+    this.#region?.memoryChanged(windows)
     return windows.length - 1
+  }
+
+  /** The guest may have written to channels in shared memory. Hot: before each batch, while there are such channels. */
+  protected memoryWritten(): void {
+    this.agent.shared?.look()
   }
 
   stats(): Stats {

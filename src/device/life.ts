@@ -23,6 +23,8 @@ export interface DeviceEvents {
   change: [change: DeviceChange]
   /** The command queue stopped, or moved to other memory: delayed replies can't be delivered. */
   ringStopped: []
+  /** What the guest wrote to shared memory has been acted on, outside a batch. */
+  memoryRead: []
   /** The driver is gone for good: nobody waits for what is queued. */
   driverGone: []
 }
@@ -49,6 +51,9 @@ export abstract class DriverLife extends EventEmitter<DeviceEvents> {
 
   /** The guest's memory lies elsewhere now, or is gone. Returns the number of its windows. */
   protected abstract memoryChanged(): number
+
+  /** The guest has written to memory that is watched. */
+  protected abstract memoryWritten(): void
 
   protected onNative(event: NativeEvent, queue: number, value: number, text: string): void {
     const name = queue === CMDQ ? 'command queue' : 'event queue'
@@ -100,6 +105,11 @@ export abstract class DriverLife extends EventEmitter<DeviceEvents> {
         break
       case NativeEvent.EVENT_BUFFERS:
         this.events.flush()
+        break
+      case NativeEvent.MEMORY_WRITTEN:
+        this.agent.platform.time.refresh()
+        this.memoryWritten()
+        this.emit('memoryRead')
         break
     }
   }

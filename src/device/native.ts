@@ -48,6 +48,8 @@ export const NativeEvent = {
   REFUSED: 6,
   /** The driver made event buffers available on ring `queue`. */
   EVENT_BUFFERS: 7,
+  /** The guest wrote to memory that `watchMemory` watches. */
+  MEMORY_WRITTEN: 8,
 } as const
 export type NativeEvent = (typeof NativeEvent)[keyof typeof NativeEvent]
 
@@ -120,6 +122,18 @@ export interface NativeDevice {
    * Nothing happens if it does not run. It runs again after the front end has reset it.
    */
   breakRing(queue: number): void
+  /**
+   * Where guest-physical [address, address + length) lies: an offset in a window of `windows()`, until the next MEMORY event.
+   * 'not memory': some byte of it is not guest memory now; 'split': it lies in two regions, or across 1 GiB of one;
+   * 'unaligned': the region begins where 64-bit words could not be read whole, here or in the guest.
+   */
+  locate(address: number, length: number): { window: number; offset: number } | 'not memory' | 'split' | 'unaligned'
+  /**
+   * Looks every `ms` at guest memory, and reports MEMORY_WRITTEN when one of `flags` bytes at the guest-physical `address` is
+   * not 0, and at the look after one of the `words` bytes behind them changed, and at the next. 0 ms: no longer. Lengths are
+   * multiples of 8. While the range is not in one piece nothing is reported.
+   */
+  watchMemory(ms: number, address: number, flags: number, words: number): void
   /** The feature bits of the last SET_FEATURES, as a number (all bits are below 2^53). */
   features(): number
   /** How long messages have taken so far, from the ring to the published reply; all 0 if there were none. */

@@ -8,12 +8,14 @@ import { readRulesFile, readyRules } from '../faults/rules/rules-file.js'
 import { ConfigError } from '../platform/core/config-error.js'
 import { namesOf } from '../platform/core/named.js'
 import { Platform } from '../platform/core/platform.js'
-import type { PlatformConfig } from '../platform/core/platform-config.js'
+import type { AgentConfig, PlatformConfig } from '../platform/core/platform-config.js'
 import { RealTime, type Time } from '../platform/core/time.js'
 import { agentsOf, buildPlatform, platformJsonSchema } from '../platform/file/config.js'
 import { ConfigSource } from '../platform/file/config-source.js'
 import { readPlatformText } from '../platform/file/presets.js'
 import { TOO_DEEP } from '../platform/file/yaml-text.js'
+import { Agent } from '../protocols/declaration/agent.js'
+import type { EventSink } from '../protocols/declaration/event-sink.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { resourceKinds } from '../protocols/declaration/served.js'
 import { protocols as allProtocols } from '../protocols/index.js'
@@ -32,6 +34,8 @@ export interface LoadOptions {
   faults?: string | readonly FaultRule[]
   /** Names of agents besides those of the platform file, which rules may use. */
   agents?: readonly string[]
+  /** Guest-physical address of shared memory, instead of that of the platform file; nothing happens if that has none. */
+  sharedMemory?: number | undefined
 }
 
 /** A platform that a program defines: the content of a platform file as an object. */
@@ -105,17 +109,33 @@ export async function loadPlatform(
   const kinds = resourceKinds(protocols)
   const time = options.time ?? new RealTime()
   // Rules come first: a platform's clocks would run on after an error.
-  const build = (config: PlatformConfig, { faults: checked }: { faults: CheckedRule[] }) => {
+  const build = (given: PlatformConfig, { faults: checked }: { faults: CheckedRule[] }) => {
+    const config = withAddress(given, options.sharedMemory)
     const known = { protocols, agents: namesOf(agentsOf(config, options.agents)) }
     const written = (source.data() as { faults?: FaultRule[] }).faults ?? []
     const ofFile = { place: name, rules: readyRules(written, checked, ['faults'], known) }
     const faults = [givenRules(options.faults ?? [], known), ofFile].filter(({ rules }) => rules.length > 0)
-    return { faults, platform: new Platform(config, kinds, time) }
+    const platform = new Platform(config, kinds, time)
+    if (config.sharedMemory) checkSharedMemory(platform, protocols, agentsOf(config, options.agents))
+    return { faults, platform }
   }
   const { platform, faults } = buildPlatform(source, protocols, kinds, build, FILE_KEYS)
   const ofFile = source.texts('plugins').map(plugin => ({ name: plugin, folder: resolve(folder) }))
   const plugins = pluginModules(options)?.concat(ofFile)
   return { platform, protocols, faults, origin: { name, text, folder: resolve(folder), plugins } }
+}
+
+function withAddress(config: PlatformConfig, address: number | undefined): PlatformConfig {
+  const { sharedMemory } = config
+  return sharedMemory && address !== undefined ? { ...config, sharedMemory: { ...sharedMemory, address } } : config
+}
+
+/** Checks that what each agent has in shared memory fits: its protocols know, and are built for that. Throws ConfigError. */
+function checkSharedMemory(platform: Platform, protocols: readonly Protocol[], agents: readonly AgentConfig[]): void {
+  const nobody: EventSink = { available: true, congested: false, notify() {}, respondLater() {} }
+  for (const config of agents) {
+    new Agent({ config, platform, events: nobody, peers: [], protocols }).release()
+  }
 }
 
 function givenRules(faults: string | readonly FaultRule[], known: Known): RulesFrom {

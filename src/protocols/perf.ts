@@ -1,28 +1,34 @@
 /**
- * Performance domain management protocol, 0x13 (SCMI v3.2 §4.5), versions 1.0, 2.0, 3.0 and 4.0. Fast channels and the
- * statistics are memory that agent and platform share, which virtio has not: none is announced, and
- * PERFORMANCE_DESCRIBE_FASTCHANNEL (0xb) is not declared.
+ * Performance domain management protocol, 0x13 (SCMI v3.2 §4.5), versions 1.0, 2.0, 3.0 and 4.0. Statistics in shared memory
+ * are not announced: Linux stores their address, and reads nothing there.
  */
-import type { Bounds, PerfDomain } from '../platform/perf-domains/domain.js'
 import { perfDomains } from '../platform/perf-domains/index.js'
 import type { PerfLevel } from '../platform/perf-domains/levels.js'
-import type { PerfDomains, PerfEvents } from '../platform/perf-domains/model.js'
+import type { PerfDomains } from '../platform/perf-domains/model.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
-import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
-import { commandsOn, defineProtocol, event } from './declaration/define-protocol.js'
-import { KeptView } from './declaration/kept-view.js'
+import { INVALID_PARAMETERS, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
+import { channelsText, FAST_CHANNEL } from './declaration/fast-channels.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
-import { notify } from './declaration/outgoing.js'
 import { Parts } from './declaration/parts.js'
 import type { AgentProtocol } from './declaration/protocol.js'
-import { Subscriptions, subscribing } from './declaration/subscriptions.js'
+import { subscribing } from './declaration/subscriptions.js'
 import { answerName } from './declaration/view.js'
-
-const V1 = 0x10000
-const V2 = 0x20000
-const V3 = 0x30000
-const V4 = 0x40000
+import {
+  LEVEL_CHANGED,
+  LEVEL_GET,
+  LEVEL_SET,
+  LIMITS_CHANGED,
+  LIMITS_GET,
+  LIMITS_SET,
+  PerfView,
+  RANGE,
+  V1,
+  V2,
+  V3,
+  V4,
+} from './perf-view.js'
 
 /** PROTOCOL_ATTRIBUTES: the power unit; microwatts are known from v3 on */
 const POWER_ABSTRACT = 0 << 16
@@ -34,11 +40,9 @@ export const MAY_SET_LIMITS = 2 ** 31
 export const MAY_SET_LEVEL = 1 << 30
 export const LIMITS_NOTIFICATIONS = 1 << 29
 export const LEVEL_NOTIFICATIONS = 1 << 28
+export const FAST_CHANNELS = 1 << 27
 export const EXTENDED_NAME = 1 << 26
 export const LEVEL_INDEXING = 1 << 25
-
-/** PERFORMANCE_LIMITS_SET, v3: leave this bound as it is */
-const UNCHANGED = 0
 
 const DOMAIN_ID = [u32('domain_id')]
 const NOTIFY = [u32('domain_id'), u32('notify_enable')]
@@ -46,58 +50,7 @@ const LEVEL_INDEX = [u32('domain_id'), u32('level_index')]
 const LEVEL = [u32('performance_level'), u32('power_cost'), u32('attributes')]
 const LEVELS_V1 = new Parts('num_levels', 'levels', LEVEL)
 const LEVELS = new Parts('num_levels', 'levels', [...LEVEL, u32('indicative_frequency'), u32('level_index')])
-const RANGE = [u32('range_max'), u32('range_min')]
 const STATISTICS = [u32('statistics_address_low'), u32('statistics_address_high'), u32('statistics_len')]
-
-const CHANGED = [u32('agent_id'), u32('domain_id')]
-const LIMITS_CHANGED = event(0x0, 'PERFORMANCE_LIMITS_CHANGED', [...CHANGED, ...RANGE])
-const LEVEL_CHANGED = event(0x1, 'PERFORMANCE_LEVEL_CHANGED', [...CHANGED, u32('performance_level')])
-
-class PerfView extends KeptView<PerfDomain> {
-  readonly domains: PerfDomains
-  readonly limits = this.keep(new Subscriptions<PerfDomain>(this))
-  readonly levels = this.keep(new Subscriptions<PerfDomain>(this))
-
-  constructor(domains: PerfDomains, protocol: AgentProtocol) {
-    super(domains.list, protocol)
-    this.domains = domains
-    this.listen<PerfEvents>(domains, {
-      limitsChanged: (domain, agentId) => {
-        const id = this.limits.idFor(domain)
-        if (id === undefined) return
-        const range = { range_max: this.wordOf(domain, domain.max), range_min: this.wordOf(domain, domain.min) }
-        notify(protocol, LIMITS_CHANGED, { agent_id: agentId, domain_id: id, ...range }, domain)
-      },
-      levelChanged: (domain, agentId) => {
-        const id = this.levels.idFor(domain)
-        if (id === undefined) return
-        const level = this.wordOf(domain, domain.level)
-        notify(protocol, LEVEL_CHANGED, { agent_id: agentId, domain_id: id, performance_level: level }, domain)
-      },
-    })
-  }
-
-  /** Whether this agent names the domain's levels by their indexes. */
-  usesIndexes(domain: PerfDomain): boolean {
-    return domain.levelIndexing && this.protocol.version >= V4
-  }
-
-  /** The word for a level in all messages but PERFORMANCE_DESCRIBE_LEVELS. */
-  wordOf(domain: PerfDomain, level: PerfLevel): number {
-    return this.usesIndexes(domain) ? level.index : level.level
-  }
-
-  /** The level value that such a word stands for, or undefined if it is an index that no level has. */
-  levelValueOf(domain: PerfDomain, word: number): number | undefined {
-    return this.usesIndexes(domain) ? domain.withIndex(word)?.level : word
-  }
-
-  override reset(): void {
-    super.reset()
-    this.domains.release(this.agentId, this.held)
-    this.held.clear()
-  }
-}
 
 function powerUnitFlag({ powerUnit }: PerfDomains, version: number): number {
   if (powerUnit === 'abstract') return POWER_ABSTRACT
@@ -132,6 +85,7 @@ function performanceDomainAttributes(
   const { permissions, notifies, takesLimits } = domain
   let attributes = (takesLimits && permissions.limits ? MAY_SET_LIMITS : 0) + (permissions.level ? MAY_SET_LEVEL : 0)
   attributes += (notifies.limits ? LIMITS_NOTIFICATIONS : 0) + (notifies.level ? LEVEL_NOTIFICATIONS : 0)
+  if (view.channels.has(domain)) attributes += FAST_CHANNELS
   if (version >= V3) attributes += extendedNameFlag(domain.wireName, EXTENDED_NAME)
   if (version >= V4 && domain.levelIndexing) attributes += LEVEL_INDEXING
   reply.u32(attributes)
@@ -168,36 +122,11 @@ function performanceDescribeLevels(
   return SUCCESS
 }
 
-/** Whether `value` lies between the lowest and the highest level. */
-function isDescribed({ lowest, highest }: PerfDomain, value: number | undefined): boolean {
-  return value !== undefined && value >= lowest.level && value <= highest.level
-}
-
-function performanceLimitsSet(
-  view: PerfView,
-  request: RequestReader,
-  _reply: MessageWriter,
-  { version }: AgentProtocol,
-): number {
+function performanceLimitsSet(view: PerfView, request: RequestReader): number {
   const domain = view.find(request.u32())
   const maxWord = request.u32()
   const minWord = request.u32()
-  if (!domain) return view.refusal
-  if (!domain.permissions.limits) return DENIED
-  if (!domain.takesLimits) return NOT_SUPPORTED
-  const setsMax = version < V3 || maxWord !== UNCHANGED
-  const setsMin = version < V3 || minWord !== UNCHANGED
-  const bounds: Bounds = {
-    max: setsMax ? view.levelValueOf(domain, maxWord) : undefined,
-    min: setsMin ? view.levelValueOf(domain, minWord) : undefined,
-  }
-  if (!setsMax && !setsMin) return OUT_OF_RANGE
-  if (setsMax && !isDescribed(domain, bounds.max)) return OUT_OF_RANGE
-  if (setsMin && !isDescribed(domain, bounds.min)) return OUT_OF_RANGE
-  if (bounds.max !== undefined && bounds.min !== undefined && bounds.min > bounds.max) return INVALID_PARAMETERS
-  view.held.add(domain)
-  view.domains.setLimits(domain, bounds, view.agentId)
-  return SUCCESS
+  return domain ? view.setLimits(domain, maxWord, minWord) : view.refusal
 }
 
 function performanceLimitsGet(view: PerfView, request: RequestReader, reply: MessageWriter): number {
@@ -211,13 +140,7 @@ function performanceLimitsGet(view: PerfView, request: RequestReader, reply: Mes
 function performanceLevelSet(view: PerfView, request: RequestReader): number {
   const domain = view.find(request.u32())
   const word = request.u32()
-  if (!domain) return view.refusal
-  if (!domain.permissions.level) return DENIED
-  const value = view.levelValueOf(domain, word)
-  const level = value === undefined ? undefined : domain.allowedLevel(value)
-  if (!level) return OUT_OF_RANGE
-  view.domains.setLevel(domain, domain.granted(level), view.agentId)
-  return SUCCESS
+  return domain ? view.setLevel(domain, word) : view.refusal
 }
 
 function performanceLevelGet(view: PerfView, request: RequestReader, reply: MessageWriter): number {
@@ -225,6 +148,12 @@ function performanceLevelGet(view: PerfView, request: RequestReader, reply: Mess
   if (!domain) return view.refusal
   reply.u32(view.wordOf(domain, domain.level))
   return SUCCESS
+}
+
+function performanceDescribeFastchannel(view: PerfView, request: RequestReader, reply: MessageWriter): number {
+  const domain = view.find(request.u32())
+  const messageId = request.u32()
+  return domain ? view.channels.describe(domain, messageId, 0, reply) : view.refusal
 }
 
 const performanceNotifyLimits = subscribing(
@@ -246,7 +175,7 @@ export const perf = defineProtocol({
   resource: perfDomains,
   attach: (platform, protocol) => new PerfView(platform.model(perfDomains), protocol),
   show: view => ({
-    perf_domains: view.rows(({ name, level, levels, min, max }, id) => ({
+    perf_domains: view.rows(({ name, level, levels, min, max, fastChannels }, id) => ({
       id,
       name,
       level: level.level,
@@ -254,6 +183,7 @@ export const perf = defineProtocol({
       levels: levels.map(({ level }) => level),
       min_level: min.level,
       max_level: max.level,
+      fast_channels: channelsText(fastChannels),
     })),
   }),
   commands: [
@@ -267,12 +197,28 @@ export const perf = defineProtocol({
     ),
     command(0x4, 'PERFORMANCE_DESCRIBE_LEVELS', LEVEL_INDEX, LEVELS_V1.fields, performanceDescribeLevels),
     command(0x4, 'PERFORMANCE_DESCRIBE_LEVELS', LEVEL_INDEX, LEVELS.fields, performanceDescribeLevels, { since: V4 }),
-    command(0x5, 'PERFORMANCE_LIMITS_SET', [...DOMAIN_ID, ...RANGE], [], performanceLimitsSet),
-    command(0x6, 'PERFORMANCE_LIMITS_GET', DOMAIN_ID, RANGE, performanceLimitsGet),
-    command(0x7, 'PERFORMANCE_LEVEL_SET', [...DOMAIN_ID, u32('performance_level')], [], performanceLevelSet),
-    command(0x8, 'PERFORMANCE_LEVEL_GET', DOMAIN_ID, [u32('performance_level')], performanceLevelGet),
+    command(LIMITS_SET, 'PERFORMANCE_LIMITS_SET', [...DOMAIN_ID, ...RANGE], [], performanceLimitsSet, {
+      attributes: view => view.channels.attributesOf(LIMITS_SET),
+    }),
+    command(LIMITS_GET, 'PERFORMANCE_LIMITS_GET', DOMAIN_ID, RANGE, performanceLimitsGet, {
+      attributes: view => view.channels.attributesOf(LIMITS_GET),
+    }),
+    command(LEVEL_SET, 'PERFORMANCE_LEVEL_SET', [...DOMAIN_ID, u32('performance_level')], [], performanceLevelSet, {
+      attributes: view => view.channels.attributesOf(LEVEL_SET),
+    }),
+    command(LEVEL_GET, 'PERFORMANCE_LEVEL_GET', DOMAIN_ID, [u32('performance_level')], performanceLevelGet, {
+      attributes: view => view.channels.attributesOf(LEVEL_GET),
+    }),
     command(0x9, 'PERFORMANCE_NOTIFY_LIMITS', NOTIFY, [], performanceNotifyLimits, { needsEvents: true }),
     command(0xa, 'PERFORMANCE_NOTIFY_LEVEL', NOTIFY, [], performanceNotifyLevel, { needsEvents: true }),
+    command(
+      0xb,
+      'PERFORMANCE_DESCRIBE_FASTCHANNEL',
+      [...DOMAIN_ID, u32('message_id')],
+      FAST_CHANNEL,
+      performanceDescribeFastchannel,
+      { needsShared: true },
+    ),
     command(0xc, 'PERFORMANCE_DOMAIN_NAME_GET', DOMAIN_ID, [u32('flags'), text('name', NAME_SIZE)], answerName, {
       since: V3,
     }),

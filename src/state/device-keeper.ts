@@ -75,6 +75,7 @@ export class DeviceKeeper {
         this.#batchDone()
       },
     }))
+    this.#device.on('memoryRead', () => this.#commit())
     // A new driver: nobody resends what the last one sent.
     this.#device.on('driverGone', () => this.#forget())
   }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { cpuDomains } from '../../qemu/device-tree/cpus.js'
 import { makeDeviceTree, mergeDeviceTree } from '../../qemu/device-tree/device-tree.js'
+import { reservedMemory, sharedAddress } from '../../qemu/device-tree/reserved-memory.js'
 import { type ScmiView, scmiSource } from '../../qemu/device-tree/scmi-node.js'
 import { viewPlatform } from '../../qemu/devices/device.js'
 import { baseArguments, shapingArguments } from '../../qemu/machine/machine.js'
@@ -48,6 +49,27 @@ test('each protocol but Base has a child with its id and its cells', () => {
   expect(node(scmi, 'protocol@15')).toMatch(/reg = <0x15>;[\s\S]*#thermal-sensor-cells = <0x01>/)
   expect(node(scmi, 'protocol@12')).toMatch(/reg = <0x12>/)
 })
+
+test('shared memory is reserved, so that Linux maps it as a device; without no-map it does not', async () => {
+  const source = decompile(await mergeDeviceTree(merged, reservedMemory(0x4f00_0000, 0x1_0000)))
+  const region = node(node(source, 'reserved-memory'), 'scmi-shared@4f000000')
+  expect(region).toMatch(/reg = <0x00 0x4f000000 0x00 0x10000>;\s+no-map;/)
+  const mapped = decompile(await mergeDeviceTree(merged, reservedMemory(0x1_4f00_0000, 0x1000, 'mapped')))
+  expect(node(mapped, 'scmi-shared@14f000000')).toMatch(/reg = <0x01 0x4f000000 0x00 0x1000>;\s*$/)
+})
+
+test.each([
+  { memory: '256M', shared: {}, index: 0, is: 0x4f00_0000 },
+  { memory: '1G', shared: {}, index: 0, is: 0x7f00_0000 },
+  { memory: '256M', shared: { address: 0x4800_0000 }, index: 0, is: 0x4800_0000 },
+  { memory: '256M', shared: {}, index: 1, is: 0x4f01_0000 },
+])(
+  'shared memory of device $index is near the end of $memory, unless the file says where',
+  ({ memory, shared, index, is }) => {
+    const address = undefined as number | undefined
+    expect(sharedAddress({ address, size: 0x1_0000, pollUs: 1000, ...shared }, memory, index)).toBe(is)
+  },
+)
 
 test('source may refer to the SCMI nodes by label and to the machine by path', async () => {
   const consumer = '&{/cpus/cpu@0} { clocks = <&scmi_14 7>; };'

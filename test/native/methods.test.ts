@@ -7,7 +7,7 @@ import { createDevice, type NativeDevice, NativeEvent } from '../../src/device/n
 import { turns, until } from '../../src/front-end/wait.js'
 import { loadAddon } from '../../src/support/addon.js'
 import { sys } from '../driver/syscalls.js'
-import { BackEnd, connected, pattern, reversed, socketPath, started } from './rig.js'
+import { BackEnd, connected, FLAT, pattern, reversed, socketPath, started } from './rig.js'
 
 const closed = (device: NativeDevice) => onTestFinished(() => device.close())
 
@@ -32,6 +32,8 @@ describe('each method in each state', () => {
       }
     },
     dial: device => device.dial(`${tmpdir()}/no-such-socket`),
+    locate: device => device.locate(FLAT.guest, 8),
+    watchMemory: device => device.watchMemory(1, FLAT.guest, 8, 0),
     latencies: device => device.latencies(),
     close: device => device.close(),
   }
@@ -55,6 +57,14 @@ describe('each method in each state', () => {
     listen: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
     adopt: { fresh: 'works', listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
     dial: { fresh: is(false), listening: 'throws', connected: 'throws', running: 'throws', closed: 'throws' },
+    locate: {
+      fresh: is('not memory'),
+      listening: is('not memory'),
+      connected: is('not memory'),
+      running: place => typeof place === 'object',
+      closed: 'throws',
+    },
+    watchMemory: { fresh: 'works', listening: 'works', connected: 'works', running: 'works', closed: 'throws' },
     latencies: { fresh: 'works', listening: 'works', connected: 'works', running: 'works', closed: 'works' },
     close: { fresh: 'works', listening: 'works', connected: 'works', running: 'works', closed: 'works' },
   }
@@ -115,7 +125,16 @@ describe('each method in each state', () => {
     const { device } = new BackEnd()
     closed(device)
     const wrong = device as unknown as Record<string, (...args: unknown[]) => unknown>
-    for (const method of ['listen', 'dial', 'adopt', 'commitEvent', 'completeHeld', 'breakRing']) {
+    for (const method of [
+      'listen',
+      'dial',
+      'adopt',
+      'commitEvent',
+      'completeHeld',
+      'breakRing',
+      'locate',
+      'watchMemory',
+    ]) {
       for (const argument of [undefined, null, {}, Symbol('x')]) {
         expect(() => wrong[method]!.call(device, argument), `${method} ${String(argument)}`).toThrow(Error)
       }

@@ -36,6 +36,15 @@ export interface AgentConfig {
   resources: ResourceNames
 }
 
+/** A region of guest memory that the platform shares with each guest. */
+export interface SharedMemoryConfig {
+  /** Guest-physical; undefined: nobody has said it. */
+  address: number | undefined
+  size: number
+  /** How often the platform looks at doorbells. */
+  pollUs: number
+}
+
 /** An answer that is kept as it was recorded on a board. */
 export interface RecordedAnswer {
   protocolId: number
@@ -57,6 +66,8 @@ export interface PlatformConfig {
   unknownMessage: number
   /** Seed of pseudo-random values: the same seed gives the same values. */
   seed: number
+  /** Undefined: there is none. */
+  sharedMemory: SharedMemoryConfig | undefined
   /** In the order of the file; empty: one agent that sees everything. */
   agents: AgentConfig[]
   protocols: Record<string, ProtocolConfig | undefined>

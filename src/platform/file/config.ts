@@ -13,6 +13,7 @@ import { byUniqueName, twoAreCalled } from '../core/named.js'
 import type { ResourceKind } from '../core/platform.js'
 import type { AgentConfig, PlatformConfig, ProtocolConfig, ResourceNames } from '../core/platform-config.js'
 import { resourceNames } from '../core/resource.js'
+import { sharedMemorySchema } from '../core/shared-memory.js'
 import { resourceName } from '../core/units.js'
 import { checkAnswers } from './answers.js'
 import { explain, type KnownKeys } from './config-issues.js'
@@ -54,6 +55,7 @@ function topSchema(protocols: readonly ProtocolInfo[], kinds: readonly ResourceK
         'Status in reply to messages that a protocol does not have; some firmware, such as OP-TEE, returns NOT_SUPPORTED',
       ),
     seed: z.int().min(0).max(0xffff_ffff).default(0).describe('Seed of pseudo-random values'),
+    shared_memory: sharedMemorySchema.optional(),
     agents: z.array(agentSchema(kinds)).max(LIMITS.agents).default([]),
     protocols: z
       .strictObject(Object.fromEntries(protocols.map(protocol => [protocol.name, protocolSchema(protocol).optional()])))
@@ -207,6 +209,7 @@ function configFrom(file: PlatformFile, kinds: readonly ResourceKind[]): Platfor
     description: file.description,
     unknownMessage: file.unknown_message === 'NOT_FOUND' ? NOT_FOUND : NOT_SUPPORTED,
     seed: file.seed,
+    sharedMemory: file.shared_memory,
     agents: file.agents.map((agent, i) => {
       return { ...agent, id: i + 1, trusted: agent.trusted ?? i === 0, socket: agent.socket }
     }),

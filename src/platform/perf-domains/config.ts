@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { entryKeys } from '../core/entry.js'
+import { fastChannelsOf } from '../core/fast-channels.js'
 import { grantKeys } from '../core/grants.js'
 import { numbered } from '../core/ids.js'
 import { odditiesOf } from '../core/oddities.js'
@@ -56,6 +57,7 @@ const domainSchema = z.strictObject({
     .strictObject({ level: z.boolean().default(true), limits: z.boolean().default(true) })
     .prefault({})
     .describe('Notifications that are offered'),
+  fast_channels: fastChannelsOf(['level', 'limits'], ['level', 'limits']),
   level: levelValue.optional().describe('Level at start; default: the sustained one, within the limits'),
   limits: z
     .strictObject({ min: levelValue.optional(), max: levelValue.optional() })

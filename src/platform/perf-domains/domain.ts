@@ -4,6 +4,7 @@ import { PLATFORM_AGENT } from '../core/agent-ids.js'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { U32_MAX } from '../core/count-limits.js'
 import { Entry } from '../core/entry.js'
+import type { FastChannelConfig } from '../core/fast-channels.js'
 import { Grants } from '../core/grants.js'
 import { type Kept, mustHave, readSaved, type Saved, savedWord, voter } from '../core/kept.js'
 import type { PowerDomain } from '../power-domains/model.js'
@@ -38,6 +39,8 @@ export class PerfDomain extends Entry implements Kept {
   readonly takesLimits: boolean
   readonly permissions: { level: boolean; limits: boolean }
   readonly notifies: { level: boolean; limits: boolean }
+  /** Undefined: agents send messages. */
+  readonly fastChannels: FastChannelConfig<'level' | 'limits'> | undefined
   /** The current level. */
   level: PerfLevel
   /** The limits in force: the intersection of all bounds. */
@@ -57,6 +60,7 @@ export class PerfDomain extends Entry implements Kept {
     this.takesLimits = config.set_limits
     this.permissions = config.permissions
     this.notifies = config.notify
+    this.fastChannels = config.fast_channels
     const sustained = sustainedOf(config, at)
     this.sustainedLevel = sustained.level
     this.sustainedKhz = sustained.khz

@@ -1,6 +1,7 @@
 /** The resource kind `perf_domains`: schema, model and host properties. */
 import { ConfigError } from '../core/config-error.js'
 import { wireNameHint } from '../core/entry.js'
+import { checkFastChannels } from '../core/fast-channels.js'
 import type { ResourceKind } from '../core/platform.js'
 import { listOf } from '../core/resource.js'
 import { powerDomains } from '../power-domains/index.js'
@@ -12,7 +13,10 @@ import { connectSupplies } from './supplies.js'
 export const perfDomains: ResourceKind<DomainConfig[], PerfDomains> = {
   section: 'perf_domains',
   schema: domainsSchema,
-  create: config => new PerfDomains(config),
+  create(config, platform) {
+    checkFastChannels(config, platform)
+    return new PerfDomains(config)
+  },
   properties: perfProperties,
   link(model, platform, config) {
     const { list } = model

@@ -13,9 +13,10 @@ import { MessageCounts } from './counts.js'
 import { BASE, NEGOTIATE_PROTOCOL_VERSION } from './define-protocol.js'
 import type { EventSink, Subject } from './event-sink.js'
 import { Permissions } from './permissions.js'
-import type { AgentProtocol, AgentState, Command, Protocol, ProtocolAgent } from './protocol.js'
+import type { AgentProtocol, AgentState, ChannelSeen, Command, Protocol, ProtocolAgent } from './protocol.js'
 import { type Records, recordedProtocol, recordsOf, withRecords } from './recorded.js'
 import { isServed } from './served.js'
+import { SharedMemory } from './shared-memory.js'
 
 const savedProtocol = z.tuple([z.int().describe('version'), z.custom<Saved>()])
 
@@ -60,7 +61,10 @@ export class ServedProtocol implements AgentProtocol, Kept {
   }
 
   #commandsOf(version: number): (Command | undefined)[] {
-    const commands = this.protocol.commandsOf(version)
+    const { shared } = this.agent
+    const commands = this.protocol
+      .commandsOf(version)
+      .map(command => (command?.needsShared && !shared ? undefined : command))
     const answering = this.#answered.size === 0 ? commands : withAnswers(commands, this.#answered, this)
     return this.#records ? withRecords(answering, this.#records, this.#isRecorded) : answering
   }
@@ -201,8 +205,12 @@ export class Agent implements ProtocolAgent, Kept {
   readonly peers: readonly Agent[]
   /** Protocols by id; undefined: not served to this agent. */
   readonly protocols: (ServedProtocol | undefined)[]
+  /** Memory of its guest that the platform shares; undefined: the platform file has none. */
+  readonly shared: SharedMemory | undefined
   /** Set when a command may change persisted state. The keeper of the state clears it. */
   changed = false
+  channelSeen: ChannelSeen | undefined
+  channelRefused: ProtocolAgent['channelRefused']
   /** Messages to protocols that are not served. */
   unknownProtocol = 0
   /** Chains returned with length 0: no whole header in the request, or no room for header and status in the reply. */
@@ -223,6 +231,7 @@ export class Agent implements ProtocolAgent, Kept {
     this.platform = options.platform
     this.events = options.events
     this.peers = options.peers
+    this.shared = this.platform.config.sharedMemory && new SharedMemory(this.platform.config.sharedMemory)
     this.permissions.onChange = () => this.onChange?.()
     this.protocols = new Array(IDS).fill(undefined)
     const recorded = recordsOf(this.platform)
@@ -235,6 +244,7 @@ export class Agent implements ProtocolAgent, Kept {
       const declared = options.protocols.find(protocol => protocol.id === id)
       this.protocols[id] = new ServedProtocol(recordedProtocol(id, records, declared), this, records, true)
     }
+    this.shared?.layOut()
   }
 
   /** A command with this header was answered after `ns`. Hot code. */
@@ -269,11 +279,13 @@ export class Agent implements ProtocolAgent, Kept {
 
   /** A new driver: forgets what the last one asked for. Permissions stay: they belong to the agent. */
   restart(): void {
+    this.shared?.forget()
     for (const protocol of this.protocols) protocol?.restart()
   }
 
   /** Releases everything, for good. */
   release(): void {
+    this.shared?.forget()
     for (const protocol of this.protocols) protocol?.state.release?.()
   }
 }

@@ -8,6 +8,24 @@ import { IDS } from '../../wire/header.js'
 const STATUSES = 16
 const OTHER = STATUSES - 1
 
+/** Hot code. */
+function columnOf(status: number): number {
+  // Not -status: that is -0 for SUCCESS, which makes the index a float.
+  return status <= 0 && status > -OTHER ? 0 - status : OTHER
+}
+
+export interface StatusCount {
+  /** Undefined: one without a name. */
+  status: number | undefined
+  count: number
+}
+
+function rowOf(counts: Float64Array, messageId: number): StatusCount[] {
+  const row = counts.subarray(messageId * STATUSES, (messageId + 1) * STATUSES)
+  const all = Array.from(row, (count, column) => ({ status: column === OTHER ? undefined : 0 - column, count }))
+  return all.filter(({ count }) => count > 0)
+}
+
 /** Latencies are counted in buckets: four for each doubling. */
 const STEP_BITS = 2
 const STEPS = 1 << STEP_BITS
@@ -38,20 +56,25 @@ export interface Latency {
 
 export class MessageCounts {
   readonly #answered = new Float64Array(IDS * STATUSES)
+  readonly #byChannel: Float64Array
   readonly #took: Float64Array
   readonly #sumNs: Float64Array
 
-  /** Latencies are counted for message ids up to `lastId`. */
+  /** Latencies and fast channels are counted for message ids up to `lastId`. */
   constructor(lastId: number) {
+    this.#byChannel = new Float64Array((lastId + 1) * STATUSES)
     this.#took = new Float64Array((lastId + 1) * BUCKETS)
     this.#sumNs = new Float64Array(lastId + 1)
   }
 
   /** Hot code. */
   answered(messageId: number, status: number): void {
-    // Not -status: that is -0 for SUCCESS, which makes the index a float.
-    const column = status <= 0 && status > -OTHER ? 0 - status : OTHER
-    this.#answered[messageId * STATUSES + column]!++
+    this.#answered[messageId * STATUSES + columnOf(status)]!++
+  }
+
+  /** The agent wrote what the message would set to a fast channel. Hot code. */
+  byChannel(messageId: number, status: number): void {
+    this.#byChannel[messageId * STATUSES + columnOf(status)]!++
   }
 
   /** Hot code. */
@@ -61,17 +84,20 @@ export class MessageCounts {
     this.#sumNs[messageId]! += ns
   }
 
-  /** Message ids that were answered at least once, ascending. */
+  /** Message ids that were answered, or used by fast channel, at least once, ascending. */
   get messageIds(): number[] {
-    return Array.from({ length: IDS }, (_, id) => id).filter(id => this.statuses(id).length > 0)
+    const isUsed = (id: number) => this.statuses(id).length > 0 || this.channelStatuses(id).length > 0
+    return Array.from({ length: IDS }, (_, id) => id).filter(isUsed)
   }
 
   /** Number of answers by status; `undefined` stands for statuses without a name. */
-  statuses(messageId: number): { status: number | undefined; count: number }[] {
-    const row = this.#answered.subarray(messageId * STATUSES, (messageId + 1) * STATUSES)
-    return Array.from(row, (count, column) => ({ status: column === OTHER ? undefined : 0 - column, count })).filter(
-      ({ count }) => count > 0,
-    )
+  statuses(messageId: number): StatusCount[] {
+    return rowOf(this.#answered, messageId)
+  }
+
+  /** The same for writes to fast channels. */
+  channelStatuses(messageId: number): StatusCount[] {
+    return rowOf(this.#byChannel, messageId)
   }
 
   latency(messageId: number): Latency {

@@ -39,6 +39,7 @@ export function commandsOn<S extends AgentState>() {
       replyMin: options.replyMin ?? leastOf(reply),
       since: options.since ?? 0,
       needsEvents: options.needsEvents ?? false,
+      needsShared: options.needsShared ?? false,
       changes: options.changes ?? reply.length === 0,
       delayed: options.delayed,
       attributes: options.attributes ?? noAttributes,

@@ -7,8 +7,10 @@ import type { Platform, ResourceKind } from '../../platform/core/platform.js'
 import type { ResourceNames } from '../../platform/core/platform-config.js'
 import type { Fields } from '../../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../../wire/message.js'
+import type { MessageCounts } from './counts.js'
 import type { EventSink, Subject } from './event-sink.js'
 import type { Permissions } from './permissions.js'
+import type { SharedMemory } from './shared-memory.js'
 
 /** What one protocol keeps for one agent: its view of the resources, its subscriptions. */
 export interface AgentState {
@@ -33,6 +35,8 @@ export interface AgentState {
   reportError?(header: number, status: number): void
 }
 
+export type ChannelSeen = (protocolId: number, messageId: number, status: number, words: readonly number[]) => void
+
 /** The agent that a protocol serves, as handlers and views see it. */
 export interface ProtocolAgent {
   /** 1 and up; 0 is the platform. */
@@ -49,8 +53,14 @@ export interface ProtocolAgent {
   readonly peers: readonly ProtocolAgent[]
   /** Protocols by id; undefined: not served to this agent. */
   readonly protocols: readonly (AgentProtocol | undefined)[]
+  /** Memory of its guest that the platform shares; undefined: the platform file has none. */
+  readonly shared: SharedMemory | undefined
   /** Set when a command may change persisted state. The keeper of the state clears it. */
   changed: boolean
+  /** Told of each write to a fast channel, as the command's request; undefined: nobody listens. */
+  readonly channelSeen: ChannelSeen | undefined
+  /** Told of refused ones: what was written, and its status. */
+  readonly channelRefused: ((what: string, values: string, status: number) => void) | undefined
   readonly onChange: (() => void) | undefined
   /** Resets its permissions to those of the platform file. */
   resetPermissions(): void
@@ -71,6 +81,7 @@ export interface AgentProtocol {
   /** Name of the command that runs, if some resource answers it itself. */
   readonly answering: string | undefined
   readonly state: AgentState
+  readonly counts: MessageCounts
   readonly onChange: (() => void) | undefined
   /** The command with this id as discovery shows it: absent if this agent cannot use it. */
   command(id: number): Command | undefined
@@ -93,6 +104,8 @@ export interface CommandOptions<S, D extends Fields = Fields> {
   since?: number
   /** Answered with NOT_SUPPORTED, and absent from discovery, while the driver has no event queue. */
   needsEvents?: boolean
+  /** Is there only if the platform has shared memory. */
+  needsShared?: boolean
   /**
    * Whether it can change persisted state immediately; default: if its reply is a status alone. Not needed for commands
    * that are carried out later (pending.ts).
@@ -124,6 +137,7 @@ export interface Command<
   replyMin: number
   since: number
   needsEvents: boolean
+  needsShared: boolean
   changes: boolean
   attributes(state: S): number
   /**

@@ -42,6 +42,7 @@ const bare = (id: number): Command => ({
   replyMin: 0,
   since: 0,
   needsEvents: false,
+  needsShared: false,
   changes: false,
   delayed: undefined,
   attributes: () => 0,

@@ -1,0 +1,40 @@
+#include "memory_watch.h"
+
+namespace vhost_user_scmi {
+namespace {
+
+// Relaxed: JavaScript reads what the flag or word is about, and takes the flag back with an atomic exchange.
+uint64_t load(const uint8_t* at) { return __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_RELAXED); }
+
+}  // namespace
+
+void MemoryWatch::set(uint64_t address, uint32_t flags, uint32_t words) {
+  address_ = address;
+  flags_ = flags;
+  last_.assign(words / sizeof(uint64_t), 0);
+  changed_before_ = false;
+}
+
+bool MemoryWatch::look(const MemoryMap& memory) {
+  const auto words = static_cast<uint32_t>(last_.size() * sizeof(uint64_t));
+  Piece piece;
+  if (memory.locate(address_, flags_ + words, piece) != MemoryMap::Place::WHOLE) return false;
+  bool rung = false;
+  for (uint32_t at = 0; at < flags_; at += sizeof(uint64_t)) rung |= load(piece.host + at) != 0;
+  return words_changed(piece.host + flags_) || rung;
+}
+
+bool MemoryWatch::words_changed(const uint8_t* words) {
+  bool changed = false;
+  for (uint64_t& last : last_) {
+    const uint64_t now = load(words);
+    words += sizeof now;
+    changed |= now != last;
+    last = now;
+  }
+  const bool before = changed_before_;
+  changed_before_ = changed;
+  return changed || before;
+}
+
+}  // namespace vhost_user_scmi
