@@ -81,6 +81,8 @@ export function createTestAgent(
   const peers: Agent[] = []
   const agent = new Agent({ config: agentsOf(platform.config)[0]!, platform, events, peers, protocols })
   peers.push(agent)
+  // The guest has the platform's shared memory.
+  if (agent.shared) agent.shared.map(new DataView(new ArrayBuffer(agent.shared.size)))
   return { agent, platform, time, events, exchange: exchangeWith(agent) }
 }
 

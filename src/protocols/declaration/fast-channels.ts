@@ -144,11 +144,11 @@ export class FastChannels<Resource extends Viewed> implements KeptPart<Resource>
   /** The reply of DESCRIBE_FASTCHANNEL; returns its status. The guest may read the channel from now on. */
   describe(resource: Resource, messageId: number, index: number, reply: MessageWriter): number {
     const shared = this.#shared
+    const channels = this.#byResource.get(resource)
+    if (!channels || !shared?.view) return NOT_SUPPORTED
     if (!this.#view.protocol.command(messageId)) return NOT_FOUND
-    const channel = this.#byResource
-      .get(resource)
-      ?.find(channel => channel.messageId === messageId && (channel.index ?? 0) === index)
-    if (!channel || !shared?.view) return NOT_SUPPORTED
+    const channel = channels.find(channel => channel.messageId === messageId && (channel.index ?? 0) === index)
+    if (!channel) return NOT_SUPPORTED
     const { area, bell, set } = channel
     const before = shared.save()
     if (set) shared.watch()

@@ -70,6 +70,7 @@ export const VALUES: Readonly<Record<string, { status: number; as: string }>> = 
   PERFORMANCE_DESCRIBE_LEVELS: { status: OUT_OF_RANGE, as: 'own; before 4.0 INVALID_PARAMETERS, suite d007' },
   PERFORMANCE_LIMITS_SET: { status: OUT_OF_RANGE, as: 'suite d010; a minimum above the maximum: INVALID_PARAMETERS' },
   PERFORMANCE_LEVEL_SET: { status: OUT_OF_RANGE, as: 'suite d014' },
+  PERFORMANCE_DESCRIBE_FASTCHANNEL: { status: NOT_FOUND, as: 'own: a message that the protocol does not have' },
   CLOCK_DESCRIBE_RATES: { status: OUT_OF_RANGE, as: 'suite c007' },
   CLOCK_RATE_SET: { status: INVALID_PARAMETERS, as: 'suite c011' },
   CLOCK_POSSIBLE_PARENTS_GET: { status: OUT_OF_RANGE, as: 'own, as CLOCK_DESCRIBE_RATES' },

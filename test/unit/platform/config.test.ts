@@ -121,7 +121,7 @@ test.each([
 })
 
 const KEYS =
-  'vendor, sub_vendor, implementation_version, description, unknown_message, seed, agents, protocols, devices, recorded, plugins, wheels'
+  'vendor, sub_vendor, implementation_version, description, unknown_message, seed, shared_memory, agents, protocols, devices, recorded, plugins, wheels'
 const WHEEL_KEYS = 'name, speed, wait, spokes, colour, letter, motor, tags, slots, next'
 const wheel = (fields: string) => `vendor: acme\nwheels:\n  - name: left\n    speed: 5\n    ${fields}`
 

@@ -77,7 +77,7 @@ describe('what agents are told', () => {
   })
 
   test.each([
-    { name: 'a domain without channels', words: [1, LEVEL_GET], status: NOT_SUPPORTED },
+    { name: 'a domain without channels', words: [1, 0x77], status: NOT_SUPPORTED },
     { name: 'no domain', words: [2, LEVEL_GET], status: NOT_FOUND },
     { name: 'a message without channels', words: [0, 0x3], status: NOT_SUPPORTED },
     { name: 'no message', words: [0, 0x77], status: NOT_FOUND },

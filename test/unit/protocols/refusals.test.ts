@@ -18,11 +18,12 @@ vendor: NXP
 sub_vendor: IMX
 protocols: { clock: { max_pending_async: 1 } }
 agents: [{ name: one }]
+shared_memory: { address: 0x4f000000 }
 devices: [{ name: d, resources: { clocks: [c2] } }]
 power_domains: [{ name: a, async: {} }, { name: b, critical: true, state: on }, { name: c, notify: false }]
 system: {}
 perf_domains:
-  - { name: p0, levels: [{ level: 1, power: 1, frequency: 1 GHz }, { level: 2, power: 2, frequency: 2 GHz }] }
+  - { name: p0, levels: [{ level: 1, power: 1, frequency: 1 GHz }, { level: 2, power: 2, frequency: 2 GHz }], fast_channels: true }
   - { name: p1, levels: [{ level: 1, power: 1, frequency: 1 GHz }], permissions: { level: false, limits: false }, set_limits: false }
   - { name: p2, levels: [{ level: 1, power: 1, frequency: 1 GHz }], set_limits: false, notify: { level: false, limits: false } }
 clocks:
@@ -137,6 +138,7 @@ const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> =
     wrong: { forbidden: set(0, 1), unsupported: set(0, 2), value: set(1, 9) },
   },
   PERFORMANCE_LEVEL_SET: { good: [0, 1], wrong: { forbidden: set(0, 1), value: set(1, 9) } },
+  PERFORMANCE_DESCRIBE_FASTCHANNEL: { good: [0, 8], wrong: { unsupported: set(0, 2), value: set(1, 0x77) } },
   PERFORMANCE_NOTIFY_LIMITS: { wrong: { unsupported: set(0, 2) } },
   PERFORMANCE_NOTIFY_LEVEL: { wrong: { unsupported: set(0, 2) } },
   CLOCK_DESCRIBE_RATES: { wrong: { value: set(1, 9) } },
