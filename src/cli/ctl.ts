@@ -157,7 +157,9 @@ function addStreams(ctl: Command): void {
     .addOption(list('--protocol <name>', 'of this protocol'))
     .addOption(list('--message <name>', 'commands or notifications of this name'))
     .addOption(list('--status <name>', 'with this status in the reply'))
-    .addOption(list('--kind <kind>', 'of this kind').choices(['command', 'delayed response', 'notification']))
+    .addOption(
+      list('--kind <kind>', 'of this kind').choices(['command', 'delayed response', 'notification', 'fast channel']),
+    )
     .option('--failed', 'with another status than SUCCESS')
     .option(
       '--max-per-second <n>',

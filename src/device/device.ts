@@ -10,6 +10,7 @@ import { Agent } from '../protocols/declaration/agent.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { LimitedLog } from '../support/limited-log.js'
 import type { Logger } from '../support/log.js'
+import { statusName } from '../wire/status.js'
 import { Chain } from './answering.js'
 import { Commands } from './commands.js'
 import { EventQueue } from './event-queue.js'
@@ -70,6 +71,8 @@ export class Device extends DriverLife {
     this.#commands = new Commands(this.native.batch, [...this.native.windows(), this.#spare], this.agent, this.log)
     this.chain = new Chain(this.#commands)
     const { shared } = this.agent
+    this.agent.channelRefused = (what, values, status) =>
+      this.log.warn(`${what}: ${values} was refused: ${statusName(status)}`)
     this.#region = shared && new SharedRegion(this.native, shared, this.log)
   }
 

@@ -1,6 +1,6 @@
 /** What one device has done so far: messages by protocol, the time each took, the events sent. */
 import type { Agent } from '../protocols/declaration/agent.js'
-import type { Latency } from '../protocols/declaration/counts.js'
+import type { Latency, StatusCount } from '../protocols/declaration/counts.js'
 import { SUCCESS, statusName } from '../wire/status.js'
 import type { LatenciesNs } from './native.js'
 
@@ -11,6 +11,8 @@ export interface MessageCount {
   failed: number
   /** How often it was answered with each status, by the status's name. */
   statuses: Record<string, number>
+  /** The same for writes to fast channels, which are no messages. */
+  fastChannel: Record<string, number>
   /** From taking a command from the ring to publishing its reply; one command of each batch is timed. */
   latency: Latency
 }
@@ -56,6 +58,9 @@ export interface Stats {
 
 const statusText = (status: number | undefined): string => (status === undefined ? 'OTHER' : statusName(status))
 
+const byName = (counts: readonly StatusCount[]): Record<string, number> =>
+  Object.fromEntries(counts.map(({ status, count }) => [statusText(status), count]))
+
 /** Messages of one agent by protocol, most telling first: only what was used. */
 export function protocolStats(agent: Agent): ProtocolStats[] {
   const stats: ProtocolStats[] = []
@@ -72,7 +77,8 @@ export function protocolStats(agent: Agent): ProtocolStats[] {
         name: names.get(id) ?? `0x${id.toString(16)}`,
         succeeded,
         failed: all - succeeded,
-        statuses: Object.fromEntries(statuses.map(({ status, count }) => [statusText(status), count])),
+        statuses: byName(statuses),
+        fastChannel: byName(served.counts.channelStatuses(id)),
         latency: served.counts.latency(id),
       })
     }

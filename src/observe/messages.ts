@@ -1,7 +1,16 @@
 /** Decodes messages for people, by the protocols' field tables: names, fields, status. Never on the hot path. */
 import type { Protocol } from '../protocols/declaration/protocol.js'
 import { decode, type Fields, type Value, type Values } from '../wire/fields.js'
-import { HEADER_SIZE, messageIdOf, NOTIFICATION, protocolIdOf, STATUS_SIZE, tokenOf, typeOf } from '../wire/header.js'
+import {
+  CHANNEL_WRITE,
+  HEADER_SIZE,
+  messageIdOf,
+  NOTIFICATION,
+  protocolIdOf,
+  STATUS_SIZE,
+  tokenOf,
+  typeOf,
+} from '../wire/header.js'
 import { statusName } from '../wire/status.js'
 import type { TapRecords } from './tap-records.js'
 
@@ -9,14 +18,14 @@ import type { TapRecords } from './tap-records.js'
 export type Payload = Values | Uint8Array
 
 export interface Message {
-  kind: 'command' | 'delayed response' | 'notification'
+  kind: 'command' | 'delayed response' | 'notification' | 'fast channel'
   protocolId: number
   messageId: number
   /** Names, or numbers such as 0x9f if undeclared. */
   protocol: string
   message: string
   token: number
-  /** Payload of a command. */
+  /** Payload of a command; for a fast channel, that of the command that it replaces. */
   request?: Payload
   /** Status of a reply or delayed response. A command without one was not answered. */
   status?: number
@@ -57,15 +66,24 @@ export class MessageDecoder {
     return withStatus(message, layouts.reply, reply)
   }
 
-  /** A notification or delayed response, header first. */
+  /**
+   * A notification or delayed response, header first. Or a write to a fast channel: header, status, and what the request would
+   * have been.
+   */
   event(bytes: DataView): Message | undefined {
     if (bytes.byteLength < HEADER_SIZE) return undefined
     const header = bytes.getUint32(0, true)
     const layouts = this.#layoutsOf(header)
-    if (typeOf(header) !== NOTIFICATION)
+    if (typeOf(header) === NOTIFICATION) {
+      const message = this.#message('notification', header, layouts.name)
+      message.reply = payload(layouts.reply, bytes, HEADER_SIZE)
+      return message
+    }
+    if (typeOf(header) !== CHANNEL_WRITE || bytes.byteLength < HEADER_SIZE + STATUS_SIZE)
       return withStatus(this.#message('delayed response', header, layouts.name), layouts.delayed, bytes)
-    const message = this.#message('notification', header, layouts.name)
-    message.reply = payload(layouts.reply, bytes, HEADER_SIZE)
+    const message = this.#message('fast channel', header, layouts.name)
+    message.status = bytes.getInt32(HEADER_SIZE, true)
+    message.request = payload(layouts.request, bytes, HEADER_SIZE + STATUS_SIZE)
     return message
   }
 
@@ -142,6 +160,7 @@ export function messageText(message: Message): string {
   const name = `${message.protocol} ${message.message}`
   const answer = reply && !isEmpty(reply) ? ` ${payloadText(reply)}` : ''
   if (kind === 'notification') return `${name}${answer}`
+  if (kind === 'fast channel') return `fast channel ${name} ${payloadText(request!)} → ${statusName(status!)}`
   const outcome = status === undefined ? 'no answer' : `${statusName(status)}${answer}`
   if (kind === 'delayed response') return `delayed response to ${name} #${token} ${outcome}`
   return `${name} #${token} ${payloadText(request!)} → ${outcome}`

@@ -140,7 +140,7 @@ export class TraceEncoder {
     return commands?.some(({ id, delayed }) => id === messageId && delayed) ?? false
   }
 
-  /** Encodes a notification or delayed response. */
+  /** Encodes a notification, delayed response, or write to a fast channel. */
   #unasked(records: TapRecords): void {
     const { reply: bytes, device } = records
     const message = this.#decoder.event(bytes)
@@ -151,6 +151,7 @@ export class TraceEncoder {
     const isDelayed = kind === 'delayed response'
     const annotations = {
       token: isDelayed ? message?.token : undefined,
+      request: given(message?.request),
       status: message?.status === undefined ? undefined : statusName(message.status),
       [isDelayed ? 'reply' : 'notification']: given(message?.reply),
       event_bytes: bytesOf(bytes),

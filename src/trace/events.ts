@@ -10,6 +10,7 @@ export type Category =
   | 'command'
   | 'delayed response'
   | 'notification'
+  | 'fast channel'
   | 'driver'
   | 'fault'
   | 'lost'

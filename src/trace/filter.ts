@@ -91,7 +91,10 @@ function order(text: string, name: string, operator: string, wanted: string): Te
 function valuesOfKey(message: TracedMessage, key: Key): Value[] {
   const { kind, timeNs, answeredNs } = message
   if (key === 'status' && kind === 'command') return [message.status ?? 'no answer']
-  if (key === 'latency') return kind === 'notification' || answeredNs === undefined ? [] : [(answeredNs - timeNs) / 1e9]
+  if (key === 'latency')
+    return kind === 'notification' || kind === 'fast channel' || answeredNs === undefined
+      ? []
+      : [(answeredNs - timeNs) / 1e9]
   const value = message[key]
   return value === undefined ? [] : [value]
 }

@@ -18,16 +18,17 @@ export function eventJson(event: TracedEvent, beganNs: number): string {
 export function messageJson(message: TracedMessage): object {
   const { kind, agent, protocol, token, status, timeNs, answeredNs, delayed } = message
   const isCommand = kind === 'command'
+  const isMoment = kind === 'notification' || kind === 'fast channel'
   return {
     kind,
     agent,
     protocol,
     message: message.message,
     token,
-    ...(isCommand ? { request: fieldsJson(message.request) } : {}),
+    ...(isCommand || kind === 'fast channel' ? { request: fieldsJson(message.request) } : {}),
     status,
     reply: fieldsJson(message.reply),
-    ...(kind === 'notification' || answeredNs === undefined ? {} : { latency_us: (answeredNs - timeNs) / 1000 }),
+    ...(isMoment || answeredNs === undefined ? {} : { latency_us: (answeredNs - timeNs) / 1000 }),
     ...(isCommand ? { request_bytes: hexText(message.requestBytes), reply_bytes: hexText(message.replyBytes) } : {}),
     ...(isCommand ? {} : { event_bytes: hexText(message.replyBytes) }),
     ...(delayed ? { delayed: messageJson(delayed) } : {}),

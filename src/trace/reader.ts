@@ -20,16 +20,16 @@ import {
   type Whole,
 } from './perfetto.js'
 
-/** A command with its reply, a delayed response, or a notification. */
+/** A command with its reply, a delayed response, a notification, or a write to a fast channel. */
 export interface TracedMessage {
   what: 'message'
-  kind: 'command' | 'delayed response' | 'notification'
+  kind: 'command' | 'delayed response' | 'notification' | 'fast channel'
   agent: string
   protocol: string
   message: string
   /**
    * Nanoseconds. For a command: its arrival; for a delayed response: the reply to its command; for a notification: its
-   * sending.
+   * sending; for a write to a fast channel: when it was noticed.
    */
   timeNs: number
   /** When it was answered or sent; undefined: the trace ends before. */
@@ -208,7 +208,10 @@ class RecordingBuilder {
       token: typeof values.token === 'number' ? values.token : undefined,
       request: payloadOf(values.request, requestBytes, HEADER_SIZE),
       status,
-      reply: payloadOf(values.reply ?? values.notification, replyBytes, kind === 'notification' ? 4 : 8),
+      reply:
+        kind === 'fast channel'
+          ? {}
+          : payloadOf(values.reply ?? values.notification, replyBytes, kind === 'notification' ? 4 : 8),
       requestBytes,
       replyBytes,
       room: Number(values.room ?? 0),
@@ -255,7 +258,10 @@ class RecordingBuilder {
 }
 
 const isMessage = (category: Category): category is TracedMessage['kind'] =>
-  category === 'command' || category === 'delayed response' || category === 'notification'
+  category === 'command' ||
+  category === 'delayed response' ||
+  category === 'notification' ||
+  category === 'fast channel'
 
 function bytesOf(text: Value | undefined): Uint8Array {
   return Uint8Array.from(Buffer.from(typeof text === 'string' ? text : '', 'hex'))

@@ -35,6 +35,8 @@ export class TraceText {
     const { kind, protocol, token, request } = message
     const name = `${printableCell(protocol)} ${this.#paint.name(printableCell(message.message))}`
     if (kind === 'notification') return `${this.#paint.event('!')} ${name}${payloadText(message.reply)}`
+    if (kind === 'fast channel')
+      return `${this.#paint.event('>')} ${name}${payloadText(request)} fast channel ${this.outcome(message)}`
     if (kind === 'delayed response')
       return `${this.#paint.event('!')} ${name} #${token} delayed ${this.outcome(message)}`
     const later = message.delayed ? `, delayed ${this.outcome(message.delayed)}` : ''
@@ -58,10 +60,11 @@ export class TraceText {
     return this.#paint.name(printable(text))
   }
 
-  /** `= SUCCESS {rate=24000000} <12.3 us>` */
-  outcome({ status, reply, timeNs, answeredNs }: TracedMessage): string {
+  /** `= SUCCESS {rate=24000000} <12.3 us>`; a write to a fast channel takes no time. */
+  outcome({ kind, status, reply, timeNs, answeredNs }: TracedMessage): string {
     const paint = status === 'SUCCESS' ? this.#paint.good : this.#paint.bad
     const fields = isEmpty(reply) ? '' : ` ${payloadText(reply, '{', '}')}`
+    if (kind === 'fast channel') return `= ${paint(printableCell(status ?? '?'))}`
     const took = answeredNs === undefined ? '?' : durationText(answeredNs - timeNs)
     return `= ${paint(printableCell(status ?? 'no answer'))}${fields} ${this.#paint.dim(`<${took}>`)}`
   }

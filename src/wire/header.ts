@@ -15,6 +15,8 @@ export const IDS = 256
 
 /** A command and its immediate response. */
 export const COMMAND = 0
+/** SCMI reserves this type. In records of ours it stands for a write to a fast channel, which is no message. */
+export const CHANNEL_WRITE = 1
 export const DELAYED_RESPONSE = 2
 export const NOTIFICATION = 3
 

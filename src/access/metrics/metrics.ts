@@ -66,6 +66,12 @@ function addMessages(registry: Registry, stats: readonly Stats[]): void {
     labelNames: [...MESSAGE_LABELS, 'status'],
     registers,
   })
+  const written = new Counter({
+    name: 'scmi_fast_channel_writes_total',
+    help: 'Writes to fast channels, by the message that each replaces',
+    labelNames: [...MESSAGE_LABELS, 'status'],
+    registers,
+  })
   const took = new SettledHistogram({
     name: 'scmi_message_duration_seconds',
     help: 'Latency from taking a command from the ring to publishing its reply, sampled once per batch',
@@ -74,9 +80,10 @@ function addMessages(registry: Registry, stats: readonly Stats[]): void {
   })
   for (const { agent, protocols } of stats) {
     for (const { name: protocol, messages } of protocols) {
-      for (const { name: message, statuses, latency } of messages) {
+      for (const { name: message, statuses, fastChannel, latency } of messages) {
         const labels = { agent, protocol, message }
         for (const [status, count] of Object.entries(statuses)) answered.inc({ ...labels, status }, count)
+        for (const [status, count] of Object.entries(fastChannel)) written.inc({ ...labels, status }, count)
         took.settle(labels, latency)
       }
     }

@@ -10,7 +10,7 @@ import { RequestError } from '../../support/errors.js'
 import { thereIsNo } from '../../support/known-names.js'
 import type { Value, Values } from '../../wire/fields.js'
 import {
-  DELAYED_RESPONSE,
+  CHANNEL_WRITE,
   HEADER_SIZE,
   messageIdOf,
   NOTIFICATION,
@@ -32,7 +32,7 @@ const BURST_S = 0.1
 const WAITING_MAX = 1000
 const WAITING_TEXT_MAX = 128 << 10
 
-const KINDS = ['command', 'delayed response', 'notification'] as const
+const KINDS = ['command', 'delayed response', 'notification', 'fast channel'] as const
 type Kind = (typeof KINDS)[number]
 
 /** Streams until the returned function is called. Throws RequestError for unknown names. */
@@ -191,7 +191,8 @@ function compile(filter: MessageFilter, agents: readonly string[], protocols: re
 
 function kindOf(header: number, isEvent: boolean): Kind {
   if (!isEvent) return 'command'
-  return typeOf(header) === NOTIFICATION ? 'notification' : 'delayed response'
+  if (typeOf(header) === NOTIFICATION) return 'notification'
+  return typeOf(header) === CHANNEL_WRITE ? 'fast channel' : 'delayed response'
 }
 
 /** Undefined: no status, or the command was not answered. */
@@ -202,7 +203,7 @@ function statusOf(kind: Kind, reply: DataView): number | undefined {
 
 /** Commands and notifications have separate numbers. */
 function keyOf(protocolId: number, header: number, isEvent: boolean): number {
-  const isNotification = isEvent && typeOf(header) !== DELAYED_RESPONSE
+  const isNotification = isEvent && typeOf(header) === NOTIFICATION
   return (isNotification ? 1 << 16 : 0) | (protocolId << 8) | messageIdOf(header)
 }
 

@@ -213,8 +213,9 @@ function agentStats(stats: Stats): shape.AgentStats {
 function protocolStats({ messages, ...protocol }: ProtocolStats): shape.ProtocolStatsEntry {
   return {
     ...protocol,
-    messages: messages.map(({ latency: { buckets, count, sumNs }, ...message }) => ({
+    messages: messages.map(({ latency: { buckets, count, sumNs }, fastChannel, ...message }) => ({
       ...message,
+      channel: fastChannel,
       latency: { buckets: buckets.map(({ upToNs, count }) => ({ up_to_ns: upToNs, count })), count, sum_ns: sumNs },
     })),
   }

@@ -207,6 +207,8 @@ export interface MessageStatsEntry {
   succeeded: number
   failed: number
   statuses: Record<string, number>
+  /** Writes to fast channels; one word, as the name of the generated type is made from it. */
+  channel: Record<string, number>
   latency: LatencyEntry
 }
 

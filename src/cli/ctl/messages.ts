@@ -105,7 +105,7 @@ function agentText(stats: AgentStats): string {
   return rows.length > 0 ? [...lines, ...tableLines(rows).map(line => `  ${line}`)].join('\n') : lines.join('\n')
 }
 
-function messageRow(protocol: string, { name, statuses, latency }: MessageStatsEntry): Row {
+function messageRow(protocol: string, { name, statuses, channel, latency }: MessageStatsEntry): Row {
   const { SUCCESS: success = 0, ...failures } = statuses
   const timed = latency.count > 0
   return {
@@ -113,6 +113,7 @@ function messageRow(protocol: string, { name, statuses, latency }: MessageStatsE
     message: name,
     success,
     failed: Object.entries(failures).map(([status, count]) => `${count} ${status}`),
+    'fast channel': Object.entries(channel).map(([status, count]) => `${count} ${status}`),
     p50: timed ? percentileText(latency.buckets, 50) : undefined,
     p99: timed ? percentileText(latency.buckets, 99) : undefined,
   }

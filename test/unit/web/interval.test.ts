@@ -13,6 +13,7 @@ function stats(agent: string, tookNs: Record<number, number>, notifications = 0)
     succeeded: count,
     failed: 0,
     statuses: {},
+    channel: {},
     latency,
   }
   return {
