@@ -29,8 +29,9 @@ test('native code is entered once a batch, and no method of the device is called
     await round(1)
     perRound.push(batches)
   }
-  // If another process had the CPU, messages seemed to take long and the next batch is shorter.
-  expect(perRound.sort((a, b) => a - b)[50]).toBe(RING / BATCH_MAX)
+  // If another process had the CPU, messages seemed to take long and the next batch is shorter. So it is the quietest
+  // round that counts; no round can have fewer batches.
+  expect(Math.min(...perRound)).toBe(RING / BATCH_MAX)
   expect(calls).toEqual({})
   expectAllRight(server)
 })

@@ -7,26 +7,8 @@ import { passed, type Queue } from '../../src/front-end/queue.js'
 import { turns, until } from '../../src/front-end/wait.js'
 import { sys } from '../driver/syscalls.js'
 import { Traffic } from '../driver/traffic.js'
-import { BackEnd, negotiated, pattern, type Rig, type RigOptions, started } from './rig.js'
-
-/** A rig whose first message is done: later ones signal only if the driver asks for it. */
-async function running(options: RigOptions): Promise<Rig> {
-  const rig = await started({ size: 64, ...options })
-  await rig.driver.exchange(pattern(8), 8)
-  rig.driver.cmdq.drainSignals()
-  return rig
-}
-
-/** Posts `count` messages at once, waits until they are used without asking for a signal, and counts the signals. */
-async function signalsFor({ driver }: Rig, count: number): Promise<number> {
-  const { cmdq } = driver
-  for (let i = 0; i < count; i++) driver.post(pattern(8), 8)
-  cmdq.publish()
-  await until(() => cmdq.usedIdx === cmdq.nextAvailable, 'the messages to be used')
-  await turns(5)
-  for (const used of cmdq.takeAll()) driver.answer(used)
-  return cmdq.drainSignals()
-}
+import { BackEnd, negotiated, pattern, started } from './rig.js'
+import { running, signalsFor } from './running.js'
 
 describe.each([0, 50, 1000])('watching the ring for %i us', pollUs => {
   describe('without EVENT_IDX', () => {
@@ -333,36 +315,4 @@ it('two devices in one process do not get each other’s kicks and signals', asy
   expect(other.backEnd.batches.length).toBe(before)
   expect(other.backEnd).toBeInstanceOf(BackEnd)
   expect(other.backEnd.count(NativeEvent.CONNECTED)).toBe(1)
-})
-
-/** While the device polls the ring, another process makes 24 messages available. Returns the sizes of the batches. */
-async function foundSending(rig: Rig): Promise<number[]> {
-  const { driver, backEnd, memory } = rig
-  const { cmdq } = driver
-  await signalsFor(rig, 1)
-  const before = backEnd.batches.length
-  for (let i = 0; i < 24; i++) driver.post(pattern(8), 8)
-  const header = ((cmdq.nextAvailable << 16) | cmdq.available[0]!) >>> 0
-  const child = sys.forkFlip(memory.words32(cmdq.at.available, 1), 0, header, header)
-  await until(() => cmdq.usedIdx === cmdq.nextAvailable, 'the messages to be used')
-  sys.killChild(child)
-  for (const used of cmdq.takeAll()) driver.answer(used)
-  return backEnd.batches.slice(before)
-}
-
-// The machine decides whether polling finds the messages one by one or all at once. So the test counts the rounds
-// whose batches begin small, which is bounded on any machine.
-// Again: what the device polls depends on time, which sanitizers and a busy machine stretch.
-it('a driver that is polled while it sends gets batches that begin small, until it has asked for no signals for long', {
-  retry: 2,
-}, async () => {
-  const rig = await running({ pollUs: 1_000_000 })
-  let sizes = ''
-  // Messages that took long, as on a busy machine, make shorter batches.
-  for (let i = 0; i < 500 && sizes !== '4,16,4'; i++) sizes = String(await foundSending(rig))
-  expect(sizes).toBe('4,16,4')
-  rig.driver.cmdq.disableSignals()
-  let short = 0
-  for (let i = 0; i < 200; i++) short += (await foundSending(rig)).length === 3 ? 1 : 0
-  expect(short).toBeLessThanOrEqual(64)
 })

@@ -4,6 +4,7 @@ import { runSuite } from './suite.js'
 
 /** Tests that measure memory or time, which sanitizers change, and tests of commands, which run for minutes with them. */
 const EXCLUDED = [
+  'test/native/batch-sizes.test.ts',
   'test/native/heap.test.ts',
   'test/hostile/clients.test.ts',
   'test/hostile/fairness.test.ts',
