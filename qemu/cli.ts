@@ -9,21 +9,24 @@ import { addCompletionCommand } from '../src/cli/completion/commands.js'
 import { ENDING_SIGNALS } from '../src/cli/signals.js'
 import { bugText } from '../src/support/errors.js'
 import { addBenchCommand } from './cli/bench.js'
+import { addBisectCommand } from './cli/bisect.js'
 import { addBootCommand, addDemoCommand } from './cli/boot.js'
 import { addKernelCommand } from './cli/kernel.js'
 import { addScenarioCommands } from './cli/scenarios.js'
 import { addSetupCommand } from './cli/setup.js'
+import { applyTarget } from './cli/target-options.js'
 import { LabError } from './support/errors.js'
 import { ACCELERATOR_VARIABLE, ACCELERATORS } from './support/host.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
+const EXIT_INTERRUPTED = 130
 
 const stopping = new AbortController()
 const { signal } = stopping
 
 const program = new Command('scmi-lab')
-  .description('Builds arm64 kernels and boots them in QEMU against the virtual SCMI platform. Needs no KVM.')
+  .description('Builds arm kernels and boots them in QEMU against the virtual SCMI platform. Needs no KVM.')
   .configureOutput({
     outputError: (text, write) => write(`scmi-lab: ${oneLine(text)} (see --help)\n`),
   })
@@ -43,11 +46,12 @@ const program = new Command('scmi-lab')
   // These may stand anywhere on the line.
   .configureHelp({ showGlobalOptions: true })
   // Passed on by the environment, which workers and child processes inherit.
-  .hook('preAction', program => {
+  .hook('preAction', (program, command) => {
     const { accel, busybox, debianMirror } = program.opts<{ accel?: string; busybox?: string; debianMirror?: string }>()
     if (accel !== undefined) process.env[ACCELERATOR_VARIABLE] = accel
     if (busybox !== undefined) process.env.SCMI_LAB_BUSYBOX = resolve(busybox)
     if (debianMirror !== undefined) process.env.SCMI_LAB_DEBIAN_MIRROR = debianMirror
+    applyTarget(command)
   })
   .addHelpText(
     'after',
@@ -60,7 +64,8 @@ First steps:
                              build another kernel; prints the path of its Image
 
 Everything downloaded or built goes to ${'$XDG_CACHE_HOME'}/vhost-user-scmi (~/.cache/vhost-user-scmi).
-Exit codes: 0 done, 1 failed, 2 wrong option, file or missing tool, 130 interrupted.`,
+Exit codes: 0 done; 1 something differs, or work failed; 2 wrong option, file or missing tool; 125 a kernel cannot be tested, as
+git bisect has it; 130 interrupted.`,
   )
 
 for (const add of [
@@ -68,6 +73,7 @@ for (const add of [
   addKernelCommand,
   addBootCommand,
   addScenarioCommands,
+  addBisectCommand,
   addBenchCommand,
   addDemoCommand,
 ]) {
@@ -80,7 +86,7 @@ addCompletionCommand(program, async () => (await import('./runner/names.js')).NA
 function stopOnSignals(): void {
   for (const name of ENDING_SIGNALS) {
     process.on(name, () => {
-      if (signal.aborted) process.exit(EXIT_FAILURE)
+      if (signal.aborted) process.exit(EXIT_INTERRUPTED)
       stopping.abort()
     })
   }

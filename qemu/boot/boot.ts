@@ -2,7 +2,7 @@
  * Boots a guest against the device: makes what the machine needs (kernel, device tree, initramfs), starts the device
  * and QEMU, and returns a guest that answers. A boot that fails or is interrupted leaves nothing behind.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
@@ -18,6 +18,7 @@ import { Channel } from '../guest/channel.js'
 import { Guest } from '../guest/guest.js'
 import { type GuestFile, makeInitramfs } from '../guest/image.js'
 import { moduleFiles } from '../guest/modules.js'
+import { checkImage } from '../kernel/image-file.js'
 import { KERNEL_TRACE_WORDS, KernelTrace } from '../kernel-trace/recorder.js'
 import {
   baseArguments,
@@ -63,6 +64,8 @@ export interface BootOptions extends DeviceRequest {
   /** Files to put into the guest. */
   files?: GuestFile[]
   qemuArguments?: string[]
+  /** The guest waits for a debugger on this port, and limits of time do not count. */
+  gdb?: number
   /** Record the first device's messages and the kernel's SCMI events to this file. */
   trace?: string
   /** Called for each device of this process when it starts: before the machine does, and after a restart. */
@@ -186,7 +189,7 @@ export async function bootLines(options: BootOptions): Promise<{ device: string[
 /** `folder`: where the sockets are; null when the command lines are only printed. */
 async function makePlan(options: BootOptions, folder: string | null, console: Machine['console']): Promise<Plan> {
   requireTools(...TOOLS_FOR.boot)
-  if (!existsSync(options.kernel)) throw new LabError(`${options.kernel}: there is no such kernel Image`)
+  checkImage(options.kernel)
   const { joins } = options
   const named = options.platform === undefined ? DEFAULT_PLATFORM : options.platform
   const platform = joins ? null : named
@@ -206,6 +209,7 @@ async function makePlan(options: BootOptions, folder: string | null, console: Ma
     kernel: resolve(options.kernel),
     append: [...debug, ...traceWords, ...terminal, ...(options.append ?? [])],
     console,
+    ...(options.gdb === undefined ? {} : { gdb: options.gdb }),
     extra: options.qemuArguments ?? [],
     scmi,
   }

@@ -9,6 +9,7 @@ import { LabError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { type BootOptions, bootLines, bootOnTerminal, deviceTreeOf } from './boot.js'
+import { tellDebugger } from './debugger.js'
 
 type OutputOptions = OpenOptions & { printCommand: boolean; json: boolean }
 
@@ -25,7 +26,8 @@ export async function bootFromArguments(
   // Wrong files are reported before minutes of building.
   const view = settings.platform ? await viewPlatform(settings.platform, settings.device) : undefined
   if (settings.dts?.length) await deviceTreeOf(settings, view)
-  const options = { ...settings, kernel: await kernelImage(kernel, settings.signal) }
+  const options = { ...settings, kernel: await kernelImage(kernel, settings.signal, settings.gdb !== undefined) }
+  if (options.gdb !== undefined) tellDebugger(options.kernel, options.gdb)
   if (!output.printCommand) {
     if (view) tellAgents(view.agents, output.control)
     if (open) return bootOnTerminal({ ...options, device: { ...settings.device, ...(await openTo(open)) } })
@@ -45,7 +47,8 @@ async function joinFromArguments(
 ): Promise<void> {
   requireTools(...TOOLS_FOR.boot)
   const joins = await joinAgent(agent, output.control === true ? undefined : output.control)
-  const options = { ...settings, joins, kernel: await kernelImage(kernel, settings.signal) }
+  const options = { ...settings, joins, kernel: await kernelImage(kernel, settings.signal, settings.gdb !== undefined) }
+  if (options.gdb !== undefined) tellDebugger(options.kernel, options.gdb)
   return output.printCommand ? printLines(options, output) : bootOnTerminal(options)
 }
 
@@ -67,8 +70,8 @@ function tellAgents([first, ...others]: string[], control: OpenOptions['control'
 }
 
 /** The path of an Image: the given file, or the Image of a version, built or from the cache. */
-export async function kernelImage(kernel: string, signal?: AbortSignal): Promise<string> {
-  if (DEBIAN_KERNELS[kernel]) return (await buildKernel({ source: kernel }, { signal })).image
+export async function kernelImage(kernel: string, signal?: AbortSignal, debugInfo = false): Promise<string> {
+  if (DEBIAN_KERNELS[kernel]) return (await buildKernel({ source: kernel, debugInfo }, { signal })).image
   const stat = statSync(kernel, { throwIfNoEntry: false })
   if (stat?.isFile()) return kernel
   const known = Object.keys(DEBIAN_KERNELS).join(', ')

@@ -7,6 +7,7 @@ import { presetNames } from '../../src/platform/file/presets.js'
 import type { BootOptions } from '../boot/boot.js'
 import { DEFAULT_KERNEL } from '../kernel/source.js'
 import { count, repeatable, size } from './arguments.js'
+import { archOption, gdbOption, llvmOption } from './target-options.js'
 
 interface BootArguments extends OpenOptions {
   agent?: string
@@ -19,6 +20,7 @@ interface BootArguments extends OpenOptions {
   dts: string[]
   debug: boolean
   trace?: string
+  gdb?: number
   printCommand: boolean
   json: boolean
 }
@@ -44,6 +46,9 @@ export function addBootCommand(program: Command, signal: AbortSignal): void {
     .addOption(repeatable('--append <words>', "words for the kernel's command line", 'none'))
     .addOption(repeatable('--dts <file>', "overlay source to merge into the guest's device tree", 'none'))
     .option('--debug', "show the SCMI drivers' debug messages", false)
+    .addOption(gdbOption())
+    .addOption(archOption())
+    .addOption(llvmOption())
     .addOption(faultsOption)
     .option('--trace <file>', "record the device's messages and the kernel's SCMI events, for `vhost-user-scmi trace`")
     .addOption(controlOption)
@@ -59,7 +64,7 @@ Examples:
   scmi-lab boot
   scmi-lab boot --platform board.yaml --debug
   scmi-lab boot --platform imx95 --dts board.dtso
-  scmi-lab boot --kernel 6.12 -- -s -S          wait for a debugger on port 1234
+  scmi-lab boot --gdb                           wait for a debugger; builds a kernel with debug information
   scmi-lab boot --append "initcall_debug oops=panic"
   scmi-lab boot --faults rules.yaml             with firmware that misbehaves from the first message on
   scmi-lab boot --trace boot.pftrace            both sides on one time line: open it at ui.perfetto.dev
@@ -73,9 +78,10 @@ has the label scmi_ID, with its id in hexadecimal (&scmi_14); others are found b
     .action(async (qemuArguments: string[], options: BootArguments) => {
       const { bootFromArguments } = await import('../boot/commands.js')
       const { readGivenSource } = await import('../device-tree/given-source.js')
-      const { platform, memory, cpus, append, debug, trace, faults } = options
+      const { platform, memory, cpus, append, debug, trace, faults, gdb } = options
       const settings: Omit<BootOptions, 'kernel'> = {
         ...(trace === undefined ? {} : { trace }),
+        ...(gdb === undefined ? {} : { gdb }),
         ...(faults === undefined ? {} : { device: { faults } }),
         platform,
         memory,

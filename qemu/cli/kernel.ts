@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { PLAIN, variants } from '../kernel/config.js'
 import { DEFAULT_KERNEL } from '../kernel/source.js'
 import { count, repeatable } from './arguments.js'
+import { archOption, llvmOption } from './target-options.js'
 
 interface BuildArguments {
   explain: boolean
@@ -11,6 +12,7 @@ interface BuildArguments {
   patch: string[]
   variant: string
   config: string[]
+  gdb: boolean
   jobs?: number
   update: boolean
   json: boolean
@@ -21,7 +23,7 @@ export function addKernelCommand(program: Command, signal: AbortSignal): void {
 
   kernel
     .command('build')
-    .description('Build an arm64 Image with all SCMI drivers, or find it in the cache; prints its path.')
+    .description('Build an Image with all SCMI drivers, or find it in the cache; prints its path.')
     .option(
       '--source <7.3|7.2|6.12|path>',
       "a Debian kernel's version, or a source tree (never written to)",
@@ -30,6 +32,9 @@ export function addKernelCommand(program: Command, signal: AbortSignal): void {
     .addOption(repeatable('--patch <file>', 'apply a patch: a diff, or a mail as the list shows it', 'none'))
     .option('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, PLAIN)
     .addOption(repeatable('--config <fragment>', 'merge a fragment of a configuration, the last one wins', 'none'))
+    .addOption(archOption())
+    .addOption(llvmOption())
+    .option('--gdb', 'with debug information for a debugger: vmlinux lies beside the Image', false)
     .option('-j, --jobs <n>', 'compile this many files at once; default: one per core', count)
     .option('--update', 'ask Debian for a newer version of the source package', false)
     .option('--explain', 'say what goes into the kernel, and why it is built or not; builds nothing', false)
@@ -42,12 +47,14 @@ Examples:
   scmi-lab kernel build --source 6.12 --patch handles.patch --patch v1.mbox
   scmi-lab kernel build --source ~/src/linux --config lockdep.config
       a second build of the same tree compiles what changed
+  scmi-lab kernel build --llvm --arch arm                    32 bits, by clang
   scmi-lab boot --kernel "$(scmi-lab kernel build --source ~/src/linux)"`,
     )
     .action(async (options: BuildArguments) => {
       const { buildKernel, explainKernel } = await import('../kernel/build.js')
-      const { source, patch, variant, config, jobs, update, explain: explains } = options
-      const request = { source, patches: patch, variant, fragments: config, update, ...(jobs ? { jobs } : {}) }
+      const { source, patch, variant, config, gdb, jobs, update, explain: explains } = options
+      const given = { source, patches: patch, variant, fragments: config, update, debugInfo: gdb }
+      const request = { ...given, ...(jobs ? { jobs } : {}) }
       if (explains) {
         const explanation = await explainKernel(request, { signal })
         const { explanationText } = await import('../kernel/inputs.js')

@@ -3,11 +3,13 @@ import type { Command } from 'commander'
 import { faultsOption } from '../../src/cli/faults-option.js'
 import { PLAIN, variants } from '../kernel/config.js'
 import { DEFAULT_KERNEL } from '../kernel/source.js'
-import type { ListArguments, RunArguments } from '../runner/commands.js'
+import type { ListArguments } from '../runner/commands.js'
+import type { EachArguments } from '../runner/each.js'
 import { count, repeatable, shard } from './arguments.js'
+import { archOption, gdbOption, llvmOption } from './target-options.js'
 
-type RunCommandArguments = Omit<RunArguments, 'kernels' | 'patches' | 'variants'> &
-  Record<'kernel' | 'patch' | 'variant', string[]>
+type RunCommandArguments = Omit<EachArguments, 'kernels' | 'patches' | 'variants' | 'configs'> &
+  Record<'kernel' | 'patch' | 'variant' | 'config', string[]>
 
 export function addScenarioCommands(program: Command, signal: AbortSignal): void {
   program
@@ -28,8 +30,20 @@ export function addScenarioCommands(program: Command, signal: AbortSignal): void
     .argument('[name|tag...]', 'only those with this name, group or tag')
     .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', DEFAULT_KERNEL))
     .addOption(repeatable('--patch <file>', 'apply a patch to each kernel before it is built', 'none'))
+    .option('--each', 'try every patch of the series by itself, in order: it builds, adds which warnings, and passes')
+    .option(
+      '--base <commit>',
+      'a commit of the kernel, a git tree, instead of its files as they are; patches go on top',
+    )
+    .option('--commits <a..b>', 'try every commit of a git tree between a and b by itself, in order')
     .addOption(repeatable('--variant <name>', `a kind of kernel: ${variants().join(', ')}`, PLAIN))
+    .addOption(
+      repeatable('--config <fragment>', 'merge a fragment of a configuration into each kernel, the last wins', 'none'),
+    )
+    .addOption(llvmOption())
+    .addOption(archOption())
     .addOption(faultsOption)
+    .addOption(gdbOption())
     .option('--shell', 'end in the guest: where the scenario fails, or at its end')
     .option('--baseline <file>', 'print what got better and worse since the run that wrote this file with --json')
     .option('--report <file>', 'write a page to attach to a mail: table, evidence, versions, configurations')
@@ -48,18 +62,24 @@ Examples:
   scmi-lab run --kernel 6.12 --kernel 7.2 --kernel 7.3 --variant plain --variant modules
   scmi-lab run --kernel 7.3 --json before.json
   scmi-lab run --kernel 7.3 --patch series.mbox --baseline before.json --report report.html
+  scmi-lab run ci --patch series.mbox --each      every patch of a series, also with make W=1, and sparse if it is there
+  scmi-lab run ci --kernel ~/linux --commits v7.3..HEAD
+  scmi-lab run ci --llvm --config lockdep.config --arch arm
 Outcomes: "ok"; "recorded", a failure that is a known finding about this kernel; "FAILED", with the evidence and a command
 that repeats it and stops in a shell; "fixed", a known finding that did not occur.
-Exit codes: 0 all as recorded, 1 something differs, 2 wrong option or file, 130 interrupted.`,
+Exit codes: 0 all as recorded; 1 something differs; 2 wrong option or file; 125 a kernel cannot be tested: it does not build, or
+does not boot even without an SCMI device; 130 interrupted. "git bisect run scmi-lab run NAME --kernel ." understands them.`,
     )
     .action(async (words: string[], options: RunCommandArguments) => {
-      const { runFromArguments } = await import('../runner/commands.js')
-      const { kernel, patch, variant, ...rest } = options
+      const { kernel, patch, variant, config, ...rest } = options
       const kernels = kernel.length ? kernel : [DEFAULT_KERNEL]
-      await runFromArguments(
-        words,
-        { ...rest, kernels, patches: patch, variants: variant.length ? variant : [PLAIN] },
-        signal,
-      )
+      const variants = variant.length ? variant : [PLAIN]
+      const selected = { ...rest, kernels, patches: patch, configs: config, variants }
+      if (rest.each || rest.commits !== undefined) {
+        const { runEach } = await import('../runner/each.js')
+        return runEach(words, selected, signal)
+      }
+      const { runFromArguments } = await import('../runner/commands.js')
+      await runFromArguments(words, selected, signal)
     })
 }

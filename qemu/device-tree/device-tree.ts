@@ -5,11 +5,12 @@
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { shapingArguments } from '../machine/machine.js'
+import { target } from '../support/architectures.js'
 import { WorkError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
-import { findProgram, QEMU_COMMAND } from '../support/tools.js'
+import { findProgram } from '../support/tools.js'
 import { type GivenSource, problemOf, sourceOf } from './given-source.js'
 
 export interface DeviceTreeOptions {
@@ -29,7 +30,7 @@ const FIXED_SEED =
 /** Makes the guest's device tree and returns the path of the blob. */
 export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string> {
   const shaping = shapingArguments(options.arguments)
-  const qemu = realpathSync(findProgram(QEMU_COMMAND)!)
+  const qemu = realpathSync(findProgram(target().qemu)!)
   const { size, mtimeMs } = statSync(qemu)
   const { given = [] } = options
   const texts = [options.source, ...given.map(({ text }) => text)]
@@ -39,7 +40,7 @@ export async function makeDeviceTree(options: DeviceTreeOptions): Promise<string
   try {
     const dump = join(folder, 'machine.dtb')
     const machine = ['-machine', `dumpdtb=${dump},dtb-randomness=off`, '-nic', 'none', '-display', 'none']
-    await run(QEMU_COMMAND, [...shaping, ...machine], { signal: options.signal, what: 'dumping the device tree' })
+    await run(target().qemu, [...shaping, ...machine], { signal: options.signal, what: 'dumping the device tree' })
     const source = `${FIXED_SEED}\n${options.source}`
     writeWhole(path, await mergeDeviceTree(readFileSync(dump), source, { given, signal: options.signal }))
     return path

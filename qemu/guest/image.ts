@@ -1,5 +1,5 @@
 /**
- * The initramfs: Debian's static busybox for arm64, the lab's guest programs, and the caller's files. Built without root,
+ * The initramfs: Debian's static busybox, the lab's guest programs, and the caller's files. Built without root,
  * cached by a hash of its inputs. It is not compressed, because the emulated guest would have to unpack it at every boot.
  */
 import { execFileSync } from 'node:child_process'
@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
 import { dirname, join } from 'node:path'
 import type { PackageOptions } from '../setup/mirror.js'
 import { downloadPackage, findPackage, unpackPackage } from '../setup/packages.js'
+import { target } from '../support/architectures.js'
 import { LabError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
@@ -110,54 +111,61 @@ async function compileProgram(name: string, options: PackageOptions): Promise<st
   const texts = [...sources, ...headers].map(file => readFileSync(file))
   const path = cachePath(
     'guest',
-    `${name}-${hash(...texts, compilerVersion(), [...guestSysroot, ...COMPILER_OPTIONS].join(' '))}`,
+    `${name}-${hash(...texts, compilerVersion(), [...guestSysroot(), ...COMPILER_OPTIONS].join(' '))}`,
   )
   if (existsSync(path)) return path
   requireTools(...TOOLS_FOR.guestPrograms)
   const partial = `${path}.${process.pid}.partial`
-  const words = [...guestSysroot, ...COMPILER_OPTIONS, '-o', partial, ...sources]
-  await run(`${crossPrefix}gcc`, words, { signal: options.signal })
+  const words = [...guestSysroot(), ...COMPILER_OPTIONS, '-o', partial, ...sources]
+  await run(`${crossPrefix()}gcc`, words, { signal: options.signal })
   renameSync(partial, path)
   return path
 }
 
-let knownCompiler: string | undefined
+const knownCompilers = new Map<string, string>()
 /** The first line of the cross compiler's --version: part of the hash of compiled files. */
 export function compilerVersion(): string {
-  knownCompiler ??= execFileSync(`${crossPrefix}gcc`, ['--version'], { encoding: 'utf8' }).split('\n')[0]!
-  return knownCompiler
+  const compiler = `${crossPrefix()}gcc`
+  const version =
+    knownCompilers.get(compiler) ?? execFileSync(compiler, ['--version'], { encoding: 'utf8' }).split('\n')[0]!
+  knownCompilers.set(compiler, version)
+  return version
 }
 
 /** Environment variable with the path of the user's busybox. */
 export const BUSYBOX_VARIABLE = 'SCMI_LAB_BUSYBOX'
 
-/** ELF, 64 bits, little-endian; and in the header's half-word at 18, the machine (EM_AARCH64). */
-const ELF_64_LITTLE = '\x7fELF\x02\x01'
-const EM_AARCH64 = 183
+/** Of a program for the guest: the header's beginning, with its class and little-endian; and at 18, the machine. */
+const ELF_BYTES = 20
 
-/** The user's busybox; throws if it is not for arm64. */
+/** The user's busybox; throws if it is not for the guest. */
 function ownBusybox(path: string): string {
   const bad = (why: string): LabError => new LabError(`--busybox ${path}: ${why}`)
   if (!existsSync(path)) throw bad('no such file')
-  const start = readFileSync(path).subarray(0, 20)
-  if (start.length < 20 || start.toString('latin1', 0, 6) !== ELF_64_LITTLE || start.readUInt16LE(18) !== EM_AARCH64) {
-    throw bad('is no program for arm64')
+  const { name, elfClass, elfMachine } = target()
+  const start = readFileSync(path).subarray(0, ELF_BYTES)
+  const magic = Buffer.from([0x7f, ...Buffer.from('ELF'), elfClass, 1])
+  if (start.length < ELF_BYTES || !start.subarray(0, 6).equals(magic) || start.readUInt16LE(18) !== elfMachine) {
+    throw bad(`is no program for ${name}`)
   }
   return path
 }
 
-/** The path of the user's busybox, or of Debian's static one for arm64, unpacked from its package. */
+/** The path of the user's busybox, or of Debian's static one, unpacked from its package. */
 async function staticBusybox(options: PackageOptions): Promise<string> {
   const own = process.env[BUSYBOX_VARIABLE]
   if (own) return ownBusybox(own)
-  const path = cachePath('guest', 'busybox')
+  const { name, debian } = target()
+  const file = name === 'arm64' ? 'busybox' : `busybox-${name}`
+  const path = cachePath('guest', file)
   const ready = () => existsSync(path) && statSync(path).size > 0
   if (ready()) return path
-  return withLock(cachePath('guest', 'busybox.lock'), options, async () => {
+  return withLock(cachePath('guest', `${file}.lock`), options, async () => {
     if (ready()) return path
     const folder = mkdtempSync(join(dirname(path), 'unpack-'))
+    const ofGuest = { ...options, architecture: debian }
     try {
-      const deb = await downloadPackage(await findPackage('busybox-static', options), folder, options)
+      const deb = await downloadPackage(await findPackage('busybox-static', ofGuest), folder, ofGuest)
       await unpackPackage(deb, join(folder, 'files'), options)
       const found = ['usr/bin/busybox', 'bin/busybox'].map(name => join(folder, 'files', name)).find(existsSync)
       renameSync(found ?? join(folder, 'files', 'busybox'), path)

@@ -7,15 +7,18 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { CONSUMER_MODULE } from '../guest/consumers.js'
+import { target } from '../support/architectures.js'
 import { writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { type LostOption, PLAIN, parseConfig, readFragments } from './config.js'
+import { usesLlvm } from './environment.js'
 import { type Explanation, explain, inputsOf, type KernelInputs } from './inputs.js'
-import { compile, compileConsumers, configure, IMAGE, installModules, type MakeJob, startObjects } from './make.js'
+import { compile, compileConsumers, configure, imagePath, installModules, type MakeJob, startObjects } from './make.js'
 import { type Patch, readPatch } from './patches.js'
 import { findSource } from './source.js'
+import { type At, commitSource } from './worktree.js'
 
 export interface KernelRequest {
   /** A version Debian has, or the path of a source tree. */
@@ -26,9 +29,13 @@ export interface KernelRequest {
   /** Kind of kernel: plain (default), or the name of a fragment in kernel/variants. */
   variant?: string
   fragments?: string[]
+  /** With debug information; its vmlinux is beside the Image. */
+  debugInfo?: boolean
   jobs?: number
   /** Ask Debian for a newer version of the source package. */
   update?: boolean
+  /** This commit of the source, which is a git tree, instead of its files. */
+  at?: At
 }
 
 export interface BuildOptions {
@@ -61,7 +68,7 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
     return await withLock(source.lock, { signal: options.signal, onWait }, async lock => {
       const finished = readKernel(home)
       if (finished) return tell(finished, progress)
-      const objects = variant === PLAIN ? 'objects' : `objects-${variant}`
+      const objects = objectsOf(request)
       const jobs = request.jobs ?? availableParallelism()
       const job = { ...work, source, patches, variant, fragments, made, objects, home, lock, jobs }
       return tell(await build(job), progress)
@@ -84,15 +91,26 @@ export async function explainKernel(request: KernelRequest, options: BuildOption
 }
 
 /** Reads all that goes into the kernel. */
-async function prepare(request: KernelRequest, { signal }: BuildOptions, progress: Progress) {
+export async function prepare(request: KernelRequest, { signal }: BuildOptions, progress: Progress) {
   const patches = (request.patches ?? []).map(readPatch)
   const variant = request.variant ?? PLAIN
-  const fragments = readFragments(variant, request.fragments ?? [])
+  const fragments = readFragments(variant, request.fragments ?? [], request.debugInfo)
   requireTools('compiler')
   const work = { signal, progress }
-  const { option, update = false } = request
-  const source = await findSource(request.source, { ...work, update, ...(option ? { option } : {}) })
+  const { option, update = false, at } = request
+  const find = () => findSource(request.source, { ...work, update, ...(option ? { option } : {}) })
+  const source = await (at ? commitSource(at) : find())
   return { source, patches, variant, fragments, work, made: inputsOf(source, patches, fragments) }
+}
+
+/** The folder for the object files of builds of a kind: what differs in every object has another one. */
+export function objectsOf({
+  variant = PLAIN,
+  debugInfo = false,
+}: Pick<KernelRequest, 'variant' | 'debugInfo'>): string {
+  const { name } = target()
+  const kinds = [name === 'arm64' ? '' : name, usesLlvm() ? 'llvm' : '', debugInfo ? 'gdb' : '', variant]
+  return ['objects', ...kinds.filter(kind => kind && kind !== PLAIN)].join('-')
 }
 
 interface BuildJob extends MakeJob {
@@ -137,6 +155,7 @@ async function build(job: BuildJob): Promise<Kernel> {
   const prepared = await job.source.prepare(job.patches, job.objects, job)
   try {
     await startObjects(job, prepared.objects)
+    await prepared.freshen?.()
     const lost = await configure(job, prepared, log)
     const options = parseConfig(readFileSync(join(prepared.objects, '.config'), 'utf8'))
     const hasModules = [...options.values()].includes('m')
@@ -145,7 +164,7 @@ async function build(job: BuildJob): Promise<Kernel> {
     const partial = `${job.home}.partial`
     rmSync(partial, { recursive: true, force: true })
     mkdirSync(partial, { recursive: true })
-    copyFileSync(join(prepared.objects, IMAGE), join(partial, 'Image'))
+    copyFileSync(join(prepared.objects, imagePath()), join(partial, 'Image'))
     copyFileSync(join(prepared.objects, '.config'), join(partial, 'config'))
     if (options.get('CONFIG_DEBUG_INFO') === 'y')
       copyFileSync(join(prepared.objects, 'vmlinux'), join(partial, 'vmlinux'))

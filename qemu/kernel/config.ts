@@ -1,6 +1,7 @@
 /** The kernel's configuration: allnoconfig plus fragments, merged by the kernel's own script, then checked. */
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { target } from '../support/architectures.js'
 import { LabError } from '../support/errors.js'
 import { readFileText } from '../support/given-file.js'
 import { labFile } from '../support/paths.js'
@@ -16,6 +17,7 @@ const BYTES_MAX = 4_000_000
 export const PLAIN = 'plain'
 const VARIANT_FOLDER = labFile('kernel', 'variants')
 const CONFIG_SUFFIX = '.config'
+const DEBUG_INFO = labFile('kernel', 'gdb', 'debug-info.config')
 
 /** The variants: plain, and one for each fragment in the folder `variants`. */
 export function variants(): string[] {
@@ -23,13 +25,21 @@ export function variants(): string[] {
   return [PLAIN, ...files.map(name => basename(name, CONFIG_SUFFIX)).sort()]
 }
 
-/** The lab's fragments, then the variant's, then the user's; later ones win. */
-export function readFragments(variant: string, extra: string[]): Fragment[] {
+/** Of an architecture other than arm64: its own fragment, and which of the lab's it cannot have. */
+const ARCHITECTURE_FOLDER = labFile('kernel', 'architectures')
+const NOT_FOR: Record<string, string[]> = { arm64: [], arm: ['nxp.config'] }
+
+/** The lab's fragments, then the architecture's, debug information, the variant's, and the user's; later ones win. */
+export function readFragments(variant: string, extra: string[], hasDebugInfo = false): Fragment[] {
   if (!variants().includes(variant)) throw new LabError(`--variant ${variant}: give ${variants().join(', ')}`)
   const folder = labFile('kernel')
-  const own = readdirSync(folder).filter(name => name.endsWith(CONFIG_SUFFIX))
+  const { name: arch } = target()
+  const own = readdirSync(folder).filter(name => name.endsWith(CONFIG_SUFFIX) && !NOT_FOR[arch]!.includes(name))
+  const ofArchitecture = arch === 'arm64' ? [] : [join(ARCHITECTURE_FOLDER, `${arch}${CONFIG_SUFFIX}`)]
+  const ofDebugInfo = hasDebugInfo ? [DEBUG_INFO] : []
   const ofVariant = variant === PLAIN ? [] : [join(VARIANT_FOLDER, `${variant}${CONFIG_SUFFIX}`)]
-  return [...own.sort().map(name => join(folder, name)), ...ofVariant, ...extra].map(path => {
+  const all = [...own.sort().map(name => join(folder, name)), ...ofArchitecture, ...ofDebugInfo, ...ofVariant, ...extra]
+  return all.map(path => {
     if (!existsSync(path)) throw new LabError(`--config ${path}: there is no such file`)
     return { path, text: readFileText(path, BYTES_MAX, '--config ') }
   })

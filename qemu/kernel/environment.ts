@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { compilerVersion } from '../guest/image.js'
+import { target } from '../support/architectures.js'
 import { LabError } from '../support/errors.js'
 import { crossPrefix } from '../support/tools.js'
 
@@ -11,19 +12,25 @@ import { crossPrefix } from '../support/tools.js'
 const INPUTS = ['KAFLAGS', 'KCFLAGS', 'KCPPFLAGS', 'KRUSTFLAGS', 'LLVM', 'LLVM_IAS', 'LOCALVERSION']
 const PASSED_ON = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|LD_LIBRARY_PATH|CCACHE_\w+|SCMI_LAB_\w+)$/
 
-/** The variables of `env` that are inputs of a build, as NAME=value, in alphabetical order. */
+/** The variables of a build that are its inputs, as NAME=value, in alphabetical order. ARCH is one unless it is arm64. */
 export function buildVariables(env: NodeJS.ProcessEnv = process.env): string[] {
-  return INPUTS.flatMap(name => (env[name] ? [`${name}=${env[name]}`] : []))
+  const { name } = target()
+  const arch = name === 'arm64' ? [] : [`ARCH=${name}`]
+  return [...arch, ...INPUTS.flatMap(name => (env[name] ? [`${name}=${env[name]}`] : []))]
 }
+
+/** Whether a build is one with LLVM. */
+export const usesLlvm = ({ LLVM: llvm }: NodeJS.ProcessEnv = process.env): boolean =>
+  llvm !== undefined && !['', '0'].includes(llvm)
 
 /** The compiler that a build uses, with its version. Throws LabError if LLVM asks for one that is not there. */
 export function compilerOf(env: NodeJS.ProcessEnv = process.env): string {
-  const { LLVM: llvm } = env
-  if (!llvm || llvm === '0') return compilerVersion()
+  if (!usesLlvm(env)) return compilerVersion()
+  const llvm = env.LLVM!
   // LLVM=1 is clang of PATH; LLVM=/path/ and LLVM=-15 are a prefix and a suffix.
   const clang = llvm.endsWith('/') ? `${llvm}clang` : llvm.startsWith('-') ? `clang${llvm}` : 'clang'
   const { stdout, error } = spawnSync(clang, ['--version'], { encoding: 'utf8' })
-  if (error) throw new LabError(`LLVM=${llvm}: there is no ${clang}; on Debian: apt-get install clang lld llvm`)
+  if (error) throw new LabError(`LLVM=${llvm}: there is no ${clang}; "scmi-lab setup --with llvm" installs one`)
   return stdout.split('\n')[0]!
 }
 
@@ -32,8 +39,8 @@ export function buildEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.P
   const passedOn = Object.entries(env).filter(([name]) => PASSED_ON.test(name) || INPUTS.includes(name))
   return {
     ...Object.fromEntries(passedOn),
-    ARCH: 'arm64',
-    CROSS_COMPILE: crossPrefix,
+    ARCH: target().name,
+    CROSS_COMPILE: crossPrefix(),
     LC_ALL: 'C.UTF-8',
     KBUILD_BUILD_USER: 'scmi-lab',
     KBUILD_BUILD_HOST: 'scmi-lab',

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Progress } from '../../src/support/progress.js'
 import { CONSUMER_MODULE, copyConsumerSource } from '../guest/consumers.js'
 import { MODULES_FOLDER } from '../guest/modules.js'
+import { target } from '../support/architectures.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
 import { run } from '../support/process.js'
 import { type Fragment, type LostOption, lostOptions, parseConfig } from './config.js'
@@ -23,7 +24,7 @@ export interface MakeJob {
 }
 
 /** Path of the kernel within the folder for object files. */
-export const IMAGE = 'arch/arm64/boot/Image'
+export const imagePath = (): string => `arch/${target().name}/boot/${target().image}`
 
 /** Steps of a full build, for the percentage of the first one; later builds know the number of the last one. */
 const USUAL_STEPS = 1640
@@ -38,7 +39,7 @@ const RUNNING_MARK = 'make-is-running'
 export async function startObjects(job: MakeJob, objects: string): Promise<void> {
   if (existsSync(join(objects, RUNNING_MARK))) rmSync(objects, { recursive: true })
   const plainObjects = join(dirname(objects), basename(objects).replace(`-${job.variant}`, ''))
-  const isUsable = existsSync(join(plainObjects, IMAGE)) && !existsSync(join(plainObjects, RUNNING_MARK))
+  const isUsable = existsSync(join(plainObjects, imagePath())) && !existsSync(join(plainObjects, RUNNING_MARK))
   if (existsSync(objects) || !isUsable) {
     mkdirSync(objects, { recursive: true })
     return
@@ -78,7 +79,7 @@ export async function compile(
   hasModules: boolean,
 ): Promise<void> {
   const counter = join(objects, 'steps')
-  const isFresh = !existsSync(join(objects, IMAGE))
+  const isFresh = !existsSync(join(objects, imagePath()))
   const total = existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : USUAL_STEPS
   const step = isFresh ? 'compiling' : 'compiling what changed'
   let steps = 0
@@ -89,7 +90,7 @@ export async function compile(
     steps += 1
     job.progress.update(step, isFresh ? steps / total : undefined, file)
   }
-  const targets = hasModules ? ['Image', 'modules'] : ['Image']
+  const targets = [target().image, ...(hasModules ? ['modules'] : [])]
   await make(job, objects, ['-C', tree, `O=${objects}`, `-j${job.jobs}`, ...targets], log, onLine)
   if (isFresh) writeFileSync(counter, String(steps))
 }

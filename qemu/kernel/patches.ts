@@ -3,8 +3,9 @@ import { basename } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { PackageOptions } from '../setup/mirror.js'
 import { LabError, WorkError } from '../support/errors.js'
-import { isGzip } from '../support/files.js'
+import { hash, isGzip, writeWhole } from '../support/files.js'
 import { readFileBytes } from '../support/given-file.js'
+import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { DIFF, isMail, patchesIn } from './mail.js'
@@ -27,6 +28,27 @@ const BYTES_MAX = 200_000_000
 /** Throws LabError. */
 export function readPatch(path: string): Patch {
   return { path, text: decodePatch(readFileBytes(path, BYTES_MAX, '--patch '), path) }
+}
+
+/** The files that a patch changes, adds or removes. */
+export const filesIn = ({ text }: Patch): string[] => [
+  ...new Set([...text.matchAll(/^(?:---|\+\+\+) [^/\s]+\/(\S+)/gm)].map(([, name]) => name!)),
+]
+
+/** Files with one patch each, in order: a mail of an mbox gets a file in the cache; a file with one patch stays as it is. */
+export function splitSeries(paths: readonly string[]): string[] {
+  return paths.flatMap(path => {
+    const given = readFileBytes(path, BYTES_MAX, '--patch ')
+    const bytes = isGzip(given) ? unpacked(given, path) : given
+    const texts = isMail(bytes.toString('latin1').replaceAll('\r\n', '\n')) ? patchesOf(bytes, path) : []
+    if (texts.length < 2) return [path]
+    return texts.map((text, index) => {
+      const name = `${String(index + 1).padStart(4, '0')}-${hash(text)}.patch`
+      const file = cachePath('patches', name)
+      writeWhole(file, Buffer.from(text, 'latin1'))
+      return file
+    })
+  })
 }
 
 /** Limit of an unpacked patch file; a series is far smaller. */

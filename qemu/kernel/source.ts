@@ -16,6 +16,7 @@ import {
 import { dirname, join, resolve } from 'node:path'
 import type { PackageOptions } from '../setup/mirror.js'
 import { downloadPackage, findPackage, unpackPackage } from '../setup/packages.js'
+import { ARCHITECTURES, target } from '../support/architectures.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { hash, writeWhole } from '../support/files.js'
 import { cachePath } from '../support/paths.js'
@@ -36,6 +37,8 @@ export interface PreparedTree {
   tree: string
   /** For make's O=; object files from an earlier build of this tree are reused. */
   objects: string
+  /** Must be called when the folder for object files is there, before make uses it. */
+  freshen?(): Promise<void>
   /** Must be called when the build is over. */
   discard(): void
 }
@@ -63,9 +66,10 @@ export function findSource(name: string, options: SourceOptions): Promise<Kernel
   const debian = DEBIAN_KERNELS[name]
   if (debian) return debianSource(name, debian, options)
   const path = resolve(name)
-  if (existsSync(join(path, 'arch', 'arm64')) && existsSync(join(path, 'Kconfig'))) return treeSource(path, options)
+  const arch = join('arch', target().name)
+  if (existsSync(join(path, arch)) && existsSync(join(path, 'Kconfig'))) return treeSource(path, options)
   const known = Object.keys(DEBIAN_KERNELS).join(', ')
-  const why = existsSync(path) ? 'is no kernel source tree (no arch/arm64, or no Kconfig)' : 'is no such folder'
+  const why = existsSync(path) ? `is no kernel source tree (no ${arch}, or no Kconfig)` : 'is no such folder'
   throw new LabError(
     `${options.option ?? '--source'} ${name}: ${why}; give ${known} or the path of a kernel source tree`,
   )
@@ -146,7 +150,7 @@ async function treeSource(path: string, options: PackageOptions): Promise<Kernel
       await run('cp', ['-a', '--reflink=auto', '--', ...from, tree], { signal: prepareOptions.signal })
       if (!isClean(tree)) {
         prepareOptions.progress.update('make mrproper in the copy')
-        await run('make', ['-C', tree, 'ARCH=arm64', 'mrproper'], { signal: prepareOptions.signal })
+        await run('make', ['-C', tree, `ARCH=${target().name}`, 'mrproper'], { signal: prepareOptions.signal })
       }
       await applyPatches(tree, patches, prepareOptions)
       return { tree, objects: join(home, 'objects'), discard }
@@ -156,7 +160,9 @@ async function treeSource(path: string, options: PackageOptions): Promise<Kernel
 
 /** Whether a tree is clean, as Kbuild requires for a build in another folder. */
 const isClean = (tree: string): boolean =>
-  !['.config', 'include/config', 'arch/arm64/include/generated'].some(name => existsSync(join(tree, name)))
+  !['.config', 'include/config', ...Object.keys(ARCHITECTURES).map(name => `arch/${name}/include/generated`)].some(
+    name => existsSync(join(tree, name)),
+  )
 
 /** Identifies a tree's content: by commit and local changes in a git tree, else by the files' names, sizes and times. */
 async function treeId(path: string, options: PackageOptions): Promise<string> {

@@ -1,7 +1,7 @@
 /** The machine: makes QEMU's command line from a record. */
+import { target } from '../support/architectures.js'
 import { LabError } from '../support/errors.js'
 import { processors } from '../support/host.js'
-import { QEMU_COMMAND } from '../support/tools.js'
 
 /** The socket of an SCMI device, and who connects to it. */
 export interface DeviceSocket {
@@ -36,6 +36,8 @@ export interface Machine {
   scmi: ScmiDevice[]
   /** Socket on which QEMU takes commands (QMP). */
   qmp?: string
+  /** Port of QEMU's server for a debugger: the guest waits for one, and nothing that waits for the guest has a limit. */
+  gdb?: number
   /** The user's further arguments. */
   extra: string[]
 }
@@ -53,7 +55,7 @@ const CONSOLES: Record<Machine['console'], string[]> = {
 
 /** All words of QEMU's command line, the program included. */
 export function qemuLine(machine: Machine): string[] {
-  return [QEMU_COMMAND, ...qemuArguments(machine)]
+  return [target().qemu, ...qemuArguments(machine)]
 }
 
 export function qemuArguments(machine: Machine): string[] {
@@ -67,15 +69,23 @@ export function qemuArguments(machine: Machine): string[] {
     ...machine.scmi.flatMap(scmiArguments),
     ...(machine.qmp ? ['-qmp', `unix:${escapeOption(machine.qmp)},server=on,wait=off`] : []),
     ...(machine.channel ? channelArguments(machine.channel) : []),
+    ...(machine.gdb === undefined ? [] : ['-gdb', `tcp:127.0.0.1:${machine.gdb}`, '-S']),
     ...machine.extra,
   ]
 }
 
 /** Common to all machines of the lab; guest memory is a shared memfd, which the device maps. */
 export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string[] {
-  const { gic, cpu, acceleration } = processors(QEMU_COMMAND)
+  const { gic, cpu, acceleration } = processors(target())
   return [
-    ...['-machine', `virt,gic-version=${gic},memory-backend=mem`, '-cpu', cpu, '-smp', String(machine.cpus)],
+    ...[
+      '-machine',
+      `${target().machine},gic-version=${gic},memory-backend=mem`,
+      '-cpu',
+      cpu,
+      '-smp',
+      String(machine.cpus),
+    ],
     ...acceleration,
     ...['-m', machine.memory, '-object', `memory-backend-memfd,id=mem,size=${machine.memory},share=on`],
     ...['-nic', 'none'],
@@ -83,7 +93,7 @@ export function baseArguments(machine: Pick<Machine, 'memory' | 'cpus'>): string
 }
 
 /** What the guests' processors are, for people. */
-export const processorsText = (): string => processors(QEMU_COMMAND).text
+export const processorsText = (): string => processors(target()).text
 
 /** Prints it on standard error: once for each command that starts guests. */
 export const tellProcessors = (): void => console.error(`processors of the guest: ${processorsText()}`)

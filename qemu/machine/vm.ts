@@ -1,9 +1,9 @@
 /** One QEMU process: its console's output, its end, and the command line that starts the same machine by hand. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { afterMs } from '../../src/platform/core/time.js'
+import { target } from '../support/architectures.js'
 import { GuestError, type GuestFailure, WorkError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
-import { QEMU_COMMAND } from '../support/tools.js'
 import { type Machine, printedSocket, qemuArguments, qemuLine } from './machine.js'
 
 /** Lines of the console in an error. */
@@ -38,11 +38,12 @@ export class Vm {
     this.machine = machine
     this.#reproduce = reproduce
     // setpriv: QEMU is killed when this process (or worker) dies.
-    const words = ['--pdeathsig', 'TERM', QEMU_COMMAND, ...qemuArguments(machine)]
+    const { qemu } = target()
+    const words = ['--pdeathsig', 'TERM', qemu, ...qemuArguments(machine)]
     const isTerminal = machine.console === 'terminal'
     this.#child = spawn('setpriv', words, { stdio: isTerminal ? 'inherit' : 'pipe', detached: !isTerminal })
     this.exited = new Promise((resolve, reject) => {
-      this.#child.on('error', error => reject(new WorkError(`cannot start ${QEMU_COMMAND}: ${error.message}`)))
+      this.#child.on('error', error => reject(new WorkError(`cannot start ${qemu}: ${error.message}`)))
       this.#child.on('close', (code, signal) => {
         this.#ending = signal ? `QEMU was ended by ${signal}` : `QEMU exited with status ${code}`
         this.poke()
@@ -60,6 +61,11 @@ export class Vm {
 
   get pid(): number {
     return this.#child.pid!
+  }
+
+  /** Whether a debugger may stop the guest for any time. */
+  get isDebugged(): boolean {
+    return this.machine.gdb !== undefined
   }
 
   get isRunning(): boolean {
@@ -89,7 +95,7 @@ export class Vm {
     if (found) return found
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
-        timer.cancel()
+        timer?.cancel()
         this.#watchers.delete(watcher)
         settle()
       }
@@ -100,7 +106,7 @@ export class Vm {
         else if (this.#isDead) finish(() => reject(this.failure(`${what} did not come`)))
       }
       const late = () => finish(() => reject(this.failure(`${what} did not come within ${limitMs} ms`, 'hang')))
-      const timer = afterMs(limitMs, late)
+      const timer = this.isDebugged ? undefined : afterMs(limitMs, late)
       this.#watchers.add(watcher)
       watcher()
     })

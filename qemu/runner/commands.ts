@@ -8,12 +8,16 @@ import type { FaultRule } from '../../src/faults/rules/rule.js'
 import { tableLines } from '../../src/observe/tables.js'
 import { whyUnwritable } from '../../src/support/path-error.js'
 import { type Progress, startProgress } from '../../src/support/progress.js'
+import { tellDebugger } from '../boot/debugger.js'
 import { readFaults } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
+import { type Worktree, withWorktree } from '../kernel/worktree.js'
 import { processorsText, tellProcessors } from '../machine/machine.js'
+import { target } from '../support/architectures.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { shellLine } from '../support/process.js'
-import { programVersion, QEMU_COMMAND, requireTools, TOOLS_FOR } from '../support/tools.js'
+import { programVersion, requireTools, TOOLS_FOR } from '../support/tools.js'
+import { requireBoots } from './alive.js'
 import { compare } from './baseline.js'
 import { findKernels, type KernelSelection, type TestKernel } from './kernels.js'
 import { type Entry, ownScenarios, scenariosOf, select } from './load.js'
@@ -31,6 +35,8 @@ export interface RunArguments extends KernelSelection {
   jobs?: number
   /** A folder of the user's scenarios, instead of the lab's. */
   scenarios?: string
+  /** A commit of the kernel, which is a git tree: it is tested instead of the files as they are. */
+  base?: string
   /** A file of fault rules for all devices. */
   faults?: string
   /** This share of the scenarios. */
@@ -43,6 +49,8 @@ export interface RunArguments extends KernelSelection {
   report?: string
   /** An earlier run's `json` file, to compare with. */
   baseline?: string
+  /** The guest waits for a debugger on this port. */
+  gdb?: number
   /** Ends in the guest's shell: where the scenario fails, or at its end. */
   shell?: boolean
 }
@@ -69,23 +77,40 @@ export async function listScenarios(words: string[], options: ListArguments): Pr
   for (const line of tableLines(list)) console.log(line)
 }
 
-/** Runs scenarios and prints each outcome. Throws WorkError if any differs from the records. */
+/** The scenarios that a command line names. */
+export async function selectEntries(
+  words: string[],
+  { scenarios, shard }: Pick<RunArguments, 'scenarios' | 'shard'>,
+): Promise<Entry[]> {
+  const selected = select(await findScenarios(scenarios), words)
+  return shard ? shareOf(selected, shard) : selected
+}
+
+/**
+ * Runs scenarios and prints each outcome. Throws WorkError if any differs from the records, and UntestableError if a kernel
+ * does not build, or does not boot for reasons of its own.
+ */
 export async function runFromArguments(words: string[], options: RunArguments, signal: AbortSignal): Promise<void> {
-  const selected = select(await findScenarios(options.scenarios), words)
-  const entries = options.shard ? shareOf(selected, options.shard) : selected
+  const entries = await selectEntries(words, options)
   const kernelCount = options.kernels.length * options.variants.length
   if (options.shell && (entries.length !== 1 || kernelCount !== 1)) {
     throw new LabError('--shell goes with one scenario and one kernel')
+  }
+  if (options.gdb !== undefined && (entries.length !== 1 || kernelCount !== 1)) {
+    throw new LabError('--gdb goes with one scenario and one kernel')
   }
   const baseline = options.baseline === undefined ? undefined : readRunRecord(options.baseline)
   for (const name of ['json', 'junit', 'report'] as const) checkWritable(`--${name}`, options[name])
   requireTools(...TOOLS_FOR.boot)
   const faults = options.faults === undefined ? [] : await readFaults(options.faults)
-  const kernels = await findKernels(options, signal)
+  const { base, gdb } = options
+  const wanted = { ...options, debugInfo: gdb !== undefined }
+  const kernels = await (base === undefined ? findKernels(wanted, signal) : kernelsAt(base, wanted, signal))
   tellProcessors()
+  if (gdb !== undefined) tellDebugger(kernels[0]!.image, gdb)
   if (options.faults !== undefined)
     console.error(`fault rules: ${faults.length} of ${options.faults}, in every scenario`)
-  const run = await runAndTell(entries, kernels, { ...options, rules: faults }, signal)
+  const { run, results } = await runAndTell(entries, kernels, { ...options, rules: faults }, signal)
   const changes = baseline && compare(run, baseline)
   if (options.ktap) process.stdout.write(ktapText(run))
   if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 1)}\n`)
@@ -95,8 +120,34 @@ export async function runFromArguments(words: string[], options: RunArguments, s
   const table = tableText(run)
   if (table) say(`\n${table}\n`)
   if (changes) for (const line of changeLines(changes)) say(line)
-  if (run.results.some(differs)) throw new WorkError(summaryText(run))
+  if (run.results.some(differs)) {
+    await requireBoots(results, signal)
+    throw new WorkError(summaryText(run))
+  }
   say(summaryText(run))
+}
+
+/** The kernels of one commit of a git tree. */
+export function kernelsAt(base: string, selection: KernelSelection, signal: AbortSignal): Promise<TestKernel[]> {
+  const [kernel, ...others] = selection.kernels
+  if (others.length > 0) throw new LabError('--base goes with one --kernel, a git tree')
+  return inWorktree(kernel!, signal, async worktree =>
+    findKernels({ ...selection, at: { worktree, commit: await worktree.resolve(base, '--base') } }, signal),
+  )
+}
+
+/** Runs `work` with a worktree of a git tree, and shows what takes long. */
+export async function inWorktree<T>(
+  kernel: string,
+  signal: AbortSignal,
+  work: (worktree: Worktree) => Promise<T>,
+): Promise<T> {
+  const progress = startProgress(kernel)
+  try {
+    return await withWorktree(kernel, { signal, progress }, work)
+  } finally {
+    progress.stop()
+  }
 }
 
 /** Reports files that cannot be written before minutes of work. */
@@ -120,12 +171,12 @@ function changeLines(changes: ReturnType<typeof compare>): string[] {
   ]
 }
 
-async function runAndTell(
+export async function runAndTell(
   entries: readonly Entry[],
   kernels: readonly TestKernel[],
   options: RunArguments & { rules: FaultRule[] },
   signal: AbortSignal,
-): Promise<RunRecord> {
+): Promise<{ run: RunRecord; results: Result[] }> {
   const began = new Date()
   const progress = startProgress('run')
   const board = new Board(progress, entries.length * kernels.length)
@@ -139,6 +190,7 @@ async function runAndTell(
     const results = await runSuite(entries, kernels, {
       jobs: options.jobs ?? availableParallelism(),
       faults: options.rules,
+      gdb: options.gdb,
       signal,
       onStep: (entry, kernel, step) => board.step(`${entry.name} (${kernel.label})`, step),
       onResult(result) {
@@ -158,7 +210,7 @@ async function runAndTell(
     })
     const command = shellLine(['scmi-lab', ...process.argv.slice(2)])
     const ordered = results.map(result => records.get(result)!)
-    return makeRunRecord(kernels, ordered, { began, command, versions: versions() })
+    return { run: makeRunRecord(kernels, ordered, { began, command, versions: versions() }), results }
   } finally {
     progress.stop()
   }
@@ -218,7 +270,7 @@ function versions(): Record<string, string> {
   const { version } = createRequire(import.meta.url)('#root/package.json') as { version: string }
   return {
     'vhost-user-scmi': version,
-    QEMU: programVersion(QEMU_COMMAND).text,
+    QEMU: programVersion(target().qemu).text,
     processors: processorsText(),
     Node: process.version,
   }

@@ -1,14 +1,17 @@
 /** The kernels of a run: found or built, with what is known before they boot. */
-import { readFileSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { statSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import semver from 'semver'
-import { buildKernel } from '../kernel/build.js'
+import { buildKernel, type Kernel } from '../kernel/build.js'
 import { PLAIN, parseConfig } from '../kernel/config.js'
+import { usesLlvm } from '../kernel/environment.js'
+import { readImage } from '../kernel/image-file.js'
 import { readPatch, subjectOf } from '../kernel/patches.js'
 import { DEBIAN_KERNELS } from '../kernel/source.js'
-import { LabError } from '../support/errors.js'
-import { isGzip } from '../support/files.js'
+import { type At, shortId } from '../kernel/worktree.js'
+import { target } from '../support/architectures.js'
+import { LabError, UntestableError, WorkError } from '../support/errors.js'
 import type { KernelNeeds } from './scenario.js'
 
 /** A kernel under test. */
@@ -33,13 +36,19 @@ export interface KernelSelection {
   kernels: string[]
   patches: string[]
   variants: string[]
+  /** Fragments of a configuration, merged last. */
+  configs?: string[]
+  /** With debug information. */
+  debugInfo?: boolean
+  /** A commit of the only kernel, which is a git tree. */
+  at?: At
 }
 
 /** Finds or builds every kernel of the selection, with each variant. */
 export async function findKernels(selection: KernelSelection, signal: AbortSignal): Promise<TestKernel[]> {
   const found: TestKernel[] = []
   for (const name of selection.kernels) {
-    for (const variant of selection.variants) found.push(await findKernel(name, variant, selection.patches, signal))
+    for (const variant of selection.variants) found.push(await findKernel(name, variant, selection, signal))
   }
   return found.map((kernel, index) => {
     const others = found.slice(0, index).filter(({ label }) => label === kernel.label).length
@@ -47,26 +56,54 @@ export async function findKernels(selection: KernelSelection, signal: AbortSigna
   })
 }
 
-async function findKernel(name: string, variant: string, patches: string[], signal: AbortSignal): Promise<TestKernel> {
+async function findKernel(
+  name: string,
+  variant: string,
+  { patches, configs = [], debugInfo = false, at }: Omit<KernelSelection, 'kernels' | 'variants'>,
+  signal: AbortSignal,
+): Promise<TestKernel> {
   const isImage = statSync(name, { throwIfNoEntry: false })?.isFile() === true
-  if (isImage && patches.length > 0) throw new LabError(`--patch goes with a source; --kernel ${name} is built already`)
-  if (isImage && variant !== PLAIN)
-    throw new LabError(`--variant goes with a source; --kernel ${name} is built already`)
+  const ofSource: [option: string, isGiven: boolean][] = [
+    ['--patch', patches.length > 0],
+    ['--variant', variant !== PLAIN],
+    ['--config', configs.length > 0],
+  ]
+  const [misplaced] = ofSource.find(([, isGiven]) => isImage && isGiven) ?? []
+  if (misplaced) throw new LabError(`${misplaced} goes with a source; --kernel ${name} is built already`)
   const image = isImage
     ? resolve(name)
-    : (await buildKernel({ source: name, option: '--kernel', patches, variant }, { signal })).image
-  const bytes = unpackedImage(readFileSync(image), image)
+    : await testable(() =>
+        buildKernel(
+          {
+            ...{ source: name, option: '--kernel', patches, variant, fragments: configs, debugInfo },
+            ...(at ? { at } : {}),
+          },
+          { signal },
+        ),
+      )
+  const bytes = readImage(image)
   const release = releaseOf(bytes, image)
   const isVersion = DEBIAN_KERNELS[name] !== undefined
   const source = isVersion ? name : resolve(name)
   const words = [
     ...['--kernel', source],
+    ...(at ? ['--base', at.commit] : []),
     ...patches.flatMap(path => ['--patch', resolve(path)]),
     ...(variant === PLAIN ? [] : ['--variant', variant]),
+    ...configs.flatMap(path => ['--config', resolve(path)]),
+    ...(usesLlvm() ? ['--llvm'] : []),
+    ...(target().name === 'arm64' ? [] : ['--arch', target().name]),
   ]
-  const base = `${isVersion ? name : release}${patches.length ? `+${patches.length}` : ''}`
+  const named = at ? shortId(at.commit) : isVersion ? name : release
+  const base = `${named}${patches.length ? `+${patches.length}` : ''}`
+  const kinds = [
+    variant === PLAIN ? '' : variant,
+    ...configs.map(path => basename(path, '.config')),
+    usesLlvm() && !isImage ? 'llvm' : '',
+    target().name === 'arm64' ? '' : target().name,
+  ]
   return {
-    label: variant === PLAIN ? base : `${base} ${variant}`,
+    label: [base, ...kinds.filter(Boolean)].join(' '),
     source,
     image,
     release,
@@ -77,16 +114,13 @@ async function findKernel(name: string, variant: string, patches: string[], sign
   }
 }
 
-/** Limit for an Image's size: a debug kernel has some 100 MB. */
-const IMAGE_MAX = 1 << 30
-
-/** An Image as it runs; Image.gz is the same, compressed. */
-function unpackedImage(bytes: Buffer, path: string): Buffer {
-  if (!isGzip(bytes)) return bytes
+/** The Image of a build. What does not build can't be tested. */
+async function testable(build: () => Promise<Kernel>): Promise<string> {
   try {
-    return gunzipSync(bytes, { maxOutputLength: IMAGE_MAX })
+    return (await build()).image
   } catch (error) {
-    throw new LabError(`${path} can't be unpacked: ${(error as Error).message}`)
+    if (error instanceof WorkError) throw new UntestableError(error.message, { cause: error })
+    throw error
   }
 }
 

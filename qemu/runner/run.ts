@@ -54,6 +54,8 @@ export interface RunOptions {
   slots: Slots
   /** Fault rules of the devices, before those of the scenario. */
   faults: readonly FaultRule[]
+  /** The machine's guest waits for a debugger on this port; nothing has a limit. */
+  gdb?: number | undefined
   signal: AbortSignal
   onStep: (text: string) => void
   /** Called when the scenario is over or has failed, before guest and devices are ended. */
@@ -64,6 +66,8 @@ const DEFAULT_PLATFORM = 'minimal'
 /** Boot time of a guest on a core of its own. A guest that boots more slowly gets proportionally more time for everything. */
 const USUAL_BOOT_MS = 2000
 const MOST_PATIENCE = 20
+/** Patience with a guest that a debugger stops: a limit of 30 s is half a year, and fits the guest channel's 32 bits of ms. */
+const NO_LIMIT = 100_000
 const BOOT_LIMIT_MS = 180_000
 const DEFAULT_LIMIT_MS = 60_000
 /** An oops leaves locks held, and later users of a lock would wait for their limits: it must end the guest at once. */
@@ -160,15 +164,18 @@ class Run {
     this.#step('boot')
     const { devices = [{}] } = this.#scenario.machine ?? {}
     const began = performance.now()
+    const { gdb } = this.#options
     const booting = boot({
       ...this.#bootOptions(),
+      ...(gdb === undefined ? {} : { gdb }),
       platform: platformFile(this.#scenario),
       scmi: devices.map((needs, i) => ({ ...needs, device: this.#deviceOptions(needs, i) })),
       onServer: (device, index) => this.#wires[index]!.watch(device),
     })
     const guest = await booting.catch((error: Error) => error)
     if (guest instanceof Error) return guest
-    this.#patience = Math.min(Math.ceil((performance.now() - began) / USUAL_BOOT_MS), MOST_PATIENCE)
+    this.#patience =
+      gdb !== undefined ? NO_LIMIT : Math.min(Math.ceil((performance.now() - began) / USUAL_BOOT_MS), MOST_PATIENCE)
     return guest
   }
 

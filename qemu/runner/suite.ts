@@ -22,6 +22,8 @@ export interface SuiteOptions {
   jobs: number
   /** Fault rules of all devices, before those of the scenarios. */
   faults?: readonly FaultRule[]
+  /** The only guest waits for a debugger on this port. */
+  gdb?: number | undefined
   signal: AbortSignal
   onStep(entry: Entry, kernel: TestKernel, step: string): void
   onResult(result: Result): void
@@ -49,7 +51,7 @@ export async function runOne(entry: Entry, kernel: TestKernel, { onEnd, ...optio
 export async function runSuite(
   entries: readonly Entry[],
   kernels: readonly TestKernel[],
-  { jobs, faults, signal, onStep, onResult, onEnd }: SuiteOptions,
+  { jobs, faults, gdb, signal, onStep, onResult, onEnd }: SuiteOptions,
 ): Promise<Result[]> {
   const slots = new Slots(jobs)
   const broken = new AbortController()
@@ -59,6 +61,7 @@ export async function runSuite(
     const result = await runOne(entry, kernel, {
       slots,
       faults: faults ?? [],
+      gdb,
       signal: stopped,
       onStep: step => onStep(entry, kernel, step),
       ...(onEnd ? { onEnd } : {}),

@@ -2,8 +2,8 @@
  * Adds files and lines to the functions in a kernel's log, with addr2line. This needs a vmlinux with debug information
  * beside the Image, or at its place in a built tree; without one the log is unchanged.
  */
-import { existsSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, relative } from 'node:path'
+import { vmlinuxOf } from '../kernel/image-file.js'
 import { run } from '../support/process.js'
 import { crossPrefix } from '../support/tools.js'
 
@@ -19,7 +19,7 @@ interface Place {
 
 /** Adds file and line to the lines of a log that name an address. */
 export async function withLines(log: readonly string[], image: string): Promise<string[]> {
-  const vmlinux = findVmlinux(image)
+  const vmlinux = vmlinuxOf(image)
   const places = vmlinux ? placesIn(log) : []
   if (places.length === 0) return [...log]
   const lines = await lookUp(vmlinux!, places)
@@ -27,11 +27,6 @@ export async function withLines(log: readonly string[], image: string): Promise<
     const found = lines.get(PLACE.exec(line)?.[0] ?? '')
     return found ? `${line} (${found})` : line
   })
-}
-
-function findVmlinux(image: string): string | undefined {
-  const folder = dirname(resolve(image))
-  return [join(folder, 'vmlinux'), join(folder, '../../../vmlinux')].find(existsSync)
 }
 
 function placesIn(log: readonly string[]): Place[] {
@@ -47,7 +42,7 @@ function placesIn(log: readonly string[]): Place[] {
 /** Functions with the same name are told apart by their size. */
 async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<string, string>> {
   const wanted = new Map(places.map(({ name, size }) => [`${name} ${size}`, 0n]))
-  for (const row of (await run(`${crossPrefix}nm`, ['-S', vmlinux])).split('\n')) {
+  for (const row of (await run(`${crossPrefix()}nm`, ['-S', vmlinux])).split('\n')) {
     const [address, size, , name] = row.split(' ')
     const id = `${name} ${Number.parseInt(size!, 16)}`
     if (wanted.has(id)) wanted.set(id, BigInt(`0x${address}`))
@@ -57,7 +52,7 @@ async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<st
     return start === 0n ? [] : [{ key, address: `0x${(start + BigInt(offset)).toString(16)}` }]
   })
   const stdin = known.map(({ address }) => address).join('\n')
-  const answers = (await run(`${crossPrefix}addr2line`, ['-e', vmlinux], { stdin })).trimEnd().split('\n')
+  const answers = (await run(`${crossPrefix()}addr2line`, ['-e', vmlinux], { stdin })).trimEnd().split('\n')
   const lines = known.map(({ key }, index): [string, string] => [
     key,
     answers[index]!.replace(/ \(discriminator.*/, ''),

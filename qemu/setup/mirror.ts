@@ -15,7 +15,12 @@ import { run } from '../support/process.js'
 export interface PackageOptions {
   signal?: AbortSignal | undefined
   progress: Progress
+  /** Debian's name of the architecture; default: arm64. */
+  architecture?: string
 }
+
+/** The architecture of most packages that are fetched: the guest's, unless it has 32 bits. */
+export const USUAL_ARCHITECTURE = 'arm64'
 
 export interface DebianPackage {
   name: string
@@ -37,7 +42,7 @@ async function fetch(url: string, file: string, options: PackageOptions): Promis
   renameSync(`${file}.partial`, file)
 }
 
-/** The newest version of a package for arm64 (or all machines) in the suites; a later suite has newer versions. */
+/** The newest version of a package for an architecture (or all machines) in the suites; a later suite has newer versions. */
 export async function findOnMirror(
   name: string,
   mirror: string,
@@ -54,10 +59,12 @@ export async function findOnMirror(
 /** The text of a suite's index, fetched each time: the mirror no longer has the packages of an old index. */
 async function readIndex(mirror: string, suite: string, options: PackageOptions): Promise<string> {
   options.progress.update(`reading Debian's package lists from ${mirror}`)
-  const packed = cachePath('mirror', `${suite}.xz`)
-  await fetch(`${mirror}/dists/${suite}/main/binary-arm64/Packages.xz`, packed, options)
+  const { architecture = USUAL_ARCHITECTURE } = options
+  const name = architecture === USUAL_ARCHITECTURE ? suite : `${suite}-${architecture}`
+  const packed = cachePath('mirror', `${name}.xz`)
+  await fetch(`${mirror}/dists/${suite}/main/binary-${architecture}/Packages.xz`, packed, options)
   await run('xz', ['--decompress', '--force', '--keep', packed], { signal: options.signal })
-  return readFileSync(cachePath('mirror', suite), 'utf8')
+  return readFileSync(cachePath('mirror', name), 'utf8')
 }
 
 /** A package's entry in an index, or undefined. */

@@ -10,12 +10,19 @@ import { cachePath } from '../support/paths.js'
 import { run } from '../support/process.js'
 import { hasApt, requireTools, TOOLS, TOOLS_FOR } from '../support/tools.js'
 import { debianMirror } from './apt-sources.js'
-import { type DebianPackage, downloadFromMirror, findOnMirror, type PackageOptions, unpackArchive } from './mirror.js'
+import {
+  type DebianPackage,
+  downloadFromMirror,
+  findOnMirror,
+  type PackageOptions,
+  USUAL_ARCHITECTURE,
+  unpackArchive,
+} from './mirror.js'
 
 /** One release for all hosts, so that Debian 12 and 13 build from the same sources. */
 const SUITES = ['trixie', 'trixie-backports']
 
-/** The newest version of a package (of arm64, or for all machines) on the mirror; fetches the package lists. */
+/** The newest version of a package (of an architecture, or for all machines) on the mirror; fetches the package lists. */
 export function findPackage(name: string, options: PackageOptions): Promise<DebianPackage> {
   return withLock(cachePath('apt.lock'), options, () => look(name, options))
 }
@@ -91,13 +98,17 @@ async function updateLists(options: PackageOptions): Promise<void> {
   const mirror = debianMirror()
   const lines = SUITES.map(suite => `deb [signed-by=${TOOLS.keyring.file}] ${mirror} ${suite} main\n`)
   for (const folder of ['state/lists/partial', 'cache/archives/partial', 'none']) {
-    mkdirSync(cachePath('apt', folder), { recursive: true })
+    mkdirSync(aptPath(options, folder), { recursive: true })
   }
-  writeFileSync(cachePath('apt', 'sources.list'), lines.join(''))
-  writeFileSync(cachePath('apt', 'status'), '')
+  writeFileSync(aptPath(options, 'sources.list'), lines.join(''))
+  writeFileSync(aptPath(options, 'status'), '')
   options.progress.update(`reading Debian's package lists from ${mirror}`)
   await apt('apt-get', ['update', '--error-on=any'], options)
 }
+
+/** A path of apt's state, which each architecture has for itself. */
+const aptPath = ({ architecture = USUAL_ARCHITECTURE }: PackageOptions, ...parts: string[]): string =>
+  cachePath(architecture === USUAL_ARCHITECTURE ? 'apt' : `apt-${architecture}`, ...parts)
 
 /** Runs apt with its own state; proxies and the like still come from the machine's apt.conf. */
 function apt(
@@ -107,15 +118,15 @@ function apt(
   extra: { cwd?: string; onStatus?: (line: string) => void } = {},
 ): Promise<string> {
   const settings = {
-    'Dir::State': cachePath('apt', 'state'),
-    'Dir::State::status': cachePath('apt', 'status'),
-    'Dir::Cache': cachePath('apt', 'cache'),
-    'Dir::Etc::SourceList': cachePath('apt', 'sources.list'),
-    'Dir::Etc::SourceParts': cachePath('apt', 'none'),
-    'Dir::Etc::PreferencesParts': cachePath('apt', 'none'),
+    'Dir::State': aptPath(options, 'state'),
+    'Dir::State::status': aptPath(options, 'status'),
+    'Dir::Cache': aptPath(options, 'cache'),
+    'Dir::Etc::SourceList': aptPath(options, 'sources.list'),
+    'Dir::Etc::SourceParts': aptPath(options, 'none'),
+    'Dir::Etc::PreferencesParts': aptPath(options, 'none'),
     'Dir::Etc::Preferences': '/dev/null',
-    'APT::Architecture': 'arm64',
-    'APT::Architectures': 'arm64',
+    'APT::Architecture': options.architecture ?? USUAL_ARCHITECTURE,
+    'APT::Architectures': options.architecture ?? USUAL_ARCHITECTURE,
     'APT::Sandbox::User': '',
     'Acquire::Languages': 'none',
   }

@@ -6,7 +6,17 @@ import { join } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { LabError, WorkError } from '../support/errors.js'
 import { run } from '../support/process.js'
-import { fault, findProgram, hasApt, isForTests, requireTools, TOOLS, type ToolName } from '../support/tools.js'
+import type { Extra } from '../support/tool.js'
+import {
+  extraOf,
+  fault,
+  findProgram,
+  hasApt,
+  isForTests,
+  requireExactly,
+  TOOLS,
+  type ToolName,
+} from '../support/tools.js'
 import { aptSources, debianMirror, SOURCES_FOLDER } from './apt-sources.js'
 import { installLine, systemOf } from './systems.js'
 
@@ -18,6 +28,8 @@ const APT_OPTIONS = ['-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=600', '
 interface SetupOptions {
   /** Also installs what only the project's tests need. */
   forTests?: boolean
+  /** Also installs what only these options of the lab need. */
+  extras?: readonly Extra[]
   /** Only these tools; default: those that the lab needs. */
   names?: readonly ToolName[]
   signal?: AbortSignal | undefined
@@ -26,9 +38,13 @@ interface SetupOptions {
 
 /** Installs what is missing; resolves with the names of the packages. */
 export async function setup(options: SetupOptions = {}): Promise<string[]> {
-  const everyday = (Object.keys(TOOLS) as ToolName[]).filter(name => options.forTests || !isForTests(name))
+  const isWanted = (name: ToolName): boolean => {
+    const extra = extraOf(name)
+    return extra ? (options.extras ?? []).includes(extra) : options.forTests || !isForTests(name)
+  }
+  const everyday = (Object.keys(TOOLS) as ToolName[]).filter(isWanted)
   const wanting = (options.names ?? everyday).filter(name => fault(name))
-  const packages = [...new Set(wanting.map(name => TOOLS[name].package))]
+  const packages = [...new Set(wanting.flatMap(name => TOOLS[name].package.split(' ')))]
   if (packages.length === 0) return []
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
   if (!hasApt()) {
@@ -38,7 +54,7 @@ export async function setup(options: SetupOptions = {}): Promise<string[]> {
 
   const codename = /^VERSION_CODENAME=(\S+)/m.exec(release)?.[1] ?? ''
   const newer = BACKPORTS[codename]
-  const suite = wanting.includes('qemu') ? newer : undefined
+  const suite = wanting.some(name => TOOLS[name].package === TOOLS.qemu.package) ? newer : undefined
   const rest = packages.filter(name => !suite || name !== TOOLS.qemu.package)
   const progress = options.progress ?? startProgress('setup')
   const root = privileged(options.signal)
@@ -51,7 +67,7 @@ export async function setup(options: SetupOptions = {}): Promise<string[]> {
     // In this order, so that installing QEMU takes only missing packages from the newer suite.
     if (rest.length) await installSomehow(rest, newer && isKnown(newer) ? newer : undefined, progress, root)
     if (suite) await install(['-t', suite, TOOLS.qemu.package], progress, root)
-    requireTools(...wanting)
+    requireExactly(...wanting)
     progress.done(`${packages.length} packages installed`)
     return packages
   } catch (error) {

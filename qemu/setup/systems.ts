@@ -26,6 +26,10 @@ const SYSTEMS: Record<System, Packages> = {
       'libelf-dev': 'elfutils-libelf-devel',
       'libssl-dev': 'openssl-devel',
       'xz-utils': 'xz',
+      'clang-19': 'clang',
+      'lld-19': 'lld',
+      'llvm-19': 'llvm',
+      'gdb-multiarch': 'gdb',
     },
   },
   arch: {
@@ -42,6 +46,10 @@ const SYSTEMS: Record<System, Packages> = {
       'libssl-dev': 'openssl',
       python3: 'python',
       'xz-utils': 'xz',
+      'clang-19': 'clang',
+      'lld-19': 'lld',
+      'llvm-19': 'llvm',
+      'gdb-multiarch': 'gdb',
     },
   },
   suse: {
@@ -58,6 +66,10 @@ const SYSTEMS: Record<System, Packages> = {
       'libelf-dev': 'libelf-devel',
       'libssl-dev': 'libopenssl-devel',
       'xz-utils': 'xz',
+      'clang-19': 'clang',
+      'lld-19': 'lld',
+      'llvm-19': 'llvm',
+      'gdb-multiarch': 'gdb',
     },
   },
 }

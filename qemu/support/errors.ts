@@ -1,6 +1,6 @@
 /**
- * The lab's two kinds of errors: what the user can correct (one line, exit code 2), and work that failed (with the
- * evidence, exit code 1).
+ * The lab's kinds of errors: what the user can correct (one line, exit code 2), work that failed (with the evidence, exit
+ * code 1), and kernels that cannot be tested (125).
  */
 import { printableLines } from '../../src/support/printable.js'
 
@@ -17,7 +17,13 @@ export class LabError extends Error {
 /** Work that failed although it was asked for correctly: a build, a download, a boot. */
 export class WorkError extends LabError {
   override name = 'WorkError'
-  override readonly exitCode = 1
+  override readonly exitCode: number = 1
+}
+
+/** A kernel that cannot be tested: it does not build, or does not boot for reasons of its own. `git bisect run` skips it. */
+export class UntestableError extends WorkError {
+  override name = 'UntestableError'
+  override readonly exitCode = 125
 }
 
 /** The user stopped the work. */

@@ -1,5 +1,6 @@
 /** What depends on the host: an arm64 host needs no cross compiler, and may have KVM. */
 import { spawnSync } from 'node:child_process'
+import { ARCHITECTURES, type Architecture } from './architectures.js'
 import { LabError } from './errors.js'
 import type { Tool } from './tool.js'
 
@@ -18,9 +19,6 @@ const PURPOSE = 'build guest programs'
 const LINKS_STATICALLY = ['-static', '-nostartfiles', '-xc', '/dev/null', '-o', '/dev/null']
 const HAS_HEADERS = ['-fsyntax-only', '-include', 'linux/errno.h', '-xc', '/dev/null']
 
-/** openSUSE calls its cross compiler by its own name. */
-const CROSS_PREFIXES = ['aarch64-linux-gnu-', 'aarch64-suse-linux-']
-
 /** Fedora's cross compiler finds no C library by itself; each release has its own below this folder (glibc.spec, sysroot_prefix). */
 const FEDORA_SYSROOTS = '/usr/aarch64-redhat-linux/sys-root'
 
@@ -33,36 +31,28 @@ interface Host {
   list(folder: string): string[]
 }
 
-/** The tools that build for arm64 on a host. */
-export function guestTools({ arch, has, list }: Host): GuestTools {
-  const isNative = arch === 'arm64'
-  const cross = CROSS_PREFIXES.find(name => has(`${name}gcc`)) ?? CROSS_PREFIXES[0]!
+/** The tools that build for guests of an architecture on a host. */
+export function guestTools({ arch, has, list }: Host, target: Architecture = ARCHITECTURES.arm64): GuestTools {
+  const isNative = arch === target.name
+  const cross = target.prefixes.find(name => has(`${name}gcc`)) ?? target.prefixes[0]!
   const prefix = isNative ? '' : cross
   const command = `${prefix}gcc`
   // A release of which the headers were removed may leave its folder.
   const hasHeaders = (release: string) => list(`${FEDORA_SYSROOTS}/${release}/usr`).includes('include')
-  const newest = isNative ? undefined : list(FEDORA_SYSROOTS).filter(hasHeaders).sort(byNumbers).at(-1)
+  const isOnFedora = !isNative && target.name === 'arm64'
+  const newest = isOnFedora ? list(FEDORA_SYSROOTS).filter(hasHeaders).sort(byNumbers).at(-1) : undefined
   const sysroot = newest === undefined ? [] : [`--sysroot=${FEDORA_SYSROOTS}/${newest}`]
   const probe = (words: string[]): string[] => [command, ...sysroot, ...words]
-  const library = isNative ? '/usr/lib/aarch64-linux-gnu/libc.a' : '/usr/aarch64-linux-gnu/lib/libc.a'
-  const include = isNative ? '/usr/include/linux/errno.h' : '/usr/aarch64-linux-gnu/include/linux/errno.h'
-  const of = (name: string, native: string): string => (isNative ? native : name)
+  const [library, include] = isNative
+    ? ['/usr/lib/aarch64-linux-gnu/libc.a', '/usr/include/linux/errno.h']
+    : [`${target.sysroot}/lib/libc.a`, `${target.sysroot}/include/linux/errno.h`]
+  const [compiler, libc, headers] = isNative ? ['gcc', 'libc6-dev', 'linux-libc-dev'] : target.packages
   return {
     prefix,
     sysroot,
-    compiler: { command, package: of('gcc-aarch64-linux-gnu', 'gcc'), purpose: 'build for arm64' },
-    libc: {
-      file: library,
-      probe: probe(LINKS_STATICALLY),
-      package: of('libc6-dev-arm64-cross', 'libc6-dev'),
-      purpose: PURPOSE,
-    },
-    headers: {
-      file: include,
-      probe: probe(HAS_HEADERS),
-      package: of('linux-libc-dev-arm64-cross', 'linux-libc-dev'),
-      purpose: PURPOSE,
-    },
+    compiler: { command, package: compiler, purpose: `build for ${target.name}` },
+    libc: { file: library, probe: probe(LINKS_STATICALLY), package: libc, purpose: PURPOSE },
+    headers: { file: include, probe: probe(HAS_HEADERS), package: headers, purpose: PURPOSE },
   }
 }
 
@@ -84,8 +74,13 @@ export const ACCELERATOR_VARIABLE = 'SCMI_LAB_ACCEL'
 /** QEMU's names: the host's virtualization, and emulation. */
 export const ACCELERATORS = ['kvm', 'tcg']
 
-/** Emulated processors, the same on any host; or the host's own. */
-const EMULATED: Processors = { gic: '3', cpu: 'cortex-a57', acceleration: [], text: 'emulated cortex-a57 (TCG)' }
+/** Emulated processors, the same on any host. */
+const emulated = ({ gic, cpu }: Architecture): Processors => ({
+  gic,
+  cpu,
+  acceleration: [],
+  text: `emulated ${cpu} (TCG)`,
+})
 const HOSTS: Processors = { gic: 'host', cpu: 'host', acceleration: ['-accel', 'kvm'], text: "the host's own (KVM)" }
 
 /**
@@ -96,22 +91,28 @@ export function chooseProcessors(
   arch: string,
   chosen: string | undefined,
   whyNoGuest: () => string | undefined,
+  target: Architecture = ARCHITECTURES.arm64,
 ): Processors {
-  if (chosen === 'tcg' || (chosen === undefined && arch !== 'arm64')) return EMULATED
+  const canHave = arch === 'arm64' && target.name === 'arm64'
+  if (chosen === 'tcg' || (chosen === undefined && !canHave)) return emulated(target)
   if (chosen !== undefined && !ACCELERATORS.includes(chosen)) {
     throw new LabError(`${ACCELERATOR_VARIABLE} is ${chosen}; it can be ${ACCELERATORS.join(' or ')}`)
   }
-  const why = arch === 'arm64' ? whyNoGuest() : `KVM runs arm64 guests on arm64 hosts only, and this is ${arch}`
+  const here = target.name === 'arm64' ? `this is ${arch}` : `this guest is ${target.name}`
+  const why = canHave ? whyNoGuest() : `KVM runs arm64 guests on arm64 hosts only, and ${here}`
   if (why === undefined) return HOSTS
   if (chosen === 'kvm') throw new LabError(`--accel kvm: ${why}`)
-  return { ...EMULATED, text: `${EMULATED.text}, because ${why}` }
+  const { text, ...rest } = emulated(target)
+  return { ...rest, text: `${text}, because ${why}` }
 }
 
-let known: Processors | undefined
-/** The processors on this host; QEMU is asked once. */
-export function processors(qemu: string): Processors {
-  known ??= chooseProcessors(process.arch, process.env[ACCELERATOR_VARIABLE], () => whyNoGuest(qemu))
-  return known
+const known = new Map<string, Processors>()
+/** The processors of guests of an architecture on this host; QEMU is asked once. */
+export function processors(target: Architecture): Processors {
+  const chosen = process.env[ACCELERATOR_VARIABLE]
+  const found = known.get(target.name) ?? chooseProcessors(process.arch, chosen, () => whyNoGuest(target.qemu), target)
+  known.set(target.name, found)
+  return found
 }
 
 /** Why QEMU can make no machine with KVM; undefined if it can: it makes one, dumps its device tree, and ends. */

@@ -5,24 +5,50 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { ARCHITECTURES, target } from './architectures.js'
 import { LabError } from './errors.js'
 import { guestTools } from './host.js'
-import type { Tool } from './tool.js'
+import { findLlvm, LLVM_MIN } from './llvm.js'
+import type { Extra, Tool } from './tool.js'
 
-const guest = guestTools({
+const host = {
   arch: process.arch,
-  has: name => findProgram(name) !== undefined,
-  list: folder => (existsSync(folder) ? readdirSync(folder) : []),
-})
-export const crossPrefix = guest.prefix
-export const guestSysroot = guest.sysroot
-export const QEMU_COMMAND = 'qemu-system-aarch64'
+  has: (name: string) => findProgram(name) !== undefined,
+  list: (folder: string) => (existsSync(folder) ? readdirSync(folder) : []),
+}
+const guests = { arm64: guestTools(host, ARCHITECTURES.arm64), arm: guestTools(host, ARCHITECTURES.arm) }
+/** The prefix of the names of compiler and binutils for the guest. */
+export const crossPrefix = (): string => guests[target().name].prefix
+/** Words by which the compiler finds the guest's C library. */
+export const guestSysroot = (): readonly string[] => guests[target().name].sysroot
+
+const QEMU = { package: 'qemu-system-arm', purpose: 'boot a guest', atLeast: [8, 2] as [number, number] }
 
 export const TOOLS = {
-  qemu: { command: QEMU_COMMAND, package: 'qemu-system-arm', purpose: 'boot a guest', atLeast: [8, 2] },
-  compiler: guest.compiler,
-  libc: guest.libc,
-  headers: guest.headers,
+  qemu: { command: ARCHITECTURES.arm64.qemu, ...QEMU },
+  compiler: guests.arm64.compiler,
+  libc: guests.arm64.libc,
+  headers: guests.arm64.headers,
+  armQemu: { command: ARCHITECTURES.arm.qemu, ...QEMU, extra: 'arm' },
+  armCompiler: { ...guests.arm.compiler, extra: 'arm' },
+  armLibc: { ...guests.arm.libc, extra: 'arm' },
+  armHeaders: { ...guests.arm.headers, extra: 'arm' },
+  llvm: {
+    missing: () =>
+      findLlvm(findProgram) === undefined
+        ? `LLVM ${LLVM_MIN} or newer, with clang, ld.lld and llvm-objcopy, is missing`
+        : undefined,
+    package: 'clang-19 lld-19 llvm-19',
+    purpose: 'build with --llvm',
+    extra: 'llvm',
+  },
+  sparse: {
+    command: 'sparse',
+    package: 'sparse',
+    purpose: 'check the source of patches (run --each)',
+    extra: 'sparse',
+  },
+  gdb: { command: 'gdb-multiarch', package: 'gdb-multiarch', purpose: 'debug a guest (--gdb)', extra: 'gdb' },
   dtc: { command: 'dtc', package: 'device-tree-compiler', purpose: 'add the SCMI node to the device tree' },
   make: { command: 'make', package: 'make', purpose: 'build a kernel' },
   hostCompiler: { command: 'gcc', package: 'gcc', purpose: "build the kernel's own tools" },
@@ -82,6 +108,17 @@ export const TOOLS = {
 
 export type ToolName = keyof typeof TOOLS
 
+/** What takes a tool's place for 32-bit guests. */
+const FOR_ARM: Partial<Record<ToolName, ToolName>> = {
+  qemu: 'armQemu',
+  compiler: 'armCompiler',
+  libc: 'armLibc',
+  headers: 'armHeaders',
+}
+
+/** The tool that this one is for the guest's architecture. */
+const forTarget = (name: ToolName): ToolName => (target().name === 'arm' ? (FOR_ARM[name] ?? name) : name)
+
 /** The tools that each kind of work needs. */
 export const TOOLS_FOR = {
   boot: ['qemu', 'dtc'],
@@ -108,6 +145,9 @@ const isWanted = (name: ToolName): boolean => {
 /** Whether only the project's tests need a tool. */
 export const isForTests = (name: ToolName): boolean => (TOOLS[name] as Tool).forTests === true
 
+/** What has to be named to `setup --with` for a tool to be installed; undefined: nothing. */
+export const extraOf = (name: ToolName): Extra | undefined => (TOOLS[name] as Tool).extra
+
 /**
  * Programs that were new enough. They are asked once, because a run of the lab boots a hundred guests, and asking blocks the
  * devices of the guests that run.
@@ -118,6 +158,7 @@ const newEnough = new Set<string>()
 export function fault(name: ToolName): string | undefined {
   const tool: Tool = TOOLS[name]
   if (!isWanted(name)) return undefined
+  if (tool.missing) return tool.missing()
   if (tool.file) return can(tool.file, constants.R_OK) || succeeds(tool.probe) ? undefined : `${tool.file} is missing`
   const path = findProgram(tool.command!)
   if (!path) return `${tool.command} is missing`
@@ -130,14 +171,17 @@ export function fault(name: ToolName): string | undefined {
   return undefined
 }
 
-/** Throws one LabError that names all of these tools that are missing or too old. */
-export function requireTools(...names: ToolName[]): void {
-  const faults = names.flatMap(name => {
-    const text = fault(name)
-    return text ? [`${text}: package ${TOOLS[name].package}, needed to ${TOOLS[name].purpose}`] : []
-  })
-  if (faults.length === 0) return
-  throw new LabError(`${faults.join('\n')}\n"scmi-lab setup" installs ${faults.length === 1 ? 'it' : 'them'}.`)
+/** Throws one LabError that names all of these tools, in their form for the guest's architecture, that are missing or too old. */
+export const requireTools = (...names: ToolName[]): void => requireExactly(...names.map(forTarget))
+
+/** The same for tools as they are named. */
+export function requireExactly(...names: ToolName[]): void {
+  const bad = names.filter(name => fault(name))
+  if (bad.length === 0) return
+  const lines = bad.map(name => `${fault(name)}: package ${TOOLS[name].package}, needed to ${TOOLS[name].purpose}`)
+  const extras = [...new Set(bad.flatMap(name => extraOf(name) ?? []))]
+  const words = extras.length > 0 ? `scmi-lab setup --with ${extras.join()}` : 'scmi-lab setup'
+  throw new LabError(`${lines.join('\n')}\n"${words}" installs ${bad.length === 1 ? 'it' : 'them'}.`)
 }
 
 function succeeds(words: readonly string[] | undefined): boolean {

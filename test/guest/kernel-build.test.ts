@@ -193,7 +193,9 @@ test('variables that change the result are another kernel, others do not reach t
 
 test('a missing LLVM is reported before anything is built', async () => {
   process.env.LLVM = '/no/such/'
-  await expect(build()).rejects.toThrow('LLVM=/no/such/: there is no /no/such/clang; on Debian: apt-get install clang')
+  await expect(build()).rejects.toThrow(
+    'LLVM=/no/such/: there is no /no/such/clang; "scmi-lab setup --with llvm" installs one',
+  )
   expect(compilations()).toBe(0)
 })
 
@@ -228,4 +230,34 @@ test('an edited file in a folder that git does not track is another kernel, what
   git('config', 'status.showUntrackedFiles', 'no')
   const third = await edit('three')
   expect(new Set([first, second, third]).size).toBe(3)
+})
+
+test('--arch arm builds a zImage by the compiler for 32 bits, in its own folder; --llvm sets Kbuild’s variable', async () => {
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  const programs = ['arm-linux-gnueabihf-gcc', 'clang', 'ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objcopy']
+  for (const name of programs) writeFileSync(join(bin, name), '#!/bin/sh\necho "clang version 99.0"\n', { mode: 0o755 })
+  const env = { PATH: `${bin}:${process.env.PATH}` }
+  const built = async (...args: string[]) => {
+    const command = new LabCommand(['kernel', 'build', '--source', tree, ...args], env)
+    expect(await command.ended, command.stderr).toBe(0)
+    return command.stdout.trim()
+  }
+  const plain = await built()
+  const image = await built('--arch', 'arm', '--llvm')
+  expect(readFileSync(image, 'utf8')).toBe(`arm arm-linux-gnueabihf- 1\n${numbers}`)
+  expect(image).not.toBe(plain)
+  expect(readFileSync(join(dirname(image), 'config'), 'utf8')).toContain('CONFIG_ARCH_VIRT=y')
+  const { inputs } = JSON.parse(readFileSync(join(dirname(image), 'build.json'), 'utf8'))
+  expect(inputs.variables).toEqual(['ARCH=arm', 'LLVM=1'])
+  expect(inputs.fragments.map((text: string) => text.split(' ')[0])).not.toContain('nxp.config')
+  const folders = readdirSync(join(folder, 'cache', 'vhost-user-scmi', 'trees')).map(name => name.replace(/^\w+-/, ''))
+  expect(folders).toEqual(expect.arrayContaining(['objects', 'objects-arm-llvm']))
+  expect(await built()).toBe(plain)
+})
+
+test('without LLVM --llvm says what installs it', async () => {
+  const command = new LabCommand(['kernel', 'build', '--source', tree, '--llvm'], { PATH: '/nonexistent' })
+  expect(await command.ended).toBe(2)
+  expect(command.stderr).toContain('"scmi-lab setup --with llvm" installs it.')
 })

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { dataOf, entryOf } from '../../qemu/setup/mirror.js'
 import { installLine, systemOf } from '../../qemu/setup/systems.js'
+import { ARCHITECTURES, architectureOf, target } from '../../qemu/support/architectures.js'
 import { chooseProcessors, guestTools } from '../../qemu/support/host.js'
+import { findLlvm } from '../../qemu/support/llvm.js'
 
 describe('processors of the guest', () => {
   const emulated = { gic: '3', cpu: 'cortex-a57', acceleration: [], text: 'emulated cortex-a57 (TCG)' }
@@ -34,6 +36,20 @@ describe('processors of the guest', () => {
       'KVM runs arm64 guests on arm64 hosts only, and this is x64',
     )
     expect(() => chooseProcessors('x64', 'hvf', refuse)).toThrow('SCMI_LAB_ACCEL is hvf; it can be kvm or tcg')
+  })
+
+  test('with 32 bits are emulated on any host', () => {
+    const { arm } = ARCHITECTURES
+    const text = 'emulated cortex-a15 (TCG)'
+    expect(chooseProcessors('arm64', undefined, refuse, arm)).toEqual({
+      gic: '2',
+      cpu: 'cortex-a15',
+      acceleration: [],
+      text,
+    })
+    expect(() => chooseProcessors('arm64', 'kvm', refuse, arm)).toThrow(
+      'KVM runs arm64 guests on arm64 hosts only, and this guest is arm',
+    )
   })
 
   /** QEMU's command line on an arm64 host with this QEMU. */
@@ -97,6 +113,73 @@ describe('the compiler for the guest', () => {
     expect(sysroot).toEqual(['--sysroot=/usr/aarch64-redhat-linux/sys-root/fc43'])
     for (const { probe } of [libc, headers]) expect(probe).toContain(sysroot[0])
     expect(guestTools({ arch: 'arm64', ...none, list }).sysroot).toEqual([])
+  })
+})
+
+describe('a guest with 32 bits', () => {
+  test('has its own compiler, QEMU and machine', async () => {
+    vi.stubEnv('SCMI_LAB_ARCH', 'arm')
+    try {
+      const { qemuLine } = await import('../../qemu/machine/machine.js')
+      const { crossPrefix } = await import('../../qemu/support/tools.js')
+      const files = { kernel: 'zImage', initramfs: 'i.cpio', append: [], console: 'pipe' as const, scmi: [], extra: [] }
+      const words = qemuLine({ memory: '256M', cpus: 2, ...files, gdb: 1234 }).join(' ')
+      expect(words).toMatch(
+        /^qemu-system-arm -machine virt,highmem=off,gic-version=2,memory-backend=mem -cpu cortex-a15 /,
+      )
+      expect(words).toContain(' -gdb tcp:127.0.0.1:1234 -S')
+      expect(crossPrefix()).toBe('arm-linux-gnueabihf-')
+    } finally {
+      vi.unstubAllEnvs()
+    }
+  })
+
+  test('is chosen by a name that exists', () => {
+    vi.stubEnv('SCMI_LAB_ARCH', 'riscv')
+    try {
+      expect(target).toThrow('SCMI_LAB_ARCH is riscv; it can be arm64 or arm')
+    } finally {
+      vi.unstubAllEnvs()
+    }
+  })
+
+  test('has a cross compiler of its own, with its packages', () => {
+    const { prefix, libc, compiler } = guestTools(
+      { arch: 'arm64', has: () => false, list: () => [] },
+      ARCHITECTURES.arm,
+    )
+    expect(prefix).toBe('arm-linux-gnueabihf-')
+    expect([compiler.package, libc.package]).toEqual(['gcc-arm-linux-gnueabihf', 'libc6-dev-armhf-cross'])
+  })
+
+  test('has a kernel that is told from one for arm64 by its header', () => {
+    const image = (at: number, magic: number): Buffer => {
+      const bytes = Buffer.alloc(64)
+      bytes.writeUInt32LE(magic, at)
+      return bytes
+    }
+    expect(architectureOf(image(56, 0x644d5241))).toBe('arm64')
+    expect(architectureOf(image(36, 0x016f2818))).toBe('arm')
+    expect(architectureOf(image(0, 0))).toBeUndefined()
+    expect(architectureOf(Buffer.from('MZ'))).toBeUndefined()
+  })
+})
+
+describe('LLVM', () => {
+  /** Programs in PATH, and the release of each clang. */
+  const found = (programs: string[], releases: Record<string, number>) =>
+    findLlvm(
+      name => (programs.includes(name) ? `/usr/bin/${name}` : undefined),
+      path => releases[path.slice('/usr/bin/'.length)] ?? 0,
+    )
+  const all = (suffix: string): string[] =>
+    ['clang', 'ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objcopy'].map(name => `${name}${suffix}`)
+
+  test('is the default one, if it is new enough, else the newest with all its programs', () => {
+    expect(found(all(''), { clang: 19 })).toBe('1')
+    expect(found([...all(''), ...all('-17'), ...all('-19')], { clang: 14, 'clang-17': 17, 'clang-19': 19 })).toBe('-19')
+    expect(found([...all('-17'), 'clang-19'], { 'clang-17': 17, 'clang-19': 19 })).toBe('-17')
+    expect(found(all(''), { clang: 14 })).toBeUndefined()
   })
 })
 
