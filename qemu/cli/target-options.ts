@@ -1,6 +1,7 @@
 /** Options that several commands have about kernels and guests: `--arch`, `--llvm`, `--gdb`. The environment passes them on. */
 import { type Command, Option } from 'commander'
 import { wholeNumber } from '../../src/cli/arguments.js'
+import { usesLlvm } from '../kernel/environment.js'
 import { ARCHITECTURE_VARIABLE, ARCHITECTURES } from '../support/architectures.js'
 import { findLlvm } from '../support/llvm.js'
 import { findProgram, requireTools } from '../support/tools.js'
@@ -31,7 +32,7 @@ export const gdbOption = (): Option =>
 export function applyTarget(command: Command): void {
   const { arch, llvm } = command.opts<{ arch?: string; llvm?: boolean }>()
   if (arch !== undefined) process.env[ARCHITECTURE_VARIABLE] = arch
-  if (!llvm || process.env.LLVM) return
+  if (!llvm || usesLlvm()) return
   requireTools('llvm')
   process.env.LLVM = findLlvm(findProgram)!
 }

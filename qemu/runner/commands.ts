@@ -151,7 +151,7 @@ export async function inWorktree<T>(
 }
 
 /** Reports files that cannot be written before minutes of work. */
-function checkWritable(option: string, path: string | undefined): void {
+export function checkWritable(option: string, path: string | undefined): void {
   if (path === undefined) return
   try {
     closeSync(openSync(path, 'a'))

@@ -13,7 +13,7 @@ import { tellProcessors } from '../machine/machine.js'
 import { LabError, UntestableError, WorkError } from '../support/errors.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { requireBoots } from './alive.js'
-import { inWorktree, type RunArguments, runAndTell, selectEntries } from './commands.js'
+import { checkWritable, inWorktree, type RunArguments, runAndTell, selectEntries } from './commands.js'
 import { findKernels, type KernelSelection } from './kernels.js'
 import type { Entry } from './load.js'
 import { differs, type ResultRecord, type RunRecord } from './record.js'
@@ -56,6 +56,9 @@ export async function runEach(words: string[], options: EachArguments, signal: A
   if (commits !== undefined && base !== undefined) throw new LabError('--commits says where to start: leave out --base')
   if (commits === undefined && options.patches.length === 0)
     throw new LabError('--each goes with --patch, or give --commits A..B')
+  const forOne = (['junit', 'report', 'baseline', 'shell', 'gdb'] as const).find(name => options[name] !== undefined)
+  if (forOne) throw new LabError(`--${forOne} goes with one run: leave out --each and --commits`)
+  checkWritable('--json', options.json)
   requireTools(...TOOLS_FOR.boot)
   const trial = await trialOf(entries, options, signal)
   const work = async (steps: Step[]) => tellVerdicts(await tryEach(steps, trial), options)

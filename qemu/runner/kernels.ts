@@ -6,7 +6,7 @@ import semver from 'semver'
 import { buildKernel, type Kernel } from '../kernel/build.js'
 import { PLAIN, parseConfig } from '../kernel/config.js'
 import { usesLlvm } from '../kernel/environment.js'
-import { readImage } from '../kernel/image-file.js'
+import { checkImage, readImage } from '../kernel/image-file.js'
 import { readPatch, subjectOf } from '../kernel/patches.js'
 import { DEBIAN_KERNELS } from '../kernel/source.js'
 import { type At, shortId } from '../kernel/worktree.js'
@@ -81,6 +81,7 @@ async function findKernel(
           { signal },
         ),
       )
+  checkImage(image)
   const bytes = readImage(image)
   const release = releaseOf(bytes, image)
   const isVersion = DEBIAN_KERNELS[name] !== undefined

@@ -145,9 +145,11 @@ describe('bisection', { timeout: 120_000 }, () => {
     expect(result.candidates).not.toContain(commits[2])
   })
 
-  test('does not count what fails at both ends', async () => {
-    await expect(bisect(() => ['probe/at-boot: it answers'])).rejects.toThrow('the same fails there')
-    await expect(bisect(() => [])).rejects.toThrow('nothing fails there')
+  test.each([
+    ['the same fails at both', ['probe/at-boot: it answers'], 'the same fails there'],
+    ['nothing fails at the bad one', [], 'nothing fails there'],
+  ])('is refused if %s end', async (_, fails, problem) => {
+    await expect(bisect(() => fails)).rejects.toThrow(problem)
   })
 })
 
@@ -256,6 +258,7 @@ describe('the command', { timeout: 120_000 }, () => {
     [['run', '--each'], '--each goes with --patch, or give --commits A..B'],
     [['run', '--commits', 'a..b', '--base', 'c'], 'leave out --base'],
     [['run', '--each', '--kernel', '6.12', '--kernel', '7.3', '--patch', 'x'], 'go with one kernel of one variant'],
+    [['run', '--each', '--patch', 'x', '--report', 'y'], '--report goes with one run'],
     [['run', '--base', 'HEAD', '--kernel', '/tmp'], '--kernel /tmp: is no git tree'],
     [['bisect', 'ci', '--kernel', '/tmp', '--good', 'a', '--bad', 'b'], '--kernel /tmp: is no git tree'],
     [['bisect', '--kernel', '/tmp', '--good', 'a', '--bad', 'b'], "missing required argument 'name|tag'"],
