@@ -9,6 +9,7 @@ import { powercap } from './powercap.js'
 import { reset } from './reset.js'
 import { sensor } from './sensor.js'
 import { system } from './system.js'
+import { telemetry } from './telemetry.js'
 import { voltage } from './voltage.js'
 
 export const protocols = [
@@ -22,4 +23,5 @@ export const protocols = [
   voltage,
   powercap,
   pinctrl,
+  telemetry,
 ] as const satisfies readonly Protocol[]

@@ -1,4 +1,5 @@
 /** Sensor management protocol, 0x15 (SCMI v3.2 §4.7), versions 1.0, 2.0, 3.0 and 3.1. */
+import { microsecondsOf } from '../platform/sensors/decimal.js'
 import { sensors } from '../platform/sensors/index.js'
 import type { Sensor } from '../platform/sensors/sensor.js'
 import { sensorTypeName } from '../platform/sensors/types.js'
@@ -168,18 +169,12 @@ function sensorConfigSet(view: SensorView, request: RequestReader): number {
   if (config & CONFIG_RESERVED || !rounding) return INVALID_PARAMETERS
   const timestamps = (config & TIMESTAMPS) !== 0
   if (timestamps && sensor.timestampExponent === undefined) return NOT_SUPPORTED
-  const wantedUs = microseconds(config >>> 16, (config << 16) >> 27)
+  const wantedUs = microsecondsOf({ mantissa: config >>> 16, exponent: (config << 16) >> 27 })
   const interval = wantedUs === 0 ? undefined : sensor.intervals.choose(wantedUs, rounding)
   if (wantedUs !== 0 && !interval) return INVALID_PARAMETERS
   view.held.add(sensor)
   sensor.configure((config & ENABLED) !== 0, timestamps, interval, view.agentId)
   return SUCCESS
-}
-
-/** mantissa × 10^exponent seconds; exact whenever it is a whole number of microseconds. */
-function microseconds(mantissa: number, exponent: number): number {
-  const power = exponent + 6
-  return power < 0 ? mantissa / 10 ** -power : mantissa * 10 ** power
 }
 
 const sensorTripPointNotify = subscribing(

@@ -19,8 +19,10 @@ export const GENERIC_ERROR = -8
 export const HARDWARE_ERROR = -9
 /** Broken framing: wrong payload length, illegal type. */
 export const PROTOCOL_ERROR = -10
-/** Pin control only: another agent holds the pin or group. */
+/** Another agent holds the pin or group; telemetry: it was enabled another way. */
 export const IN_USE = -11
+/** Telemetry, SCMI 4.0: some values are missing. */
+export const PARTIAL_ERROR = -12
 
 /** The spec's names; the name of status -n has index n. */
 export const STATUS_NAMES = [
@@ -36,6 +38,7 @@ export const STATUS_NAMES = [
   'HARDWARE_ERROR',
   'PROTOCOL_ERROR',
   'IN_USE',
+  'PARTIAL_ERROR',
 ] as const
 
 /** The spec's name of a status, for logs and tests; unnamed ones are shown as numbers. */

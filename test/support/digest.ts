@@ -10,6 +10,8 @@ import { sensors } from '../../src/platform/sensors/index.js'
 import { system } from '../../src/platform/system/index.js'
 import { voltages } from '../../src/platform/voltages/index.js'
 import type { Agent } from '../../src/protocols/declaration/agent.js'
+import { telemetry } from '../../src/protocols/telemetry.js'
+import type { TelemetryView } from '../../src/protocols/telemetry-view.js'
 
 const TWO_32 = 2 ** 32
 
@@ -45,6 +47,10 @@ export function stateDigest(platform: Platform, agents: readonly Agent[]): numbe
   for (const { holder } of list) mix(holder)
   for (const { protocols } of agents) {
     for (const served of protocols) if (served) for (const value of [served.version, served.denied]) mix(value)
+    const view = protocols[telemetry.id]?.state as TelemetryView | undefined
+    if (!view) continue
+    for (const event of view.resources) mix(view.modes.of(event))
+    for (const { enabled, mode, interval } of view.collection.sets) for (const v of [enabled, mode, interval.us]) mix(v)
   }
   return hash
 }

@@ -11,6 +11,7 @@ system: {}
 resets: [{ name: usb }]
 voltages: [{ name: vdd, levels: [1 V, 1.1 V], async: {} }]
 powercaps: [{ name: pkg, cap_range: { min: 1 W, max: 9 W, step: 1 W }, power: 5 W, async: {} }]
+telemetry: { events: [{ name: e, value: { sensor: soc } }] }
 perf_domains: [{ name: cpu, levels: [{ level: 1, power: 1, frequency: 1 GHz }, { level: 2, power: 3, frequency: 2 GHz }], fast_channels: true }]
 pinctrl: { pins: [{ name: p, configs: { slew_rate: 1 } }], groups: [{ name: g, pins: [p] }], functions: [{ name: f, groups: [g] }] }
 imx_lms: [{ name: sm }, { name: m7 }]

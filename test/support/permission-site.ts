@@ -25,6 +25,7 @@ import { messageIdOf, NOTIFICATION, packHeader, protocolIdOf, typeOf } from '../
 import { createTestAgent, everyProtocol, exchangeWith, message, RecordedEvents, type TestAgent } from './agent.js'
 
 const BASE = 0x10
+const TELEMETRY = 0x1b
 const GUEST = 2
 const CAPACITY = 1024
 
@@ -64,6 +65,7 @@ export const DEVICES = { denied: 0, own: 1, last: 2, other: 3, system: 4 }
 const KIND_NAMES = {
   ...{ clocks: 'clock', power_domains: 'power', perf_domains: 'perf', sensors: 'sensor', resets: 'reset' },
   ...{ voltages: 'voltage', powercaps: 'cap', pinctrl: 'pin', imx_lms: 'lm', imx_cpus: 'cpu', imx_bbm: 'rtc' },
+  telemetry: 'event',
 }
 
 function deviceOf(name: string): string {
@@ -81,6 +83,13 @@ ${Object.entries(KINDS)
   .map(([section, entry]) => `${section}: [${sectionOf(entry)}]`)
   .join('\n')}
 system: {}
+telemetry:
+  groups: [{ name: mixed }]
+  events:
+    - { id: 3, name: other_event, value: ${secret(17)}, group: mixed, timestamp: line }
+    - { id: 0, name: own_event, value: 1, group: mixed, timestamp: line }
+    - { id: 1, name: denied_event, value: ${secret(17)}, group: mixed, timestamp: line }
+    - { id: 2, name: last_event, value: 2, timestamp: line }
 pinctrl:
   pins: [${sectionOf((who, value) => `{ name: ${who}_pin, configs: { oem: { 0xc0: ${value(10)} } } }`)}]
   groups:
@@ -175,7 +184,7 @@ export function permissionSite(
     asGuest: sender(exchangeWith(guest)),
     deny: (device = DEVICES.denied) => allow(device, 0),
     grant: (device = DEVICES.denied) => allow(device, 1),
-    secrets: () => secretsOf(platform),
+    secrets: () => secretsOf(platform) + JSON.stringify(peers[0]!.protocols[TELEMETRY]!.save()),
     stir: () => stir(platform, time),
     leak: (protocol, version, id, words) => leakOf(protocol, version, id, words),
     leaksOfEvents: () => events.take().flatMap(event => leakOfEvent(event) ?? []),

@@ -10,7 +10,7 @@ import type { Command, Protocol } from '../../src/protocols/declaration/protocol
 import { decode, sizeOf } from '../../src/wire/fields.js'
 import { COMMAND, messageIdOf, NOTIFICATION, packHeader, protocolIdOf, typeOf } from '../../src/wire/header.js'
 import { MessageWriter, RequestReader } from '../../src/wire/message.js'
-import { IN_USE, SUCCESS } from '../../src/wire/status.js'
+import { PARTIAL_ERROR, SUCCESS } from '../../src/wire/status.js'
 import { Random } from '../driver/random.js'
 import { hex } from './agent.js'
 
@@ -219,7 +219,7 @@ export class RandomMessages {
     if (written < 8) throw new Error(`answered with ${written} bytes`)
     if (this.#reply.getUint32(0, true) !== header) throw new Error('another header came back')
     const status = this.#reply.getInt32(4, true)
-    if (status > SUCCESS || status < IN_USE) throw new Error(`status ${status}`)
+    if (status > SUCCESS || status < PARTIAL_ERROR) throw new Error(`status ${status}`)
     if (status !== SUCCESS) {
       if (written !== 8) throw new Error(`status ${status} with ${written} bytes`)
       return 'refused'

@@ -163,7 +163,7 @@ describe('these messages find', () => {
       },
       'Offset is outside the bounds',
     ],
-    ['an unknown status', 'VOLTAGE_LEVEL_GET', () => () => -12, 'status -12'],
+    ['an unknown status', 'VOLTAGE_LEVEL_GET', () => () => -13, 'status -13'],
     [
       'a change before a refusal',
       'VOLTAGE_LEVEL_SET',

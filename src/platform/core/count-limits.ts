@@ -46,6 +46,10 @@ export const LIMITS = {
   pinFunctions: BITS_16,
   /** PINCTRL_ATTRIBUTES, pins of a group, groups or pins of a function (§4.11.2.5). */
   pinMembers: BITS_16,
+  /** TELEMETRY_DE_DESCRIPTION, remaining data events (SCMI 4.0). */
+  dataEvents: BITS_16,
+  /** TELEMETRY_DE_ENABLED_LIST, remaining groups (SCMI 4.0). */
+  dataEventGroups: BITS_16,
 } as const
 
 /** Times, powers and other quantities have 32 bits on the wire. */

@@ -23,6 +23,12 @@ export function fitDecimal({ mantissa, exponent }: Decimal, max: number): Decima
   return fitted
 }
 
+/** A number of seconds in microseconds; exact whenever it is a whole number of them. */
+export function microsecondsOf({ mantissa, exponent }: Decimal): number {
+  const power = exponent + 6
+  return power < 0 ? mantissa / 10 ** -power : mantissa * 10 ** power
+}
+
 /** `value` (0 or more) with a mantissa of at most `max`; undefined if it has too many digits or is out of range. */
 export function toDecimal(value: number, max: number): Decimal | undefined {
   const [digits, power] = value.toExponential().split('e') as [string, string]

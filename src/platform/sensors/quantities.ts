@@ -75,7 +75,8 @@ export function quantityOf(config: QuantityConfig, platform: Platform, path: Con
   return thermal && new Thermal(thermal, platform, [...path, 'thermal'])
 }
 
-function allLoads(platform: Platform): Load[] {
+/** Everything whose power can be measured. */
+export function allLoads(platform: Platform): Load[] {
   const loads = domainLoads(platform)
   if (!platform.has(powercaps)) return loads
   const model = platform.model(powercaps)

@@ -61,21 +61,25 @@ const randomWalkSchema = z
   })
   .describe('Random walk: each interval a step of at most `step` up or down, between min and max')
 
-const keys = {
+/** The keys of a value that is not a constant: one of them is given. */
+export const sourceKeys = {
   ramp: rampSchema.optional(),
   sine: sineSchema.optional(),
   random_walk: randomWalkSchema.optional(),
   ...quantityKeys,
 }
 
-const movingSchema = z.strictObject(keys).refine(moving => Object.keys(moving).length === 1, {
-  error: `give one of ${Object.keys(keys).join(', ')}`,
-  // Unknown keys give the better message.
-  when: ({ issues }) => issues.length === 0,
-})
+/** A number, which is a constant, or a map with one of these keys. */
+export function valueSchema<Keys extends z.ZodRawShape>(keys: Keys) {
+  const moving = z.strictObject(keys).refine(given => Object.keys(given).length === 1, {
+    error: `give one of ${Object.keys(keys).join(', ')}`,
+    // Unknown keys give the better message.
+    when: ({ issues }) => issues.length === 0,
+  })
+  return z.union([z.number(), moving])
+}
 
-/** A number is a constant. */
-export const sourceSchema = z.union([z.number(), movingSchema])
+export const sourceSchema = valueSchema(sourceKeys)
 export type SourceConfig = z.infer<typeof sourceSchema>
 
 /** Throws ConfigError for values that can't be sent as raw integers. */

@@ -24,6 +24,9 @@ export const sensorType = z
   .union([z.enum([...NAMES, 'oem']), z.int().min(0).max(OEM)])
   .transform(type => (typeof type === 'number' ? type : type === 'oem' ? OEM : NAMES.indexOf(type)))
 
+/** The number of the type with this name, which must be one. */
+export const sensorTypeOf = (name: string): number => NAMES.indexOf(name)
+
 /** The name of a type, for people; a type without a name is shown as a number. */
 export function sensorTypeName(type: number): string {
   return type === OEM ? 'oem' : (NAMES[type] ?? `0x${type.toString(16)}`)

@@ -84,6 +84,18 @@ export class MessageCounts {
     this.#sumNs[messageId]! += ns
   }
 
+  /** Answers to the messages that the protocol has, and how many of them are not SUCCESS. */
+  get total(): { answered: number; refused: number } {
+    let answered = 0
+    let refused = 0
+    for (let i = 0; i < this.#sumNs.length * STATUSES; i++) {
+      const count = this.#answered[i]!
+      answered += count
+      if (i % STATUSES !== 0) refused += count
+    }
+    return { answered, refused }
+  }
+
   /** Message ids that were answered, or used by fast channel, at least once, ascending. */
   get messageIds(): number[] {
     const isUsed = (id: number) => this.statuses(id).length > 0 || this.channelStatuses(id).length > 0

@@ -23,8 +23,8 @@ export interface PendingOptions<Op> {
 
 /** What every command under way has. */
 interface PendingOp {
-  /** The agent's id of the resource. */
-  id: number
+  /** The agent's id of the resource; undefined: it is about no single one. */
+  id?: number
   /** Of the command, if it has a delayed response. */
   header?: number
   /** Whether the agent wants the delayed response; default: it does. */
@@ -110,7 +110,7 @@ export class PendingCommands<Op extends PendingOp & Record<keyof Op, Saved>> imp
   /** Gives up the commands for resources that were taken from the agent. The delayed response that it waits for is DENIED. */
   revoke(): void {
     for (const op of this.#underWay.keys()) {
-      if (this.#view.find(op.id) !== undefined) continue
+      if (op.id === undefined || this.#view.find(op.id) !== undefined) continue
       this.#giveUp(op)
       if (op.header !== undefined && op.respond !== false) this.#protocol.respondLater(op.header, [DENIED])
     }

@@ -43,7 +43,10 @@ export const REFUSALS = {
    * DENIED by the Base protocol's permissions comes at the look-up, whatever the command would do; so does a status of the
    * platform file (`answers`).
    */
-  resource: { wrong: 'There is no such resource, or it was denied to the agent', statuses: [NOT_FOUND, DENIED] },
+  resource: {
+    wrong: 'There is no such resource (Telemetry: INVALID_PARAMETERS), or it was denied to the agent',
+    statuses: [NOT_FOUND, DENIED, INVALID_PARAMETERS],
+  },
   malformed: {
     wrong: 'Reserved bits are set; a flag, mode or state has no meaning here; flags contradict each other',
     statuses: [INVALID_PARAMETERS],
@@ -55,7 +58,7 @@ export const REFUSALS = {
     wrong: 'A quantity, index or address is not among those that the resource has',
     statuses: [OUT_OF_RANGE, INVALID_PARAMETERS, NOT_FOUND],
   },
-  state: { wrong: 'The resource is switched off', statuses: [PROTOCOL_ERROR] },
+  state: { wrong: 'The resource is switched off', statuses: [PROTOCOL_ERROR, INVALID_PARAMETERS] },
   busy: { wrong: 'It is under way already, or another agent has it', statuses: [BUSY, IN_USE] },
 } as const satisfies Record<string, Refusal>
 
@@ -90,4 +93,9 @@ export const VALUES: Readonly<Record<string, { status: number; as: string }>> = 
   PINCTRL_LIST_ASSOCIATIONS: { status: OUT_OF_RANGE, as: 'own, as CLOCK_DESCRIBE_RATES' },
   PINCTRL_SETTINGS_GET: { status: OUT_OF_RANGE, as: 'own: skips more than there are' },
   PINCTRL_SETTINGS_CONFIGURE: { status: OUT_OF_RANGE, as: 'own' },
+  TELEMETRY_DE_DESCRIPTION: { status: OUT_OF_RANGE, as: 'descriptions of the beta of SCMI 4.0' },
+  TELEMETRY_LIST_UPDATE_INTERVALS: { status: OUT_OF_RANGE, as: 'as TELEMETRY_DE_DESCRIPTION' },
+  TELEMETRY_DE_CONFIGURE: { status: OUT_OF_RANGE, as: 'as TELEMETRY_DE_DESCRIPTION: more than can be enabled' },
+  TELEMETRY_DE_ENABLED_LIST: { status: OUT_OF_RANGE, as: 'as TELEMETRY_DE_DESCRIPTION; not index 0, own' },
+  TELEMETRY_CONFIG_SET: { status: OUT_OF_RANGE, as: 'own: an interval that it lacks' },
 }

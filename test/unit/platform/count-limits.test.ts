@@ -50,6 +50,14 @@ const PLACES: Readonly<Record<Exclude<keyof typeof LIMITS, 'perfDomains'>, Place
   resets: { text: n => `resets: ${repeated(n, 'name: "a{i}"')}`, path: 'resets' },
   voltages: { text: n => `voltages: ${repeated(n, 'name: "a{i}", level: 1')}`, path: 'voltages' },
   voltageLevels: { text: n => `voltages: [{ name: a, levels: ${numbers(n)} }]`, path: 'voltages[0].levels' },
+  dataEvents: {
+    text: n => `telemetry: { events: ${repeated(n, 'name: "a{i}", value: 1')} }`,
+    path: 'telemetry.events',
+  },
+  dataEventGroups: {
+    text: n => `telemetry: { events: [{ name: a, value: 1 }], groups: ${repeated(n, 'name: "a{i}"')} }`,
+    path: 'telemetry.groups',
+  },
   powercaps: { text: n => `powercaps: ${repeated(n, 'name: "a{i}", cap: 1')}`, path: 'powercaps' },
   pins: { text: n => `pinctrl: { pins: ${repeated(n, 'name: "a{i}"')} }`, path: 'pinctrl.pins' },
   pinGroups: {

@@ -39,6 +39,7 @@ const LISTS: Record<string, [open: string, close: string, entry: string, limit: 
   pins: ['pinctrl: { pins: [', '] }', '', LIMITS.pins],
   pin_groups: ['pinctrl: { pins: [{ name: p }], groups: [', '] }', 'pins: [p]', LIMITS.pinGroups],
   pin_functions: ['pinctrl: { pins: [{ name: p }], functions: [', '] }', 'pins: [p]', LIMITS.pinFunctions],
+  data_events: ['telemetry: { events: [', '] }', 'value: 1', 2 ** 32],
   imx_cpus: ['imx_cpus: [', ']', '', 0xffff],
   imx_lms: ['imx_lms: [', ']', '', 16],
   rtcs: ['imx_bbm: { rtcs: [', '] }', '', 0xff],

@@ -31,6 +31,7 @@ sensors: ${two('sensor', 'type: celsius, value: 1, trip_points: 1, continuous_up
 resets: ${two('reset')}
 voltages: ${two('voltage', 'levels: [1, 2]')}
 powercaps: ${two('powercap', 'cap_range: { min: 1, max: 9, step: 1 }, power: 1')}
+telemetry: { events: ${two('telemetry', 'value: 1')} }
 pinctrl:
   pins: ${two('pinctrl', 'configs: { oem: { 0xc0: 1 } }')}
   groups: ${two('pinctrl', 'pins: [plainpinctrl]')}
@@ -74,7 +75,7 @@ describe.each([...new Set(rows.map(({ protocol }) => protocol.name))])('%s', nam
       for (const field of ids.filter(field => name !== 'imx_lmm' || field !== 'cpu_id')) {
         expect([...answersTo(field, 1)].filter(answer => !MALFORMED.includes(answer))).toContain('HARDWARE_ERROR')
         expect([...answersTo(field, 0)]).not.toContain('HARDWARE_ERROR')
-        expect([...answersTo(field, 2)]).toContain('NOT_FOUND')
+        expect([...answersTo(field, 2)]).toContain(name === 'telemetry' ? 'INVALID_PARAMETERS' : 'NOT_FOUND')
       }
     },
   )

@@ -48,7 +48,10 @@ const setUp = (protocol: string, version: number, more = '') => {
 
 const rows = commandsOfAll().flatMap(({ protocol, version, command }) =>
   command.request.flatMap(field =>
-    'name' in field && isIdField(field.name) ? [{ protocol, version, command, field: field.name }] : [],
+    // Ids of data events are any numbers, and not counted.
+    'name' in field && isIdField(field.name) && field.name !== 'de_id'
+      ? [{ protocol, version, command, field: field.name }]
+      : [],
   ),
 )
 

@@ -18,6 +18,7 @@ test('the table has every word of a request that is an id', () => {
     'clock_id',
     'cpu_id',
     'ctrl_id',
+    'de_id',
     'domain_id',
     'function_id',
     'identifier',

@@ -48,6 +48,13 @@ pinctrl:
   pins: [{ name: n0, configs: { slew_rate: { value: 1, range: { min: 0, max: 9 } }, input_value: 1 } }, { name: n1 }]
   groups: [{ name: g0, pins: [n1] }]
   functions: [{ name: f0, pins: [n0] }, { name: f1, groups: [g0] }]
+telemetry:
+  max_enabled: 2
+  groups: [{ name: all, update_intervals: [1 s] }]
+  events:
+    - { id: 0, name: e0, value: 1, timestamp: line, group: all }
+    - { id: 1, name: e1, value: 1, group: all }
+    - { id: 2, name: e2, value: 1, group: all, enabled: true }
 imx_lms: [{ name: sm, agents: [one] }, { name: m7 }, { name: m8, permissions: { manage: false, notify: false } }]
 imx_bbm: { rtcs: [{ name: t0, seconds_width: 8 }, { name: t1, permissions: { time: false, alarm: false, notify: false } }], registers: 2 }
 imx_cpus: [{ name: u0 }, { name: u1, permissions: { control: false } }]
@@ -229,6 +236,31 @@ const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> =
   PINCTRL_REQUEST: { wrong: { selector: set(1, 3), busy: held } },
   PINCTRL_RELEASE: { wrong: { selector: set(1, 3), busy: held } },
   PINCTRL_NAME_GET: { wrong: { selector: set(1, 3) } },
+  TELEMETRY_DE_DESCRIPTION: { wrong: { value: set(0, 99) } },
+  TELEMETRY_LIST_UPDATE_INTERVALS: {
+    good: [0, 0, 1],
+    wrong: { selector: or(2, 2), resource: set(1, NOWHERE), value: set(0, 99) },
+  },
+  TELEMETRY_DE_CONFIGURE: {
+    good: [0, 2],
+    wrong: { malformed: or(1, 0x10), unsupported: set(0, 1), value: first([6, 1, 1]) },
+  },
+  TELEMETRY_DE_ENABLED_LIST: { wrong: { malformed: or(1, 2), value: set(0, 9) } },
+  // 1 s is 0x20.
+  TELEMETRY_CONFIG_SET: {
+    good: [0, 0x21, 0x20],
+    wrong: {
+      selector: or(1, 0x40),
+      resource: set(0, NOWHERE),
+      malformed: or(1, 0x200),
+      value: set(2, 0),
+      state: first([6, 0, 4]),
+      // Two single readings.
+      busy: both(or(1, 4), both(set(2, 0x20), first([8, 0, 0x25, 0]))),
+    },
+  },
+  TELEMETRY_CONFIG_GET: { good: [0, 1], wrong: { selector: or(1, 2), resource: set(0, NOWHERE) } },
+  TELEMETRY_RESET: { wrong: { malformed: or(0, 2) } },
   LMM_BOOT: { good: [1], wrong: { forbidden: set(0, 2) } },
   LMM_RESET: { good: [1, 0], wrong: { malformed: or(1, 2), forbidden: set(0, 2) } },
   LMM_SHUTDOWN: { good: [1, 0], wrong: { malformed: or(1, 2), forbidden: set(0, 2) } },
@@ -271,7 +303,8 @@ const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> =
 }
 
 /** Fields that are ids; those of one message are looked up together. */
-const IDS = /^(agent|device|domain|clock|sensor|reason|rtc|lm|cpu|ctrl|parent|function)_id$|^identifier$|^message_id$/
+const IDS =
+  /^(agent|device|domain|clock|sensor|de|reason|rtc|lm|cpu|ctrl|parent|function)_id$|^identifier$|^message_id$/
 /** Fields in which bits are reserved. */
 const FLAGS = /^(flags|notify_enable|attributes|config|sensor_config|trip_point_ev_ctrl)$/
 /** Commands in which every bit of such a field has a meaning: the device's, or a value's. */

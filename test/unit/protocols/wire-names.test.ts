@@ -18,6 +18,7 @@ sensors: ${both('type: celsius, value: 1')}
 resets: ${both()}
 voltages: ${both('level: 1')}
 powercaps: [{ name: cap_a, wire_name: told, cap: 1 }]
+telemetry: { events: ${both('value: 1')} }
 pinctrl: { pins: ${both()}, groups: ${both('pins: [file_a]')}, functions: ${both('pins: [file_a]')} }
 imx_cpus: ${both()}
 imx_lms: ${both()}
@@ -44,6 +45,7 @@ const NAMED: [protocol: number, id: number, words: number[]][] = [
     [0x19, 0x3, [0, selector]],
     [0x19, 0x9, [0, selector]],
   ]),
+  [0x1b, 0x4, [0]],
   [0x80, 0x3, [0]],
   [0x81, 0x5, [0]],
   [0x82, 0x3, [0]],
