@@ -2,10 +2,11 @@
 import type { DataEvent } from '../platform/telemetry/data-event.js'
 import { optional, text, u32, type Values } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
-import { COMMS_ERROR, INVALID_PARAMETERS, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import { COMMS_ERROR, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import { SHORT_NAME_SIZE } from './declaration/names.js'
 import { Parts } from './declaration/parts.js'
 import { exponentBits } from './sensor-description.js'
+import { CHANNEL_SIZE } from './telemetry-memory.js'
 import type { TelemetryView } from './telemetry-view.js'
 
 /** PROTOCOL_ATTRIBUTES */
@@ -13,6 +14,7 @@ const SINGLE_READ = 2 ** 31
 const NOTIFICATIONS = 2 ** 30
 const GROUP_INTERVALS = 1 << 18
 const RESET = 1 << 17
+const FAST_CHANNELS = 1 << 16
 
 /** Attributes 1 of a data event */
 const NAMED = 2 ** 31
@@ -42,6 +44,7 @@ const DESCRIPTOR = [
 const COUNT = { bits: 16, remainingAt: 16 }
 const FIXED_SIZE = 24
 const RATE_SIZE = 4
+const CHANNEL_FIELDS_SIZE = 12
 const DATA_SIZE = 8
 const NO_GROUP = 0xffff_ffff
 
@@ -52,6 +55,12 @@ export const ATTRIBUTES = [
   u32('attributes'),
   u32('default_blk_ts_rate'),
 ]
+export const SHMTIS = new Parts(
+  'num_shmtis',
+  'shmtis',
+  [u32('shmti_identifier'), u32('address_low'), u32('address_high'), u32('length'), u32('flags')],
+  COUNT,
+)
 export const EVENTS = new Parts('num_descriptors', 'descriptors', DESCRIPTOR, COUNT)
 export const INTERVALS = new Parts('flags', 'intervals', [u32('interval')])
 export const ENABLED = new Parts('num_entries', 'entries', [u32('de_or_group_id'), u32('mode')], COUNT)
@@ -62,11 +71,12 @@ const LINEAR = 1 << 12
 const LINEAR_WORDS = 3
 
 export function protocolAttributes(view: TelemetryView, _request: RequestReader, reply: MessageWriter): number {
-  const { telemetry } = view
+  const { telemetry, memory } = view
   let attributes = RESET
   if (view.readsSingly) attributes += SINGLE_READ
   if (view.notifies) attributes += NOTIFICATIONS
   if (telemetry.hasGroupIntervals) attributes += GROUP_INTERVALS
+  if (memory?.available) attributes += memory.shmtis.length + (memory.hasChannels ? FAST_CHANNELS : 0)
   reply.u32(view.events.length)
   reply.u32(telemetry.groups.length)
   for (const word of telemetry.revision) reply.u32(word)
@@ -75,20 +85,45 @@ export function protocolAttributes(view: TelemetryView, _request: RequestReader,
   return SUCCESS
 }
 
+/** TELEMETRY_LIST_SHMTI: areas are initialised by the time that the driver knows of them. */
+export function telemetryListShmti(view: TelemetryView, request: RequestReader, reply: MessageWriter): number {
+  const index = request.u32()
+  const { memory } = view
+  const { shmtis = [] } = memory ?? {}
+  if (!memory?.available || shmtis.length === 0) return NOT_SUPPORTED
+  if (index >= shmtis.length) return OUT_OF_RANGE
+  view.useMemory()
+  const returned = SHMTIS.begin(reply, shmtis.length - index)
+  for (let id = index; id < index + returned; id++) {
+    const shmti = shmtis[id]!
+    reply.u32(id)
+    reply.u64(memory.addressOf(shmti))
+    reply.u32(shmti.bytes)
+    reply.u32(0)
+  }
+  return SUCCESS
+}
+
 /** In messages there are no block timestamps: lines have their own. */
-function timestampOf({ timestamp }: DataEvent): keyof typeof TIMESTAMPS {
-  return timestamp === 'block' ? 'line' : timestamp
+function timestampOf(view: TelemetryView, event: DataEvent): keyof typeof TIMESTAMPS {
+  const { timestamp } = event
+  return timestamp === 'block' && view.viaOf(event) === 'message' ? 'line' : timestamp
 }
 
-function sizeOf(event: DataEvent): number {
-  const rate = timestampOf(event) === 'line' ? RATE_SIZE : 0
-  return FIXED_SIZE + rate + (event.wireName === '' ? 0 : SHORT_NAME_SIZE)
+const hasChannel = (view: TelemetryView, event: DataEvent): boolean => view.viaOf(event) === 'fast_channel'
+
+function sizeOf(view: TelemetryView, event: DataEvent): number {
+  const rate = timestampOf(view, event) === 'line' ? RATE_SIZE : 0
+  const channel = hasChannel(view, event) ? CHANNEL_FIELDS_SIZE : 0
+  return FIXED_SIZE + rate + channel + (event.wireName === '' ? 0 : SHORT_NAME_SIZE)
 }
 
-function attributes1(event: DataEvent): number {
-  let attributes = TIMESTAMPS[timestampOf(event)] + (event.unit << UNIT_AT) + ((event.scale & 0xff) << EXPONENT_AT)
+function attributes1(view: TelemetryView, event: DataEvent): number {
+  let attributes =
+    TIMESTAMPS[timestampOf(view, event)] + (event.unit << UNIT_AT) + ((event.scale & 0xff) << EXPONENT_AT)
   if (event.persistent) attributes += PERSISTENT
   if (event.wireName !== '') attributes += NAMED
+  if (hasChannel(view, event)) attributes += HAS_FAST_CHANNEL
   return attributes + event.type * 2 ** TYPE_AT
 }
 
@@ -100,10 +135,15 @@ function describe(view: TelemetryView, event: DataEvent, reply: MessageWriter): 
   reply.u32(event.eventId)
   reply.u32(event.group ?? NO_GROUP)
   reply.u32(DATA_SIZE)
-  reply.u32(attributes1(event))
+  reply.u32(attributes1(view, event))
   reply.u32(attributes2(event))
   reply.u32(0)
-  if (timestampOf(event) === 'line') reply.u32(view.telemetry.timestampKhz)
+  if (timestampOf(view, event) === 'line') reply.u32(view.telemetry.timestampKhz)
+  if (hasChannel(view, event)) {
+    view.useMemory()
+    reply.u64(view.memory!.channelOf(event)!)
+    reply.u32(CHANNEL_SIZE)
+  }
   if (event.wireName !== '') reply.text(event.wireName, SHORT_NAME_SIZE)
 }
 
@@ -112,7 +152,7 @@ export function telemetryDeDescription(view: TelemetryView, request: RequestRead
   const index = request.u32()
   const { events } = view
   if (index >= events.length) return OUT_OF_RANGE
-  const returned = EVENTS.fitting(reply, events, index, sizeOf)
+  const returned = EVENTS.fitting(reply, events, index, event => sizeOf(view, event))
   if (returned === 0) return COMMS_ERROR
   EVENTS.beginWith(reply, returned, events.length - index)
   for (let i = index; i < index + returned; i++) describe(view, events[i]!, reply)

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { PLATFORM_AGENT } from '../platform/core/agent-ids.js'
 import { mustFit, savedWord } from '../platform/core/kept.js'
-import { type DataEvent, ON_WITH_TIMESTAMP } from '../platform/telemetry/data-event.js'
+import { type DataEvent, ON_WITH_TIMESTAMP, type Via } from '../platform/telemetry/data-event.js'
 import type { Telemetry } from '../platform/telemetry/model.js'
 import { optional, rest, s32, s64, u32, u64 } from '../wire/fields.js'
 import { DENIED, INVALID_PARAMETERS, PARTIAL_ERROR, SUCCESS } from '../wire/status.js'
@@ -12,6 +12,7 @@ import { KeptView } from './declaration/kept-view.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
 import type { AgentProtocol } from './declaration/protocol.js'
 import { Collection, NOTIFIED, type UpdateSet } from './telemetry-collection.js'
+import { type Readings, TelemetryMemory } from './telemetry-memory.js'
 import { EventModes } from './telemetry-modes.js'
 
 const LINES = rest('lines', [
@@ -44,11 +45,13 @@ export const ALL_EVENTS = 0xffff_ffff
 /** A single reading under way: of which group, or ALL_EVENTS. */
 const singleRead = z.strictObject({ group: savedWord, header: savedWord })
 
-export class TelemetryView extends KeptView<DataEvent> {
+export class TelemetryView extends KeptView<DataEvent> implements Readings {
   readonly telemetry: Telemetry
   readonly modes: EventModes
   readonly collection: Collection
   readonly pending: PendingCommands<z.infer<typeof singleRead>>
+  /** Undefined: the platform shares none. */
+  readonly memory: TelemetryMemory | undefined
   /** The events that the agent may use, by index. */
   events: readonly DataEvent[] = []
   readonly #byEventId: ReadonlyMap<number, number>
@@ -63,8 +66,9 @@ export class TelemetryView extends KeptView<DataEvent> {
     const { time } = protocol.agent.platform
     this.#byEventId = new Map(this.list.flatMap((event, i) => (event ? [[event.eventId, i]] : [])))
     this.modes = this.keep(
-      new EventModes(this, telemetry, this.resources, () => {
+      new EventModes(this, telemetry, this.resources, event => {
         this.#used = true
+        this.memory?.modeChanged(event)
       }),
     )
     this.collection = this.keep(
@@ -83,6 +87,8 @@ export class TelemetryView extends KeptView<DataEvent> {
         finish: ({ group, header }) => this.#complete(group, header),
       }),
     )
+    const { shared } = protocol.agent
+    this.memory = shared && this.keep(new TelemetryMemory(shared, telemetry, this.resources, this))
     this.#listEvents()
     this.collection.start()
   }
@@ -126,10 +132,25 @@ export class TelemetryView extends KeptView<DataEvent> {
     return sum
   }
 
-  /** Ticks, or undefined while the agent does not want a timestamp. */
-  timestampOf(event: DataEvent): number | undefined {
-    if (event.timestamp === 'none' || this.modes.of(event) !== ON_WITH_TIMESTAMP) return undefined
+  modeOf(event: DataEvent): number {
+    return this.modes.of(event)
+  }
+
+  /** Of timestamps, now. */
+  get ticks(): number {
     return this.telemetry.timestampAt(this.protocol.agent.platform.time.nowUs)
+  }
+
+  /** The driver is about to be told an address. */
+  useMemory(): void {
+    if (this.protocol.agent.shared?.inUse) return
+    this.memory?.use()
+    this.onChange?.()
+  }
+
+  /** How the agent reads an event: by message while its guest does not have the shared memory. */
+  viaOf({ via }: DataEvent): Via {
+    return this.memory?.available ? via : 'message'
   }
 
   /** TELEMETRY_RESET: as after the start, and accumulated values begin at 0. */
@@ -147,6 +168,7 @@ export class TelemetryView extends KeptView<DataEvent> {
 
   /** A set's interval has elapsed. */
   #update(set: UpdateSet): void {
+    this.memory?.update(event => this.collection.setOf(event.group) === set)
     if (set.mode !== NOTIFIED || !this.notifies) return
     const messages = this.#linesOf(event => this.collection.setOf(event.group) === set, UPDATE_WORDS_MAX)
     for (const words of messages) {
@@ -155,10 +177,10 @@ export class TelemetryView extends KeptView<DataEvent> {
   }
 
   #complete(group: number, header: number): void {
-    const [words = [], ...others] = this.#linesOf(
-      event => group === ALL_EVENTS || event.group === group,
-      READING_WORDS_MAX,
-    )
+    const isRead = (event: DataEvent): boolean => group === ALL_EVENTS || event.group === group
+    // The driver looks there as soon as it has the response.
+    this.memory?.update(isRead)
+    const [words = [], ...others] = this.#linesOf(isRead, READING_WORDS_MAX)
     const response = others.length > 0 ? [PARTIAL_ERROR] : [SUCCESS, words.length, ...words]
     this.protocol.respondLater(header, response)
   }
@@ -168,9 +190,10 @@ export class TelemetryView extends KeptView<DataEvent> {
     let piece: number[] = []
     const pieces = [piece]
     for (const event of this.modes.enabled) {
-      if (!which(event) || this.idOf(event) === undefined) continue
+      if (this.viaOf(event) !== 'message' || !which(event) || this.idOf(event) === undefined) continue
+      const hasTimestamp = event.timestamp !== 'none' && this.modes.of(event) === ON_WITH_TIMESTAMP
       const line: number[] = []
-      appendLine(line, event.eventId, this.readingOf(event), this.timestampOf(event))
+      appendLine(line, event.eventId, this.readingOf(event), hasTimestamp ? this.ticks : undefined)
       if (piece.length + line.length > max) pieces.push((piece = []))
       piece.push(...line)
     }

@@ -23,10 +23,13 @@ import {
   ONE_GROUP,
   protocolAttributes,
   rateOf,
+  SHMTIS,
   telemetryDeDescription,
   telemetryDeEnabledList,
+  telemetryListShmti,
   telemetryListUpdateIntervals,
 } from './telemetry-description.js'
+import type { Place } from './telemetry-memory.js'
 import { ALL_EVENTS, READING_COMPLETE, TELEMETRY_UPDATE, TelemetryView } from './telemetry-view.js'
 
 const V1 = 0x10000
@@ -55,10 +58,11 @@ function telemetryDeConfigure(view: TelemetryView, request: RequestReader, reply
   if (flags & DISABLE_ALL) {
     if (flags & ~DE_CONFIGURE_FLAGS || mode !== OFF) return INVALID_PARAMETERS
     view.modes.disableAll()
-    return answerPlace(reply)
+    return answerPlace(reply, undefined)
   }
   const status = flags & IS_GROUP ? configureGroup(view, id, flags) : configureEvent(view, id, flags)
-  return status === SUCCESS ? answerPlace(reply) : status
+  if (status !== SUCCESS) return status
+  return answerPlace(reply, mode === OFF ? undefined : placeOf(view, id, (flags & IS_GROUP) !== 0))
 }
 
 function configureEvent(view: TelemetryView, id: number, flags: number): number {
@@ -92,10 +96,25 @@ function isRoomFor({ modes }: TelemetryView, events: readonly DataEvent[]): bool
   return more === 0 || modes.count + more <= modes.max
 }
 
-function answerPlace(reply: MessageWriter): number {
-  reply.u32(NO_SHMTI)
-  reply.u32(0)
-  reply.u32(0)
+/** Where an event can be read in memory; of a group, its first line. */
+function placeOf(view: TelemetryView, id: number, isGroup: boolean): Place | undefined {
+  const { memory } = view
+  if (!memory?.available) return undefined
+  const events = isGroup ? view.findGroup(id) : [view.findEvent(id)]
+  const places = events?.flatMap(event => (event && memory.placeOf(event)) ?? []) ?? []
+  const [first, ...others] = places
+  if (!first) return undefined
+  return {
+    shmti: first.shmti,
+    offset: Math.min(first.offset, ...others.map(({ offset }) => offset)),
+    blockOffset: places.find(({ blockOffset }) => blockOffset > 0)?.blockOffset ?? 0,
+  }
+}
+
+function answerPlace(reply: MessageWriter, place: Place | undefined): number {
+  reply.u32(place?.shmti ?? NO_SHMTI)
+  reply.u32(place?.offset ?? 0)
+  reply.u32(place?.blockOffset ?? 0)
   return SUCCESS
 }
 
@@ -190,12 +209,14 @@ export const telemetry = defineProtocol({
       unit: sensorTypeName(event.unit),
       type: eventTypeName(event.type),
       component: componentName(event.component),
+      via: view.viaOf(event),
       group: event.group === undefined ? undefined : view.telemetry.groups[event.group]!.name,
       enabled: view.modes.of(event) !== OFF,
     })),
   }),
   commands: [
     command(0x1, 'PROTOCOL_ATTRIBUTES', [], ATTRIBUTES, protocolAttributes),
+    command(0x3, 'TELEMETRY_LIST_SHMTI', [u32('index')], SHMTIS.fields, telemetryListShmti, { needsShared: true }),
     command(0x4, 'TELEMETRY_DE_DESCRIPTION', [u32('index')], EVENTS.fields, telemetryDeDescription),
     command(
       0x5,

@@ -51,6 +51,15 @@ export class TdcfWriter {
     return this.#sequence
   }
 
+  /**
+   * Before the first update: counts on from what the memory has. A driver goes on reading when the platform is started
+   * again, and takes a sequence that it knows for a value that it knows. Any number will do.
+   */
+  adopt(): void {
+    const found = Atomics.load(this.words, this.base + START_SEQUENCE) >>> 0
+    this.#sequence = found - (found % 2)
+  }
+
   /** Begins an update: until `close`, readers try again. */
   open(): void {
     this.#sequence = this.#sequence >= LAST_SEQUENCE ? FIRST_SEQUENCE : this.#sequence + 2

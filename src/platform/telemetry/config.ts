@@ -70,9 +70,9 @@ const eventSchema = z.strictObject({
     .describe('Accumulated values go on when a new driver starts, instead of starting at 0'),
   via: z
     .enum(['shmti', 'fast_channel', 'message'])
-    .default('shmti')
+    .optional()
     .describe(
-      'How agents read it: in a memory area with others, in memory of its own, or in messages. Without memory that both sides see: in messages',
+      'How agents read it: in a memory area with others, which is the default, in memory of its own, or in messages. Without shared_memory: in messages',
     ),
   enabled: z
     .union([z.boolean(), z.literal('timestamp')])

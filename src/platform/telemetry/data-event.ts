@@ -4,7 +4,7 @@ import type { EventConfig } from './config.js'
 import { ACCUMULATING, type Measure, type MessageCount } from './measures.js'
 
 export type Timestamp = EventConfig['timestamp']
-export type Via = EventConfig['via']
+export type Via = 'shmti' | 'fast_channel' | 'message'
 
 /** How an event is enabled, as TELEMETRY_DE_CONFIGURE says it. */
 export const OFF = 0
@@ -42,7 +42,7 @@ export class DataEvent extends Entry {
     this.instance = config.instance
     this.timestamp = config.timestamp
     this.persistent = config.persistent
-    this.via = config.via
+    this.via = config.via ?? 'shmti'
     this.group = group
     this.modeAtStart = config.enabled === 'timestamp' ? ON_WITH_TIMESTAMP : config.enabled ? ON : OFF
     this.messages = measure.messages

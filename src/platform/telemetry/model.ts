@@ -3,6 +3,7 @@ import { thereAre } from '../../support/known-names.js'
 import { ConfigError } from '../core/config-error.js'
 import { byUniqueName, named, namesOf, twoAreCalled } from '../core/named.js'
 import type { Platform } from '../core/platform.js'
+import { needsSharedMemory } from '../core/shared-memory.js'
 import { seedFor } from '../sensors/sources.js'
 import { UpdateIntervals } from '../sensors/update-intervals.js'
 import type { EventConfig, TelemetryConfig } from './config.js'
@@ -76,14 +77,14 @@ export class Telemetry {
     for (const [i, { group }] of this.list.entries()) {
       if (group === undefined) continue
       const { name, events } = this.groups[group]!
-      const { via } = config.events[i]!
-      if (events[0] && events[0].via !== via) {
+      const event = this.list[i]!
+      if (events[0] && events[0].via !== event.via) {
         throw new ConfigError(
           ['events', i, 'via'],
           `the events of group ${name} are read via ${events[0].via}; a group has one way`,
         )
       }
-      events.push(this.list[i]!)
+      events.push(event)
     }
     const empty = this.groups.findIndex(({ events }) => events.length === 0)
     if (empty >= 0) throw new ConfigError(['groups', empty], 'no event is in this group')
@@ -99,7 +100,8 @@ export class Telemetry {
   #create(config: EventConfig, position: number, platform: Platform): DataEvent {
     const path = ['events', position]
     const { group: groupName, timestamp, via } = config
-    if (timestamp === 'block' && via !== 'shmti') {
+    if (via !== undefined && via !== 'message') needsSharedMemory(platform, [...path, 'via'])
+    if (timestamp === 'block' && via !== undefined && via !== 'shmti') {
       throw new ConfigError([...path, 'timestamp'], 'block timestamps are in memory areas only; write line or none')
     }
     if (config.enabled === 'timestamp' && timestamp === 'none') {

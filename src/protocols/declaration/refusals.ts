@@ -93,6 +93,7 @@ export const VALUES: Readonly<Record<string, { status: number; as: string }>> = 
   PINCTRL_LIST_ASSOCIATIONS: { status: OUT_OF_RANGE, as: 'own, as CLOCK_DESCRIBE_RATES' },
   PINCTRL_SETTINGS_GET: { status: OUT_OF_RANGE, as: 'own: skips more than there are' },
   PINCTRL_SETTINGS_CONFIGURE: { status: OUT_OF_RANGE, as: 'own' },
+  TELEMETRY_LIST_SHMTI: { status: OUT_OF_RANGE, as: 'as TELEMETRY_DE_DESCRIPTION' },
   TELEMETRY_DE_DESCRIPTION: { status: OUT_OF_RANGE, as: 'descriptions of the beta of SCMI 4.0' },
   TELEMETRY_LIST_UPDATE_INTERVALS: { status: OUT_OF_RANGE, as: 'as TELEMETRY_DE_DESCRIPTION' },
   TELEMETRY_DE_CONFIGURE: { status: OUT_OF_RANGE, as: 'as TELEMETRY_DE_DESCRIPTION: more than can be enabled' },

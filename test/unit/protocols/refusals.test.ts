@@ -236,6 +236,7 @@ const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> =
   PINCTRL_REQUEST: { wrong: { selector: set(1, 3), busy: held } },
   PINCTRL_RELEASE: { wrong: { selector: set(1, 3), busy: held } },
   PINCTRL_NAME_GET: { wrong: { selector: set(1, 3) } },
+  TELEMETRY_LIST_SHMTI: { wrong: { value: set(0, 99) } },
   TELEMETRY_DE_DESCRIPTION: { wrong: { value: set(0, 99) } },
   TELEMETRY_LIST_UPDATE_INTERVALS: {
     good: [0, 0, 1],
