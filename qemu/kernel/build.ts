@@ -94,7 +94,7 @@ export async function explainKernel(request: KernelRequest, options: BuildOption
 export async function prepare(request: KernelRequest, { signal }: BuildOptions, progress: Progress) {
   const patches = (request.patches ?? []).map(readPatch)
   const variant = request.variant ?? PLAIN
-  const fragments = readFragments(variant, request.fragments ?? [], request.debugInfo)
+  const fragments = readFragments(variant, request.fragments ?? [], request.debugInfo, patches)
   requireTools('compiler')
   const work = { signal, progress }
   const { option, update = false, at } = request

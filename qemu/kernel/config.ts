@@ -16,6 +16,7 @@ const BYTES_MAX = 4_000_000
 
 export const PLAIN = 'plain'
 const VARIANT_FOLDER = labFile('kernel', 'variants')
+const SERIES_FOLDER = labFile('kernel', 'series')
 const CONFIG_SUFFIX = '.config'
 const DEBUG_INFO = labFile('kernel', 'gdb', 'debug-info.config')
 
@@ -29,8 +30,23 @@ export function variants(): string[] {
 const ARCHITECTURE_FOLDER = labFile('kernel', 'architectures')
 const NOT_FOR: Record<string, string[]> = { arm64: [], arm: ['nxp.config'] }
 
-/** The lab's fragments, then the architecture's, debug information, the variant's, and the user's; later ones win. */
-export function readFragments(variant: string, extra: string[], hasDebugInfo = false): Fragment[] {
+/** Fragments for series that are not in Linux: of those whose options the patches add. */
+function seriesOf(patches: readonly { text: string }[]): string[] {
+  const added = new Set(patches.flatMap(({ text }) => [...text.matchAll(/^\+config (\w+)/gm)].map(([, name]) => name!)))
+  const files = readdirSync(SERIES_FOLDER)
+    .sort()
+    .map(name => join(SERIES_FOLDER, name))
+  const options = (path: string) => [...parseConfig(readFileText(path, BYTES_MAX, '')).keys()]
+  return files.filter(path => options(path).some(name => added.has(name.replace(/^CONFIG_/, ''))))
+}
+
+/** The lab's fragments, then the architecture's, those of series, debug information, the variant's, the user's; later ones win. */
+export function readFragments(
+  variant: string,
+  extra: string[],
+  hasDebugInfo = false,
+  patches: readonly { text: string }[] = [],
+): Fragment[] {
   if (!variants().includes(variant)) throw new LabError(`--variant ${variant}: give ${variants().join(', ')}`)
   const folder = labFile('kernel')
   const { name: arch } = target()
@@ -38,7 +54,7 @@ export function readFragments(variant: string, extra: string[], hasDebugInfo = f
   const ofArchitecture = arch === 'arm64' ? [] : [join(ARCHITECTURE_FOLDER, `${arch}${CONFIG_SUFFIX}`)]
   const ofDebugInfo = hasDebugInfo ? [DEBUG_INFO] : []
   const ofVariant = variant === PLAIN ? [] : [join(VARIANT_FOLDER, `${variant}${CONFIG_SUFFIX}`)]
-  const all = [...own.sort().map(name => join(folder, name)), ...ofArchitecture, ...ofDebugInfo, ...ofVariant, ...extra]
+  const all = [...own.sort().map(name => join(folder, name)), ...ofArchitecture, ...seriesOf(patches), ...ofDebugInfo, ...ofVariant, ...extra]
   return all.map(path => {
     if (!existsSync(path)) throw new LabError(`--config ${path}: there is no such file`)
     return { path, text: readFileText(path, BYTES_MAX, '--config ') }

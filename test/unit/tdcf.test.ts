@@ -4,9 +4,9 @@
  */
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
+import { TdcfError, TdcfReader } from '../../qemu/runner/tdcf-reader.js'
 import { areaWords, TdcfWriter } from '../../src/wire/tdcf-writer.js'
 import { Random } from '../driver/random.js'
-import { TdcfError, TdcfReader } from '../support/tdcf-reader.js'
 
 const READS = Number(process.env.TDCF_READS ?? 500_000)
 

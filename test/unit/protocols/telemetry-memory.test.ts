@@ -1,8 +1,8 @@
 /** Data events in shared memory: where agents are told that they are, and what a reader finds there. */
 import { describe, expect, test } from 'vitest'
+import { TdcfReader } from '../../../qemu/runner/tdcf-reader.js'
 import { sensors } from '../../../src/platform/sensors/index.js'
 import { createTestAgent, senderTo, takeWords } from '../../support/agent.js'
-import { TdcfReader } from '../../support/tdcf-reader.js'
 
 const LIST_SHMTI = 0x3
 const DE_DESCRIPTION = 0x4
