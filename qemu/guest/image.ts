@@ -31,7 +31,7 @@ const COMPILER_OPTIONS = ['-static', '-O2', '-Wall', '-Wextra', '-s']
 const EXECUTABLE = 0o755
 
 /** Programs of qemu/guest/ that are commands in the guest; `init` is PID 1. */
-const COMMANDS = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'queue-size']
+const COMMANDS = ['scmi-raw', 'scmi-storm', 'scmi-bench', 'scmi-tdcf', 'queue-size']
 
 /** Makes the initramfs and returns its path. */
 export async function makeInitramfs(files: GuestFile[], options: PackageOptions): Promise<string> {

@@ -89,6 +89,7 @@ export class TelemetryView extends KeptView<DataEvent> implements Readings {
     )
     const { shared } = protocol.agent
     this.memory = shared && this.keep(new TelemetryMemory(shared, telemetry, this.resources, this))
+    this.#used = this.modes.count > 0
     this.#listEvents()
     this.collection.start()
   }

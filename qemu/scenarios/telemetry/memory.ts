@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Context } from '../../runner/context.js'
-import { family } from '../../runner/scenario.js'
+import { family, type KernelNeeds } from '../../runner/scenario.js'
 import { type Scan, TdcfReader } from '../../runner/tdcf-reader.js'
 
 const TELEMETRY = 0x1b
@@ -12,17 +12,24 @@ const ON_WITH_TIMESTAMP = 2
 const ALL_ON = 0x41
 const NOTIFY_ALL = 0x43
 const MS_10 = 0x15d
+const MS_1 = 0x3d
+const READS = 10_000
 const EVENT = 0x100
 const CLOCK = 0x101
+const AGAIN = 0x102
 const MESSAGE = 0x200
+
+/** Grows by more than 32 bits hold, in seconds. */
+const RAMP = { ramp: { from: 0, to: 9e15, period: '1000 s' } }
 
 const PLATFORM = {
   shared_memory: {},
   clocks: [{ name: 'cpu', rates: ['1 GHz', '2 GHz'], rate: '1 GHz', enabled: true }],
   telemetry: {
-    update_intervals: ['10 ms', '100 ms'],
+    update_intervals: ['1 ms', '10 ms', '100 ms'],
     events: [
-      { id: EVENT, name: 'ramp', value: { ramp: { from: 0, to: 1e15, period: '1000 s' } }, timestamp: 'block' },
+      { id: EVENT, name: 'ramp', value: RAMP, timestamp: 'block' },
+      { id: AGAIN, name: 'again', value: RAMP },
       { id: CLOCK, name: 'rate', value: { rate_of: 'cpu' } },
       { id: MESSAGE, name: 'message', value: 5, via: 'message' },
     ],
@@ -67,7 +74,13 @@ const lineOf = ({ lines }: Scan, id: number) => lines.find(line => line.id === i
 const OFF_THE_LIST =
   'Linux 7.3 has no driver for it: raw messages ask, and QEMU reads the memory by the guest’s addresses'
 
-export default family<{ summary: string; run(t: Context): Promise<void> }>(
+interface Member {
+  summary: string
+  kernel?: KernelNeeds
+  run(t: Context): Promise<void>
+}
+
+export default family<Member>(
   {
     values: {
       summary: 'enabled data events have lines in the guest’s memory, which change at the interval',
@@ -130,6 +143,20 @@ export default family<{ summary: string; run(t: Context): Promise<void> }>(
         })
       },
     },
+    reader: {
+      summary: 'a program of the guest reads an area 10,000 times while it is written: no value is half new',
+      kernel: { config: ['CONFIG_DEVMEM=y'] },
+      async run(t) {
+        const { address, length } = await firstArea(t)
+        for (const id of [EVENT, AGAIN]) await ask(t, DE_CONFIGURE, id, 1)
+        await ask(t, CONFIG_SET, NOBODY, ALL_ON, MS_1)
+        await t.expect('both lines of one source have one value, in every reading', {
+          because: 'the sequence vouches for all lines between start and end',
+          got: () => t.call('read_often', [address, length, READS], { timeoutMs: 120_000 }),
+          is: `${READS} reads 0 torn`,
+        })
+      },
+    },
     'no-region': {
       summary: 'without the reserved region all events come by message',
       async run(t) {
@@ -144,8 +171,9 @@ export default family<{ summary: string; run(t: Context): Promise<void> }>(
       },
     },
   },
-  ({ summary, run }, name) => ({
+  ({ summary, kernel = {}, run }, name) => ({
     summary,
+    kernel,
     tags: name === 'values' ? ['ci'] : [],
     platform: name === 'no-region' ? { ...PLATFORM, shared_memory: { address: 0 } } : PLATFORM,
     ...(name === 'no-region'
