@@ -1,7 +1,7 @@
 /** Bad files in options of the lab, or beside scenarios: each is an error of one line, at once. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readFragments } from '../../qemu/kernel/config.js'
 import { readPatch } from '../../qemu/kernel/patches.js'
@@ -80,3 +80,12 @@ test.each([
     )
   }),
 )
+
+test('a series brings options of its own: they are configured where a patch adds them', () => {
+  const names = (...texts: string[]) =>
+    readFragments('plain', [], texts.map(text => ({ text }))).map(({ path }) => basename(path))
+  const others = names()
+  expect(others).not.toContain('telemetry.config')
+  expect(names('+config SOMETHING\n+\tbool\n')).toEqual(others)
+  expect(names('+config ARM_SCMI_SYSTEM_TELEMETRY\n+\ttristate\n')).toEqual([...others, 'telemetry.config'])
+})

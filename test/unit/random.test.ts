@@ -30,6 +30,7 @@ const LIMIT_MS = 300_000
 const preset = readFileSync(join(import.meta.dirname, '../../src/platform/presets/everything.yaml'), 'utf8')
 /** A second agent, and devices to grant and deny, which the preset lacks. */
 const PEOPLE = `
+shared_memory: { address: 0x4f000000 }
 agents: [{ name: first }, { name: second, trusted: true }]
 devices:
   - { name: serial, resources: { clocks: [clk_uart], resets: [rst_uart], pinctrl: [pin_uart_tx] } }
@@ -80,7 +81,9 @@ function send(protocol: Protocol, { seed, shape, version, events, messages }: Ba
   sink.available = events
   const peers: Agent[] = []
   for (const agent of agentsOf(config)) {
-    peers.push(new Agent({ config: agent, platform, events: sink, peers, protocols: served }))
+    const built = new Agent({ config: agent, platform, events: sink, peers, protocols: served })
+    built.shared?.map(new DataView(new ArrayBuffer(built.shared.size)))
+    peers.push(built)
   }
   const [agent] = peers as [Agent]
   const under = agent.protocols[protocol.id]

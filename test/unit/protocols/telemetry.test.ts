@@ -212,3 +212,17 @@ describe('a state file', () => {
     expect(() => agent.protocols[0x1b]!.restore([0x10000, state as never])).toThrow(problem)
   })
 })
+
+test('messages are counted as they are answered, and those refused among them', () => {
+  const { send, time, sent } = setUp(`
+vendor: acme
+telemetry:
+  events: [{ id: 0, name: a, value: { messages: answered } }, { id: 1, name: r, value: { messages: refused } }]
+`)
+  send(DE_CONFIGURE, 0, 1)
+  send(DE_CONFIGURE, 1, 1)
+  send(DE_CONFIGURE, 9, 1)
+  send(CONFIG_SET, NOBODY, READ_ALL, 0)
+  time.advance(0)
+  expect(sent()).toEqual([[CONFIG_SET, 0, 8, ...line(0, 4), ...line(1, 1)]])
+})
