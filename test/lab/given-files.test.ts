@@ -83,7 +83,11 @@ test.each([
 
 test('a series brings options of its own: they are configured where a patch adds them', () => {
   const names = (...texts: string[]) =>
-    readFragments('plain', [], texts.map(text => ({ text }))).map(({ path }) => basename(path))
+    readFragments(
+      'plain',
+      [],
+      texts.map(text => ({ text })),
+    ).map(({ path }) => basename(path))
   const others = names()
   expect(others).not.toContain('telemetry.config')
   expect(names('+config SOMETHING\n+\tbool\n')).toEqual(others)
