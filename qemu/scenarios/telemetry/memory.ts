@@ -175,7 +175,7 @@ export default family<Member>(
     summary,
     kernel,
     tags: name === 'values' ? ['ci'] : [],
-    platform: name === 'no-region' ? { ...PLATFORM, shared_memory: { address: 0 } } : PLATFORM,
+    platform: name === 'no-region' ? { ...PLATFORM, shared_memory: { address: 0x1_0000_0000 } } : PLATFORM,
     ...(name === 'no-region'
       ? { allows: { platform: [{ pattern: /shared memory/, because: 'the region is not in the guest’s memory' }] } }
       : {}),
