@@ -6,12 +6,12 @@ import { microsecondsOf } from '../platform/sensors/decimal.js'
 import { unscaled } from '../platform/sensors/scaled.js'
 import { sensorTypeName } from '../platform/sensors/types.js'
 import type { UpdateIntervals } from '../platform/sensors/update-intervals.js'
-import { type DataEvent, OFF, ON_WITH_TIMESTAMP } from '../platform/telemetry/data-event.js'
+import { type DataEvent, OFF, ON, ON_WITH_TIMESTAMP } from '../platform/telemetry/data-event.js'
 import { telemetry as kind } from '../platform/telemetry/index.js'
 import { componentName, eventTypeName } from '../platform/telemetry/words.js'
 import { u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
-import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import { BUSY, INVALID_PARAMETERS, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
 import { NOTIFIED, ON_DEMAND, type UpdateSet } from './telemetry-collection.js'
 import {
@@ -65,14 +65,18 @@ function telemetryDeConfigure(view: TelemetryView, request: RequestReader, reply
   return answerPlace(reply, mode === OFF ? undefined : placeOf(view, id, (flags & IS_GROUP) !== 0))
 }
 
+/** Those without a timestamp are enabled without: Linux asks for the timestamps of all events, whether or not they have any. */
+function modeFor({ timestamp }: DataEvent, mode: number): number {
+  return mode === ON_WITH_TIMESTAMP && timestamp === 'none' ? ON : mode
+}
+
 function configureEvent(view: TelemetryView, id: number, flags: number): number {
   const event = view.findEvent(id)
   if (!event) return view.refusal
   const mode = flags & MODE
   if (flags & ~DE_CONFIGURE_FLAGS || mode === RESERVED_MODE) return INVALID_PARAMETERS
-  if (mode === ON_WITH_TIMESTAMP && event.timestamp === 'none') return NOT_SUPPORTED
   if (mode !== OFF && !isRoomFor(view, [event])) return OUT_OF_RANGE
-  view.modes.set(event, mode)
+  view.modes.set(event, modeFor(event, mode))
   return SUCCESS
 }
 
@@ -82,10 +86,7 @@ function configureGroup(view: TelemetryView, group: number, flags: number): numb
   const mode = flags & MODE
   if (flags & ~DE_CONFIGURE_FLAGS || mode === RESERVED_MODE) return INVALID_PARAMETERS
   if (mode !== OFF && !isRoomFor(view, events)) return OUT_OF_RANGE
-  for (const event of events) {
-    // Those without a timestamp are enabled without.
-    view.modes.set(event, mode === ON_WITH_TIMESTAMP && event.timestamp === 'none' ? 1 : mode)
-  }
+  for (const event of events) view.modes.set(event, modeFor(event, mode))
   view.modes.setGroup(group, mode)
   return SUCCESS
 }

@@ -244,7 +244,7 @@ const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> =
   },
   TELEMETRY_DE_CONFIGURE: {
     good: [0, 2],
-    wrong: { malformed: or(1, 0x10), unsupported: set(0, 1), value: first([6, 1, 1]) },
+    wrong: { malformed: or(1, 0x10), value: first([6, 1, 1]) },
   },
   TELEMETRY_DE_ENABLED_LIST: { wrong: { malformed: or(1, 2), value: set(0, 9) } },
   // 1 s is 0x20.
