@@ -83,6 +83,12 @@ const ROWS: readonly Row[] = [
   [/^npx scmi-lab run ci .*--base \S+/, 'test/guest/commits.test.ts', "'--base', first!"],
   [/^npx scmi-lab bisect /, 'test/guest/commits.test.ts', 'new Bisection(', "['bisect', 'ci', '--kernel'"],
   [/^npx scmi-lab (boot|run \S+) --gdb$/, 'test/guest/gdb.test.ts', "'boot', '--kernel'", "'own/works', '--gdb'"],
+  // Nobody has merged the series: what its patches bring into the configuration is tested.
+  [
+    /^npx scmi-lab run .*--patch telemetry\.mbox telemetry$/,
+    'test/lab/given-files.test.ts',
+    'ARM_SCMI_SYSTEM_TELEMETRY',
+  ],
   [/^npx scmi-lab run .*--variant /, 'test/guest/kernel-build.test.ts', "variant: 'modules'"],
   [/^npx scmi-lab run( [a-z/-]+)*$/, 'test/package/package.test.ts', "'scmi-lab', 'run', 'probe/at-boot'"],
   [/^npx scmi-lab bench\b/, 'test/guest/bench.test.ts', "['bench',", "'--processes'", "'--load'", "'--backend'"],
