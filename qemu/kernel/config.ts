@@ -54,7 +54,14 @@ export function readFragments(
   const ofArchitecture = arch === 'arm64' ? [] : [join(ARCHITECTURE_FOLDER, `${arch}${CONFIG_SUFFIX}`)]
   const ofDebugInfo = hasDebugInfo ? [DEBUG_INFO] : []
   const ofVariant = variant === PLAIN ? [] : [join(VARIANT_FOLDER, `${variant}${CONFIG_SUFFIX}`)]
-  const all = [...own.sort().map(name => join(folder, name)), ...ofArchitecture, ...seriesOf(patches), ...ofDebugInfo, ...ofVariant, ...extra]
+  const all = [
+    ...own.sort().map(name => join(folder, name)),
+    ...ofArchitecture,
+    ...seriesOf(patches),
+    ...ofDebugInfo,
+    ...ofVariant,
+    ...extra,
+  ]
   return all.map(path => {
     if (!existsSync(path)) throw new LabError(`--config ${path}: there is no such file`)
     return { path, text: readFileText(path, BYTES_MAX, '--config ') }

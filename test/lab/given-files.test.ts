@@ -86,6 +86,7 @@ test('a series brings options of its own: they are configured where a patch adds
     readFragments(
       'plain',
       [],
+      false,
       texts.map(text => ({ text })),
     ).map(({ path }) => basename(path))
   const others = names()
