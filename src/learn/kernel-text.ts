@@ -29,6 +29,8 @@ export class KernelText {
   readonly overtaken = new Set<Exchange>()
   /** Lines that say that events were lost. */
   lost = 0
+  /** Events that later ones replaced in the kernel's buffer: the first of the boot. */
+  replacedEvents = 0
   /** Dumps whose text has no payload that can be read. */
   unreadable = 0
   /** Events of the SCMI core. */
@@ -49,6 +51,8 @@ export class KernelText {
   line(text: string): void {
     const line = parseLine(text)
     if (!line) {
+      const [, kept, written] = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)/.exec(text) ?? []
+      if (written !== undefined) this.replacedEvents += Math.max(0, Number(written) - Number(kept))
       if (/^(?:CPU:?\s*\d+\s*)?\[?\s*(?:LOST|EVENTS DROPPED)|\[LOST \d+ EVENTS\]/.test(text.slice(0, 80))) this.lost++
       return
     }

@@ -126,10 +126,13 @@ function whyNothing({ events, unreadable, others }: KernelText): string {
 }
 
 function remarksOn(text: KernelText, dropped: number, guessed: number): string[] {
-  const { lost, unreadable, unanswered, others } = text
+  const { lost, replacedEvents, unreadable, unanswered, others } = text
   const other = [...others].map(([id, count]) => `instance ${id} (${count} messages)`).join(', ')
   return [
     ...(lost > 0 ? [`events were lost in ${lost} places; use a larger trace_buf_size`] : []),
+    ...(replacedEvents > 0
+      ? [`the first ${replacedEvents} events are missing: the buffer was full; use a larger trace_buf_size`]
+      : []),
     ...(unreadable > 0 ? [`${unreadable} messages can't be read`] : []),
     ...(unanswered > 0 ? [`${unanswered} commands got no answer`] : []),
     ...(guessed > 0

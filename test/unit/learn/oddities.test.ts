@@ -1,8 +1,8 @@
 /** What real firmware does is learned with the keys that allow it, or as recorded answers; and the learned file says so. */
 import { describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
+import { yamlOf } from '../../../src/platform/file/yaml-text.js'
 import { kernelTrace } from '../../support/kernel-probe.js'
-import { learnedAndAgain, learnText, linesOf, probePlatform } from './learning.js'
+import { askedAgain, learnedAndAgain, learnText, linesOf, probePlatform } from './learning.js'
 
 const entriesOf = (text: string, name: string): string =>
   text.split('\n').find(line => line.includes(`name: ${name}`)) ?? ''
@@ -125,7 +125,7 @@ describe('oddities, with the keys that allow them', () => {
       line: ['timestamps: { exponent: -6 }'],
     },
   ])('$what', async ({ board, line }) => {
-    const { text, before, after, differing, recorded } = await learnedAndAgain(stringify({ vendor: 'acme', ...board }))
+    const { text, before, after, differing, recorded } = await learnedAndAgain(yamlOf({ vendor: 'acme', ...board }))
     for (const part of line) expect(text).toContain(part)
     expect(after).toEqual(before)
     expect([differing, recorded]).toEqual([0, 0])
@@ -134,7 +134,7 @@ describe('oddities, with the keys that allow them', () => {
 
 test('what is granted instead of what was set, and what an agent may not do', async () => {
   const probed = await probePlatform(
-    stringify({
+    yamlOf({
       vendor: 'acme',
       clocks: [
         { name: 'cpu', rates: ['408 MHz', '1.8 GHz'], grants: { '1.8 GHz': '1.608 GHz' } },
@@ -236,10 +236,25 @@ describe('what no model says', () => {
     expect(base(await probePlatform(text))).toEqual(base(probed))
   })
 
+  test("the board's other agents are recorded", async () => {
+    const board = 'vendor: acme\nclocks: [{ name: a, rate: 5 }]\nagents: [{ name: os }]'
+    const second = Uint8Array.of(2, 0, 0, 0)
+    const probed = await probePlatform(board, probe => probe.ask(0x10, 0x7, second, 'base BASE_DISCOVER_AGENT'))
+    // A board with two agents.
+    const attributes = probed.find(({ name }) => name === 'base PROTOCOL_ATTRIBUTES')!
+    attributes.reply[1] = 2
+    Object.assign(probed.at(-1)!, { status: 0, reply: Uint8Array.from([...second, ...Buffer.alloc(16, 'modem\0')]) })
+    const { text, recorded } = await learnText(kernelTrace(probed))
+    expect(text).toContain('agents: [{ name: os }]')
+    expect(text).toMatch(/protocol: base, message: BASE_DISCOVER_AGENT, request: "02000000", reply: "020000006d6f/)
+    expect(recorded).toBe(2)
+    expect(linesOf(await askedAgain(text, probed))).toEqual(linesOf(probed))
+  })
+
   test('a resource that no platform can have is recorded, and so is a protocol that has no other', async () => {
     const caps = ['a', 'b'].map(name => ({ name, unit: 'milliwatt', cap_range: { min: 5, max: 50, step: 5 } }))
     const learnt = async (broken: number) => {
-      const probed = await probePlatform(stringify({ vendor: 'acme', powercaps: caps }))
+      const probed = await probePlatform(yamlOf({ vendor: 'acme', powercaps: caps }))
       for (const { name, request, reply } of probed) {
         // A lowest cap of 0, which Linux refuses, too.
         if (name === 'powercap POWERCAP_DOMAIN_ATTRIBUTES' && request[0]! < broken) reply.fill(0, 32, 36)

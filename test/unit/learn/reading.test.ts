@@ -76,14 +76,18 @@ test.each(Object.keys(FORMS))('learns the same from %s', async form => {
   expect(content(other.text)).toBe(content(one.text))
 })
 
+/** The head of a trace whose buffer was too small. */
+const FULL = '# entries-in-buffer/entries-written: 5000/6500   #P:2'
+
 test('tells of lost events, of commands without an answer, and of another instance', async () => {
   const text = kernelTrace(await probePlatform(BOARD))
   const lines = text.split('\n')
   const last = lines.findLastIndex(line => line.includes('t=RESP'))
   const other = lines.filter(line => line.includes('scmi_msg_dump')).map(line => line.replace('id=0', 'id=1'))
-  const { remarks } = await learnText(['CPU:1 [LOST 70 EVENTS]', ...lines.slice(0, last), ...other].join('\n'))
+  const { remarks } = await learnText([FULL, 'CPU:1 [LOST 70 EVENTS]', ...lines.slice(0, last), ...other].join('\n'))
   expect(remarks.map(remark => remark.replace(/^.*?: /, ''))).toEqual([
     'events were lost in 1 places; use a larger trace_buf_size',
+    'the first 1500 events are missing: the buffer was full; use a larger trace_buf_size',
     '1 commands got no answer',
     expect.stringMatching(/^there is another SCMI instance, which --instance selects: instance 1 \(\d+ messages\)$/),
   ])
