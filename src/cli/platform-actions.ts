@@ -1,5 +1,12 @@
 /** The actions of `vhost-user-scmi platform`. */
-import { addPlugins, countRules, fileJsonSchema, type LoadedPlatform, loadPlatform } from '../loading/load.js'
+import {
+  addPlugins,
+  countRules,
+  fileJsonSchema,
+  type LoadedPlatform,
+  type LoadOptions,
+  loadPlatform,
+} from '../loading/load.js'
 import { pluginNames } from '../loading/plugins.js'
 import { agentTables } from '../observe/agent-tables.js'
 import { tableLines } from '../observe/tables.js'
@@ -11,7 +18,6 @@ import { agentsOf } from '../platform/file/config.js'
 import { presetDescriptions } from '../platform/file/presets.js'
 import { Agent } from '../protocols/declaration/agent.js'
 import type { EventSink } from '../protocols/declaration/event-sink.js'
-import type { Protocol } from '../protocols/declaration/protocol.js'
 import { protocols as standard } from '../protocols/index.js'
 import { OperatorError } from '../support/errors.js'
 import { thereIsNo } from '../support/known-names.js'
@@ -19,15 +25,23 @@ import { printable, printableJson } from '../support/printable.js'
 
 export interface PlatformOptions {
   plugin: string[]
+  json?: boolean
+}
+
+export interface CheckOptions extends PlatformOptions {
   /** A file of fault rules. */
   faults?: string
-  json?: boolean
+  /** Agents besides those of the file. */
+  agent: string[]
+}
+
+export interface ShowOptions extends PlatformOptions {
   agent?: string
 }
 
 /** Loads with a clock that stands still: values are those at start. */
-function load(file: string, protocols: readonly Protocol[], faults?: string): Promise<LoadedPlatform> {
-  return loadPlatform(file, { protocols, time: new VirtualTime(), ...(faults === undefined ? {} : { faults }) })
+function load(file: string, options: LoadOptions): Promise<LoadedPlatform> {
+  return loadPlatform(file, { ...options, time: new VirtualTime() })
 }
 
 export function presets(options: Pick<PlatformOptions, 'json'>): void {
@@ -54,11 +68,12 @@ interface Checked {
   problem?: string
 }
 
-export async function check(files: string[], options: PlatformOptions): Promise<void> {
+export async function check(files: string[], options: CheckOptions): Promise<void> {
+  const { faults, agent: agents } = options
   const protocols = await addPlugins(standard, options.plugin)
   const results: Checked[] = []
   for (const file of files) {
-    const { result, line } = await checkOne(file, protocols, options.faults)
+    const { result, line } = await checkOne(file, { protocols, agents, ...(faults === undefined ? {} : { faults }) })
     results.push(result)
     if (!options.json) console.log(printable(line))
   }
@@ -67,13 +82,9 @@ export async function check(files: string[], options: PlatformOptions): Promise<
   if (wrong > 0) throw new OperatorError(`${wrong} of ${files.length} platform files are wrong`)
 }
 
-async function checkOne(
-  file: string,
-  protocols: readonly Protocol[],
-  faults: string | undefined,
-): Promise<{ result: Checked; line: string }> {
+async function checkOne(file: string, options: LoadOptions): Promise<{ result: Checked; line: string }> {
   try {
-    const { platform, faults: rules } = await load(file, protocols, faults)
+    const { platform, faults: rules } = await load(file, options)
     const { line, ...counts } = sectionCounts(platform)
     const ofRules = countRules(rules)
     const texts = [`${file}: ok`, line, ofRules > 0 ? countText(ofRules, 'fault_rules') : '']
@@ -109,8 +120,8 @@ function countText(count: number, section: string): string {
   return `${count} ${count === 1 ? text.replace(/s$/, '') : text}`
 }
 
-export async function show(file: string, options: PlatformOptions): Promise<void> {
-  const loaded = await load(file, await addPlugins(standard, options.plugin))
+export async function show(file: string, options: ShowOptions): Promise<void> {
+  const loaded = await load(file, { protocols: await addPlugins(standard, options.plugin) })
   const { config } = loaded.platform
   const agent = agentNamed(loaded, options.agent)
   const { protocols, ...resources } = agentTables(agent)

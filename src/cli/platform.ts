@@ -30,6 +30,14 @@ export function addPlatformCommand(program: Command): void {
     .argument('<file...>', 'platform files, or presets')
     .addOption(plugin)
     .option('--faults <file>', 'check fault rules, too: those that `--faults` of other commands gets')
+    .addOption(
+      new Option(
+        '--agent <name>',
+        'an agent that only a command line adds (`--agent NAME=PATH`): rules may name it; repeatable',
+      )
+        .argParser(repeated)
+        .default([], 'none'),
+    )
     .option('--json', 'print JSON')
     .action(async (files, options) => (await actions()).check(files, options))
   platform

@@ -75,3 +75,12 @@ describe('a wrong rule is one line and exit code 2', () => {
       ])
     }))
 })
+
+test('platform check: rules may name agents that the command line adds', () =>
+  beside('[{ agent: second, message: CLOCK_RATE_GET, drop: true }]', async path => {
+    const words = ['platform', 'check', path('board.yaml'), '--faults', path('rules.yaml')]
+    const alone = await runCommand(...words)
+    expect([alone.code, alone.stdout]).toEqual([2, expect.stringContaining('[0].agent: second is not one of guest')])
+    const added = await runCommand(...words, '--agent', 'first', '--agent', 'second')
+    expect([added.code, added.stdout]).toEqual([0, expect.stringContaining(': ok, 1 clock, 2 fault rules')])
+  }))
