@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `vhost-user-scmi`: loads the program from where it starts fastest. For serving that is the bundle, one file with
- * cached V8 code, which saves most of the time until connections are accepted.
+ * `vhost-user-scmi`: loads the program from where it starts fastest. For serving, and for what checks and shows platform
+ * files, that is the bundle, one file with cached V8 code, which saves most of the time until the program does its work.
  */
 import './cli/no-inspector.js'
 import './cli/gone-terminal.js'
@@ -9,7 +9,7 @@ import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { loadBundle } from './cli/bundle-loader.js'
-import { SUBCOMMANDS } from './cli/subcommands.js'
+import { isInBundle } from './cli/subcommands.js'
 
 interface Program {
   main(): Promise<number | undefined>
@@ -38,8 +38,9 @@ function bundledProgram(): Program {
   return bundle
 }
 
-const isServing = !process.argv.slice(2).some(word => (SUBCOMMANDS as readonly string[]).includes(word))
-const { main } = isServing && isCurrent() ? bundledProgram() : await import('./cli/program.js')
+const words = process.argv.slice(2)
+const isServing = isInBundle(words) && words[0] !== 'platform'
+const { main } = isInBundle(words) && isCurrent() ? bundledProgram() : await import('./cli/program.js')
 process.exitCode = await main()
 // After a failure exit even if a plug-in has left a timer behind.
 if (process.exitCode) setTimeout(() => process.exit(), LEFT_BEHIND_MS).unref()

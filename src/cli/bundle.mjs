@@ -25,13 +25,16 @@ function write(path, content) {
   renameSync(`${path}.new`, path)
 }
 
-/** Subcommands are not in the bundle (cli.ts). */
+/** Only those subcommands are in the bundle that start from it (subcommands.ts). */
 const withoutSubcommands = {
   name: 'without subcommands',
   setup({ onResolve }) {
     const program = join(commands, 'program.ts')
-    onResolve({ filter: /./ }, ({ kind, importer }) =>
-      kind === 'dynamic-import' && importer.startsWith(commands) && importer !== program
+    onResolve({ filter: /./ }, ({ kind, importer, path }) =>
+      kind === 'dynamic-import' &&
+      importer.startsWith(commands) &&
+      importer !== program &&
+      path !== './platform-actions.js'
         ? { external: true }
         : undefined,
     )

@@ -30,11 +30,14 @@ beforeAll(() => {
   execFileSync(process.execPath, [join(root, 'src/cli/bundle.mjs')])
 })
 
-test('serving, help and mistakes come from the bundle, subcommands do not', async () => {
+test('serving, help, mistakes and checks come from the bundle, other subcommands do not', async () => {
   expect(await usesBundle('--socket-path', '/nowhere/socket')).toBe(true)
   expect(await usesBundle('--help')).toBe(true)
   expect(await usesBundle('--nonsense')).toBe(true)
+  expect(await usesBundle('platform', 'check', 'minimal')).toBe(true)
+  expect(await usesBundle('platform', 'show', 'minimal', '--plugin', 'imx')).toBe(true)
   expect(await usesBundle('platform', 'list')).toBe(false)
+  expect(await usesBundle('platform', 'record')).toBe(false)
   expect(await usesBundle('--platform', 'demo', 'ctl', '--help')).toBe(false)
 })
 
