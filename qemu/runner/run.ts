@@ -1,7 +1,7 @@
 /** Runs one scenario on one kernel: boots its machine, runs it, and checks what it leaves behind. */
-import { stringify } from 'yaml'
 import type { FaultRule } from '../../src/faults/rules/rule.js'
 import { afterMs, type Timer } from '../../src/platform/core/time.js'
+import { yamlOf } from '../../src/platform/file/yaml-text.js'
 import { silentProgress } from '../../src/support/progress.js'
 import { type BootOptions, boot } from '../boot/boot.js'
 import { type DeviceOptions, type Server, viewOf } from '../devices/device.js'
@@ -278,7 +278,7 @@ class Run {
 /** Writes a platform that a scenario declares to a file in the cache, for command lines. */
 function platformFile({ platform = DEFAULT_PLATFORM }: Scenario): string {
   if (typeof platform === 'string') return platform
-  const text = stringify(platform)
+  const text = yamlOf(platform)
   const path = cachePath('platforms', `${hash(text)}.yaml`)
   writeWhole(path, text)
   return path

@@ -1,6 +1,5 @@
 /** Loads a platform file or preset, the protocols of its plug-ins, and fault rules. */
 import { resolve } from 'node:path'
-import { stringify } from 'yaml'
 import type { z } from 'zod'
 import { compileRule, type Known, type ReadyRule } from '../faults/rules/compile.js'
 import type { CheckedRule, FaultRule } from '../faults/rules/rule.js'
@@ -13,7 +12,7 @@ import { RealTime, type Time } from '../platform/core/time.js'
 import { agentsOf, buildPlatform, platformJsonSchema } from '../platform/file/config.js'
 import { ConfigSource } from '../platform/file/config-source.js'
 import { readPlatformText } from '../platform/file/presets.js'
-import { TOO_DEEP } from '../platform/file/yaml-text.js'
+import { TOO_DEEP, yamlOf } from '../platform/file/yaml-text.js'
 import { Agent } from '../protocols/declaration/agent.js'
 import type { EventSink } from '../protocols/declaration/event-sink.js'
 import type { Protocol } from '../protocols/declaration/protocol.js'
@@ -55,7 +54,7 @@ export interface PlatformDefinition {
  */
 export function definePlatform(definition: Record<string, unknown>): PlatformDefinition {
   try {
-    return { text: stringify(definition) }
+    return { text: yamlOf(definition) }
   } catch (error) {
     // The YAML library recurses.
     const problem = error instanceof RangeError ? TOO_DEEP : (error as Error).message

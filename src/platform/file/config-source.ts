@@ -1,30 +1,29 @@
 /** The text of a platform file: YAML to plain data, and positions in the text. Knows no sections. */
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, type Pair, type YAMLMap } from 'yaml'
 import { ConfigError } from '../core/config-error.js'
 import type { Problem } from './config-issues.js'
 import { Repeats } from './repeats.js'
-import { dataOf, readYaml, type YamlText, YamlTextError } from './yaml-text.js'
+import { YamlText, YamlTextError } from './yaml-text.js'
 
 /** The text of a platform file, or of another in YAML, and the position of each field in it. */
 export class ConfigSource {
   readonly #file: string
-  readonly #lines = new LineCounter()
-  readonly #text: YamlText
+  readonly #text: string
+  readonly #yaml: YamlText
   readonly #repeats = new Repeats()
-  readonly #pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>()
   /** Plain data with repeats expanded; set by the first call of `data`. */
   #data: unknown
 
   /** Throws ConfigError if the text is not YAML. */
   constructor(text: string, file: string) {
     this.#file = file
-    this.#text = this.#placed(() => readYaml(text, this.#lines))
+    this.#text = text
+    this.#yaml = this.#placed(() => new YamlText(text))
   }
 
   /** The file as plain data. Throws ConfigError if aliases or repeats make it too large. */
   data(): unknown {
     if (this.#data === undefined) {
-      this.#data = this.#placed(() => this.#repeats.expand(dataOf(this.#text) ?? {}))
+      this.#data = this.#placed(() => this.#repeats.expand(this.#yaml.data ?? {}))
     }
     return this.#data
   }
@@ -62,40 +61,24 @@ export class ConfigSource {
   }
 
   #place(offset: number): string {
-    const { line, col } = this.#lines.linePos(offset)
-    return `${this.#file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
+    const before = this.#text.slice(0, Math.max(offset, 0))
+    return `${this.#file}:${before.split('\n').length}:${before.length - before.lastIndexOf('\n')}`
   }
 
-  /** The position to report, and the offset to sort by: that a key is missing is known only at the end of its map. */
+  /** The position to report, and the number to sort by: that a key is missing is known only at the end of its map. */
   #find({ path, place }: Problem): { position: number; order: number } {
-    let node = this.#resolve(this.#text.document.contents)
-    let position = node?.range?.[0] ?? 0
+    let node = this.#yaml.root()
+    let told = node
     for (const part of this.#repeats.origin(this.#data, path)) {
-      const pair = isMap(node) ? this.#pairsOf(node).get(String(part)) : undefined
-      const value = pair ? pair.value : isSeq(node) ? node.items[Number(part)] : undefined
-      const key = isNode(pair?.key) ? pair.key.range?.[0] : undefined
-      if (!pair && value === undefined) break
-      // An empty value has no useful position of its own.
-      const empty = !isNode(value) || (isScalar(value) && value.value === null && value.source === '')
-      position = (place === 'key' || empty ? key : value.range?.[0]) ?? position
-      node = isNode(value) ? this.#resolve(value) : null
+      const entry = node?.entries?.get(String(part))
+      const value = entry?.value ?? node?.items?.[Number(part)]
+      if (!value) break
+      // An empty value has no position of its own.
+      if (entry && (place === 'key' || value.start < 0)) told = entry.key
+      else if (value.start >= 0) told = value
+      node = value
     }
-    const order = place === 'missing' ? (node?.range?.[1] ?? position) : position
-    return { position, order }
-  }
-
-  /** The pairs of a map by key. */
-  #pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
-    let pairs = this.#pairs.get(map)
-    if (!pairs) {
-      pairs = new Map(map.items.flatMap(pair => (isScalar(pair.key) ? [[String(pair.key.value), pair] as const] : [])))
-      this.#pairs.set(map, pairs)
-    }
-    return pairs
-  }
-
-  #resolve(node: unknown): Node | null {
-    const target = isAlias(node) ? this.#text.targets.get(node) : node
-    return isNode(target) ? target : null
+    const order = place === 'missing' ? node?.last : told?.first
+    return { position: told?.start ?? 0, order: order ?? 0 }
   }
 }

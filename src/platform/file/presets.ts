@@ -2,12 +2,11 @@
 import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
-import { LineCounter } from 'yaml'
 import { errorCode, OperatorError } from '../../support/errors.js'
 import { readGivenFile } from '../../support/given-file.js'
 import { whyUnreadable } from '../../support/path-error.js'
 import { ConfigError } from '../core/config-error.js'
-import { dataOf, readYaml } from './yaml-text.js'
+import { YamlText } from './yaml-text.js'
 
 /** Size limit of the file; the parser has its own limit of characters. */
 const BYTES_MAX = 2_000_000
@@ -37,7 +36,7 @@ export function presetNames(): string[] {
 /** The presets with the description that each has, sorted by name. */
 export function presetDescriptions(): { name: string; description: string }[] {
   return presetNames().map(name => {
-    const file = dataOf(readYaml(readPlatformText(name).text, new LineCounter())) as { description?: string }
+    const file = new YamlText(readPlatformText(name).text).data as { description?: string }
     return { name, description: file.description ?? '' }
   })
 }

@@ -1,32 +1,48 @@
 /**
- * Parses untrusted YAML text to nodes. The library recurses for each level, so size and depth are checked before it
- * gets a tree; aliases are resolved in one pass. Knows no sections.
+ * Parses untrusted YAML text, and writes YAML. The library makes a list of events with offsets, and data from that. What is
+ * where in the text is asked only for errors (yaml-nodes.ts). Knows no sections.
  */
 import {
-  type Alias,
-  Composer,
-  type CST,
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  Lexer,
-  type LineCounter,
-  type Node,
-  Parser,
-  visit,
-  type YAMLMap,
-} from 'yaml'
+  CORE_SCHEMA,
+  constructFromEvents,
+  DUMP_SCHEMA,
+  dump,
+  EVENT_ID,
+  type Event,
+  mapTag,
+  parseEvents,
+  YAMLException,
+} from 'js-yaml'
+import { show } from '../core/config-error.js'
+import { nodesOf, startOf, type YamlNode } from './yaml-nodes.js'
 
 /** Characters of a text; a board has tens of thousands. */
 const CHARACTERS_MAX = 1_000_000
-/** Words, numbers, punctuation and the spaces between; each takes hundreds of bytes once parsed. */
-const TOKENS_MAX = 300_000
+/** Lists, maps and what is in them, with keys and ends: each takes hundreds of bytes as data and as a node. */
+const PARTS_MAX = 200_000
 /** Nesting of lists and maps. */
 export const DEPTH_MAX = 100
 export const TOO_DEEP = `lists and maps are nested more than ${DEPTH_MAX} deep`
+/** The library counts the innermost text or number, too. */
+const PARSER_DEPTH = DEPTH_MAX + 1
+const PARSER_TOO_DEEP = /^nesting exceeded/
+
+const schema = CORE_SCHEMA.withTags({
+  ...mapTag,
+  // Asked first; its message would not name the key.
+  has: () => false,
+  addPair: (map, key, value) => {
+    const name = key ?? ''
+    return mapTag.has(map, name) ? `${show(name)} is written twice` : mapTag.addPair(map, name, value)
+  },
+})
+
+/** Objects of any class are maps. */
+const dumpSchema = DUMP_SCHEMA.withTags({
+  ...mapTag,
+  identify: data => typeof data === 'object' && data !== null && !Array.isArray(data) && !(data instanceof Date),
+  represent: data => new Map(data instanceof Map ? data : Object.entries(data)),
+})
 
 /** A problem of a text, and its offset. */
 export class YamlTextError extends Error {
@@ -38,93 +54,92 @@ export class YamlTextError extends Error {
   }
 }
 
-export interface YamlText {
-  document: Document
-  /** The node that each alias refers to. */
-  targets: ReadonlyMap<Alias, Node>
-}
+/** A text of one document. */
+export class YamlText {
+  /** The text as plain data; an alias gives the same object as its anchor. */
+  readonly data: unknown
+  readonly #text: string
+  readonly #events: readonly Event[]
+  #root: YamlNode | undefined
 
-/** Reads a text of one document. Throws YamlTextError. */
-export function readYaml(text: string, lines: LineCounter): YamlText {
-  if (text.length > CHARACTERS_MAX) throw new YamlTextError(`is longer than ${CHARACTERS_MAX} characters`, 0)
-  const document = composed(text, lines)
-  const problem = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0]
-  if (problem) throw new YamlTextError(problem.message, problem.pos[0])
-  return { document, targets: aliasTargets(document) }
-}
-
-function composed(text: string, lines: LineCounter): Document {
-  const composer = new Composer({ lineCounter: lines, prettyErrors: false, uniqueKeys: false })
-  const [document, second] = composer.compose(tokensOf(text, lines), true, text.length)
-  if (second) throw new YamlTextError('the file must be one document; take out the ---', second.range[0])
-  return document as Document
-}
-
-/** The tokens of the library's parser, whose stack holds the lists and maps that are open. */
-function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
-  const parser = new Parser(lines.addNewLine)
-  lines.addNewLine(0)
-  let tokens = 0
-  for (const lexeme of new Lexer().lex(text)) {
-    if (++tokens > TOKENS_MAX) {
-      throw new YamlTextError(`has more than ${TOKENS_MAX} words, numbers, signs and spaces`, parser.offset)
+  /** Throws YamlTextError. */
+  constructor(text: string) {
+    if (text.length > CHARACTERS_MAX) throw new YamlTextError(`is longer than ${CHARACTERS_MAX} characters`, 0)
+    const events = translated(() => parseEvents(text, { maxDepth: PARSER_DEPTH }))
+    if (events.length > PARTS_MAX) {
+      throw new YamlTextError(`has more than ${PARTS_MAX} keys, values, lists and maps`, startOf(events[PARTS_MAX]!))
     }
-    yield* parser.next(lexeme)
-    if (parser.stack.length > DEPTH_MAX) {
-      throw new YamlTextError(TOO_DEEP, parser.offset)
-    }
+    checkEvents(events, text)
+    this.data = translated(() => constructFromEvents(events, { source: text, schema }))[0]
+    this.#text = text
+    this.#events = events
   }
-  yield* parser.end()
+
+  /** What the text contains, with positions; undefined if it contains nothing. */
+  root(): YamlNode | undefined {
+    this.#root ??= nodesOf(this.#events, this.#text)
+    return this.#root
+  }
 }
 
-/** An alias refers to the last node before it that has its anchor; the node must not contain the alias. */
-function aliasTargets(document: Document): ReadonlyMap<Alias, Node> {
-  const anchors = new Map<string, Node>()
-  const targets = new Map<Alias, Node>()
-  visit(document, {
-    Node(_, node, path) {
-      if (!isAlias(node)) {
-        if (node.anchor) anchors.set(node.anchor, node)
-        return
-      }
-      const target = anchors.get(node.source)
-      const offset = node.range?.[0] ?? 0
-      if (!target) throw new YamlTextError(`there is no &${node.source} before *${node.source}`, offset)
-      if (path.includes(target))
-        throw new YamlTextError(`*${node.source} is inside its own anchor &${node.source}`, offset)
-      targets.set(node, target)
-    },
+/** Data as YAML text. Throws an error for what is no data, such as a function. */
+export const yamlOf = (data: unknown): string => dump(data, { schema: dumpSchema })
+
+/** Runs the library; its errors become ours. */
+function translated<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error
+    const problem = PARSER_TOO_DEEP.test(error.reason) ? TOO_DEEP : error.reason
+    throw new YamlTextError(problem, error.mark?.position ?? 0)
+  }
+}
+
+/** A node of the text while its events are looked at. */
+interface Seen {
+  /** Whether it is a list or a map. */
+  isCollection: boolean
+  /** Whether it is one, and more of it follows. */
+  isOpen: boolean
+  isMap: boolean
+  /** Keys and values so far. */
+  parts: number
+}
+
+/**
+ * One document. Keys are texts. An alias refers to the last node before it that has its anchor, and the node does not contain
+ * the alias.
+ */
+function checkEvents(events: readonly Event[], text: string): void {
+  const anchors = new Map<string, Seen>()
+  const open: Seen[] = []
+  events.forEach((event, i) => {
+    if (event.type === EVENT_ID.POP) {
+      open.pop()!.isOpen = false
+      return
+    }
+    const start = startOf(event)
+    if (event.type === EVENT_ID.DOCUMENT && i > 0) {
+      const end = text.lastIndexOf('---', startOf(events[i + 1]!))
+      throw new YamlTextError('the file must be one document; take out the ---', end)
+    }
+    const isMap = event.type === EVENT_ID.MAPPING
+    const isCollection = isMap || event.type === EVENT_ID.SEQUENCE
+    const above = open.at(-1)
+    let node: Seen = { isCollection, isOpen: isCollection, isMap, parts: 0 }
+    if (isCollection || event.type === EVENT_ID.DOCUMENT) open.push(node)
+    if (event.type === EVENT_ID.ALIAS) {
+      const name = text.slice(event.anchorStart, event.anchorEnd)
+      const target = anchors.get(name)
+      if (!target) throw new YamlTextError(`there is no &${name} before *${name}`, start)
+      if (target.isOpen) throw new YamlTextError(`*${name} is inside its own anchor &${name}`, start)
+      node = target
+    } else if ('anchorStart' in event && event.anchorStart >= 0) {
+      anchors.set(text.slice(event.anchorStart, event.anchorEnd), node)
+    }
+    if (above?.isMap && above.parts++ % 2 === 0 && node.isCollection) {
+      throw new YamlTextError('a key must be a text, not a list or a map', start)
+    }
   })
-  return targets
-}
-
-/** The document as plain data; an alias gives the same object as its anchor. Throws YamlTextError. */
-export function dataOf({ document, targets }: YamlText): unknown {
-  const made = new Map<Node, unknown>()
-  const plain = (node: unknown): unknown => {
-    if (isAlias(node)) return plain(targets.get(node))
-    if (!isNode(node)) return node ?? null
-    if (isScalar(node)) return node.value
-    if (made.has(node)) return made.get(node)
-    const data = isMap(node) ? mapOf(node) : isSeq(node) ? node.items.map(plain) : null
-    made.set(node, data)
-    return data
-  }
-  const mapOf = ({ items }: YAMLMap): Record<string, unknown> => {
-    const values = new Map<string, unknown>()
-    for (const { key, value } of items) {
-      const name = keyOf(key)
-      // The library's own check compares each key with all others.
-      if (values.has(name)) throw new YamlTextError('Map keys must be unique', isNode(key) ? (key.range?.[0] ?? 0) : 0)
-      values.set(name, plain(value))
-    }
-    return Object.fromEntries(values)
-  }
-  const keyOf = (key: unknown): string => {
-    const node = isAlias(key) ? targets.get(key) : key
-    if (isNode(node) && !isScalar(node))
-      throw new YamlTextError('a key must be a text, not a list or a map', node.range?.[0] ?? 0)
-    return String(plain(node) ?? '')
-  }
-  return plain(document.contents)
 }

@@ -132,8 +132,8 @@ describe('errors name the place and the problem', () => {
     ['# nothing\n', 'a.yaml:1:1: vendor is missing; write text'],
     ['acme', 'a.yaml:1:1: acme is not a map'],
     ['- acme', 'a.yaml:1:1: a list is not a map'],
-    ['vendor: acme\nvendor: b', 'a.yaml:2:1: Map keys must be unique'],
-    ['vendor: acme\nwheels: !metal []', 'a.yaml:2:9: Unresolved tag: !metal'],
+    ['vendor: acme\nvendor: b', 'a.yaml:2:1: vendor is written twice'],
+    ['vendor: acme\nwheels: !metal []', 'a.yaml:2:9: unknown sequence tag !<!metal>'],
     ['vendor: *acme', 'a.yaml:1:9: there is no &acme before *acme'],
     ['vendor: acme\n---\nvendor: b', 'a.yaml:2:1: the file must be one document; take out the ---'],
     // the top
