@@ -18,6 +18,8 @@ import { nodesOf, startOf, type YamlNode } from './yaml-nodes.js'
 
 /** Characters of a text; a board has tens of thousands. */
 const CHARACTERS_MAX = 1_000_000
+/** Newlines and commas: without one there is no further entry, and each entry takes up to 500 bytes while it is parsed. */
+const SEPARATORS_MAX = 100_000
 /** Lists, maps and what is in them, with keys and ends: each takes hundreds of bytes as data and as a node. */
 const PARTS_MAX = 200_000
 /** Nesting of lists and maps. */
@@ -65,6 +67,8 @@ export class YamlText {
   /** Throws YamlTextError. */
   constructor(text: string) {
     if (text.length > CHARACTERS_MAX) throw new YamlTextError(`is longer than ${CHARACTERS_MAX} characters`, 0)
+    const separators = text.match(/[\n\r,]/g)?.length ?? 0
+    if (separators > SEPARATORS_MAX) throw new YamlTextError(`has more than ${SEPARATORS_MAX} lines and commas`, 0)
     const events = translated(() => parseEvents(text, { maxDepth: PARSER_DEPTH }))
     if (events.length > PARTS_MAX) {
       throw new YamlTextError(`has more than ${PARTS_MAX} keys, values, lists and maps`, startOf(events[PARTS_MAX]!))
