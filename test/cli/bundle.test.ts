@@ -30,15 +30,17 @@ beforeAll(() => {
   execFileSync(process.execPath, [join(root, 'src/cli/bundle.mjs')])
 })
 
-test('serving, help, mistakes and checks come from the bundle, other subcommands do not', async () => {
-  expect(await usesBundle('--socket-path', '/nowhere/socket')).toBe(true)
-  expect(await usesBundle('--help')).toBe(true)
-  expect(await usesBundle('--nonsense')).toBe(true)
-  expect(await usesBundle('platform', 'check', 'minimal')).toBe(true)
-  expect(await usesBundle('platform', 'show', 'minimal', '--plugin', 'imx')).toBe(true)
-  expect(await usesBundle('platform', 'list')).toBe(false)
-  expect(await usesBundle('platform', 'record')).toBe(false)
-  expect(await usesBundle('--platform', 'demo', 'ctl', '--help')).toBe(false)
+test.each([
+  [['--socket-path', '/nowhere/socket'], true],
+  [['--help'], true],
+  [['--nonsense'], true],
+  [['platform', 'check', 'minimal'], true],
+  [['platform', 'show', 'minimal', '--plugin', 'imx'], true],
+  [['platform', 'list'], false],
+  [['platform', 'record'], false],
+  [['--platform', 'demo', 'ctl', '--help'], false],
+])('%j: from the bundle? %s', async (words, isFromBundle) => {
+  expect(await usesBundle(...words)).toBe(isFromBundle)
 })
 
 test('a bundle older than the program is not used', async () => {
