@@ -21,6 +21,9 @@ import {
 
 /** One release for all hosts, so that Debian 12 and 13 build from the same sources. */
 const SUITES = ['trixie', 'trixie-backports']
+/** Of the backports only kernel sources are used, which are for all machines. */
+const suitesFor = ({ architecture = USUAL_ARCHITECTURE }: PackageOptions): string[] =>
+  architecture === USUAL_ARCHITECTURE ? SUITES : SUITES.slice(0, 1)
 
 /** The newest version of a package (of an architecture, or for all machines) on the mirror; fetches the package lists. */
 export function findPackage(name: string, options: PackageOptions): Promise<DebianPackage> {
@@ -30,7 +33,7 @@ export function findPackage(name: string, options: PackageOptions): Promise<Debi
 async function look(name: string, options: PackageOptions): Promise<DebianPackage> {
   requireTools(...TOOLS_FOR.packages)
   if (!hasApt()) {
-    const found = await findOnMirror(name, debianMirror(), SUITES, options)
+    const found = await findOnMirror(name, debianMirror(), suitesFor(options), options)
     if (!found) throw new WorkError(`Debian has no ${name} (${debianMirror()})`)
     return found
   }
@@ -96,7 +99,7 @@ const downloadFraction = (line: string): number | undefined => {
 
 async function updateLists(options: PackageOptions): Promise<void> {
   const mirror = debianMirror()
-  const lines = SUITES.map(suite => `deb [signed-by=${TOOLS.keyring.file}] ${mirror} ${suite} main\n`)
+  const lines = suitesFor(options).map(suite => `deb [signed-by=${TOOLS.keyring.file}] ${mirror} ${suite} main\n`)
   for (const folder of ['state/lists/partial', 'cache/archives/partial', 'none']) {
     mkdirSync(aptPath(options, folder), { recursive: true })
   }

@@ -159,6 +159,32 @@ test(
   LIMIT_MS,
 )
 
+describe('a kernel of which no guest answers', () => {
+  test(
+    'differs, if it boots without an SCMI device',
+    async () => {
+      const { code, stderr } = await lab(...own('dies'))
+      expect(stderr).toMatch(/1 run in .*: 0 as recorded, 1 differ$/m)
+      expect(code).toBe(1)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'cannot be tested, if it never boots: the command ends with 125',
+    async () => {
+      const image = file('no-init')
+      // It looks for other programs than the initramfs has, and panics.
+      writeFileSync(image, Buffer.from(readFileSync(kernel, 'latin1').replaceAll('/init\0', '/inix\0'), 'latin1'))
+      const { code, stderr } = await lab('run', 'own/works', '--kernel', image, '--scenarios', scenarios)
+      expect(stderr).toMatch(/^scmi-lab: Linux \S+ does not boot, not even without an SCMI device: .*panicked/m)
+      expect(code).toBe(125)
+      expectNothingLeft()
+    },
+    LIMIT_MS,
+  )
+})
+
 describe('wrong arguments end with 2 and one line', () => {
   test.each([
     ['a name nobody has', ['run', 'no-such'], 'no scenario has the name, group or tag "no-such"'],
@@ -168,6 +194,11 @@ describe('wrong arguments end with 2 and one line', () => {
       'a patch that is not there',
       ['run', 'at-boot', '--patch', '/no/patch'],
       '--patch /no/patch: there is no such file',
+    ],
+    [
+      'a configuration for a kernel that is built',
+      ['run', 'at-boot', '--kernel', '/proc/version', '--config', '/dev/null'],
+      '--config goes with a source; --kernel /proc/version is built already',
     ],
     ['a shell for several scenarios', ['run', 'ci', '--shell'], '--shell goes with one scenario and one kernel'],
     ['a share beyond the last', ['run', '--shard', '4/3'], 'Write I/N, such as 1/3'],
