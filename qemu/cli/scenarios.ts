@@ -27,7 +27,7 @@ export function addScenarioCommands(program: Command, signal: AbortSignal): void
   program
     .command('run')
     .description('Run scenarios on kernels: paths through the SCMI core, the virtio transport and the client drivers.')
-    .argument('[name|tag...]', 'only those with this name, group or tag')
+    .argument('[name|tag...]', 'those with this name, group or tag; "all": every one')
     .addOption(repeatable('--kernel <version|tree|image>', 'a kernel to try', DEFAULT_KERNEL))
     .addOption(repeatable('--patch <file>', 'apply a patch to each kernel before it is built', 'none'))
     .option('--each', 'try every patch of the series by itself, in order: it builds, adds which warnings, and passes')
@@ -57,7 +57,8 @@ export function addScenarioCommands(program: Command, signal: AbortSignal): void
       'after',
       `
 Examples:
-  scmi-lab run                                    everything, on Linux 7.3
+  scmi-lab run                                    most scenarios, on Linux 7.3, in a few minutes
+  scmi-lab run all                                every scenario
   scmi-lab run ci --kernel ~/src/linux            the fast subset, on a tree of yours
   scmi-lab run --kernel 6.12 --kernel 7.2 --kernel 7.3 --variant plain --variant modules
   scmi-lab run --kernel 7.3 --json before.json

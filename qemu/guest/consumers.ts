@@ -1,14 +1,15 @@
 /**
- * The lab's consumer module, with which a shell in the guest uses resources as drivers do (guest/consumer/consumer.c): its
- * source, and its places beside the Image and in the guest.
+ * The lab's modules, with which a shell in the guest uses resources as drivers do (guest/consumer/consumer.c), and the
+ * kernel's operations of the SCMI protocols (guest/consumer/protocols.c): their source, and their places beside the Image
+ * and in the guest.
  */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { labFile } from '../support/paths.js'
 
-export const CONSUMER_MODULE = 'lab-consumer.ko'
-/** Its path in the guest; `insmod` loads it. */
-export const GUEST_CONSUMER_MODULE = `/lib/${CONSUMER_MODULE}`
+export const LAB_MODULES = ['lab-consumer.ko', 'lab-protocols.ko'] as const
+/** The path of a module in the guest; `insmod` loads it. */
+export const guestModule = (name: (typeof LAB_MODULES)[number]): string => `/lib/${name}`
 
 const SOURCE_FOLDER = labFile('guest', 'consumer')
 const sourceNames = (): string[] => readdirSync(SOURCE_FOLDER).sort()

@@ -189,6 +189,24 @@ use() {
 	dd if="$file" bs=4096 count=1 status=none 2>&1 | sed 's/.*: //'
 }
 
+# The kernel's operations of the SCMI protocols, for drivers, and their events (guest/consumer/protocols.c): call PROTOCOL
+# OPERATION [ARGUMENT...] prints the results, or the error's text; "done" if there is no result.
+CALLS=/sys/kernel/debug/scmi-lab-call
+call() {
+	[ -e $CALLS ] || insmod /lib/lab-protocols.ko || return
+	{
+		if failed=$( (echo "$*" >&3) 2>&1); then result=$(cat <&3) && echo "${result:-done}"; else echo "${failed##*: }"; fi
+	} 3<>$CALLS
+}
+# What a listener has heard until now (call PROTOCOL listen EVENT [SOURCE] prints its number), a line for each event:
+# await_event PROTOCOL LISTENER waits for one. A listener forgets what it has told.
+heard() { call "$1" heard "$2"; }
+await_event() {
+	wait_for 100 hears "$@" || { echo nothing; return 0; }
+	echo "$result"
+}
+hears() { call "$1" heard "$2" >/tmp/heard && ! grep -qx done /tmp/heard && result=$(cat /tmp/heard); }
+
 # The platform's clocks: NAME RATE LOWEST-HIGHEST, in the order of their names. clk24mhz is the machine's.
 clocks() {
 	cd /sys/kernel/debug/clk || return
@@ -207,3 +225,13 @@ ask_frequency() {
 	asked=$( (echo "$1" >$CPUFREQ/scaling_setspeed) 2>&1) || { echo "${asked##*: }"; return 0; }
 	frequency
 }
+
+# Unbinds a client driver from its device on the SCMI bus, and binds it again: rebind DRIVER. unbind_client prints the device.
+SCMI_DRIVERS=/sys/bus/scmi_protocol/drivers
+unbind_client() {
+	device=$(bound_to $SCMI_DRIVERS/"$1" | head -n 1)
+	[ -n "$device" ] && unbind $SCMI_DRIVERS/"$1" "$device" && echo "$device"
+}
+bind_client() { bind $SCMI_DRIVERS/"$1" "$2"; }
+rebind() { device=$(unbind_client "$1") && bind_client "$1" "$device"; }
+unload_consumer() { ! grep -q '^lab_consumer ' /proc/modules || rmmod lab_consumer; }

@@ -4,9 +4,9 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type Progress, startProgress } from '../../src/support/progress.js'
-import { CONSUMER_MODULE } from '../guest/consumers.js'
+import { LAB_MODULES } from '../guest/consumers.js'
 import { target } from '../support/architectures.js'
 import { writeWhole } from '../support/files.js'
 import { withLock } from '../support/lock.js'
@@ -52,7 +52,7 @@ export interface Kernel {
   wasCached: boolean
   seconds: number
   lost: LostOption[]
-  /** Whether the lab's consumer module is beside the Image. */
+  /** Whether the lab's modules are beside the Image. */
   hasConsumers: boolean
 }
 
@@ -127,7 +127,7 @@ function readKernel(home: string): Kernel | undefined {
   const record = join(home, 'build.json')
   if (!existsSync(record)) return undefined
   const { source, seconds, lost } = JSON.parse(readFileSync(record, 'utf8'))
-  const hasConsumers = existsSync(join(home, CONSUMER_MODULE))
+  const hasConsumers = LAB_MODULES.every(name => existsSync(join(home, name)))
   return {
     image: join(home, 'Image'),
     config: join(home, 'config'),
@@ -142,7 +142,7 @@ function readKernel(home: string): Kernel | undefined {
 function tell(kernel: Kernel, progress: Progress): Kernel {
   for (const { name, wanted, got } of kernel.lost) progress.note(`${name}=${wanted} did not survive: it is ${got}`)
   if (!kernel.hasConsumers) {
-    progress.note(`without the lab's consumer module; ${join(dirname(kernel.image), 'build.log')} says why`)
+    progress.note(`without the lab's modules or one of them; ${join(dirname(kernel.image), 'build.log')} says why`)
   }
   progress.done(kernel.wasCached ? `${kernel.source} is in the cache` : `${kernel.source} is built`)
   return kernel
@@ -169,7 +169,7 @@ async function build(job: BuildJob): Promise<Kernel> {
     if (options.get('CONFIG_DEBUG_INFO') === 'y')
       copyFileSync(join(prepared.objects, 'vmlinux'), join(partial, 'vmlinux'))
     if (hasModules) await installModules(job, prepared, partial, log)
-    if (consumers) copyFileSync(consumers, join(partial, CONSUMER_MODULE))
+    for (const path of consumers) copyFileSync(path, join(partial, basename(path)))
     renameSync(log, join(partial, 'build.log'))
     const seconds = Math.round((Date.now() - began) / 1000)
     const record = {

@@ -1,8 +1,8 @@
-/** The steps of a kernel build that run make: configuration, Image and modules, the consumer module. */
+/** The steps of a kernel build that run make: configuration, Image and modules, the lab's modules. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Progress } from '../../src/support/progress.js'
-import { CONSUMER_MODULE, copyConsumerSource } from '../guest/consumers.js'
+import { copyConsumerSource, LAB_MODULES } from '../guest/consumers.js'
 import { MODULES_FOLDER } from '../guest/modules.js'
 import { target } from '../support/architectures.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
@@ -110,32 +110,35 @@ export async function installModules(
 }
 
 /**
- * Compiles the lab's consumer module against the kernel, and returns its path. A kernel without modules, or with other
- * interfaces than the module uses, boots without it.
+ * Compiles the lab's modules against the kernel, and returns their paths. A kernel without modules, or with other interfaces
+ * than a module uses, boots without it.
  */
 export async function compileConsumers(
   job: MakeJob,
   { tree, objects }: PreparedTree,
   log: string,
   hasModules: boolean,
-): Promise<string | undefined> {
-  if (parseConfig(readFileSync(join(objects, '.config'), 'utf8')).get('CONFIG_MODULES') !== 'y') return undefined
-  job.progress.update('compiling the consumer module')
+): Promise<string[]> {
+  if (parseConfig(readFileSync(join(objects, '.config'), 'utf8')).get('CONFIG_MODULES') !== 'y') return []
+  job.progress.update("compiling the lab's modules")
   const folder = join(objects, 'lab-consumer')
   copyConsumerSource(folder)
   const base = ['-C', tree, `O=${objects}`]
-  try {
-    await make(job, objects, [...base, 'modules_prepare'], log)
-    // Kbuild reads the kernel's symbols from Module.symvers, which only `make modules` writes; an earlier build's is wrong.
-    if (!hasModules) rmSync(join(objects, 'Module.symvers'), { force: true })
-    const symbols = hasModules ? [] : [`KBUILD_EXTRA_SYMBOLS=${join(objects, 'vmlinux.symvers')}`]
-    await make(job, objects, [...base, `M=${folder}`, ...symbols, 'modules'], log)
-    return join(folder, CONSUMER_MODULE)
-  } catch (error) {
-    if (!(error instanceof WorkError)) throw error
-    job.progress.note(error.message)
-    return undefined
+  await make(job, objects, [...base, 'modules_prepare'], log)
+  // Kbuild reads the kernel's symbols from Module.symvers, which only `make modules` writes; an earlier build's is wrong.
+  if (!hasModules) rmSync(join(objects, 'Module.symvers'), { force: true })
+  const symbols = hasModules ? [] : [`KBUILD_EXTRA_SYMBOLS=${join(objects, 'vmlinux.symvers')}`]
+  // The protocols' operations change more often than what drivers use: without them there are at least the consumers.
+  for (const choice of [[], ['LAB_MODULES=lab-consumer.o']]) {
+    try {
+      await make(job, objects, [...base, `M=${folder}`, ...symbols, ...choice, 'modules'], log)
+      break
+    } catch (error) {
+      if (!(error instanceof WorkError)) throw error
+      job.progress.note(error.message)
+    }
   }
+  return LAB_MODULES.map(name => join(folder, name)).filter(path => existsSync(path))
 }
 
 async function make(

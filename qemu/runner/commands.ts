@@ -20,7 +20,7 @@ import { programVersion, requireTools, TOOLS_FOR } from '../support/tools.js'
 import { requireBoots } from './alive.js'
 import { compare } from './baseline.js'
 import { findKernels, type KernelSelection, type TestKernel } from './kernels.js'
-import { type Entry, ownScenarios, scenariosOf, select } from './load.js'
+import { type Entry, isQuick, ownScenarios, scenariosOf, select } from './load.js'
 import { differs, makeRunRecord, type ResultRecord, type RunRecord, readRunRecord, resultRecord } from './record.js'
 import { findingsTable } from './report/findings.js'
 import { htmlText } from './report/html.js'
@@ -82,7 +82,10 @@ export async function selectEntries(
   words: string[],
   { scenarios, shard }: Pick<RunArguments, 'scenarios' | 'shard'>,
 ): Promise<Entry[]> {
-  const selected = select(await findScenarios(scenarios), words)
+  const found = select(await findScenarios(scenarios), words)
+  const selected = words.length === 0 ? found.filter(isQuick) : found
+  const left = found.length - selected.length
+  if (left > 0) console.error(`without ${left} scenarios that only "all" has`)
   return shard ? shareOf(selected, shard) : selected
 }
 

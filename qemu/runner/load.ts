@@ -102,12 +102,19 @@ async function importScenario(module: string): Promise<Scenario | Family> {
 
 const isScenario = (exported: Scenario | Family): exported is Scenario => typeof exported.run === 'function'
 
+/** Selects every scenario. */
+const ALL = 'all'
+
 /** The words that select a scenario. */
 export const labelsOf = ({ name, group, file, scenario }: Entry): string[] => [
   ...[name, file].flatMap(path => [path, path.slice(group.length + 1)]),
   group,
   ...(scenario.tags ?? []),
+  ALL,
 ]
+
+/** What a run without words has. */
+export const isQuick = ({ scenario }: Entry): boolean => !scenario.onlyInAll
 
 /** The scenarios that any of these words selects, in the order of `entries`; all if there are no words. */
 export function select(entries: readonly Entry[], words: readonly string[]): Entry[] {

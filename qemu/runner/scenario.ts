@@ -13,6 +13,8 @@ export interface Scenario {
   tags?: string[]
   /** A preset, or the keys of a platform file; default: the preset minimal. */
   platform?: string | Record<string, unknown>
+  /** Not in `scmi-lab run` without names: `run all` has it, and its names and tags. For what others cover in the main. */
+  onlyInAll?: true
   machine?: MachineNeeds
   /** Further guests on the platform of the first device: the names of their agents. The machine's guest is the first agent. */
   guests?: string[]

@@ -34,6 +34,8 @@ modules_prepare:
 modules:
 	@test ! -e lib/other-interface || { echo "consumer.c:1:1: error: unknown type"; exit 1; }
 	@test -z "$(M)" || cp $(M)/consumer.c $(M)/lab-consumer.ko
+	@test -z "$(M)" || test -n "$(LAB_MODULES)" || test ! -e lib/other-operations || { echo "operations.c:1:1: error: no member"; exit 1; }
+	@test -z "$(M)" || test -n "$(LAB_MODULES)" || cp $(M)/protocols.c $(M)/lab-protocols.ko
 modules_install:
 	@mkdir -p $(INSTALL_MOD_PATH)/lib/modules/9.9.9/kernel
 	@echo scmi > $(INSTALL_MOD_PATH)/lib/modules/9.9.9/kernel/scmi.ko

@@ -72,16 +72,17 @@ test('a variant is another kernel; the guest gets its modules, but no build file
   expect(modular.image).not.toBe(first.image)
   expect(readFileSync(modular.config, 'utf8')).toContain('CONFIG_ARM_SCMI_TRANSPORT_VIRTIO=m')
   const paths = (image: string) => moduleFiles(image).map(({ path }) => path)
-  expect(paths(first.image)).toEqual(['/lib/lab-consumer.ko'])
+  expect(paths(first.image)).toEqual(['/lib/lab-consumer.ko', '/lib/lab-protocols.ko'])
   expect(paths(modular.image).sort()).toEqual([
     '/lib/lab-consumer.ko',
+    '/lib/lab-protocols.ko',
     '/lib/modules/9.9.9/kernel/scmi.ko',
     '/lib/modules/9.9.9/modules.dep',
   ])
   await expect(build({ variant: 'nice' })).rejects.toThrow('--variant nice: give plain, atomic, debug')
 })
 
-test('the lab’s consumer module is beside the Image, unless the kernel’s interfaces do not fit it', async () => {
+test('the lab’s modules are beside the Image, unless the kernel’s interfaces do not fit them', async () => {
   const first = await build()
   expect(first.hasConsumers).toBe(true)
   expect(existsSync(join(dirname(first.image), 'lab-consumer.ko'))).toBe(true)
@@ -93,7 +94,15 @@ test('the lab’s consumer module is beside the Image, unless the kernel’s int
   expect(said.join('')).toContain('consumer.c:1:1: error: unknown type')
   expect((await build()).hasConsumers).toBe(false)
   expect(said.at(-1)).toContain('is in the cache')
-  expect(said.join('')).toContain("without the lab's consumer module; ")
+  expect(said.join('')).toContain("without the lab's modules or one of them; ")
+})
+
+test('a kernel whose SCMI operations are others has the lab’s consumers, without the protocols', async () => {
+  writeFileSync(join(tree, 'lib/other-operations'), '')
+  const { image, hasConsumers } = await build()
+  expect(hasConsumers).toBe(false)
+  expect(said.join('')).toContain('operations.c:1:1: error: no member')
+  expect(moduleFiles(image).map(({ path }) => path)).toEqual(['/lib/lab-consumer.ko'])
 })
 
 test('a tree that was built in place is cleaned in a copy, and stays as it is', async () => {

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { checkLog, type Failure } from '../../qemu/runner/checks.js'
 import { type Finding, findingFor, isRecorded, readFindings } from '../../qemu/runner/findings.js'
 import { findKernels, misfit, type TestKernel } from '../../qemu/runner/kernels.js'
-import { ownScenarios, scenariosOf, select } from '../../qemu/runner/load.js'
+import { isQuick, ownScenarios, scenariosOf, select } from '../../qemu/runner/load.js'
 import { Slots } from '../../qemu/runner/slots.js'
 import { findSplats } from '../../qemu/runner/splats.js'
 import { withLines } from '../../qemu/runner/symbols.js'
@@ -52,6 +52,18 @@ describe('scenarios', () => {
     expect(names('ci')).toContain('hotplug/after-boot')
     expect(() => select(entries, ['nothing'])).toThrow('no scenario has the name, group or tag "nothing"')
   })
+
+  test('that are only in "all" are not in a run without words', () =>
+    inFolder(async folder => {
+      const files = ['', 'onlyInAll: true, '].map((more, i) => [
+        `own/n${i}.mjs`,
+        `export default { summary: 'a scenario', ${more}async run() {} }`,
+      ])
+      writeFiles(folder, { ...Object.fromEntries(files), 'own/n0.sh': '', 'own/n1.sh': '' })
+      const entries = await scenariosOf(folder)
+      expect(entries.filter(isQuick).map(({ name }) => name)).toEqual(['own/n0'])
+      expect(select(entries, ['all']).map(({ name }) => name)).toEqual(['own/n0', 'own/n1'])
+    }))
 
   test("of a user's folder: errors say what is missing", () =>
     inFolder(async folder => {

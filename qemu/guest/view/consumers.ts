@@ -1,5 +1,5 @@
 /** The files of the lab's consumers in a guest (guest/consumer): resources as kernel drivers use them. */
-import { GUEST_CONSUMER_MODULE } from '../consumers.js'
+import { guestModule } from '../consumers.js'
 import type { Guest } from '../guest.js'
 
 export const CONSUMER_FOLDER = '/sys/kernel/debug/scmi-lab'
@@ -15,7 +15,7 @@ export interface Consumer {
 
 /** Loads the driver, which makes the consumers. */
 export async function loadConsumers(guest: Guest): Promise<void> {
-  await guest.check(`insmod ${GUEST_CONSUMER_MODULE}`)
+  await guest.check(`insmod ${guestModule('lab-consumer.ko')}`)
 }
 
 export function consumer(guest: Guest, kind: ConsumerKind, name: string): Consumer {
