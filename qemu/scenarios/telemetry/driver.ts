@@ -2,6 +2,7 @@ import type { Context } from '../../runner/context.js'
 import { family } from '../../runner/scenario.js'
 
 const PLATFORM = {
+  vendor: 'lab',
   shared_memory: {},
   telemetry: {
     update_intervals: ['10 ms', '100 ms'],

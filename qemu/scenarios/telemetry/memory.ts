@@ -23,6 +23,7 @@ const MESSAGE = 0x200
 const RAMP = { ramp: { from: 0, to: 9e15, period: '1000 s' } }
 
 const PLATFORM = {
+  vendor: 'lab',
   shared_memory: {},
   clocks: [{ name: 'cpu', rates: ['1 GHz', '2 GHz'], rate: '1 GHz', enabled: true }],
   telemetry: {

@@ -49,9 +49,11 @@ export async function learnedAndAgain(platform: string) {
   return { ...learned, before: linesOf(probed), after: linesOf(await probePlatform(learned.text)) }
 }
 
-/** Messages as lines that people can compare; times of readings are left out. */
+/** Messages as lines that people can compare; times of readings are left out, and memory that agents and boards share. */
 export const linesOf = (probed: readonly Probed[]): string[] =>
-  probed.map(({ name, request, status, reply }) => {
-    const [asked, answered] = [request, reply].map(bytes => Buffer.from(bytes).toString('hex'))
-    return `${name} ${asked} = ${status} ${name === 'sensor SENSOR_READING_GET' ? answered!.slice(0, 16) : answered}`
-  })
+  probed
+    .filter(({ name }) => !name.endsWith('DESCRIBE_FASTCHANNEL'))
+    .map(({ name, request, status, reply }) => {
+      const [asked, answered] = [request, reply].map(bytes => Buffer.from(bytes).toString('hex'))
+      return `${name} ${asked} = ${status} ${name === 'sensor SENSOR_READING_GET' ? answered!.slice(0, 16) : answered}`
+    })
