@@ -10,7 +10,6 @@ import { type Board, draftOf, type RecordedLine } from './board.js'
 import type { Mismatch } from './compare.js'
 import { statusKey } from './draft.js'
 import type { Exchange } from './exchange.js'
-import { isAboutFastChannels } from './left-out.js'
 import { idField, pushTo, type Told, viewOf } from './told.js'
 
 /** Values that agents set, or that change by themselves. */
@@ -62,7 +61,6 @@ export function addRecorded(board: Board, found: readonly Mismatch[]): Mismatch[
   const requests = new Map<string, Mismatch>()
   const left: Mismatch[] = []
   for (const mismatch of found) {
-    if (isAboutFastChannels(mismatch.told.protocol.name, mismatch.exchange.messageId)) continue
     if (!isFixed(mismatch)) left.push(mismatch)
     else {
       const { protocolId, messageId, request } = mismatch.exchange

@@ -15,7 +15,7 @@ const IS_FAST = 1 << 0
 
 const SHARED_OR_TIME = /^(statistics_|sensor_reg_|timestamp$)/
 
-/** Messages that describe fast channels; no protocol here declares them. */
+/** Messages that describe fast channels, which learned platforms have none of. */
 const DESCRIBE_FAST_CHANNEL: Readonly<Record<string, number>> = { perf: 0xb, powercap: 0xc }
 
 export const isAboutFastChannels = (protocol: string, messageId: number): boolean =>
