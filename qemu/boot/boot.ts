@@ -70,6 +70,8 @@ export interface BootOptions extends DeviceRequest {
   trace?: string
   /** Called for each device of this process when it starts: before the machine does, and after a restart. */
   onServer?: (server: Server, index: number) => void
+  /** Called when QEMU has just been started. */
+  onVm?: (vm: Vm) => void
   /** How long the guest may take until it answers; default 60 s. */
   limitMs?: number
   signal?: AbortSignal
@@ -110,6 +112,7 @@ export async function boot(options: BootOptions): Promise<Guest> {
     if (options.signal?.aborted) throw new InterruptedError()
     const vm = new Vm(machine, plan.reproduce)
     undo.push(() => vm.kill())
+    options.onVm?.(vm)
     const channel = await greet(vm, listener, options)
     await kernelTrace?.follow(channel)
     const qmp = await Qmp.connect(machine.qmp)

@@ -11,6 +11,7 @@ interface BuildArguments {
   source: string
   patch: string[]
   variant: string
+  coverage: boolean
   config: string[]
   gdb: boolean
   jobs?: number
@@ -35,6 +36,7 @@ export function addKernelCommand(program: Command, signal: AbortSignal): void {
     .addOption(archOption())
     .addOption(llvmOption())
     .option('--gdb', 'with debug information for a debugger: vmlinux lies beside the Image', false)
+    .option('--coverage', 'count what runs in the SCMI drivers, with gcov', false)
     .option('-j, --jobs <n>', 'compile this many files at once; default: one per core', count)
     .option('--update', 'ask Debian for a newer version of the source package', false)
     .option('--explain', 'say what goes into the kernel, and why it is built or not; builds nothing', false)
@@ -52,8 +54,8 @@ Examples:
     )
     .action(async (options: BuildArguments) => {
       const { buildKernel, explainKernel } = await import('../kernel/build.js')
-      const { source, patch, variant, config, gdb, jobs, update, explain: explains } = options
-      const given = { source, patches: patch, variant, fragments: config, update, debugInfo: gdb }
+      const { source, patch, variant, config, gdb, coverage, jobs, update, explain: explains } = options
+      const given = { source, patches: patch, variant, fragments: config, update, debugInfo: gdb, coverage }
       const request = { ...given, ...(jobs ? { jobs } : {}) }
       if (explains) {
         const explanation = await explainKernel(request, { signal })

@@ -44,6 +44,12 @@ export function addScenarioCommands(program: Command, signal: AbortSignal): void
     .addOption(archOption())
     .addOption(faultsOption)
     .addOption(gdbOption())
+    .option(
+      '--coverage',
+      'tell which lines, functions and branches of the SCMI drivers ran, and with --patch which added lines did not',
+      false,
+    )
+    .option('--lcov <file>', "with --coverage: write it in lcov's format")
     .option('--shell', 'end in the guest: where the scenario fails, or at its end')
     .option('--baseline <file>', 'print what got better and worse since the run that wrote this file with --json')
     .option('--report <file>', 'write a page to attach to a mail: table, evidence, versions, configurations')
@@ -66,6 +72,8 @@ Examples:
   scmi-lab run ci --patch series.mbox --each      every patch of a series, also with make W=1, and sparse if it is there
   scmi-lab run ci --kernel ~/linux --commits v7.3..HEAD
   scmi-lab run ci --llvm --config lockdep.config --arch arm
+  scmi-lab run --coverage --patch series.mbox --report report.html
+                                                  on kernels that count (gcov): what ran, and which added lines did not
 Outcomes: "ok"; "recorded", a failure that is a known finding about this kernel; "FAILED", with the evidence and a command
 that repeats it and stops in a shell; "fixed", a known finding that did not occur.
 Exit codes: 0 all as recorded; 1 something differs; 2 wrong option or file; 125 a kernel cannot be tested: it does not build, or

@@ -36,6 +36,8 @@ const UNPLUG_LIMIT_MS = 60_000
 const BUSY_SLOT_LIMIT_MS = 10_000
 const BUSY_SLOT_PAUSE_MS = 100
 const REBOOT_LIMIT_MS = 60_000
+/** A day: longer than any run. */
+const NO_LIMIT_MS = 86_400_000
 /** A frame's payload, less room for the request's numbers and a long path. */
 const CHUNK_SIZE = 512 << 10
 
@@ -192,19 +194,48 @@ export class Guest {
   }
 
   /**
+   * From now on the machine stands still when the guest resets itself, as after a panic, instead of ending. Resolves when
+   * it does; `reboot('at once')` starts it again. To be called again after that.
+   */
+  async standsStill(): Promise<{ stopped: Promise<void> }> {
+    // The guest's reset counts as a shutdown (Machine: -no-reboot), and that does not end QEMU this once.
+    await this.qmp.execute('set-action', { shutdown: 'pause' })
+    const stopped = this.qmp.event('STOP', NO_LIMIT_MS).then(() => undefined)
+    // QEMU may end before, and nobody may wait.
+    stopped.catch(() => undefined)
+    return { stopped }
+  }
+
+  /** A power-off ends QEMU again. */
+  async endsAgain(): Promise<void> {
+    await this.qmp.execute('set-action', { shutdown: 'poweroff' })
+  }
+
+  /**
    * Restarts the guest: in order, as its own `reboot` does, or at once, as the reset button does. Resolves when it
    * answers. Files that were written to it are gone.
    */
   async reboot(how: 'in order' | 'at once' = 'in order'): Promise<void> {
-    // QEMU was started to exit on a reset, which is how a panic ends it: for this restart that is changed.
-    await this.qmp.execute('set-action', { reboot: 'reset' })
     let isReady = false
     this.#channel.restart(() => {
       isReady = true
       this.vm.poke()
     })
-    if (how === 'in order') this.#channel.reboot()
-    else await this.qmp.execute('system_reset')
+    // Who wants to look at the machine does before the reset, while it stands still.
+    if (this.vm.onReset && how === 'in order') {
+      const { stopped } = await this.standsStill()
+      this.#channel.reboot()
+      await stopped
+      await this.endsAgain()
+    } else if (how === 'at once') await this.qmp.execute('stop')
+    this.vm.onReset?.()
+    // QEMU was started to exit on a reset, which is how a panic ends it: for this restart that is changed.
+    await this.qmp.execute('set-action', { reboot: 'reset' })
+    if (how === 'in order' && !this.vm.onReset) this.#channel.reboot()
+    else {
+      await this.qmp.execute('system_reset')
+      await this.qmp.execute('cont')
+    }
     await this.vm.waitFor("the restarted guest's hello", REBOOT_LIMIT_MS, () => isReady)
     await this.qmp.execute('set-action', { reboot: 'shutdown' })
   }

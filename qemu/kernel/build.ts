@@ -13,6 +13,7 @@ import { withLock } from '../support/lock.js'
 import { cachePath } from '../support/paths.js'
 import { requireTools, TOOLS_FOR } from '../support/tools.js'
 import { type LostOption, PLAIN, parseConfig, readFragments } from './config.js'
+import { type CoverageFiles, coverageFragment, keepCoverage, readCoverage } from './coverage.js'
 import { usesLlvm } from './environment.js'
 import { type Explanation, explain, inputsOf, type KernelInputs } from './inputs.js'
 import { compile, compileConsumers, configure, imagePath, installModules, type MakeJob, startObjects } from './make.js'
@@ -31,6 +32,8 @@ export interface KernelRequest {
   fragments?: string[]
   /** With debug information; its vmlinux is beside the Image. */
   debugInfo?: boolean
+  /** Counts what runs in the SCMI drivers, with gcov. */
+  coverage?: boolean
   jobs?: number
   /** Ask Debian for a newer version of the source package. */
   update?: boolean
@@ -54,6 +57,8 @@ export interface Kernel {
   lost: LostOption[]
   /** Whether the lab's modules are beside the Image. */
   hasConsumers: boolean
+  /** What its counters are read with, if it counts. */
+  coverage?: CoverageFiles
 }
 
 export async function buildKernel(request: KernelRequest, options: BuildOptions = {}): Promise<Kernel> {
@@ -69,8 +74,9 @@ export async function buildKernel(request: KernelRequest, options: BuildOptions 
       const finished = readKernel(home)
       if (finished) return tell(finished, progress)
       const objects = objectsOf(request)
+      const hasCoverage = request.coverage === true
       const jobs = request.jobs ?? availableParallelism()
-      const job = { ...work, source, patches, variant, fragments, made, objects, home, lock, jobs }
+      const job = { ...work, source, patches, variant, fragments, made, objects, hasCoverage, home, lock, jobs }
       return tell(await build(job), progress)
     })
   } catch (error) {
@@ -94,22 +100,30 @@ export async function explainKernel(request: KernelRequest, options: BuildOption
 export async function prepare(request: KernelRequest, { signal }: BuildOptions, progress: Progress) {
   const patches = (request.patches ?? []).map(readPatch)
   const variant = request.variant ?? PLAIN
-  const fragments = readFragments(variant, request.fragments ?? [], request.debugInfo, patches)
+  const counting = request.coverage ? [coverageFragment()] : []
+  const fragments = [...readFragments(variant, request.fragments ?? [], request.debugInfo, patches), ...counting]
   requireTools('compiler')
   const work = { signal, progress }
   const { option, update = false, at } = request
   const find = () => findSource(request.source, { ...work, update, ...(option ? { option } : {}) })
   const source = await (at ? commitSource(at) : find())
-  return { source, patches, variant, fragments, work, made: inputsOf(source, patches, fragments) }
+  return { source, patches, variant, fragments, work, made: inputsOf(source, patches, fragments, request.coverage) }
 }
 
 /** The folder for the object files of builds of a kind: what differs in every object has another one. */
 export function objectsOf({
   variant = PLAIN,
   debugInfo = false,
-}: Pick<KernelRequest, 'variant' | 'debugInfo'>): string {
+  coverage = false,
+}: Pick<KernelRequest, 'variant' | 'debugInfo' | 'coverage'>): string {
   const { name } = target()
-  const kinds = [name === 'arm64' ? '' : name, usesLlvm() ? 'llvm' : '', debugInfo ? 'gdb' : '', variant]
+  const kinds = [
+    name === 'arm64' ? '' : name,
+    usesLlvm() ? 'llvm' : '',
+    debugInfo ? 'gdb' : '',
+    variant,
+    coverage ? 'coverage' : '',
+  ]
   return ['objects', ...kinds.filter(kind => kind && kind !== PLAIN)].join('-')
 }
 
@@ -128,6 +142,7 @@ function readKernel(home: string): Kernel | undefined {
   if (!existsSync(record)) return undefined
   const { source, seconds, lost } = JSON.parse(readFileSync(record, 'utf8'))
   const hasConsumers = LAB_MODULES.every(name => existsSync(join(home, name)))
+  const coverage = readCoverage(home)
   return {
     image: join(home, 'Image'),
     config: join(home, 'config'),
@@ -135,6 +150,7 @@ function readKernel(home: string): Kernel | undefined {
     seconds,
     lost,
     hasConsumers,
+    ...(coverage ? { coverage } : {}),
     wasCached: true,
   }
 }
@@ -169,6 +185,7 @@ async function build(job: BuildJob): Promise<Kernel> {
     if (options.get('CONFIG_DEBUG_INFO') === 'y')
       copyFileSync(join(prepared.objects, 'vmlinux'), join(partial, 'vmlinux'))
     if (hasModules) await installModules(job, prepared, partial, log)
+    if (job.hasCoverage) keepCoverage(prepared, job.patches, partial)
     for (const path of consumers) copyFileSync(path, join(partial, basename(path)))
     renameSync(log, join(partial, 'build.log'))
     const seconds = Math.round((Date.now() - began) / 1000)

@@ -5,6 +5,7 @@ import { consumerSource } from '../guest/consumers.js'
 import { hash } from '../support/files.js'
 import { cachePath } from '../support/paths.js'
 import type { Fragment } from './config.js'
+import { COVERAGE_VARIABLE } from './coverage.js'
 import { buildVariables, compilerOf } from './environment.js'
 import type { Patch } from './patches.js'
 import type { KernelSource } from './source.js'
@@ -29,10 +30,15 @@ export interface KernelInputs {
   inputs: Inputs
 }
 
-export function inputsOf(source: KernelSource, patches: Patch[], fragments: Fragment[]): KernelInputs {
+export function inputsOf(
+  source: KernelSource,
+  patches: Patch[],
+  fragments: Fragment[],
+  hasCoverage = false,
+): KernelInputs {
   const textOf = ({ text }: { text: string }): string => text
   const compiler = compilerOf()
-  const variables = buildVariables()
+  const variables = [...buildVariables(), ...(hasCoverage ? [COVERAGE_VARIABLE] : [])]
   const texts = [...patches.map(textOf), '--', ...fragments.map(textOf), '--', ...consumerSource()]
   const named = ({ path, text }: { path: string; text: string }): string => `${basename(path)} ${hash(text)}`
   return {

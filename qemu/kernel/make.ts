@@ -8,6 +8,7 @@ import { target } from '../support/architectures.js'
 import { InterruptedError, WorkError } from '../support/errors.js'
 import { run } from '../support/process.js'
 import { type Fragment, type LostOption, lostOptions, parseConfig } from './config.js'
+import { COVERAGE_VARIABLE } from './coverage.js'
 import { buildEnvironment } from './environment.js'
 import type { KernelSource, PreparedTree } from './source.js'
 
@@ -18,6 +19,8 @@ export interface MakeJob {
   source: KernelSource
   variant: string
   fragments: Fragment[]
+  /** Counts what runs: kernel/coverage.ts. */
+  hasCoverage: boolean
   /** Held by every process of the build: `withLock`. */
   lock: number
   jobs: number
@@ -38,7 +41,10 @@ const RUNNING_MARK = 'make-is-running'
  */
 export async function startObjects(job: MakeJob, objects: string): Promise<void> {
   if (existsSync(join(objects, RUNNING_MARK))) rmSync(objects, { recursive: true })
-  const plainObjects = join(dirname(objects), basename(objects).replace(`-${job.variant}`, ''))
+  const plain = basename(objects)
+    .replace(/-coverage$/, '')
+    .replace(`-${job.variant}`, '')
+  const plainObjects = join(dirname(objects), plain)
   const isUsable = existsSync(join(plainObjects, imagePath())) && !existsSync(join(plainObjects, RUNNING_MARK))
   if (existsSync(objects) || !isUsable) {
     mkdirSync(objects, { recursive: true })
@@ -91,7 +97,8 @@ export async function compile(
     job.progress.update(step, isFresh ? steps / total : undefined, file)
   }
   const targets = [target().image, ...(hasModules ? ['modules'] : [])]
-  await make(job, objects, ['-C', tree, `O=${objects}`, `-j${job.jobs}`, ...targets], log, onLine)
+  const counting = job.hasCoverage ? [COVERAGE_VARIABLE] : []
+  await make(job, objects, ['-C', tree, `O=${objects}`, `-j${job.jobs}`, ...counting, ...targets], log, onLine)
   if (isFresh) writeFileSync(counter, String(steps))
 }
 

@@ -12,6 +12,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { PackageOptions } from '../setup/mirror.js'
@@ -35,6 +36,8 @@ export const DEFAULT_KERNEL = '7.3'
 
 export interface PreparedTree {
   tree: string
+  /** A file of the source without patches; undefined: there is none. */
+  original(path: string): Buffer | undefined
   /** For make's O=; object files from an earlier build of this tree are reused. */
   objects: string
   /** Must be called when the folder for object files is there, before make uses it. */
@@ -91,7 +94,7 @@ async function debianSource(name: string, packageName: string, options: SourceOp
       if (!existsSync(pristine)) await unpackSource({ name: packageName, version }, pristine, prepareOptions)
       const tree = await restoreWorkTree(pristine, join(home, 'work'), prepareOptions)
       await applyPatches(tree, patches, prepareOptions)
-      return { tree, objects: join(home, objects), discard() {} }
+      return { tree, original: fileOf(pristine), objects: join(home, objects), discard() {} }
     },
   }
 }
@@ -137,7 +140,7 @@ async function treeSource(path: string, options: PackageOptions): Promise<Kernel
     lock: cachePath('trees', `${short}.lock`),
     async prepare(patches, objects, prepareOptions) {
       if (patches.length === 0 && isClean(path)) {
-        return { tree: path, objects: cachePath('trees', `${short}-${objects}`), discard() {} }
+        return { tree: path, original: fileOf(path), objects: cachePath('trees', `${short}-${objects}`), discard() {} }
       }
       const home = cachePath('trees', `${short}-copy`)
       const discard = () => rmSync(home, { recursive: true, force: true })
@@ -153,10 +156,15 @@ async function treeSource(path: string, options: PackageOptions): Promise<Kernel
         await run('make', ['-C', tree, `ARCH=${target().name}`, 'mrproper'], { signal: prepareOptions.signal })
       }
       await applyPatches(tree, patches, prepareOptions)
-      return { tree, objects: join(home, 'objects'), discard }
+      return { tree, original: fileOf(path), objects: join(home, 'objects'), discard }
     },
   }
 }
+
+const fileOf =
+  (folder: string): PreparedTree['original'] =>
+  name =>
+    statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() ? readFileSync(join(folder, name)) : undefined
 
 /** Whether a tree is clean, as Kbuild requires for a build in another folder. */
 const isClean = (tree: string): boolean =>

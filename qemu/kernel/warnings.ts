@@ -40,7 +40,7 @@ export async function warningsOf(
       const main = objectsOf(request)
       const prepared = await source.prepare(patches, `${main}-${FOLDER}`, { ...work, progress })
       try {
-        const job = { ...work, source, variant: FOLDER, fragments, lock, jobs: request.jobs ?? 1 }
+        const job = { ...work, source, variant: FOLDER, fragments, hasCoverage: false, lock, jobs: request.jobs ?? 1 }
         await startObjects(job, prepared.objects)
         await prepared.freshen?.()
         const log = join(prepared.objects, 'warnings.log')

@@ -2,6 +2,7 @@
  * A worktree of the lab's in a git tree of the user's: commits are checked out and built there, so that neither the user's
  * files nor HEAD change. It is removed at the end; object files stay in the cache and are used again.
  */
+import { spawnSync } from 'node:child_process'
 import { existsSync, lutimesSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { PackageOptions } from '../setup/mirror.js'
@@ -168,6 +169,13 @@ export class Worktree {
     return names
   }
 
+  /** A file of a commit; undefined: the commit has none. */
+  fileAt(commit: string, path: string): Buffer | undefined {
+    const words = ['-C', this.repository, 'show', `${commit}:${path}`]
+    const { status, stdout } = spawnSync('git', words, { maxBuffer: 1 << 28 })
+    return status === 0 ? stdout : undefined
+  }
+
   /** Removes the worktree, also one that a killed process left. Not stopped by Ctrl-C: it is what Ctrl-C waits for. */
   async remove(): Promise<void> {
     const wasThere = this.#isThere || existsSync(this.#home)
@@ -194,7 +202,8 @@ export async function commitSource({ worktree, commit }: At): Promise<KernelSour
       await worktree.checkOut(commit, options)
       await applyPatches(worktree.tree, patches, options)
       const freshen = () => worktree.freshen(folder, commit, patches.flatMap(filesIn))
-      return { tree: worktree.tree, objects: folder, freshen, discard() {} }
+      const original = (path: string) => worktree.fileAt(commit, path)
+      return { tree: worktree.tree, original, objects: folder, freshen, discard() {} }
     },
   }
 }

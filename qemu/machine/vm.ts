@@ -28,6 +28,8 @@ export class Vm {
   #announceDeath!: () => void
   /** Called with new console output. */
   onText: ((text: string) => void) | undefined
+  /** Called while the machine stands still, before the lab resets it. */
+  onReset: (() => void) | undefined
   /** Resolves with how QEMU ended. */
   readonly exited: Promise<string>
   /** Resolves when the kernel has panicked and does not reboot; a reboot ends QEMU instead. */

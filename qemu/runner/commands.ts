@@ -9,6 +9,7 @@ import { tableLines } from '../../src/observe/tables.js'
 import { whyUnwritable } from '../../src/support/path-error.js'
 import { type Progress, startProgress } from '../../src/support/progress.js'
 import { tellDebugger } from '../boot/debugger.js'
+import { lcovText } from '../coverage/lcov.js'
 import { readFaults } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
 import { type Worktree, withWorktree } from '../kernel/worktree.js'
@@ -19,9 +20,11 @@ import { shellLine } from '../support/process.js'
 import { programVersion, requireTools, TOOLS_FOR } from '../support/tools.js'
 import { requireBoots } from './alive.js'
 import { compare } from './baseline.js'
+import { coverageOfRun, type RunCoverage } from './coverage.js'
 import { findKernels, type KernelSelection, type TestKernel } from './kernels.js'
 import { type Entry, isQuick, ownScenarios, scenariosOf, select } from './load.js'
 import { differs, makeRunRecord, type ResultRecord, type RunRecord, readRunRecord, resultRecord } from './record.js'
+import { coverageText } from './report/coverage.js'
 import { findingsTable } from './report/findings.js'
 import { htmlText } from './report/html.js'
 import { junitText } from './report/junit.js'
@@ -47,6 +50,7 @@ export interface RunArguments extends KernelSelection {
   junit?: string
   json?: string
   report?: string
+  lcov?: string
   /** An earlier run's `json` file, to compare with. */
   baseline?: string
   /** The guest waits for a debugger on this port. */
@@ -103,8 +107,9 @@ export async function runFromArguments(words: string[], options: RunArguments, s
     throw new LabError('--gdb goes with one scenario and one kernel')
   }
   const baseline = options.baseline === undefined ? undefined : readRunRecord(options.baseline)
-  for (const name of ['json', 'junit', 'report'] as const) checkWritable(`--${name}`, options[name])
-  requireTools(...TOOLS_FOR.boot)
+  if (options.lcov !== undefined && !options.coverage) throw new LabError('--lcov goes with --coverage')
+  for (const name of ['json', 'junit', 'report', 'lcov'] as const) checkWritable(`--${name}`, options[name])
+  requireTools(...TOOLS_FOR.boot, ...(options.coverage ? (['compiler'] as const) : []))
   const faults = options.faults === undefined ? [] : await readFaults(options.faults)
   const { base, gdb } = options
   const wanted = { ...options, debugInfo: gdb !== undefined }
@@ -113,15 +118,17 @@ export async function runFromArguments(words: string[], options: RunArguments, s
   if (gdb !== undefined) tellDebugger(kernels[0]!.image, gdb)
   if (options.faults !== undefined)
     console.error(`fault rules: ${faults.length} of ${options.faults}, in every scenario`)
-  const { run, results } = await runAndTell(entries, kernels, { ...options, rules: faults }, signal)
+  const { run, results, coverage } = await runAndTell(entries, kernels, { ...options, rules: faults }, signal)
   const changes = baseline && compare(run, baseline)
   if (options.ktap) process.stdout.write(ktapText(run))
   if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 1)}\n`)
   if (options.junit) writeFileSync(options.junit, junitText(run))
-  if (options.report) writeFileSync(options.report, htmlText(run, changes))
+  if (options.report) writeFileSync(options.report, htmlText(run, changes, coverage))
+  if (options.lcov) writeFileSync(options.lcov, coverage.map(lcovOf).join(''))
   const say = options.ktap ? console.error : console.log
   const table = tableText(run)
   if (table) say(`\n${table}\n`)
+  for (const { record } of coverage) say(`\n${coverageText(record)}\n`)
   if (changes) for (const line of changeLines(changes)) say(line)
   if (run.results.some(differs)) {
     await requireBoots(results, signal)
@@ -153,6 +160,8 @@ export async function inWorktree<T>(
   }
 }
 
+const lcovOf = ({ files, counting, kernel }: RunCoverage): string => lcovText(files, counting.folder, kernel.label)
+
 /** Reports files that cannot be written before minutes of work. */
 export function checkWritable(option: string, path: string | undefined): void {
   if (path === undefined) return
@@ -179,7 +188,7 @@ export async function runAndTell(
   kernels: readonly TestKernel[],
   options: RunArguments & { rules: FaultRule[] },
   signal: AbortSignal,
-): Promise<{ run: RunRecord; results: Result[] }> {
+): Promise<{ run: RunRecord; results: Result[]; coverage: RunCoverage[] }> {
   const began = new Date()
   const progress = startProgress('run')
   const board = new Board(progress, entries.length * kernels.length)
@@ -213,7 +222,9 @@ export async function runAndTell(
     })
     const command = shellLine(['scmi-lab', ...process.argv.slice(2)])
     const ordered = results.map(result => records.get(result)!)
-    return { run: makeRunRecord(kernels, ordered, { began, command, versions: versions() }), results }
+    const coverage = await coverageOfRun(kernels, results)
+    const facts = { began, command, versions: versions(), coverage: coverage.map(({ record }) => record) }
+    return { run: makeRunRecord(kernels, ordered, facts), results, coverage }
   } finally {
     progress.stop()
   }

@@ -56,7 +56,10 @@ export async function runEach(words: string[], options: EachArguments, signal: A
   if (commits !== undefined && base !== undefined) throw new LabError('--commits says where to start: leave out --base')
   if (commits === undefined && options.patches.length === 0)
     throw new LabError('--each goes with --patch, or give --commits A..B')
-  const forOne = (['junit', 'report', 'baseline', 'shell', 'gdb'] as const).find(name => options[name] !== undefined)
+  const forOne = (['junit', 'report', 'lcov', 'baseline', 'shell', 'gdb'] as const).find(
+    name => options[name] !== undefined,
+  )
+  if (options.coverage) throw new LabError('--coverage goes with one run: leave out --each and --commits')
   if (forOne) throw new LabError(`--${forOne} goes with one run: leave out --each and --commits`)
   checkWritable('--json', options.json)
   requireTools(...TOOLS_FOR.boot)

@@ -1,10 +1,12 @@
 /** The kernels of a run: found or built, with what is known before they boot. */
 import { statSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import semver from 'semver'
+import { type CountingKernel, countingKernel } from '../coverage/kernel.js'
 import { buildKernel, type Kernel } from '../kernel/build.js'
 import { PLAIN, parseConfig } from '../kernel/config.js'
+import { readCoverage } from '../kernel/coverage.js'
 import { usesLlvm } from '../kernel/environment.js'
 import { checkImage, readImage } from '../kernel/image-file.js'
 import { readPatch, subjectOf } from '../kernel/patches.js'
@@ -29,6 +31,8 @@ export interface TestKernel {
   patches: { path: string; subject: string }[]
   /** Arguments of `scmi-lab run` that select this kernel again. */
   words: string[]
+  /** With --coverage: how its counters are read. */
+  counting?: CountingKernel
 }
 
 export interface KernelSelection {
@@ -42,6 +46,8 @@ export interface KernelSelection {
   debugInfo?: boolean
   /** A commit of the only kernel, which is a git tree. */
   at?: At
+  /** Kernels count what runs in the SCMI drivers. */
+  coverage?: boolean
 }
 
 /** Finds or builds every kernel of the selection, with each variant. */
@@ -59,7 +65,7 @@ export async function findKernels(selection: KernelSelection, signal: AbortSigna
 async function findKernel(
   name: string,
   variant: string,
-  { patches, configs = [], debugInfo = false, at }: Omit<KernelSelection, 'kernels' | 'variants'>,
+  { patches, configs = [], debugInfo = false, coverage = false, at }: Omit<KernelSelection, 'kernels' | 'variants'>,
   signal: AbortSignal,
 ): Promise<TestKernel> {
   const isImage = statSync(name, { throwIfNoEntry: false })?.isFile() === true
@@ -75,7 +81,7 @@ async function findKernel(
     : await testable(() =>
         buildKernel(
           {
-            ...{ source: name, option: '--kernel', patches, variant, fragments: configs, debugInfo },
+            ...{ source: name, option: '--kernel', patches, variant, fragments: configs, debugInfo, coverage },
             ...(at ? { at } : {}),
           },
           { signal },
@@ -84,6 +90,7 @@ async function findKernel(
   checkImage(image)
   const bytes = readImage(image)
   const release = releaseOf(bytes, image)
+  const config = configOf(bytes)
   const isVersion = DEBIAN_KERNELS[name] !== undefined
   const source = isVersion ? name : resolve(name)
   const words = [
@@ -108,11 +115,22 @@ async function findKernel(
     source,
     image,
     release,
-    config: configOf(bytes),
+    config,
     variant,
     patches: patches.map(path => ({ path, subject: subjectOf(readPatch(path)) })),
     words,
+    ...(coverage ? { counting: countingOf(name, image, config) } : {}),
   }
+}
+
+function countingOf(name: string, image: string, config: Map<string, string> | undefined): CountingKernel {
+  const files = readCoverage(dirname(image))
+  if (!files || !config) {
+    throw new LabError(
+      `--coverage: --kernel ${name} does not count; give a source, or what "kernel build --coverage" built`,
+    )
+  }
+  return countingKernel(files, config)
 }
 
 /** The Image of a build. What does not build can't be tested. */

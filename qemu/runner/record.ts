@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { LabError } from '../support/errors.js'
 import { readFileText } from '../support/given-file.js'
+import { type CoverageRecord, coverageRecord } from './coverage.js'
 import type { Finding } from './findings.js'
 import type { TestKernel } from './kernels.js'
 import type { Result } from './suite.js'
@@ -50,6 +51,8 @@ const runRecord = z.object({
   versions: z.record(z.string(), z.string()),
   kernels: z.array(kernel),
   results: z.array(result),
+  /** What ran of each kernel's SCMI drivers: with --coverage. */
+  coverage: z.array(coverageRecord).optional(),
 })
 
 export type RunRecord = z.infer<typeof runRecord>
@@ -81,12 +84,14 @@ export interface RunFacts {
   began: Date
   command: string
   versions: Record<string, string>
+  /** None: the kernels do not count. */
+  coverage?: CoverageRecord[]
 }
 
 export function makeRunRecord(
   kernels: readonly TestKernel[],
   results: ResultRecord[],
-  { began, command, versions }: RunFacts,
+  { began, command, versions, coverage = [] }: RunFacts,
 ): RunRecord {
   return {
     format: 'scmi-lab run 1',
@@ -103,6 +108,7 @@ export function makeRunRecord(
       config: [...(config ?? [])].filter(([, value]) => value !== 'n').map(([name, value]) => `${name}=${value}`),
     })),
     results,
+    ...(coverage.length > 0 ? { coverage } : {}),
   }
 }
 

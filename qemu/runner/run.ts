@@ -4,6 +4,7 @@ import { afterMs, type Timer } from '../../src/platform/core/time.js'
 import { yamlOf } from '../../src/platform/file/yaml-text.js'
 import { silentProgress } from '../../src/support/progress.js'
 import { type BootOptions, boot } from '../boot/boot.js'
+import { type Collected, Collector } from '../coverage/collector.js'
 import { type DeviceOptions, type Server, viewOf } from '../devices/device.js'
 import type { Guest } from '../guest/guest.js'
 import { GUEST_LIBRARY } from '../guest/image.js'
@@ -48,6 +49,8 @@ export interface Outcome {
   log: string[]
   /** The last messages of each device, decoded. */
   messages: string[]
+  /** What its guests counted, if the kernel counts. */
+  collected?: Collected
 }
 
 export interface RunOptions {
@@ -96,6 +99,7 @@ class Run {
   /** The guests of other agents. */
   readonly #others: { name: string; guest: Guest }[] = []
   #patience = 1
+  readonly #collector: Collector | undefined
   /** The guest no longer answers, not even to a power-off. */
   #isHung = false
 
@@ -104,6 +108,7 @@ class Run {
     this.#scenario = entry.scenario
     this.#kernel = kernel
     this.#options = options
+    this.#collector = kernel.counting && new Collector(kernel.counting)
     const devices = this.#scenario.machine?.devices ?? [{}]
     this.#wires = devices.map(() => new Wire())
     this.#plugged = devices.map(({ isPlugged = true }) => isPlugged)
@@ -125,12 +130,18 @@ class Run {
     for (const log of [console, ...this.#others.map(other => other.guest.console)]) {
       failures.push(...checkLog(log, this.#scenario))
     }
-    return this.#outcome(failures, console)
+    return this.#ended(failures, console)
   }
 
-  #bootFailed(error: Error): Promise<Outcome> {
+  /** The outcome when all guests have ended. */
+  async #ended(failures: readonly Failure[], console: string): Promise<Outcome> {
+    const collected = await this.#collector?.end()
+    return { ...(await this.#outcome(failures, console)), ...(collected ? { collected } : {}) }
+  }
+
+  async #bootFailed(error: Error): Promise<Outcome> {
     const console = error instanceof GuestError ? error.console : ''
-    return this.#outcome([this.#failure(error), ...checkLog(console, this.#scenario)], console)
+    return this.#ended([this.#failure(error), ...checkLog(console, this.#scenario)], console)
   }
 
   async #outcome(failures: readonly Failure[], console: string): Promise<Outcome> {
@@ -189,6 +200,7 @@ class Run {
       limitMs: BOOT_LIMIT_MS,
       signal: this.#options.signal,
       progress: silentProgress,
+      ...(this.#collector ? { onVm: vm => this.#collector!.watch(vm) } : {}),
     }
   }
 

@@ -36,7 +36,7 @@ const FLOORS: Readonly<Record<string, readonly string[][]>> = {
     ['devices'],
     ['guest'],
     ['kernel', 'kernel-trace'],
-    ['boot'],
+    ['boot', 'coverage'],
     ['bench', 'runner'],
     ['scenarios'],
     ['cli'],

@@ -75,6 +75,9 @@ const ROWS: readonly Row[] = [
   [/^npx scmi-lab kernel build( |$)/, 'test/guest/kernel-build.test.ts', "['kernel', 'build', '--source', tree]"],
   [/^npx scmi-lab list$/, 'test/package/npx.test.ts', "'scmi-lab', 'list'"],
   [/^npx scmi-lab run ci$/, 'test/guest/scenarios.test.ts', "['run', 'ci',"],
+  // As for planted bugs: they build a kernel that counts.
+  [/^npx scmi-lab run --coverage\b/, 'test/planted/coverage.test.ts', 'coverage: true', 'coverageOfRun('],
+  [/^npx scmi-lab run sweep(\/\S+)?$/, 'test/planted/coverage.test.ts', "['sweep/everything/"],
   [/^npx scmi-lab run \S+ --shell$/, 'test/guest/run.test.ts', "'--shell'"],
   [/^npx scmi-lab run .*--baseline \S+/, 'test/guest/run.test.ts', "'--baseline'", "'--report'", "'--json'"],
   [/^npx scmi-lab run .*--(report|json) \S+$/, 'test/guest/run.test.ts', "'--report'", "'--json'"],

@@ -1,7 +1,9 @@
 /** A run as one page that loads nothing, so that it can be attached to a mail. */
 import { seconds } from '../../../src/support/progress.js'
 import type { Change } from '../baseline.js'
+import type { RunCoverage } from '../coverage.js'
 import { differs, type KernelRecord, type ResultRecord, type RunRecord } from '../record.js'
+import { COVERAGE_STYLE, coverageSection } from './coverage.js'
 import { type Markup, markup } from './markup.js'
 import { evidenceLines, summaryText, verdict } from './text.js'
 
@@ -16,19 +18,20 @@ pre { overflow-x: auto; background: #8881; padding: .7rem; border-radius: 4px; f
 summary { cursor: pointer; }
 `
 
-/** `changes`: since the baseline, if there is one. */
-export function htmlText(run: RunRecord, changes?: readonly Change[]): string {
+/** `changes`: since the baseline, if there is one. `coverage`: of kernels that count. */
+export function htmlText(run: RunRecord, changes?: readonly Change[], coverage: readonly RunCoverage[] = []): string {
   const differing = run.results.filter(differs)
   const known = run.results.filter(result => !differs(result) && result.outcome === 'failed')
   const title = `SCMI lab: ${run.kernels.map(({ label }) => `Linux ${label}`).join(', ')}`
   return markup`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${STYLE}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${STYLE}${coverage.length > 0 ? COVERAGE_STYLE : ''}</style></head><body>
 <h1>${title}</h1>
 <p>${summaryText(run)}.<br><small>${run.began}, ${run.command}</small></p>
 ${changes ? changesSection(changes) : ''}
 ${table(run)}
 ${section('What differs', differing)}
 ${section('Known findings', known)}
+${coverage.map(coverageSection)}
 <h2>Kernels</h2>
 ${run.kernels.map(kernelSection)}
 <h2>Versions</h2>
