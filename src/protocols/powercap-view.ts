@@ -1,19 +1,27 @@
-/** What the Powercap protocol keeps for one agent: subscriptions, and caps that are set later. */
+/**
+ * What the Powercap protocol keeps for one agent: subscriptions, caps that are set later, fast channels; and what its set
+ * commands do.
+ */
 import { z } from 'zod'
 import { PLATFORM_AGENT } from '../platform/core/agent-ids.js'
-import { mustFit, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
-import { type PowercapDomain, UNCAPPED } from '../platform/powercaps/domain.js'
+import { mustFit, mustHave, readSaved, type Saved, savedWord } from '../platform/core/kept.js'
+import type { PowercapDomain } from '../platform/powercaps/domain.js'
+import { type PowerCap, UNCAPPED } from '../platform/powercaps/limit.js'
 import type { PowercapEvents, Powercaps } from '../platform/powercaps/model.js'
 import { u32 } from '../wire/fields.js'
+import { BUSY, DENIED, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import { event } from './declaration/define-protocol.js'
+import { FastChannels } from './declaration/fast-channels.js'
 import { type KeptPart, KeptView } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
 import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions } from './declaration/subscriptions.js'
+import { addChannels } from './powercap-channels.js'
 
 export const V1 = 0x10000
 export const V2 = 0x20000
+export const V3 = 0x30000
 
 export const CAP_CHANGED = event(0x0, 'POWERCAP_CAP_CHANGED', [
   u32('agent_id'),
@@ -21,6 +29,18 @@ export const CAP_CHANGED = event(0x0, 'POWERCAP_CAP_CHANGED', [
   u32('power_cap'),
   u32('pai'),
 ])
+export const CAP_CHANGED_V3 = event(
+  0x0,
+  'POWERCAP_CAP_CHANGED',
+  [u32('agent_id'), u32('domain_id'), u32('power_cap'), u32('cai'), u32('cpli')],
+  V3,
+)
+export const MEASUREMENTS_CHANGED_V3 = event(
+  0x1,
+  'POWERCAP_MEASUREMENTS_CHANGED',
+  [u32('agent_id'), u32('domain_id'), u32('power'), u32('mai')],
+  V3,
+)
 export const MEASUREMENTS_CHANGED = event(0x1, 'POWERCAP_MEASUREMENTS_CHANGED', [
   u32('agent_id'),
   u32('domain_id'),
@@ -29,6 +49,7 @@ export const MEASUREMENTS_CHANGED = event(0x1, 'POWERCAP_MEASUREMENTS_CHANGED', 
 
 /** POWERCAP_CAP_SET: fields of the delayed response */
 export const CAP_SET_DELAYED = [u32('domain_id'), u32('power_cap')]
+export const CAP_SET_DELAYED_V3 = [u32('domain_id'), u32('power_cap'), u32('cpli')]
 
 /** POWERCAP_DOMAIN_ATTRIBUTES: the parent of a domain that has none */
 const ROOT = 0xffff_ffff
@@ -42,7 +63,7 @@ interface Thresholds {
 }
 
 /** A POWERCAP_CAP_SET that is carried out later. */
-const capSet = z.strictObject({ id: savedWord, cap: savedWord, header: savedWord })
+const capSet = z.strictObject({ id: savedWord, cap: savedWord, header: savedWord, cpli: savedWord.default(0) })
 
 const savedMeasurements = z.array(
   z.tuple([savedWord.describe('id'), savedWord.describe('low'), savedWord.describe('high'), z.int().min(-1).max(1)]),
@@ -79,6 +100,11 @@ class Measurements implements KeptPart<PowercapDomain> {
     return side === 0 ? undefined : id
   }
 
+  /** The agent's id of a domain of whose measurements it is notified. */
+  subscribed(domain: PowercapDomain): number | undefined {
+    return this.#thresholds.has(domain) ? this.#view.idOf(domain) : undefined
+  }
+
   revoke(domains: Iterable<PowercapDomain>): void {
     for (const domain of domains) this.set(domain, undefined)
   }
@@ -104,6 +130,7 @@ export class PowercapView extends KeptView<PowercapDomain> {
   readonly measurements = this.keep(new Measurements(this))
   /** With a maximum of 0 none is offered. */
   readonly pending: PendingCommands<z.infer<typeof capSet>>
+  readonly channels = new FastChannels<PowercapDomain>(this)
 
   constructor(powercaps: Powercaps, protocol: AgentProtocol) {
     super(powercaps.list, protocol)
@@ -112,32 +139,116 @@ export class PowercapView extends KeptView<PowercapDomain> {
       new PendingCommands(this, {
         max: maxPending(protocol),
         shape: capSet,
-        check: ({ id, cap }) => {
-          const domain = this.saved(id)
-          mustFit(cap === UNCAPPED || domain.supportsCap(cap), `no cap: ${cap}`)
+        check: ({ id, cap, cpli }) => {
+          const limit = mustHave(this.saved(id).caps[cpli], `no limit: ${cpli}`)
+          mustFit(cap === UNCAPPED || limit.supportsCap(cap), `no cap: ${cap}`)
         },
         mark: ({ id }, underWay) => {
           this.list[id]!.changing = underWay
         },
-        finish: ({ id, cap, header }) => {
-          powercaps.setCap(this.list[id]!, cap, this.agentId)
-          respondLater(protocol, header, CAP_SET_DELAYED, { domain_id: id, power_cap: cap })
+        finish: ({ id, cap, header, cpli }) => {
+          const domain = this.list[id]!
+          powercaps.setCap(domain, cap, this.agentId, domain.caps[cpli])
+          const values = { domain_id: id, power_cap: cap }
+          if (this.isV3) respondLater(protocol, header, CAP_SET_DELAYED_V3, { ...values, cpli })
+          else respondLater(protocol, header, CAP_SET_DELAYED, values)
         },
       }),
     )
     this.listen<PowercapEvents>(powercaps, {
-      capChanged: (domain, agentId) => {
+      capChanged: (domain, agentId, limit) => {
+        this.channels.refresh(domain)
         const id = this.caps.idFor(domain)
         if (id === undefined) return
-        const values = { agent_id: agentId, domain_id: id, power_cap: this.capOf(domain), pai: domain.paiUs }
-        notify(protocol, CAP_CHANGED, values, domain)
+        const { index, intervalUs } = limit
+        const values = { agent_id: agentId, domain_id: id, power_cap: this.capOf(limit) }
+        if (this.isV3) notify(protocol, CAP_CHANGED_V3, { ...values, cai: intervalUs, cpli: index }, domain)
+        else if (index === 0) notify(protocol, CAP_CHANGED, { ...values, pai: intervalUs }, domain)
       },
+      maiChanged: domain => {
+        this.channels.refresh(domain)
+        const id = this.measurements.subscribed(domain)
+        if (id !== undefined && this.isV3) this.#tellPower(id, domain, powercaps.measure(domain))
+      },
+      sourceChanged: domain => this.channels.refresh(domain),
       measured: (domain, power) => {
+        this.channels.refresh(domain)
         const id = this.measurements.idFor(domain, power)
-        if (id !== undefined)
-          notify(protocol, MEASUREMENTS_CHANGED, { agent_id: PLATFORM_AGENT, domain_id: id, power }, domain)
+        if (id !== undefined) this.#tellPower(id, domain, power)
       },
     })
+    for (const domain of this.resources) addChannels(this, domain)
+    if (this.channels.exist) this.keep(this.channels)
+  }
+
+  get isV3(): boolean {
+    return this.protocol.version >= V3
+  }
+
+  #tellPower(id: number, domain: PowercapDomain, power: number): void {
+    const values = { agent_id: PLATFORM_AGENT, domain_id: id, power }
+    if (this.isV3) notify(this.protocol, MEASUREMENTS_CHANGED_V3, { ...values, mai: domain.maiUs }, domain)
+    else notify(this.protocol, MEASUREMENTS_CHANGED, values, domain)
+  }
+
+  /** Why the agent may not set this cap of a limit now, or SUCCESS. */
+  refusalOfCap(domain: PowercapDomain, limit: PowerCap, cap: number, isAsync = false): number {
+    if (!domain.permissions.cap) return DENIED
+    if (!limit.isConfigurable || (isAsync && !this.pending.offersAsync(domain))) return NOT_SUPPORTED
+    const uncapped = cap === UNCAPPED && this.protocol.version >= V2
+    return uncapped || limit.supportsCap(cap) ? SUCCESS : OUT_OF_RANGE
+  }
+
+  /** POWERCAP_CAP_SET by fast channel: at once. */
+  setCap(domain: PowercapDomain, limit: PowerCap, cap: number): number {
+    const refusal = this.refusalOfCap(domain, limit, cap)
+    if (refusal !== SUCCESS) return refusal
+    if (domain.changing) return BUSY
+    this.powercaps.setCap(domain, cap, this.agentId, limit)
+    return SUCCESS
+  }
+
+  /** POWERCAP_PAI_SET before version 3.0, and POWERCAP_CAI_SET; returns the status. */
+  setInterval(domain: PowercapDomain, limit: PowerCap, us: number): number {
+    if (!domain.permissions.pai) return DENIED
+    if (!limit.hasIntervals) return NOT_SUPPORTED
+    if (!limit.supportsInterval(us)) return OUT_OF_RANGE
+    this.powercaps.setPai(domain, us, this.agentId, limit)
+    return SUCCESS
+  }
+
+  /** What 0x6 gets: PAI, or MAI from version 3.0 on. */
+  paiOf(domain: PowercapDomain): number {
+    return this.isV3 ? domain.maiUs : domain.paiUs
+  }
+
+  /** What 0x7 does; returns the status. */
+  setPai(domain: PowercapDomain, us: number): number {
+    if (!this.isV3) return this.setInterval(domain, domain.caps[0], us)
+    if (!domain.permissions.pai) return DENIED
+    if (!domain.hasMeasurementIntervals) return NOT_SUPPORTED
+    if (!domain.supportsMai(us)) return OUT_OF_RANGE
+    this.powercaps.setMai(domain, us, this.agentId)
+    return SUCCESS
+  }
+
+  /** Domains whose power agents read by channel are measured while their drivers run. */
+  measureFor(domain: PowercapDomain): void {
+    this.protocol.agent.shared?.onUse(used => {
+      if (used) this.powercaps.watch(domain)
+      else this.powercaps.unwatch(domain)
+    })
+  }
+
+  /** Words have another meaning in another version. */
+  versionChanged(): void {
+    this.channels.refreshAll()
+  }
+
+  override permissionsChanged(): readonly PowercapDomain[] {
+    const revoked = super.permissionsChanged()
+    this.channels.refreshAll()
+    return revoked
   }
 
   /** Id of the closest domain above that this agent may use. */
@@ -150,7 +261,7 @@ export class PowercapView extends KeptView<PowercapDomain> {
   }
 
   /** The cap as it goes over the wire. 1.0 has no word for "not capped": the highest cap limits least. */
-  capOf({ cap, capRange }: PowercapDomain): number {
+  capOf({ cap, capRange }: PowerCap): number {
     return cap === UNCAPPED && this.protocol.version < V2 ? capRange.max : cap
   }
 }

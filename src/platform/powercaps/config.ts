@@ -1,7 +1,9 @@
 /** The powercaps section of a platform file. */
 import { z } from 'zod'
+import { show } from '../core/config-error.js'
 import { LIMITS, U32_MAX } from '../core/count-limits.js'
 import { entryKeys } from '../core/entry.js'
+import { fastChannelsOf } from '../core/fast-channels.js'
 import { numbered } from '../core/ids.js'
 import { duration, power } from '../core/units.js'
 
@@ -20,26 +22,50 @@ const asyncSchema = z.strictObject({
   latency: duration.default(1000).describe('Time that an asynchronous change of the cap takes'),
 })
 
+const capRange = z.strictObject({ min: amount, max: amount, step: amount }).optional()
+const intervalRange = z.strictObject({ min: interval, max: interval, step: interval }).optional()
+
+/** Counted by 4 bits of POWERCAP_DOMAIN_ATTRIBUTES, with the domain's own. */
+const LIMITS_MAX = 14
+
+const capName = z.string().regex(/^[ -~]{1,15}$/, {
+  error: ({ input }) => `${show(input)} is not a name; write 1 to 15 printable ASCII characters`,
+})
+
+const limitSchema = z.strictObject({
+  name: capName,
+  cap_range: capRange.describe('Range of caps, in steps; default: the cap is fixed'),
+  cap: amount.optional().describe('Cap at start; default: the highest'),
+  enabled: z.boolean().default(true).describe('The cap is in force at start'),
+  cai_range: intervalRange.describe('Range of cap averaging intervals, in steps; default: the interval is fixed'),
+  cai: interval.optional().describe('Cap averaging interval at start; default: the shortest, or 100 ms'),
+})
+
 const powercapSchema = z.strictObject({
   ...entryKeys(LIMITS.powercaps),
   unit: z
     .enum(['abstract', 'microwatt', 'milliwatt'])
     .default('microwatt')
     .describe('Unit of plain numbers of power, here and in messages; Linux ignores abstract domains'),
-  cap_range: z
-    .strictObject({ min: amount, max: amount, step: amount })
-    .optional()
-    .describe('Range of caps, in steps; default: the cap is fixed'),
+  cap_range: capRange.describe('Range of caps, in steps; default: the cap is fixed'),
   cap: amount.optional().describe('Cap at start; default: the highest'),
   enabled: z
     .boolean()
     .default(true)
     .describe('The cap is in force at start; agents may disable it, from version 2.0 on'),
-  pai_range: z
-    .strictObject({ min: interval, max: interval, step: interval })
-    .optional()
-    .describe('Range of power averaging intervals, in steps; default: the interval is fixed'),
+  pai_range: intervalRange.describe('Range of power averaging intervals, in steps; default: the interval is fixed'),
   pai: interval.optional().describe('Power averaging interval at start; default: the shortest, or 100 ms'),
+  cap_name: capName.optional().describe('Name of the cap, among the others in limits (version 3.0); default: name'),
+  limits: z
+    .array(limitSchema)
+    .max(LIMITS_MAX)
+    .default([])
+    .describe('Further caps at the same time, each with an averaging interval of its own (version 3.0)'),
+  mai_range: intervalRange.describe(
+    'Range of measurement averaging intervals, in steps (version 3.0); default: measurements are averaged as for the cap',
+  ),
+  mai: interval.optional().describe('Measurement averaging interval at start (version 3.0)'),
+  fast_channels: fastChannelsOf(['cap', 'pai', 'cai'], ['cap', 'pai', 'cai', 'power']),
   sustainable_power: amount.default(0).describe('0: not specified'),
   accuracy: z.number().min(0).max(100).multipleOf(0.001).default(0).describe('Of measurements, in percent'),
   parent: z.string().optional().describe('Name of the domain that this one is part of'),
@@ -55,5 +81,9 @@ const powercapSchema = z.strictObject({
 
 export const powercapsSchema = numbered(z.array(powercapSchema).min(1).max(LIMITS.powercaps), LIMITS.powercaps)
 export type PowercapConfig = z.infer<typeof powercapsSchema>[number]
+/** Keys that versions before 3.0 of the protocol have no messages for. */
+export const V3_KEYS = ['cap_name', 'mai_range', 'mai'] as const
+/** What can have fast channels; `pai` is the MAI in version 3.0. */
+export type ChannelOf = 'cap' | 'pai' | 'cai' | 'power'
 export type Unit = PowercapConfig['unit']
 export type Amount = z.infer<typeof amount>

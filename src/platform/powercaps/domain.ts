@@ -1,46 +1,21 @@
-/** One powercap domain: its cap, its averaging interval, and the source of its power. Knows no bytes. */
+/** One powercap domain: its limits, and the source of its power. Knows no bytes. */
 import { z } from 'zod'
 import { ConfigError, type ConfigPath } from '../core/config-error.js'
 import { U32_MAX } from '../core/count-limits.js'
 import { Entry } from '../core/entry.js'
+import type { FastChannelConfig } from '../core/fast-channels.js'
 import { type Kept, mustFit, readSaved, type Saved } from '../core/kept.js'
-import type { Amount, PowercapConfig, Unit } from './config.js'
+import type { Amount, ChannelOf, PowercapConfig, Unit } from './config.js'
+import { DEFAULT_INTERVAL_US, includes, PowerCap, type Range, rangeOf, UNCAPPED } from './limit.js'
+
+export { UNCAPPED } from './limit.js'
 
 const MICROWATTS_PER_MILLIWATT = 1000
-
-/** As a cap: power is not limited. */
-export const UNCAPPED = 0
-const DEFAULT_PAI_US = 100_000
 
 /** The source of a domain's power. */
 export interface PowerSource {
   /** Power in the domain's unit, averaged up to now. Hot code. */
   read(nowUs: number): number
-}
-
-/** Values from min to max in steps; a single value has min equal to max, and step 0. */
-interface Range {
-  min: number
-  max: number
-  step: number
-}
-
-function includes({ min, max, step }: Range, value: number): boolean {
-  return value >= min && value <= max && (step === 0 || (value - min) % step === 0)
-}
-
-/** The range in `config`, or one of `fixed` alone. Linux refuses all domains if one has a bound or a step of 0. */
-function rangeOf(config: Range | undefined, fixed: number, at: ConfigPath, fixedAt: ConfigPath): Range {
-  if (!config) {
-    if (fixed < 1) throw new ConfigError(fixedAt, 'must be above 0')
-    return { min: fixed, max: fixed, step: 0 }
-  }
-  const { min, max, step } = config
-  if (min < 1) throw new ConfigError([...at, 'min'], 'must be above 0')
-  if (max < min) throw new ConfigError([...at, 'max'], `max is below min; write at least ${min}`)
-  if (step < 1) throw new ConfigError([...at, 'step'], 'must be above 0')
-  const last = min + Math.floor((max - min) / step) * step
-  return { min, max: last, step: last === min ? 0 : step }
 }
 
 /** `value` in the domain's unit. */
@@ -54,15 +29,21 @@ function inUnit(value: Amount, unit: Unit, at: ConfigPath): number {
   return counted
 }
 
-const savedDomain = z.tuple([z.int().describe('cap'), z.int().describe('averaging interval')])
+const savedCap = z.tuple([z.int().describe('cap'), z.int().describe('averaging interval')])
+/** The second part only if the file has keys of version 3.0. */
+const savedDomain = z.union([
+  savedCap,
+  z.tuple([savedCap, z.int().describe('measurement averaging interval'), z.array(savedCap)]),
+])
 
 export class PowercapDomain extends Entry implements Kept {
   onChange: (() => void) | undefined
   readonly unit: Unit
-  /** In the domain's unit, like all powers here. */
-  readonly capRange: Range
-  /** In microseconds. */
-  readonly paiRange: Range
+  /** Its limits: at least one, and most often only that. In the domain's unit, like all powers here. */
+  readonly caps: readonly [PowerCap, ...PowerCap[]]
+  /** Intervals over which measurements are averaged, in microseconds; undefined: that of the first limit. */
+  readonly maiRange: Range | undefined
+  #maiUs: number | undefined
   readonly sustainablePower: number
   /** In thousandths of a percent. */
   readonly accuracy: number
@@ -70,11 +51,9 @@ export class PowercapDomain extends Entry implements Kept {
   /** Time of an asynchronous change of the cap; undefined: not supported. */
   readonly latencyUs: number | undefined
   readonly notifies: boolean
+  /** Undefined: agents send messages. */
+  readonly fastChannels: FastChannelConfig<ChannelOf> | undefined
   parent: PowercapDomain | undefined
-  /** UNCAPPED, or within the range. */
-  cap: number
-  /** The averaging interval. */
-  paiUs: number
   /** Source of its power; undefined: power is not monitored. */
   source: PowerSource | undefined
   /** A change of the cap is pending: others must wait. */
@@ -84,21 +63,24 @@ export class PowercapDomain extends Entry implements Kept {
     super(config)
     this.unit = config.unit
     const power = (value: Amount, ...field: string[]) => inUnit(value, config.unit, [...at, ...field])
-    const cap = config.cap === undefined ? undefined : power(config.cap, 'cap')
-    const range = config.cap_range && {
-      min: power(config.cap_range.min, 'cap_range', 'min'),
-      max: power(config.cap_range.max, 'cap_range', 'max'),
-      step: power(config.cap_range.step, 'cap_range', 'step'),
+    const first = this.#capOf(config, config.enabled, config.cap_name ?? config.name, at)
+    const { pai: interval, pai_range: intervalRange } = config
+    this.caps = [
+      new PowerCap(0, { ...first, interval, intervalRange }, 'pai', at),
+      ...config.limits.map((limit, i) => {
+        const place = [...at, 'limits', i]
+        const { cai: interval, cai_range: intervalRange } = limit
+        const given = { ...this.#capOf(limit, limit.enabled, limit.name, place), interval, intervalRange }
+        return new PowerCap(i + 1, given, 'cai', place)
+      }),
+    ]
+    if (config.mai !== undefined || config.mai_range) {
+      const fixed = config.mai ?? DEFAULT_INTERVAL_US
+      this.maiRange = rangeOf(config.mai_range, fixed, [...at, 'mai_range'], [...at, 'mai'])
+      this.#maiUs = config.mai ?? this.maiRange.min
+      if (!includes(this.maiRange, this.#maiUs))
+        throw new ConfigError([...at, 'mai'], `${this.#maiUs} us is not within mai_range`)
     }
-    if (!range && cap === undefined)
-      throw new ConfigError(at, 'a powercap domain needs one of cap (fixed) or cap_range')
-    this.capRange = rangeOf(range, cap ?? 0, [...at, 'cap_range'], [...at, 'cap'])
-    this.cap = cap ?? this.capRange.max
-    if (!this.supportsCap(this.cap)) throw new ConfigError([...at, 'cap'], `${this.cap} is not within cap_range`)
-    if (!config.enabled) this.cap = UNCAPPED
-    this.paiRange = rangeOf(config.pai_range, config.pai ?? DEFAULT_PAI_US, [...at, 'pai_range'], [...at, 'pai'])
-    this.paiUs = config.pai ?? this.paiRange.min
-    if (!this.supportsPai(this.paiUs)) throw new ConfigError([...at, 'pai'], `${this.paiUs} us is not within pai_range`)
     this.sustainablePower = power(config.sustainable_power, 'sustainable_power')
     this.accuracy = Math.round(config.accuracy * 1000)
     if (config.domains && config.power !== undefined) {
@@ -109,6 +91,20 @@ export class PowercapDomain extends Entry implements Kept {
     this.permissions = config.permissions
     this.latencyUs = config.async?.latency
     this.notifies = config.notify
+    this.fastChannels = config.fast_channels
+  }
+
+  /** The cap of a limit, in the domain's unit. */
+  #capOf({ cap, cap_range }: Pick<PowercapConfig, 'cap' | 'cap_range'>, enabled: boolean, name: string, at: ConfigPath) {
+    const power = (value: Amount, ...field: string[]) => inUnit(value, this.unit, [...at, ...field])
+    if (!cap_range && cap === undefined)
+      throw new ConfigError(at, 'a powercap domain needs one of cap (fixed) or cap_range')
+    const capRange = cap_range && {
+      min: power(cap_range.min, 'cap_range', 'min'),
+      max: power(cap_range.max, 'cap_range', 'max'),
+      step: power(cap_range.step, 'cap_range', 'step'),
+    }
+    return { name, enabled, capRange, cap: cap === undefined ? undefined : power(cap, 'cap') }
   }
 
   /** The unit in microwatts; meaningless for an abstract one. */
@@ -116,32 +112,52 @@ export class PowercapDomain extends Entry implements Kept {
     return this.unit === 'milliwatt' ? MICROWATTS_PER_MILLIWATT : 1
   }
 
-  /** The cap can be set; likewise the averaging interval. */
-  get capConfigurable(): boolean {
-    return this.capRange.min !== this.capRange.max
+  /** The first limit: the only one in versions before 3.0. */
+  get cap(): number {
+    return this.caps[0].cap
   }
 
-  get paiConfigurable(): boolean {
-    return this.paiRange.min !== this.paiRange.max
+  /** The averaging interval of versions before 3.0. */
+  get paiUs(): number {
+    return this.caps[0].intervalUs
+  }
+
+  /** The interval over which measurements are averaged. */
+  get maiUs(): number {
+    return this.#maiUs ?? this.paiUs
+  }
+
+  set maiUs(us: number) {
+    this.#maiUs = us
+  }
+
+  get hasMeasurementIntervals(): boolean {
+    return this.maiRange !== undefined && this.maiRange.min !== this.maiRange.max
+  }
+
+  supportsMai(us: number): boolean {
+    return this.maiRange !== undefined && includes(this.maiRange, us)
   }
 
   save(): Saved {
-    return [this.cap, this.paiUs]
+    const [first, ...more] = this.caps.map(({ cap, intervalUs }) => [cap, intervalUs])
+    return more.length === 0 && !this.maiRange ? first! : [first!, this.maiUs, more]
   }
 
   restore(saved: Saved): void {
-    const [cap, paiUs] = readSaved(savedDomain, saved)
-    mustFit(cap === UNCAPPED || this.supportsCap(cap), `it can't have a cap of ${cap}`)
-    mustFit(this.supportsPai(paiUs), `it can't have an averaging interval of ${paiUs} us`)
-    this.cap = cap
-    this.paiUs = paiUs
-  }
-
-  supportsCap(cap: number): boolean {
-    return includes(this.capRange, cap)
-  }
-
-  supportsPai(us: number): boolean {
-    return includes(this.paiRange, us)
+    const read = readSaved(savedDomain, saved)
+    const [first, maiUs, more] = read.length === 2 ? [read, undefined, []] : read
+    mustFit(more.length === this.caps.length - 1, `it has ${this.caps.length} limits`)
+    for (const [i, [cap, us]] of [first, ...more].entries()) {
+      const limit = this.caps[i]!
+      mustFit(cap === UNCAPPED || limit.supportsCap(cap), `it can't have a cap of ${cap}`)
+      mustFit(limit.supportsInterval(us), `it can't have an averaging interval of ${us} us`)
+    }
+    mustFit(maiUs === undefined || !this.maiRange || this.supportsMai(maiUs), `it can't average over ${maiUs} us`)
+    for (const [i, [cap, us]] of [first, ...more].entries()) {
+      this.caps[i]!.cap = cap
+      this.caps[i]!.intervalUs = us
+    }
+    if (maiUs !== undefined && this.maiRange) this.#maiUs = maiUs
   }
 }

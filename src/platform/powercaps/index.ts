@@ -1,14 +1,31 @@
 /** The resource kind `powercaps`: schema, model and host properties. */
-import type { ResourceKind } from '../core/platform.js'
-import { type PowercapConfig, powercapsSchema } from './config.js'
+import { ConfigError } from '../core/config-error.js'
+import { checkFastChannels } from '../core/fast-channels.js'
+import type { Platform, ResourceKind } from '../core/platform.js'
+import { type PowercapConfig, powercapsSchema, V3_KEYS } from './config.js'
 import { connectPowercaps } from './limits.js'
 import { Powercaps } from './model.js'
 import { powercapProperties } from './properties.js'
 
+const V3 = 0x30000
+
+/** Throws ConfigError for keys that agents could not be told of. */
+function checkVersion(configs: readonly PowercapConfig[], platform: Platform): void {
+  if ((platform.versionOf('powercap') ?? 0) >= V3) return
+  for (const [i, config] of configs.entries()) {
+    const key = config.limits.length > 0 ? 'limits' : V3_KEYS.find(key => config[key] !== undefined)
+    if (key) throw new ConfigError([i, key], 'needs version 3.0: write protocols: { powercap: { version: 3.0 } }')
+  }
+}
+
 export const powercaps: ResourceKind<PowercapConfig[], Powercaps> = {
   section: 'powercaps',
   schema: powercapsSchema,
-  create: (config, platform) => new Powercaps(config, platform.time),
+  create(config, platform) {
+    checkFastChannels(config, platform)
+    checkVersion(config, platform)
+    return new Powercaps(config, platform.time)
+  },
   link: connectPowercaps,
   properties: powercapProperties,
 }

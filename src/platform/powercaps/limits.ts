@@ -11,10 +11,8 @@ import type { PerfDomains } from '../perf-domains/model.js'
 import type { PowercapConfig } from './config.js'
 import type { PowercapDomain, PowerSource } from './domain.js'
 import { domainLoads, type Load, loadNamed, onDomainPower } from './loads.js'
+import { type PowerCap, UNCAPPED } from './limit.js'
 import type { Powercaps } from './model.js'
-
-/** As a cap: power is not limited. */
-const UNCAPPED = 0
 
 /** Caps are checked at most this often, in microseconds, however short the averaging interval. */
 const LOOK_MIN_US = 1000
@@ -46,7 +44,7 @@ export function connectPowercaps(model: Powercaps, platform: Platform, configs: 
     for (let at: PowercapDomain | undefined = powercap; at; at = at.parent) limited.get(at)?.push(...perf)
   }
   for (const [powercap, perf] of limited) {
-    if (perf.length > 0) new PowerLimit(model, powercap, perf, platform).keep()
+    if (perf.length > 0) for (const cap of powercap.caps) new PowerLimit(model, powercap, cap, perf, platform).keep()
   }
 }
 
@@ -100,21 +98,29 @@ function microwattsOf({ source, unitMicrowatts }: PowercapDomain, nowUs: number)
 }
 
 /**
- * Enforces the cap of one powercap domain. Checks one averaging interval after each change of the cap or of the power
+ * Enforces one cap of a powercap domain. Checks one averaging interval after each change of the cap or of the power
  * drawn: power may exceed the cap that long.
  */
 class PowerLimit {
   readonly #powercaps: Powercaps
   readonly #powercap: PowercapDomain
+  readonly #cap: PowerCap
   /** The domains whose levels it can limit. */
   readonly #domains: readonly PerfDomain[]
   readonly #platform: Platform
   readonly #limited = new Set<PerfDomain>()
   #timer: Timer | undefined
 
-  constructor(powercaps: Powercaps, powercap: PowercapDomain, domains: readonly PerfDomain[], platform: Platform) {
+  constructor(
+    powercaps: Powercaps,
+    powercap: PowercapDomain,
+    cap: PowerCap,
+    domains: readonly PerfDomain[],
+    platform: Platform,
+  ) {
     this.#powercaps = powercaps
     this.#powercap = powercap
+    this.#cap = cap
     this.#domains = domains
     this.#platform = platform
   }
@@ -123,8 +129,8 @@ class PowerLimit {
   keep(): void {
     onDomainPower(this.#platform, this.#lookLater)
     this.#powercaps.on('sourceChanged', this.#lookLater)
-    this.#powercaps.on('capChanged', powercap => {
-      if (powercap === this.#powercap) this.#lookLater()
+    this.#powercaps.on('capChanged', (_domain, _agentId, cap) => {
+      if (cap === this.#cap) this.#lookLater()
     })
     this.#platform.onClose(() => this.#timer?.cancel())
     this.#lookLater()
@@ -135,7 +141,7 @@ class PowerLimit {
   }
 
   readonly #lookLater = (): void => {
-    this.#timer ??= this.#time.after(Math.max(this.#powercap.paiUs, LOOK_MIN_US), () => {
+    this.#timer ??= this.#time.after(Math.max(this.#cap.intervalUs, LOOK_MIN_US), () => {
       this.#timer = undefined
       this.#look()
     })
@@ -144,7 +150,8 @@ class PowerLimit {
   /** Limits the domain that draws most first; domains that are limited already get what the others leave. */
   #look(): void {
     const model = this.#platform.model(perfDomains)
-    const { cap, unitMicrowatts, source } = this.#powercap
+    const { unitMicrowatts, source } = this.#powercap
+    const { cap } = this.#cap
     // A power that the host sets does not fall with the levels: limiting them would be useless.
     const isCapped = cap !== UNCAPPED && source instanceof DomainPower
     const capMicrowatts = isCapped ? cap * unitMicrowatts : Number.POSITIVE_INFINITY

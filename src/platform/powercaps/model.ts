@@ -8,6 +8,7 @@ import type { Time, Timer } from '../core/time.js'
 import { checkTree } from '../core/tree.js'
 import type { PowercapConfig } from './config.js'
 import { PowercapDomain, type PowerSource } from './domain.js'
+import type { PowerCap } from './limit.js'
 
 /** Power is measured at most this often, however short the averaging interval. */
 const MEASURE_MIN_US = 1000
@@ -19,8 +20,10 @@ interface Watched {
 }
 
 export interface PowercapEvents {
-  /** A cap or an averaging interval changed. `agentId` caused it; 0 is the platform. */
-  capChanged: [domain: PowercapDomain, agentId: number]
+  /** A cap or its averaging interval changed. `agentId` caused it; 0 is the platform. */
+  capChanged: [domain: PowercapDomain, agentId: number, limit: PowerCap]
+  /** The averaging interval of measurements changed. */
+  maiChanged: [domain: PowercapDomain, agentId: number]
   /** The host set the power of a domain. */
   sourceChanged: [domain: PowercapDomain]
   /** The power of a watched domain was measured. */
@@ -50,19 +53,27 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
   }
 
   /** Sets UNCAPPED or a supported cap. `agentId` 0 is the platform. */
-  setCap(domain: PowercapDomain, cap: number, agentId: number): void {
-    if (domain.cap === cap) return
-    domain.cap = cap
+  setCap(domain: PowercapDomain, cap: number, agentId: number, limit: PowerCap = domain.caps[0]): void {
+    if (limit.cap === cap) return
+    limit.cap = cap
     domain.onChange?.()
-    this.emit('capChanged', domain, agentId)
+    this.emit('capChanged', domain, agentId, limit)
   }
 
-  /** Sets a supported averaging interval. `agentId` 0 is the platform. */
-  setPai(domain: PowercapDomain, us: number, agentId: number): void {
-    if (domain.paiUs === us) return
-    domain.paiUs = us
+  /** Sets a supported averaging interval of a limit. `agentId` 0 is the platform. */
+  setPai(domain: PowercapDomain, us: number, agentId: number, limit: PowerCap = domain.caps[0]): void {
+    if (limit.intervalUs === us) return
+    limit.intervalUs = us
     domain.onChange?.()
-    this.emit('capChanged', domain, agentId)
+    this.emit('capChanged', domain, agentId, limit)
+  }
+
+  /** Sets a supported averaging interval of measurements. `agentId` 0 is the platform. */
+  setMai(domain: PowercapDomain, us: number, agentId: number): void {
+    if (domain.maiUs === us) return
+    domain.maiUs = us
+    domain.onChange?.()
+    this.emit('maiChanged', domain, agentId)
   }
 
   /** Takes the domain's power from `source` from now on, which also makes it monitored. For callers on the host. */
@@ -99,7 +110,7 @@ export class Powercaps extends EventEmitter<PowercapEvents> {
   }
 
   #measureLater(domain: PowercapDomain): Timer {
-    return this.#time.after(Math.max(domain.paiUs, MEASURE_MIN_US), () => {
+    return this.#time.after(Math.max(domain.maiUs, MEASURE_MIN_US), () => {
       const watched = this.#watched.get(domain)
       if (!watched) return
       watched.timer = this.#measureLater(domain)

@@ -50,7 +50,7 @@ export class ServedProtocol implements AgentProtocol, Kept {
     this.agent = agent
     this.#records = records
     this.#isRecorded = isRecorded
-    this.announced = agent.platform.versionOf(protocol.name) ?? protocol.versions[protocol.versions.length - 1]!
+    this.announced = agent.platform.versionOf(protocol.name) ?? protocol.usual
     this.version = this.announced
     this.#answered = answeredCommands(protocol, agent.platform)
     this.#commandsOfVersion = this.#commandsOf(this.announced)

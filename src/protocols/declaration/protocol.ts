@@ -175,8 +175,10 @@ export interface ProtocolDeclaration<
   id: number
   /** Name in the platform file, in logs and in traces. */
   name: N
-  /** Versions that can be served, ascending, as major << 16 | minor. The last one is announced unless the file differs. */
+  /** Versions that can be served, ascending, as major << 16 | minor. */
   versions: readonly number[]
+  /** The version that is announced unless the file differs; default: the last one. */
+  usual?: number
   /** First version with NEGOTIATE_PROTOCOL_VERSION; default: the last version. */
   negotiateSince?: number
   /** The section of the platform file that this protocol serves; without resources of it the protocol is not offered. */

@@ -56,10 +56,12 @@ export function recordedProtocol(id: number, records: Records, declared: Protoco
   const commands = [...known, ...others.map(bare)]
   const [version] = records.get(PROTOCOL_VERSION)?.get('') ?? []
   const word = version && version.reply.length >= 4 ? new DataView(version.reply.buffer).getUint32(0, true) : undefined
+  const usual = word ?? declared?.usual ?? 0x10000
   return {
     id,
     name: declared?.name ?? `0x${id.toString(16)}`,
-    versions: [word ?? declared?.versions.at(-1) ?? 0x10000],
+    versions: [usual],
+    usual,
     negotiateSince: 0,
     resource: undefined as never,
     takesPadding: false,

@@ -65,6 +65,7 @@ export class SharedMemory {
   readonly #bells: Bell[] = []
   readonly #lookers: (() => void)[] = []
   readonly #fillers: (() => void)[] = []
+  readonly #users: ((used: boolean) => void)[] = []
   /** By word of the doorbells. */
   #bits: readonly (readonly BellBits[])[] = []
   #rungBytes = 0
@@ -98,6 +99,17 @@ export class SharedMemory {
   /** `fill` writes what agents may read at any time: called before the first address is told, and when the region moves. */
   onFill(fill: () => void): void {
     this.#fillers.push(fill)
+  }
+
+  /** `change` is called when the driver is told the first address, and when it is gone. */
+  onUse(change: (used: boolean) => void): void {
+    this.#users.push(change)
+  }
+
+  #setInUse(used: boolean): void {
+    if (used === this.inUse) return
+    this.inUse = used
+    for (const change of this.#users) change(used)
   }
 
   /** All protocols have asked: gives each area its place. Throws ConfigError if the region is too small. */
@@ -153,7 +165,7 @@ export class SharedMemory {
   /** The driver is about to be told an address. To be called for every answer that has one. */
   use(): void {
     if (this.inUse) return
-    this.inUse = true
+    this.#setInUse(true)
     this.words.fill(0, 0, (this.#rungBytes + this.#unrungBytes) / WORD)
     this.#fill()
   }
@@ -168,7 +180,7 @@ export class SharedMemory {
 
   /** The driver is gone: nobody reads or writes. */
   forget(): void {
-    this.inUse = false
+    this.#setInUse(false)
     if (!this.watched) return
     this.watched = false
     this.onWatched?.()
@@ -182,7 +194,7 @@ export class SharedMemory {
   /** A driver goes on that an earlier process told addresses: what it has written since is noticed. */
   resume(used: SharedUse): void {
     if (used === 0) return
-    this.inUse = true
+    this.#setInUse(true)
     if (used === 2) this.watch()
   }
 

@@ -27,10 +27,10 @@ describe('defaults of a file', () => {
   })
 
   test('a cap without a range is fixed, and so is the averaging interval', () => {
-    const domain = domainsOf('name: a, cap: 2 W, pai: 5 ms').named('a')
-    expect(domain.capRange).toEqual({ min: 2_000_000, max: 2_000_000, step: 0 })
-    expect(domain.paiRange).toEqual({ min: 5000, max: 5000, step: 0 })
-    expect([domain.capConfigurable, domain.paiConfigurable]).toEqual([false, false])
+    const [limit] = domainsOf('name: a, cap: 2 W, pai: 5 ms').named('a').caps
+    expect(limit.capRange).toEqual({ min: 2_000_000, max: 2_000_000, step: 0 })
+    expect(limit.intervalRange).toEqual({ min: 5000, max: 5000, step: 0 })
+    expect([limit.isConfigurable, limit.hasIntervals]).toEqual([false, false])
   })
 })
 
@@ -45,11 +45,11 @@ test.each([
 })
 
 test('a range ends at its last whole step, and is fixed if that is its first', () => {
-  const { capRange, paiRange } = domainsOf(
+  const { capRange, intervalRange } = domainsOf(
     `name: a, cap_range: { min: 1 W, max: 5.5 W, step: 1 W }, pai_range: { min: 2 s, max: 3 s, step: 5 s }`,
-  ).named('a')
+  ).named('a').caps[0]
   expect(capRange).toEqual({ min: 1_000_000, max: 5_000_000, step: 1_000_000 })
-  expect(paiRange).toEqual({ min: 2_000_000, max: 2_000_000, step: 0 })
+  expect(intervalRange).toEqual({ min: 2_000_000, max: 2_000_000, step: 0 })
 })
 
 test('accuracy is kept in thousandths of a percent', () => {
