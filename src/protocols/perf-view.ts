@@ -138,6 +138,10 @@ export class PerfView extends KeptView<PerfDomain> {
     this.channels.refreshAll()
   }
 
+  writeAgain(messageId: number, request: readonly number[]): void {
+    this.channels.again(messageId, request)
+  }
+
   override permissionsChanged(): readonly PerfDomain[] {
     const revoked = super.permissionsChanged()
     this.channels.refreshAll()

@@ -245,6 +245,10 @@ export class PowercapView extends KeptView<PowercapDomain> {
     this.channels.refreshAll()
   }
 
+  writeAgain(messageId: number, request: readonly number[]): void {
+    this.channels.again(messageId, request)
+  }
+
   override permissionsChanged(): readonly PowercapDomain[] {
     const revoked = super.permissionsChanged()
     this.channels.refreshAll()

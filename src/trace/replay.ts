@@ -12,7 +12,7 @@ import { Agent } from '../protocols/declaration/agent.js'
 import type { EventSink } from '../protocols/declaration/event-sink.js'
 import { OperatorError } from '../support/errors.js'
 import { thereAre } from '../support/known-names.js'
-import { HEADER_SIZE, MESSAGE_MAX } from '../wire/header.js'
+import { CHANNEL_WRITE, HEADER_SIZE, MESSAGE_MAX, messageIdOf, packHeader, protocolIdOf } from '../wire/header.js'
 import { statusName } from '../wire/status.js'
 import { differingFields, type Ignored } from './compare.js'
 import { momentOf, type Recording, type TracedEvent, type TracedMessage, type TracedMoment } from './reader.js'
@@ -108,6 +108,10 @@ class Player {
       const kept = new KeptEvents(time)
       const agent = new Agent({ config, platform, events: kept, peers, protocols })
       peers.push(agent)
+      // The guest had the shared memory if it was told of channels there.
+      if (events.some(isAboutChannels)) agent.shared?.map(new DataView(new ArrayBuffer(agent.shared.size)))
+      agent.channelSeen = (protocolId, messageId, status, request) =>
+        kept.respondLater(packHeader(protocolId, messageId, CHANNEL_WRITE, 0), [status, ...request])
       this.#parts.set(config.name, { agent, events: kept, traced: [] })
     }
     const missing = agents.find(agent => !this.#parts.has(agent))
@@ -124,6 +128,7 @@ class Player {
     if (event.what === 'moment') changeDriver(event, part)
     else if (event.kind === 'command') this.#command(event, part)
     else part.traced.push(event)
+    if (event.what === 'message' && event.kind === 'fast channel') writeAgain(event, part.agent)
   }
 
   /** Events are compared at the end: timers were late when the trace was recorded, and are never late here. */
@@ -192,6 +197,17 @@ class Player {
     const { ignored } = this.#options
     if (!ignored.has(message) && !ignored.has(protocol)) this.#result.differences.push(difference)
   }
+}
+
+const isAboutChannels = (event: TracedEvent): boolean =>
+  event.what === 'message' &&
+  (event.kind === 'fast channel' || (/DESCRIBE_FASTCHANNEL$/.test(event.message) && event.status === 'SUCCESS'))
+
+/** What the guest wrote to a fast channel is acted on again. */
+function writeAgain({ replyBytes }: TracedMessage, agent: Agent): void {
+  const words = Array.from({ length: replyBytes.length >> 2 }, (_, i) => viewOf(replyBytes).getUint32(4 * i, true))
+  const [header = 0, , ...request] = words
+  agent.protocols[protocolIdOf(header)]?.state.writeAgain?.(messageIdOf(header), request)
 }
 
 function changeDriver({ category, name, values }: TracedMoment, { agent, events }: Part): void {

@@ -59,5 +59,6 @@ export const FRONT_END_ATTACKS = {
   'stop-in-traffic': 'GET_VRING_BASE in the middle of traffic: no message is lost',
   enabling: 'rings are enabled by SET_VRING_ENABLE alone, or by SET_FEATURES without bit 30',
   'mapping-leak': 'the memory table is replaced again and again: old mappings must go',
+  'truncated-watch': 'a file is truncated under words that the device looks at by itself: the access is SIGBUS',
   'stale-view': 'memory is unmapped while JavaScript has a view of it: the view must throw',
 } as const

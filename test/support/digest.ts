@@ -38,7 +38,9 @@ export function stateDigest(platform: Platform, agents: readonly Agent[]): numbe
     for (const { mode, value, agentId } of tripPoints) for (const v of [mode, value, agentId]) mix(v)
   }
   for (const { asserted, resetting } of platform.model(resets).list) for (const v of [asserted, resetting]) mix(v)
-  for (const { cap, paiUs, changing } of platform.model(powercaps).list) for (const v of [cap, paiUs, changing]) mix(v)
+  for (const { caps, maiUs, changing } of platform.model(powercaps).list) {
+    for (const v of [maiUs, changing, ...caps.flatMap(({ cap, intervalUs }) => [cap, intervalUs])]) mix(v)
+  }
   const { list, groups } = platform.model(pins)
   for (const target of [...list, ...groups]) {
     mix(target.function?.id)

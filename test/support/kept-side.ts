@@ -43,7 +43,9 @@ export class Side {
     this.platform = new Platform(config, kinds, this.time)
     for (const agent of agentsOf(config)) {
       const { platform, events, agents: peers } = this
-      peers.push(new Agent({ config: agent, platform, events, peers, protocols: everyProtocol }))
+      const made = new Agent({ config: agent, platform, events, peers, protocols: everyProtocol })
+      made.shared?.map(new DataView(new ArrayBuffer(made.shared.size)))
+      peers.push(made)
     }
   }
 

@@ -39,7 +39,7 @@ const KINDS: Record<string, (who: string, value: (i: number) => number) => strin
   clocks: (who, value) => `{ name: ${who}_clock, rates: [1, 2, ${value(3)}], rate: ${value(3)}, latency: 1 ms }`,
   power_domains: who => `{ name: ${who}_power, async: { latency: 1 ms } }`,
   perf_domains: (who, value) =>
-    `{ name: ${who}_perf, power_unit: abstract, sustained_frequency: 2 MHz, levels: [{ level: 1, power: 1 }, { level: 2, power: ${value(2)} }] }`,
+    `{ name: ${who}_perf, power_unit: abstract, sustained_frequency: 2 MHz, levels: [{ level: 1, power: 1 }, { level: 2, power: ${value(2)} }], fast_channels: true }`,
   sensors: (who, value) =>
     who === 'last'
       ? `{ name: last_sensor, type: metre_per_second_squared, axes: [{ name: x, value: 1 }], update_intervals: [1 s], continuous_updates: true }`
@@ -48,7 +48,7 @@ const KINDS: Record<string, (who: string, value: (i: number) => number) => strin
   voltages: (who, value) =>
     `{ name: ${who}_voltage, levels: [0, 1, ${value(6)}], level: ${value(6)}, async: { latency: 1 ms } }`,
   powercaps: (who, value) =>
-    `{ name: ${who}_cap, cap_range: { min: 1, max: ${value(7)}, step: 1 }, cap: ${value(7)}, pai_range: { min: 1, max: 1000, step: 1 }, pai: 100 us, power: ${value(8)}, async: { latency: 1 ms }, ${who === 'own' ? 'parent: denied_cap' : ''} }`,
+    `{ name: ${who}_cap, cap_range: { min: 1, max: ${value(7)}, step: 1 }, cap: ${value(7)}, pai_range: { min: 1, max: 1000, step: 1 }, pai: 100 us, power: ${value(8)}, mai_range: { min: 1, max: 1000, step: 1 }, limits: [{ name: ${who}_two, cap_range: { min: 1, max: ${value(7)}, step: 1 }, cai_range: { min: 1, max: 1000, step: 1 } }], fast_channels: true, async: { latency: 1 ms }, ${who === 'own' ? 'parent: denied_cap' : ''} }`,
   imx_cpus: (who, value) => `{ name: ${who}_cpu, reset_vector: ${value(9)} }`,
 }
 
@@ -78,7 +78,8 @@ const platformText = (byDefault: 'allowed' | 'denied'): string =>
   `
 vendor: NXP
 sub_vendor: IMX
-protocols: { clock: { max_pending_async: 8 }, sensor: { max_pending_async: 8 } }
+protocols: { clock: { max_pending_async: 8 }, sensor: { max_pending_async: 8 }, powercap: { version: 3.0 } }
+shared_memory: { address: 0x4f000000 }
 ${Object.entries(KINDS)
   .map(([section, entry]) => `${section}: [${sectionOf(entry)}]`)
   .join('\n')}
@@ -171,6 +172,7 @@ export function permissionSite(
   const config = agentsOf(platform.config)[1]!
   const guest = new Agent({ config, platform, events, peers, protocols: everyProtocol })
   peers.push(guest)
+  guest.shared!.map(new DataView(new ArrayBuffer(guest.shared!.size)))
   const asHost = sender(test.exchange)
   const allow = (device: number, flags: number): void => {
     if (asHost(BASE, 0x9, GUEST, device, flags)[0] !== 0) throw new Error('the host could not set permissions')

@@ -30,6 +30,9 @@ const COUNTS_IF: Record<string, (values: Values) => boolean> = {
 /** Values for the other words: flags and selectors of various commands, and small numbers. */
 const WORDS = [0, 1, 2, 0x400, 0x401, 0x4_0000, 0x5_0000, 0x2000_0000]
 
+/** A message of Performance and of Powercap that has fast channels. */
+const WITH_CHANNELS = 5
+
 const MALFORMED = ['INVALID_PARAMETERS', 'PROTOCOL_ERROR']
 /** Allowed statuses for each owner; at least one message of a row must get the last one. */
 const ANSWERS: Record<Exclude<Owner, 'own'>, readonly string[]> = {
@@ -145,7 +148,8 @@ export function* requestsOf(
   const counts = ofField(COUNTS_IF, command, field)
   const choices = scalarsOf(command).map(declared => {
     const name = nameOf(declared)
-    return isIdField(name) ? idsOf(name) : WORDS
+    if (isIdField(name)) return idsOf(name)
+    return name === 'message_id' ? [...WORDS, WITH_CHANNELS] : WORDS
   })
   const names = scalarsOf(command).map(nameOf)
   const total = choices.reduce((product, { length }) => product * length, 1)

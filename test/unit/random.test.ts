@@ -86,6 +86,7 @@ function send(protocol: Protocol, { seed, shape, version, events, messages }: Ba
     peers.push(built)
   }
   const [agent] = peers as [Agent]
+  agent.shared!.map(new DataView(new ArrayBuffer(agent.shared!.size)))
   const under = agent.protocols[protocol.id]
   if (!under) throw new Error(`${protocol.name} is not served`)
   const digest = () => Math.imul(stateDigest(platform, peers), 31) ^ time.timers

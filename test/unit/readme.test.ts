@@ -17,7 +17,7 @@ function row({ id, name, versions, commands, events }: Protocol): string {
     versions.map(versionText).join(', '),
     ids.size,
     delayed.size,
-    events.length,
+    new Set(events.map(event => event.id)).size,
   ]
   return `| ${cells.join(' | ')} |`
 }

@@ -7,11 +7,9 @@ import { connectPowercaps } from './limits.js'
 import { Powercaps } from './model.js'
 import { powercapProperties } from './properties.js'
 
-const V3 = 0x30000
-
-/** Throws ConfigError for keys that agents could not be told of. */
+/** Throws ConfigError for keys that agents are not told of, unless the file asks for an older version on purpose. */
 function checkVersion(configs: readonly PowercapConfig[], platform: Platform): void {
-  if ((platform.versionOf('powercap') ?? 0) >= V3) return
+  if (platform.versionOf('powercap') !== undefined) return
   for (const [i, config] of configs.entries()) {
     const key = config.limits.length > 0 ? 'limits' : V3_KEYS.find(key => config[key] !== undefined)
     if (key) throw new ConfigError([i, key], 'needs version 3.0: write protocols: { powercap: { version: 3.0 } }')

@@ -62,6 +62,10 @@ export interface SetChannel<Resource> extends ChannelOf<Resource> {
   request(id: number, first: number, second: number): readonly number[]
 }
 
+/** Words that occur in no request otherwise. */
+const FIRST = -1
+const SECOND = -2
+
 interface Channel<Resource> extends ChannelOf<Resource> {
   readonly area: Area
   readonly bell: Area | undefined
@@ -237,6 +241,20 @@ export class FastChannels<Resource extends Viewed> implements KeptPart<Resource>
       const name = protocol.command(messageId)?.name ?? `message 0x${messageId.toString(16)}`
       const values = set!.words === 2 ? `${first}, ${second}` : `${first}`
       channelRefused(`${name} of ${resource.name} by fast channel`, values, status)
+    }
+  }
+
+  /** Acts on a write again, from the request that stands for it in a trace; does nothing if there is no such channel. */
+  again(messageId: number, request: readonly number[]): void {
+    const [id = -1] = request
+    for (const channel of [...this.#byResource.values()].flat()) {
+      const { set, resource } = channel
+      if (!set || channel.messageId !== messageId || this.#view.idOf(resource) !== id) continue
+      // Where the words are in the request.
+      const places = set.request(id, FIRST, SECOND)
+      const [first = 0, second = 0] = [FIRST, SECOND].map(word => request[places.indexOf(word)])
+      const isThis = set.request(id, first, second).every((word, i) => word === request[i])
+      if (isThis) this.#actOn(channel, first, second)
     }
   }
 

@@ -31,6 +31,8 @@ export interface AgentState {
   restore?(saved: Saved): void
   /** As for resources (kept.ts). Without it `save` is called after every message that may change something. */
   onChange?: (() => void) | undefined
+  /** A write to a fast channel happens again, as a trace has it: the command's request. */
+  writeAgain?(messageId: number, request: readonly number[]): void
   /** Base protocol: a command of this agent failed and its status could not be returned. */
   reportError?(header: number, status: number): void
 }

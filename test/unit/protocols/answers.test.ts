@@ -23,15 +23,20 @@ const two = (protocol: string, rest = '') =>
 const PLATFORM = `
 vendor: NXP
 sub_vendor: IMX
-protocols: { clock: { max_pending_async: 8 } }
+protocols: { clock: { max_pending_async: 8 }, powercap: { version: 3.0 } }
+shared_memory: { address: 0x4f000000 }
 clocks: ${two('clock', 'rates: [1, 2]')}
 power_domains: ${two('power', '')}
-perf_domains: ${two('perf', 'levels: [{ level: 1, power: 1, frequency: 1 kHz }]')}
+perf_domains: ${two('perf', 'levels: [{ level: 1, power: 1, frequency: 1 kHz }], fast_channels: true')}
 sensors: ${two('sensor', 'type: celsius, value: 1, trip_points: 1, continuous_updates: true')}
 resets: ${two('reset')}
 voltages: ${two('voltage', 'levels: [1, 2]')}
+<<<<<<< HEAD
 powercaps: ${two('powercap', 'cap_range: { min: 1, max: 9, step: 1 }, power: 1')}
 telemetry: { events: ${two('telemetry', 'value: 1')} }
+=======
+powercaps: ${two('powercap', 'cap_range: { min: 1, max: 9, step: 1 }, power: 1, limits: [{ name: two, cap: 1 }], fast_channels: true')}
+>>>>>>> cca676b (Powercap 3.0 and channels: tests of refusals, holes, answers, permissions; preset everything has them; traces replay writes to channels; scenarios shared/channels)
 pinctrl:
   pins: ${two('pinctrl', 'configs: { oem: { 0xc0: 1 } }')}
   groups: ${two('pinctrl', 'pins: [plainpinctrl]')}

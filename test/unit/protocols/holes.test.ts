@@ -13,14 +13,15 @@ const two = (rest = '') => `[{ id: 4, name: high, ${rest} }, { id: 1, name: low,
 const PLATFORM = `
 vendor: NXP
 sub_vendor: IMX
-protocols: { clock: { max_pending_async: 8 } }
+protocols: { clock: { max_pending_async: 8 }, powercap: { version: 3.0 } }
+shared_memory: { address: 0x4f000000 }
 clocks: ${two('rates: [1, 2]')}
 power_domains: [{ id: 4, name: high_power }, { id: 1, name: low_power }]
-perf_domains: ${two('levels: [{ level: 1, power: 1, frequency: 1 kHz }]')}
+perf_domains: ${two('levels: [{ level: 1, power: 1, frequency: 1 kHz }], fast_channels: true')}
 sensors: ${two('type: celsius, value: 1, trip_points: 1, continuous_updates: true')}
 resets: ${two()}
 voltages: ${two('levels: [1, 2]')}
-powercaps: ${two('cap_range: { min: 1, max: 9, step: 1 }, power: 1')}
+powercaps: ${two('cap_range: { min: 1, max: 9, step: 1 }, power: 1, limits: [{ name: two, cap: 1 }], fast_channels: true')}
 pinctrl:
   pins: ${two('configs: { oem: { 0xc0: 1 } }')}
   groups: ${two('pins: [low]')}

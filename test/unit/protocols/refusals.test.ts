@@ -16,7 +16,7 @@ import { createTestAgent, message, everyProtocol as protocols, type TestAgent } 
 const PLATFORM = `
 vendor: NXP
 sub_vendor: IMX
-protocols: { clock: { max_pending_async: 1 } }
+protocols: { clock: { max_pending_async: 1 }, powercap: { version: 3.0 } }
 agents: [{ name: one }]
 shared_memory: { address: 0x4f000000 }
 devices: [{ name: d, resources: { clocks: [c2] } }]
@@ -41,7 +41,7 @@ voltages:
   - { name: v1, levels: [1 V, 2 V], permissions: { mode: false, level: false } }
   - { name: v2, levels: [1 V, 2 V], async: {} }
 powercaps:
-  - { name: w0, cap_range: { min: 1 W, max: 9 W, step: 1 W }, pai_range: { min: 1 ms, max: 9 ms, step: 1 ms }, power: 1 W, async: {} }
+  - { name: w0, cap_range: { min: 1 W, max: 9 W, step: 1 W }, pai_range: { min: 1 ms, max: 9 ms, step: 1 ms }, mai_range: { min: 1 ms, max: 9 ms, step: 1 ms }, limits: [{ name: x, cap: 1 W }], power: 1 W, async: {}, fast_channels: true }
   - { name: w1, cap: 1 W, permissions: { cap: false, pai: false } }
   - { name: w2, cap: 1 W, notify: false }
 pinctrl:
@@ -200,14 +200,20 @@ const COMMANDS: Readonly<Record<string, { good?: number[]; wrong?: Changes }>> =
     wrong: { malformed: or(1, 2), forbidden: set(0, 1), value: set(2, 1), busy: first([7, 2, 1, 2_000_000]) },
   },
   POWERCAP_CAP_SET: {
-    good: [0, 0, 2_000_000],
+    good: [0, 0, 0, 2_000_000],
     wrong: {
-      malformed: or(1, 4),
+      malformed: or(2, 4),
       forbidden: set(0, 1),
       unsupported: set(0, 2),
-      value: set(2, 1),
-      busy: first([5, 0, 2, 3_000_000]),
+      value: set(3, 1),
+      busy: first([5, 0, 0, 2, 3_000_000]),
     },
+  },
+  POWERCAP_DESCRIBE_FASTCHANNEL: { good: [0, 4, 0], wrong: { unsupported: set(0, 2), value: set(1, 0x77) } },
+  POWERCAP_CPC_ATTRIBUTES: { wrong: { unsupported: set(0, 2), value: set(1, 9) } },
+  POWERCAP_CAI_SET: {
+    good: [0, 0, 2000, 0],
+    wrong: { malformed: or(1, 1), forbidden: set(0, 1), unsupported: set(0, 2), value: set(2, 1) },
   },
   POWERCAP_PAI_SET: {
     good: [0, 0, 2000],

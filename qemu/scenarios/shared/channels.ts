@@ -1,0 +1,223 @@
+import { perfDomains } from '../../../src/platform/perf-domains/index.js'
+import { powercaps } from '../../../src/platform/powercaps/index.js'
+import type { Context } from '../../runner/context.js'
+import { boards } from '../../runner/firmware.js'
+import { expectSaid } from '../../runner/readings.js'
+
+const SHARED = { address: 0x4f00_0000, size: 0x1_0000 }
+/** How long a busy guest may take. */
+const LIMIT_MS = 10_000
+
+const cpu = (fast_channels: unknown) => ({
+  shared_memory: SHARED,
+  perf_domains: [
+    {
+      name: 'cpu',
+      levels: [600, 1200, 1800].map(level => ({ level, power: level })),
+      sustained_frequency: '1800 MHz',
+      fast_channels,
+    },
+  ],
+})
+
+const package_ = {
+  shared_memory: SHARED,
+  powercaps: [
+    {
+      name: 'package',
+      cap_range: { min: '1 W', max: '9 W', step: '1 W' },
+      pai_range: { min: '10 ms', max: '100 ms', step: '10 ms' },
+      power: '2 W',
+      fast_channels: true,
+    },
+  ],
+}
+
+const SETS = 'perf.c:scmi_perf_level_set writes the level and rings, where DESCRIBE_FASTCHANNEL told of a channel'
+const CAPS = 'powercap.c:__scmi_powercap_cap_set writes the cap and rings'
+const FALLS_BACK = 'driver.c:scmi_common_fastchannel_init warns, and leaves the channel out: messages are sent'
+
+/** How often a message was sent, and how often its channel was written. */
+function countsOf(t: Context, message: string): { messages: number; writes: number } {
+  const found = t.device.stats().protocols.flatMap(({ messages }) => messages.filter(({ name }) => name === message))
+  const [one] = found
+  return { messages: (one?.succeeded ?? 0) + (one?.failed ?? 0), writes: one?.fastChannel.SUCCESS ?? 0 }
+}
+
+const levelOf = (t: Context): number => t.server.platform.model(perfDomains).named('cpu').level.level
+
+/** Asks for a frequency; the platform must have the level soon. */
+async function setLevel(t: Context, because: string, level: number): Promise<void> {
+  await t.step(`ask for ${level} MHz`)
+  await t.call('ask_frequency', [level * 1000])
+  await t.expect(`the platform has level ${level}`, { because, got: () => levelOf(t), is: level, withinMs: LIMIT_MS })
+}
+
+/** The level is set, by messages alone. */
+async function expectMessages(t: Context): Promise<void> {
+  for (const level of [600, 1800]) await setLevel(t, FALLS_BACK, level)
+  await t.expect('levels are set by message', {
+    because: FALLS_BACK,
+    got: () => countsOf(t, 'PERFORMANCE_LEVEL_SET'),
+    is: ({ messages, writes }) => messages > 0 && writes === 0,
+  })
+}
+
+const WARNS = '(Failed to get FC for protocol 13 .*Using regular messaging)'
+
+const families = {
+  perf: {
+    summary: 'performance: levels and frequencies go through channels, and both sides tell the same of them',
+    platform: cpu(true),
+    tags: ['ci'],
+    async run(t: Context) {
+      await t.expect('the kernel complains of no channel', { because: SETS, got: () => t.call('said', ['Failed to get FC']), is: '' })
+      await t.expect('the region is reserved', { because: 'no-map', got: () => t.call('region'), is: /^(reserved|)$/ })
+      await t.call('trace_uses')
+      const before = countsOf(t, 'PERFORMANCE_LEVEL_SET')
+      const levels = [600, 1200, 1800, 600]
+      for (const level of levels) await setLevel(t, SETS, level)
+      await t.expect('levels are written, and not sent', {
+        because: SETS,
+        got: () => countsOf(t, 'PERFORMANCE_LEVEL_SET'),
+        is: now => now.messages === 0 && now.writes - before.writes === levels.length,
+      })
+      await t.expect('the kernel has traced the same writes', {
+        because: 'perf.c:scmi_perf_level_set traces scmi_fc_call',
+        got: () => t.call('uses', ['13', '07']),
+        is: levels.map(level => `0 ${level} 0`).join(','),
+      })
+      await t.expect('frequencies are read there, too', {
+        because: 'perf.c:scmi_perf_level_get reads the channel of PERFORMANCE_LEVEL_GET',
+        got: async () => [await t.call('frequency'), countsOf(t, 'PERFORMANCE_LEVEL_GET').messages],
+        is: ['600000', 0],
+      })
+      await t.step('the platform changes the level')
+      const model = t.server.platform.model(perfDomains)
+      model.setLevel(model.named('cpu'), model.named('cpu').highest, 0)
+      await t.expect('the kernel reads it', { because: SETS, got: () => t.call('frequency'), is: '1800000' })
+    },
+  },
+  schedutil: {
+    summary: 'performance: the governor schedutil sets levels from the scheduler, by channel',
+    platform: cpu(true),
+    async run(t: Context) {
+      const because = 'scmi-cpufreq.c:scmi_cpufreq_init: fast_switch_possible with a channel for PERFORMANCE_LEVEL_SET'
+      await t.step('use schedutil')
+      await t.expect('it is used', { because, got: () => t.call('use_schedutil'), is: 'schedutil' })
+      await t.expect('it needs no thread', { because, got: () => t.call('governor_threads'), is: '0' })
+      const before = countsOf(t, 'PERFORMANCE_LEVEL_SET').writes
+      await t.call('work')
+      await t.expect('it sets levels by channel', {
+        because,
+        got: () => countsOf(t, 'PERFORMANCE_LEVEL_SET'),
+        is: ({ messages, writes }) => messages === 0 && writes > before,
+        withinMs: LIMIT_MS,
+      })
+    },
+  },
+  powercap: {
+    summary: 'powercap: caps and intervals go through channels, and both sides tell the same of them',
+    platform: package_,
+    tags: ['ci'],
+    async run(t: Context) {
+      const domain = t.server.platform.model(powercaps).named('package')
+      await t.expect('the cap was read there', {
+        because: 'powercap.c reads the channel of POWERCAP_CAP_GET',
+        got: async () => [await t.call('cap'), countsOf(t, 'POWERCAP_CAP_GET').messages],
+        is: ['9000000', 0],
+      })
+      await t.call('trace_uses')
+      const expectDomain = (what: string, got: () => number, is: number) =>
+        t.expect(what, { because: CAPS, got, is, withinMs: LIMIT_MS })
+      await t.step('set the cap')
+      await t.call('set_cap', [4_000_000])
+      await expectDomain('the platform has the cap', () => domain.cap, 4_000_000)
+      await t.step('set the interval')
+      await t.call('set_interval', [50_000])
+      await expectDomain('the platform has the interval', () => domain.paiUs, 50_000)
+      await t.step('disable it')
+      await t.call('set_enabled', [0])
+      await expectDomain('there is no cap', () => domain.cap, 0)
+      await t.step('enable it')
+      await t.call('set_enabled', [1])
+      await expectDomain('the cap is back', () => domain.cap, 4_000_000)
+      await t.expect('nothing was sent', {
+        because: CAPS,
+        got: () => ['POWERCAP_CAP_SET', 'POWERCAP_PAI_SET'].map(name => countsOf(t, name).messages),
+        is: [0, 0],
+      })
+      await t.expect('the kernel has traced the same writes', {
+        because: 'powercap.c traces scmi_fc_call',
+        got: () => t.call('uses', ['18', '05']),
+        is: ['0 4000000 0', '0 0 0', '0 4000000 0'].join(','),
+      })
+      await t.expect('the platform has counted them', {
+        because: CAPS,
+        got: () => ['POWERCAP_CAP_SET', 'POWERCAP_PAI_SET'].map(name => countsOf(t, name).writes),
+        is: [3, 1],
+      })
+    },
+  },
+  'does-not-fit': {
+    summary: 'a channel of 5 bytes: the kernel says so, and sends messages',
+    platform: {
+      ...cpu(true),
+      faults: [{ message: 'PERFORMANCE_DESCRIBE_FASTCHANNEL', fields: { chan_size: 5 } }],
+    },
+    async run(t: Context) {
+      await expectSaid(t, FALLS_BACK, WARNS)
+      await expectMessages(t)
+    },
+  },
+  'x1e-quirk': {
+    summary: 'an X1E tells only with the domain that levels are read by channel: the kernel knows, and reads there',
+    platform: {
+      vendor: 'Qualcomm',
+      implementation_version: 0x20000,
+      ...cpu({ set: [], get: ['level'], announced: false }),
+    },
+    async run(t: Context) {
+      const because = 'quirks.c: perf_level_get_fc_force, for implementations from 0x20000 on'
+      await t.call('trace_uses')
+      await t.expect('the frequency is read by channel', {
+        because,
+        got: async () => [await t.call('frequency'), countsOf(t, 'PERFORMANCE_LEVEL_GET').messages],
+        is: ['1800000', 0],
+      })
+      await t.expect('the kernel has traced that', { because, got: () => t.call('uses', ['13', '08']), is: /^0 1800 0/ })
+      await setLevel(t, 'there is no channel to set levels: a message is sent', 600)
+    },
+  },
+  missing: {
+    summary: 'the shared memory is not in the RAM of the guest: no channel is announced, and the kernel sends messages',
+    platform: { ...cpu(true), shared_memory: { ...SHARED, address: 0x7000_0000 } },
+    allows: {
+      platform: [
+        { pattern: /shared memory 0x70000000.* is not the guest's memory/, because: 'that is what the scenario is about' },
+      ],
+    },
+    async run(t: Context) {
+      await t.expect('the kernel complains of no channel', {
+        because: 'perf.c asks for channels only if the domain says that it has some',
+        got: () => t.call('said', ['Failed to get FC']),
+        is: '',
+      })
+      await expectMessages(t)
+    },
+  },
+  mapped: {
+    summary: 'the device tree reserves the region without no-map: the kernel refuses to map it, and sends messages',
+    platform: cpu(true),
+    machine: { reserving: 'mapped' as const },
+    allows: {
+      console: [{ pattern: /ioremap|__ioremap_prot/, because: 'arm64 maps no RAM as a device: WARN_ONCE' }],
+    },
+    async run(t: Context) {
+      await expectSaid(t, FALLS_BACK, WARNS)
+      await expectMessages(t)
+    },
+  },
+}
+
+export default boards(families)
