@@ -14,11 +14,11 @@ uses() {
 # Threads of the governor schedutil that set frequencies: it has none where it may set them itself, from the scheduler.
 governor_threads() { grep -l '^sugov' /proc/[0-9]*/comm 2>/dev/null | wc -l; }
 use_schedutil() { echo schedutil >$CPUFREQ/scaling_governor && cat $CPUFREQ/scaling_governor; }
-# Uses one processor for a while, then none.
+# Lets the governor choose up to this frequency, and uses a processor for a while, so that it chooses: work KHZ
 work() {
+	echo "$1" >$CPUFREQ/scaling_max_freq
 	i=0
-	while [ $i -lt 20000 ]; do i=$((i + 1)); done
-	sleep 1
+	while [ $i -lt 5000 ]; do i=$((i + 1)); done
 }
 
 cap() { cat $POWERCAP/constraint_0_power_limit_uw; }

@@ -95,7 +95,12 @@ export class PowercapDomain extends Entry implements Kept {
   }
 
   /** The cap of a limit, in the domain's unit. */
-  #capOf({ cap, cap_range }: Pick<PowercapConfig, 'cap' | 'cap_range'>, enabled: boolean, name: string, at: ConfigPath) {
+  #capOf(
+    { cap, cap_range }: Pick<PowercapConfig, 'cap' | 'cap_range'>,
+    enabled: boolean,
+    name: string,
+    at: ConfigPath,
+  ) {
     const power = (value: Amount, ...field: string[]) => inUnit(value, this.unit, [...at, ...field])
     if (!cap_range && cap === undefined)
       throw new ConfigError(at, 'a powercap domain needs one of cap (fixed) or cap_range')

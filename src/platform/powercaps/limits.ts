@@ -10,8 +10,8 @@ import { perfDomains } from '../perf-domains/index.js'
 import type { PerfDomains } from '../perf-domains/model.js'
 import type { PowercapConfig } from './config.js'
 import type { PowercapDomain, PowerSource } from './domain.js'
-import { domainLoads, type Load, loadNamed, onDomainPower } from './loads.js'
 import { type PowerCap, UNCAPPED } from './limit.js'
+import { domainLoads, type Load, loadNamed, onDomainPower } from './loads.js'
 import type { Powercaps } from './model.js'
 
 /** Caps are checked at most this often, in microseconds, however short the averaging interval. */

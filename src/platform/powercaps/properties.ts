@@ -21,7 +21,9 @@ export function powercapProperties(model: Powercaps): ResourceGroup[] {
       ...domain.caps.slice(1).flatMap(limit => [cap(model, domain, limit), interval(model, domain, limit)]),
     ],
   }))
-  return [{ kind: 'powercap', resources, watch: onEvents(model, 'capChanged', 'maiChanged', 'sourceChanged', 'measured') }]
+  return [
+    { kind: 'powercap', resources, watch: onEvents(model, 'capChanged', 'maiChanged', 'sourceChanged', 'measured') },
+  ]
 }
 
 /** A watt in the domain's unit; 1 for abstract units. */
