@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "clock.h"
+
 
 namespace vhost_user_scmi {
 namespace {
@@ -63,14 +65,17 @@ void EventLoop::settle() {
   }
   const bool polling = session.wants_polling(CMDQ) || session.wants_polling(EVENTQ);
   UvHandles::set_interval(interval_, polling ? POLL_INTERVAL_MS : 0);
+  if (look_ms_ != look_rate_.ms()) {
+    UvHandles::set_interval(look_, 0);
+    look_ms_ = look_rate_.ms();
+  }
   UvHandles::set_interval(look_, look_ms_);
   UvHandles::set_active(idle_, visit_due_ || session.has_events());
 }
 
 void EventLoop::watch_memory(uint64_t ms, uint64_t address, uint32_t flags, uint32_t words) {
   core_->memory_watch.set(address, flags, words);
-  if (ms != look_ms_ && look_ != nullptr) UvHandles::set_interval(look_, 0);
-  look_ms_ = ms;
+  look_rate_.set(ms);
   settle();
 }
 
@@ -227,11 +232,12 @@ void EventLoop::on_interval() {
 
 // Most looks find nothing, and must cost next to nothing: JavaScript gets no turn for them.
 void EventLoop::on_look() {
+  look_rate_.looked(clock_ns(CLOCK_THREAD_CPUTIME_ID));
   const bool found = core_->memory_watch.look(core_->session.memory());
   core_->session.check_memory();
   if (found) {
     turn([this] { js_.on_event({.kind = EventKind::MEMORY_WRITTEN}); });
-  } else if (core_->session.has_events()) {
+  } else if (core_->session.has_events() || look_ms_ != look_rate_.ms()) {
     settle();
   }
 }

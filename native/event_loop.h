@@ -111,6 +111,8 @@ class EventLoop final : SessionHost {
   UvHandles::Poll* connection_watch_ = nullptr;
   int connection_events_ = 0;
   UvHandles::Poll* kick_watch_[QUEUES] = {};
+  LookRate look_rate_;
+  // What the timer runs with.
   uint64_t look_ms_ = 0;
   // These five exist from the first settle() to close().
   UvHandles::Idle* idle_ = nullptr;

@@ -1,12 +1,30 @@
 #include "memory_watch.h"
 
+#include <algorithm>
+
 namespace vhost_user_scmi {
 namespace {
 
 // Relaxed: JavaScript reads what the flag or word is about, and takes the flag back with an atomic exchange.
 uint64_t load(const uint8_t* at) { return __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_RELAXED); }
 
+// Looks after which the interval is chosen anew.
+constexpr uint32_t LOOKS = 32;
+constexpr uint64_t SHARE = 100;
+constexpr uint64_t LOOK_MS_MAX = 20;
+constexpr uint64_t NS_PER_MS = 1'000'000;
+
 }  // namespace
+
+void LookRate::looked(uint64_t cpu_ns) {
+  if (looks_ > 0) cost_ns_ = std::min(cost_ns_, cpu_ns - looked_cpu_ns_);
+  looked_cpu_ns_ = cpu_ns;
+  if (looks_++ < LOOKS) return;
+  const uint64_t affordable = (cost_ns_ * SHARE + NS_PER_MS - 1) / NS_PER_MS;
+  ms_ = std::max(wanted_ms_, std::min(affordable, LOOK_MS_MAX));
+  looks_ = 1;
+  cost_ns_ = UINT64_MAX;
+}
 
 void MemoryWatch::set(uint64_t address, uint32_t flags, uint32_t words) {
   address_ = address;

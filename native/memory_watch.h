@@ -27,4 +27,26 @@ class MemoryWatch {
   bool changed_before_ = false;
 };
 
+// How often to look, so that looking takes about a hundredth of a processor, whatever a wake-up costs on this machine.
+class LookRate {
+ public:
+  void set(uint64_t ms) {
+    wanted_ms_ = ms_ = ms;
+    looks_ = 0;
+    cost_ns_ = UINT64_MAX;
+  }
+  // The interval in force; 0: nobody looks.
+  uint64_t ms() const { return ms_; }
+  // A look begins, `cpu_ns` of this thread's processor time after its start.
+  void looked(uint64_t cpu_ns);
+
+ private:
+  uint64_t wanted_ms_ = 0;
+  uint64_t ms_ = 0;
+  uint64_t looked_cpu_ns_ = 0;
+  // Least processor time from one look to the next: the loop's other work is not between all of them.
+  uint64_t cost_ns_ = UINT64_MAX;
+  uint32_t looks_ = 0;
+};
+
 }  // namespace vhost_user_scmi
