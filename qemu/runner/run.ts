@@ -260,7 +260,8 @@ class Run {
       await within(limitMs, guest, () => this.#scenario.run(t))
       for (const one of [t, ...others.values()]) {
         await checkInstance(one, this.#scenario)
-        if (hasLeakDetector(this.#kernel)) await checkLeaks(one)
+        // A scenario may end with a guest that has powered off.
+        if (hasLeakDetector(this.#kernel) && one.guest.vm.isRunning) await checkLeaks(one)
       }
     } catch (error) {
       failures.push(this.#failure(error))

@@ -1,0 +1,2 @@
+# The configuration of a pin as the kernel reads it.
+pin_shown() { grep "($1)" /sys/kernel/debug/pinctrl/*-scmi-pinctrl/pinconf-pins; }
