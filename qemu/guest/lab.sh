@@ -188,14 +188,6 @@ use() {
 	[ $# -lt 4 ] || written=$( (echo "$4" >"$file") 2>&1) || { echo "${written##*: }"; return 0; }
 	dd if="$file" bs=4096 count=1 status=none 2>&1 | sed 's/.*: //'
 }
-drop_consumers() { [ ! -e /sys/kernel/debug/scmi-lab ] || rmmod lab_consumer; }
-
-# Unbinds a driver of the SCMI bus from its device, and prints the device, for bind_client: unbind_client scmi-clocks
-unbind_client() {
-	device=$(bound_to "/sys/bus/scmi_protocol/drivers/$1")
-	[ -n "$device" ] && unbind "/sys/bus/scmi_protocol/drivers/$1" "$device" && echo "$device"
-}
-bind_client() { bind "/sys/bus/scmi_protocol/drivers/$1" "$2"; }
 
 # The kernel's operations of the SCMI protocols, for drivers, and their events (guest/consumer/protocols.c): call PROTOCOL
 # OPERATION [ARGUMENT...] prints the results, or the error's text; "done" if there is no result.

@@ -58,7 +58,7 @@ export async function expectRebound(
   const because = `drivers of the SCMI bus can be unbound and bound at any time: the remove function of ${driver}`
   const before = await seen()
   await t.step(`unbind ${driver}`)
-  await t.call('drop_consumers')
+  await t.call('unload_consumer')
   const device = await t.call('unbind_client', [driver])
   await t.expect(`nothing of ${driver} is left while it is unbound`, { because, got: seen, is: gone })
   await t.step(`bind ${driver}`)

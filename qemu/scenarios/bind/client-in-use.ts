@@ -42,7 +42,7 @@ export default family(
       await t.expect('nothing is left behind', { because, got: () => t.call('left_behind'), is: '' })
       await expectUse(t, 'the other driver gets an error, or is unbound', because, [...again], after)
       await t.step('the other driver goes')
-      await t.call('drop_consumers')
+      await t.call('unload_consumer')
       await t.step(`bind ${driver}`)
       await t.call('bind_client', [driver, device])
       await expectUse(t, 'it can be used again', because, [...use], String(use[3]))
