@@ -12,7 +12,6 @@ export default scenario({
   summary:
     'the clocks of the preset everything: rates, parents, states, duty cycle, permissions; the driver is bound again',
   platform: 'everything',
-  tags: ['ci'],
   async run(t) {
     const model = t.server.platform.model(clocks)
     const clock = (name: string) => model.named(name)

@@ -81,7 +81,6 @@ export default scenario({
   summary:
     'cpufreq on the preset everything: levels, limits, the energy model; a CPU goes and comes, the driver is bound again',
   platform: 'everything',
-  tags: ['ci'],
   async run(t) {
     const heard = new Heard(t.server)
     for (const cpu of [0, 1]) {

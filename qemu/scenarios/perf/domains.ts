@@ -35,7 +35,6 @@ export default scenario({
   summary:
     'devices in performance domains: levels by number and by index, limits, permissions; the driver is bound again',
   platform: 'everything',
-  tags: ['ci'],
   async run(t) {
     const heard = new Heard(t.server)
     const { list } = t.server.platform.model(perfDomains)

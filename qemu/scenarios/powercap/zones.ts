@@ -10,7 +10,6 @@ const ROUNDS = 'arm_scmi_powercap.c:scmi_powercap_normalize_cap keeps to the ran
 export default scenario({
   summary: 'the power caps of the preset everything: zones, limits, power, caps, intervals; the driver is bound again',
   platform: 'everything',
-  tags: ['ci'],
   async run(t) {
     const heard = new Heard(t.server)
     const model = t.server.platform.model(powercaps)

@@ -11,7 +11,6 @@ export default scenario({
   summary:
     'the regulators of the preset everything: voltages of lists and ranges, states, permissions; the driver is bound again',
   platform: 'everything',
-  tags: ['ci'],
   async run(t) {
     const model = t.server.platform.model(voltages)
     const domain = (name: string) => model.named(name)
