@@ -29,6 +29,7 @@ export default family(
   } as const,
   ({ driver, use, again, after, because }, name) => ({
     summary: `the driver of a ${name} is unbound while another driver uses it: errors, and nothing else`,
+    onlyInAll: true,
     platform: {
       vendor: 'acme',
       clocks: [{ name: 'uart', rates: ['24 MHz', '48 MHz'] }],

@@ -57,6 +57,7 @@ const own = boards({
     },
   },
   steps: {
+    onlyInAll: true,
     summary: 'rates between the steps of a range: the next higher step is set',
     platform: {
       clocks: [
@@ -245,6 +246,7 @@ const SPREAD = { hertz: 1000, permyriad: 300, down: 3 }
 
 const nxp: Family = {
   'spread-spectrum': {
+    onlyInAll: true,
     summary: 'a clock of NXP’s with a spread spectrum in the device tree: it is set, with its percentage',
     platform: {
       ...plain({ clocks: [{ name: 'lvds', rate: '24 MHz', oem: { [SSC]: 0 } }] }),

@@ -82,6 +82,7 @@ export default boards({
     },
   },
   'many-levels': {
+    onlyInAll: true,
     summary: 'sixty levels in several replies: each can be set',
     platform: cpu(SIXTY),
     async run(t) {
@@ -112,6 +113,7 @@ export default boards({
     },
   },
   'unordered-indexes': {
+    onlyInAll: true,
     summary: 'levels that are set by index, out of order: each can be set',
     platform: cpu([1800, 600, 1200], {
       level_indexing: true,
@@ -123,6 +125,7 @@ export default boards({
     },
   },
   'limited-at-boot': {
+    onlyInAll: true,
     summary: 'the platform limits the level from the start: cpufreq keeps to it',
     platform: cpu([600, 1200, 1800], { limits: { max: 1200 } }),
     async run(t) {
@@ -136,6 +139,7 @@ export default boards({
     },
   },
   minimum: {
+    onlyInAll: true,
     summary: 'the platform sets a lower limit: cpufreq asks for no less',
     platform: cpu([600, 1200, 1800]),
     async run(t) {
@@ -150,6 +154,7 @@ export default boards({
     },
   },
   'limit-between-levels': {
+    onlyInAll: true,
     summary: 'a limit between two levels: cpufreq goes as far as the level below',
     platform: cpu([600, 1200, 1800]),
     async run(t) {
@@ -171,6 +176,7 @@ export default boards({
     },
   },
   abstract: {
+    onlyInAll: true,
     summary: 'power on an abstract scale: no energy model, as the kernel says, and cpufreq works',
     platform: cpu([600, 1200], { power_unit: 'abstract' }),
     async run(t) {

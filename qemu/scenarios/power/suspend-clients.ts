@@ -7,6 +7,7 @@ import { scenario } from '../../runner/scenario.js'
 
 export default scenario({
   summary: 'all devices are suspended and resumed: what was on stays on, and clocks, regulators and cpufreq can be set',
+  onlyInAll: true,
   platform: {
     vendor: 'acme',
     clocks: [{ name: 'uart', rates: ['24 MHz', '48 MHz'] }],

@@ -38,6 +38,7 @@ export default boards({
     },
   },
   abstract: {
+    onlyInAll: true,
     summary: 'a cap on an abstract scale, between others: the kernel leaves it out, and has the others',
     platform: { powercaps: [ROOT, { ...ROOT, name: 'points', unit: 'abstract' }, { ...ROOT, name: 'last' }] },
     async run(t) {
@@ -47,6 +48,7 @@ export default boards({
     },
   },
   'abstract-last': {
+    onlyInAll: true,
     summary: 'a cap on an abstract scale that is the last: the kernel leaves it out, and has the others',
     platform: { powercaps: [ROOT, { ...ROOT, name: 'points', unit: 'abstract' }] },
     async run(t) {
@@ -60,6 +62,7 @@ export default boards({
     },
   },
   'odd-ranges': {
+    onlyInAll: true,
     summary: 'ranges whose ends are no multiples of their steps: each cap and interval within them can be set',
     platform: {
       powercaps: [
@@ -80,6 +83,7 @@ export default boards({
     },
   },
   'beyond-32-bits': {
+    onlyInAll: true,
     summary: 'a cap and an interval beyond 32 bits: the highest ones are set',
     platform: {
       powercaps: [{ ...ROOT, pai_range: { min: '10 ms', max: '1 s', step: '10 ms' } }],
@@ -97,6 +101,7 @@ export default boards({
     },
   },
   async: {
+    onlyInAll: true,
     summary: 'asynchronous caps, one with an error and one with another domain’s answer: errors there, and caps after',
     platform: {
       powercaps: [

@@ -73,6 +73,7 @@ export default boards({
     },
   },
   permissions: {
+    onlyInAll: true,
     summary: 'voltages and states that are not the guest’s to set, although its device tree says so: errors, no change',
     platform: {
       voltages: [
@@ -102,6 +103,7 @@ export default boards({
     },
   },
   async: {
+    onlyInAll: true,
     summary:
       'asynchronous voltages, one with an error and one with another domain’s answer: errors there, and voltages after',
     platform: {
