@@ -15,11 +15,14 @@ export default scenario({
     const model = t.server.platform.model(powercaps)
     const cap = (name: string) => ({ platform: () => capped(t, name).cap })
     await expectAllZones(t)
-    for (const { name, unitMicrowatts, capRange, paiRange, cap, paiUs } of model.list) {
+    for (const { name, unitMicrowatts, caps, cap, paiUs } of model.list) {
+      const { capRange, intervalRange } = caps[0]
       await t.expect(`${name}: the limits`, {
         because: UNITS,
         got: () => t.call('constraint', [name]),
-        is: [capRange.min * unitMicrowatts, capRange.max * unitMicrowatts, paiRange.min, paiRange.max].join(' '),
+        is: [capRange.min * unitMicrowatts, capRange.max * unitMicrowatts, intervalRange.min, intervalRange.max].join(
+          ' ',
+        ),
       })
       await t.expect(`${name}: cap, interval, whether it is enabled`, {
         because: UNITS,
