@@ -222,7 +222,7 @@ describe('a wrong rule', () => {
     [{ hold: true, reorder: 3 }, "reorder: can't be combined with hold"],
     [{ drop: true, truncate: 4 }, 'truncate: has no effect together with drop: the message never arrives'],
     [{ delay: 'soon' }, 'delay: soon is not a duration; write a number of microseconds or e.g. "5 ms"'],
-    [{ status: 'BUSSY' }, 'status: BUSSY is not one of SUCCESS, NOT_SUPPORTED, '],
+    [{ status: 'BUSSY' }, 'status: BUSSY is unknown; did you mean BUSY?'],
     [{ status: 1.5 }, 'status: '],
     [
       { header: { token: 'next' } },

@@ -225,12 +225,13 @@ test('replies that refer to a denied resource treat it as if it did not exist', 
   expect(site.asGuest(CLOCK, 0xc, clocks.own, 0)).toEqual([SUCCESS, 2, clocks.last, clocks.denied])
   site.asGuest(CLOCK, 0xd, clocks.own, clocks.denied)
   expect(site.asGuest(CLOCK, 0xe, clocks.own)).toEqual([SUCCESS, clocks.denied])
-  expect(site.asGuest(0x18, 0x3, 0).at(-1)).toBe(1)
+  // The three words of CAIs follow parent_id.
+  expect(site.asGuest(0x18, 0x3, 0).at(-4)).toBe(1)
   expect(site.asGuest(0x84, 0xa, 1)).toEqual([SUCCESS, 0x9100_0001, 0x8000_0001])
   site.deny()
   expect(site.asGuest(CLOCK, 0xc, clocks.own, 0)).toEqual([SUCCESS, 1, clocks.last])
   expect(site.asGuest(CLOCK, 0xe, clocks.own)).toEqual([-1])
-  expect(site.asGuest(0x18, 0x3, 0).at(-1)).toBe(0xffff_ffff)
+  expect(site.asGuest(0x18, 0x3, 0).at(-4)).toBe(0xffff_ffff)
   expect(site.asGuest(0x84, 0xa, 1)).toEqual([SUCCESS, 0x8000_0001, 0x8000_0001])
 })
 
@@ -293,7 +294,7 @@ describe('when a resource is denied', () => {
       [SENSOR, 0x6, 1, 1],
       [0x16, 0x4, 1, 5, 0],
       [0x17, 0x7, 1, 1, 1],
-      [0x18, 0x5, 1, 2, 2],
+      [0x18, 0x5, 1, 0, 2, 2],
       // These have no delayed response.
       [0x11, 0x4, 1, 1, 0],
       [CLOCK, 0x5, 3, 1, 1, 0],
