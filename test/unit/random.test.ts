@@ -30,7 +30,6 @@ const LIMIT_MS = 300_000
 const preset = readFileSync(join(import.meta.dirname, '../../src/platform/presets/everything.yaml'), 'utf8')
 /** A second agent, and devices to grant and deny, which the preset lacks. */
 const PEOPLE = `
-shared_memory: { address: 0x4f000000 }
 agents: [{ name: first }, { name: second, trusted: true }]
 devices:
   - { name: serial, resources: { clocks: [clk_uart], resets: [rst_uart], pinctrl: [pin_uart_tx] } }

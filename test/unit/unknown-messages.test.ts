@@ -54,7 +54,7 @@ describe.each(protocols.map(protocol => ({ protocol, name: protocol.name })))('$
   test('a command of a later version is unknown in an earlier one, announced or negotiated', () => {
     for (const version of protocol.versions) {
       const announced = createTestAgent(EVERYTHING, { versions: { [protocol.name]: version } })
-      const negotiated = createTestAgent(EVERYTHING)
+      const negotiated = createTestAgent(EVERYTHING, { versions: { [protocol.name]: protocol.versions.at(-1)! } })
       expect(send(negotiated, protocol.id, NEGOTIATE_PROTOCOL_VERSION, version)).toBe(0)
       for (const id of newerIds(protocol, version)) {
         for (const agent of [announced, negotiated]) expect(send(agent, protocol.id, id)).toBe(NOT_FOUND)

@@ -31,12 +31,8 @@ perf_domains: ${two('perf', 'levels: [{ level: 1, power: 1, frequency: 1 kHz }],
 sensors: ${two('sensor', 'type: celsius, value: 1, trip_points: 1, continuous_updates: true')}
 resets: ${two('reset')}
 voltages: ${two('voltage', 'levels: [1, 2]')}
-<<<<<<< HEAD
-powercaps: ${two('powercap', 'cap_range: { min: 1, max: 9, step: 1 }, power: 1')}
-telemetry: { events: ${two('telemetry', 'value: 1')} }
-=======
 powercaps: ${two('powercap', 'cap_range: { min: 1, max: 9, step: 1 }, power: 1, limits: [{ name: two, cap: 1 }], fast_channels: true')}
->>>>>>> cca676b (Powercap 3.0 and channels: tests of refusals, holes, answers, permissions; preset everything has them; traces replay writes to channels; scenarios shared/channels)
+telemetry: { events: ${two('telemetry', 'value: 1')} }
 pinctrl:
   pins: ${two('pinctrl', 'configs: { oem: { 0xc0: 1 } }')}
   groups: ${two('pinctrl', 'pins: [plainpinctrl]')}

@@ -54,6 +54,7 @@ test('the least size of a reply has one entry of a list in parts, with its paddi
     ['SENSOR_LIST_UPDATE_INTERVALS', 8],
     ['SENSOR_AXIS_NAME_GET', 72],
     ['VOLTAGE_DESCRIBE_LEVELS', 8],
+    ['POWERCAP_CPC_ATTRIBUTES', 52],
     ['PINCTRL_LIST_ASSOCIATIONS', 6],
     ['TELEMETRY_LIST_SHMTI', 24],
     ['TELEMETRY_DE_DESCRIPTION', 28],

@@ -60,8 +60,8 @@ test.each(NAMED)('protocol 0x%s, message %s, %s', (protocol, id, words) => {
 
 test('all messages with a name of a resource are in the table', () => {
   const covered = new Set(NAMED.map(([protocol, id]) => `${protocol}/${id}`))
-  // Of sensors' axes, the i.MX System Manager itself, and reasons.
-  const others = ['21/7', '21/13', '132/6', '132/9', '132/11', '132/12', '132/14']
+  // Of sensors' axes, limits of power caps, the i.MX System Manager itself, and reasons.
+  const others = ['21/7', '21/13', '24/13', '132/6', '132/9', '132/11', '132/12', '132/14']
   const named = everyProtocol
     .filter(({ name }) => name !== 'base')
     .flatMap(({ id, commands }) =>
