@@ -17,6 +17,7 @@ const BUILD = join(packageRoot, 'build/fuzz')
 const NOT_FUZZED = [
   'addon.cc',
   'binding.cc',
+  'shared_memory_calls.cc',
   'event_loop.cc',
   'front_end_calls.cc',
   'javascript_side.cc',
