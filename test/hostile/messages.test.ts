@@ -14,7 +14,8 @@ const ALL = 0xffff_ffff
 const ROOM = 136
 const [BASE, POWER, SYSTEM, PERF, CLOCK, SENSOR] = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15]
 const [RESET, VOLTAGE, POWERCAP, PINCTRL] = [0x16, 0x17, 0x18, 0x19]
-const TELEMETRY = 0x1b
+/** The first standard protocol that nobody has. */
+const UNUSED = 0x1c
 const TOKEN = 0x155
 
 type Answer = ReturnType<typeof statusName> | 'unanswered'
@@ -59,7 +60,7 @@ for (const type of [1, 2, 3]) {
 for (const length of [4, 5, 7, 9, 12, 100, 480]) {
   add(`[fields] ${length} bytes where 8 are right`, 'PROTOCOL_ERROR', cut(RATE_GET, length))
 }
-for (const protocol of [0, 0xf, TELEMETRY, 0x7f, 0x80, 0xff]) {
+for (const protocol of [0, 0xf, UNUSED, 0x7f, 0x80, 0xff]) {
   command(`[fields] protocol 0x${protocol.toString(16)}, which nobody has`, 'NOT_SUPPORTED', protocol, 0)
 }
 for (const id of [0x6f, 0x80, 0xff]) command(`[fields] command 0x${id.toString(16)}`, 'NOT_FOUND', CLOCK, id)
@@ -101,10 +102,10 @@ command('[fields] all flags of a reset', 'INVALID_PARAMETERS', RESET, 0x4, 0, AL
 command('[fields] reset to state 2^32 - 1', 'INVALID_PARAMETERS', RESET, 0x4, 0, 1, ALL)
 command('[fields] a voltage of -2^31 uV', 'OUT_OF_RANGE', VOLTAGE, 0x7, 2, 0, 0x8000_0000)
 command('[fields] voltage levels from 2^32 - 1 on', 'OUT_OF_RANGE', VOLTAGE, 0x4, 1, ALL)
-command('[fields] a cap of 2^32 - 1', 'OUT_OF_RANGE', POWERCAP, 0x5, 0, 0, ALL)
-command('[fields] an averaging interval of 2^32 - 1 us', 'OUT_OF_RANGE', POWERCAP, 0x7, 0, 0, ALL)
+command('[fields] a cap of 2^32 - 1', 'OUT_OF_RANGE', POWERCAP, 0x5, 0, 0, 0, ALL)
+command('[fields] an averaging interval of 2^32 - 1 us', 'OUT_OF_RANGE', POWERCAP, 0xf, 0, 0, ALL, 0)
 command('[fields] thresholds that contradict each other', 'INVALID_PARAMETERS', POWERCAP, 0xb, 0, 1, ALL, 0)
-command('[fields] a fast channel', 'NOT_FOUND', PERF, 0xb, 0, 7)
+command('[fields] a fast channel', 'NOT_SUPPORTED', PERF, 0xb, 0, 7)
 // Bits 9:2 are the number of pairs that follow.
 command('[fields] 255 pairs counted, none there', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 255 << 2)
 command('[fields] one pair more counted than there is', 'PROTOCOL_ERROR', PINCTRL, 0x6, 0, 0, 2 << 2, 1, 1)

@@ -3,8 +3,8 @@
  * message the answers with an outcome other than `ok`, by outcome.
  */
 import { existsSync } from 'node:fs'
+import { dump } from 'js-yaml'
 import semver from 'semver'
-import { stringify } from 'yaml'
 import { z } from 'zod'
 import { ConfigError } from '../../../src/platform/core/config-error.js'
 import { ConfigSource } from '../../../src/platform/file/config-source.js'
@@ -66,4 +66,4 @@ export function toRecord(found: ReadonlyMap<string, Outcome>): Recorded {
 
 /** The text to put into the record, for people. */
 export const recordText = (message: string, recorded: Recorded): string =>
-  stringify({ [message]: recorded }, { lineWidth: 120, collectionStyle: 'any' }).trimEnd()
+  dump({ [message]: recorded }, { lineWidth: 120 }).trimEnd()
