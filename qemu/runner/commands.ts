@@ -88,8 +88,6 @@ export async function selectEntries(
 ): Promise<Entry[]> {
   const found = select(await findScenarios(scenarios), words)
   const selected = words.length === 0 ? found.filter(isQuick) : found
-  const left = found.length - selected.length
-  if (left > 0) console.error(`without ${left} scenarios that only "all" has`)
   return shard ? shareOf(selected, shard) : selected
 }
 
@@ -115,6 +113,8 @@ export async function runFromArguments(words: string[], options: RunArguments, s
   const wanted = { ...options, debugInfo: gdb !== undefined }
   const kernels = await (base === undefined ? findKernels(wanted, signal) : kernelsAt(base, wanted, signal))
   tellProcessors()
+  // After all errors: those have one line.
+  if (words.length === 0) console.error('without the scenarios that only "run all" has')
   if (gdb !== undefined) tellDebugger(kernels[0]!.image, gdb)
   if (options.faults !== undefined)
     console.error(`fault rules: ${faults.length} of ${options.faults}, in every scenario`)
