@@ -6,7 +6,6 @@
 
 #include "clock.h"
 
-
 namespace vhost_user_scmi {
 namespace {
 

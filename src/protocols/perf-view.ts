@@ -4,9 +4,8 @@ import type { PerfLevel } from '../platform/perf-domains/levels.js'
 import type { PerfDomains, PerfEvents } from '../platform/perf-domains/model.js'
 import { u32 } from '../wire/fields.js'
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import { ChannelView } from './declaration/channel-view.js'
 import { event } from './declaration/define-protocol.js'
-import { FastChannels } from './declaration/fast-channels.js'
-import { KeptView } from './declaration/kept-view.js'
 import { notify } from './declaration/outgoing.js'
 import type { AgentProtocol } from './declaration/protocol.js'
 import { Subscriptions } from './declaration/subscriptions.js'
@@ -35,11 +34,10 @@ function isDescribed({ lowest, highest }: PerfDomain, value: number | undefined)
   return value !== undefined && value >= lowest.level && value <= highest.level
 }
 
-export class PerfView extends KeptView<PerfDomain> {
+export class PerfView extends ChannelView<PerfDomain> {
   readonly domains: PerfDomains
   readonly limits = this.keep(new Subscriptions<PerfDomain>(this))
   readonly levels = this.keep(new Subscriptions<PerfDomain>(this))
-  readonly channels = new FastChannels<PerfDomain>(this)
 
   constructor(domains: PerfDomains, protocol: AgentProtocol) {
     super(domains.list, protocol)
@@ -131,21 +129,6 @@ export class PerfView extends KeptView<PerfDomain> {
       const write = (max: number, min: number) => this.setLimits(resource, max, min)
       this.channels.set({ ...limits, ...options, messageId: LIMITS_SET, write, request })
     }
-  }
-
-  /** Which words stand for levels depends on the version. */
-  versionChanged(): void {
-    this.channels.refreshAll()
-  }
-
-  writeAgain(messageId: number, request: readonly number[]): void {
-    this.channels.again(messageId, request)
-  }
-
-  override permissionsChanged(): readonly PerfDomain[] {
-    const revoked = super.permissionsChanged()
-    this.channels.refreshAll()
-    return revoked
   }
 
   override reset(): void {

@@ -10,9 +10,9 @@ import { type PowerCap, UNCAPPED } from '../platform/powercaps/limit.js'
 import type { PowercapEvents, Powercaps } from '../platform/powercaps/model.js'
 import { u32 } from '../wire/fields.js'
 import { BUSY, DENIED, NOT_SUPPORTED, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
+import { ChannelView } from './declaration/channel-view.js'
 import { event } from './declaration/define-protocol.js'
-import { FastChannels } from './declaration/fast-channels.js'
-import { type KeptPart, KeptView } from './declaration/kept-view.js'
+import type { KeptPart } from './declaration/kept-view.js'
 import { notify, respondLater } from './declaration/outgoing.js'
 import { maxPending, PendingCommands } from './declaration/pending.js'
 import type { AgentProtocol } from './declaration/protocol.js'
@@ -124,13 +124,12 @@ class Measurements implements KeptPart<PowercapDomain> {
   }
 }
 
-export class PowercapView extends KeptView<PowercapDomain> {
+export class PowercapView extends ChannelView<PowercapDomain> {
   readonly powercaps: Powercaps
   readonly caps = this.keep(new Subscriptions<PowercapDomain>(this))
   readonly measurements = this.keep(new Measurements(this))
   /** With a maximum of 0 none is offered. */
   readonly pending: PendingCommands<z.infer<typeof capSet>>
-  readonly channels = new FastChannels<PowercapDomain>(this)
 
   constructor(powercaps: Powercaps, protocol: AgentProtocol) {
     super(powercaps.list, protocol)
@@ -238,21 +237,6 @@ export class PowercapView extends KeptView<PowercapDomain> {
       if (used) this.powercaps.watch(domain)
       else this.powercaps.unwatch(domain)
     })
-  }
-
-  /** Words have another meaning in another version. */
-  versionChanged(): void {
-    this.channels.refreshAll()
-  }
-
-  writeAgain(messageId: number, request: readonly number[]): void {
-    this.channels.again(messageId, request)
-  }
-
-  override permissionsChanged(): readonly PowercapDomain[] {
-    const revoked = super.permissionsChanged()
-    this.channels.refreshAll()
-    return revoked
   }
 
   /** Id of the closest domain above that this agent may use. */

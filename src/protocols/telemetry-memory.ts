@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { readSaved, type Saved } from '../platform/core/kept.js'
+import { PAGE } from '../platform/core/shared-memory.js'
 import { type DataEvent, OFF, ON_WITH_TIMESTAMP } from '../platform/telemetry/data-event.js'
 import type { Telemetry } from '../platform/telemetry/model.js'
 import {
@@ -25,8 +26,6 @@ import { areaWords, TdcfWriter } from '../wire/tdcf-writer.js'
 import type { KeptPart } from './declaration/kept-view.js'
 import type { Area, SharedMemory } from './declaration/shared-memory.js'
 
-/** Linux maps whole pages for programs. */
-const PAGE = 4096
 /** Value and timestamp: Linux reads both, whatever the event has. */
 export const CHANNEL_SIZE = 16
 const NOWHERE = new Int32Array(0)

@@ -7,7 +7,8 @@ import { duration } from './units.js'
 /** The addon's timer counts milliseconds. */
 const MS = 1000
 const POLL_MAX_US = 1000 * MS
-const PAGE = 4096
+/** The region is whole pages, and so is what Linux maps of it for programs. */
+export const PAGE = 4096
 const SIZE_MAX = 64 << 20
 const DEFAULT_SIZE = 1 << 20
 

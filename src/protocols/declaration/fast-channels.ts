@@ -265,8 +265,10 @@ export class FastChannels<Resource extends Viewed> implements KeptPart<Resource>
     return name === undefined ? undefined : answers.get(name)
   }
 
-  /** The view refreshes all: it knows of resources that were given back, too. */
-  revoke(): void {}
+  /** All, because resources may have been given back as well. */
+  revoke(): void {
+    this.refreshAll()
+  }
 
   /** The driver keeps its mappings: what it asked for ends with it, in SharedMemory.forget. */
   clear(): void {}

@@ -151,8 +151,8 @@ function byModel(model: Command, header: number, payload: Uint8Array, { state, r
 }
 
 /**
- * `isKnown`: other requests of this message are recorded. The log tells of it once for each message: guests decide what their requests hold, so that is not in
- * the text.
+ * `isKnown`: other requests of this message are recorded. The log tells of it once for each message: guests decide what their
+ * requests hold, so that is not in the text.
  */
 function unrecorded({ name }: Command, isKnown: boolean, { protocol, agent }: AgentProtocol): number {
   const { platform } = agent

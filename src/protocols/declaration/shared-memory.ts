@@ -10,6 +10,7 @@
  */
 import { ConfigError } from '../../platform/core/config-error.js'
 import type { SharedMemoryConfig } from '../../platform/core/platform-config.js'
+import { PAGE } from '../../platform/core/shared-memory.js'
 
 /** A piece of the region. */
 export interface Area {
@@ -212,8 +213,6 @@ export class SharedMemory {
     for (const look of this.#lookers) look()
   }
 }
-
-const PAGE = 4096
 
 const aligned = (at: number, to: number): number => Math.ceil(at / to) * to
 
