@@ -145,8 +145,19 @@ scan_for_leaks() {
 }
 leaks() { cat /sys/kernel/debug/kmemleak; }
 
-# Reads the sensor of runner/readings.ts once: its value, or the error's text. cat would read again after an error.
-reading() { dd if="$(echo /sys/class/hwmon/hwmon*/in0_input)" count=1 status=none 2>&1 | sed 's/.*: //'; }
+# Reads a file once: its text, or the error's. cat would read again after an error.
+value_of() { dd if="$1" bs=4096 count=1 status=none 2>&1 | sed 's/.*: //'; }
+# Runs a command; prints "done" or the error's text. write_to FILE VALUE is one.
+outcome() { if failed=$( ("$@") 2>&1); then echo "done"; else echo "${failed##*: }"; fi; }
+write_to() { echo "$2" >"$1"; }
+# Reads a file, or writes a value and reads it then: access FILE [VALUE]; prints the text, or the error's.
+access() {
+	[ $# -lt 2 ] || written=$( (write_to "$@") 2>&1) || { echo "${written##*: }"; return 0; }
+	value_of "$1"
+}
+
+# Reads the sensor of runner/readings.ts.
+reading() { value_of "$(echo /sys/class/hwmon/hwmon*/in0_input)"; }
 
 # Reads the sensor in the background; end_reading prints the result.
 start_reading() {
@@ -185,8 +196,8 @@ end_readings() { wait_for 300 [ -e /tmp/readings-over ] && sort -u /tmp/readings
 use() {
 	file=/sys/kernel/debug/scmi-lab/$1/$2/$3
 	[ -e /sys/kernel/debug/scmi-lab ] || insmod /lib/lab-consumer.ko || return
-	[ $# -lt 4 ] || written=$( (echo "$4" >"$file") 2>&1) || { echo "${written##*: }"; return 0; }
-	dd if="$file" bs=4096 count=1 status=none 2>&1 | sed 's/.*: //'
+	shift 3
+	access "$file" "$@"
 }
 
 # The kernel's operations of the SCMI protocols, for drivers, and their events (guest/consumer/protocols.c): call PROTOCOL
@@ -219,11 +230,13 @@ clocks() {
 CPUFREQ=/sys/devices/system/cpu/cpufreq/policy0
 frequencies() { if [ -e $CPUFREQ ]; then cut -d' ' -f1 $CPUFREQ/stats/time_in_state | sort -n | xargs; else echo none; fi; }
 frequency() { cat $CPUFREQ/cpuinfo_cur_freq; }
-# Asks for a frequency, as the governor userspace does; prints the one that there is then, or the error's text.
+# Asks for a frequency in kHz, as the governor userspace does: ask_frequency KHZ [CPU]; prints the one that there is then, or
+# the error's text.
 ask_frequency() {
-	echo userspace >$CPUFREQ/scaling_governor
-	asked=$( (echo "$1" >$CPUFREQ/scaling_setspeed) 2>&1) || { echo "${asked##*: }"; return 0; }
-	frequency
+	policy=/sys/devices/system/cpu/cpufreq/policy${2:-0}
+	echo userspace >"$policy/scaling_governor"
+	asked=$(outcome write_to "$policy/scaling_setspeed" "$1")
+	if [ "$asked" = "done" ]; then cat "$policy/cpuinfo_cur_freq"; else echo "$asked"; fi
 }
 
 # Unbinds a client driver from its device on the SCMI bus, and binds it again: rebind DRIVER. unbind_client prints the device.

@@ -19,12 +19,14 @@ export interface Entry {
   /** GROUP/NAME. */
   file: string
   scenario: Scenario
-  /** Text of the guest file. */
+  /** Text of the group's guest file and its own. */
   guestScript: string
   /** Known findings. */
   findings: Finding[]
 }
 
+/** Functions that the guest files of a group share, if it has some. */
+const GROUP_SCRIPT = 'group.sh'
 /** A guest file is a few lines. */
 const BYTES_MAX = 1_000_000
 /** What a module may take to be imported: a user's, and one of the lab's, which tests compile first with all that it imports. */
@@ -68,7 +70,9 @@ async function loadFile(folder: string, module: string, file: string): Promise<E
   if (!existsSync(script)) throw new LabError(`${script} is missing: the guest file of scenario ${file}`)
   const exported = await importScenario(module)
   const record = join(folder, `${file}.findings.yaml`)
-  const common = { group: group!, file, guestScript: readFileText(script, BYTES_MAX) }
+  const scripts = [join(folder, group!, GROUP_SCRIPT), script].filter(path => existsSync(path))
+  const guestScript = scripts.map(path => readFileText(path, BYTES_MAX)).join('\n')
+  const common = { group: group!, file, guestScript }
   if (isScenario(exported)) return [{ ...common, name: file, scenario: exported, findings: readFindings(record) }]
   const members = Object.keys(exported)
   const findings = readFindings(record, members)

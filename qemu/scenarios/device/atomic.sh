@@ -3,7 +3,7 @@ load_consumer() { insmod /lib/lab-consumer.ko; }
 
 # Enables (1) or disables (0) a clock; prints "done" or the error's text: switch_clock NAME 1
 switch_clock() {
-	if said=$({ echo "$2" >"/sys/kernel/debug/scmi-lab/clocks/$1/enabled"; } 2>&1); then echo "done"; else echo "${said##*: }"; fi
+	outcome write_to "/sys/kernel/debug/scmi-lab/clocks/$1/enabled" "$2"
 }
 
 # The number of replies found by polling.

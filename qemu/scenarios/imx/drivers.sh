@@ -11,5 +11,5 @@ keys() { od -An -v -td2 -w24 /tmp/keys | awk '$9 == 1 { print $9, $10, $11 }'; }
 
 rebind_says() {
 	device=$(unbind_client "$1") || return
-	if said=$( (bind_client "$1" "$device") 2>&1); then echo "done"; else echo "${said##*: }"; fi
+	outcome bind_client "$1" "$device"
 }

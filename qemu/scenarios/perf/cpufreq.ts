@@ -19,12 +19,12 @@ const khzOf = (domain: PerfDomain): number[] => domain.levels.map(({ frequencyKh
 async function expectLevels(t: Context, heard: Heard, cpu: number): Promise<void> {
   const domain = domainOf(t, cpu)
   // Each of the following differs from the one before: cpufreq does not set what there is.
-  await t.call('ask', [cpu, domain.highest.frequencyKhz])
+  await t.call('ask_frequency', [domain.highest.frequencyKhz, cpu])
   for (const { frequencyKhz, level, index } of domain.levels) {
     heard.clear()
     await t.expect(`${domain.name}: ${frequencyKhz} kHz are set, for the guest`, {
       because: SETS,
-      got: () => t.call('ask', [cpu, frequencyKhz]),
+      got: () => t.call('ask_frequency', [frequencyKhz, cpu]),
       is: String(frequencyKhz),
     })
     await t.expect(`${domain.name}: ${frequencyKhz} kHz are set, for the platform`, {
@@ -131,7 +131,7 @@ export default scenario({
     await expectSubscription(t, heard, () => t.call('online', [1, 0]), 0)
     await t.expect('the other CPU can be set', {
       because: SETS,
-      got: () => t.call('ask', [0, 408_000]),
+      got: () => t.call('ask_frequency', [408_000]),
       is: '408000',
     })
     await expectSubscription(t, heard, () => t.call('online', [1, 1]), 1)

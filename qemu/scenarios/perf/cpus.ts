@@ -23,7 +23,7 @@ const cpu = (levels: number[], more: Record<string, unknown> = {}) => ({
 async function expectLevel(t: Context, because: string, asked: number, is = asked, policy = 0): Promise<void> {
   await t.expect(`${asked} MHz are set, for the guest`, {
     because,
-    got: () => t.call('ask', [policy, asked * 1000]),
+    got: () => t.call('ask_frequency', [asked * 1000, policy]),
     is: String(is * 1000),
   })
   await t.expect(`${asked} MHz are set, for the platform`, { because, got: () => domainOf(t).level.level, is })

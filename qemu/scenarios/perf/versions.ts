@@ -40,7 +40,7 @@ export default olderVersions('perf', [1, 2, 3], version => ({
       heard.clear()
       await t.expect(`level ${level} is set, for the guest`, {
         because,
-        got: () => t.call('ask', [0, level * 1000]),
+        got: () => t.call('ask_frequency', [level * 1000]),
         is: String(level * 1000),
       })
       await t.expect(`level ${level} is set, for the platform`, {

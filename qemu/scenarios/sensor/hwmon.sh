@@ -5,7 +5,7 @@ channels() {
 		for label in "$hwmon"/*_label; do
 			channel=${label%_label}
 			kind=$(basename "$channel" | tr -d 0-9)
-			echo "$kind $(cat "$label") $(dd if="${channel}_input" count=1 status=none 2>&1 | sed 's/.*: //')"
+			echo "$kind $(cat "$label") $(value_of "${channel}_input")"
 		done
 	done
 	return 0
