@@ -24,6 +24,8 @@ const services = [
 ]
 /** `ctl top`: ES modules, because ink has a top-level await. */
 const terminal = ['ink', 'react']
+/** The reader of YAML. Every start needs it, so the bundle for serving has it inside. */
+const YAML = 'js-yaml'
 
 /** The file name of a package. */
 const plain = name =>
@@ -32,7 +34,7 @@ const plain = name =>
     .replaceAll(/[@/]/g, '-')
     .replace(/^-/, '')
 
-/** By package name: its file without extension, with the same exports. */
+/** What the bundle for serving loads on demand, by package name: its file without extension, with the same exports. */
 export const vendored = new Map([...services, ...terminal].map(name => [name, join(folder, plain(name))]))
 
 /** @grpc/reflection reads its own .proto files beside its source. */
@@ -101,16 +103,23 @@ async function bundleTerminal() {
   return metafile
 }
 
+async function bundleYaml() {
+  const stdin = { contents: `export * from '${YAML}'`, resolveDir: root }
+  const { metafile } = await build({ ...common, stdin, outfile: join(folder, `${YAML}.js`), format: 'esm' })
+  return metafile
+}
+
 /** Redirects imports in compiled code to the vendored modules. */
 function redirect(folderOfCode) {
-  const names = [...vendored.keys()].map(name => name.replaceAll('/', '\\/')).join('|')
+  const files = new Map([...vendored, [YAML, join(folder, YAML)]])
+  const names = [...files.keys()].map(name => name.replaceAll('/', '\\/')).join('|')
   const imports = new RegExp(`(\\bfrom |\\bimport\\()(['"])(${names})\\2`, 'g')
   for (const entry of readdirSync(folderOfCode, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.js')) continue
     const path = join(entry.parentPath ?? entry.path, entry.name)
     const text = readFileSync(path, 'utf8')
     const changed = text.replaceAll(imports, (_, before, quote, name) => {
-      const target = relative(dirname(path), `${vendored.get(name)}.js`)
+      const target = relative(dirname(path), `${files.get(name)}.js`)
       return `${before}${quote}${target.startsWith('.') ? target : `./${target}`}${quote}`
     })
     if (changed !== text) writeFileSync(path, changed)
@@ -120,7 +129,7 @@ function redirect(folderOfCode) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  const metafiles = [await bundleServices(), await bundleTerminal()]
+  const metafiles = [await bundleServices(), await bundleTerminal(), await bundleYaml()]
   // `bench --report` copies the chart library into the page (src/bench/report.ts).
   const charts = dirname(dirname(require.resolve('chart.js')))
   cpSync(join(charts, 'dist/chart.umd.min.js'), join(folder, 'chart.js'))

@@ -111,8 +111,7 @@ test('no package of it needs an install script', () => {
 test('it is small', () => {
   const { packages, megabytes } = user.measure()
   expect(packages).toBeLessThanOrEqual(60)
-  // The goal is 35: js-yaml and the lab's scenarios have made it larger.
-  expect(megabytes).toBeLessThanOrEqual(38)
+  expect(megabytes).toBeLessThanOrEqual(35)
 })
 
 test('a program in TypeScript is type-checked, with the declarations, and serves', async () => {
