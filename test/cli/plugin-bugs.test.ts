@@ -22,12 +22,12 @@ const WRONG: [body: string, problem: string][] = [
   ['return 0n', 'returned a value of type bigint, which is not a status'],
   ['return 0.5', 'returned 0.5, which is not a status'],
   ['return 1', 'returned 1, which is not a status'],
-  ['return -12', 'returned -12, which is not a status'],
+  ['return -13', 'returned -13, which is not a status'],
   ['return -0x80000001', 'returned -2147483649, which is not a status'],
   ["throw new TypeError('oh')", 'threw TypeError: oh'],
   ['throw undefined', 'threw undefined'],
 ]
-const FINE = [0, -1, -11, -128, -0x80000000]
+const FINE = [0, -1, -12, -128, -0x80000000]
 
 const plugin = (commands: string[], attach = '() => ({})') => `
 import { command, defineProtocol } from 'vhost-user-scmi'
