@@ -3,11 +3,11 @@
  * message the answers with an outcome other than `ok`, by outcome.
  */
 import { existsSync } from 'node:fs'
-import { dump } from 'js-yaml'
 import semver from 'semver'
 import { z } from 'zod'
 import { ConfigError } from '../../../src/platform/core/config-error.js'
 import { ConfigSource } from '../../../src/platform/file/config-source.js'
+import { yamlOf } from '../../../src/platform/file/yaml-text.js'
 import { LabError } from '../../support/errors.js'
 import { readFileText } from '../../support/given-file.js'
 
@@ -65,5 +65,4 @@ export function toRecord(found: ReadonlyMap<string, Outcome>): Recorded {
 }
 
 /** The text to put into the record, for people. */
-export const recordText = (message: string, recorded: Recorded): string =>
-  dump({ [message]: recorded }, { lineWidth: 120 }).trimEnd()
+export const recordText = (message: string, recorded: Recorded): string => yamlOf({ [message]: recorded }).trimEnd()

@@ -26,12 +26,20 @@ async function expectOff(t: Context, because: string): Promise<void> {
   })
 }
 
-/** The kernel announces a restart. QEMU ends then, as the lab makes it do. */
-async function expectRestart(t: Context, because: string): Promise<void> {
-  await expectConsole(t, 'the kernel restarts', because, /reboot: Restarting system/)
-}
-
 const OFF = 'the guest is off by then'
+
+/** A reset that the platform asks for. QEMU ends when the kernel restarts, as the lab makes it do. */
+const reset = (kind: string, state: number): Omit<Scenario, 'platform'> => ({
+  summary: `the platform asks for a ${kind} reset: the guest restarts in order`,
+  allows: { noInstance: OFF },
+  async run(t) {
+    model(t).request(state, { graceful: true })
+    const serves = new RegExp(`Serving shutdown/reboot request: ${state}`)
+    await expectConsole(t, 'the driver says what it serves', DRIVER, serves)
+    const because = 'scmi_power_control.c:scmi_request_graceful_transition calls orderly_reboot'
+    await expectConsole(t, 'the kernel restarts', because, /reboot: Restarting system/)
+  },
+})
 
 const scenarios: Record<string, Omit<Scenario, 'platform'> & { version?: string }> = {
   shutdown: {
@@ -58,24 +66,8 @@ const scenarios: Record<string, Omit<Scenario, 'platform'> & { version?: string 
       await t.idle(() => expectOff(t, because))
     },
   },
-  'cold-reset': {
-    summary: 'the platform asks for a cold reset: the guest restarts in order',
-    allows: { noInstance: OFF },
-    async run(t) {
-      model(t).request(COLD_RESET, { graceful: true })
-      await expectConsole(t, 'the driver says what it serves', DRIVER, /Serving shutdown\/reboot request: 1/)
-      await expectRestart(t, 'scmi_power_control.c:scmi_request_graceful_transition calls orderly_reboot')
-    },
-  },
-  'warm-reset': {
-    summary: 'the platform asks for a warm reset: the guest restarts in order',
-    allows: { noInstance: OFF },
-    async run(t) {
-      model(t).request(WARM_RESET, { graceful: true })
-      await expectConsole(t, 'the driver says what it serves', DRIVER, /Serving shutdown\/reboot request: 2/)
-      await expectRestart(t, 'scmi_power_control.c:scmi_request_graceful_transition calls orderly_reboot')
-    },
-  },
+  'cold-reset': reset('cold', COLD_RESET),
+  'warm-reset': reset('warm', WARM_RESET),
   suspend: {
     summary: 'the platform asks for a suspend: the guest suspends and resumes',
     machine: { append: ['suspend.pm_test_delay=0'] },
