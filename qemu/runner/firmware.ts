@@ -12,8 +12,8 @@ interface Board extends Scenario {
 }
 
 /** Scenarios for boards of a vendor that Linux has no quirks for. */
-export const boards = (table: Record<string, Board>): Family =>
-  family(table, ({ platform, ...rest }) => ({ ...rest, platform: { vendor: 'acme', ...platform } }))
+export const boards = (table: Record<string, Board>, quick?: readonly string[]): Family =>
+  family(table, ({ platform, ...rest }) => ({ ...rest, platform: { vendor: 'acme', ...platform } }), quick)
 
 /** The kernel has these clocks and no others: NAME RATE LOWEST-HIGHEST. */
 export async function expectClocks(t: Context, because: string, is: string[]): Promise<void> {

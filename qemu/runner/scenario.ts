@@ -74,6 +74,21 @@ export type Family = Record<string, Scenario>
 /** Declares a scenario: gives its object the type. */
 export const scenario = (declaration: Scenario): Scenario => declaration
 
-/** Declares several: one for each member of a table. */
-export const family = <T>(table: Record<string, T>, declare: (member: T, name: string) => Scenario): Family =>
-  Object.fromEntries(Object.entries(table).map(([name, member]) => [name, declare(member, name)]))
+/**
+ * Declares several: one for each member of a table. `quick` are those that `scmi-lab run` without names has; default: all
+ * that do not say otherwise themselves.
+ */
+export const family = <T>(
+  table: Record<string, T>,
+  declare: (member: T, name: string) => Scenario,
+  quick?: readonly string[],
+): Family => {
+  const unknown = quick?.find(name => !(name in table))
+  if (unknown !== undefined) throw new TypeError(`there is no member ${unknown}`)
+  return Object.fromEntries(
+    Object.entries(table).map(([name, member]) => {
+      const rest = quick && !quick.includes(name) ? { onlyInAll: true as const } : {}
+      return [name, { ...declare(member, name), ...rest }]
+    }),
+  )
+}

@@ -8,6 +8,7 @@ import { checkLog, type Failure } from '../../qemu/runner/checks.js'
 import { type Finding, findingFor, isRecorded, readFindings } from '../../qemu/runner/findings.js'
 import { findKernels, misfit, type TestKernel } from '../../qemu/runner/kernels.js'
 import { isQuick, ownScenarios, scenariosOf, select } from '../../qemu/runner/load.js'
+import { family } from '../../qemu/runner/scenario.js'
 import { Slots } from '../../qemu/runner/slots.js'
 import { findSplats } from '../../qemu/runner/splats.js'
 import { withLines } from '../../qemu/runner/symbols.js'
@@ -64,6 +65,24 @@ describe('scenarios', () => {
       expect(entries.filter(isQuick).map(({ name }) => name)).toEqual(['own/n0'])
       expect(select(entries, ['all']).map(({ name }) => name)).toEqual(['own/n0', 'own/n1'])
     }))
+
+  test('of a run without words are of every group, and few enough for minutes', async () => {
+    const entries = (await ownScenarios()).filter(({ group }) => group !== 'sweep')
+    const quick = entries.filter(isQuick)
+    const groups = (list: typeof entries) => [...new Set(list.map(({ group }) => group))]
+    expect(groups(quick)).toEqual(groups(entries))
+    expect(quick.length).toBeLessThan(200)
+  })
+
+  test('of a family: those that are quick are named', () => {
+    const declare = (summary: string) => ({ summary, async run() {} })
+    expect(family({ one: 'first', two: 'second' }, declare, ['two'])).toMatchObject({
+      one: { summary: 'first', onlyInAll: true },
+      two: { summary: 'second' },
+    })
+    expect(family({ one: 'first' }, declare, ['one']).one).not.toHaveProperty('onlyInAll')
+    expect(() => family({ one: 'first' }, declare, ['three'])).toThrow('there is no member three')
+  })
 
   test("of a user's folder: errors say what is missing", () =>
     inFolder(async folder => {

@@ -1,7 +1,7 @@
 /**
  * Kernels with a bug on purpose: each patch in this folder plants one bug in Linux 7.3, and names the scenarios that must
- * catch it. Patches of different areas share a kernel, because a scenario of one area has nothing of the others on its
- * platform; SCMI_PLANTED=NAME tries one patch alone. On a kernel without the bug they end as recorded: test/guest/scenarios.test.ts and `scmi-lab run` show that.
+ * catch it. Patches of different areas share a kernel, because what one area's bugs break is not used by the scenarios of
+ * others; SCMI_PLANTED=NAME tries one patch alone. On a kernel without the bug they end as recorded: test/guest/scenarios.test.ts and `scmi-lab run` show that.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'

@@ -83,4 +83,5 @@ export default family<Member>(
       },
     }
   },
+  ['one-queue', 'least', 'mmio'],
 )

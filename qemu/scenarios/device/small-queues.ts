@@ -54,4 +54,5 @@ export default family(
       await expectReadable(t, 'the sensor can be read afterwards', BECAUSE)
     },
   }),
+  ['two'],
 )

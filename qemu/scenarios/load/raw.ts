@@ -102,4 +102,5 @@ export default family<Member>(
       await expectReadable(t, 'the sensor can be read afterwards', because)
     },
   }),
+  ['commands', 'with-notifications', 'reverse-order', 'refusals', 'everything'],
 )

@@ -89,4 +89,5 @@ export default family<Member>(
       await expectReadable(t, 'commands are answered afterwards', because)
     },
   }),
+  ['unasked', 'unknown', 'short', 'storm', 'starved'],
 )

@@ -240,4 +240,4 @@ const families = {
   },
 }
 
-export default boards(families)
+export default boards(families, ['perf', 'powercap', 'schedutil', 'mapped', 'x1e-quirk'])
