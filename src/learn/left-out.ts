@@ -1,4 +1,4 @@
-/** What a learned platform does not tell although the board did: memory that agents and the board share, and times. */
+/** What is not compared with what a board told: times, and what needs memory that agents share, which only guests have. */
 import { PROTOCOL_MESSAGE_ATTRIBUTES } from '../protocols/declaration/define-protocol.js'
 import type { Command, Protocol } from '../protocols/declaration/protocol.js'
 import { decodeSome, type Values } from '../wire/fields.js'
@@ -15,13 +15,13 @@ const IS_FAST = 1 << 0
 
 const SHARED_OR_TIME = /^(statistics_|sensor_reg_|timestamp$)/
 
-/** Messages that describe fast channels, which learned platforms have none of. */
+/** Messages that describe fast channels. */
 const DESCRIBE_FAST_CHANNEL: Readonly<Record<string, number>> = { perf: 0xb, powercap: 0xc }
 
 export const isAboutFastChannels = (protocol: string, messageId: number): boolean =>
   DESCRIBE_FAST_CHANNEL[protocol] === messageId
 
-/** The values without those that a platform can't have; `request` is the payload. */
+/** The values without those that a platform can't have, or not without a guest; `request` is the payload. */
 export function withoutMemory(protocol: Protocol, command: Command, request: Uint8Array, values: Values): Values {
   const kept = without(values)
   const bit = (FAST_CHANNELS as Readonly<Record<string, number>>)[command.name]

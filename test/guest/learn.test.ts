@@ -22,6 +22,8 @@ const SHORT = ['demo', 'juno']
 const presets = process.env.SCMI_ROUND_TRIP === 'all' ? presetNames() : SHORT
 const LIMIT_MS = 900_000
 const BOOT_LIMIT_MS = 300_000
+/** What is not compared: times, and where fast channels lie, which is up to the lab. */
+const OWN = new Set(['timestamp', 'chan_addr_low', 'chan_addr_high', 'db_addr_low', 'db_addr_high'])
 /** As slow as firmware is: without it answers overtake the kernel's dump of their requests. */
 const ANSWER_DELAY = '200 us'
 
@@ -93,6 +95,12 @@ const MAY_DIFFER: readonly { because: string; is(message: TracedMessage, isInBot
     is: ({ message, status }) => message === 'POWERCAP_MEASUREMENTS_GET' && status === 'SUCCESS',
   },
   {
+    // Two of six boots of `everything` on one file did so.
+    because:
+      'Linux tries to turn off an unused domain again after a refusal, when something else happens to wake its work',
+    is: ({ message, status }, isInBoth) => message === 'POWER_STATE_SET' && status === 'DENIED' && isInBoth,
+  },
+  {
     because: "the clock's time",
     is: ({ message, status }) => message === 'IMX_BBM_RTC_TIME_GET' && status === 'SUCCESS',
   },
@@ -135,7 +143,7 @@ test.each(presets)(
         writeFileSync(join(process.env.SCMI_ROUND_TRIP_KEEP, path.slice(folder.length + 1)), readFileSync(path))
     }
     const again = await bootTraced({ platform: yaml }, `${preset}-learned`)
-    const groups = diffRecordings(board.recording, again.recording, new Set(['timestamp']))
+    const groups = diffRecordings(board.recording, again.recording, OWN)
     const changes = groups.flatMap(({ changes }) => changes).length
     console.log(
       `${preset}: ${learned.messages} messages, ${learned.recorded} recorded answers, ${learned.differing} answers differ in the file; ${changes} messages differ between the boots`,

@@ -2,6 +2,7 @@
 import * as PERF from '../../protocols/perf.js'
 import type { Values } from '../../wire/fields.js'
 import { type Draft, draftsOf, type Names, nameOf, type Section } from '../draft.js'
+import { putFastChannels } from '../fast-channels.js'
 import { FAST_CHANNELS } from '../left-out.js'
 import { hertz, listOddities, microseconds } from '../quantities.js'
 import { putGrants } from '../ranges.js'
@@ -52,7 +53,7 @@ function domain(told: Told, draft: Draft, answer: Answer | undefined, names: Nam
     return
   }
   putSustained(draft, answer.reply, levels, isIndexed)
-  putFlags(draft, answer.reply, flags)
+  putFlags(told, draft, answer.reply, flags)
   const indexes = isIndexed ? entries : undefined
   putStart(told, draft, levels, indexes)
 }
@@ -88,7 +89,7 @@ function putSustained(draft: Draft, reply: Values, levels: readonly { level: num
   else if (!isIndexed && (khz * HZ_PER_KHZ) % sustained !== 0) draft.odd('fractional_sustained')
 }
 
-function putFlags(draft: Draft, reply: Values, flags: number): void {
+function putFlags(told: Told, draft: Draft, reply: Values, flags: number): void {
   const denied = [...(flags & PERF.MAY_SET_LEVEL ? [] : ['level']), ...(flags & PERF.MAY_SET_LIMITS ? [] : ['limits'])]
   if (denied.length > 0) draft.put('permissions', Object.fromEntries(denied.map(key => [key, false])))
   const silent = [
@@ -99,7 +100,7 @@ function putFlags(draft: Draft, reply: Values, flags: number): void {
   const limit = Number(reply.rate_limit) & RATE_LIMIT
   if (limit > 0) draft.put('rate_limit', microseconds(limit))
   if (flags & FAST_CHANNELS.PERFORMANCE_DOMAIN_ATTRIBUTES)
-    draft.note('fast channels are left out: they are memory of the board')
+    putFastChannels(told, draft, 'PERFORMANCE_DESCRIBE_FASTCHANNEL')
 }
 
 /** Level and limits at start; with indexing messages have indexes. */

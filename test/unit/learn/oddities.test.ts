@@ -1,7 +1,8 @@
 /** What real firmware does is learned with the keys that allow it, or as recorded answers; and the learned file says so. */
 import { describe, expect, test } from 'vitest'
 import { yamlOf } from '../../../src/platform/file/yaml-text.js'
-import { kernelTrace } from '../../support/kernel-probe.js'
+import { KernelProbe, kernelTrace, type Probed } from '../../support/kernel-probe.js'
+import { sharedAgent } from '../../support/shared-agent.js'
 import { askedAgain, learnedAndAgain, learnText, linesOf, probePlatform } from './learning.js'
 
 const entriesOf = (text: string, name: string): string =>
@@ -165,13 +166,58 @@ test('marks what the trace does not have', async () => {
   expect(text).toMatch(/vendor: unknown[\s\S]*# not seen: vendor, sub_vendor/)
 })
 
-test('a board with fast channels is learned without them', async () => {
+describe('fast channels', () => {
+  const PERF = `perf_domains:
+  - { name: a, levels: [{ level: 5, power: 1, frequency: 5 MHz }], fast_channels: FIRST }
+  - { name: b, levels: [{ level: 5, power: 1, frequency: 5 MHz }] }`
+
+  test.each([
+    ['{ set: [limits, level], get: [limits, level], doorbell: 32, rate_limit: 5 ms }', '5000 us'],
+    ['{ set: [], get: [level] }', undefined],
+    ['{ set: [limits], get: [], doorbell: false, announced: false }', undefined],
+  ])('%s is learned', async (channels, limit) => {
+    const { text, differing, recorded } = await learnText(kernelTrace(withChannels(PERF.replace('FIRST', channels))))
+    const learned = channels.replace('5 ms', limit ?? '')
+    expect(text).toContain(`fast_channels: ${learned}`)
+    expect(text.match(/fast_channels/g)).toHaveLength(1)
+    expect(text).toContain('shared_memory: { size: 4096 }')
+    expect([differing, recorded]).toEqual([0, 0])
+  })
+
+  test('those of power caps are learned', async () => {
+    const caps = 'powercaps: [{ name: c, cap_range: { min: 1 W, max: 4 W, step: 1 W }, fast_channels: true }]'
+    const { text, differing } = await learnText(
+      kernelTrace(withChannels(`${caps}\nprotocols: { powercap: { version: 2.0 } }`)),
+    )
+    expect(text).toContain('fast_channels: { set: [cap, pai], get: [cap, pai], doorbell: 8 }')
+    expect(differing).toBe(0)
+  })
+
+  /** What is told to a kernel whose memory the platform sees. */
+  function withChannels(text: string): Probed[] {
+    const { agent } = sharedAgent(`vendor: acme\n${text}`, 0x13, 0xb)
+    const probe = new KernelProbe(agent)
+    probe.all()
+    for (const served of agent.protocols) {
+      const describe = served?.protocol
+        .commandsOf(served.version)
+        .find(command => command?.name.endsWith('DESCRIBE_FASTCHANNEL'))
+      if (!describe) continue
+      for (const id of [0, 1])
+        for (const message of [4, 5, 6, 7, 8]) probe.ask(served!.protocol.id, describe.id, words(id, message))
+    }
+    return probe.probed
+  }
+})
+
+test('a board with fast channels that the kernel did not ask about is learned without them', async () => {
   const probed = await probePlatform(
     'vendor: acme\nperf_domains: [{ name: p, levels: [{ level: 5, power: 1, frequency: 5 MHz }] }]',
   )
   for (const { name, reply } of probed) if (name === 'perf PERFORMANCE_DOMAIN_ATTRIBUTES') reply[3]! |= 0x08
   const { text, differing, recorded } = await learnText(kernelTrace(probed))
-  expect(text).toContain('fast channels are left out')
+  expect(text).toContain('# not seen: which fast channels it has')
+  expect(text).not.toContain('shared_memory')
   expect([differing, recorded]).toEqual([0, 0])
 })
 
