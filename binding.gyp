@@ -48,6 +48,7 @@
       "sources": [
         "native/addon.cc",
         "native/binding.cc",
+        "native/file_calls.cc",
         "native/shared_memory_calls.cc",
         "native/front_end_calls.cc",
         "native/javascript_side.cc",

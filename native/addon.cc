@@ -1,25 +1,13 @@
 // What the addon exports: class Device, the calls of a front end, and what else only native code can do for the process.
-#include <errno.h>
 #include <napi.h>
-#include <sys/file.h>
 
 #include "binding.h"
+#include "file_calls.h"
 #include "front_end_calls.h"
 #include "stall_watch.h"
-#include "text.h"
-#include "values.h"
 
 namespace vhost_user_scmi {
 namespace {
-
-// flock() of an open file: false if another open file of it is locked.
-Napi::Value lock_file(const Napi::CallbackInfo& info) {
-  const int fd = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
-  if (errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);
-  throw_errno(info.Env(), errno, text("can't lock file descriptor %d", fd));
-  return info.Env().Undefined();
-}
 
 // See stall_watch.h: what each does to the process.
 Napi::Object stall_watch_functions(Napi::Env env) {
@@ -48,7 +36,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
 #else
   exports.Set("compiler", "gcc " __VERSION__);
 #endif
-  exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
+  define_file_calls(env, exports);
   exports.Set("frontEnd", calls::front_end_calls(env));
   return exports;
 }

@@ -168,6 +168,7 @@ interface Addon {
   Device: new (options: AddonOptions) => AddonDevice
   /** flock(2), exclusive, without waiting. */
   lockFile(fd: number): boolean
+  mapFile(fd: number, bytes: number): { buffer: ArrayBuffer; unmap: (buffer: ArrayBuffer) => void }
   stallWatch: {
     start(limitMs: number): void
     beat(): void
@@ -214,6 +215,19 @@ export function createDevice(options: NativeOptions): NativeDevice {
  */
 export function lockFile(fd: number): boolean {
   return addon().lockFile(fd)
+}
+
+export interface MappedFile {
+  /** What is written here is in the file at once, and survives the process. If the file shrank, what is beyond its end is lost. */
+  readonly bytes: Uint8Array
+  /** The file can't be unlocked before. `bytes` are empty then. */
+  unmap(): void
+}
+
+/** Maps a file that is open here; makes it as long as that. Throws an Error with `code`; ENOSPC: the disk is full. */
+export function mapFile(fd: number, length: number): MappedFile {
+  const { buffer, unmap } = addon().mapFile(fd, length)
+  return { bytes: new Uint8Array(buffer), unmap: () => unmap(buffer) }
 }
 
 /** The compiler that built the addon. */

@@ -67,6 +67,8 @@ export class Keeper {
   readonly #looking: NodeJS.Timeout
   /** The last write failed, or somebody else has touched the file. */
   #mustRewrite = false
+  /** The last write failed, and that was logged. */
+  #failed = false
   #closed = false
 
   /** Restores the state in the file, and rewrites it. Throws OperatorError if it can't be used. */
@@ -139,12 +141,12 @@ export class Keeper {
     try {
       if (this.#mustRewrite) this.#file.rewrite(this.#sayAll)
       else this.#append()
-      this.#mustRewrite = false
+      this.#mustRewrite = this.#failed = false
     } catch (error) {
-      if (!this.#mustRewrite) {
+      if (!this.#failed) {
         this.#log.error(`the state can't be persisted until this is fixed: ${(error as Error).message}`)
       }
-      this.#mustRewrite = true
+      this.#mustRewrite = this.#failed = true
     }
   }
 
@@ -204,7 +206,8 @@ export class Keeper {
     this.#mustRewrite = true
     this.commit()
     // After the write: a reader of this line may stop the process.
-    this.#log.warn(`${path} was ${fate === 'deleted' ? fate : 'changed by another process'}: it is rewritten`)
+    if (!this.#failed)
+      this.#log.warn(`${path} was ${fate === 'deleted' ? fate : 'changed by another process'}: it is rewritten`)
   }
 
   #end(): void {

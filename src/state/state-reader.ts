@@ -69,7 +69,11 @@ function readHead(line: string, path: string, owner: StateOwner): number {
 }
 
 /** Records up to the first line that is incomplete, or of an earlier generation and not overwritten yet. */
-function readHalf(bytes: Buffer): Half {
+function readHalf(room: Buffer): Half {
+  // What was never written is zero.
+  let length = room.length
+  while (length > 0 && room[length - 1] === 0) length--
+  const bytes = room.subarray(0, length)
   const lines = bytes.toString().split('\n')
   const generation = parseRecord(lines[0]!)?.generation ?? -1
   const records: unknown[] = []

@@ -2,7 +2,7 @@
  * The keeper saves only parts that have reported a change, and misses none: after each batch of random messages, timers, settings of
  * the host and new drivers, the file holds what all parts would save. FUZZ_SEED repeats a failure.
  */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Device } from '../../src/device/device.js'
@@ -36,11 +36,32 @@ function partsIn(server: Server): [name: string, part: Kept][] {
   return parts
 }
 
+const PIECE = 32 << 10
+
+/** What a file holds from an offset on, up to a zero: the rest of a half. */
+function written(path: string, at: number): string {
+  const fd = openSync(path, 'r')
+  const parts: Buffer[] = []
+  for (let end = -1; end < 0; at += PIECE) {
+    const piece = Buffer.alloc(PIECE)
+    readSync(fd, piece, 0, PIECE, at)
+    end = piece.indexOf(0)
+    parts.push(end < 0 ? piece : piece.subarray(0, end))
+  }
+  closeSync(fd)
+  return Buffer.concat(parts).toString()
+}
+
 /** The last saved value of each part in the file, as JSON, by the part's name. */
 function partsInFile(path: string): Record<string, string> {
   const said: Record<string, string> = {}
-  // The file is too short to have a second half: each line is a record.
-  for (const [, json] of readFileSync(path, 'utf8').matchAll(/^\w{8} 1 (.*)$/gm)) {
+  const head = written(path, 0).split('\n', 1)[0]!
+  const { room } = JSON.parse(head.slice('checksum '.length)) as { room: number }
+  const lines = [0, 1].flatMap(i => [...written(path, head.length + 1 + i * room).matchAll(/^\w{8} (\d+) (.*)$/gm)])
+  // A half begins with the whole state; the older half has lower generations.
+  const current = Math.max(...lines.map(([, generation]) => Number(generation)))
+  for (const [, generation, json] of lines) {
+    if (Number(generation) !== current) continue
     const { state } = JSON.parse(json!) as { state: Record<string, Saved> }
     for (const [name, saved] of Object.entries(state)) said[name] = JSON.stringify(saved)
   }

@@ -50,6 +50,12 @@ function withFile(use: (path: string) => void): Promise<void> {
   })
 }
 
+/** A file's content without the room behind it. */
+function written(path: string): Buffer {
+  const bytes = readFileSync(path)
+  return bytes.subarray(0, bytes.findLastIndex(byte => byte !== 0) + 1)
+}
+
 function refusalOf(path: string, owner = OWNER): string {
   try {
     open(path, owner).close()
@@ -85,8 +91,8 @@ describe('a state file', () => {
   it('drops a record whose end is missing, wherever it was cut off, and no other', () =>
     withFile(path => {
       // An empty line follows the last record, which is whole even without its own end of line.
-      const length = readFileSync(path).length - 1
-      const last = readFileSync(path, 'utf8').split('\n').at(-3)!
+      const length = written(path).length - 1
+      const last = String(written(path)).split('\n').at(-3)!
       for (let cut = 2; cut <= Buffer.byteLength(last) + 1; cut++) {
         truncateSync(path, length - cut)
         const file = open(path)
@@ -101,7 +107,7 @@ describe('a state file', () => {
 
   it('can be appended to after it was torn and rewritten', () =>
     withFile(path => {
-      truncateSync(path, statSync(path).size - 3)
+      truncateSync(path, written(path).length - 3)
       const file = open(path)
       file.rewrite(say({ n: 4 }))
       add(file, { n: 5 })
@@ -142,6 +148,12 @@ describe('a state file', () => {
       const file = open(path)
       expect(file.fate).toBe('whole')
       appendFileSync(path, 'x')
+      expect(file.fate).toBe('damaged')
+      file.rewrite(say({ n: 1 }))
+      expect(file.fate).toBe('whole')
+      // What is mapped has no file behind it any more.
+      truncateSync(path, 0)
+      expect(add(file, { n: 2 })).toBe(true)
       expect(file.fate).toBe('damaged')
       file.rewrite(say({ n: 1 }))
       expect(file.fate).toBe('whole')
@@ -187,7 +199,7 @@ describe('a state file', () => {
     }))
 
   describe('whose half is full', () => {
-    const text = 'x'.repeat(100_000)
+    const text = 'x'.repeat(7_000)
     /** Adds records from 1 on until the half is full; returns how many. */
     function fill(file: StateFile): number {
       let added = 0
