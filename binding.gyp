@@ -1,7 +1,8 @@
 {
   "target_defaults": {
+    # Hidden: what is not exported is called directly, and may be inlined.
     "cflags_cc!": ["-fno-rtti", "-std=gnu++17"],
-    "cflags_cc": ["-std=gnu++20", "-Wall", "-Wextra", "-Werror=return-type", "-fno-exceptions"],
+    "cflags_cc": ["-std=gnu++20", "-Wall", "-Wextra", "-Werror=return-type", "-fno-exceptions", "-fvisibility=hidden"],
     "defines": ["NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NAPI_VERSION=8"],
     "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
     "configurations": {
@@ -64,7 +65,8 @@
         "native/bench/affinity.cc",
         "native/bench/command.cc",
         "native/bench/driver.cc",
-        "native/bench/epoll_floor.cc",
+        "native/bench/floor_device.cc",
+        "native/bench/floors.cc",
         "native/bench/front_end.cc",
         "native/bench/main.cc",
         "native/bench/measure.cc"
@@ -77,12 +79,19 @@
     }
   ],
   "conditions": [
-    # The tests' own addon; the package goes without tests.
+    # The tests' own addon, and a fuzz target as a program; the package goes without tests.
     ["'<!(test -e test/driver/syscalls.cc && echo yes || echo no)'=='yes'", {
       "targets": [
         {
           "target_name": "mock_front_end",
           "sources": ["test/driver/syscalls.cc"],
+          "include_dirs": ["native"]
+        },
+        {
+          "target_name": "chains",
+          "type": "executable",
+          "dependencies": ["device"],
+          "sources": ["test/fuzz/chain.cc", "test/fuzz/chain_main.cc"],
           "include_dirs": ["native"]
         }
       ]

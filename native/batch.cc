@@ -24,32 +24,67 @@ bool can_reply_in_place(const DescriptorChain& chain, const MemoryMap& memory) {
                       [&](const Piece& piece) { return overlap(piece, writable[0]); });
 }
 
+bool can_reply_in_place(const StraightChain& chain, const MemoryMap& memory) {
+  return !memory.aliased() && !overlap(chain.request, chain.reply);
+}
+
 }  // namespace
+
+// Inline: what is done for every message.
+inline void Batch::fill(Entry& entry, Slot& slot, uint16_t head, const StraightChain& chain, uint32_t ticket) {
+  __builtin_prefetch(chain.request.host);
+  __builtin_prefetch(chain.reply.host, 1);
+  const uint32_t capacity = std::min(chain.reply.length, MESSAGE_MAX);
+  entry = {
+      .request_window = chain.request.window,
+      .request_offset = chain.request.offset,
+      .request_length = chain.request.length,
+      .reply_window = chain.reply.window,
+      .reply_offset = chain.reply.offset,
+      .reply_capacity = capacity,
+      .written = 0,
+      .ticket = ticket,
+  };
+  slot = {head, capacity, 0, 0};
+}
 
 // Zeroed, so that no reply can leak data of this process. By calloc, because pages that are never touched take no memory.
 Batch::Batch() : shared_(static_cast<SharedMemory*>(std::calloc(1, sizeof(SharedMemory))), std::free), slots_() {}
 
 Batch::Taken Batch::take(Virtqueue& queue, const MemoryMap& memory, uint32_t max) {
+  SharedMemory& shared = *shared_;
   Taken taken = {};
   count_ = 0;
   scatter_.clear();
-  for (uint32_t visits = 0; count_ < max && visits < VISITS_MAX; visits += chain_.visited()) {
-    const Peek peek = queue.peek(memory, chain_);
+  for (uint32_t visits = 0; count_ < max && visits < VISITS_MAX;) {
+    uint16_t head;
+    Peek peek = queue.peek_head(head);
+    DescriptorsRead read;
+    if (StraightChain straight; peek == Peek::CHAIN && queue.walk_straight(head, memory, read, straight) &&
+                                can_reply_in_place(straight, memory)) {
+      fill(shared.entries[count_], slots_[count_], head, straight, queue.ticket(head));
+      count_++;
+      queue.take(head);
+      visits += read.ring.size() + read.table.size();
+      continue;
+    }
+    if (peek == Peek::CHAIN) peek = queue.walk(head, memory, chain_, read);
     taken.fault = peek == Peek::FAULT;
     if (peek != Peek::CHAIN) break;
+    visits += chain_.visited();
     if (chain_.misordered()) {
       // Request and reply can't be told apart, so the chain is given back. In order: after those before it are published.
       if (count_ > 0) break;
-      queue.take(chain_);
-      queue.complete(chain_.head(), 0);
+      queue.take(head);
+      queue.complete(head, 0);
       taken.returned = true;
       continue;
     }
-    fill(count_++, chain_, memory, queue.ticket(chain_.head()), scatter_);
-    queue.take(chain_);
+    fill(count_++, chain_, memory, queue.ticket(head), scatter_);
+    queue.take(head);
   }
   taken.count = count_;
-  shared_->header.words[HEADER_POSITION] = queue.next_used();
+  shared.header.words[HEADER_POSITION] = queue.next_used();
   return taken;
 }
 
@@ -76,7 +111,7 @@ Peek Batch::peek_event(Virtqueue& queue, const MemoryMap& memory, bool& returned
       fill(BATCH_MAX, event_chain_, memory, queue.next_used(), event_scatter_);
       return Peek::CHAIN;
     }
-    queue.take(event_chain_);
+    queue.take(event_chain_.head());
     queue.complete(event_chain_.head(), 0);
     returned = true;
   }
@@ -84,7 +119,7 @@ Peek Batch::peek_event(Virtqueue& queue, const MemoryMap& memory, bool& returned
 }
 
 void Batch::commit_event(Virtqueue& queue, uint32_t written) {
-  queue.take(event_chain_);
+  queue.take(event_chain_.head());
   finish(BATCH_MAX, written, queue, event_scatter_);
 }
 

@@ -97,6 +97,7 @@ class Batch {
     uint32_t scatter_end;
   };
 
+  static void fill(Entry& entry, Slot& slot, uint16_t head, const StraightChain& chain, uint32_t ticket);
   void fill(uint32_t index, const DescriptorChain& chain, const MemoryMap& memory, uint32_t ticket,
             std::vector<Piece>& scatter);
   void finish(uint32_t index, uint32_t written, Virtqueue& queue, const std::vector<Piece>& scatter);

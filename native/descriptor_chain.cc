@@ -1,29 +1,13 @@
 #include "descriptor_chain.h"
 
-#include <cstring>
+#include <algorithm>
+
+#include "ring_access.h"
 
 namespace vhost_user_scmi {
-namespace {
-
-// The driver may rewrite a descriptor at any time. Two 8-byte loads, each exactly once: what is checked is what is used,
-// even if the halves stem from different writes. Relaxed: the acquire load of avail.idx came before.
-VirtqDesc load_descriptor(const VirtqDesc* descriptor) {
-  static_assert(sizeof(VirtqDesc) == 2 * sizeof(uint64_t));
-  const auto* words = reinterpret_cast<const uint64_t*>(descriptor);
-  const uint64_t addr = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
-  const uint64_t rest = __atomic_load_n(&words[1], __ATOMIC_RELAXED);
-  return {
-      .addr = addr,
-      .len = static_cast<uint32_t>(rest),
-      .flags = static_cast<uint16_t>(rest >> 32),
-      .next = static_cast<uint16_t>(rest >> 48),
-  };
-}
-
-}  // namespace
 
 bool DescriptorChain::walk(const VirtqDesc* table, uint16_t num, uint16_t head, bool indirect_allowed,
-                           const MemoryMap& memory) {
+                           const MemoryMap& memory, const DescriptorsRead& read) {
   head_ = index_ = head;
   visited_ = 0;
   in_indirect_ = misordered_ = false;
@@ -36,11 +20,12 @@ bool DescriptorChain::walk(const VirtqDesc* table, uint16_t num, uint16_t head, 
   uint16_t count = num;
   for (uint16_t left = num;; left--) {
     if (left == 0) return fail(RingFault::CHAIN_TOO_LONG, 0, count);
+    const bool known = !in_indirect_ && visited_ < read.count;
+    const VirtqDesc descriptor = known ? read.ring[visited_] : load_descriptor(&table[index_]);
     visited_++;
-    const VirtqDesc descriptor = load_descriptor(&table[index_]);
 
     if (descriptor.flags & VIRTQ_DESC_F_INDIRECT) {
-      if (!enter_indirect(descriptor, num, indirect_allowed, memory)) return false;
+      if (!enter_indirect(descriptor, num, indirect_allowed, memory, read)) return false;
       table = indirect_.data();
       count = static_cast<uint16_t>(descriptor.len / sizeof(VirtqDesc));
       left = count + 1;
@@ -54,14 +39,17 @@ bool DescriptorChain::walk(const VirtqDesc* table, uint16_t num, uint16_t head, 
 }
 
 // §2.7.5.3: the table replaces the descriptor, and ends the chain.
-bool DescriptorChain::enter_indirect(const VirtqDesc& descriptor, uint16_t num, bool allowed, const MemoryMap& memory) {
+bool DescriptorChain::enter_indirect(const VirtqDesc& descriptor, uint16_t num, bool allowed, const MemoryMap& memory,
+                                     const DescriptorsRead& read) {
   if (in_indirect_) return fail(RingFault::INDIRECT_NESTED);
   if (!allowed) return fail(RingFault::INDIRECT_NOT_NEGOTIATED);
   if (descriptor.flags & VIRTQ_DESC_F_NEXT) return fail(RingFault::INDIRECT_WITH_NEXT);
   if (descriptor.len == 0 || descriptor.len % sizeof(VirtqDesc) != 0 || descriptor.len / sizeof(VirtqDesc) > num) {
     return fail(RingFault::INDIRECT_BAD_LENGTH, descriptor.addr, descriptor.len);
   }
-  if (!copy_table(descriptor, memory)) {
+  if (read.has_table) {
+    std::copy(read.table.begin(), read.table.end(), indirect_.begin());
+  } else if (!copy_table(descriptor, memory)) {
     return fail(RingFault::INDIRECT_NOT_GUEST_MEMORY, descriptor.addr, descriptor.len);
   }
   in_indirect_ = true;
@@ -69,25 +57,22 @@ bool DescriptorChain::enter_indirect(const VirtqDesc& descriptor, uint16_t num, 
   return true;
 }
 
-// The table may lie at any alignment and in several regions, and the driver may rewrite it: it is copied once, and only
-// the copy is walked.
+// The table may lie in several regions.
 bool DescriptorChain::copy_table(const VirtqDesc& descriptor, const MemoryMap& memory) {
   auto* to = reinterpret_cast<uint8_t*>(indirect_.data());
   Piece whole;
   if (memory.translate_whole(descriptor.addr, descriptor.len, whole)) {
-    std::memcpy(to, whole.host, descriptor.len);
-  } else {
-    // Uses the end of the readable list as scratch for the table's own pieces.
-    const size_t kept = readable_.size();
-    if (!memory.translate(descriptor.addr, descriptor.len, readable_)) return false;
-    for (size_t i = kept; i < readable_.size(); i++) {
-      std::memcpy(to, readable_[i].host, readable_[i].length);
-      to += readable_[i].length;
-    }
-    readable_.resize(kept);
+    copy_table_entries(to, whole.host, descriptor.len);
+    return true;
   }
-  // Without this the compiler could read guest memory again where the copy is used.
-  asm volatile("" ::: "memory");
+  // Uses the end of the readable list as scratch for the table's own pieces.
+  const size_t kept = readable_.size();
+  if (!memory.translate(descriptor.addr, descriptor.len, readable_)) return false;
+  for (size_t i = kept; i < readable_.size(); i++) {
+    copy_table_entries(to, readable_[i].host, readable_[i].length);
+    to += readable_[i].length;
+  }
+  readable_.resize(kept);
   return true;
 }
 

@@ -1,5 +1,6 @@
 // One descriptor chain, walked, checked and translated to host pieces: the readable part and the writable part. Makes
-// no assumption about framing (virtio 1.3 §2.7.4): a part may lie in one descriptor or in many.
+// no assumption about framing (virtio 1.3 §2.7.4): a part may lie in one descriptor or in many. This is the general path;
+// straight_chain.h has the one for the chain that drivers send.
 //
 // Reads each descriptor once. Knows nothing of avail and used rings.
 #pragma once
@@ -10,6 +11,7 @@
 
 #include "memory_map.h"
 #include "ring_error.h"
+#include "straight_chain.h"
 #include "virtio_ring.h"
 
 namespace vhost_user_scmi {
@@ -19,9 +21,10 @@ inline constexpr uint16_t QUEUE_SIZE_MAX = 1024;
 
 class DescriptorChain {
  public:
-  // `table` has `num` descriptors, head < num. False if the chain breaks a rule: error() says which. Reuses the storage of
-  // earlier walks, so it seldom allocates.
-  bool walk(const VirtqDesc* table, uint16_t num, uint16_t head, bool indirect_allowed, const MemoryMap& memory);
+  // `table` has `num` descriptors, head < num. False if the chain breaks a rule: error() says which. What walk_straight() has
+  // `read` is not read again. Reuses the storage of earlier walks, so it seldom allocates.
+  bool walk(const VirtqDesc* table, uint16_t num, uint16_t head, bool indirect_allowed, const MemoryMap& memory,
+            const DescriptorsRead& read = {});
   const RingError& error() const { return error_; }
 
   uint16_t head() const { return head_; }
@@ -37,7 +40,8 @@ class DescriptorChain {
 
  private:
   bool fail(RingFault fault, uint64_t address = 0, uint64_t value = 0);
-  bool enter_indirect(const VirtqDesc& descriptor, uint16_t num, bool allowed, const MemoryMap& memory);
+  bool enter_indirect(const VirtqDesc& descriptor, uint16_t num, bool allowed, const MemoryMap& memory,
+                      const DescriptorsRead& read);
   bool copy_table(const VirtqDesc& descriptor, const MemoryMap& memory);
   bool add(const VirtqDesc& descriptor, const MemoryMap& memory);
 

@@ -1,7 +1,7 @@
 // The split virtqueue as it lies in guest memory (virtio 1.3 §2.7), and the feature bits that shape it (§6).
 //
-// Structures and constants only. Guest memory can change at any time, so only virtqueue.cc and descriptor_chain.cc access it:
-// they read each field once.
+// Structures and constants only. Guest memory can change at any time, so it is only accessed through
+// ring_access.h: each field is read once.
 #pragma once
 
 #include <bit>

@@ -6,25 +6,6 @@
 namespace vhost_user_scmi {
 namespace {
 
-// README.md has the table of barriers: what pairs with what, and why it suffices.
-
-template <typename T>
-T load(const T* field) {
-  return __atomic_load_n(field, __ATOMIC_RELAXED);
-}
-
-template <typename T>
-void store(T* field, T value) {
-  __atomic_store_n(field, value, __ATOMIC_RELAXED);
-}
-
-// Pairs with the driver's barrier between writing the avail ring and avail.idx (§2.7.13.3): who sees the index sees
-// the ring entry, the descriptors and the request.
-uint16_t load_avail_idx(const VirtqAvail* avail) { return __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE); }
-
-// Pairs with the driver's acquire of used.idx (§2.7.14): who sees the index sees the used element and the reply.
-void store_used_idx(VirtqUsed* used, uint16_t idx) { __atomic_store_n(&used->idx, idx, __ATOMIC_RELEASE); }
-
 // §2.7.7.2, as vring_need_event() in the specification's header: did the index step over `event` from `old` to `now`?
 bool need_event(uint16_t event, uint16_t now, uint16_t old) {
   return static_cast<uint16_t>(now - event - 1) < static_cast<uint16_t>(now - old);
@@ -78,20 +59,9 @@ Peek Virtqueue::look() {
 }
 
 Peek Virtqueue::peek(const MemoryMap& memory, DescriptorChain& chain) {
-  if (!pending()) {
-    if (const Peek seen = look(); seen != Peek::CHAIN) return seen;
-  }
   uint16_t head;
-  if (resubmitted_ < resubmit_.size()) {
-    head = resubmit_[resubmitted_];
-  } else {
-    // num is a power of two, so the index wraps with the mask.
-    const uint16_t slot = next_avail_ & (num_ - 1);
-    head = load(&ring_.avail->ring[slot]);
-    if (head >= num_) return fail(RingFault::HEAD_OUT_OF_RANGE, slot, head, 0, num_);
-    if (in_flight_.test(head)) return fail(RingFault::HEAD_IN_FLIGHT, slot, head, 0, 0);
-  }
-  return walk(head, memory, chain);
+  const Peek peek = peek_head(head);
+  return peek == Peek::CHAIN ? walk(head, memory, chain) : peek;
 }
 
 Peek Virtqueue::peek_held(uint32_t ticket, const MemoryMap& memory, DescriptorChain& chain) {
@@ -99,32 +69,10 @@ Peek Virtqueue::peek_held(uint32_t ticket, const MemoryMap& memory, DescriptorCh
   return head ? walk(*head, memory, chain) : Peek::EMPTY;
 }
 
-Peek Virtqueue::walk(uint16_t head, const MemoryMap& memory, DescriptorChain& chain) {
-  if (chain.walk(ring_.desc, num_, head, indirect_, memory)) return Peek::CHAIN;
+Peek Virtqueue::walk(uint16_t head, const MemoryMap& memory, DescriptorChain& chain, const DescriptorsRead& read) {
+  if (chain.walk(ring_.desc, num_, head, indirect_, memory, read)) return Peek::CHAIN;
   error_ = chain.error();
   return Peek::FAULT;
-}
-
-void Virtqueue::take(const DescriptorChain& chain) {
-  in_flight_.set(chain.head());
-  if (resubmitted_ < resubmit_.size()) {
-    resubmitted_++;
-  } else {
-    next_avail_++;
-  }
-  if (inflight_) inflight_.taken(chain.head());
-}
-
-void Virtqueue::complete(uint16_t head, uint32_t written) {
-  VirtqUsedElem* element = &ring_.used->ring[next_used_ & (num_ - 1)];
-  store(&element->id, uint32_t{head});
-  store(&element->len, written);
-  if (inflight_) inflight_.completing(head);
-  next_used_++;
-  // Per message, not per batch: a driver that polls used.idx goes on at once.
-  store_used_idx(ring_.used, next_used_);
-  if (inflight_) inflight_.completed(head, next_used_);
-  in_flight_.reset(head);
 }
 
 void Virtqueue::complete_held(uint16_t head, uint32_t written) {

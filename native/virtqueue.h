@@ -13,7 +13,9 @@
 #include "held_chains.h"
 #include "inflight.h"
 #include "memory_map.h"
+#include "ring_access.h"
 #include "ring_error.h"
+#include "straight_chain.h"
 #include "virtio_ring.h"
 
 namespace vhost_user_scmi {
@@ -40,8 +42,14 @@ class Virtqueue {
   Peek look();
   // Looks at the next chain without taking it. On FAULT nothing was taken.
   Peek peek(const MemoryMap& memory, DescriptorChain& chain);
-  // Takes the chain that peek() showed.
-  void take(const DescriptorChain& chain);
+  // The same in two steps, of which the second is one of two: the straight path, and the general one for what it leaves.
+  Peek peek_head(uint16_t& head);
+  bool walk_straight(uint16_t head, const MemoryMap& memory, DescriptorsRead& read, StraightChain& chain) const {
+    return vhost_user_scmi::walk_straight(ring_.desc, num_, head, indirect_, memory, read, chain);
+  }
+  Peek walk(uint16_t head, const MemoryMap& memory, DescriptorChain& chain, const DescriptorsRead& read = {});
+  // Takes the chain that was peeked.
+  void take(uint16_t head);
   // Publishes a taken chain. Chains complete in the order they were taken (QEMU restarts a ring at used.idx).
   void complete(uint16_t head, uint32_t written);
 
@@ -73,7 +81,6 @@ class Virtqueue {
   bool pending() const { return resubmitted_ < resubmit_.size() || seen_avail_ != next_avail_; }
   uint16_t* used_event() const { return &ring_.avail->ring[num_]; }
   uint16_t* avail_event() const { return reinterpret_cast<uint16_t*>(&ring_.used->ring[num_]); }
-  Peek walk(uint16_t head, const MemoryMap& memory, DescriptorChain& chain);
   Peek fail(RingFault fault, uint32_t index, uint32_t head, uint64_t address, uint64_t value);
 
   RingPointers ring_ = {};
@@ -95,5 +102,45 @@ class Virtqueue {
   std::vector<uint16_t> resubmit_;
   size_t resubmitted_ = 0;
 };
+
+// Inline: what is done for every message.
+
+inline Peek Virtqueue::peek_head(uint16_t& head) {
+  if (!pending()) {
+    if (const Peek seen = look(); seen != Peek::CHAIN) return seen;
+  }
+  if (resubmitted_ < resubmit_.size()) {
+    head = resubmit_[resubmitted_];
+    return Peek::CHAIN;
+  }
+  // num is a power of two, so the index wraps with the mask.
+  const uint16_t slot = next_avail_ & (num_ - 1);
+  head = load(&ring_.avail->ring[slot]);
+  if (head >= num_) return fail(RingFault::HEAD_OUT_OF_RANGE, slot, head, 0, num_);
+  if (in_flight_.test(head)) return fail(RingFault::HEAD_IN_FLIGHT, slot, head, 0, 0);
+  return Peek::CHAIN;
+}
+
+inline void Virtqueue::take(uint16_t head) {
+  in_flight_.set(head);
+  if (resubmitted_ < resubmit_.size()) {
+    resubmitted_++;
+  } else {
+    next_avail_++;
+  }
+  if (inflight_) inflight_.taken(head);
+}
+
+inline void Virtqueue::complete(uint16_t head, uint32_t written) {
+  VirtqUsedElem* element = &ring_.used->ring[next_used_ & (num_ - 1)];
+  store(&element->id, uint32_t{head});
+  store(&element->len, written);
+  if (inflight_) inflight_.completing(head);
+  next_used_++;
+  // Per message, not per batch: a driver that polls used.idx goes on at once.
+  store_used_idx(ring_.used, next_used_);
+  if (inflight_) inflight_.completed(head, next_used_);
+  in_flight_.reset(head);
+}
 
 }  // namespace vhost_user_scmi

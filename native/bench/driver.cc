@@ -36,6 +36,7 @@ Driver::Driver(const DriverOptions& options, const std::vector<Command>& command
   // Two at least: no chain may be longer than the queue, not even in an indirect table (§2.7.5.3.1).
   num_ = static_cast<uint16_t>(std::bit_ceil(options.indirect ? std::max(options.depth, 2u) : 2 * options.depth));
   slots_.resize(options.depth);
+  free_.reserve(options.depth);
   kick_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   call_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   error_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -114,6 +115,21 @@ void Driver::fill() {
 }
 
 uint64_t Driver::turn() {
+  uint64_t now = take();
+  if (now == 0) return 0;
+  if (options_.gathers) {
+    while (const uint64_t later = take()) now = later;
+  }
+  if (posting_) {
+    for (const uint32_t slot : free_) post(slot, now);
+    publish();
+  }
+  free_.clear();
+  return now;
+}
+
+// What was answered at one look; returns the time, 0 if there was nothing.
+uint64_t Driver::take() {
   // Pairs with the device's release of used.idx (§2.7.8): who sees the index sees the reply.
   const uint16_t used_idx = __atomic_load_n(&used_->idx, __ATOMIC_ACQUIRE);
   if (used_idx == next_used_) return 0;
@@ -128,10 +144,9 @@ uint64_t Driver::turn() {
     latencies_.record(now - slots_[slot].sent_ns);
     next_used_++;
     in_flight_--;
-    if (posting_) post(slot, now);
+    free_.push_back(slot);
   }
   taken_ += count;
-  if (posting_) publish();
   return now;
 }
 

@@ -29,6 +29,8 @@ struct DriverOptions {
   uint32_t depth = 1;
   bool indirect = true;
   bool event_idx = true;
+  // Takes until nothing more is answered, and only then sends again: as many as it took, with one kick.
+  bool gathers = false;
 };
 
 class Driver {
@@ -76,6 +78,7 @@ class Driver {
   };
 
   void lay_out();
+  uint64_t take();
   void post(uint32_t slot, uint64_t now_ns);
   void publish();
   void check(uint32_t slot, uint32_t length);
@@ -104,6 +107,8 @@ class Driver {
   Buffers* buffers_ = nullptr;
 
   std::vector<Slot> slots_;
+  // Slots whose answers were taken in this turn.
+  std::vector<uint32_t> free_;
   uint16_t next_avail_ = 0;
   uint16_t published_ = 0;
   uint16_t next_used_ = 0;

@@ -1,6 +1,6 @@
-// The native half of `vhost-user-scmi bench`, which starts it: a front end that measures, or the event-driven floor.
+// The native half of `vhost-user-scmi bench`, which starts it: a front end that measures, or a floor.
 //   scmi_bench measure socket=PATH … command=WEIGHT:constant|varies:WORDS … depth=N …
-//   scmi_bench epoll-floor socket=PATH … answer=WORDS …
+//   scmi_bench event-loop|busy-loop socket=PATH … answer=WORDS …
 // Words are separated by commas, the first is the message's header. Ends with its parent.
 #include <signal.h>
 #include <sys/prctl.h>
@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "command.h"
-#include "epoll_floor.h"
 #include "fail.h"
+#include "floors.h"
 #include "measure.h"
 
 namespace vhost_user_scmi::bench {
@@ -66,6 +66,8 @@ struct Arguments {
       measure.driver.indirect = number(value) != 0;
     } else if (name == "event-idx") {
       measure.driver.event_idx = number(value) != 0;
+    } else if (name == "gathers") {
+      measure.driver.gathers = number(value) != 0;
     } else if (name == "measure-ms") {
       measure.measure_ms = number(value);
     } else if (name == "warmup-ms") {
@@ -99,8 +101,9 @@ int main(int argc, char** argv) {
     arguments.take(argument.substr(0, equals), argument.substr(equals + 1));
   }
   const MeasureOptions& options = arguments.measure;
-  if (options.sockets.empty()) fail("usage: scmi_bench measure|epoll-floor socket=PATH …; see vhost-user-scmi bench");
-  if (mode == "epoll-floor") serve_epoll_floor(options.sockets, arguments.answers);
+  if (options.sockets.empty()) fail("usage: scmi_bench measure|event-loop|busy-loop socket=PATH …; see vhost-user-scmi bench");
+  if (mode == "event-loop") serve_event_loop(options.sockets, arguments.answers);
+  if (mode == "busy-loop") serve_busy_loop(options.sockets, arguments.answers);
   if (mode != "measure" || options.commands.empty()) fail("%s is no mode, or there is no command", mode.c_str());
   if (options.driver.depth == 0 || options.driver.depth > Driver::DEPTH_MAX) fail("the depth is 1 to 256");
   measure(options);

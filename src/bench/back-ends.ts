@@ -1,5 +1,5 @@
 /**
- * The back ends of a run, each in its own process: this package's device, two floors to compare it with, and optionally
+ * The back ends of a run, each in its own process: this package's device, three floors to compare it with, and optionally
  * the user's. They sleep while another one is measured.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import { OperatorError } from '../support/errors.js'
 import { nativeProgram } from './front-end.js'
 import type { GcPause } from './gc-observer.js'
+import type { BACK_ENDS } from './result.js'
 
 export const CLI = join(import.meta.dirname, '../cli.js')
 const GC_OBSERVER = new URL('./gc-observer.js', import.meta.url).href
@@ -17,7 +18,7 @@ const NATIVE_FLOOR = join(import.meta.dirname, 'native-floor.js')
 /** Time limit until a back end listens. */
 const START_LIMIT_MS = 20_000
 
-export type BackEndName = 'event loop' | 'native floor' | 'device' | 'other'
+export type BackEndName = (typeof BACK_ENDS)[number]
 
 export interface BackEnd {
   name: BackEndName
@@ -55,13 +56,15 @@ export async function startFloors(folder: string, guests: number, answers: reado
     await ready(child, child.stdout, /ready/)
     return { name, sockets, gcPauses: [], pid: child.pid!, close: () => end(child) }
   }
-  const [events, native] = [paths('events'), paths('native')]
+  const [busy, events, native] = [paths('busy'), paths('events'), paths('native')]
+  const inC = (mode: string, sockets: string[]) => [
+    mode,
+    ...sockets.map(path => `socket=${path}`),
+    ...answers.map(words => `answer=${words.join(',')}`),
+  ]
   return Promise.all([
-    start('event loop', events, nativeProgram, [
-      'epoll-floor',
-      ...events.map(path => `socket=${path}`),
-      ...answers.map(words => `answer=${words.join(',')}`),
-    ]),
+    start('busy loop', busy, nativeProgram, inC('busy-loop', busy)),
+    start('event loop', events, nativeProgram, inC('event-loop', events)),
     start('native floor', native, process.execPath, [NATIVE_FLOOR, JSON.stringify(answers), ...native]),
   ])
 }

@@ -9,9 +9,9 @@ export interface Compared {
   key: string
   before: Cell
   after: Cell
-  /** Ratio after/before of the rates, and of the ratios to the native floor, which do not depend on the machine. */
+  /** Ratio after/before of the rates, and of the ratios to the busy loop, which hardly depend on the machine. */
   rate: number
-  nativeFloor?: number
+  busyLoop?: number
 }
 
 const keyOf = ({ backEnd, scenario }: Cell): string => JSON.stringify([backEnd, Object.entries(scenario).sort()])
@@ -23,20 +23,19 @@ export function compare(before: Result, after: Result): Compared[] {
     const key = keyOf(cell)
     const old = known.get(key)
     if (!old) return []
-    const ratios =
-      old.ratios && cell.ratios ? cell.ratios.nativeFloor.median / old.ratios.nativeFloor.median : undefined
+    const ratios = old.ratios && cell.ratios ? cell.ratios.busyLoop.median / old.ratios.busyLoop.median : undefined
     return {
       key,
       before: old,
       after: cell,
       rate: rounded(cell.rate / old.rate),
-      ...(ratios === undefined ? {} : { nativeFloor: rounded(ratios) }),
+      ...(ratios === undefined ? {} : { busyLoop: rounded(ratios) }),
     }
   })
 }
 
 export function comparisonLines(compared: readonly Compared[]): string[] {
-  const rows = compared.map(({ before, after, rate, nativeFloor }): Row => {
+  const rows = compared.map(({ before, after, rate, busyLoop }): Row => {
     const { mix, depth, wait, descriptors, eventIdx, guests, cores } = after.scenario
     return {
       back_end: after.backEnd,
@@ -50,7 +49,7 @@ export function comparisonLines(compared: readonly Compared[]): string[] {
       before: rateText(before.rate),
       after: rateText(after.rate),
       '×': rate,
-      '×_of_×_native_floor': nativeFloor,
+      '×_of_×_busy_loop': busyLoop,
       'p99.9_before_us': before.latencyUs.p999,
       'p99.9_after_us': after.latencyUs.p999,
     }

@@ -5,7 +5,7 @@ import { FailedError } from '../support/errors.js'
 import { type BenchCommand, checkAnswer } from './commands.js'
 import { type Scenario, SPIN_US } from './scenario.js'
 
-/** The executable is both the front end and the event-loop floor. */
+/** The executable is the front end, and the two floors in C++. */
 export const nativeProgram = findNative('#bench').file
 
 /** Time limit for a back end that answers nothing. */
@@ -46,6 +46,7 @@ export async function measure(
       ...mix.commands.map(commandArgument),
       `depth=${depth}`,
       `spin-us=${wait === 'spin' ? SPIN_US : 0}`,
+      `gathers=${wait === 'sleep' ? 1 : 0}`,
       `indirect=${descriptors === 'indirect' ? 1 : 0}`,
       `event-idx=${eventIdx ? 1 : 0}`,
       `cores=${cores}`,

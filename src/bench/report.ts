@@ -8,6 +8,7 @@ import { resultLines } from './text.js'
 const COLOURS: Record<Cell['backEnd'], string> = {
   device: '#2563eb',
   other: '#d97706',
+  'busy loop': '#16a34a',
   'native floor': '#64748b',
   'event loop': '#cbd5e1',
 }
@@ -21,9 +22,9 @@ interface Chart {
 }
 
 export const HOW_TO_READ = [
-  'The native floor is the same loop with a constant answer in C++ instead of TypeScript. The event loop is the simplest back end in C: it sleeps in epoll, answers with constants and checks nothing.',
+  'The busy loop is the limit: it polls the ring, answers with constants and checks nothing. The event loop does the same, but sleeps in epoll. The native floor is the device itself with constant answers in C++ instead of TypeScript.',
   'All back ends took turns in every round, so that noise affects them alike. Ratios compare rates of the same round: median, lowest, highest. Rates and latencies depend on the machine; ratios hardly do.',
-  'A spinning front end polls for its answer for 50 us before it sleeps; a sleeping one waits for the signal at once, as an idle guest does. Latency is from making a command available to seeing its answer. With 128 commands in flight each waits for the others.',
+  'A spinning front end polls for its answer for 50 us before it sleeps; a sleeping one takes all answers, sends as many again, kicks once and waits for the signal, as a driver does. Latency is from making a command available to seeing its answer. With 128 commands in flight each waits for the others.',
   'CPU is the CPU time per message of all threads of the back end, including time spent polling.',
   'If much CPU time was stolen or used by others, run it again: differences below 25 % then mean nothing.',
 ]

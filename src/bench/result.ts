@@ -5,7 +5,9 @@ import { readGivenFile } from '../support/given-file.js'
 import { whyUnreadable } from '../support/path-error.js'
 import { CORES, DESCRIPTORS, WAITS } from './scenario.js'
 
-const FORMAT = 'vhost-user-scmi bench 1'
+const FORMAT = 'vhost-user-scmi bench 2'
+
+export const BACK_ENDS = ['busy loop', 'event loop', 'native floor', 'device', 'other'] as const
 
 const count = z.int().min(0)
 const amount = z.number().min(0)
@@ -25,7 +27,7 @@ const scenario = z.strictObject({
 
 const cell = z.strictObject({
   scenario,
-  backEnd: z.enum(['event loop', 'native floor', 'device', 'other']),
+  backEnd: z.enum(BACK_ENDS),
   /** Messages per second, and latencies in microseconds: medians over the rounds; `max` is the maximum of all. */
   rate: amount,
   rates: z.array(amount),
@@ -33,7 +35,7 @@ const cell = z.strictObject({
   /** CPU time per message of back end and front end, in microseconds. */
   cpuUs: z.strictObject({ backEnd: amount, frontEnd: amount }),
   /** Ratios of this back end's rates to those of the floors in the same round. Floors have none. */
-  ratios: z.strictObject({ nativeFloor: ratio, eventLoop: ratio }).optional(),
+  ratios: z.strictObject({ busyLoop: ratio, nativeFloor: ratio, eventLoop: ratio }).optional(),
   /** Garbage collections during the measurement; known for this package's device only. */
   gc: z.strictObject({ pauses: count, maxMs: amount }).optional(),
 })

@@ -14,7 +14,10 @@ export interface Scenario {
   mix: Mix
   /** Commands in flight per guest. */
   depth: number
-  /** How the front end waits for an answer. */
+  /**
+   * How the front end waits for answers. `spin`: it polls, and sends again what it finds at each look. `sleep`: as a driver's work
+   * does under load, it takes all answers until there is none, sends as many again, kicks once and sleeps.
+   */
   wait: (typeof WAITS)[number]
   descriptors: (typeof DESCRIPTORS)[number]
   eventIdx: boolean

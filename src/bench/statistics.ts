@@ -37,12 +37,12 @@ export function scenarioOf({ mix, ...rest }: Scenario): CellScenario {
   return { mix: mix.name, ...rest }
 }
 
-/** The cells of one scenario; both floors are among the series. */
+/** The cells of one scenario; the floors are among the series. */
 export function cellsOf(series: readonly Series[]): Cell[] {
   const floor = (name: Cell['backEnd']) => series.find(({ backEnd }) => backEnd === name)!.rounds
   return series.map(({ backEnd, scenario, rounds, gc }) => {
     const of = (value: (measurement: Measurement) => number) => rounded(median(rounds.map(value)))
-    const isFloor = backEnd === 'native floor' || backEnd === 'event loop'
+    const isFloor = backEnd !== 'device' && backEnd !== 'other'
     return {
       scenario: scenarioOf(scenario),
       backEnd,
@@ -62,6 +62,7 @@ export function cellsOf(series: readonly Series[]): Cell[] {
         ? {}
         : {
             ratios: {
+              busyLoop: ratioOf(rounds, floor('busy loop')),
               nativeFloor: ratioOf(rounds, floor('native floor')),
               eventLoop: ratioOf(rounds, floor('event loop')),
             },

@@ -40,6 +40,7 @@ function rowsOf(cells: readonly Cell[]): Row[] {
     mix: cell.scenario.mix,
     depth: cell.scenario.depth,
     rate: rateText(cell.rate),
+    '×_busy_loop': cell.ratios && ratioText(cell.ratios.busyLoop),
     '×_native_floor': cell.ratios && ratioText(cell.ratios.nativeFloor),
     '×_event_loop': cell.ratios && ratioText(cell.ratios.eventLoop),
     p50_us: cell.latencyUs.p50,

@@ -1,4 +1,4 @@
-/** `vhost-user-scmi bench`: measures the device against two floors, and optionally another back end against all of them. */
+/** `vhost-user-scmi bench`: measures the device against three floors, and optionally another back end against all of them. */
 import { statSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { type Command, Option } from 'commander'
@@ -33,7 +33,7 @@ const LARGE = 'large'
 const EXAMPLES = `
 Examples:
   vhost-user-scmi bench
-      the device against both floors: three commands, depths 1, 16 and 128, front end spinning and sleeping
+      the device against the floors: three commands, depths 1, 16 and 128, front end spinning and sleeping
   vhost-user-scmi bench --mix clock:3,sensor:1 --depth 8 --wait sleep --guests 1,4,16
       four commands in turn, eight in flight, one guest to sixteen
   vhost-user-scmi bench --json > before.json; …; vhost-user-scmi bench --json > after.json
@@ -41,16 +41,17 @@ Examples:
   vhost-user-scmi bench --socket-path /tmp/other.sock --mix base --report other.html
       also another back end, which listens there; with charts
 
-How to read it: "× native floor" is the rate divided by that of the same loop with a constant answer in C++, in the same
-round; "× event loop" divides by the rate of the simplest epoll loop in C. Both are medians over the rounds
-(lowest–highest). Ratios are repeatable on a busy machine; rates and latencies are not.
+How to read it: "× busy loop" is the rate divided by that of the simplest loop in C that polls the ring, answers with a
+constant and checks nothing, in the same round: the limit. "× native floor" divides by the rate of the same device with a
+constant answer in C++ in place of TypeScript, "× event loop" by that of the busy loop's answers behind epoll. All are medians
+over the rounds (lowest–highest). Ratios are repeatable on a busy machine; rates and latencies are not.
 
 Exit codes: 0 done, 1 a back end does not answer or answers wrong, 2 wrong option or file, 130 interrupted.`
 
 export function addBenchCommand(program: Command): void {
   program
     .command('bench')
-    .description('Measure message rate and latency, and compare with two floors measured in the same run.')
+    .description('Measure message rate and latency, and compare with three floors measured in the same run.')
     .addOption(
       new Option('--socket-path <path>', 'also measure the back end that listens there; repeat for each guest')
         .argParser(repeated)
@@ -71,7 +72,10 @@ export function addBenchCommand(program: Command): void {
         .default([1, 16, 128], '1,16,128'),
     )
     .addOption(
-      new Option('--wait <list>', 'how the front end waits for an answer: spin, sleep')
+      new Option(
+        '--wait <list>',
+        'how the front end waits: spin, or sleep once it has taken all answers and sent as many again',
+      )
         .argParser(named(WAITS))
         .default(WAITS, WAITS.join()),
     )

@@ -19,9 +19,9 @@ async function measured(...args: string[]): Promise<Result> {
   return resultSchema.parse(JSON.parse(stdout))
 }
 
-/** The event-driven floor as somebody's back end, giving these answers. */
+/** The event loop as somebody's back end, giving these answers. */
 async function otherBackEnd(path: string, answers: string[]): Promise<void> {
-  const child = spawn(nativeProgram, ['epoll-floor', `socket=${path}`, ...answers.map(words => `answer=${words}`)])
+  const child = spawn(nativeProgram, ['event-loop', `socket=${path}`, ...answers.map(words => `answer=${words}`)])
   onTestFinished(() => void child.kill())
   await once(child.stdout, 'data')
 }
@@ -48,14 +48,16 @@ function expectSane(result: Result): void {
 }
 
 describe('measures', () => {
-  test('every scenario on the device and on both floors, and writes a report that stands alone', () =>
+  test('every scenario on the device and on the floors, and writes a report that stands alone', () =>
     inFolder(async folder => {
       const report = join(folder, 'report.html')
       const result = await measured('--mix', 'base', '--depth', '1,8', '--report', report, ...NOTHING_ELSE)
       expectSane(result)
       const cells = result.cells.map(({ scenario, backEnd }) => `${scenario.wait} ${scenario.depth} ${backEnd}`)
       const expected = ['spin', 'sleep'].flatMap(wait =>
-        [1, 8].flatMap(depth => ['event loop', 'native floor', 'device'].map(name => `${wait} ${depth} ${name}`)),
+        [1, 8].flatMap(depth =>
+          ['busy loop', 'event loop', 'native floor', 'device'].map(name => `${wait} ${depth} ${name}`),
+        ),
       )
       expect(cells.sort()).toEqual(expected.sort())
       const html = readFileSync(report, 'utf8')
@@ -72,7 +74,7 @@ describe('measures', () => {
     )
     expectSane(result)
     expect(result.cells.map(({ scenario }) => scenario)).toEqual(
-      new Array(3).fill({
+      new Array(4).fill({
         mix: 'clock:3,sensor',
         depth: 256,
         wait: 'sleep',
@@ -107,7 +109,9 @@ describe('measures', () => {
     ]
     const { code, stdout, stderr } = await runCommand('bench', ...args)
     expect(code, stderr).toBe(0)
-    expect(stdout).toMatch(/^FRONT END +MIX +DEPTH +RATE +× NATIVE FLOOR +× EVENT LOOP +P50 +P99 +P99\.9 +MAX +CPU$/m)
+    expect(stdout).toMatch(
+      /^FRONT END +MIX +DEPTH +RATE +× BUSY LOOP +× NATIVE FLOOR +× EVENT LOOP +P50 +P99 +P99\.9 +MAX +CPU$/m,
+    )
     expect(stdout).toMatch(/^sleep +base +4 +[\d.]+ [kM]\/s +[\d.]+ \([\d.]+–[\d.]+\) /m)
     expect(stdout).toMatch(/^noise: load [\d.]+ before, [\d.]+ after, [\d.]+ % stolen, [\d.]+ % used by others$/m)
     expect(stdout).toMatch(/^garbage collection: /m)
@@ -130,6 +134,7 @@ describe('another back end', () => {
       const result = await measured(...args)
       expectSane(result)
       expect(result.cells.map(({ backEnd }) => backEnd).sort()).toEqual([
+        'busy loop',
         'device',
         'event loop',
         'native floor',
@@ -246,11 +251,11 @@ test('--compare shows what changed, floors included', () =>
     writeFileSync(after, JSON.stringify({ ...result, cells: faster }))
     const { code, stdout } = await runCommand('bench', '--compare', before, after)
     expect(code).toBe(0)
-    for (const name of ['event loop', 'native floor', 'device']) {
+    for (const name of ['busy loop', 'event loop', 'native floor', 'device']) {
       expect(stdout).toMatch(new RegExp(`^${name} +sleep .* base +4 +\\S+ \\S+ +\\S+ \\S+ +2 `, 'm'))
     }
     const json = JSON.parse((await runCommand('bench', '--compare', before, after, '--json')).stdout)
-    expect(json.map(({ rate }: { rate: number }) => rate)).toEqual([2, 2, 2])
+    expect(json.map(({ rate }: { rate: number }) => rate)).toEqual([2, 2, 2, 2])
   }))
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it: no process, no file is left', async signal => {

@@ -9,7 +9,7 @@ import { TOOLS_FOR } from '../../qemu/support/tools.js'
 import { startProgress } from '../../src/support/progress.js'
 import type { Result } from './result.js'
 
-const TARGETS = ['session', 'ring'] as const
+const TARGETS = ['session', 'ring', 'chain'] as const
 const SOURCES = join(packageRoot, 'test/fuzz')
 const NATIVE = join(packageRoot, 'native')
 const BUILD = join(packageRoot, 'build/fuzz')

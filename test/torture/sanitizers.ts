@@ -13,7 +13,7 @@ const EXCLUDED = [
 ]
 
 export async function sanitizers(signal: AbortSignal): Promise<Result[]> {
-  const tests = ['test/native', 'test/hostile', 'test/torture/sanitized.test.ts']
+  const tests = ['test/native', 'test/hostile', 'test/fuzz/chain.test.ts', 'test/torture/sanitized.test.ts']
   return [
     await timed('sanitizers', 'tests with the mock driver', async () => {
       const { passed, failures } = await runSuite({
