@@ -34,7 +34,7 @@ const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
 /** Room for records in each half, in bytes and as a multiple of the record of the whole state. */
 const ROOM_MIN = 256 << 10
 const ROOM_MAX = 8 << 20
-const TIMES = 16
+const TIMES = 64
 const TIMES_MIN = 2
 
 /** What has become of a file that is in use; damaged: somebody else has written to it. */

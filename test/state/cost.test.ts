@@ -13,7 +13,7 @@ import { inFolder, RunningCommand } from '../cli/command.js'
 const LIMIT_MS = 120_000
 const ROUNDS = 7
 const TIMING = { warmupMs: 100, measureMs: 150 }
-/** The aim is 2 on an idle machine. A record for each message would cost 5 and more. */
+/** Two and a bit on an idle machine; 1.7 for one message at a time of a driver that sleeps. A record for each message would cost 5 and more. */
 const RATIO_MAX = 3
 
 const DEV_0 = 100
