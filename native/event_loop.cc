@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "clock.h"
@@ -19,6 +20,8 @@ constexpr uint64_t ACCEPT_RETRY_MS = 1000;
 constexpr uint64_t TIME_UPDATE_NS = 500'000;
 
 }  // namespace
+
+thread_local uint64_t EventLoop::turns_ = 0;
 
 EventLoop::EventLoop(uv_loop_t* loop, const SessionOptions& options, const WatchOptions& watch, JavaScriptSide& js)
     : js_(js),
@@ -68,7 +71,9 @@ void EventLoop::settle() {
     UvHandles::set_interval(look_, 0);
     look_ms_ = look_rate_.ms();
   }
-  UvHandles::set_interval(look_, look_ms_);
+  if (look_ms_ != 0 && can_wait()) UvHandles::set_active(prepare_, true);
+  // Where the device waits for kicks by itself, it looks as well: a timer would cost a turn of the loop each time.
+  UvHandles::set_interval(look_, core_->kick_wait.begun() ? 0 : look_ms_);
   UvHandles::set_active(idle_, visit_due_ || session.has_events());
 }
 
@@ -105,6 +110,7 @@ void EventLoop::unwatch_connection() { UvHandles::close(connection_watch_); }
 // One turn of the loop: pending events, `work`, its events, then ticks and promises.
 template <typename Work>
 void EventLoop::turn(Work work) {
+  turns_++;
   js_.turn([&] {
     flush_events();
     if (closed()) return;
@@ -180,8 +186,9 @@ void EventLoop::on_idle() {
 
 // The loop is about to wait for the next kick.
 void EventLoop::on_prepare() {
+  turns_++;
   // Two devices that wait like this would wake each other with every kick.
-  if (kick_watch_[CMDQ] == nullptr || !core_->pump.alone()) {
+  if (!can_wait()) {
     UvHandles::set_active(prepare_, false);
     return;
   }
@@ -189,14 +196,17 @@ void EventLoop::on_prepare() {
   if (uv_backend_timeout(loop_) == 0) return;
   const bool kicked = wait_for_kicks();
   uv_update_time(loop_);
-  if (!closed()) UvHandles::set_active(prepare_, kicked);
+  if (closed()) return;
+  UvHandles::set_active(prepare_, kicked);
+  settle();
 }
 
-// Returns when the loop has something else to do, or the ring is gone. False if no kick came.
+// Returns when the loop has something else to do, or the ring is gone. False if no kick came. Looks at memory meanwhile.
 bool EventLoop::wait_for_kicks() {
   UvHandles::Poll* const watch = kick_watch_[CMDQ];
   bool kicked = false;
   if (core_->kick_wait.begin(UvHandles::suspend(watch))) {
+    UvHandles::set_interval(look_, 0);
     KickWait::Woken woken = {};
     uint64_t updated_ns = 0;
     do {
@@ -207,12 +217,20 @@ bool EventLoop::wait_for_kicks() {
       }
       const int timeout_ms = uv_backend_timeout(loop_);
       if (timeout_ms == 0) break;
-      woken = core_->kick_wait.wait(timeout_ms);
-      if (!woken.kicked) break;
-      kicked = true;
-      turn([this] {
-        if (kick_watch_[CMDQ] != nullptr) visit();
-      });
+      const int look_in_ms = look_ms_ == 0 ? -1 : static_cast<int>(look_due_ms_ - std::min(look_due_ms_, uv_now(loop_)));
+      const bool is_for_look = look_in_ms >= 0 && (timeout_ms < 0 || look_in_ms <= timeout_ms);
+      woken = core_->kick_wait.wait(is_for_look ? look_in_ms : timeout_ms);
+      if (woken.kicked) {
+        kicked = true;
+        turn([this] {
+          if (kick_watch_[CMDQ] != nullptr) visit();
+        });
+      } else if (is_for_look && woken.expired) {
+        uv_update_time(loop_);
+        on_look();
+      } else {
+        break;
+      }
       if (closed() || !core_->kick_wait.begun()) return kicked;
     } while (!woken.others);
     core_->kick_wait.end();
@@ -231,7 +249,9 @@ void EventLoop::on_interval() {
 
 // Most looks find nothing, and must cost next to nothing: JavaScript gets no turn for them.
 void EventLoop::on_look() {
-  look_rate_.looked(clock_ns(CLOCK_THREAD_CPUTIME_ID));
+  look_rate_.looked(clock_ns(CLOCK_THREAD_CPUTIME_ID), turns_ == looked_turns_);
+  looked_turns_ = turns_;
+  look_due_ms_ = uv_now(loop_) + look_ms_;
   const bool found = core_->memory_watch.look(core_->session.memory());
   core_->session.check_memory();
   if (found) {

@@ -95,6 +95,7 @@ class EventLoop final : SessionHost {
   void on_kick(unsigned queue, int status);
   void on_idle();
   void on_prepare();
+  bool can_wait() const { return kick_watch_[CMDQ] != nullptr && core_->pump.alone(); }
   bool wait_for_kicks();
   void on_interval();
   void on_look();
@@ -112,8 +113,12 @@ class EventLoop final : SessionHost {
   int connection_events_ = 0;
   UvHandles::Poll* kick_watch_[QUEUES] = {};
   LookRate look_rate_;
-  // What the timer runs with.
+  // The interval in force, and by the loop's clock when the next look is due.
   uint64_t look_ms_ = 0;
+  uint64_t look_due_ms_ = 0;
+  // Turns of all loops of this thread, and how many there were at the last look.
+  static thread_local uint64_t turns_;
+  uint64_t looked_turns_ = 0;
   // These five exist from the first settle() to close().
   UvHandles::Idle* idle_ = nullptr;
   UvHandles::Prepare* prepare_ = nullptr;

@@ -39,7 +39,7 @@ void KickWait::release() {
 KickWait::Woken KickWait::wait(int timeout_ms) {
   epoll_event events[2];
   const int count = epoll_wait(epoll_.get(), events, 2, timeout_ms);
-  Woken woken = {.kicked = false, .others = count <= 0};
+  Woken woken = {.kicked = false, .others = count < 0, .expired = count == 0};
   for (int i = 0; i < count; i++) (events[i].data.fd == kick_ ? woken.kicked : woken.others) = true;
   return woken;
 }

@@ -24,8 +24,10 @@ class KickWait {
   struct Woken {
     // There was a kick since begin() or the last wait(), read or not. One that came before begin() counts if it is unread.
     bool kicked;
-    // The loop has something to do, the timeout expired, or a signal arrived.
+    // The loop has something to do, or a signal arrived.
     bool others;
+    // Nothing happened until the timeout.
+    bool expired;
   };
   // `timeout_ms` -1: for ever.
   Woken wait(int timeout_ms);

@@ -1,6 +1,7 @@
 #include "memory_watch.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace vhost_user_scmi {
 namespace {
@@ -8,22 +9,37 @@ namespace {
 // Relaxed: JavaScript reads what the flag or word is about, and takes the flag back with an atomic exchange.
 uint64_t load(const uint8_t* at) { return __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_RELAXED); }
 
-// Looks after which the interval is chosen anew.
-constexpr uint32_t LOOKS = 32;
+// The part of a processor that looks may take: one in so many.
 constexpr uint64_t SHARE = 100;
 constexpr uint64_t LOOK_MS_MAX = 20;
 constexpr uint64_t NS_PER_MS = 1'000'000;
+// Looks cost up to so many times the cheapest one. Where it was more, JavaScript's timers ran, too.
+constexpr uint64_t SPREAD = 4;
 
 }  // namespace
 
-void LookRate::looked(uint64_t cpu_ns) {
-  if (looks_ > 0) cost_ns_ = std::min(cost_ns_, cpu_ns - looked_cpu_ns_);
+void LookRate::looked(uint64_t cpu_ns, bool rested) {
+  const uint64_t cost = cpu_ns - looked_cpu_ns_;
   looked_cpu_ns_ = cpu_ns;
-  if (looks_++ < LOOKS) return;
-  const uint64_t affordable = (cost_ns_ * SHARE + NS_PER_MS - 1) / NS_PER_MS;
-  ms_ = std::max(wanted_ms_, std::min(affordable, LOOK_MS_MAX));
-  looks_ = 1;
-  cost_ns_ = UINT64_MAX;
+  if (!rested) return;
+  costs_ns_[looks_++] = cost;
+  if (looks_ < LOOKS) return;
+  const uint64_t affordable_ms = (cost_ns() * SHARE + NS_PER_MS - 1) / NS_PER_MS;
+  ms_ = std::max(wanted_ms_, std::min(affordable_ms, LOOK_MS_MAX));
+  looks_ = 0;
+}
+
+// What a look costs on average, wake-up included.
+uint64_t LookRate::cost_ns() const {
+  const uint64_t most = *std::min_element(std::begin(costs_ns_), std::end(costs_ns_)) * SPREAD;
+  uint64_t sum = 0;
+  uint64_t looks = 0;
+  for (const uint64_t cost : costs_ns_) {
+    if (cost > most) continue;
+    sum += cost;
+    looks++;
+  }
+  return sum / looks;
 }
 
 void MemoryWatch::set(uint64_t address, uint32_t flags, uint32_t words) {

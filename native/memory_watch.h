@@ -27,25 +27,30 @@ class MemoryWatch {
   bool changed_before_ = false;
 };
 
-// How often to look, so that looking takes about a hundredth of a processor, whatever a wake-up costs on this machine.
+// How often to look, so that looking takes at most a hundredth of a processor, whatever a wake-up costs on this machine.
 class LookRate {
  public:
   void set(uint64_t ms) {
     wanted_ms_ = ms_ = ms;
     looks_ = 0;
-    cost_ns_ = UINT64_MAX;
   }
   // The interval in force; 0: nobody looks.
   uint64_t ms() const { return ms_; }
-  // A look begins, `cpu_ns` of this thread's processor time after its start.
-  void looked(uint64_t cpu_ns);
+  // A look begins, `cpu_ns` of this thread's processor time after its start. `rested`: the thread has done nothing but wait
+  // since the last one. Looks cost nothing while it works anyway.
+  void looked(uint64_t cpu_ns, bool rested);
 
  private:
+  // Looks after which the interval is chosen anew.
+  static constexpr uint32_t LOOKS = 32;
+
+  uint64_t cost_ns() const;
+
   uint64_t wanted_ms_ = 0;
   uint64_t ms_ = 0;
   uint64_t looked_cpu_ns_ = 0;
-  // Least processor time from one look to the next: the loop's other work is not between all of them.
-  uint64_t cost_ns_ = UINT64_MAX;
+  // Processor time from one look to the next, wake-up included.
+  uint64_t costs_ns_[LOOKS] = {};
   uint32_t looks_ = 0;
 };
 
