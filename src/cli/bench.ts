@@ -4,11 +4,11 @@ import { availableParallelism } from 'node:os'
 import { type Command, Option } from 'commander'
 import type { Result, Startup } from '../bench/result.js'
 import { CORES, DEPTH_MAX, DESCRIPTORS, type Grid, GUESTS_MAX, type Scenario, WAITS } from '../bench/scenario.js'
-import { InterruptedError, OperatorError } from '../support/errors.js'
+import { OperatorError } from '../support/errors.js'
 import { whyUnwritable } from '../support/path-error.js'
 import { version } from '../support/version.js'
 import { listOf, named, pollUs, repeated, wholeNumber, wholeNumbers } from './arguments.js'
-import { ENDING_SIGNALS } from './signals.js'
+import { interruptible } from './interruptible.js'
 
 interface Options extends Omit<Grid, 'mix'> {
   socketPath: string[]
@@ -22,6 +22,7 @@ interface Options extends Omit<Grid, 'mix'> {
   json: boolean
   report?: string
   compare?: string[]
+  channels: boolean
 }
 
 const DEFAULT_MIXES = ['base', 'clock', 'sensor']
@@ -29,6 +30,9 @@ const DEFAULT_MIXES = ['base', 'clock', 'sensor']
 const WARMUP_PART = 0.5
 /** Start-up is measured for this preset too, the largest one. */
 const LARGE = 'large'
+/** With --channels: writes to a channel, and how long an idle device's processor time is measured. */
+const CHANNEL_WRITES = 2000
+const CHANNEL_IDLE_MS = 20_000
 
 const EXAMPLES = `
 Examples:
@@ -38,6 +42,8 @@ Examples:
       four commands in turn, eight in flight, one guest to sixteen
   vhost-user-scmi bench --json > before.json; …; vhost-user-scmi bench --json > after.json
   vhost-user-scmi bench --compare before.json after.json
+  vhost-user-scmi bench --channels
+      how soon a write to a fast channel is acted on, and what it costs to look for one
   vhost-user-scmi bench --socket-path /tmp/other.sock --mix base --report other.html
       also another back end, which listens there; with charts
 
@@ -108,6 +114,7 @@ export function addBenchCommand(program: Command): void {
       new Option('--starts <n>', 'number of start-up measurements; 0: none').argParser(wholeNumber(0, 1000)).default(5),
     )
     .option('--no-memory', 'do not measure memory per guest')
+    .option('--channels', 'measure fast channels instead: the reaction to a write, the cost of looking', false)
     .option('--json', 'print the result as JSON', false)
     .option('--report <file>', 'write charts and the table to an HTML file')
     .option('--compare <files...>', 'compare two results printed by --json, without measuring')
@@ -122,6 +129,7 @@ async function bench(options: Options): Promise<void> {
   const { scenariosOf } = await import('../bench/scenario.js')
   const scenarios = scenariosOf({ ...options, mix: (options.mix ?? DEFAULT_MIXES).map(parseMix) })
   checkScenarios(scenarios, options)
+  if (options.channels) return channels(scenarios[0]!, options.json)
   // Finds out about a bad path before minutes of measuring.
   if (options.report !== undefined) writeReport(options.report, '')
   const result = await measureAll(scenarios, options)
@@ -168,12 +176,8 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
   ])
   const { platform, pollUs, rounds, measureMs } = options
   const warmupMs = Math.ceil(measureMs * WARMUP_PART)
-  const stopping = new AbortController()
-  const { signal } = stopping
-  const stop = () => stopping.abort()
   const progress = startProgress('bench')
-  for (const name of ENDING_SIGNALS) process.once(name, stop)
-  try {
+  return interruptible(async signal => {
     // Front ends and back ends have exited by the end of the run, so that their CPU time counts as this process's
     // children.
     const noise = new Noise(cpuMsOfFamily)
@@ -197,13 +201,17 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
     const settings = { platform, pollUs, rounds, measureMs, warmupMs }
     const date = new Date().toISOString()
     return newResult({ version, date, machine, settings, cells, startup, ...(memory ? { memory } : {}) })
-  } catch (error) {
-    if (signal.aborted) throw new InterruptedError()
-    throw error
-  } finally {
-    progress.stop()
-    for (const name of ENDING_SIGNALS) process.off(name, stop)
-  }
+  }).finally(() => progress.stop())
+}
+
+async function channels(load: Scenario, json: boolean): Promise<void> {
+  const { channelLines, measureChannels } = await import('../bench/channels.js')
+  const { startProgress } = await import('../support/progress.js')
+  const progress = startProgress('bench')
+  const result = await interruptible(signal =>
+    measureChannels({ writes: CHANNEL_WRITES, idleMs: CHANNEL_IDLE_MS, load, signal, progress }),
+  ).finally(() => progress.stop())
+  console.log(json ? JSON.stringify(result, undefined, 2) : channelLines(result).join('\n'))
 }
 
 function writeReport(path: string, html: string): void {

@@ -33,8 +33,9 @@ export class VhostUserChannel implements Channel {
   readonly #path: string
   readonly #timeoutMs: number
   readonly #frontEnd: FrontEnd
-  readonly #memory = GuestMemory.flat()
-  readonly #driver = new Driver(this.#memory, { size: QUEUE_SIZE, eventSize: EVENT_BUFFERS })
+  /** The guest's memory. */
+  readonly memory = GuestMemory.flat()
+  readonly #driver = new Driver(this.memory, { size: QUEUE_SIZE, eventSize: EVENT_BUFFERS })
   /** By head of the descriptor chain. */
   readonly #waiting = new Map<number, Waiting>()
   /** Commands waiting for room in the queue. */
@@ -83,7 +84,7 @@ export class VhostUserChannel implements Channel {
     if (!(offer.features & Feature.VERSION_1)) throw new Error('the back end does not offer VERSION_1')
     const wanted = Feature.VERSION_1 | Feature.PROTOCOL_FEATURES | Feature.P2A_CHANNELS
     const { protocolFeatures } = offer
-    const options = { features: wanted & offer.features, protocolFeatures, memory: this.#memory, queues }
+    const options = { features: wanted & offer.features, protocolFeatures, memory: this.memory, queues }
     await driverOk(this.#frontEnd, options)
     for (const queue of [cmdq, eventq]) {
       queue.enableSignals()
@@ -158,7 +159,7 @@ export class VhostUserChannel implements Channel {
     for (const post of this.#backlog.splice(0)) post()
     this.#frontEnd.close()
     this.#driver.close()
-    this.#memory.close()
+    this.memory.close()
   }
 
   close(): void {
