@@ -13,7 +13,7 @@ export function agentTables(agent: Agent): Tables {
     return {
       id: `0x${id.toString(16)}`,
       name,
-      version: versionText(version),
+      version: `${versionText(version)}${version > protocol.usual && protocol.notFirm ? ' (not firm)' : ''}`,
       commands: number,
       notifications: since.size,
       access: denied ? 'denied' : undefined,

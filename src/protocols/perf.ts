@@ -2,6 +2,7 @@
  * Performance domain management protocol, 0x13 (SCMI v3.2 §4.5), versions 1.0, 2.0, 3.0 and 4.0. Statistics in shared memory
  * are not announced: Linux stores their address, and reads nothing there.
  */
+import { channelsText } from '../platform/core/fast-channels.js'
 import { perfDomains } from '../platform/perf-domains/index.js'
 import type { PerfLevel } from '../platform/perf-domains/levels.js'
 import type { PerfDomains } from '../platform/perf-domains/model.js'
@@ -9,7 +10,7 @@ import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { INVALID_PARAMETERS, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
-import { channelsText, FAST_CHANNEL } from './declaration/fast-channels.js'
+import { FAST_CHANNEL } from './declaration/fast-channels.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { Parts } from './declaration/parts.js'
 import type { AgentProtocol } from './declaration/protocol.js'

@@ -13,6 +13,7 @@ import { u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, OUT_OF_RANGE, SUCCESS } from '../wire/status.js'
 import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
+import type { Row } from './declaration/protocol.js'
 import { NOTIFIED, ON_DEMAND, type UpdateSet } from './telemetry-collection.js'
 import {
   ATTRIBUTES,
@@ -194,6 +195,13 @@ function telemetryReset(view: TelemetryView, request: RequestReader): number {
   return SUCCESS
 }
 
+/** For people: how often the event is updated; nothing while it is not. */
+function updatesOf({ collection, modes }: TelemetryView, event: DataEvent): Row {
+  const { enabled, mode, interval } = collection.setOf(event.group)
+  if (!enabled || modes.of(event) === OFF) return {}
+  return { interval_us: interval.us, mode: mode === NOTIFIED ? 'notified' : 'on demand' }
+}
+
 const command = commandsOn<TelemetryView>()
 
 export const telemetry = defineProtocol({
@@ -213,6 +221,7 @@ export const telemetry = defineProtocol({
       via: view.viaOf(event),
       group: event.group === undefined ? undefined : view.telemetry.groups[event.group]!.name,
       enabled: view.modes.of(event) !== OFF,
+      ...updatesOf(view, event),
     })),
   }),
   commands: [

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { ConfigPath } from './config-error.js'
 import type { Platform } from './platform.js'
+import { type Property, textProperty } from './property.js'
 import { needsSharedMemory } from './shared-memory.js'
 import { duration } from './units.js'
 
@@ -18,6 +19,20 @@ export interface FastChannelConfig<What extends string = string> {
   rateLimitUs: number
   /** PROTOCOL_MESSAGE_ATTRIBUTES tells of the channels. */
   announced: boolean
+}
+
+/** For people: `set level, limits; get level, limits`. */
+export function channelsText(config: FastChannelConfig | undefined): string | undefined {
+  if (!config) return undefined
+  const listOf = (name: string, what: ReadonlySet<string>) => (what.size > 0 ? [`${name} ${[...what].join(', ')}`] : [])
+  return [...listOf('set', config.set), ...listOf('get', config.get)].join('; ')
+}
+
+/** The property that shows them, if there are any. */
+export function channelProperties(config: FastChannelConfig | undefined): Property[] {
+  const text = channelsText(config)
+  if (text === undefined) return []
+  return [textProperty('fast_channels', 'What agents write and read in shared memory', { read: () => text })]
 }
 
 /** `set` and `get` are what can have channels. */

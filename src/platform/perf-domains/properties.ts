@@ -4,6 +4,7 @@
  */
 import { RequestError } from '../../support/errors.js'
 import { PLATFORM_AGENT } from '../core/agent-ids.js'
+import { channelProperties } from '../core/fast-channels.js'
 import { numberProperty, onEvents, type Property, type ResourceGroup } from '../core/property.js'
 import { HERTZ, WATTS } from '../core/unit-text.js'
 import type { Bounds, PerfDomain } from './domain.js'
@@ -23,6 +24,7 @@ export function perfProperties(model: PerfDomains): ResourceGroup[] {
       limit(model, domain, 'max'),
       numberProperty('frequency', 'At this level', HERTZ, { read: () => domain.level.frequencyKhz * HZ_PER_KHZ }),
       ...power(domain),
+      ...channelProperties(domain.fastChannels),
     ],
   }))
   return [{ kind: 'perf', resources, watch: onEvents(model, 'levelChanged', 'limitsChanged') }]

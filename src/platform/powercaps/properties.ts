@@ -1,5 +1,6 @@
 /** The properties of powercap domains that the host sees and can change as if hardware changed them: power and caps. */
 import { PLATFORM_AGENT } from '../core/agent-ids.js'
+import { channelProperties } from '../core/fast-channels.js'
 import { numberProperty, onEvents, type Property, type Range, type ResourceGroup } from '../core/property.js'
 import { SECONDS, WATTS } from '../core/unit-text.js'
 import { type PowercapDomain, UNCAPPED } from './domain.js'
@@ -19,6 +20,7 @@ export function powercapProperties(model: Powercaps): ResourceGroup[] {
       interval(model, domain, domain.caps[0]),
       ...(domain.maiRange ? [measuringInterval(model, domain, domain.maiRange)] : []),
       ...domain.caps.slice(1).flatMap(limit => [cap(model, domain, limit), interval(model, domain, limit)]),
+      ...channelProperties(domain.fastChannels),
     ],
   }))
   return [

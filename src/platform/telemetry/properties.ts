@@ -1,9 +1,10 @@
 /** The properties of data events that the host sees. What they measure is set where it comes from. */
 import type { Platform } from '../core/platform.js'
-import { numberProperty, type ResourceGroup, textProperty } from '../core/property.js'
+import { numberProperty, type Property, type ResourceGroup, textProperty } from '../core/property.js'
 import { measuredUnit } from '../core/unit-text.js'
 import { unscaled } from '../sensors/scaled.js'
 import { sensorTypeName } from '../sensors/types.js'
+import type { DataEvent } from './data-event.js'
 import type { Telemetry } from './model.js'
 
 export function telemetryProperties(model: Telemetry, { time }: Platform): ResourceGroup[] {
@@ -17,7 +18,14 @@ export function telemetryProperties(model: Telemetry, { time }: Platform): Resou
         read: () => unscaled(event.read(time.nowUs), event.scale),
       }),
       textProperty('via', 'How agents read it', { read: () => event.via }),
+      ...groupOf(model, event),
     ],
   }))
   return [{ kind: 'telemetry', resources }]
+}
+
+function groupOf({ groups }: Telemetry, { group }: DataEvent): Property[] {
+  if (group === undefined) return []
+  const { name } = groups[group]!
+  return [textProperty('group', 'Events that agents enable and update together', { read: () => name })]
 }

@@ -4,7 +4,6 @@
  * acted on as the command would be; there is no answer, so a refused write is only counted, traced and logged.
  */
 import { z } from 'zod'
-import type { FastChannelConfig } from '../../platform/core/fast-channels.js'
 import { readSaved, type Saved } from '../../platform/core/kept.js'
 import { u32 } from '../../wire/fields.js'
 import type { MessageWriter } from '../../wire/message.js'
@@ -29,13 +28,6 @@ export const FAST_CHANNEL = [
   ...[u32('db_addr_low'), u32('db_addr_high')],
   ...[u32('db_set_lmask'), u32('db_set_hmask'), u32('db_preserve_lmask'), u32('db_preserve_hmask')],
 ]
-
-/** For people: `set level, limits; get level, limits`. */
-export function channelsText(config: FastChannelConfig | undefined): string | undefined {
-  if (!config) return undefined
-  const listOf = (name: string, what: ReadonlySet<string>) => (what.size > 0 ? [`${name} ${[...what].join(', ')}`] : [])
-  return [...listOf('set', config.set), ...listOf('get', config.get)].join('; ')
-}
 
 interface ChannelOf<Resource> {
   resource: Resource

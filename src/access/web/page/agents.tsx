@@ -26,6 +26,11 @@ export function Agents() {
             <th scope="col" class="number">
               Failed
             </th>
+            {hasChannels() && (
+              <th scope="col" class="number" title="Writes to fast channels: those acted on, and those refused">
+                Channels
+              </th>
+            )}
             <th scope="col" class="number" title="Notifications and delayed responses per second, waiting and dropped">
               Events
             </th>
@@ -60,6 +65,7 @@ function Agent({ stats, isConnected }: { stats: AgentStats; isConnected: boolean
       <td class="number">{micros(now?.latenciesUs.p50 ?? null)}</td>
       <td class="number">{micros(now?.latenciesUs.p99 ?? null)}</td>
       <td class="number">{whole(failed)}</td>
+      {hasChannels() && <td class="number">{writesText(stats)}</td>}
       <td class="number">
         {whole(now?.eventRate ?? 0)}
         {waiting > 0 && ` (${waiting} wait)`}
@@ -67,6 +73,22 @@ function Agent({ stats, isConnected }: { stats: AgentStats; isConnected: boolean
       </td>
     </tr>
   )
+}
+
+/** Somebody uses fast channels. */
+const hasChannels = (): boolean => agents.value.some(stats => sum(writesOf(stats)) > 0)
+
+/** Writes to fast channels, by status. */
+const writesOf = ({ protocols }: AgentStats): [status: string, count: number][] =>
+  protocols.flatMap(({ messages }) => messages.flatMap(({ channel }) => Object.entries(channel)))
+
+const sum = (counts: readonly [string, number][]): number => counts.reduce((total, [, count]) => total + count, 0)
+
+function writesText(stats: AgentStats): string {
+  const writes = writesOf(stats)
+  const refused = sum(writes.filter(([status]) => status !== 'SUCCESS'))
+  const done = whole(sum(writes) - refused)
+  return refused > 0 ? `${done} (${whole(refused)} refused)` : done
 }
 
 function whole(value: number): string {

@@ -4,7 +4,7 @@ import type { MessageFilter, ProtocolEntry } from '../../operations/shapes.js'
 import { Select } from './select.js'
 import { filter, hasAgents, hello, paused, showMessages } from './state.js'
 
-const KINDS = ['command', 'delayed response', 'notification']
+const KINDS = ['command', 'delayed response', 'notification', 'fast channel']
 /** Entry in the list of statuses: all but SUCCESS. */
 const FAILED = 'failed'
 

@@ -23,7 +23,12 @@ const COLUMNS: readonly Column[] = [
 ]
 
 /** Symbols of the kinds. */
-const SIGNS: Readonly<Record<string, string>> = { command: '→', 'delayed response': '⇠', notification: '←' }
+const SIGNS: Readonly<Record<string, string>> = {
+  command: '→',
+  'delayed response': '⇠',
+  notification: '←',
+  'fast channel': '↣',
+}
 
 export function Messages() {
   const rows = lines.value.flatMap(rowsOf)
@@ -114,6 +119,9 @@ function Cells({ row }: { row: Row }) {
   return <MessageCells message={row.message} />
 }
 
+/** A notification belongs to no command, and what is written to a fast channel is no message. */
+const hasToken = (kind: string): boolean => kind === 'command' || kind === 'delayed response'
+
 function MessageCells({ message }: { message: MessageEntry }) {
   const { kind, agent, protocol, token, status, status_name, arrived_us, answered_us } = message
   const isCommand = kind === 'command'
@@ -129,7 +137,7 @@ function MessageCells({ message }: { message: MessageEntry }) {
         <span class="kind">{protocol}</span>
         {message.message} <span class="hint">{summary(message)}</span>
       </td>
-      <td class="number">{kind === 'notification' ? '' : token}</td>
+      <td class="number">{hasToken(kind) ? token : ''}</td>
       <td class={status === 0 ? 'hint' : 'status'} title={outcome}>
         {outcome}
       </td>
