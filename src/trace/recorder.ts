@@ -155,7 +155,7 @@ export class TraceRecorder {
     )
     server.devices.forEach((device, index) => {
       const onChange = (name: string): void => {
-        const annotations = name.startsWith('driver') ? { event_queue: device.events.available ? 1 : 0 } : {}
+        const annotations = name.startsWith('driver') ? driverAnnotations(device) : {}
         this.#moment({ category: 'driver', name, timeNs: nowNs(), device: index, annotations })
       }
       device.on('change', onChange)
@@ -240,4 +240,10 @@ export class TraceRecorder {
     this.#log.error(`trace ${this.path}: ${reason}; it ends here, with ${messages} messages`)
     void this.stop()
   }
+}
+
+/** What a replay has to know of the driver: what its answers depend on. */
+function driverAnnotations({ agent: { shared }, events }: Device): Record<string, number> {
+  const has = (what: unknown): number => (what ? 1 : 0)
+  return { event_queue: has(events.available), ...(shared ? { shared_memory: has(shared.view) } : {}) }
 }

@@ -108,8 +108,6 @@ class Player {
       const kept = new KeptEvents(time)
       const agent = new Agent({ config, platform, events: kept, peers, protocols })
       peers.push(agent)
-      // The guest had the shared memory if it was told of channels there.
-      if (events.some(isAboutChannels)) agent.shared?.map(new DataView(new ArrayBuffer(agent.shared.size)))
       agent.channelSeen = (protocolId, messageId, status, request) =>
         kept.respondLater(packHeader(protocolId, messageId, CHANNEL_WRITE, 0), [status, ...request])
       this.#parts.set(config.name, { agent, events: kept, traced: [] })
@@ -199,10 +197,6 @@ class Player {
   }
 }
 
-const isAboutChannels = (event: TracedEvent): boolean =>
-  event.what === 'message' &&
-  (event.kind === 'fast channel' || (/DESCRIBE_FASTCHANNEL$/.test(event.message) && event.status === 'SUCCESS'))
-
 /** What the guest wrote to a fast channel is acted on again. */
 function writeAgain({ replyBytes }: TracedMessage, agent: Agent): void {
   const words = Array.from({ length: replyBytes.length >> 2 }, (_, i) => viewOf(replyBytes).getUint32(4 * i, true))
@@ -213,7 +207,14 @@ function writeAgain({ replyBytes }: TracedMessage, agent: Agent): void {
 function changeDriver({ category, name, values }: TracedMoment, { agent, events }: Part): void {
   if (category !== 'driver') return
   if (typeof values.event_queue === 'number') events.available = values.event_queue === 1
+  if (typeof values.shared_memory === 'number') share(agent, values.shared_memory === 1)
   if (name === 'driver started' || name === 'driver forgotten') agent.restart()
+}
+
+/** The guest has the shared memory, or lacks it: nobody reads what is written there. */
+function share({ shared }: Agent, has: boolean): void {
+  if (!shared || has === (shared.view !== undefined)) return
+  shared.map(has ? new DataView(new ArrayBuffer(shared.size)) : undefined)
 }
 
 const viewOf = ({ buffer, byteOffset, length }: Uint8Array): DataView => new DataView(buffer, byteOffset, length)
