@@ -1,4 +1,7 @@
-/** Base protocol, 0x10 (SCMI v3.2 §4.2), versions 1.0, 2.0 and 2.1: who is who, and who may use what. */
+/**
+ * Base protocol, 0x10 (SCMI v3.2 §4.2), versions 1.0, 2.0 and 2.1: who is who, and who may use what. Which version SCMI 4.0
+ * has is not known: 3.0 is a guess, with the messages of 2.1, and announced only if the platform file says so.
+ */
 import { z } from 'zod'
 import { readSaved, type Saved } from '../platform/core/kept.js'
 import type { Platform } from '../platform/core/platform.js'
@@ -15,6 +18,7 @@ import type { AgentProtocol, AgentState, ProtocolAgent } from './declaration/pro
 const V1 = 0x10000
 const V2 = 0x20000
 const V2_1 = 0x20001
+const V3 = 0x30000
 
 const ERROR_EVENT = event(0x0, 'BASE_ERROR_EVENT', [
   u32('agent_id'),
@@ -193,7 +197,10 @@ const command = commandsOn<BaseView>()
 export const base = defineProtocol({
   id: BASE,
   name: 'base',
-  versions: [V1, V2, V2_1],
+  versions: [V1, V2, V2_1, V3],
+  usual: V2_1,
+  negotiateSince: V2_1,
+  notFirm: 'a guess at SCMI 4.0, with the messages of 2.1',
   attach: (platform, protocol) => new BaseView(platform, protocol),
   show: ({ agent }) => ({
     agents: agent.peers.map(({ id, name, trusted }) => ({ id, name, trusted, self: id === agent.id })),

@@ -3,13 +3,14 @@
  * has several limits at once, each with an averaging interval of its own (powercap-limits.ts). 3.0 is announced only if
  * the platform file says so.
  */
+import { channelsText } from '../platform/core/fast-channels.js'
 import { type PowercapDomain, UNCAPPED } from '../platform/powercaps/domain.js'
 import { powercaps } from '../platform/powercaps/index.js'
 import { text, u32 } from '../wire/fields.js'
 import type { MessageWriter, RequestReader } from '../wire/message.js'
 import { BUSY, INVALID_PARAMETERS, NOT_SUPPORTED, SUCCESS } from '../wire/status.js'
 import { commandsOn, defineProtocol } from './declaration/define-protocol.js'
-import { channelsText, FAST_CHANNEL } from './declaration/fast-channels.js'
+import { FAST_CHANNEL } from './declaration/fast-channels.js'
 import { extendedNameFlag, NAME_SIZE, SHORT_NAME_SIZE } from './declaration/names.js'
 import { subscribing } from './declaration/subscriptions.js'
 import { answerCount, answerName } from './declaration/view.js'
@@ -177,6 +178,7 @@ export const powercap = defineProtocol({
   versions: [V1, V2, V3],
   usual: V2,
   negotiateSince: V2,
+  notFirm: "of the beta of SCMI 4.0, with the layouts that Linux's patches read",
   resource: powercaps,
   attach: (platform, protocol) => new PowercapView(platform.model(powercaps), protocol),
   show: (view, nowUs) => ({

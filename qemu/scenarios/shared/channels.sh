@@ -29,3 +29,8 @@ set_enabled() { echo "$1" >$POWERCAP/enabled && cat $POWERCAP/enabled; }
 
 # Whether the region is memory that the kernel manages: it is not, with no-map.
 region() { grep -i '4f000000-4f00ffff' /proc/iomem | sed 's/.*: //'; }
+
+steps_and_answer() { steps "$@"; answer_soon; }
+rate_limit() { cat $CPUFREQ/schedutil/rate_limit_us; }
+constraints() { ls -d $POWERCAP/constraint_*_power_limit_uw | wc -l; }
+power() { cat $POWERCAP/power_uw; }

@@ -5,6 +5,7 @@ import { boards } from '../../runner/firmware.js'
 import { expectSaid } from '../../runner/readings.js'
 
 const SHARED = { address: 0x4f00_0000, size: 0x1_0000 }
+const POWERCAP = 0x18
 /** How long a busy guest may take. */
 const LIMIT_MS = 10_000
 
@@ -31,6 +32,16 @@ const package_ = {
       fast_channels: true,
     },
   ],
+}
+
+/** Two limits at once, which only version 3.0 tells of. */
+const limited = {
+  ...package_,
+  protocols: { powercap: { version: '3.0' } },
+  powercaps: package_.powercaps.map(domain => ({
+    ...domain,
+    limits: [{ name: 'peak', cap_range: { min: '1 W', max: '20 W', step: '1 W' } }],
+  })),
 }
 
 const SETS = 'perf.c:scmi_perf_level_set writes the level and rings, where DESCRIBE_FASTCHANNEL told of a channel'
@@ -110,6 +121,11 @@ const families = {
       await t.step('use schedutil')
       await t.expect('it is used', { because, got: () => t.call('use_schedutil'), is: 'schedutil' })
       await t.expect('it needs no thread', { because, got: () => t.call('governor_threads'), is: '0' })
+      await t.expect('it waits as long as the platform takes to look', {
+        because: 'scmi-cpufreq.c: the rate limit of the channel is transition_delay_us',
+        got: () => t.call('rate_limit'),
+        is: `${t.device.agent.shared!.pollMs * 1000}`,
+      })
       for (const level of [600, 1200]) {
         await t.step(`limit it to ${level} MHz, and use the processor`)
         await t.expect(`it sets level ${level}`, {
@@ -169,6 +185,61 @@ const families = {
         because: CAPS,
         got: () => ['POWERCAP_CAP_SET', 'POWERCAP_PAI_SET'].map(name => countsOf(t, name).writes),
         is: [3, 1],
+      })
+    },
+  },
+  'powercap-3': {
+    summary: 'powercap: on a platform of version 3.0 the kernel negotiates 2.0, and sees the first of two limits',
+    platform: limited,
+    async run(t: Context) {
+      const because = 'protocols.c:scmi_negotiate_protocol_version, as powercap.c supports 2.0'
+      await t.expect('the kernel uses 2.0', {
+        because,
+        got: () => {
+          const { announced, version } = t.device.agent.protocols[POWERCAP]!
+          return [announced, version]
+        },
+        is: [0x3_0000, 0x2_0000],
+      })
+      const [first, peak] = t.server.platform.model(powercaps).named('package').caps
+      await t.expect('it has one limit', { because, got: () => t.call('constraints'), is: '1' })
+      await t.step('set the cap')
+      await t.call('set_cap', [4_000_000])
+      await t.expect('the first limit has it', {
+        because: CAPS,
+        got: () => first!.cap,
+        is: 4_000_000,
+        withinMs: LIMIT_MS,
+      })
+      await t.expect('the other limit is as it was', { because, got: () => peak!.cap, is: 20_000_000 })
+      await t.expect('the kernel reads its own', { because: CAPS, got: () => t.call('cap'), is: '4000000' })
+      await t.expect('the power is read', { because: CAPS, got: () => t.call('power'), is: '2000000' })
+    },
+  },
+  rebind: {
+    summary: 'the virtio driver is unbound and bound again: channels are described anew, and values are right',
+    platform: cpu(true),
+    async run(t: Context) {
+      const because = 'perf.c:scmi_perf_domain_init_fc, for the new instance'
+      await setLevel(t, SETS, 600)
+      await t.step('unbind and bind')
+      await t.expect('the instance is back', {
+        because: 'virtio.c:scmi_vio_probe',
+        got: () => t.idle(() => t.call('steps_and_answer', ['-v', '+v'])),
+        is: /^status 0 /,
+      })
+      await t.expect('the platform and the kernel agree', {
+        because,
+        got: async () => Number(await t.call('frequency')) === levelOf(t) * 1000,
+        is: true,
+        withinMs: LIMIT_MS,
+      })
+      const before = countsOf(t, 'PERFORMANCE_LEVEL_SET')
+      for (const level of [1200, 600]) await setLevel(t, SETS, level)
+      await t.expect('levels are written, and not sent', {
+        because,
+        got: () => countsOf(t, 'PERFORMANCE_LEVEL_SET'),
+        is: now => now.messages === 0 && now.writes - before.writes === 2,
       })
     },
   },

@@ -27,6 +27,10 @@ export interface ProtocolInfo {
   name: string
   /** Supported versions, ascending, as major << 16 | minor. */
   versions: readonly number[]
+  /** The one that is announced unless the file says otherwise. */
+  usual: number
+  /** Where later versions come from, if not from a specification. */
+  notFirm: string
   commands: readonly { id: number; name: string; request: Fields; reply: Fields; delayed?: unknown }[]
   resource?: { section: string }
 }
@@ -85,8 +89,10 @@ function platformSchema(
 /** Keys that every file can have. */
 export const TOP_KEYS = Object.keys(topSchema([], []).shape)
 
-function protocolSchema({ versions, commands }: ProtocolInfo): z.ZodType<ProtocolConfig> {
-  const schema = z.strictObject({ version: versionSchema(versions).optional() })
+function protocolSchema({ versions, usual, notFirm, commands }: ProtocolInfo): z.ZodType<ProtocolConfig> {
+  const version = versionSchema(versions).optional()
+  const later = `Default ${versionText(usual)}. Later ones are not firm: ${notFirm}`
+  const schema = z.strictObject({ version: notFirm ? version.describe(later) : version })
   if (!commands.some(command => command.delayed)) return schema
   return schema.extend({ max_pending_async: z.int().min(0).max(255).optional() })
 }

@@ -124,6 +124,7 @@ export function defineProtocol<
     events: [] as readonly Event[] as E,
     resource: undefined as never,
     takesPadding: false,
+    notFirm: '',
     usual: versions[versions.length - 1]!,
     show: state => (declaration.resource ? namesIn(state, declaration.resource.section) : {}),
     ...declaration,

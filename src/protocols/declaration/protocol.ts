@@ -181,6 +181,8 @@ export interface ProtocolDeclaration<
   versions: readonly number[]
   /** The version that is announced unless the file differs; default: the last one. */
   usual?: number
+  /** Where versions after the usual one come from, if not from a specification; default: they are firm. */
+  notFirm?: string
   /** First version with NEGOTIATE_PROTOCOL_VERSION; default: the last version. */
   negotiateSince?: number
   /** The section of the platform file that this protocol serves; without resources of it the protocol is not offered. */

@@ -65,6 +65,7 @@ export function recordedProtocol(id: number, records: Records, declared: Protoco
     negotiateSince: 0,
     resource: undefined as never,
     takesPadding: false,
+    notFirm: '',
     attach: () => ({}),
     show: () => ({}),
     commands,

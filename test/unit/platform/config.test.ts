@@ -48,9 +48,18 @@ const protocols: ProtocolInfo[] = [
     id: 0x90,
     name: 'wheel',
     versions: [0x10000, 0x20000, 0x20001],
+    usual: 0x20000,
+    notFirm: 'a rumour',
     commands: [{ id: 3, name: 'TURN', request: [], reply: [], delayed: [] }],
   },
-  { id: 0x91, name: 'quick', versions: [0x10000], commands: [{ id: 3, name: 'RUN', request: [], reply: [] }] },
+  {
+    id: 0x91,
+    name: 'quick',
+    versions: [0x10000],
+    usual: 0x10000,
+    notFirm: '',
+    commands: [{ id: 3, name: 'RUN', request: [], reply: [] }],
+  },
 ]
 
 function build(text: string): Platform {
