@@ -34,3 +34,5 @@ steps_and_answer() { steps "$@"; answer_soon; }
 rate_limit() { cat $CPUFREQ/schedutil/rate_limit_us; }
 constraints() { ls -d $POWERCAP/constraint_*_power_limit_uw | wc -l; }
 power() { cat $POWERCAP/power_uw; }
+# While cpufreq is not back yet: none.
+frequency_again() { cat $CPUFREQ/cpuinfo_cur_freq 2>/dev/null || echo none; }

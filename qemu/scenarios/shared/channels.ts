@@ -222,15 +222,15 @@ const families = {
     async run(t: Context) {
       const because = 'perf.c:scmi_perf_domain_init_fc, for the new instance'
       await setLevel(t, SETS, 600)
-      await t.step('unbind and bind')
+      await t.step('unbind and bind the virtio driver, probe the core')
       await t.expect('the instance is back', {
-        because: 'virtio.c:scmi_vio_probe',
-        got: () => t.idle(() => t.call('steps_and_answer', ['-v', '+v'])),
+        because: 'driver.c:scmi_probe finds the supplier again',
+        got: () => t.idle(() => t.call('steps_and_answer', ['-v', '-t', '+v', '+t'])),
         is: /^status 0 /,
       })
       await t.expect('the platform and the kernel agree', {
         because,
-        got: async () => Number(await t.call('frequency')) === levelOf(t) * 1000,
+        got: async () => Number(await t.call('frequency_again')) === levelOf(t) * 1000,
         is: true,
         withinMs: LIMIT_MS,
       })
