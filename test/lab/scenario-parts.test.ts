@@ -71,7 +71,7 @@ describe('scenarios', () => {
     const quick = entries.filter(isQuick)
     const groups = (list: typeof entries) => [...new Set(list.map(({ group }) => group))]
     expect(groups(quick)).toEqual(groups(entries))
-    expect(quick.length).toBeLessThan(200)
+    expect(quick.length).toBeLessThan(140)
   })
 
   test('of a family: those that are quick are named', () => {

@@ -5,6 +5,7 @@ import { scenario } from '../../runner/scenario.js'
 const permit = (allowed: 0 | 1) => ['0x10', '0x9', '2', '0', allowed]
 
 export default scenario({
+  onlyInAll: true,
   summary:
     'the trusted guest takes a sensor from another guest that uses it, and gives it back: errors in between, nothing else',
   tags: ['ci'],

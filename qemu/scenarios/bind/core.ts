@@ -80,4 +80,5 @@ export default family<Member>(
       await play(t)
     },
   }),
+  ['again'],
 )

@@ -58,5 +58,5 @@ export default family(
     tags: times === 'once' ? ['ci'] : [],
     run: t => play(t, turn),
   }),
-  ['virtio', 'transport', 'transport-20-times'],
+  ['virtio', 'transport-20-times'],
 )

@@ -25,4 +25,5 @@ export default family(
       await expectNoInstance(t, 'driver.c:scmi_remove has run')
     },
   }),
+  ['holder', 'reader'],
 )

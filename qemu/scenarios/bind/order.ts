@@ -41,5 +41,5 @@ export default family(
       })
     },
   }),
-  ['vt-tv', 'tv-vt', 'tv-tv', 'vt-vtc', 't-t-v-v'],
+  ['vt-tv', 'tv-vt', 'tv-tv'],
 )

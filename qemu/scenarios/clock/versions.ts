@@ -10,7 +10,7 @@ const RATES = Array.from({ length: 40 }, (_, i) => (10 + ((i * 7) % 40)) * 1e6)
 
 export default olderVersions('clock', [1, 2], version => ({
   summary: `clock protocol ${version}.0: names, rates, states; nothing that is newer is asked for`,
-  ...(version === 1 ? {} : { onlyInAll: true as const }),
+  onlyInAll: true,
   platform: {
     clocks: [
       {

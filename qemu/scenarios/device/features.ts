@@ -83,5 +83,5 @@ export default family<Member>(
       },
     }
   },
-  ['one-queue', 'least', 'mmio'],
+  ['one-queue', 'mmio'],
 )

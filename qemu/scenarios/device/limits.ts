@@ -84,5 +84,5 @@ export default family<Member>(
       await expectReadable(t, 'the sensor can be read afterwards', 'reaching a limit breaks nothing')
     },
   }),
-  ['ring', 'max-msg'],
+  ['ring'],
 )

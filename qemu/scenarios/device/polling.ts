@@ -72,5 +72,5 @@ export default family<Member>(
       await expectReadable(t, 'the sensor can be read afterwards', BECAUSE)
     },
   }),
-  ['alone', 'among-others'],
+  ['alone'],
 )

@@ -175,5 +175,5 @@ export default boards(
       },
     },
   },
-  ['names', 'lists', 'ranges', 'triplet-counted-wrong', 'granted'],
+  ['lists', 'triplet-counted-wrong'],
 )

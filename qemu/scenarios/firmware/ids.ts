@@ -132,5 +132,5 @@ export default boards(
       },
     },
   },
-  ['rk3576', 'am62l', 'domains', 'pins'],
+  ['rk3576', 'am62l', 'pins'],
 )

@@ -143,5 +143,5 @@ export default boards(
       },
     },
   },
-  ['repeated', 'order', 'zero-frequency', 'fractional', 'granted'],
+  ['order'],
 )

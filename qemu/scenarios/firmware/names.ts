@@ -92,5 +92,5 @@ export default boards(
       },
     },
   },
-  ['power-domains', 'power-and-performance', 'others'],
+  ['power-domains'],
 )

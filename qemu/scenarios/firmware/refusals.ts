@@ -185,5 +185,5 @@ export default boards(
       },
     },
   },
-  ['clock-attributes', 'r-car', 'clock-rates', 'powercap', 'others'],
+  ['clock-attributes', 'r-car', 'clock-rates', 'powercap'],
 )

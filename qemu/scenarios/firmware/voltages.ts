@@ -106,5 +106,5 @@ export default boards(
       },
     },
   },
-  ['lists', 'flat', 'granted'],
+  ['lists'],
 )

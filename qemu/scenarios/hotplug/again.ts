@@ -39,5 +39,5 @@ export default family(
     machine: { devices: [{ hasSlot: true }] },
     run: t => play(t, rounds),
   }),
-  ['once', 'rescan'],
+  ['once'],
 )

@@ -49,4 +49,5 @@ export default family<{ summary: string; allows?: Allowances; run: (t: Context) 
     ...(allows ? { allows } : {}),
     run,
   }),
+  ['gone'],
 )

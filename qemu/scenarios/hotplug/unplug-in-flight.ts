@@ -54,4 +54,5 @@ export default family<{ summary: string; tags?: string[]; send: (t: Context) => 
       )
     },
   }),
+  ['flood'],
 )

@@ -1,6 +1,7 @@
 import { scenario } from '../../runner/scenario.js'
 
 export default scenario({
+  onlyInAll: true,
   summary:
     'a process sends a command through a raw file, reads the reply, and sends another: each is sent as it was written',
 

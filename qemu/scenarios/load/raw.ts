@@ -102,5 +102,5 @@ export default family<Member>(
       await expectReadable(t, 'the sensor can be read afterwards', because)
     },
   }),
-  ['commands', 'with-notifications', 'reverse-order', 'refusals', 'everything'],
+  ['commands', 'with-notifications', 'reverse-order', 'everything'],
 )

@@ -7,6 +7,7 @@ const TIMEOUT_MS = 10_000
 const LIMIT_MS = 10_000
 
 export default scenario({
+  onlyInAll: true,
   summary:
     'a process sends a command with the token of a reading that is in flight: it is sent when the reading is over',
   platform: READABLE,

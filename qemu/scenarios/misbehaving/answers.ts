@@ -141,5 +141,5 @@ export default family<Member>(
       await expectReadable(t, 'the next reading is right', 'a wrong reply affects only its own message')
     },
   }),
-  ['never', 'after-timeout', 'twice', 'other-token', 'delayed-response', 'short', 'long', 'status'],
+  ['never', 'other-token', 'short', 'long', 'status'],
 )

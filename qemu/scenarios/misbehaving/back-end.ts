@@ -63,4 +63,5 @@ export default family<Member>(
       await expectReadable(t, 'the sensor can be read again', BECAUSE)
     },
   }),
+  ['mid-traffic'],
 )

@@ -45,4 +45,5 @@ export default family<Member>(
       await expectReadable(t, 'the sensor can be read again', because)
     },
   }),
+  ['rebound'],
 )

@@ -95,5 +95,5 @@ export default family<Member>(
       },
     }
   },
-  ['version', 'attributes', 'implementation', 'protocols'],
+  ['attributes', 'protocols'],
 )

@@ -89,5 +89,5 @@ export default family<Member>(
       await expectReadable(t, 'commands are answered afterwards', because)
     },
   }),
-  ['unasked', 'unknown', 'short', 'storm', 'starved'],
+  ['unasked', 'short', 'storm'],
 )

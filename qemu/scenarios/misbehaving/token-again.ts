@@ -3,6 +3,7 @@ import { scenario } from '../../runner/scenario.js'
 import { ask, expectAnswered, firstHit } from '../../runner/tokens.js'
 
 export default scenario({
+  onlyInAll: true,
   summary:
     'a response comes after its delayed response, when another command has the token: each command gets its own reply',
   platform: READABLE_LATER,

@@ -8,7 +8,7 @@ const LEVELS = Array.from({ length: 20 }, (_, i) => ({ level: 300 + i * 100, pow
 
 export default olderVersions('perf', [1, 2, 3], version => ({
   summary: `performance protocol ${version}.0: levels by their numbers, limits, powers in the unit that it has`,
-  ...(version === 1 ? {} : { onlyInAll: true as const }),
+  onlyInAll: true,
   platform: {
     perf_domains: [
       {

@@ -35,4 +35,5 @@ export default family(
       await expectInstance(t, 'the instance works afterwards', 'a guest does not notice that it was stopped')
     },
   }),
+  ['flood'],
 )

@@ -24,4 +24,5 @@ export default family(
       )
     },
   }),
+  ['pci', 's2idle'],
 )

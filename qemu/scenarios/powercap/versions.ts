@@ -3,6 +3,7 @@ import { Heard } from '../../runner/messages.js'
 import { CAP, expectSet, readZone } from '../../runner/zones.js'
 
 export default olderVersions('powercap', [1], () => ({
+  onlyInAll: true,
   summary: 'powercap protocol 1.0: caps are always enabled, and can be set',
   platform: {
     powercaps: [{ name: 'cap_with_a_long_name', unit: 'milliwatt', cap_range: { min: 1000, max: 9000, step: 500 } }],

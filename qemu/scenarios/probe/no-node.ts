@@ -2,6 +2,7 @@ import { expectNoInstance, expectNothingWaits } from '../../runner/expectations.
 import { scenario } from '../../runner/scenario.js'
 
 export default scenario({
+  onlyInAll: true,
   summary: 'a device but no node: the virtio driver is bound, there is no SCMI instance, no splat',
   tags: ['ci'],
   machine: { nodes: [] },

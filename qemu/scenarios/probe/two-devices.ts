@@ -57,4 +57,5 @@ export default family(
     machine: { devices: [{ hasSlot: true }, { hasSlot: true }] },
     run,
   }),
+  ['refused'],
 )

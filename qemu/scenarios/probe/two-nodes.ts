@@ -81,5 +81,5 @@ export default family<Member>(
     ...(allows ? { allows } : {}),
     run,
   }),
-  ['at-boot', 'after-boot', 'hand-over', 'unplugged'],
+  ['at-boot', 'unplugged'],
 )

@@ -311,4 +311,4 @@ const families = {
   },
 }
 
-export default boards(families, ['perf', 'powercap', 'schedutil', 'mapped', 'x1e-quirk'])
+export default boards(families, ['perf', 'powercap', 'schedutil'])

@@ -184,4 +184,5 @@ export default family<Member>(
       : {}),
     run,
   }),
+  ['values', 'notifications'],
 )

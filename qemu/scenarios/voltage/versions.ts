@@ -9,7 +9,7 @@ const SHORT_NAME = NAME.slice(0, 15)
 
 export default olderVersions('voltage', [1, 2], version => ({
   summary: `voltage protocol ${version}.0: voltages, states; ${version === 1 ? 'nothing is set asynchronously' : 'asynchronously, too'}`,
-  ...(version === 1 ? {} : { onlyInAll: true as const }),
+  onlyInAll: true,
   platform: { voltages: [{ name: NAME, levels: ['900 mV', '1 V'], async: { latency: '30 ms' } }] },
   async run(t) {
     const heard = new Heard(t.server)
