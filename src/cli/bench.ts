@@ -30,9 +30,9 @@ const DEFAULT_MIXES = ['base', 'clock', 'sensor']
 const WARMUP_PART = 0.5
 /** Start-up is measured for this preset too, the largest one. */
 const LARGE = 'large'
-/** With --channels: writes to a channel, and how long an idle device's processor time is measured. */
-const CHANNEL_WRITES = 2000
-const CHANNEL_IDLE_MS = 20_000
+/** With --channels: writes to a channel in a round, and measurements' durations that an idle device is watched. */
+const CHANNEL_WRITES = 400
+const CHANNEL_IDLE = 100
 
 const EXAMPLES = `
 Examples:
@@ -129,7 +129,7 @@ async function bench(options: Options): Promise<void> {
   const { scenariosOf } = await import('../bench/scenario.js')
   const scenarios = scenariosOf({ ...options, mix: (options.mix ?? DEFAULT_MIXES).map(parseMix) })
   checkScenarios(scenarios, options)
-  if (options.channels) return channels(scenarios[0]!, options.json)
+  if (options.channels) return channels(scenarios[0]!, options)
   // Finds out about a bad path before minutes of measuring.
   if (options.report !== undefined) writeReport(options.report, '')
   const result = await measureAll(scenarios, options)
@@ -204,12 +204,12 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
   }).finally(() => progress.stop())
 }
 
-async function channels(load: Scenario, json: boolean): Promise<void> {
+async function channels(load: Scenario, { rounds, measureMs, json }: Options): Promise<void> {
   const { channelLines, measureChannels } = await import('../bench/channels.js')
   const { startProgress } = await import('../support/progress.js')
   const progress = startProgress('bench')
   const result = await interruptible(signal =>
-    measureChannels({ writes: CHANNEL_WRITES, idleMs: CHANNEL_IDLE_MS, load, signal, progress }),
+    measureChannels({ writes: rounds * CHANNEL_WRITES, idleMs: measureMs * CHANNEL_IDLE, load, signal, progress }),
   ).finally(() => progress.stop())
   console.log(json ? JSON.stringify(result, undefined, 2) : channelLines(result).join('\n'))
 }

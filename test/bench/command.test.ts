@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ChannelResult } from '../../src/bench/channels.js'
 import { nativeProgram } from '../../src/bench/front-end.js'
 import { type Result, resultSchema } from '../../src/bench/result.js'
 import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
@@ -123,6 +124,19 @@ describe('measures', () => {
     expect(Number(memory?.[2])).toBeLessThan(1024)
     expect(stderr).toMatch(/bench: /)
   })
+})
+
+test('--channels: reactions to writes, and what looking costs', async () => {
+  const args = ['bench', '--channels', '--rounds', '1', '--measure-ms', '10', '--json']
+  const { code, stdout, stderr } = await runCommand(...args)
+  expect(code, stderr).toBe(0)
+  const { pollMs, writes, idleUs, loadUs, lookingPercent, unusedPercent } = JSON.parse(stdout) as ChannelResult
+  expect([pollMs, writes]).toEqual([1, 400])
+  for (const { p50, p99, max } of [idleUs, loadUs]) {
+    expect([p50, p99, max]).toEqual([p50, p99, max].sort((a, b) => a - b))
+    expect(p50).toBeGreaterThan(0)
+  }
+  for (const percent of [lookingPercent, unusedPercent]) expect(percent).toBeGreaterThanOrEqual(0)
 })
 
 describe('another back end', () => {
