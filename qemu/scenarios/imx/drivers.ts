@@ -245,6 +245,14 @@ const scenarios: Record<string, Omit<Scenario, 'platform'> & { platform?: Scenar
       })
       await expectCall(t, 'a machine that is not for agents', boots, 'lmm power_boot 0 1', 'Permission denied')
       await expectCall(t, 'a machine that there is not', info, 'lmm info 9', /^[A-Z]/)
+      await t.step('the vector of a CPU of a machine')
+      const gives = 'imx-sm-lmm.c:scmi_imx_lmm_reset_vector_set'
+      await expectCall(t, 'it is set', gives, `lmm reset_vector_set ${M7} 1 0 0x20000000`, 'done')
+      await t.expect('the platform has it', {
+        because: gives,
+        got: () => cpu.named('m7p').vectors.boot,
+        is: 0x2000_0000,
+      })
       await t.step('CPUs')
       const vectors = 'imx-sm-cpu.c:scmi_imx_cpu_reset_vector_set'
       await expectCall(t, 'a CPU gets its vector', vectors, 'cpu reset_vector_set 1 0x80000000 1 0 0', 'done')

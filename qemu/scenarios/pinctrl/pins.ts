@@ -194,6 +194,22 @@ const scenarios: Record<string, Omit<Scenario, 'platform'>> = {
       })
     },
   },
+  shown: {
+    summary: "what the kernel shows of a group: the platform's values, one for each type",
+    onlyInAll: true,
+    async run(t) {
+      const because = 'pinctrl-scmi.c:pinctrl_scmi_pinconf_group_get asks the platform'
+      const shown = () => t.call('group_shown', ['uart'])
+      await t.expect('a group has the values of its pins', {
+        because,
+        got: shown,
+        is: /output drive strength \(4 mA\)/,
+      })
+      const message = 'PINCTRL_SETTINGS_GET'
+      t.server.faults.add({ protocol: 'pinctrl', message, status: 'HARDWARE_ERROR' })
+      await t.expect('a platform that fails has none', { because, got: shown, is: text => !text.includes('strength') })
+    },
+  },
   rebound: {
     summary: 'the driver of the pin controller is unbound and bound again: drivers use their pins as before',
     onlyInAll: true,

@@ -23,6 +23,13 @@ export default boards({
     tags: ['ci'],
     async run(t) {
       await expectAllZones(t)
+      for (const [file, is] of [
+        ['max_power_range_uw', '4294967295'],
+        ['constraint_0_name', 'SCMI power-cap'],
+      ] as const) {
+        const because = 'arm_scmi_powercap.c:zone_ops, constraint_ops'
+        await t.expect(`${file} of a zone`, { because, got: () => readZone(t, 'leaf', file), is })
+      }
       await t.step('bind the driver again')
       const device = await t.call('unbind_client', ['scmi-powercap'])
       await expectZones(t, 'arm_scmi_powercap.c:scmi_powercap_unregister_all_zones', [])

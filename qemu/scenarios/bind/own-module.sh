@@ -1,0 +1,1 @@
+unload_module() { rmmod lab_protocols; }

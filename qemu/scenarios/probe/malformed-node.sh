@@ -1,0 +1,1 @@
+# This scenario needs no functions of its own.
