@@ -19,6 +19,7 @@ const NOT_FUZZED = [
   'binding.cc',
   'shared_memory_calls.cc',
   'event_loop.cc',
+  'file_calls.cc',
   'front_end_calls.cc',
   'javascript_side.cc',
   'options.cc',
