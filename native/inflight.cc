@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "ring_access.h"
+
 namespace vhost_user_scmi {
 namespace {
 
@@ -13,15 +15,10 @@ uint64_t queue_bytes(uint16_t queue_size) {
   return (bytes + INFLIGHT_ALIGN - 1) / INFLIGHT_ALIGN * INFLIGHT_ALIGN;
 }
 
-template <typename T>
-T load(const T* field) {
-  return __atomic_load_n(field, __ATOMIC_RELAXED);
-}
-
 // The reader is a later process, after this one died. Release keeps compiler and processor from reordering the stores; the
 // reader needs no acquire.
 template <typename T>
-void store(T* field, T value) {
+void store_release(T* field, T value) {
   __atomic_store_n(field, value, __ATOMIC_RELEASE);
 }
 
@@ -29,20 +26,20 @@ void store(T* field, T value) {
 
 std::vector<uint16_t> InflightQueue::recover(uint16_t num, uint16_t used_idx) {
   if (load(&header_->version) == 0) {
-    for (uint16_t i = 0; i < size_; i++) store(&header_->desc[i].inflight, uint8_t{0});
-    store(&header_->used_idx, used_idx);
-    store(&header_->version, INFLIGHT_VERSION);
+    for (uint16_t i = 0; i < size_; i++) store_release(&header_->desc[i].inflight, uint8_t{0});
+    store_release(&header_->used_idx, used_idx);
+    store_release(&header_->version, INFLIGHT_VERSION);
   }
-  store(&header_->desc_num, size_);
+  store_release(&header_->desc_num, size_);
 
   // The process died between moving used.idx and recording that: the last batch is answered.
   uint16_t head = load(&header_->last_batch_head);
   uint16_t unnoted = static_cast<uint16_t>(used_idx - load(&header_->used_idx));
   for (; unnoted > 0 && unnoted <= size_ && head < size_; unnoted--) {
-    store(&header_->desc[head].inflight, uint8_t{0});
+    store_release(&header_->desc[head].inflight, uint8_t{0});
     head = load(&header_->desc[head].next);
   }
-  store(&header_->used_idx, used_idx);
+  store_release(&header_->used_idx, used_idx);
 
   struct Entry {
     uint64_t counter;
@@ -60,18 +57,18 @@ std::vector<uint16_t> InflightQueue::recover(uint16_t num, uint16_t used_idx) {
 }
 
 void InflightQueue::taken(uint16_t head) {
-  store(&header_->desc[head].counter, ++counter_);
-  store(&header_->desc[head].inflight, uint8_t{1});
+  store_release(&header_->desc[head].counter, ++counter_);
+  store_release(&header_->desc[head].inflight, uint8_t{1});
 }
 
 void InflightQueue::completing(uint16_t head) {
-  store(&header_->desc[head].next, load(&header_->last_batch_head));
-  store(&header_->last_batch_head, head);
+  store_release(&header_->desc[head].next, load(&header_->last_batch_head));
+  store_release(&header_->last_batch_head, head);
 }
 
 void InflightQueue::completed(uint16_t head, uint16_t used_idx) {
-  store(&header_->desc[head].inflight, uint8_t{0});
-  store(&header_->used_idx, used_idx);
+  store_release(&header_->desc[head].inflight, uint8_t{0});
+  store_release(&header_->used_idx, used_idx);
 }
 
 uint64_t InflightRegion::bytes(uint16_t num_queues, uint16_t queue_size) {

@@ -21,6 +21,26 @@ export async function expectCall(
   await t.expect(what, { because, got: () => call(t, words), is })
 }
 
+/** Each of these calls of a protocol is refused if N is the id of a resource that there is not. */
+export async function expectUnknown(
+  t: Context,
+  protocol: string,
+  id: number,
+  calls: readonly string[],
+  because: string,
+  is: string | RegExp,
+): Promise<void> {
+  for (const words of calls) {
+    await expectCall(
+      t,
+      `${words}: there is none of that id`,
+      because,
+      `${protocol} ${words.replace('N', String(id))}`,
+      is,
+    )
+  }
+}
+
 /** A listener for an event of the kernel's. */
 interface Listener {
   protocol: string

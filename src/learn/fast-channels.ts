@@ -2,26 +2,17 @@
  * Fast channels that a board told of: what has some, and its doorbells. Where they lie is not learned, since that is memory
  * of the board; the platform's are in guest memory, at an address that scmi-lab chooses.
  */
-import { HAS_FAST_CHANNELS } from '../protocols/declaration/fast-channels.js'
+import { doorbellOf, HAS_FAST_CHANNELS } from '../protocols/declaration/fast-channels.js'
 import { SUCCESS } from '../wire/status.js'
 import type { Draft } from './draft.js'
 import type { Told } from './told.js'
 
-/** DESCRIBE_FASTCHANNEL attributes: there is a doorbell; above, its width: 8 << n bits. */
-const DOORBELL = 1 << 0
-const WIDTH_AT = 1
-const WIDTH = 0x3
-
-/** Commands that can have fast channels, and the names of the platform file for what they set or get. */
-const CHANNEL = /^(?:PERFORMANCE|POWERCAP)_(LEVEL|LIMITS|CAP|PAI|CAI|MAI|MEASUREMENTS)_(SET|GET)$/
+/** Commands that can have fast channels; what they set or get has other names in the platform file. */
+export const MAY_BE_FAST = /^(?:PERFORMANCE|POWERCAP)_(LEVEL|LIMITS|CAP|PAI|CAI|MAI|MEASUREMENTS)_(SET|GET)$/
 const WORDS: Readonly<Record<string, string>> = { MEASUREMENTS: 'power', MAI: 'pai' }
 
 /** The agent is told no shorter time between writes than this: the time between two looks of the platform. */
 const POLL_US = 1000
-
-/** A region has room for this many bytes of words and doorbells of each resource. */
-const RESOURCE_BYTES = 256
-const PAGE = 0x1000
 
 /** Adds `fast_channels` as DESCRIBE_FASTCHANNEL, which is `describe`, told of them. */
 export function putFastChannels(told: Told, draft: Draft, describe: string): void {
@@ -31,13 +22,12 @@ export function putFastChannels(told: Told, draft: Draft, describe: string): voi
   for (const { request, reply } of described) {
     const messageId = Number(request.message_id)
     const name = told.protocol.commands.find(({ id }) => id === messageId)?.name
-    const [, word, way] = CHANNEL.exec(name ?? '') ?? []
+    const [, word, way] = MAY_BE_FAST.exec(name ?? '') ?? []
     if (!word || !way) continue
     const list = what[way.toLowerCase()]!
     const key = WORDS[word] ?? word.toLowerCase()
     if (!list.includes(key)) list.push(key)
-    const attributes = Number(reply.attributes)
-    if (attributes & DOORBELL) doorbell = 8 << ((attributes >>> WIDTH_AT) & WIDTH)
+    doorbell = Math.max(doorbell, doorbellOf(Number(reply.attributes)))
     limitUs = Math.max(limitUs, Number(reply.rate_limit))
     if (isUnannounced(told, messageId)) isAnnounced = false
   }
@@ -59,10 +49,4 @@ function isUnannounced(told: Told, messageId: number): boolean {
     .answers('PROTOCOL_MESSAGE_ATTRIBUTES')
     .find(({ request, status }) => Number(request.message_id) === messageId && status === SUCCESS)
   return answer !== undefined && !(Number(answer.reply.attributes) & HAS_FAST_CHANNELS)
-}
-
-/** `shared_memory` for the channels of these drafts; undefined: there are none. */
-export function sharedMemoryFor(drafts: readonly Draft[]): { size: number } | undefined {
-  const count = drafts.filter(({ values }) => values.fast_channels !== undefined).length
-  return count > 0 ? { size: Math.ceil((count * RESOURCE_BYTES) / PAGE) * PAGE } : undefined
 }

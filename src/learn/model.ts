@@ -6,7 +6,6 @@ import { NOT_SUPPORTED } from '../wire/status.js'
 import { type Board, protocolKeys } from './board.js'
 import { Names, type Section } from './draft.js'
 import type { Exchange } from './exchange.js'
-import { sharedMemoryFor } from './fast-channels.js'
 import { clocks } from './sections/clocks.js'
 import { perfDomains } from './sections/perf-domains.js'
 import { pinctrl } from './sections/pinctrl.js'
@@ -61,8 +60,8 @@ export function modelOf(exchanges: readonly Exchange[], protocols: readonly Prot
     const keys = { ...protocolKeys(one), ...pendingOf(one) }
     if (Object.keys(keys).length > 0) board.protocols[name] = keys
   }
-  const memory = sharedMemoryFor(board.sections.flatMap(({ drafts }) => drafts))
-  if (memory) board.identity.shared_memory = memory
+  const hasChannels = board.sections.some(({ drafts }) => drafts.some(({ values }) => values.fast_channels))
+  if (hasChannels) board.identity.shared_memory = {}
   if (answersUnknown([...told.values()])) board.identity.unknown_message = 'NOT_SUPPORTED'
   return { board, told }
 }

@@ -1,5 +1,5 @@
 import { perfDomains } from '../../../src/platform/perf-domains/index.js'
-import { type Change, expectCall, expectEvents } from '../../runner/calls.js'
+import { type Change, expectCall, expectEvents, expectUnknown } from '../../runner/calls.js'
 import type { Context } from '../../runner/context.js'
 import { boards } from '../../runner/firmware.js'
 
@@ -80,9 +80,7 @@ export default boards({
       }
       await t.step('where they may not be set')
       await expectCall(t, 'it is refused', refuses, `perf limits_set ${FIXED} 800 800`, 'Operation not supported')
-      for (const words of [`limits_set ${NONE} 1 1`, `limits_get ${NONE}`]) {
-        await expectCall(t, `${words}: there is no such domain`, LOOKS_UP, `perf ${words}`, 'Invalid argument')
-      }
+      await expectUnknown(t, 'perf', NONE, ['limits_set N 1 1', 'limits_get N'], LOOKS_UP, 'Invalid argument')
       t.server.faults.add({ protocol: 'perf', message: 'PERFORMANCE_LIMITS_GET', status: 'HARDWARE_ERROR', times: 1 })
       await expectCall(t, 'a failure is told', refuses, `perf limits_get ${BY_LEVEL}`, 'Remote I/O error')
     },
@@ -136,10 +134,8 @@ export default boards({
         'Input/output error',
       )
       await expectCall(t, 'it may not be set', sets, `perf level_set ${FIXED} 800`, 'Operation not supported')
-      for (const words of ['level_set N 1', 'level_get N', 'freq_set N 1', 'freq_get N', 'est_power_get N 1']) {
-        const of = `perf ${words.replace('N', String(NONE))}`
-        await expectCall(t, `${words}: there is no such domain`, LOOKS_UP, of, 'Invalid argument')
-      }
+      const calls = ['level_set N 1', 'level_get N', 'freq_set N 1', 'freq_get N', 'est_power_get N 1']
+      await expectUnknown(t, 'perf', NONE, calls, LOOKS_UP, 'Invalid argument')
       await t.step('the platform sets an index that the guest does not know')
       t.server.faults.add({ protocol: 'perf', message: 'PERFORMANCE_LEVEL_GET', fields: { performance_level: 99 } })
       await expectCall(t, 'the level is refused', sets, `perf level_get ${BY_INDEX}`, 'Input/output error')

@@ -3,7 +3,6 @@ import * as PERF from '../../protocols/perf.js'
 import type { Values } from '../../wire/fields.js'
 import { type Draft, draftsOf, type Names, nameOf, type Section } from '../draft.js'
 import { putFastChannels } from '../fast-channels.js'
-import { FAST_CHANNELS } from '../left-out.js'
 import { hertz, listOddities, microseconds } from '../quantities.js'
 import { putGrants } from '../ranges.js'
 import type { Answer, Told } from '../told.js'
@@ -99,8 +98,7 @@ function putFlags(told: Told, draft: Draft, reply: Values, flags: number): void 
   if (silent.length > 0) draft.put('notify', Object.fromEntries(silent.map(key => [key, false])))
   const limit = Number(reply.rate_limit) & RATE_LIMIT
   if (limit > 0) draft.put('rate_limit', microseconds(limit))
-  if (flags & FAST_CHANNELS.PERFORMANCE_DOMAIN_ATTRIBUTES)
-    putFastChannels(told, draft, 'PERFORMANCE_DESCRIBE_FASTCHANNEL')
+  if (flags & PERF.FAST_CHANNELS) putFastChannels(told, draft, 'PERFORMANCE_DESCRIBE_FASTCHANNEL')
 }
 
 /** Level and limits at start; with indexing messages have indexes. */

@@ -3,7 +3,6 @@ import * as POWERCAP from '../../protocols/powercap.js'
 import type { Values } from '../../wire/fields.js'
 import { type Draft, draftsOf, Names, nameOf, type Section } from '../draft.js'
 import { putFastChannels } from '../fast-channels.js'
-import { FAST_CHANNELS } from '../left-out.js'
 import { medianUs, microseconds } from '../quantities.js'
 import type { Answer, Told } from '../told.js'
 
@@ -54,7 +53,7 @@ function domain(told: Told, draft: Draft, answer: Answer | undefined, names: Nam
     draft.put('async', latency === undefined ? {} : { latency: microseconds(latency) })
   }
   if (!(flags & POWERCAP.CAP_NOTIFICATIONS)) draft.put('notify', false)
-  if (flags & FAST_CHANNELS.POWERCAP_DOMAIN_ATTRIBUTES) putFastChannels(told, draft, 'POWERCAP_DESCRIBE_FASTCHANNEL')
+  if (flags & POWERCAP.FAST_CHANNELS) putFastChannels(told, draft, 'POWERCAP_DESCRIBE_FASTCHANNEL')
 }
 
 function putCap(draft: Draft, reply: Values, cap: number | undefined): void {

@@ -17,6 +17,11 @@ export const HAS_FAST_CHANNELS = 1 << 0
 /** DESCRIBE_FASTCHANNEL attributes: there is a doorbell; above, its width: 8 << n bits */
 const DOORBELL = 1 << 0
 const WIDTH_AT = 1
+const WIDTH = 0x3
+
+/** Bits of the doorbell that DESCRIBE_FASTCHANNEL's attributes tell of; 0: there is none. */
+export const doorbellOf = (attributes: number): number =>
+  attributes & DOORBELL ? 8 << ((attributes >>> WIDTH_AT) & WIDTH) : 0
 
 const WORD = 4
 /** What an agent writes into a doorbell; nothing of the old value is preserved. */

@@ -180,7 +180,7 @@ describe('fast channels', () => {
     const learned = channels.replace('5 ms', limit ?? '')
     expect(text).toContain(`fast_channels: ${learned}`)
     expect(text.match(/fast_channels/g)).toHaveLength(1)
-    expect(text).toContain('shared_memory: { size: 4096 }')
+    expect(text).toContain('shared_memory: {}')
     expect([differing, recorded]).toEqual([0, 0])
   })
 
