@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { run } from '../support/process.js'
-import { crossPrefix } from '../support/tools.js'
+import { crossTool } from '../support/tools.js'
 import { type Counters, countersFile, notesHeader } from './counters.js'
 
 /** What gcov prints with --json-format: a line for each unit. */
@@ -62,12 +62,10 @@ export interface GcovJob {
   files: readonly string[]
   /** Major version of the compiler. */
   gcc: number
-  /** The compiler's gcov; default: that of the compiler for kernels. */
-  program?: string
 }
 
 export async function readCoverage(
-  { folder, units, files, gcc, program }: GcovJob,
+  { folder, units, files, gcc }: GcovJob,
   counters: Counters,
 ): Promise<FileCoverage[]> {
   if (units.length === 0) return []
@@ -81,7 +79,7 @@ export async function readCoverage(
       writeFileSync(join(home, `${unit}.gcda`), bytes)
     }
     const words = ['--json-format', '--stdout', '--branch-probabilities', ...units.map(unit => `${unit}.gcda`)]
-    const output = await run(program ?? `${crossPrefix}gcov`, words, { cwd: home })
+    const output = await run(crossTool('gcov'), words, { cwd: home })
     const found = output.split('\n').filter(line => line.startsWith('{'))
     return merge(
       found.flatMap(line => gcovUnit.parse(JSON.parse(line)).files),

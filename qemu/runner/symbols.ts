@@ -5,7 +5,7 @@
 import { dirname, relative } from 'node:path'
 import { vmlinuxOf } from '../kernel/image-file.js'
 import { run } from '../support/process.js'
-import { crossPrefix } from '../support/tools.js'
+import { crossTool } from '../support/tools.js'
 
 /** function+offset/size, as the kernel prints an address (%pS). */
 const PLACE = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)/
@@ -42,7 +42,7 @@ function placesIn(log: readonly string[]): Place[] {
 /** Functions with the same name are told apart by their size. */
 async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<string, string>> {
   const wanted = new Map(places.map(({ name, size }) => [`${name} ${size}`, 0n]))
-  for (const row of (await run(`${crossPrefix()}nm`, ['-S', vmlinux])).split('\n')) {
+  for (const row of (await run(crossTool('nm'), ['-S', vmlinux])).split('\n')) {
     const [address, size, , name] = row.split(' ')
     const id = `${name} ${Number.parseInt(size!, 16)}`
     if (wanted.has(id)) wanted.set(id, BigInt(`0x${address}`))
@@ -52,7 +52,7 @@ async function lookUp(vmlinux: string, places: readonly Place[]): Promise<Map<st
     return start === 0n ? [] : [{ key, address: `0x${(start + BigInt(offset)).toString(16)}` }]
   })
   const stdin = known.map(({ address }) => address).join('\n')
-  const answers = (await run(`${crossPrefix()}addr2line`, ['-e', vmlinux], { stdin })).trimEnd().split('\n')
+  const answers = (await run(crossTool('addr2line'), ['-e', vmlinux], { stdin })).trimEnd().split('\n')
   const lines = known.map(({ key }, index): [string, string] => [
     key,
     answers[index]!.replace(/ \(discriminator.*/, ''),

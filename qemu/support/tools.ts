@@ -19,6 +19,8 @@ const host = {
 const guests = { arm64: guestTools(host, ARCHITECTURES.arm64), arm: guestTools(host, ARCHITECTURES.arm) }
 /** The prefix of the names of compiler and binutils for the guest. */
 export const crossPrefix = (): string => guests[target().name].prefix
+/** The name of one of them: `crossTool('nm')`. */
+export const crossTool = (name: string): string => crossPrefix() + name
 /** Words by which the compiler finds the guest's C library. */
 export const guestSysroot = (): readonly string[] => guests[target().name].sysroot
 

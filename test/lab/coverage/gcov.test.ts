@@ -60,7 +60,7 @@ function written(): Counters {
 }
 
 const read = (counters: Counters): Promise<FileCoverage[]> =>
-  readCoverage({ folder, units: ['unit'], files: ['unit.c'], gcc, program: 'gcov' }, counters)
+  readCoverage({ folder, units: ['unit'], files: ['unit.c'], gcc }, counters)
 
 test('lines, functions and branches are those of the run', async () => {
   const [file] = await read(written())
