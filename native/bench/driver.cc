@@ -102,15 +102,14 @@ RingSetup Driver::ring() const {
 }
 
 void Driver::send_one(uint32_t command) {
-  next_in_order_ = static_cast<uint32_t>(std::find(order_.begin(), order_.end(), command) - order_.begin());
-  post(0, monotonic_ns());
+  post(0, command, monotonic_ns());
   publish();
 }
 
 void Driver::fill() {
   posting_ = true;
   const uint64_t now_ns = monotonic_ns();
-  for (uint32_t slot = 0; slot < options_.depth; slot++) post(slot, now_ns);
+  for (uint32_t slot = 0; slot < options_.depth; slot++) post(slot, next_command(), now_ns);
   publish();
 }
 
@@ -121,7 +120,7 @@ uint64_t Driver::turn() {
     while (const uint64_t later = take()) now = later;
   }
   if (posting_) {
-    for (const uint32_t slot : free_) post(slot, now);
+    for (const uint32_t slot : free_) post(slot, next_command(), now);
     publish();
   }
   free_.clear();
@@ -172,9 +171,13 @@ void Driver::check(uint32_t slot, uint32_t length) {
   slots_[slot].header = NOT_WRITTEN;
 }
 
-void Driver::post(uint32_t slot, uint64_t now_ns) {
+uint32_t Driver::next_command() {
   const uint32_t command = order_[next_in_order_];
   if (++next_in_order_ == order_.size()) next_in_order_ = 0;
+  return command;
+}
+
+void Driver::post(uint32_t slot, uint32_t command, uint64_t now_ns) {
   const Words& request = commands_[command].request;
   Slot& sent = slots_[slot];
   Buffers& buffers = buffers_[slot];

@@ -19,7 +19,7 @@ namespace vhost_user_scmi::bench {
 // What to send, and what is known of the answer.
 struct Command {
   Words request;
-  // How often it comes in a round of all commands.
+  // How often it comes in a round of all commands; 0: it is sent once, before the measurement.
   uint32_t weight = 1;
   // The payload is the same every time.
   bool constant = true;
@@ -79,7 +79,8 @@ class Driver {
 
   void lay_out();
   uint64_t take();
-  void post(uint32_t slot, uint64_t now_ns);
+  uint32_t next_command();
+  void post(uint32_t slot, uint32_t command, uint64_t now_ns);
   void publish();
   void check(uint32_t slot, uint32_t length);
   uint64_t guest_address(const void* at) const;

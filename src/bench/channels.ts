@@ -19,13 +19,16 @@ import type { Scenario } from './scenario.js'
 import { rounded } from './statistics.js'
 
 const LEVELS = [600, 1200] as const
-const [LEVEL_SET, LEVEL_GET] = [0x7, 0x8]
+const [LIMITS_SET, LIMITS_GET, LEVEL_SET, LEVEL_GET] = [0x5, 0x6, 0x7, 0x8]
+/** Messages of a domain that have channels (SCMI v3.2 §4.5.2). */
+export const CHANNEL_MESSAGES = [LIMITS_SET, LIMITS_GET, LEVEL_SET, LEVEL_GET]
 const POLL_MS = 1
 /** Behind what the client's driver uses of its memory. */
 const SHARED_AT = FLAT.guest + (2 << 20)
-const PLATFORM = `
+/** The platform file; channels lie at this guest-physical address. */
+export const channelPlatform = (address: number): string => `
 vendor: bench
-shared_memory: { address: ${SHARED_AT}, size: 0x1000, poll: ${POLL_MS} ms }
+shared_memory: { address: ${address}, size: 0x1000, poll: ${POLL_MS} ms }
 perf_domains:
   - name: cpu
     levels: [{ level: 600, power: 100 }, { level: 1200, power: 300 }]
@@ -72,7 +75,7 @@ export async function measureChannels(options: ChannelOptions): Promise<ChannelR
   const folder = mkdtempSync(join(tmpdir(), 'scmi-bench-'))
   const [path, other] = ['0', '1'].map(name => join(folder, `${name}.sock`)) as [string, string]
   const platform = join(folder, 'channels.yaml')
-  writeFileSync(platform, PLATFORM)
+  writeFileSync(platform, channelPlatform(SHARED_AT))
   const { progress, signal, writes, idleMs } = options
   const device = await startDevice([path, other], { platform, pollUs: 'auto' })
   try {

@@ -24,7 +24,7 @@ export const rounded = (value: number): number => Number(value.toPrecision(3))
 const rateOf = ({ messages, elapsedNs }: Measurement): number => (messages / elapsedNs) * 1e9
 
 /** Ratios of the rates of two back ends, round by round. */
-function ratioOf(rounds: readonly Measurement[], floor: readonly Measurement[]): Ratio {
+export function ratioOf(rounds: readonly Measurement[], floor: readonly Measurement[]): Ratio {
   const ratios = rounds.map((measurement, i) => rateOf(measurement) / rateOf(floor[i]!))
   return {
     median: rounded(median(ratios)),

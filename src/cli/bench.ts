@@ -114,7 +114,7 @@ export function addBenchCommand(program: Command): void {
       new Option('--starts <n>', 'number of start-up measurements; 0: none').argParser(wholeNumber(0, 1000)).default(5),
     )
     .option('--no-memory', 'do not measure memory per guest')
-    .option('--channels', 'measure fast channels instead: the reaction to a write, the cost of looking', false)
+    .option('--channels', 'measure fast channels instead: the reaction to a write, what looking costs', false)
     .option('--json', 'print the result as JSON', false)
     .option('--report <file>', 'write charts and the table to an HTML file')
     .option('--compare <files...>', 'compare two results printed by --json, without measuring')
@@ -129,7 +129,7 @@ async function bench(options: Options): Promise<void> {
   const { scenariosOf } = await import('../bench/scenario.js')
   const scenarios = scenariosOf({ ...options, mix: (options.mix ?? DEFAULT_MIXES).map(parseMix) })
   checkScenarios(scenarios, options)
-  if (options.channels) return channels(scenarios[0]!, options)
+  if (options.channels) return channels(scenarios, options)
   // Finds out about a bad path before minutes of measuring.
   if (options.report !== undefined) writeReport(options.report, '')
   const result = await measureAll(scenarios, options)
@@ -204,14 +204,24 @@ async function measureAll(scenarios: readonly Scenario[], options: Options): Pro
   }).finally(() => progress.stop())
 }
 
-async function channels(load: Scenario, { rounds, measureMs, json }: Options): Promise<void> {
-  const { channelLines, measureChannels } = await import('../bench/channels.js')
-  const { startProgress } = await import('../support/progress.js')
+async function channels(all: readonly Scenario[], { rounds, measureMs, json }: Options): Promise<void> {
+  const [{ channelLines, measureChannels }, { channelRateLines, measureChannelRates }, { startProgress }] =
+    await Promise.all([
+      import('../bench/channels.js'),
+      import('../bench/channel-rates.js'),
+      import('../support/progress.js'),
+    ])
+  // One mix and one guest tell what there is to tell.
+  const load = all[0]!
+  const scenarios = all.filter(({ mix, guests }) => mix === load.mix && guests === load.guests)
   const progress = startProgress('bench')
-  const result = await interruptible(signal =>
-    measureChannels({ writes: rounds * CHANNEL_WRITES, idleMs: measureMs * CHANNEL_IDLE, load, signal, progress }),
-  ).finally(() => progress.stop())
-  console.log(json ? JSON.stringify(result, undefined, 2) : channelLines(result).join('\n'))
+  const result = await interruptible(async signal => {
+    const writes = rounds * CHANNEL_WRITES
+    const reactions = await measureChannels({ writes, idleMs: measureMs * CHANNEL_IDLE, load, signal, progress })
+    return { ...reactions, rates: await measureChannelRates({ scenarios, rounds, measureMs, signal, progress }) }
+  }).finally(() => progress.stop())
+  const lines = () => [...channelLines(result), ...channelRateLines(result.rates)]
+  console.log(json ? JSON.stringify(result, undefined, 2) : lines().join('\n'))
 }
 
 function writeReport(path: string, html: string): void {

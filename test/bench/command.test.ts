@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ChannelRate } from '../../src/bench/channel-rates.js'
 import type { ChannelResult } from '../../src/bench/channels.js'
 import { nativeProgram } from '../../src/bench/front-end.js'
 import { type Result, resultSchema } from '../../src/bench/result.js'
@@ -127,16 +128,24 @@ describe('measures', () => {
 })
 
 test('--channels: reactions to writes, and what looking costs', async () => {
-  const args = ['bench', '--channels', '--rounds', '1', '--measure-ms', '10', '--json']
+  const args = ['bench', '--channels', '--depth', '1,16', '--rounds', '1', '--measure-ms', '10', '--json']
   const { code, stdout, stderr } = await runCommand(...args)
   expect(code, stderr).toBe(0)
-  const { pollMs, writes, idleUs, loadUs, lookingPercent, unusedPercent } = JSON.parse(stdout) as ChannelResult
+  const result = JSON.parse(stdout) as ChannelResult & { rates: ChannelRate[] }
+  const { pollMs, writes, idleUs, loadUs, lookingPercent, unusedPercent, rates } = result
   expect([pollMs, writes]).toEqual([1, 400])
   for (const { p50, p99, max } of [idleUs, loadUs]) {
     expect([p50, p99, max]).toEqual([p50, p99, max].sort((a, b) => a - b))
     expect(p50).toBeGreaterThan(0)
   }
   for (const percent of [lookingPercent, unusedPercent]) expect(percent).toBeGreaterThanOrEqual(0)
+  expect(rates.map(({ scenario: { wait, depth } }) => `${wait} ${depth}`)).toEqual([
+    'spin 1',
+    'spin 16',
+    'sleep 1',
+    'sleep 16',
+  ])
+  for (const { ofUnused } of rates) expect(ofUnused.median).toBeGreaterThan(0)
 })
 
 describe('another back end', () => {
