@@ -1,26 +1,20 @@
 import { perfDomains } from '../../../src/platform/perf-domains/index.js'
 import { powercaps } from '../../../src/platform/powercaps/index.js'
+import { expectCall } from '../../runner/calls.js'
 import type { Context } from '../../runner/context.js'
+import { countsOf, cpu, LIMIT_MS, levelOf, SHARED, setLevel } from '../../runner/fast-channels.js'
 import { boards } from '../../runner/firmware.js'
-import { expectSaid } from '../../runner/readings.js'
 
-const SHARED = { address: 0x4f00_0000, size: 0x1_0000 }
 const POWERCAP = 0x18
-/** How long a busy guest may take. */
-const LIMIT_MS = 10_000
-
-const cpu = (fast_channels: unknown) => ({
+/** One for each width of a doorbell, and one that cpufreq has, so that nothing else uses the others. */
+const WIDTHS = [8, 16, 32, 64]
+const bells = {
   shared_memory: SHARED,
   perf_domains: [
-    {
-      name: 'cpu',
-      levels: [600, 1200, 1800].map(level => ({ level, power: level })),
-      sustained_frequency: '1800 MHz',
-      fast_channels,
-    },
+    ...WIDTHS.map(doorbell => ({ ...cpu({ doorbell }).perf_domains[0], name: `bell-${doorbell}` })),
+    ...cpu(true).perf_domains,
   ],
-})
-
+}
 const package_ = {
   shared_memory: SHARED,
   powercaps: [
@@ -46,36 +40,6 @@ const limited = {
 
 const SETS = 'perf.c:scmi_perf_level_set writes the level and rings, where DESCRIBE_FASTCHANNEL told of a channel'
 const CAPS = 'powercap.c:__scmi_powercap_cap_set writes the cap and rings'
-const FALLS_BACK = 'driver.c:scmi_common_fastchannel_init warns, and leaves the channel out: messages are sent'
-
-/** How often a message was sent, and how often its channel was written. */
-function countsOf(t: Context, message: string): { messages: number; writes: number } {
-  const found = t.device.stats().protocols.flatMap(({ messages }) => messages.filter(({ name }) => name === message))
-  const [one] = found
-  return { messages: (one?.succeeded ?? 0) + (one?.failed ?? 0), writes: one?.fastChannel.SUCCESS ?? 0 }
-}
-
-const levelOf = (t: Context): number => t.server.platform.model(perfDomains).named('cpu').level.level
-
-/** Asks for a frequency; the platform must have the level soon. */
-async function setLevel(t: Context, because: string, level: number): Promise<void> {
-  await t.step(`ask for ${level} MHz`)
-  await t.call('ask_frequency', [level * 1000])
-  await t.expect(`the platform has level ${level}`, { because, got: () => levelOf(t), is: level, withinMs: LIMIT_MS })
-}
-
-/** The level is set, by messages alone. */
-async function expectMessages(t: Context): Promise<void> {
-  for (const level of [600, 1800]) await setLevel(t, FALLS_BACK, level)
-  await t.expect('levels are set by message', {
-    because: FALLS_BACK,
-    got: () => countsOf(t, 'PERFORMANCE_LEVEL_SET'),
-    is: ({ messages, writes }) => messages > 0 && writes === 0,
-  })
-}
-
-const WARNS = '(Failed to get FC for protocol 13 .*Using regular messaging)'
-
 const families = {
   perf: {
     summary: 'performance: levels and frequencies go through channels, and both sides tell the same of them',
@@ -111,6 +75,47 @@ const families = {
       const model = t.server.platform.model(perfDomains)
       model.setLevel(model.named('cpu'), model.named('cpu').highest, 0)
       await t.expect('the kernel reads it', { because: SETS, got: () => t.call('frequency'), is: '1800000' })
+    },
+  },
+  limits: {
+    summary: 'performance: limits are written to channels and read there, with doorbells of 8, 16, 32 and 64 bits',
+    platform: bells,
+    async run(t: Context) {
+      const because = 'perf.c:__scmi_perf_limits_set, driver.c:scmi_common_fastchannel_db_ring'
+      const limitsOf = ({ max, min }: { max: { level: number }; min: { level: number } }) => [max.level, min.level]
+      for (const [id, width] of WIDTHS.entries()) {
+        const domain = t.server.platform.model(perfDomains).list[id]!
+        for (const [max, min] of [
+          [1200, 600],
+          [1800, 1200],
+        ] as const) {
+          const what = `limits of ${max} and ${min} by a doorbell of ${width} bits`
+          await expectCall(t, what, because, `perf limits_set ${id} ${max} ${min}`, 'done')
+          await t.expect('the platform has them', {
+            because,
+            got: () => limitsOf(domain),
+            is: [max, min],
+            withinMs: LIMIT_MS,
+          })
+          await expectCall(
+            t,
+            'they are read',
+            'perf.c:__scmi_perf_limits_get',
+            `perf limits_get ${id}`,
+            `${max} ${min}`,
+          )
+        }
+      }
+      await t.expect('nothing was sent', {
+        because,
+        got: () => ['PERFORMANCE_LIMITS_SET', 'PERFORMANCE_LIMITS_GET'].map(name => countsOf(t, name).messages),
+        is: [0, 0],
+      })
+      await t.expect('the platform has counted the writes', {
+        because,
+        got: () => countsOf(t, 'PERFORMANCE_LIMITS_SET').writes,
+        is: 2 * WIDTHS.length,
+      })
     },
   },
   schedutil: {
@@ -243,17 +248,6 @@ const families = {
       })
     },
   },
-  'does-not-fit': {
-    summary: 'a channel of 5 bytes: the kernel says so, and sends messages',
-    platform: {
-      ...cpu(true),
-      faults: [{ message: 'PERFORMANCE_DESCRIBE_FASTCHANNEL', fields: { chan_size: 5 } }],
-    },
-    async run(t: Context) {
-      await expectSaid(t, FALLS_BACK, WARNS)
-      await expectMessages(t)
-    },
-  },
   'x1e-quirk': {
     summary: 'an X1E tells only with the domain that levels are read by channel: the kernel knows, and reads there',
     platform: {
@@ -275,38 +269,6 @@ const families = {
         is: /^0 1800 0/,
       })
       await setLevel(t, 'there is no channel to set levels: a message is sent', 600)
-    },
-  },
-  missing: {
-    summary: 'the shared memory is not in the RAM of the guest: no channel is announced, and the kernel sends messages',
-    platform: { ...cpu(true), shared_memory: { ...SHARED, address: 0x7000_0000 } },
-    allows: {
-      platform: [
-        {
-          pattern: /shared memory 0x70000000.* is not the guest's memory/,
-          because: 'that is what the scenario is about',
-        },
-      ],
-    },
-    async run(t: Context) {
-      await t.expect('the kernel complains of no channel', {
-        because: 'perf.c asks for channels only if the domain says that it has some',
-        got: () => t.call('said', ['Failed to get FC']),
-        is: '',
-      })
-      await expectMessages(t)
-    },
-  },
-  mapped: {
-    summary: 'the device tree reserves the region without no-map: the kernel refuses to map it, and sends messages',
-    platform: cpu(true),
-    machine: { reserving: 'mapped' as const },
-    allows: {
-      console: [{ pattern: /ioremap|__ioremap_prot/, because: 'arm64 maps no RAM as a device: WARN_ONCE' }],
-    },
-    async run(t: Context) {
-      await expectSaid(t, FALLS_BACK, WARNS)
-      await expectMessages(t)
     },
   },
 }

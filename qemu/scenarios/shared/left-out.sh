@@ -1,0 +1,1 @@
+# These scenarios need no functions of their own.
