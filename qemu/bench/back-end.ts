@@ -80,11 +80,10 @@ export class BackEndProcess {
     const group = this.#child.pid
     if (group === undefined) return
     for (const name of ['SIGTERM', 'SIGKILL'] as const) {
+      if (processesOf(group).length === 0) return
+      sendTo(group, name)
       const began = Date.now()
-      while (processesOf(group).length > 0 && Date.now() - began < KILL_GRACE_MS) {
-        if (Date.now() - began < LOOK_EVERY_MS) process.kill(-group, name)
-        await sleep(LOOK_EVERY_MS)
-      }
+      while (processesOf(group).length > 0 && Date.now() - began < KILL_GRACE_MS) await sleep(LOOK_EVERY_MS)
     }
   }
 
@@ -98,6 +97,15 @@ function isListening(path: string): boolean {
   return readFileSync('/proc/net/unix', 'utf8')
     .split('\n')
     .some(line => line.endsWith(` ${path}`) && line.includes(` ${LISTENS} `))
+}
+
+/** A group may end by itself meanwhile. */
+function sendTo(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 /** The live processes of a group, without zombies. */

@@ -148,7 +148,8 @@ describe('a back end', () => {
     },
     {
       why: 'that never listens',
-      backEnd: 'sleep 100 && echo {socket}',
+      // Longer than the test may take: it has to be ended.
+      backEnd: 'sleep 1000 && echo {socket}',
       code: 1,
       says: /does not listen on \S+ after 10 s$/,
     },
