@@ -69,7 +69,8 @@
         "native/bench/floors.cc",
         "native/bench/front_end.cc",
         "native/bench/main.cc",
-        "native/bench/measure.cc"
+        "native/bench/measure.cc",
+        "native/bench/worker.cc"
       ]
     },
     {

@@ -15,6 +15,11 @@ class Histogram {
     total_ += messages;
     if (ns > max_) max_ = ns;
   }
+  void add(const Histogram& other) {
+    for (uint32_t i = 0; i < counts_.size(); i++) counts_[i] += other.counts_[i];
+    total_ += other.total_;
+    if (other.max_ > max_) max_ = other.max_;
+  }
   void clear() { *this = Histogram(); }
 
   uint64_t max() const { return max_; }

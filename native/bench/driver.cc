@@ -145,7 +145,7 @@ uint64_t Driver::take() {
     in_flight_--;
     free_.push_back(slot);
   }
-  taken_ += count;
+  taken_.store(taken() + count, std::memory_order_relaxed);
   return now;
 }
 

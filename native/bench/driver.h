@@ -4,6 +4,7 @@
 // Knows the ring and the frame of an SCMI message. A device that answers wrong ends the process.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -56,7 +57,8 @@ class Driver {
   // Takes what was answered and sends as many again. Returns the time when it looked, 0 if there was nothing.
   uint64_t turn();
   uint32_t in_flight() const { return in_flight_; }
-  uint64_t taken() const { return taken_; }
+  // May be called by other threads.
+  uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
   uint64_t kicks() const { return kicks_; }
 
   // Asks for a signal at the next answer. True if there is an answer already: no signal will come for it.
@@ -114,7 +116,7 @@ class Driver {
   uint16_t published_ = 0;
   uint16_t next_used_ = 0;
   uint32_t in_flight_ = 0;
-  uint64_t taken_ = 0;
+  std::atomic<uint64_t> taken_ = 0;
   uint64_t kicks_ = 0;
 };
 

@@ -1,5 +1,10 @@
-// One measurement: guests that keep their queues full for a while, on one thread, spinning or sleeping; the result is
-// one line of JSON on stdout.
+// One measurement: guests that keep their queues full for a while, spinning or sleeping; the result is one line of JSON on
+// stdout.
+//
+// Guests that sleep have a thread each, as they have in life: one thread for all of them would not sleep until the last of them
+// has been answered, and would serve them in its own order. Guests that spin share a thread, which looks at all of them in
+// turn. With a thread each they would compete for cores, and the scheduler's slices of milliseconds would be measured; this
+// way every guest has work for the device all the time, and what each gets is what the device gives it.
 #pragma once
 
 #include <cstdint>

@@ -50,6 +50,8 @@ export function comparisonLines(compared: readonly Compared[]): string[] {
       after: rateText(after.rate),
       '×': rate,
       '×_of_×_busy_loop': busyLoop,
+      fairness_before: before.fairness?.median,
+      fairness_after: after.fairness?.median,
       'p99.9_before_us': before.latencyUs.p999,
       'p99.9_after_us': after.latencyUs.p999,
     }

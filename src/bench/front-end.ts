@@ -15,6 +15,8 @@ const LIMIT_MS = 2000
 export interface Measurement {
   messages: number
   elapsedNs: number
+  /** Of these messages, each guest's. */
+  messagesByGuest: number[]
   latencyNs: { p50: number; p99: number; p999: number; max: number }
   /** CPU time of all threads of the back end, and of the front end. */
   backEndCpuNs: number

@@ -25,6 +25,7 @@ export const HOW_TO_READ = [
   'The busy loop is the limit: it polls the ring, answers with constants and checks nothing. The event loop does the same, but sleeps in epoll. The native floor is the device itself with constant answers in C++ instead of TypeScript.',
   'All back ends took turns in every round, so that noise affects them alike. Ratios compare rates of the same round: median, lowest, highest. Rates and latencies depend on the machine; ratios hardly do.',
   'A spinning front end polls for its answer for 50 us before it sleeps; a sleeping one takes all answers, sends as many again, kicks once and waits for the signal, as a driver does. Latency is from making a command available to seeing its answer. With 128 commands in flight each waits for the others.',
+  'Fairness, with several guests: messages of the guest that got fewest, divided by those of the one that got most. All keep the same number in flight.',
   'CPU is the CPU time per message of all threads of the back end, including time spent polling.',
   'If much CPU time was stolen or used by others, run it again: differences below 25 % then mean nothing.',
 ]
@@ -64,10 +65,16 @@ function chartOf(
   }
 }
 
+function fairnessChart(cells: readonly Cell[], title: string): Chart {
+  const chart = { title: `${title}: fairness`, unit: 'fewest / most messages of a guest', logarithmic: false }
+  return chartOf(cells, chart, cell => cell.fairness?.median ?? 0)
+}
+
 function chartsOf(cells: readonly Cell[]): Chart[] {
   return [...groupsOf(cells)].flatMap(([title, group]) => [
     chartOf(group, { title: `${title}: rate`, unit: 'messages per second', logarithmic: true }, cell => cell.rate),
     chartOf(group, { title: `${title}: p99.9`, unit: 'microseconds', logarithmic: true }, cell => cell.latencyUs.p999),
+    ...(group.some(({ fairness }) => fairness) ? [fairnessChart(group, title)] : []),
   ])
 }
 

@@ -36,6 +36,8 @@ const cell = z.strictObject({
   cpuUs: z.strictObject({ backEnd: amount, frontEnd: amount }),
   /** Ratios of this back end's rates to those of the floors in the same round. Floors have none. */
   ratios: z.strictObject({ busyLoop: ratio, nativeFloor: ratio, eventLoop: ratio }).optional(),
+  /** With several guests: messages of the one that got fewest, divided by those of the one that got most. */
+  fairness: ratio.optional(),
   /** Garbage collections during the measurement; known for this package's device only. */
   gc: z.strictObject({ pauses: count, maxMs: amount }).optional(),
 })

@@ -23,14 +23,22 @@ export const rounded = (value: number): number => Number(value.toPrecision(3))
 
 const rateOf = ({ messages, elapsedNs }: Measurement): number => (messages / elapsedNs) * 1e9
 
-/** Ratios of the rates of two back ends, round by round. */
-export function ratioOf(rounds: readonly Measurement[], floor: readonly Measurement[]): Ratio {
-  const ratios = rounds.map((measurement, i) => rateOf(measurement) / rateOf(floor[i]!))
+function over(ratios: readonly number[]): Ratio {
   return {
     median: rounded(median(ratios)),
     min: rounded(Math.min(...ratios)),
     max: rounded(Math.max(...ratios)),
   }
+}
+
+/** Ratios of the rates of two back ends, round by round. */
+export function ratioOf(rounds: readonly Measurement[], floor: readonly Measurement[]): Ratio {
+  return over(rounds.map((measurement, i) => rateOf(measurement) / rateOf(floor[i]!)))
+}
+
+/** What the guest that got least got of what the one that got most did, round by round. */
+function fairnessOf(rounds: readonly Measurement[]): Ratio {
+  return over(rounds.map(({ messagesByGuest: of }) => Math.min(...of) / Math.max(1, ...of)))
 }
 
 export function scenarioOf({ mix, ...rest }: Scenario): CellScenario {
@@ -58,6 +66,7 @@ export function cellsOf(series: readonly Series[]): Cell[] {
         backEnd: of(({ backEndCpuNs, messages }) => backEndCpuNs / 1000 / messages),
         frontEnd: of(({ frontEndCpuNs, messages }) => frontEndCpuNs / 1000 / messages),
       },
+      ...(scenario.guests > 1 ? { fairness: fairnessOf(rounds) } : {}),
       ...(isFloor
         ? {}
         : {

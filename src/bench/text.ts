@@ -43,6 +43,7 @@ function rowsOf(cells: readonly Cell[]): Row[] {
     '×_busy_loop': cell.ratios && ratioText(cell.ratios.busyLoop),
     '×_native_floor': cell.ratios && ratioText(cell.ratios.nativeFloor),
     '×_event_loop': cell.ratios && ratioText(cell.ratios.eventLoop),
+    fairness: cell.fairness && ratioText(cell.fairness),
     p50_us: cell.latencyUs.p50,
     p99_us: cell.latencyUs.p99,
     'p99.9_us': cell.latencyUs.p999,

@@ -40,6 +40,8 @@ Examples:
       the device against the floors: three commands, depths 1, 16 and 128, front end spinning and sleeping
   vhost-user-scmi bench --mix clock:3,sensor:1 --depth 8 --wait sleep --guests 1,4,16
       four commands in turn, eight in flight, one guest to sixteen
+  vhost-user-scmi bench --mix base --guests 16
+      how fair the device is to sixteen guests
   vhost-user-scmi bench --json > before.json; …; vhost-user-scmi bench --json > after.json
   vhost-user-scmi bench --compare before.json after.json
   vhost-user-scmi bench --channels
@@ -50,7 +52,8 @@ Examples:
 How to read it: "× busy loop" is the rate divided by that of the simplest loop in C that polls the ring, answers with a
 constant and checks nothing, in the same round: the limit. "× native floor" divides by the rate of the same device with a
 constant answer in C++ in place of TypeScript, "× event loop" by that of the busy loop's answers behind epoll. All are medians
-over the rounds (lowest–highest). Ratios are repeatable on a busy machine; rates and latencies are not.
+over the rounds (lowest–highest). "fairness", with several guests, is what the guest that got the fewest answers got, divided by
+what the one that got the most did. Ratios are repeatable on a busy machine; rates and latencies are not.
 
 Exit codes: 0 done, 1 a back end does not answer or answers wrong, 2 wrong option or file, 130 interrupted.`
 
@@ -94,7 +97,7 @@ export function addBenchCommand(program: Command): void {
       new Option('--event-idx <list>', 'on, off').argParser(listOf({ on: true, off: false })).default([true], 'on'),
     )
     .addOption(
-      new Option('--guests <list>', `number of guests, 1 to ${GUESTS_MAX}, all driven by one front end`)
+      new Option('--guests <list>', `number of guests, 1 to ${GUESTS_MAX}: each that sleeps on a thread of its own`)
         .argParser(wholeNumbers(1, GUESTS_MAX))
         .default([1], '1'),
     )

@@ -4,12 +4,13 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ChannelRate } from '../../src/bench/channel-rates.js'
 import type { ChannelResult } from '../../src/bench/channels.js'
 import { nativeProgram } from '../../src/bench/front-end.js'
 import { type Result, resultSchema } from '../../src/bench/result.js'
+import { WAITS } from '../../src/bench/scenario.js'
 import { inFolder, RunningCommand, runCommand } from '../cli/command.js'
 
 const SHORT = ['--rounds', '2', '--measure-ms', '20']
@@ -30,7 +31,7 @@ async function otherBackEnd(path: string, answers: string[]): Promise<void> {
 
 /** All that a measurement must be, whatever the machine. */
 function expectSane(result: Result): void {
-  for (const { scenario, rate, rates, latencyUs, cpuUs, backEnd, ratios } of result.cells) {
+  for (const { scenario, rate, rates, latencyUs, cpuUs, backEnd, ratios, fairness } of result.cells) {
     const { p50, p99, p999, max } = latencyUs
     expect(rates).toHaveLength(result.settings.rounds)
     expect(rate).toBeGreaterThan(10)
@@ -41,6 +42,8 @@ function expectSane(result: Result): void {
     expect(p50).toBeGreaterThan(0)
     expect(cpuUs.backEnd).toBeGreaterThan(0)
     expect(cpuUs.frontEnd).toBeGreaterThan(0)
+    expect(fairness !== undefined).toBe(scenario.guests > 1)
+    if (fairness) expect(fairness.max).toBeLessThanOrEqual(1)
     expect(ratios !== undefined).toBe(backEnd === 'device' || backEnd === 'other')
     if (!ratios) continue
     for (const { min, median, max } of Object.values(ratios)) {
@@ -75,6 +78,7 @@ describe('measures', () => {
       ...['--event-idx', 'off', '--guests', '3', '--cores', 'one', '--poll-us', '0', ...NOTHING_ELSE],
     )
     expectSane(result)
+    for (const { fairness } of result.cells) expect(fairness?.min).toBeGreaterThan(0)
     expect(result.cells.map(({ scenario }) => scenario)).toEqual(
       new Array(4).fill({
         mix: 'clock:3,sensor',
@@ -87,6 +91,30 @@ describe('measures', () => {
       }),
     )
   })
+
+  test('how fair a device is to its guests', () =>
+    inFolder(async folder => {
+      const sockets = ['favourite', 'victim'].map(name => join(folder, name))
+      const faults = join(folder, 'faults.yaml')
+      writeFileSync(faults, '[{ agent: victim, message: PROTOCOL_VERSION, delay: 2 ms }]')
+      const endpoints = sockets.flatMap(path => ['--agent', `${basename(path)}=${path}`])
+      const device = new RunningCommand([...endpoints, '--platform', 'demo', '--faults', faults])
+      onTestFinished(() => void device.stop())
+      await device.said(/ready: /)
+      const others = sockets.flatMap(path => ['--socket-path', path])
+      const result = await measured('--mix', 'base', '--depth', '1', '--guests', '2', ...others, ...NOTHING_ELSE)
+      expectSane(result)
+      for (const wait of WAITS) {
+        const fairness = (name: string) =>
+          result.cells.find(({ backEnd, scenario }) => backEnd === name && scenario.wait === wait)!.fairness!
+        // A guest that waits 2 ms for each answer gets at most ten while the other one gets hundreds.
+        expect(fairness('other').max, wait).toBeLessThan(0.2)
+        expect(fairness('device').median, wait).toBeGreaterThan(0.2)
+      }
+      writeFileSync(join(folder, 'result'), JSON.stringify(result))
+      const { stdout } = await runCommand('bench', '--compare', join(folder, 'result'), join(folder, 'result'))
+      expect(stdout).toMatch(/ FAIRNESS BEFORE +FAIRNESS AFTER /)
+    }))
 
   test('the read command of every protocol', async () => {
     const mix = 'base,power,system,perf,clock,sensor,voltage,powercap'
