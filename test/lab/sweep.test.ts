@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { countFields, wrongAnswers } from '../../qemu/runner/sweep/answers.js'
-import { readOutcomes, recordedFor, recordText, toRecord } from '../../qemu/runner/sweep/outcomes.js'
+import { readOutcomes, recordedFor, recordText, toRecord, unrecorded } from '../../qemu/runner/sweep/outcomes.js'
 import { judge, sweep } from '../../qemu/runner/sweep/sweep.js'
 import { compileRule } from '../../src/faults/rules/compile.js'
 import { Parts } from '../../src/protocols/declaration/parts.js'
@@ -86,6 +86,31 @@ describe('outcomes', () => {
     expect(judge(log, before, after).outcome).toBe(outcome)
   })
 
+  test('an answer has one of its recorded outcomes, without one is ok, and is given', () => {
+    const known = { ok: ['long'], 'use fails': ['long', 'short'], crash: ['gone'] }
+    expect(
+      unrecorded(
+        new Map([
+          ['long', 'ok'],
+          ['short', 'use fails'],
+          ['none', 'ok'],
+          ['gone', 'crash'],
+        ]),
+        known,
+      ),
+    ).toEqual([])
+    expect(
+      unrecorded(
+        new Map([
+          ['long', 'hang'],
+          ['short', 'ok'],
+          ['none', 'splat'],
+        ]),
+        known,
+      ),
+    ).toEqual(['long', 'short', 'none', 'gone'])
+  })
+
   test('a crash is told with its place', () => {
     expect(judge(OOPS, before, 'crash').details).toBe(
       'Unable to handle kernel NULL pointer dereference at clk_get+0x10/0x20',
@@ -108,7 +133,8 @@ describe('outcomes', () => {
       const record = readOutcomes(path)
       expect(recordedFor(record, '7.3.4', 'm')).toEqual(found)
       expect(recordedFor(record, '6.12.1', 'm')).toBeUndefined()
-      expect(recordedFor(record, '7.3.4', 'n')).toBeUndefined()
+      // Where a kernel has a record, a message that is not in it has none but good outcomes.
+      expect(recordedFor(record, '7.3.4', 'n')).toEqual({})
       writeFileSync(path, `- kernels: '*'\n  messages: { m: { explodes: [a] } }\n`)
       expect(() => readOutcomes(path)).toThrow(/x\.outcomes\.yaml: 0\.messages\.m/)
     })

@@ -1,6 +1,7 @@
 /**
  * What becomes of wrong answers, and what is on record about it: `NAME.outcomes.yaml` beside a sweep. A record has for each
- * message the answers with an outcome other than `ok`, by outcome.
+ * message the answers with an outcome other than `ok`, by outcome. An answer whose outcome is not the same in each run stands
+ * under each outcome that was seen, `ok` too.
  */
 import { existsSync } from 'node:fs'
 import semver from 'semver'
@@ -50,11 +51,12 @@ function parse(path: string): unknown {
   }
 }
 
-/** What is on record of a message; undefined: nothing. */
+/** What is on record of a message: nothing but `ok` where other messages are; undefined where the kernel has no record. */
 export function recordedFor(record: OutcomeRecord, release: string, message: string): Recorded | undefined {
   const version = semver.coerce(release)
   const fitting = record.filter(({ kernels }) => version !== null && semver.satisfies(version, kernels))
-  return fitting.find(({ messages }) => messages[message])?.messages[message]
+  if (fitting.length === 0) return undefined
+  return fitting.find(({ messages }) => messages[message])?.messages[message] ?? {}
 }
 
 /** Outcomes by answer as a record has them. */
@@ -62,6 +64,16 @@ export function toRecord(found: ReadonlyMap<string, Outcome>): Recorded {
   const record: Recorded = {}
   for (const [answer, outcome] of found) if (outcome !== 'ok') (record[outcome] ??= []).push(answer)
   return Object.fromEntries(OUTCOMES.flatMap(outcome => (record[outcome] ? [[outcome, record[outcome]]] : [])))
+}
+
+/** The answers with an outcome that is not on record, and those of the record that were not given. */
+export function unrecorded(found: ReadonlyMap<string, Outcome>, known: Recorded): string[] {
+  const recorded = new Map<string, Outcome[]>()
+  for (const outcome of OUTCOMES) {
+    for (const answer of known[outcome] ?? []) recorded.set(answer, [...(recorded.get(answer) ?? []), outcome])
+  }
+  const differing = [...found].filter(([answer, outcome]) => !(recorded.get(answer) ?? ['ok']).includes(outcome))
+  return [...differing.map(([answer]) => answer), ...[...recorded.keys()].filter(answer => !found.has(answer))]
 }
 
 /** The text to put into the record, for people. */

@@ -8,7 +8,7 @@ import { UnmetExpectation } from '../context.js'
 import { type Family, family } from '../scenario.js'
 import { findSplats } from '../splats.js'
 import { type Answer, wrongAnswers } from './answers.js'
-import { FAULTS, type Outcome, type OutcomeRecord, recordedFor, recordText, toRecord } from './outcomes.js'
+import { FAULTS, type Outcome, type OutcomeRecord, recordedFor, recordText, toRecord, unrecorded } from './outcomes.js'
 
 /**
  * Properties of the SCMI node: a message without an answer ends soon. It must be longer than the longest delayed response of
@@ -153,9 +153,10 @@ class Sweep {
   }
 
   #judge(seen: ReadonlyMap<string, Seen>, release: string): void {
-    const found = toRecord(new Map([...seen].map(([answer, { outcome }]) => [answer, outcome])))
+    const found = new Map([...seen].map(([answer, { outcome }]) => [answer, outcome]))
     const known = recordedFor(this.#record, release, this.#name)
-    if (known && JSON.stringify(found) !== JSON.stringify(known)) {
+    const differing = known ? unrecorded(found, known) : []
+    if (differing.length > 0) {
       const because = 'what the drivers make of wrong answers is on record beside the sweep'
       const lines = [...seen].map(
         ([answer, { outcome, details }]) => `${answer}: ${outcome}${details && `, ${details}`}`,
@@ -163,7 +164,11 @@ class Sweep {
       throw new UnmetExpectation(
         'each answer has the outcome that is on record',
         because,
-        `found, and not on record:\n${recordText(this.#name, found)}\nin detail:\n${lines.join('\n')}`,
+        [
+          `not as recorded: ${differing.join(', ')}`,
+          `the record would be:\n${recordText(this.#name, toRecord(found))}`,
+          `in detail:\n${lines.join('\n')}`,
+        ].join('\n'),
       )
     }
     const faults = [...seen].filter(([, { outcome }]) => FAULTS.includes(outcome))
