@@ -64,8 +64,7 @@ const byName = (counts: readonly StatusCount[]): Record<string, number> =>
 /** Messages of one agent by protocol, most telling first: only what was used. */
 export function protocolStats(agent: Agent): ProtocolStats[] {
   const stats: ProtocolStats[] = []
-  for (const served of agent.protocols) {
-    if (!served) continue
+  for (const served of agent.served) {
     const names = new Map(served.protocol.commands.map(command => [command.id, command.name]))
     const messages: MessageCount[] = []
     for (const id of served.counts.messageIds) {

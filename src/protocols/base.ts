@@ -55,8 +55,8 @@ class BaseView implements AgentState {
   /** The ids that BASE_DISCOVER_LIST_PROTOCOLS gives: ascending, without Base and denied protocols. */
   protocolIds(): number[] {
     const ids: number[] = []
-    for (const served of this.agent.protocols) {
-      if (served && served.protocol.id !== BASE && !served.denied) ids.push(served.protocol.id)
+    for (const served of this.agent.served) {
+      if (served.protocol.id !== BASE && !served.denied) ids.push(served.protocol.id)
     }
     return ids
   }
@@ -155,7 +155,7 @@ function baseSetDevicePermissions(view: BaseView, request: RequestReader): numbe
   if (!agent || !device) return NOT_FOUND
   if (flags & ~1) return INVALID_PARAMETERS
   if (!view.agent.trusted) return DENIED
-  return allow(agent.protocols, device, flags === 1)
+  return allow(agent.served, device, flags === 1)
 }
 
 function baseSetProtocolPermissions(view: BaseView, request: RequestReader): number {
@@ -171,10 +171,10 @@ function baseSetProtocolPermissions(view: BaseView, request: RequestReader): num
 }
 
 /** Grants or takes away the device's resources of these protocols. An agent that sees none of them has no such device. */
-function allow(protocols: readonly (AgentProtocol | undefined)[], { resources }: DeviceConfig, allowed: boolean) {
+function allow(protocols: readonly AgentProtocol[], { resources }: DeviceConfig, allowed: boolean) {
   let found = false
   for (const served of protocols) {
-    const names = served?.protocol.resource && resources[served.protocol.resource.section]
+    const names = served.protocol.resource && resources[served.protocol.resource.section]
     if (names && served.allow(names, allowed)) found = true
   }
   return found ? SUCCESS : NOT_FOUND
@@ -188,7 +188,7 @@ function baseResetAgentConfiguration(view: BaseView, request: RequestReader): nu
   // Any agent may reset its own configuration, but not its permissions: a trusted agent set them.
   if (!view.agent.trusted && (agent !== view.agent || flags === 1)) return DENIED
   if (flags === 1) agent.resetPermissions()
-  for (const served of agent.protocols) if (served?.protocol.id !== BASE) served?.reset()
+  for (const served of agent.served) if (served.protocol.id !== BASE) served.reset()
   return SUCCESS
 }
 

@@ -84,10 +84,13 @@ export class EventModes implements KeptPart<DataEvent> {
     for (const event of events) this.set(event, OFF)
   }
 
-  /** Back to what the boot firmware enabled. */
+  /** Back to what the boot firmware enabled. Leaves alone what is as it was: a guest may ask for this all the time. */
   clear(): void {
-    this.disableAll()
+    for (const event of [...this.#modes.keys()]) if (event.modeAtStart === OFF) this.set(event, OFF)
     for (const event of this.#atStart) if (this.#ids.idOf(event) !== undefined) this.set(event, event.modeAtStart)
+    if (this.#groups.size === 0) return
+    this.#groups.clear()
+    this.#ids.onChange?.()
   }
 
   save(): Saved {

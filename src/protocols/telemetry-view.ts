@@ -129,7 +129,7 @@ export class TelemetryView extends KeptView<DataEvent> implements Readings {
     const { agent } = this.protocol
     if (event.messages === undefined) return event.read(agent.platform.time.nowUs)
     let sum = 0
-    for (const served of agent.protocols) if (served) sum += served.counts.total[event.messages]
+    for (const served of agent.served) sum += served.counts.total[event.messages]
     return sum
   }
 

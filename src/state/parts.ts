@@ -18,8 +18,8 @@ export function partsOf(
   }
   for (const agent of agents) {
     parts.push([`agents/${agent.name}`, agent])
-    for (const served of agent.protocols) {
-      if (served) parts.push([`agents/${agent.name}/${served.protocol.name}`, served])
+    for (const served of agent.served) {
+      parts.push([`agents/${agent.name}/${served.protocol.name}`, served])
     }
   }
   return parts

@@ -2,6 +2,7 @@
 // processes that change shared memory while the device looks.
 #include <fcntl.h>
 #include <napi.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -88,7 +89,12 @@ Napi::Value ForkDriver(Args args) {
     const uint16_t in_flight = static_cast<uint16_t>(index - __atomic_load_n(&used[1], __ATOMIC_ACQUIRE));
     const bool offer = in_flight < heads;
     // Release pairs with the device's acquire of avail.idx.
-    if (offer) __atomic_store_n(&available[1], ++index, __ATOMIC_RELEASE);
+    if (offer) {
+      __atomic_store_n(&available[1], ++index, __ATOMIC_RELEASE);
+    } else {
+      // Nothing to do, which must not keep the device or another guest from this core.
+      sched_yield();
+    }
     bool wanted = mode == 0;
     if (mode != 0 && offer) {
       // Full: our avail.idx before our look at the device's wish (virtio 1.3 §2.7.13.4.1).
@@ -107,13 +113,6 @@ Napi::Value KillChild(Args args) {
   return number_or_fail(args.Env(), "waitpid", waitpid(child, nullptr, 0));
 }
 
-// threadCpuMs(): CPU time of this thread. That of the process also has V8's threads, which compile and collect garbage.
-Napi::Value ThreadCpuMs(Args args) {
-  timespec used;
-  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) < 0) return fail_call(args.Env(), "clock_gettime");
-  return Napi::Number::New(args.Env(), 1e3 * static_cast<double>(used.tv_sec) + 1e-6 * static_cast<double>(used.tv_nsec));
-}
-
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(Args)) {
     exports.Set(name, Napi::Function::New(env, function, name));
@@ -126,7 +125,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("forkFlip", ForkFlip);
   add("forkDriver", ForkDriver);
   add("killChild", KillChild);
-  add("threadCpuMs", ThreadCpuMs);
   return exports;
 }
 

@@ -19,8 +19,6 @@ interface MockCalls {
   forkFlip(words: Uint32Array, at: number, one: number, other: number): number
   /** Kills such a child and waits until its descriptors are closed. */
   killChild(pid: number): void
-  /** CPU time of this thread; other threads of V8 and Node are not in it. */
-  threadCpuMs(): number
 }
 
 /** What a front end asks of the system, and what only tests do. */

@@ -25,9 +25,13 @@ const DEVICES = {
   everything: '{ name: serial, resources: { clocks: [clk_uart], resets: [rst_uart] } }',
   large: '{ name: serial, resources: { clocks: [dev_0], power_domains: [device_0] } }',
 }
-const platformOf = (preset: keyof typeof DEVICES, trusted: boolean): string => `
+/** `more`: names of further agents. */
+export const platformOf = (preset: keyof typeof DEVICES, trusted: boolean, more: readonly string[] = []): string => `
 ${readFileSync(join(PRESETS, `${preset}.yaml`), 'utf8')}
-agents: [{ name: hostile, trusted: ${trusted} }, { name: bystander, trusted: true }]
+agents:
+  - { name: hostile, trusted: ${trusted} }
+  - { name: bystander, trusted: true }
+${more.map(name => `  - { name: ${name} }\n`).join('')}
 devices: [${DEVICES[preset]}]
 `
 

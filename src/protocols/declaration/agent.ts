@@ -205,6 +205,8 @@ export class Agent implements ProtocolAgent, Kept {
   readonly peers: readonly Agent[]
   /** Protocols by id; undefined: not served to this agent. */
   readonly protocols: (ServedProtocol | undefined)[]
+  /** The same without gaps, by ascending id: most ids have no protocol. */
+  readonly served: readonly ServedProtocol[]
   /** Memory of its guest that the platform shares; undefined: the platform file has none. */
   readonly shared: SharedMemory | undefined
   /** Set when a command may change persisted state. The keeper of the state clears it. */
@@ -244,6 +246,7 @@ export class Agent implements ProtocolAgent, Kept {
       const declared = options.protocols.find(protocol => protocol.id === id)
       this.protocols[id] = new ServedProtocol(recordedProtocol(id, records, declared), this, records, true)
     }
+    this.served = this.protocols.filter(protocol => protocol !== undefined)
     this.shared?.layOut()
   }
 
@@ -259,7 +262,7 @@ export class Agent implements ProtocolAgent, Kept {
 
   /** The protocols read the permissions again. */
   permissionsChanged(): void {
-    for (const protocol of this.protocols) protocol?.permissionsChanged()
+    for (const protocol of this.served) protocol.permissionsChanged()
   }
 
   /** Without its protocols: each is kept separately. */
@@ -280,12 +283,12 @@ export class Agent implements ProtocolAgent, Kept {
   /** A new driver: forgets what the last one asked for. Permissions stay: they belong to the agent. */
   restart(): void {
     this.shared?.forget()
-    for (const protocol of this.protocols) protocol?.restart()
+    for (const protocol of this.served) protocol.restart()
   }
 
   /** Releases everything, for good. */
   release(): void {
     this.shared?.forget()
-    for (const protocol of this.protocols) protocol?.state.release?.()
+    for (const protocol of this.served) protocol.state.release?.()
   }
 }

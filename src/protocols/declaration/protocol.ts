@@ -55,6 +55,8 @@ export interface ProtocolAgent {
   readonly peers: readonly ProtocolAgent[]
   /** Protocols by id; undefined: not served to this agent. */
   readonly protocols: readonly (AgentProtocol | undefined)[]
+  /** The same without gaps, by ascending id. */
+  readonly served: readonly AgentProtocol[]
   /** Memory of its guest that the platform shares; undefined: the platform file has none. */
   readonly shared: SharedMemory | undefined
   /** Set when a command may change persisted state. The keeper of the state clears it. */
