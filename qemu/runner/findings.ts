@@ -7,6 +7,7 @@ import semver from 'semver'
 import { z } from 'zod'
 import { ConfigError } from '../../src/platform/core/config-error.js'
 import { ConfigSource } from '../../src/platform/file/config-source.js'
+import { target } from '../support/architectures.js'
 import { LabError } from '../support/errors.js'
 import { readFileText } from '../support/given-file.js'
 import type { Failure } from './checks.js'
@@ -34,6 +35,8 @@ const findingSchema = z.array(
         .refine(range => semver.validRange(range) !== null, 'is no range of versions, such as ">=7.2"'),
       /** Only with these variants; default: with each. */
       variants: z.array(z.string()).optional(),
+      /** Only for guests of this architecture. */
+      arch: z.enum(['arm64', 'arm']).optional(),
       /** Only for kernels with a patch whose file name or subject has this text. */
       patched: z.string().optional(),
       /** Only for kernels without such a patch. */
@@ -88,9 +91,10 @@ export function findingFor(findings: readonly Finding[], kernel: TestKernel): Fi
   const hasPatch = (text: string): boolean =>
     kernel.patches.some(patch => `${patch.path} ${patch.subject}`.includes(text))
   return findings.find(
-    ({ kernels, variants, patched, unpatched }) =>
+    ({ kernels, variants, arch, patched, unpatched }) =>
       semver.satisfies(release, kernels) &&
       (variants?.includes(kernel.variant) ?? true) &&
+      (arch === undefined || arch === target().name) &&
       (patched === undefined || hasPatch(patched)) &&
       (unpatched === undefined || !hasPatch(unpatched)),
   )

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { checkLog, type Failure } from '../../qemu/runner/checks.js'
 import { type Finding, findingFor, isRecorded, readFindings } from '../../qemu/runner/findings.js'
 import { findKernels, misfit, type TestKernel } from '../../qemu/runner/kernels.js'
@@ -148,6 +148,15 @@ describe('findings', () => {
       expect(findingFor(findings, kernel({ release: '6.12.117' }))).toBeUndefined()
       expect(findingFor(findings, kernel({ release: '7.4.0-rc1-00012-g0123456789ab' }))?.symptom).toBe('It crashes.')
       expect(readFindings(`${path}.none`)).toEqual([])
+    }))
+
+  test('are for guests of an architecture', () =>
+    use(text.replace('unpatched: rework', 'unpatched: rework\n  arch: arm'), path => {
+      const findings = readFindings(path)
+      expect(findingFor(findings, kernel())).toBeUndefined()
+      vi.stubEnv('SCMI_LAB_ARCH', 'arm')
+      expect(findingFor(findings, kernel())?.symptom).toBe('It crashes.')
+      vi.unstubAllEnvs()
     }))
 
   test('match if every failure is recorded and every recorded failure occurs', () =>

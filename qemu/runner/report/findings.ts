@@ -28,22 +28,24 @@ function namesOf(about: readonly Entry[], entries: readonly Entry[]): string {
   return isAll ? file : about.map(({ name }) => name).join(', ')
 }
 
-function kernelsOf({ kernels, variants, patched, unpatched }: Finding): string {
+function kernelsOf({ kernels, variants, arch, patched, unpatched }: Finding): string {
   return [
     kernels,
     ...(variants ? [variants.join(', ')] : []),
+    ...(arch ? [arch] : []),
     ...(patched ? [`with "${patched}"`] : []),
     ...(unpatched ? [`without "${unpatched}"`] : []),
   ].join('; ')
 }
 
 /** The newest of the lab's kernels that a finding is about. */
-function commandOf({ kernels, variants, patched }: Finding, [first]: readonly Entry[]): string {
+function commandOf({ kernels, variants, arch, patched }: Finding, [first]: readonly Entry[]): string {
   const kernel = Object.keys(DEBIAN_KERNELS).find(name => semver.intersects(kernels, `~${name}.0`))
   return [
     `scmi-lab run ${first!.name}`,
     ...(kernel ? [`--kernel ${kernel}`] : []),
     ...(variants ? [`--variant ${variants[0]}`] : []),
+    ...(arch ? [`--arch ${arch}`] : []),
     ...(patched ? ['--patch …'] : []),
   ].join(' ')
 }

@@ -324,4 +324,9 @@ const scenarios: Record<string, Omit<Scenario, 'platform'> & { platform?: Scenar
   },
 }
 
-export default family(scenarios, ({ platform = SMALL, ...rest }) => ({ ...rest, platform }))
+// Chips with these protocols have 64 bits, and 32-bit kernels of the lab lack their drivers.
+export default family(scenarios, ({ platform = SMALL, kernel, ...rest }) => ({
+  ...rest,
+  platform,
+  kernel: { ...kernel, config: ['CONFIG_ARM64=y'] },
+}))

@@ -46,7 +46,7 @@ export default family<Member>(
       devices: [{ isPlugged: false }],
       deviceTreeSource: '/ { compatible = "fsl,imx95", "linux,dummy-virt"; };',
     },
-    kernel: { releases: '>=7.3' },
+    kernel: { releases: '>=7.3', config: ['CONFIG_ARM64=y'] },
     async run(t) {
       t.server.faults.add({ protocol: MISC, message: RESET_REASON, words: bootReason(reason) })
       await t.step('plug in the device')

@@ -66,7 +66,8 @@ export default boards({
         // EM_PERF_DOMAIN_MICROWATTS of energy_model.h.
         is: flags => (Number(flags) & 1) === 1,
       })
-      for (const cpu of [1, 0]) {
+      const removable = await t.call('removable')
+      for (const cpu of removable.split(' ')) {
         await t.step(`CPU ${cpu} goes, and comes back`)
         await t.call('online', [cpu, 0])
         await expectLevel(t, because, 600)

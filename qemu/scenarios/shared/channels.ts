@@ -120,6 +120,8 @@ const families = {
   },
   schedutil: {
     summary: 'performance: the governor schedutil sets levels from the scheduler, by channel',
+    // On 32 bits listeners for changes of the frequency (arch/arm/kernel/smp.c) keep cpufreq from it.
+    kernel: { config: ['CONFIG_ARM64=y'] },
     platform: cpu(true),
     async run(t: Context) {
       const because = 'scmi-cpufreq.c:scmi_cpufreq_init: fast_switch_possible with a channel for PERFORMANCE_LEVEL_SET'
