@@ -1,0 +1,121 @@
+/** Guests and front ends that take shared memory away while it is in use: everything goes on by message, and comes back with it. */
+import { ftruncateSync } from 'node:fs'
+import { pino } from 'pino'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { FrontEnd } from '../../src/front-end/front-end.js'
+import { FLAT, type RegionSpec } from '../../src/front-end/memory.js'
+import { until } from '../../src/front-end/wait.js'
+import { definePlatform } from '../../src/loading/load.js'
+import { perfDomains } from '../../src/platform/perf-domains/index.js'
+import { serve } from '../../src/server/serve.js'
+import { Guest } from '../driver/guest.js'
+import { socketPath } from '../native/rig.js'
+
+const [PERF, TELEMETRY] = [0x13, 0x1b]
+const [LEVEL_SET, LEVEL_GET, DESCRIBE] = [0x7, 0x8, 0xb]
+const DE_CONFIGURE = 0x6
+const NOT_SUPPORTED = -1
+/** Of the same kind in the log, at once. */
+const LINES_MAX = 20
+const RAM: RegionSpec = FLAT
+const SHARED: RegionSpec = { guest: 0x5000_0000, size: 0x4000, file: 1 }
+
+const platform = definePlatform({
+  vendor: 'acme',
+  shared_memory: { address: SHARED.guest, size: SHARED.size },
+  perf_domains: [
+    {
+      name: 'cpu',
+      levels: [600, 1200, 1800].map(level => ({ level, power: level })),
+      sustained_frequency: '1800 MHz',
+      fast_channels: true,
+    },
+  ],
+  telemetry: {
+    enabled: true,
+    update_intervals: ['1 ms'],
+    events: [{ id: 1, name: 'answered', value: { messages: 'answered' }, enabled: true }],
+  },
+})
+
+async function connected(memory: readonly RegionSpec[] = [RAM, SHARED]) {
+  const lines: string[] = []
+  const log = pino(
+    { level: 'warn' },
+    { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
+  )
+  const path = socketPath()
+  const server = await serve({ platform, endpoint: { socketPath: path }, log })
+  const guest = new Guest({ memory, sealed: false })
+  onTestFinished(() => {
+    guest.close()
+    server.close()
+  })
+  await guest.connect(FrontEnd.connect(path))
+  const cpu = server.platform.model(perfDomains).named('cpu')
+  const answersLevel = async () => expect((await guest.send(PERF, LEVEL_GET, 0))[0]).toBe(0)
+  return { server, guest, cpu, lines, path, answersLevel }
+}
+
+async function describeChannel(guest: Guest) {
+  const [status, , , channel, , , doorbell] = await guest.send(PERF, DESCRIBE, 0, LEVEL_SET)
+  return { status, channel: channel! >>> 0, doorbell: doorbell! >>> 0 }
+}
+
+const share = (guest: Guest, count: number) =>
+  guest.frontEnd!.setMemoryTable(guest.memory.regions.slice(0, count), guest.memory.fds.slice(0, count))
+
+describe('shared memory', () => {
+  it('that the front end takes away and gives back, again and again, while the guest writes to it', async () => {
+    const { server, guest, cpu, lines, answersLevel } = await connected()
+    const { status, channel, doorbell } = await describeChannel(guest)
+    expect(status).toBe(0)
+    expect((await guest.send(TELEMETRY, DE_CONFIGURE, 1, 1))[0]).toBe(0)
+    const all = guest.memory.view(SHARED.guest, SHARED.size)
+    const write = (level: number) => {
+      guest.memory.view(channel, 4).setUint32(0, level, true)
+      guest.memory.view(doorbell, 1).setUint8(0, 1)
+    }
+    for (let round = 0; round < 100; round++) {
+      for (let i = 0; i < all.byteLength; i += 7) all.setUint8(i, (i + round) & 0xff)
+      await share(guest, 1)
+      await answersLevel()
+      if (round === 0) expect((await describeChannel(guest)).status).toBe(NOT_SUPPORTED)
+      write(1200)
+      await share(guest, 2)
+      await answersLevel()
+    }
+    for (const level of [600, 1800]) {
+      write(level)
+      await until(() => cpu.level.level === level, 'the platform has noticed')
+    }
+    expect(server.device.stats()).toMatchObject({ internalErrors: 0, ringFaults: 0 })
+    expect(lines.filter(line => line.includes('shared memory')).length).toBeLessThanOrEqual(LINES_MAX)
+  })
+
+  it('whose file the front end truncates stops the rings, and the next driver finds all as it should be', async () => {
+    const { server, guest, lines, path } = await connected()
+    expect((await describeChannel(guest)).status).toBe(0)
+    ftruncateSync(guest.memory.regions[1]!.fd, 0)
+    await until(() => server.device.stats().ringFaults === 2, 'both rings to stop')
+    expect(lines[0]).toMatch(/a file behind guest memory was truncated/)
+    guest.disconnect()
+    await until(() => !server.device.connected, 'the front end to be gone')
+    const other = new Guest({ memory: [RAM, SHARED] })
+    onTestFinished(() => other.close())
+    await other.connect(FrontEnd.connect(path))
+    expect((await describeChannel(other)).status).toBe(0)
+  })
+
+  it('that lies in two regions side by side is told, and everything goes by message', async () => {
+    const half = SHARED.size / 2
+    const { guest, lines, answersLevel } = await connected([
+      RAM,
+      { ...SHARED, size: half },
+      { guest: SHARED.guest + half, size: half, file: 2 },
+    ])
+    expect((await describeChannel(guest)).status).toBe(NOT_SUPPORTED)
+    await answersLevel()
+    expect(lines.join('\n')).toMatch(/shared memory 0x50000000-0x50003fff lies in two regions of the guest/)
+  })
+})
