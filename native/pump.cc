@@ -20,6 +20,9 @@ constexpr uint64_t PAUSE_MAX_NS = 32'000'000;
 constexpr uint64_t SHARED_VISIT_NS = 20'000;
 // Messages in one batch then, however cheap the last ones were: the next may be the most expensive ones.
 constexpr uint32_t SHARED_BATCH = 64;
+// Of the cost of the most expensive batch, this part is forgotten with each later one. A guest that sends expensive messages
+// after many cheap ones gets short batches for all of them.
+constexpr uint64_t FORGOTTEN = 16;
 // A driver that sleeps until its first answer is still awake while it sends. Waking it up costs more than all the messages,
 // so it must get that answer early: the first batch is short, and each further one this many times as long. Measured with
 // a sleeping front end on a core of its own: 3 to 5 times the rate at depth 16, 1.3 times at depth 128.
@@ -95,12 +98,12 @@ void Pump::take() {
   in_work_ = true;
 }
 
-// Messages that take no longer than a visit may, if they cost what the last ones did. For a guest by itself the cheaper of
-// the last two batches counts: one during which another process ran would shorten the next for nothing.
+// Messages that take no longer than a visit may, if they cost what former ones did: the most expensive of late. For a guest by
+// itself the cheaper of the last two batches counts: one during which another process ran would shorten the next for nothing.
 uint32_t Pump::affordable(bool is_alone) const {
   const uint64_t share_ns = is_alone ? VISIT_NS : SHARED_VISIT_NS;
   const uint32_t most = is_alone ? BATCH_MAX : SHARED_BATCH;
-  const uint64_t cost_ns = is_alone ? std::min(message_ns_, message_before_ns_) : message_ns_;
+  const uint64_t cost_ns = is_alone ? std::min(message_ns_, message_before_ns_) : most_ns_;
   if (cost_ns * most <= share_ns) return most;  // as a rule, and without a division
   return static_cast<uint32_t>(std::max<uint64_t>(share_ns / cost_ns, 1));
 }
@@ -116,6 +119,7 @@ bool Pump::finish() {
   if (taken_.count > 0) {
     const uint64_t service_ns = now_ns_ - taken_ns_;
     message_before_ns_ = std::exchange(message_ns_, taken_.count == 1 ? service_ns : service_ns / taken_.count);
+    most_ns_ = std::max(message_ns_, most_ns_ - most_ns_ / FORGOTTEN);
     auto& header = batch_.shared()->header;
     header.times[TIME_SERVICE] = static_cast<double>(service_ns);
     header.words[HEADER_PREVIOUS_COUNT] = taken_.count;

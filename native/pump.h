@@ -77,6 +77,8 @@ class Pump {
   // What a message of the last batch took, and one of the batch before.
   uint64_t message_ns_ = 0;
   uint64_t message_before_ns_ = 0;
+  // The same of the most expensive batch, which counts less with each later one.
+  uint64_t most_ns_ = 0;
   // How many more findings begin with a short batch.
   uint32_t short_findings_ = 0;
   // From take() to finish().
