@@ -7,6 +7,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { oneLine } from '../src/cli/arguments.js'
 import { addCompletionCommand } from '../src/cli/completion/commands.js'
 import { ENDING_SIGNALS } from '../src/cli/signals.js'
+import { onUnreadOutput } from '../src/cli/unread-output.js'
 import { bugText } from '../src/support/errors.js'
 import { addBenchCommand } from './cli/bench.js'
 import { addBisectCommand } from './cli/bisect.js'
@@ -94,6 +95,7 @@ function stopOnSignals(): void {
 
 async function main(): Promise<number> {
   stopOnSignals()
+  onUnreadOutput('scmi-lab', () => stopping.abort())
   try {
     await program.parseAsync()
     return 0

@@ -5,7 +5,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Endpoint } from '../device/endpoint.js'
 import { presetNames } from '../platform/file/presets.js'
-import { bugText, errorCode, FailedError, InterruptedError, OperatorError } from '../support/errors.js'
+import { bugText, FailedError, InterruptedError, OperatorError } from '../support/errors.js'
 import { thereAre } from '../support/known-names.js'
 import { LOG_LEVELS } from '../support/log-levels.js'
 import { own } from '../support/own.js'
@@ -21,6 +21,7 @@ import { addSendCommand } from './send.js'
 import type { ServeCommandOptions } from './serve.js'
 import { SUBCOMMANDS, type Subcommand } from './subcommands.js'
 import { addTraceCommand } from './trace.js'
+import { onUnreadOutput } from './unread-output.js'
 
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
@@ -145,12 +146,7 @@ program.allowExcessArguments()
 
 /** Runs the command line. Returns the exit code; undefined: signals or open handles decide when the process ends. */
 export async function main(): Promise<number | undefined> {
-  // The reader may stop early: `platform show large | head`.
-  process.stdout.on('error', error => {
-    if (errorCode(error) === 'EPIPE') process.exit()
-    console.error(`vhost-user-scmi: can't write the output: ${error.message}`)
-    process.exit(EXIT_FAILURE)
-  })
+  onUnreadOutput('vhost-user-scmi', () => process.exit())
   // QEMU's conventions for back-end programs: this option takes precedence over all others, even wrong ones.
   if (process.argv.includes('--print-capabilities')) {
     console.log(JSON.stringify({ type: 'scmi', features: [] }))

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { makeInitramfs } from '../../qemu/guest/image.js'
 import { fault, findProgram } from '../../qemu/support/tools.js'
 import { startProgress } from '../../src/support/progress.js'
-import { inFolder, runLab } from './lab-command.js'
+import { inFolder, LabCommand, runLab } from './lab-command.js'
 
 const script = (path: string, text: string): void => {
   writeFileSync(path, `#!/bin/sh\n${text}\n`)
@@ -93,6 +93,13 @@ describe('wrong arguments are one line and exit code 2', () => {
     expect(stderr).toContain(words)
     expect(stderr.trimEnd().split('\n').length).toBe(1)
   })
+})
+
+test.each([[['bisect', '--help']], [['list']]])('%j whose output nobody reads is no error', async args => {
+  const command = new LabCommand(args)
+  command.child.stdout!.destroy()
+  expect(await command.ended).toBe(0)
+  expect(command.stderr).toBe('')
 })
 
 test.each([[[]], [['kernel', 'build']], [['boot']]])('%j --help shows examples', async args => {

@@ -59,12 +59,13 @@ const families = {
       await t.expect('levels are written, and not sent', {
         because: SETS,
         got: () => countsOf(t, 'PERFORMANCE_LEVEL_SET'),
-        is: now => now.messages === 0 && now.writes - before.writes === levels.length,
+        is: now => now.messages === 0 && now.writes - before.writes >= levels.length,
       })
       await t.expect('the kernel has traced the same writes', {
         because: 'perf.c:scmi_perf_level_set traces scmi_fc_call',
-        got: () => t.call('uses', ['13', '07']),
-        is: levels.map(level => `0 ${level} 0`).join(','),
+        // If cpufreq reads the old frequency, as the platform has not looked yet, it sets the new one again.
+        got: async () => (await t.call('uses', ['13', '07'])).split(',').filter((use, i, all) => use !== all[i - 1]),
+        is: levels.map(level => `0 ${level} 0`),
       })
       await t.expect('frequencies are read there, too', {
         because: 'perf.c:scmi_perf_level_get reads the channel of PERFORMANCE_LEVEL_GET',
