@@ -41,6 +41,16 @@ const withoutSubcommands = {
   },
 }
 
+/** zod's messages in forty languages are a fifth of the program; it uses the English ones. */
+const inEnglish = {
+  name: 'in English',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/locales\/index\.js$/ }, ({ importer, resolveDir }) =>
+      /[\\/]zod[\\/]/.test(importer) ? { path: join(resolveDir, '../locales/en.js') } : undefined,
+    )
+  },
+}
+
 /** The libraries of access paths that few use are loaded from dist/vendor. */
 const withVendored = {
   name: 'vendored',
@@ -71,7 +81,7 @@ async function bundle() {
     banner: { js: 'const __url=require("node:url").pathToFileURL(__filename).href;' },
     // Libraries of access paths that few use.
     external: ['prom-client', 'ws'],
-    plugins: [withVendored, withoutSubcommands],
+    plugins: [withVendored, withoutSubcommands, inEnglish],
     logLevel: 'warning',
   })
   mkdirSync(folder, { recursive: true })
