@@ -3,9 +3,9 @@
  * share of the replies that it gets beside a guest that only reads clocks.
  *
  * All three are processes of their own, as they are for users: the device, what floods it, and the other guest, which sleeps
- * until it is answered (`scmi_bench`, the front end of the benchmark). Both guests share a core and leave
- * the device another, so that the scheduler does not decide who waits for the device. The two cases are measured in turn, and medians over the rounds
- * count. Where this process may, it puts all of them before whatever else the machine does.
+ * until it is answered (`scmi_bench`, the front end of the benchmark). Both guests share a core and leave the device another,
+ * so that the scheduler does not decide who waits for the device. The two cases are measured in turn, and medians over the
+ * rounds count. Where this process may, it puts all of them before whatever else the machine does.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -87,7 +87,7 @@ const ROUNDS_MAX = 21
 const TIMING = { warmupMs: 10, measureMs: 50 }
 const FIRST = -20
 
-/** With one command in flight its rate has two modes, by whether the device still polls when it sends: too coarse for a share. */
+/** With one command in flight its rate has two modes, by whether the device still polls when it sends: no measure for a share. */
 const BYSTANDER: Scenario = {
   mix: parseMix('clock'),
   depth: 16,
