@@ -25,7 +25,8 @@ cap() { cat $POWERCAP/constraint_0_power_limit_uw; }
 set_cap() { echo "$1" >$POWERCAP/constraint_0_power_limit_uw && cap; }
 interval() { cat $POWERCAP/constraint_0_time_window_us; }
 set_interval() { echo "$1" >$POWERCAP/constraint_0_time_window_us && interval; }
-set_enabled() { echo "$1" >$POWERCAP/enabled && cat $POWERCAP/enabled; }
+set_enabled() { echo "$1" >$POWERCAP/enabled; }
+enabled() { cat $POWERCAP/enabled; }
 
 # Whether the region is memory that the kernel manages: it is not, with no-map.
 region() { grep -i '4f000000-4f00ffff' /proc/iomem | sed 's/.*: //'; }

@@ -176,6 +176,12 @@ const families = {
       await t.step('disable it')
       await t.call('set_enabled', [0])
       await expectDomain('there is no cap', () => domain.cap, 0)
+      await t.expect('the guest knows', {
+        // Before, enabling does nothing: scmi_powercap_cap_enable_set reads the cap when the platform may not have looked yet.
+        because: 'powercap.c:scmi_powercap_cap_enable_get reads the cap by channel',
+        got: () => t.call('enabled'),
+        is: '0',
+      })
       await t.step('enable it')
       await t.call('set_enabled', [1])
       await expectDomain('the cap is back', () => domain.cap, 4_000_000)
