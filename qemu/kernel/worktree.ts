@@ -127,6 +127,8 @@ export class Worktree {
     // Files that are all new would all be compiled again; `freshen` touches those that differ from the object files'.
     const names = namesIn(await this.git(['ls-files', '-z'], signal))
     for (const name of names) lutimesSync(join(this.tree, name), LONG_AGO, LONG_AGO)
+    // git must know these times: `checkout --force` writes each file anew whose time it does not know.
+    await this.git(['update-index', '-q', '--refresh'], signal)
   }
 
   /**

@@ -74,6 +74,15 @@ describe('a commit', { timeout: 60_000 }, () => {
     expect(await at(first!)).toEqual([])
   })
 
+  test('that is checked out after another leaves the files alone that both have', async () => {
+    const [first, , third] = commitSteps(tree, [{ 'lib/a.c': 'a' }, { 'lib/b.c': 'b' }])
+    await inTree(async worktree => {
+      for (const commit of [first!, third!]) await worktree.checkOut(commit, quiet)
+      const isNew = (name: string): boolean => mtime(worktree, name) > 2002
+      expect(['lib/a.c', 'lib/b.c', 'lib/numbers.txt', 'Makefile'].filter(isNew)).toEqual(['lib/a.c', 'lib/b.c'])
+    })
+  })
+
   test('is refused in a line if there is none, or no git tree', async () => {
     await expect(inTree(async () => 0)).rejects.toThrow(`--kernel ${tree}: is no git tree`)
     commitSteps(tree, [])
