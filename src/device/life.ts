@@ -68,7 +68,7 @@ export abstract class DriverLife extends EventEmitter<DeviceEvents> {
       case NativeEvent.DISCONNECTED:
         this.connected = false
         this.endedInOrder = this.#hadDriver && !this.driverRuns
-        this.driverRuns = false
+        this.#runs(false)
         this.events.available = false
         this.emit('ringStopped')
         this.memoryChanged()
@@ -87,7 +87,7 @@ export abstract class DriverLife extends EventEmitter<DeviceEvents> {
         this.log.debug(`${name} stopped`)
         if (queue !== CMDQ) break
         this.emit('ringStopped')
-        this.driverRuns = false
+        this.#runs(false)
         this.emit('change', 'driver stopped')
         break
       case NativeEvent.QUEUE_FAULT:
@@ -132,10 +132,15 @@ export abstract class DriverLife extends EventEmitter<DeviceEvents> {
     this.#hadDriver = true
     if (this.#forgotten && !fresh) this.log.warn('the driver resumes, but what it held was released meanwhile')
     this.#forgotten = false
-    this.driverRuns = true
+    this.#runs(true)
     const change = fresh ? 'driver started' : 'driver resumed'
     this.log.info(change)
     this.emit('change', change)
+  }
+
+  #runs(runs: boolean): void {
+    this.driverRuns = runs
+    this.agent.shared?.run(runs)
   }
 
   /** The front end and its guest are gone for good: releases what the driver held and asked for. */

@@ -23,6 +23,7 @@ export class SharedRegion {
     this.#native = native
     this.#shared = shared
     this.#log = log
+    shared.run(false)
     shared.onWatched = () => this.#watch()
   }
 
@@ -54,8 +55,8 @@ export class SharedRegion {
   }
 
   #watch(): void {
-    const { address, pollMs, watched, watchedBytes } = this.#shared
+    const { address, pollMs, isLookedAt, watchedBytes } = this.#shared
     const { flags, words } = watchedBytes
-    this.#native.watchMemory(watched ? pollMs : 0, address ?? 0, flags, words)
+    this.#native.watchMemory(isLookedAt ? pollMs : 0, address ?? 0, flags, words)
   }
 }

@@ -167,7 +167,7 @@ export class TelemetryMemory implements KeptPart<DataEvent> {
 
   /** The guest has the memory. */
   get available(): boolean {
-    return this.#shared.words.length > 0
+    return this.#shared.view !== undefined
   }
 
   get hasChannels(): boolean {

@@ -118,4 +118,60 @@ describe('shared memory', () => {
     await answersLevel()
     expect(lines.join('\n')).toMatch(/shared memory 0x50000000-0x50003fff lies in two regions of the guest/)
   })
+
+  describe('whose driver has stopped', () => {
+    const PATTERN = 0x5a
+    const updates = () => new Promise(done => setTimeout(done, 30))
+    const bytesOf = ({ memory }: Guest) => {
+      const { buffer, byteOffset, byteLength } = memory.view(SHARED.guest, SHARED.size)
+      return new Uint8Array(buffer, byteOffset, byteLength)
+    }
+    const isUntouched = (guest: Guest) => bytesOf(guest).every(byte => byte === PATTERN)
+
+    /** Channels and telemetry are in use, then the rings stop, and the memory has other contents. */
+    async function stopped() {
+      const site = await connected()
+      const { guest } = site
+      const described = await describeChannel(guest)
+      expect(described.status).toBe(0)
+      expect((await guest.send(TELEMETRY, DE_CONFIGURE, 1, 1))[0]).toBe(0)
+      const bases = [await guest.frontEnd!.getBase(0), await guest.frontEnd!.getBase(1)]
+      bytesOf(guest).fill(PATTERN)
+      return { ...site, described, bases }
+    }
+
+    it('is left alone until the next driver asks for an address: its kernel may not have reserved it', async () => {
+      const { server, guest, cpu } = await stopped()
+      const { level } = cpu
+      await updates()
+      expect(isUntouched(guest)).toBe(true)
+      await share(guest, 2)
+      await updates()
+      expect(isUntouched(guest)).toBe(true)
+      guest.driver.reset()
+      await guest.start(guest.frontEnd!)
+      await guest.send(PERF, LEVEL_GET, 0)
+      await updates()
+      expect(isUntouched(guest)).toBe(true)
+      expect(cpu.level).toBe(level)
+      expect((await describeChannel(guest)).status).toBe(0)
+      expect(isUntouched(guest)).toBe(false)
+      expect(server.device.stats()).toMatchObject({ internalErrors: 0 })
+    })
+
+    it('is filled again for a driver that goes on, and its doorbells are heard', async () => {
+      const { guest, cpu, described, bases } = await stopped()
+      bytesOf(guest).fill(0)
+      await guest.start(guest.frontEnd!, 0n, bases)
+      const level = () => guest.memory.view(described.channel, 4)
+      level().setUint32(0, 600, true)
+      guest.memory.view(described.doorbell, 1).setUint8(0, 1)
+      await until(() => cpu.level.level === 600, 'the platform has noticed')
+      expect(
+        bytesOf(guest)
+          .subarray(0x1000)
+          .some(byte => byte !== 0),
+      ).toBe(true)
+    })
+  })
 })

@@ -52,13 +52,14 @@ export class SharedMemory {
   readonly pollMs: number
   /** The region; undefined while the guest has no such memory. Not to be kept: it is detached when the memory table changes. */
   view: DataView | undefined
-  /** The same as 32-bit words, which are read and written whole; empty while there is none. */
+  /** The same as 32-bit words, which are read and written whole; empty while there is none, or no driver runs. */
   words: Int32Array = NOWHERE
+  #driverRuns = true
   /** The driver was told an address in it: it reads, and what it reads there has to be right. */
   inUse = false
   /** Some doorbell, or word without one, was described to the agent's driver: the platform looks at them. Read for every batch. */
   watched = false
-  /** Called when `watched` changes; the device sets it. */
+  /** Called when `isLookedAt` may have changed; the device sets it. */
   onWatched: (() => void) | undefined
   readonly #rung: Asked[] = []
   readonly #unrung: Asked[] = []
@@ -155,8 +156,29 @@ export class SharedMemory {
   /** The region is in this view from now on; undefined: the guest has no such memory. */
   map(view: DataView | undefined): void {
     this.view = view
-    this.words = view ? new Int32Array(view.buffer, view.byteOffset, this.size / WORD) : NOWHERE
-    if (view && this.inUse) this.#fill()
+    this.#reach()
+  }
+
+  /**
+   * While no driver runs, the memory is left alone: the guest may be starting a kernel that does not reserve it. A driver
+   * that runs on finds what it would have found otherwise.
+   */
+  run(runs: boolean): void {
+    if (runs === this.#driverRuns) return
+    this.#driverRuns = runs
+    this.#reach()
+    this.onWatched?.()
+  }
+
+  #reach(): void {
+    const { view } = this
+    this.words = view && this.#driverRuns ? new Int32Array(view.buffer, view.byteOffset, this.size / WORD) : NOWHERE
+    if (this.words.length > 0 && this.inUse) this.#fill()
+  }
+
+  /** The platform looks at doorbells now. */
+  get isLookedAt(): boolean {
+    return this.watched && this.#driverRuns
   }
 
   #fill(): void {
