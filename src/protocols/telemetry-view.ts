@@ -156,8 +156,10 @@ export class TelemetryView extends KeptView<DataEvent> implements Readings {
 
   /** TELEMETRY_RESET: as after the start, and accumulated values begin at 0. */
   resetAll(): void {
-    this.reset()
     this.#startCounts(() => true)
+    this.reset()
+    // Those that stay enabled still have what they had counted: Linux reads memory right after it has reset.
+    this.memory?.update(({ accumulates }) => accumulates)
   }
 
   #startCounts(which: (event: DataEvent) => boolean): void {

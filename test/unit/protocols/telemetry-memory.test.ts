@@ -8,6 +8,7 @@ const LIST_SHMTI = 0x3
 const DE_DESCRIPTION = 0x4
 const DE_CONFIGURE = 0x6
 const CONFIG_SET = 0x8
+const RESET = 0xa
 const NOT_SUPPORTED = -1
 const OUT_OF_RANGE = -5
 
@@ -224,6 +225,26 @@ describe('values', () => {
     send(DE_CONFIGURE, 0x300, 0)
     expect([...shared.words.subarray(at, at + 4)]).toEqual([0, 0, 0, 0])
   })
+})
+
+test('accumulated values are 0 in memory once RESET is answered, with another sequence', () => {
+  const counting = (id: number, via: string) =>
+    `{ id: ${id}, name: e${id}, value: { energy_of: cpu }, scale: -6, enabled: true, via: ${via} }`
+  const { shared, areas, reader, send, time } = setUp(`
+vendor: acme
+shared_memory: { address: ${ADDRESS} }
+perf_domains: [{ name: cpu, levels: [{ level: 1, power: 400, frequency: 1 GHz }], power_unit: milliwatt }]
+telemetry: { enabled: true, events: [${counting(1, 'shmti')}, ${counting(2, 'fast_channel')}] }
+`)
+  const [area] = areas()
+  const channel = send(DE_DESCRIPTION, 1)[8]! - (ADDRESS % 2 ** 32)
+  const values = () => [reader(area!).scan().lines[0]!.value, shared.view!.getBigUint64(channel, true)]
+  time.advance(1_000_000)
+  expect(values()).toEqual([400_000n, 400_000n])
+  const { sequence } = reader(area!).scan()
+  expect(send(RESET, 0)).toEqual([0])
+  expect(values()).toEqual([0n, 0n])
+  expect(reader(area!).scan().sequence).not.toBe(sequence)
 })
 
 describe('the region', () => {
