@@ -37,8 +37,8 @@ export function addChannels(view: View, resource: PowercapDomain): void {
   const word = { resource, words: 1, ...options } as const
   for (const limit of caps) {
     const { index } = limit
-    const cap = { ...word, index, read: () => view.capOf(limit) }
-    const cai = { ...word, index, read: () => limit.intervalUs }
+    const cap = { ...word, index, exists: () => index === 0 || view.isV3, read: () => view.capOf(limit) }
+    const cai = { ...word, index, exists: () => view.isV3, read: () => limit.intervalUs }
     if (get.has('cap')) channels.get({ ...cap, messageId: CAP_GET })
     if (set.has('cap')) {
       const request = (id: number, to: number) => (view.isV3 ? [id, index, 0, to] : [id, 0, to])

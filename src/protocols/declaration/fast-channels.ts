@@ -45,6 +45,8 @@ interface ChannelOf<Resource> {
   read(word: number): number
   /** Told to agents by PROTOCOL_MESSAGE_ATTRIBUTES. */
   announced: boolean
+  /** Whether a command of the agent's version does the same. A guest can write channels that it was never told of. */
+  exists?(): boolean
 }
 
 export type GetChannel<Resource> = ChannelOf<Resource>
@@ -82,10 +84,13 @@ export class FastChannels<Resource extends Viewed> implements KeptPart<Resource>
   /** Those that agents read. */
   readonly #gets: Channel<Resource>[] = []
   readonly #unrung: Channel<Resource>[] = []
+  /** What channels without a doorbell have counts as acted on: the driver was told of them just now, or by an earlier process. */
+  #takesOver = false
 
   /** Without shared memory no channel may be added, and nothing happens. */
   constructor(view: ResourceView<Resource>) {
     this.#view = view
+    this.#shared?.onUse(used => (this.#takesOver = used))
     this.#shared?.onFill(() => this.#fill())
   }
 
@@ -189,9 +194,11 @@ export class FastChannels<Resource extends Viewed> implements KeptPart<Resource>
     for (let word = 0; word < words; word++) to[at + word] = isSeen ? read(word) : 0
   }
 
-  /** Before the driver is told an address, or where the region has moved to. */
+  /** Before the driver is told an address, where the region has moved to, or when the driver runs on. */
   #fill(): void {
     this.refreshAll()
+    if (!this.#takesOver) return
+    this.#takesOver = false
     const { words } = this.#shared!
     for (const { area, acted, seen, ...channel } of this.#unrung) {
       for (let word = 0; word < channel.words; word++) {
@@ -229,16 +236,24 @@ export class FastChannels<Resource extends Viewed> implements KeptPart<Resource>
     const { protocol } = this.#view
     const { agent } = protocol
     const id = this.#view.idOf(resource)
-    const status = id === undefined ? DENIED : (this.#answer(resource, messageId) ?? set!.write(first, second))
+    const exists = set!.exists?.() ?? true
+    const status = this.#refusal(id, exists) ?? this.#answer(resource, messageId) ?? set!.write(first, second)
     agent.changed = true
     protocol.counts.byChannel(messageId, status)
     const { channelSeen, channelRefused } = agent
-    if (channelSeen) channelSeen(protocol.protocol.id, messageId, status, set!.request(id ?? 0, first, second))
+    // No request of an older version stands for what only a later one can do.
+    if (channelSeen && exists)
+      channelSeen(protocol.protocol.id, messageId, status, set!.request(id ?? 0, first, second))
     if (status !== SUCCESS && channelRefused) {
-      const name = protocol.command(messageId)?.name ?? `message 0x${messageId.toString(16)}`
+      const { name } = protocol.protocol.commands.find(({ id }) => id === messageId)!
       const values = set!.words === 2 ? `${first}, ${second}` : `${first}`
       channelRefused(`${name} of ${resource.name} by fast channel`, values, status)
     }
+  }
+
+  #refusal(id: number | undefined, exists: boolean): number | undefined {
+    if (id === undefined) return DENIED
+    return exists ? undefined : NOT_SUPPORTED
   }
 
   /** Acts on a write again, from the request that stands for it in a trace; does nothing if there is no such channel. */
@@ -247,6 +262,7 @@ export class FastChannels<Resource extends Viewed> implements KeptPart<Resource>
     for (const channel of [...this.#byResource.values()].flat()) {
       const { set, resource } = channel
       if (!set || channel.messageId !== messageId || this.#view.idOf(resource) !== id) continue
+      if (set.exists?.() === false) continue
       // Where the words are in the request.
       const places = set.request(id, FIRST, SECOND)
       const [first = 0, second = 0] = [FIRST, SECOND].map(word => request[places.indexOf(word)])

@@ -277,6 +277,19 @@ describe('without a doorbell', () => {
     agent.shared!.look()
     expect(seen()).toEqual([])
   })
+
+  test('a write is acted on that nobody had looked at when the memory table changed; one that was is not again', () => {
+    const { agent, guest, describe, write, cpu, seen } = silent()
+    const level = describe(0, LEVEL_SET)
+    write(level, [600])
+    write(level, [1200], false)
+    for (let change = 0; change < 2; change++) {
+      agent.shared!.map(undefined)
+      agent.shared!.map(guest)
+      agent.shared!.look()
+    }
+    expect([cpu.level.level, seen().length]).toEqual([1200, 2])
+  })
 })
 
 test('each agent has channels of its own', () => {
