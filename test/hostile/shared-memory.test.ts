@@ -15,8 +15,8 @@ const [PERF, TELEMETRY] = [0x13, 0x1b]
 const [LEVEL_SET, LEVEL_GET, DESCRIBE] = [0x7, 0x8, 0xb]
 const DE_CONFIGURE = 0x6
 const NOT_SUPPORTED = -1
-/** Of the same kind in the log, at once. */
-const LINES_MAX = 20
+/** How often the region goes, which the log would tell each time if it were not limited. */
+const ROUNDS = 100
 const RAM: RegionSpec = FLAT
 const SHARED: RegionSpec = { guest: 0x5000_0000, size: 0x4000, file: 1 }
 
@@ -76,7 +76,7 @@ describe('shared memory', () => {
       guest.memory.view(channel, 4).setUint32(0, level, true)
       guest.memory.view(doorbell, 1).setUint8(0, 1)
     }
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       for (let i = 0; i < all.byteLength; i += 7) all.setUint8(i, (i + round) & 0xff)
       await share(guest, 1)
       await answersLevel()
@@ -90,7 +90,7 @@ describe('shared memory', () => {
       await until(() => cpu.level.level === level, 'the platform has noticed')
     }
     expect(server.device.stats()).toMatchObject({ internalErrors: 0, ringFaults: 0 })
-    expect(lines.filter(line => line.includes('shared memory')).length).toBeLessThanOrEqual(LINES_MAX)
+    expect(lines.filter(line => line.includes('shared memory')).length).toBeLessThan(ROUNDS / 2)
   })
 
   it('whose file the front end truncates stops the rings, and the next driver finds all as it should be', async () => {
