@@ -89,12 +89,7 @@ Napi::Value ForkDriver(Args args) {
     const uint16_t in_flight = static_cast<uint16_t>(index - __atomic_load_n(&used[1], __ATOMIC_ACQUIRE));
     const bool offer = in_flight < heads;
     // Release pairs with the device's acquire of avail.idx.
-    if (offer) {
-      __atomic_store_n(&available[1], ++index, __ATOMIC_RELEASE);
-    } else {
-      // Nothing to do, which must not keep the device or another guest from this core.
-      sched_yield();
-    }
+    if (offer) __atomic_store_n(&available[1], ++index, __ATOMIC_RELEASE);
     bool wanted = mode == 0;
     if (mode != 0 && offer) {
       // Full: our avail.idx before our look at the device's wish (virtio 1.3 §2.7.13.4.1).
@@ -103,6 +98,8 @@ Napi::Value ForkDriver(Args args) {
                          : __atomic_load_n(avail_event, __ATOMIC_RELAXED) == static_cast<uint16_t>(index - 1);
     }
     if (wanted && write(kick, &one, sizeof one) < 0 && errno != EAGAIN) _exit(1);
+    // With nothing to do it must not keep the device or another guest from this core.
+    if (!offer && !wanted) sched_yield();
   });
 }
 

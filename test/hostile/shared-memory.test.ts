@@ -1,15 +1,13 @@
 /** Guests and front ends that take shared memory away while it is in use: everything goes on by message, and comes back with it. */
 import { ftruncateSync } from 'node:fs'
-import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { FLAT, type RegionSpec } from '../../src/front-end/memory.js'
 import { until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/loading/load.js'
 import { perfDomains } from '../../src/platform/perf-domains/index.js'
-import { serve } from '../../src/server/serve.js'
 import { Guest } from '../driver/guest.js'
-import { socketPath } from '../native/rig.js'
+import { guestOf } from '../native/guest-of.js'
 
 const [PERF, TELEMETRY] = [0x13, 0x1b]
 const [LEVEL_SET, LEVEL_GET, DESCRIBE] = [0x7, 0x8, 0xb]
@@ -39,19 +37,7 @@ const platform = definePlatform({
 })
 
 async function connected(memory: readonly RegionSpec[] = [RAM, SHARED]) {
-  const lines: string[] = []
-  const log = pino(
-    { level: 'warn' },
-    { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
-  )
-  const path = socketPath()
-  const server = await serve({ platform, endpoint: { socketPath: path }, log })
-  const guest = new Guest({ memory, sealed: false })
-  onTestFinished(() => {
-    guest.close()
-    server.close()
-  })
-  await guest.connect(FrontEnd.connect(path))
+  const { server, guest, lines, path } = await guestOf(platform, { guest: { memory, sealed: false } })
   const cpu = server.platform.model(perfDomains).named('cpu')
   const answersLevel = async () => expect((await guest.send(PERF, LEVEL_GET, 0))[0]).toBe(0)
   return { server, guest, cpu, lines, path, answersLevel }

@@ -1,15 +1,11 @@
 /** A guest that uses fast channels of a served platform: writes to its own memory, and no messages. */
-import { pino } from 'pino'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { FrontEnd } from '../../src/front-end/front-end.js'
+import { describe, expect, it } from 'vitest'
 import { FLAT } from '../../src/front-end/memory.js'
 import { until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/loading/load.js'
 import { MessageDecoder, messageText } from '../../src/observe/messages.js'
 import { perfDomains } from '../../src/platform/perf-domains/index.js'
-import { serve } from '../../src/server/serve.js'
-import { Guest } from '../driver/guest.js'
-import { socketPath } from './rig.js'
+import { guestOf } from './guest-of.js'
 
 const PERF = 0x13
 const [LEVEL_SET, LEVEL_GET, DESCRIBE] = [0x7, 0x8, 0xb]
@@ -29,19 +25,7 @@ const platform = definePlatform({
 })
 
 async function guestWithChannels() {
-  const lines: string[] = []
-  const log = pino(
-    { level: 'warn' },
-    { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
-  )
-  const path = socketPath()
-  const server = await serve({ platform, endpoint: { socketPath: path }, log })
-  const guest = new Guest()
-  onTestFinished(() => {
-    guest.close()
-    server.close()
-  })
-  await guest.connect(FrontEnd.connect(path))
+  const { server, guest, lines } = await guestOf(platform)
   const seen: string[] = []
   const decoder = new MessageDecoder(server.protocols)
   server.tap.listen(records => {

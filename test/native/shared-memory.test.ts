@@ -1,14 +1,11 @@
 /** Guest memory that is looked at for long: where it lies, what is noticed in it, and what a change of the memory table does. */
-import { pino } from 'pino'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { NativeEvent } from '../../src/device/native.js'
-import { FrontEnd } from '../../src/front-end/front-end.js'
 import { FLAT, GuestMemory, type RegionSpec } from '../../src/front-end/memory.js'
 import { turns, until } from '../../src/front-end/wait.js'
 import { definePlatform } from '../../src/loading/load.js'
-import { serve } from '../../src/server/serve.js'
-import { Guest } from '../driver/guest.js'
-import { type Rig, socketPath, started } from './rig.js'
+import { guestOf } from './guest-of.js'
+import { type Rig, started } from './rig.js'
 
 const MIB = 1 << 20
 const GIB = 1 << 30
@@ -159,33 +156,23 @@ describe('watched memory', () => {
 })
 
 describe('shared_memory of a platform', () => {
-  /** Serves a platform to a guest with memory FLAT; what was logged above debug. */
-  async function guestOf(shared: Record<string, unknown>, more: { sharedMemory?: number } = {}) {
-    const lines: { msg: string }[] = []
-    const log = pino({ level: 'error' }, { write: (line: string) => lines.push(JSON.parse(line)) })
-    const path = socketPath()
+  /** The guest has memory FLAT. */
+  async function sharedWith(shared: Record<string, unknown>, more: { sharedMemory?: number } = {}) {
     const platform = definePlatform({ vendor: 'acme', shared_memory: shared, clocks: [{ name: 'cpu', rate: '1 GHz' }] })
-    const server = await serve({ platform, endpoint: { socketPath: path }, log, ...more })
-    const guest = new Guest()
-    onTestFinished(() => {
-      guest.close()
-      server.close()
-    })
-    await guest.connect(FrontEnd.connect(path))
-    const errors = () => lines.map(({ msg }) => msg)
-    return { server, guest, errors, shared: server.device.agent.shared! }
+    const { server, guest, lines } = await guestOf(platform, more)
+    return { server, guest, lines, shared: server.device.agent.shared! }
   }
 
   it('is found in the memory of the guest', async () => {
-    const { guest, shared, errors } = await guestOf({ address: AT, size: 0x2000 })
+    const { guest, shared, lines } = await sharedWith({ address: AT, size: 0x2000 })
     expect(shared.view?.byteLength).toBe(0x2000)
     shared.words[3] = 0x1234
     expect(guest.memory.view(AT + 12, 4).getUint32(0, true)).toBe(0x1234)
-    expect(errors()).toEqual([])
+    expect(lines).toEqual([])
   })
 
   it('--shared-memory comes before the address of the file', async () => {
-    const { shared } = await guestOf({ address: 0x1000, size: 0x1000 }, { sharedMemory: AT })
+    const { shared } = await sharedWith({ address: 0x1000, size: 0x1000 }, { sharedMemory: AT })
     expect(shared.view?.byteLength).toBe(0x1000)
     expect(shared.address).toBe(AT)
   })
@@ -199,10 +186,10 @@ describe('shared_memory of a platform', () => {
     { name: 'half beyond it', shared: { address: FLAT.guest + 4 * MIB - PAGE, size: 0x2000 }, says: /no-map/ },
     { name: 'without an address', shared: {}, says: /has no address: give --shared-memory/ },
   ])('$name, one error says what to do, and messages go on', async ({ shared, says }) => {
-    const { server, guest, errors } = await guestOf(shared)
-    expect(errors()).toHaveLength(1)
-    expect(errors()[0]).toMatch(says)
-    expect(errors()[0]).toMatch(/agents go by message/)
+    const { server, guest, lines } = await sharedWith(shared)
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toMatch(says)
+    expect(lines[0]).toMatch(/agents go by message/)
     expect(server.device.agent.shared!.view).toBeUndefined()
     expect(await guest.send(0x10, 0)).toEqual([0, 0x20001])
   })

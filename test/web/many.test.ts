@@ -2,12 +2,11 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
-import { parseMix } from '../../src/bench/commands.js'
 import { measure } from '../../src/bench/front-end.js'
-import type { Scenario } from '../../src/bench/scenario.js'
 import { FrontEnd } from '../../src/front-end/front-end.js'
 import { inFolder, RunningCommand } from '../cli/command.js'
 import { Guest } from '../driver/guest.js'
+import { CLOCK_READER } from '../support/clock-reader.js'
 import { expectQuiet, TestBrowser, type View } from './browser.js'
 
 const LIMIT_MS = 240_000
@@ -17,17 +16,6 @@ const CLOCK_RATE_GET = 0x6
 const ROWS_MAX = 60
 /** More messages than a page shows while they are sent. */
 const BURST = 5000
-
-/** One guest that reads rates, with many commands in flight. */
-const FLOOD: Scenario = {
-  mix: parseMix('clock'),
-  depth: 16,
-  wait: 'sleep',
-  descriptors: 'indirect',
-  eventIdx: true,
-  guests: 1,
-  cores: 'free',
-}
 
 /** Script: milliseconds between two frames, the most in 2 s. */
 const LONGEST_FRAME = `new Promise(resolve => {
@@ -105,7 +93,7 @@ it(
       const stop = new AbortController()
       const timing = { warmupMs: 0, measureMs: LIMIT_MS }
       let isOver = false
-      const flood = measure([join(folder, 'socket')], FLOOD, timing, stop.signal).finally(() => {
+      const flood = measure([join(folder, 'socket')], CLOCK_READER, timing, stop.signal).finally(() => {
         isOver = true
       })
       const ended = expect(flood).rejects.toThrow('abort')

@@ -68,12 +68,15 @@ export function toRecord(found: ReadonlyMap<string, Outcome>): Recorded {
 
 /** The answers with an outcome that is not on record, and those of the record that were not given. */
 export function unrecorded(found: ReadonlyMap<string, Outcome>, known: Recorded): string[] {
-  const recorded = new Map<string, Outcome[]>()
-  for (const outcome of OUTCOMES) {
-    for (const answer of known[outcome] ?? []) recorded.set(answer, [...(recorded.get(answer) ?? []), outcome])
+  const isRecorded = (answer: string, outcome: Outcome): boolean => {
+    const recorded = OUTCOMES.filter(one => known[one]?.includes(answer))
+    return recorded.length === 0 ? outcome === 'ok' : recorded.includes(outcome)
   }
-  const differing = [...found].filter(([answer, outcome]) => !(recorded.get(answer) ?? ['ok']).includes(outcome))
-  return [...differing.map(([answer]) => answer), ...[...recorded.keys()].filter(answer => !found.has(answer))]
+  const differing = [...found.keys()].filter(answer => !isRecorded(answer, found.get(answer)!))
+  const notGiven = Object.values(known)
+    .flat()
+    .filter(answer => !found.has(answer))
+  return [...differing, ...new Set(notGiven)]
 }
 
 /** The text to put into the record, for people. */

@@ -328,5 +328,5 @@ const scenarios: Record<string, Omit<Scenario, 'platform'> & { platform?: Scenar
 export default family(scenarios, ({ platform = SMALL, kernel, ...rest }) => ({
   ...rest,
   platform,
-  kernel: { ...kernel, config: ['CONFIG_ARM64=y'] },
+  kernel: { ...kernel, config: [...(kernel?.config ?? []), 'CONFIG_ARM64=y'] },
 }))

@@ -22,8 +22,6 @@ energy_model() {
 }
 energy_flags() { cat /sys/kernel/debug/energy_model/cpu"$1"/flags; }
 
-# The CPUs that can be taken away; 32-bit kernels keep the first. The highest first.
-removable() { ls -d $CPUS/cpu[0-9]*/online | sed 's/.*cpu\([0-9]*\)\/online/\1/' | sort -rn | xargs; }
 # Takes a CPU away (0), or gives it back (1).
 online() { echo "$2" >"$CPUS/cpu$1/online"; }
 
