@@ -37,12 +37,11 @@ const TYPE_NAMES: Record<string, string> = {
 export function explain(issue: Issue, schema: KnownKeys, base: ConfigPath = []): Problem[] {
   const path = [...base, ...(issue.path as (string | number)[])]
   if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(schema, path)
     return issue.keys.map(key => ({
       path: [...path, key],
-      // Computed for the first problem only: suggestions for 100,000 keys would take long.
+      // Computed for the first problem only: known keys and suggestions for 100,000 keys would take long.
       get text() {
-        return unknownKey(key, known)
+        return unknownKey(key, keysAt(schema, path))
       },
       place: 'key',
     }))
